@@ -1,0 +1,155 @@
+"""What a backend is, and how one is found.
+
+A backend is a package with an entry point in the group ``dummyio.backends``: its name there is the framework's name, its
+object has the members of `Backend`. It is imported when it is first used. A third party's backend comes in by the same
+door; two that claim one name are an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from dummyio.errors import BrokenBackendError, FrameworkError, NotInstalledError, near
+
+if TYPE_CHECKING:
+    from dummyio.dtypes import DType
+    from dummyio.tensor import TensorSpec
+
+__all__ = ["ALIASES", "GROUP", "Backend", "available_backends", "framework_name", "load_backend"]
+
+GROUP = "dummyio.backends"
+
+ALIASES = {
+    "numpy": "np",
+    "torch": "pt",
+    "pytorch": "pt",
+    "tensorflow": "tf",
+    "flax": "jax",
+    "onnxruntime": "ort",
+    "onnx": "ort",
+}
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One framework's tensors: what every backend has."""
+
+    name: str
+    """The framework's short name, as in ``generate(framework=...)``."""
+
+    dtypes: Mapping[DType, Any]
+    """Canonical dtype → native dtype; a dtype that the framework lacks is not there."""
+
+    flat: bool
+    """Whether the framework takes inputs flat, by path, and not nested."""
+
+    def from_numpy(self, values: Any, dtype: DType, device: Any = None) -> Any:
+        """Return a native tensor of `dtype` with these values, which the caller gives away.
+
+        Raises `DTypeError` where the framework lacks the dtype, never converts to another.
+        """
+        ...
+
+    def to_numpy(self, tensor: Any) -> Any:
+        """Return a native tensor's values as a NumPy array of its own dtype."""
+        ...
+
+    def is_tensor(self, value: object) -> bool:
+        """Whether `value` is one of this framework's tensors."""
+        ...
+
+    def abstract(self, leaves: Mapping[str, TensorSpec]) -> dict[str, Any]:
+        """Return the framework's signature objects, by path; symbols are shared among them."""
+        ...
+
+    def cache(self, layers: list[Any]) -> Any:
+        """Return what the framework's models take as their past, from a list with a tuple per layer."""
+        ...
+
+
+@lru_cache(maxsize=1)
+def _found() -> dict[str, tuple[EntryPoint, ...]]:
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in entry_points(group=GROUP):
+        if point not in found.get(point.name, ()):
+            found[point.name] = (*found.get(point.name, ()), point)
+    return found
+
+
+def available_backends() -> tuple[str, ...]:
+    """Return the names of all backends that are declared, installed framework or not."""
+    return tuple(sorted(_found()))
+
+
+def framework_name(name: object) -> str:
+    """Return the short name for a name or alias; raise `FrameworkError` for any other."""
+    known = ALIASES.get(name, name) if isinstance(name, str) else name
+    if known not in _found():
+        text = near(name, [*_found(), *ALIASES]) if isinstance(name, str) else "Use one of its names."
+        raise FrameworkError(f"framework={name!r} is unknown. {text}")
+    return known  # type: ignore[return-value]
+
+
+_LOADED: dict[str, Backend] = {}
+
+
+def load_backend(name: str) -> Backend:
+    """Return the backend of that framework, importing it on first use.
+
+    Raises
+    ------
+    FrameworkError
+        for an unknown name, and for one that two packages claim.
+    NotInstalledError
+        where the framework is missing; the message says how to install it.
+    BrokenBackendError
+        where it is there and does not import; the cause is chained.
+    """
+    loaded = _LOADED.get(name)
+    if loaded is None:
+        loaded = _LOADED[name] = _load(framework_name(name))
+    return loaded
+
+
+def _load(name: str) -> Backend:
+    points = _found()[name]
+    if len(points) > 1:
+        owners = ", ".join(f"{point.value} of {point.dist.name if point.dist else '?'}" for point in points)
+        raise FrameworkError(f"framework={name!r} is claimed by {owners}: uninstall all but one.")
+    (point,) = points
+    try:
+        backend = point.load()
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        own = point.module.split(".")[0]
+        if missing.split(".")[0] in (own, "dummyio") or not _is_requirement(missing, point):
+            raise BrokenBackendError(f"the backend {name!r} ({point.value}) does not import: {error}.") from error
+        raise NotInstalledError(
+            f"framework={name!r} needs {missing}, which is not installed. Install it: pip install '{_extra(point, name)}'"
+        ) from error
+    except Exception as error:  # noqa: BLE001 - a broken framework can raise anything on import
+        raise BrokenBackendError(
+            f"the backend {name!r} ({point.value}) is installed and does not import: {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(backend, Backend):
+        raise BrokenBackendError(f"{point.value} is no backend: it lacks members of dummyio.backend.Backend.")
+    return backend
+
+
+def _is_requirement(missing: str, point: EntryPoint) -> bool:
+    """Whether a missing module is what the backend is for, and not a part that a broken framework lost."""
+    from importlib.util import find_spec  # noqa: PLC0415 - after a failure only
+
+    root = missing.split(".")[0]
+    del point
+    return bool(root) and "." not in missing and find_spec(root) is None
+
+
+def _extra(point: EntryPoint, name: str) -> str:
+    extras = {"pt": "torch", "tf": "tensorflow", "jax": "jax", "ort": "onnx"}
+    if point.dist is not None and point.dist.name != "dummyio":
+        return point.dist.name
+    return f"dummyio[{extras.get(name, 'all')}]"

@@ -1,0 +1,342 @@
+"""Symbolic dimensions and their arithmetic.
+
+A size in a shape is an int, a `Dim`, or a `DimExpr`: sums, products and floor-divisions of these. Expressions are kept
+in one canonical form, a polynomial with integer coefficients over symbols and floor-divisions, so that
+``past + sequence`` and ``sequence + past`` are equal, hash alike and print alike.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from dummyio.errors import DimError, near
+
+__all__ = ["Dim", "DimExpr", "Size", "evaluate", "fixed", "parse_size", "substitute", "symbols", "table", "to_size"]
+
+
+class _Arithmetic:
+    """The operators that a symbol and an expression share."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Size) -> Size:
+        return _combine(_terms(self), _terms(other), 1)
+
+    def __radd__(self, other: Size) -> Size:
+        return _combine(_terms(other), _terms(self), 1)
+
+    def __sub__(self, other: Size) -> Size:
+        return _combine(_terms(self), _terms(other), -1)
+
+    def __rsub__(self, other: Size) -> Size:
+        return _combine(_terms(other), _terms(self), -1)
+
+    def __mul__(self, other: Size) -> Size:
+        return _multiply(_terms(self), _terms(other))
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Size) -> Size:
+        return _divide(self, other)
+
+    def __rfloordiv__(self, other: Size) -> Size:
+        return _divide(other, self)
+
+
+@dataclass(frozen=True, slots=True)
+class Dim(_Arithmetic):
+    """A named symbolic dimension: its default size and which sizes it can take.
+
+    Parameters
+    ----------
+    name
+        The symbol; a Python identifier, so that it works as a keyword and in expressions.
+    size
+        The size used where nobody asks for another.
+    min, max
+        Smallest and largest size, both included; ``max=None`` is no bound.
+    multiple_of
+        Every size is a multiple of this.
+    choices
+        The only sizes there are, or None.
+    """
+
+    name: str
+    size: int
+    min: int = 1
+    max: int | None = None
+    multiple_of: int = 1
+    choices: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Reject what is no symbol, and a default size outside its own bounds."""
+        if not isinstance(self.name, str) or not self.name.isidentifier() or keyword.iskeyword(self.name):
+            raise DimError(f"Dim name={self.name!r}: a name must be a Python identifier, such as 'batch_size'.")
+        if self.choices is not None:
+            object.__setattr__(self, "choices", tuple(self.choices))
+        for field, value in (("min", self.min), ("multiple_of", self.multiple_of)):
+            if not _is_int(value) or value < (0 if field == "min" else 1):
+                raise DimError(f"Dim {self.name!r}: {field}={value!r} must be an int, and not negative.")
+        if self.max is not None and (not _is_int(self.max) or self.max < self.min):
+            raise DimError(f"Dim {self.name!r}: max={self.max!r} must be an int not below min={self.min}.")
+        self.check(self.size)
+
+    def check(self, size: object) -> int:
+        """Return `size` where this dimension can take it, else raise `DimError` with the bound it breaks."""
+        if not _is_int(size):
+            raise DimError(f"{self.name}={size!r}: a size must be an int.")
+        rules = (
+            (size >= self.min, f"at least {self.min}"),
+            (self.max is None or size <= self.max, f"at most {self.max}"),
+            (size % self.multiple_of == 0, f"a multiple of {self.multiple_of}"),
+            (self.choices is None or size in self.choices, f"one of {self.choices}"),
+        )
+        for holds, rule in rules:
+            if not holds:
+                raise DimError(f"{self.name}={size}: this size must be {rule}.")
+        return size
+
+    @property
+    def fixed(self) -> bool:
+        """Whether one size is all that this dimension can take."""
+        return self.min == self.max or (self.choices is not None and len(self.choices) == 1)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        defaults = {"min": 1, "max": None, "multiple_of": 1, "choices": None}
+        extra = "".join(f", {k}={getattr(self, k)!r}" for k, v in defaults.items() if getattr(self, k) != v)
+        return f"Dim({self.name!r}, {self.size}{extra})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Quotient:
+    """A floor-division that could not be carried out; an atom of an expression."""
+
+    numerator: Size
+    denominator: Size
+
+    def __str__(self) -> str:
+        return f"{_grouped(self.numerator)} // {_grouped(self.denominator)}"
+
+
+_Atom = Dim | _Quotient
+_Monomial = tuple[_Atom, ...]
+_Terms = dict[_Monomial, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DimExpr(_Arithmetic):
+    """A sum of products of symbols and floor-divisions, in canonical order; made by arithmetic on `Dim`."""
+
+    terms: tuple[tuple[_Monomial, int], ...]
+
+    def __str__(self) -> str:
+        text = ""
+        for monomial, coefficient in self.terms:
+            factors = [str(a) if isinstance(a, Dim) or len(monomial) == 1 else f"({a})" for a in monomial]
+            if abs(coefficient) != 1 or not factors:
+                factors = [f"({f})" if "//" in f and f[0] != "(" else f for f in factors] + [str(abs(coefficient))]
+            sign = "-" if coefficient < 0 else "+"
+            text += f" {sign} {' * '.join(factors)}" if text else ("-" if coefficient < 0 else "") + " * ".join(factors)
+        return text
+
+    def __repr__(self) -> str:
+        return f"DimExpr({str(self)!r})"
+
+
+Size = int | Dim | DimExpr
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _terms(size: object) -> _Terms:
+    if isinstance(size, DimExpr):
+        return dict(size.terms)
+    if isinstance(size, Dim):
+        return {(size,): 1}
+    if _is_int(size):
+        return {(): size} if size else {}  # type: ignore[dict-item]
+    raise DimError(f"{size!r} is no dimension: use an int, a Dim or an expression of these.")
+
+
+def _order(monomial: _Monomial) -> tuple[bool, str]:
+    return not monomial, " ".join(str(atom) for atom in monomial)
+
+
+def _build(terms: _Terms) -> Size:
+    """Return the simplest size with these terms: an int, a lone symbol, or an expression in canonical order."""
+    kept = {m: c for m, c in terms.items() if c}
+    if not kept:
+        return 0
+    if set(kept) == {()}:
+        return kept[()]
+    if len(kept) == 1:
+        ((monomial, coefficient),) = kept.items()
+        if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Dim):
+            return monomial[0]
+    return DimExpr(tuple(sorted(kept.items(), key=lambda item: _order(item[0]))))
+
+
+def _combine(left: _Terms, right: _Terms, sign: int) -> Size:
+    terms = dict(left)
+    for monomial, coefficient in right.items():
+        terms[monomial] = terms.get(monomial, 0) + sign * coefficient
+    return _build(terms)
+
+
+def _multiply(left: _Terms, right: _Terms) -> Size:
+    terms: _Terms = {}
+    for a, x in left.items():
+        for b, y in right.items():
+            monomial = tuple(sorted((*a, *b), key=str))
+            terms[monomial] = terms.get(monomial, 0) + x * y
+    return _build(terms)
+
+
+def _divide(numerator: Size, denominator: Size) -> Size:
+    top, bottom = _terms(numerator), _terms(denominator)
+    if not bottom:
+        raise DimError(f"{numerator} // 0: a size cannot be divided by zero.")
+    if set(bottom) == {()} and all(c % bottom[()] == 0 for c in top.values()):
+        return _build({m: c // bottom[()] for m, c in top.items()})
+    if set(bottom) == {()} and set(top) <= {()}:
+        return top.get((), 0) // bottom[()]
+    return DimExpr((((_Quotient(_build(top), _build(bottom)),), 1),))
+
+
+def _grouped(size: Size) -> str:
+    return f"({size})" if isinstance(size, DimExpr) else str(size)
+
+
+def to_size(value: object) -> Size:
+    """Return `value` as a size; raise `DimError` where it is none."""
+    if isinstance(value, (Dim, DimExpr)):
+        return value
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        value = value.__index__()
+    if not _is_int(value) or value < 0:  # type: ignore[operator]
+        raise DimError(f"{value!r} is no size: use an int that is not negative, a Dim or an expression of Dims.")
+    return value  # type: ignore[return-value]
+
+
+def symbols(size: Size) -> tuple[Dim, ...]:
+    """Return the symbols in `size`, in the order in which they are written."""
+    if isinstance(size, Dim):
+        return (size,)
+    if not isinstance(size, DimExpr):
+        return ()
+    found: list[Dim] = []
+    for monomial, _ in size.terms:
+        for atom in monomial:
+            parts = (atom,) if isinstance(atom, Dim) else (*symbols(atom.numerator), *symbols(atom.denominator))
+            found += [p for p in parts if p not in found]
+    return tuple(found)
+
+
+def evaluate(size: Size, sizes: Mapping[str, int] | None = None) -> int:
+    """Return `size` as an int, with `sizes` for its symbols and their defaults where `sizes` has none."""
+    if isinstance(size, Dim):
+        return size.size if sizes is None else sizes.get(size.name, size.size)
+    if not isinstance(size, DimExpr):
+        return size
+    total = 0
+    for monomial, coefficient in size.terms:
+        product = coefficient
+        for atom in monomial:
+            if isinstance(atom, Dim):
+                product *= evaluate(atom, sizes)
+            else:
+                product *= _quotient(atom, sizes)
+        total += product
+    return total
+
+
+def _quotient(atom: _Quotient, sizes: Mapping[str, int] | None) -> int:
+    denominator = evaluate(atom.denominator, sizes)
+    if denominator == 0:
+        raise DimError(f"{atom}: the divisor is 0 at these sizes.")
+    return evaluate(atom.numerator, sizes) // denominator
+
+
+def fixed(size: Size) -> bool:
+    """Whether `size` can take one value only."""
+    return all(dim.fixed for dim in symbols(size))
+
+
+def table(sizes: Iterable[Size]) -> dict[str, Dim]:
+    """Collect the symbols of `sizes` by name; two definitions of one name are an error."""
+    found: dict[str, Dim] = {}
+    for size in sizes:
+        for dim in symbols(size):
+            known = found.setdefault(dim.name, dim)
+            if known != dim:
+                raise DimError(
+                    f"Dim {dim.name!r} is defined twice, as {known!r} and as {dim!r}: "
+                    "one name is one symbol; use two names or one definition."
+                )
+    return found
+
+
+def substitute(size: Size, dims: Mapping[str, Dim | int]) -> Size:
+    """Return `size` with its symbols replaced by what `dims` has under their names."""
+    if isinstance(size, Dim):
+        return dims.get(size.name, size)
+    if not isinstance(size, DimExpr):
+        return size
+    total: Size = 0
+    for monomial, coefficient in size.terms:
+        product: Size = coefficient
+        for atom in monomial:
+            product *= substitute(atom, dims) if isinstance(atom, Dim) else _substitute_quotient(atom, dims)
+        total += product
+    return total
+
+
+def _substitute_quotient(atom: _Quotient, dims: Mapping[str, Dim | int]) -> Size:
+    return _divide(substitute(atom.numerator, dims), substitute(atom.denominator, dims))
+
+
+def parse_size(text: str, dims: Mapping[str, Dim]) -> Size:
+    """Read a size as `str` writes it, with the symbols of `dims`.
+
+    Only names, whole numbers, ``+ - * //`` and parentheses are read; nothing is executed.
+    """
+    if len(text) > 1000:
+        raise DimError(f"a dimension of {len(text)} characters: at most 1000 are read.")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise DimError(f"dimension {text!r}: write names, whole numbers, + - * // and parentheses.") from None
+    return _read(tree, text, dims)
+
+
+def _read(node: ast.expr, text: str, dims: Mapping[str, Dim]) -> Size:
+    if isinstance(node, ast.Name):
+        if node.id not in dims:
+            raise DimError(f"dimension {text!r}: no dim is named {node.id!r}. {near(node.id, dims)}")
+        return dims[node.id]
+    if isinstance(node, ast.Constant) and _is_int(node.value):
+        return node.value  # type: ignore[return-value]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return _combine({}, _terms(_read(node.operand, text, dims)), -1)
+    if isinstance(node, ast.BinOp):
+        left, right = _read(node.left, text, dims), _read(node.right, text, dims)
+        match node.op:
+            case ast.Add():
+                return _combine(_terms(left), _terms(right), 1)
+            case ast.Sub():
+                return _combine(_terms(left), _terms(right), -1)
+            case ast.Mult():
+                return _multiply(_terms(left), _terms(right))
+            case ast.FloorDiv():
+                return _divide(left, right)
+            case _:
+                pass
+    raise DimError(f"dimension {text!r}: write names, whole numbers, + - * // and parentheses only.")

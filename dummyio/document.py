@@ -1,0 +1,182 @@
+"""The JSON form of a spec: versioned, canonical, checked on loading.
+
+Shapes hold ints and expressions as text; the symbols stand once, in ``dims``. Keys are sorted and there is no white
+space, so equal specs have equal bytes. The schema of the form is `schema`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from dummyio import dims as _dims
+from dummyio.dims import Dim, Size
+from dummyio.dtypes import DType
+from dummyio.errors import DimError, DTypeError, SourceError, SpecError
+from dummyio.spec import InputSpec, OutputSpec
+from dummyio.tensor import Container, Nest, Node, TensorSpec
+from dummyio.values import Rule
+
+__all__ = ["VERSION", "decode", "digest", "encode", "load", "save", "schema"]
+
+VERSION = 1
+_MAX_BYTES = 64 << 20
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A part of the document; unknown fields are errors."""
+
+
+class _Dim(_Part, frozen=True):
+    size: int
+    min: int = 1
+    max: int | None = None
+    multiple_of: int = 1
+    choices: tuple[int, ...] | None = None
+
+
+class _Tensor(_Part, frozen=True, tag_field="kind", tag="tensor"):
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: str
+    values: Rule
+
+
+class _Nest(_Part, frozen=True, tag_field="kind", tag="nest"):
+    name: str
+    container: Container
+    items: tuple[_Tensor | _Nest, ...]
+
+
+class _Output(_Part, frozen=True):
+    name: str
+    shape: tuple[int | str, ...] | None = None
+    dtype: str | None = None
+
+
+class _Document(_Part, frozen=True):
+    inputs: tuple[_Tensor | _Nest, ...]
+    dummyio: Literal[1]
+    dims: dict[str, _Dim] = {}
+    task: str | None = None
+    outputs: tuple[_Output, ...] = ()
+    provenance: dict[str, str] = {}
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of the form."""
+    document = msgspec.json.schema(_Document)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dummyio input spec", **document}
+
+
+def encode(spec: InputSpec, *, provenance: bool = True) -> bytes:
+    """Return the canonical form of `spec`."""
+    document = _Document(
+        dummyio=VERSION,
+        task=spec.task,
+        dims={
+            name: _Dim(dim.size, dim.min, dim.max, dim.multiple_of, dim.choices) for name, dim in spec.dims.items()
+        },
+        inputs=tuple(_write(name, node) for name, node in spec.items()),
+        outputs=tuple(_Output(o.name, _texts(o.shape), None if o.dtype is None else str(o.dtype)) for o in spec.outputs),
+        provenance=dict(spec.provenance) if provenance else {},
+    )
+    return msgspec.json.encode(document, order="sorted")
+
+
+def digest(spec: InputSpec) -> str:
+    """Return the sha256 of the canonical form without provenance, in hexadecimal."""
+    return hashlib.sha256(encode(spec, provenance=False)).hexdigest()
+
+
+def _write(name: str, node: Node) -> _Tensor | _Nest:
+    if isinstance(node, Nest):
+        return _Nest(name, node.kind, tuple(_write(key, item) for key, item in node.items))
+    return _Tensor(name, tuple(_text(size) for size in node.shape), str(node.dtype), node.values)
+
+
+def _text(size: Size) -> int | str:
+    return size if isinstance(size, int) else str(size)
+
+
+def _texts(shape: tuple[Size, ...] | None) -> tuple[int | str, ...] | None:
+    return None if shape is None else tuple(_text(size) for size in shape)
+
+
+def decode(text: str | bytes) -> InputSpec:
+    """Read the canonical form, or any JSON that says the same."""
+    if len(text) > _MAX_BYTES:
+        raise SpecError(f"a spec of {len(text)} bytes: at most {_MAX_BYTES} are read.")
+    try:
+        document = msgspec.json.decode(text, type=_Document)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise SpecError(f"not a valid spec: {error}") from None
+    except RecursionError:
+        raise SpecError("not a valid spec: nested too deeply.") from None
+    dims = {name: _at(f"$.dims.{name}", _read_dim, name, dim) for name, dim in document.dims.items()}
+    inputs: dict[str, Node] = {}
+    for place, item in enumerate(document.inputs):
+        if item.name in inputs:
+            raise SpecError(f"not a valid spec: input {item.name!r} stands twice - at `$.inputs[{place}]`")
+        inputs[item.name] = _read(item, dims, f"$.inputs[{place}]")
+    outputs = tuple(_read_output(o, dims, f"$.outputs[{i}]") for i, o in enumerate(document.outputs))
+    return _at("$", InputSpec, inputs, task=document.task, outputs=outputs, provenance=document.provenance)
+
+
+def _at(path: str, make: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call `make`, with the place in the file added to what it finds wrong."""
+    try:
+        return make(*args, **kwargs)
+    except (SpecError, DimError, DTypeError) as error:
+        if str(error).startswith("not a valid spec"):
+            raise
+        raise SpecError(f"not a valid spec: {error} - at `{path}`") from None
+
+
+def _read_dim(name: str, dim: _Dim) -> Dim:
+    return Dim(name, dim.size, dim.min, dim.max, dim.multiple_of, dim.choices)
+
+
+def _read_size(size: int | str, dims: dict[str, Dim]) -> Size:
+    return _dims.parse_size(size, dims) if isinstance(size, str) else _dims.to_size(size)
+
+
+def _read(item: _Tensor | _Nest, dims: dict[str, Dim], path: str) -> Node:
+    if isinstance(item, _Nest):
+        items = tuple((part.name, _read(part, dims, f"{path}.items[{i}]")) for i, part in enumerate(item.items))
+        return _at(path, Nest, item.container, items)  # type: ignore[no-any-return]
+    shape = [_at(f"{path}.shape[{i}]", _read_size, size, dims) for i, size in enumerate(item.shape)]
+    return _at(path, TensorSpec, item.name, shape, item.dtype, item.values)  # type: ignore[no-any-return]
+
+
+def _read_output(item: _Output, dims: dict[str, Dim], path: str) -> OutputSpec:
+    shape = None
+    if item.shape is not None:
+        shape = tuple(_at(f"{path}.shape[{i}]", _read_size, size, dims) for i, size in enumerate(item.shape))
+    dtype = None if item.dtype is None else _at(f"{path}.dtype", DType.of, item.dtype)
+    return OutputSpec(item.name, shape, dtype)
+
+
+def save(spec: InputSpec, path: str | os.PathLike[str]) -> None:
+    """Write `spec` to a file, whole or not at all."""
+    from dummyio.feeds.atomic import atomic_file  # noqa: PLC0415 - files are a later layer
+
+    with atomic_file(path) as stream:
+        stream.write(msgspec.json.format(encode(spec), indent=2) + b"\n")
+
+
+def load(path: str | os.PathLike[str]) -> InputSpec:
+    """Read a file that `save` wrote; the error names the file."""
+    try:
+        with Path(path).open("rb") as stream:
+            text = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise SourceError(f"{os.fspath(path)}: cannot be read ({error.strerror}).") from error
+    try:
+        return decode(text)
+    except SpecError as error:
+        raise SpecError(f"{os.fspath(path)}: {error}") from None

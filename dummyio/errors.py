@@ -1,0 +1,93 @@
+"""What can go wrong, as one tree.
+
+::
+
+    DummyioError
+    ├── DimError             a size, a bound or two definitions of a symbol do not fit   (ValueError)
+    ├── DTypeError           a dtype is unknown, or a framework does not have it         (ValueError)
+    ├── SpecError            a description contradicts itself, or its file is not valid  (ValueError)
+    ├── SourceError          what should be described cannot be read or understood       (ValueError)
+    ├── OptionError          a keyword or a choice that nothing here knows               (ValueError)
+    ├── FrameworkError       no backend of that name                                     (LookupError)
+    ├── NotInstalledError    the backend is known, its framework is missing              (ImportError)
+    ├── BrokenBackendError   the backend or its framework is there and does not import   (ImportError)
+    ├── MemoryBudgetError    the tensors asked for do not fit the memory budget          (MemoryError)
+    └── OutputError          a result could not be written                               (OSError)
+
+Messages say what came, what the rule is and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "BrokenBackendError",
+    "DTypeError",
+    "DimError",
+    "DummyioError",
+    "FrameworkError",
+    "MemoryBudgetError",
+    "NotInstalledError",
+    "OptionError",
+    "OutputError",
+    "SourceError",
+    "SpecError",
+    "near",
+]
+
+
+class DummyioError(Exception):
+    """The root of every error that dummyio raises on purpose."""
+
+
+class DimError(DummyioError, ValueError):
+    """A size, a bound or two definitions of one symbol do not fit together."""
+
+
+class DTypeError(DummyioError, ValueError):
+    """A dtype is unknown, or a framework does not have it."""
+
+
+class SpecError(DummyioError, ValueError):
+    """A description contradicts itself, or a file of one is not valid."""
+
+
+class SourceError(DummyioError, ValueError):
+    """What should be described cannot be read or understood."""
+
+
+class OptionError(DummyioError, ValueError):
+    """A keyword or a choice that nothing here knows."""
+
+
+class FrameworkError(DummyioError, LookupError):
+    """No backend has that name."""
+
+
+class NotInstalledError(DummyioError, ImportError):
+    """A known backend's framework is not installed."""
+
+
+class BrokenBackendError(DummyioError, ImportError):
+    """A backend or its framework is installed and does not import."""
+
+
+class MemoryBudgetError(DummyioError, MemoryError):
+    """The tensors asked for do not fit the memory budget."""
+
+
+class OutputError(DummyioError, OSError):
+    """A result could not be written."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return a sentence for error messages: the near names, else all that are known."""
+    names = sorted(set(known))
+    matches = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if matches:
+        return f"Did you mean {' or '.join(repr(m) for m in matches)}?"
+    if not names:
+        return "None are known here."
+    return f"Known: {', '.join(names)}."

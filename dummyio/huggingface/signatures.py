@@ -1,0 +1,86 @@
+"""The parameters of a model class's `forward`, read from the source that defines or inherits it."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, repeat
+from typing import Literal, TypeAlias
+
+from dummyio.huggingface.auto import class_source
+from dummyio.huggingface.literals import constant
+from dummyio.huggingface.sources import ClassSource, class_in_file, class_names, lineage, not_found
+from dummyio.huggingface.statements import find_method, parse_header
+
+Kind: TypeAlias = Literal["positional_only", "positional_or_keyword", "keyword_only"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a function, as it is written and without its meaning.
+
+    `annotation` is source text, empty where there is none. `default` is the value of a literal, `...` where the default is
+    another expression, and None where there is none, which `has_default` tells from a default of None.
+    """
+
+    name: str
+    annotation: str
+    has_default: bool
+    default: object
+    kind: Kind
+
+
+@lru_cache(maxsize=1024)
+def forward_parameters(class_name: str, model_type: str | None = None) -> tuple[Parameter, ...]:
+    """Read the parameters of a model class's own or inherited `forward`, without `self`, `*args` and `**kwargs`."""
+    header = parse_header(forward_source(class_name, model_type))
+    return tuple(_parameters(header.args)) if isinstance(header, ast.FunctionDef) else ()
+
+
+@lru_cache(maxsize=1024)
+def forward_source(class_name: str, model_type: str | None = None) -> str:
+    """Give the text of a model class's own or inherited `forward`."""
+    model = _model_class(class_name, model_type)
+    # A class that has its own, as most do, is answered without a look at its base classes.
+    own = find_method(model.text, "forward")
+    found = own or next((text for base in lineage(model)[1:] if (text := find_method(base.text, "forward"))), None)
+    if found is None:
+        raise not_found(f"class {class_name}: forward", "name a class that can be called on inputs.")
+    return found
+
+
+@lru_cache(maxsize=128)
+def module_source(class_name: str, model_type: str | None = None) -> Mapping[str, str]:
+    """Give the text of every class in the file that defines a model class: class name → text, in the file's order."""
+    path = _model_class(class_name, model_type).path
+    return {name: found.text for name in class_names(path) if (found := class_in_file(path, name))}
+
+
+def _model_class(class_name: str, model_type: str | None) -> ClassSource:
+    found = class_source(class_name, model_type)
+    if found is None:
+        raise not_found(
+            f"class {class_name}", "check the spelling, or give the model itself instead of its configuration."
+        )
+    return found
+
+
+def _parameters(arguments: ast.arguments) -> Iterator[Parameter]:
+    """List a method's parameters after the first, which is the instance."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    bare = len(positional) - len(arguments.defaults)
+    defaults = chain(repeat(None, bare), arguments.defaults)
+    first_ordinary = len(arguments.posonlyargs)
+    for index, (argument, default) in enumerate(zip(positional, defaults, strict=True)):
+        if index:
+            yield _parameter(
+                argument, default, "positional_or_keyword" if index >= first_ordinary else "positional_only"
+            )
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        yield _parameter(argument, default, "keyword_only")
+
+
+def _parameter(argument: ast.arg, default: ast.expr | None, kind: Kind) -> Parameter:
+    annotation = ast.unparse(argument.annotation) if argument.annotation else ""
+    value = constant(default, otherwise=...) if default else None
+    return Parameter(argument.arg, annotation, default is not None, value, kind)

@@ -1,0 +1,131 @@
+"""From a spec to values: plans, parts, samples, and the way to each framework.
+
+Values are made in NumPy, once, and handed to the framework's backend: that all frameworks hold the same bits is so by
+construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dummyio.backend import Backend, load_backend
+from dummyio.errors import OptionError
+from dummyio.materialize.budget import check_budget
+from dummyio.materialize.plan import Plan
+from dummyio.materialize.region import Region
+from dummyio.tensor import build
+
+if TYPE_CHECKING:
+    from dummyio.materialize.samplers import Array
+    from dummyio.spec import InputSpec
+
+__all__ = ["abstract", "feeds", "generate", "materialize_part", "samples"]
+
+_PLANS = 64
+
+
+def plan(spec: InputSpec, dims: Mapping[str, int]) -> Plan:
+    """Return the compiled plan of `spec` at these sizes; it is kept with the spec."""
+    key = tuple(dims.items())
+    plans = spec._plans  # noqa: SLF001 - the spec keeps them for us
+    found: Plan | None = plans.get(key)
+    if found is None:
+        sizes = spec.sizes(**dims)
+        needed = sum(leaf.nbytes(sizes) for _, leaf in spec.leaves)
+        check_budget(needed, f"one sample of {', '.join(spec) or 'nothing'}")
+        found = Plan(spec, sizes)
+        if len(plans) >= _PLANS:
+            plans.clear()
+        plans[key] = found
+    else:
+        check_budget(found.nbytes, f"one sample of {', '.join(spec)}")
+    return found
+
+
+def generate(
+    spec: InputSpec, framework: str, seed: int, sample: int, device: Any, dims: Mapping[str, int]
+) -> dict[str, Any]:
+    """See `InputSpec.generate`."""
+    backend = load_backend(framework)
+    if sample < 0:
+        raise OptionError(f"sample={sample}: samples are counted from 0.")
+    return _convert(spec, plan(spec, dims).run(seed, sample), backend, device)
+
+
+def samples(
+    spec: InputSpec, n: int, framework: str, seed: int, start: int, device: Any, dims: Mapping[str, int]
+) -> Iterator[dict[str, Any]]:
+    """See `InputSpec.samples`."""
+    backend = load_backend(framework)
+    if n < 0 or start < 0:
+        raise OptionError(f"n={n}, start={start}: neither can be negative.")
+    compiled = plan(spec, dims)
+
+    def each() -> Iterator[dict[str, Any]]:
+        for first in range(start, start + n, compiled.chunk):
+            for leaves in compiled.run_many(seed, first, min(compiled.chunk, start + n - first)):
+                yield _convert(spec, leaves, backend, device)
+
+    return each()
+
+
+def feeds(spec: InputSpec, seed: int, sample: int, dims: Mapping[str, int]) -> dict[str, Any]:
+    """See `InputSpec.feeds`."""
+    if sample < 0:
+        raise OptionError(f"sample={sample}: samples are counted from 0.")
+    return plan(spec, dims).run(seed, sample)
+
+
+def materialize_part(
+    spec: InputSpec, path: str, index: Sequence[slice], *, seed: int = 0, sample: int = 0, **dims: int
+) -> Array:
+    """Return ``spec.feeds(...)[path][index]`` without making the rest: what a shard of a large tensor needs.
+
+    Parameters
+    ----------
+    spec, path
+        Which input.
+    index
+        A slice for each axis, steps positive; axes not named are taken whole.
+    seed, sample, dims
+        As in `InputSpec.generate`.
+    """
+    leaf = dict(spec.leaves).get(path)
+    if leaf is None:
+        from dummyio.errors import near  # noqa: PLC0415 - for the message only
+
+        raise OptionError(f"path={path!r}: no input has that path. {near(path, [p for p, _ in spec.leaves])}")
+    compiled = Plan(spec, spec.sizes(**dims))
+    region = Region.of(compiled.programs[path].shape, index)
+    needed = leaf.dtype.itemsize
+    for size in region.sizes:
+        needed *= size
+    check_budget(needed, f"a part of {path}")
+    return compiled.part(path, region, seed, sample)
+
+
+def abstract(spec: InputSpec, framework: str, dims: Mapping[str, int]) -> dict[str, Any]:
+    """See `InputSpec.abstract`."""
+    from dummyio.dims import substitute  # noqa: PLC0415 - used here only
+
+    backend = load_backend(framework)
+    spec.sizes(**dims)
+    leaves = backend.abstract(
+        {path: leaf.replace(shape=[substitute(s, dims) for s in leaf.shape]) for path, leaf in spec.leaves}
+    )
+    return _nested(spec, leaves, backend)
+
+
+def _convert(spec: InputSpec, leaves: dict[str, Array], backend: Backend, device: Any) -> dict[str, Any]:
+    if backend.name != "np" or device is not None:
+        leaves = {path: backend.from_numpy(values, spec_dtype, device) for (path, spec_dtype), values in zip(
+            ((path, leaf.dtype) for path, leaf in spec.leaves), leaves.values(), strict=True)}
+    return _nested(spec, leaves, backend)
+
+
+def _nested(spec: InputSpec, leaves: dict[str, Any], backend: Backend) -> dict[str, Any]:
+    """Return leaves nested as the spec is; flat, by path, for a framework whose runtime takes flat feeds."""
+    if backend.flat or len(leaves) == len(spec) and all(name in leaves for name in spec):
+        return leaves
+    return {name: build(node, leaves, name, backend.cache) for name, node in spec.items()}

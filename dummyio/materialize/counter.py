@@ -1,0 +1,85 @@
+"""Random bits as a pure function of (seed, sample, path, index).
+
+A key is two 32-bit words, made by BLAKE2b: those of (seed, sample), combined with those of the path. The bits of element i
+are a hash of ``i mod PERIOD`` and the key: two multiply-xorshift rounds (constants found by Chris Wellon's search, "lowbias32").
+The period is a prime, so rows of no usual length line up; and it makes a large fill one computed block and copies of it,
+which runs at the speed of memory and still allows random access.
+
+Every number in this file is part of the values: a change breaks the golden vectors, and is a breaking release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from dummyio.errors import OptionError
+
+__all__ = ["PERIOD", "Key", "Words", "combine", "path_key", "sample_key", "scramble", "words"]
+
+PERIOD = 1_048_573
+"""Element i and element i + PERIOD of a tensor hold the same bits; the largest prime below 2^20."""
+
+Key = tuple[int, int]
+Words = np.ndarray[Any, np.dtype[np.uint32]]
+
+_MASK = 0xFFFF_FFFF
+_STREAM = 0x9E37_79B9
+# 0-d arrays, not scalars: NumPy converts them faster, and small tensors are all overhead.
+_M1 = np.array(0x7FEB_352D, np.uint32)
+_M2 = np.array(0x846C_A68B, np.uint32)
+_S16 = np.array(16, np.uint32)
+_S15 = np.array(15, np.uint32)
+
+
+def _two_words(text: bytes) -> Key:
+    digest = hashlib.blake2b(text, digest_size=8).digest()
+    return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
+
+
+def sample_key(seed: int, sample: int) -> Key:
+    """Return the key words of a sample; any int can be a seed, a sample is counted from 0."""
+    try:
+        return _two_words(b"dummyio sample %d %d" % (seed, sample))
+    except TypeError:
+        raise OptionError(f"seed={seed!r}, sample={sample!r}: both must be ints.") from None
+
+
+@lru_cache(maxsize=4096)
+def path_key(path: str) -> Key:
+    """Return the key words of an input's path."""
+    return _two_words(b"dummyio path " + path.encode())
+
+
+def combine(path: Key, sample: Key) -> Key:
+    """Return the key of (seed, sample, path)."""
+    return (path[0] + sample[0]) & _MASK, path[1] ^ sample[1]
+
+
+def stream_word(stream: int) -> int:
+    """Return what the second key word is changed by for the n-th word of an element that needs several."""
+    return (stream * _STREAM) & _MASK
+
+
+def scramble(x: Words, first: Any, second: Any, scratch: Words) -> Words:
+    """Hash `x` in place: `first` is added to it, `second` enters between the rounds."""
+    np.add(x, first, out=x)
+    np.right_shift(x, _S16, out=scratch)
+    np.bitwise_xor(x, scratch, out=x)
+    np.multiply(x, _M1, out=x)
+    np.bitwise_xor(x, second, out=x)
+    np.right_shift(x, _S15, out=scratch)
+    np.bitwise_xor(x, scratch, out=x)
+    np.multiply(x, _M2, out=x)
+    np.right_shift(x, _S16, out=scratch)
+    np.bitwise_xor(x, scratch, out=x)
+    return x
+
+
+def words(index: Words, key: Key, stream: int = 0) -> Words:
+    """Return the bits of the elements at `index`, which is already reduced by `PERIOD`."""
+    x = index.copy()
+    return scramble(x, np.uint32(key[0]), np.uint32(key[1] ^ stream_word(stream)), np.empty_like(x))

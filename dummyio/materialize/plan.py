@@ -1,0 +1,220 @@
+"""A compiled spec: all inputs for given sizes, made many times.
+
+Small tensors are all overhead, so their words are drawn together: one array holds the words of every small tensor of the
+spec (and of many samples), is hashed once, and is cut into views. Large tensors are filled one by one, in blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dummyio.materialize.counter import Key, combine, path_key, sample_key, scramble, stream_word, words
+from dummyio.materialize.fill import fill_program
+from dummyio.materialize.program import Program, check_lengths, compile_tensor, ordered
+from dummyio.materialize.region import Region
+from dummyio.materialize.samplers import Array, integers
+
+if TYPE_CHECKING:
+    from dummyio.dims import Dim
+    from dummyio.spec import InputSpec
+
+__all__ = ["Plan"]
+
+_SMALL = 1 << 14
+"""Tensors of at most this many elements are made together."""
+_CHUNK = 1 << 18
+"""Elements made at once where many samples are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """Where a small tensor's words lie in the common array: `words` pieces of the lattice's shape, one after another."""
+
+    program: Program
+    start: int
+    stop: int
+    lattice: tuple[int, ...]
+    whole: Region
+
+    def pieces(self, drawn: Array) -> list[Array]:
+        """Return the tensor's own part of what was drawn, of shape (samples, \\*lattice) each."""
+        count = self.program.recipe.words
+        if count == 0:
+            return []
+        part = drawn[:, self.start : self.stop]
+        if count == 1:
+            return [part.reshape(len(drawn), *self.lattice)]
+        return [piece.reshape(len(drawn), *self.lattice) for piece in np.split(part, count, axis=1)]
+
+
+class _Made:
+    """The surroundings of a plan's rules: masks that are already made."""
+
+    __slots__ = ("arrays", "dims", "programs", "sizes")
+
+    def __init__(self, plan: Plan, arrays: dict[str, Array]) -> None:
+        self.sizes = plan.sizes
+        self.dims = plan.dims
+        self.programs = plan.programs
+        self.arrays = arrays
+
+    def shape(self, path: str) -> tuple[int, ...]:
+        """Return another input's shape."""
+        return self.programs[path].shape
+
+    def kept(self, path: str, region: Region) -> Array:
+        """Return where another input is not 0."""
+        values = self.arrays[path]
+        if region.sizes != values.shape[1:]:
+            values = values[(slice(None), *(slice(a.start, a.stop, a.step) for a in region.axes))]
+        return values if values.dtype == bool else values.astype(bool)
+
+
+class Plan:
+    """The inputs of one spec at one choice of sizes."""
+
+    def __init__(self, spec: InputSpec, sizes: dict[str, int]) -> None:
+        """Compile every tensor of `spec`."""
+        self.sizes: Mapping[str, int] = sizes
+        self.dims: Mapping[str, Dim] = spec.dims
+        compiled = [compile_tensor(path, leaf, leaf.sizes(sizes)) for path, leaf in spec.leaves]
+        self.programs = {program.path: program for program in compiled}
+        check_lengths(self.programs)
+        self.nbytes = spec_bytes(spec, sizes)
+        self.elements = sum(_elements(program) for program in compiled)
+        queue = ordered(compiled)
+        self._order = [program.path for program in compiled]
+        self._large = [program for program in queue if _elements(program) > _SMALL]
+        self._cuts = _cut([program for program in queue if _elements(program) <= _SMALL])
+        self._chunk = 1 if self._large else max(1, _CHUNK // max(self.elements, 1))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Lay out the common array: index and key of every word, and the whole numbers it is to become."""
+        first, second, low, span = [], [], [], []
+        for cut in self._cuts:
+            key = path_key(cut.program.path)
+            index = Region.whole(cut.lattice).flat().ravel()
+            for stream in range(cut.program.recipe.words):
+                first.append(index + np.uint32(key[0]))
+                second.append(np.full(index.size, key[1] ^ stream_word(stream), np.uint32))
+                draw = cut.program.draw
+                low.append(np.full(index.size, draw.low if draw else 0, np.int64))
+                span.append(np.full(index.size, draw.span if draw else 0, np.uint64))
+        self._first = _joined(first, np.uint32)
+        self._second = _joined(second, np.uint32)
+        self._low = _joined(low, np.int64)
+        self._span = _joined(span, np.uint64)
+        self._draws_integers = bool(self._span.any())
+        self._shifts = bool(self._low.any())
+        self._scratch = np.empty((1, self._first.size), np.uint32)
+
+    def run(self, seed: int, sample: int) -> dict[str, Array]:
+        """Return one sample as path → array, each an array of its own."""
+        return self.run_many(seed, sample, 1)[0]
+
+    def run_many(self, seed: int, start: int, count: int) -> list[dict[str, Array]]:
+        """Return samples `start` to ``start + count - 1``, made together where they are small."""
+        if count > 1 and self._large:
+            return [self.run(seed, sample) for sample in range(start, start + count)]
+        keys = [sample_key(seed, sample) for sample in range(start, start + count)]
+        arrays: dict[str, Array] = {}
+        around = _Made(self, arrays)
+        drawn, whole = self._draw(keys)
+        for cut in self._cuts:
+            pieces = cut.pieces(whole if cut.program.draw else drawn)
+            arrays[cut.program.path] = cut.program.finish(pieces, cut.whole, around, count)
+        for program in self._large:
+            out = np.empty((1, *program.shape), program.spec.dtype.numpy)
+            fill_program(out, program, combine(path_key(program.path), keys[0]), around)
+            arrays[program.path] = out
+        return [{path: arrays[path][place] for path in self._order} for place in range(count)]
+
+    def _draw(self, keys: Sequence[Key]) -> tuple[Array, Array]:
+        """Return the common array for these samples: as words, and as whole numbers."""
+        shape = (len(keys), self._first.size)
+        x = np.empty(shape, np.uint32)
+        x[...] = self._first
+        if len(keys) == 1:
+            (key,) = keys
+            scramble(x, np.uint32(key[0]), self._second ^ np.uint32(key[1]), self._scratch)
+        else:
+            table = np.array(keys, np.uint32)
+            scramble(x, table[:, :1], self._second ^ table[:, 1:], np.empty_like(x))
+        return x, self._integers(x) if self._draws_integers else x
+
+    def _integers(self, x: Array) -> Array:
+        """`samplers.integers`, with each element's own range."""
+        wide = np.multiply(x, self._span, dtype=np.uint64)
+        np.right_shift(wide, np.uint64(32), out=wide)
+        whole = wide.view(np.int64)
+        if self._shifts:
+            np.add(whole, self._low, out=whole)
+        return whole
+
+    @property
+    def chunk(self) -> int:
+        """How many samples are best made together."""
+        return self._chunk
+
+    def part(self, path: str, region: Region, seed: int, sample: int) -> Array:
+        """Return a part of one input, made alone: nothing else of the tensor is made."""
+        return _Alone(self, sample_key(seed, sample)).values(path, region)[0]
+
+
+class _Alone:
+    """Surroundings that make the parts of masks on demand."""
+
+    def __init__(self, plan: Plan, key: Key) -> None:
+        self.sizes = plan.sizes
+        self.dims = plan.dims
+        self._programs = plan.programs
+        self._key = key
+
+    def shape(self, path: str) -> tuple[int, ...]:
+        """Return another input's shape."""
+        return self._programs[path].shape
+
+    def kept(self, path: str, region: Region) -> Array:
+        """Return where another input is not 0."""
+        return self.values(path, region).astype(bool)
+
+    def values(self, path: str, region: Region) -> Array:
+        """Return a part of an input, with an axis for the one sample."""
+        program = self._programs[path]
+        key = combine(path_key(path), self._key)
+        lattice = region if program.sampler is not None else region.rows()
+        index = lattice.flat()[None] if program.recipe.words else None
+        drawn = [words(index, key, stream) for stream in range(program.recipe.words)] if index is not None else []
+        if program.draw is not None:
+            drawn = [integers(word, program.draw) for word in drawn]
+        return program.finish(drawn, region, self, 1)
+
+
+def _elements(program: Program) -> int:
+    total = 1
+    for size in program.shape:
+        total *= size
+    return max(total, program.drawn)
+
+
+def spec_bytes(spec: InputSpec, sizes: Mapping[str, int]) -> int:
+    """Return the bytes of one sample."""
+    return sum(leaf.nbytes(sizes) for _, leaf in spec.leaves)
+
+
+def _cut(programs: Sequence[Program]) -> list[_Cut]:
+    cuts, start = [], 0
+    for program in programs:
+        stop = start + program.drawn
+        cuts.append(_Cut(program, start, stop, program.lattice, Region.whole(program.shape)))
+        start = stop
+    return cuts
+
+
+def _joined(parts: Sequence[Array], dtype: Any) -> Array:
+    return np.concatenate(parts) if parts else np.empty(0, dtype)

@@ -1,0 +1,101 @@
+"""One tensor's rule, compiled for one shape: which words it draws, and how they become its elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from dummyio.errors import SpecError
+from dummyio.materialize.region import Region
+from dummyio.materialize.samplers import Array, Integers, Sampler, sampler
+from dummyio.materialize.structures import Overlay, Structure, Surroundings, overlay, structure
+from dummyio.tensor import TensorSpec
+from dummyio.values import mask_of
+
+__all__ = ["Program", "compile_tensor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A rule for one shape.
+
+    Words are drawn at the elements (`sampler`) or at the rows (`structure`); exactly one of the two is there.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    spec: TensorSpec
+    sampler: Sampler | None
+    structure: Structure | None
+    overlay: Overlay | None
+    mask: str | None
+
+    @property
+    def recipe(self) -> Sampler | Structure:
+        """The one of sampler and structure that is there."""
+        recipe = self.sampler or self.structure
+        assert recipe is not None
+        return recipe
+
+    @property
+    def lattice(self) -> tuple[int, ...]:
+        """The shape at which words are drawn."""
+        return self.shape if self.sampler is not None else self.shape[:-1]
+
+    @property
+    def drawn(self) -> int:
+        """How many words a sample takes."""
+        return self.recipe.words * prod(self.lattice)
+
+    @property
+    def draw(self) -> Integers | None:
+        """The whole numbers to draw, where the recipe wants these and not words."""
+        return self.recipe.draw
+
+    def finish(self, drawn: Sequence[Array], region: Region, around: Surroundings, samples: int) -> Array:
+        """Return the elements of a region, of shape (samples, \\*region), from what was drawn for it."""
+        if self.sampler is not None:
+            values = self.sampler.values(drawn)
+            if self.sampler.words == 0:
+                values = np.full((samples, *region.sizes), values[0], values.dtype)
+        else:
+            assert self.structure is not None
+            values = self.structure.build(drawn, region, around)
+            if values.shape[0] != samples:
+                values = np.repeat(values, samples, axis=0)
+        if self.overlay is not None:
+            self.overlay(values, region, around)
+        return values
+
+
+def compile_tensor(path: str, spec: TensorSpec, shape: tuple[int, ...]) -> Program:
+    """Return the program of one tensor."""
+    return Program(
+        path=path,
+        shape=shape,
+        spec=spec,
+        sampler=sampler(spec.values, spec.dtype),
+        structure=structure(spec.values, spec.dtype, shape),
+        overlay=overlay(spec.values),
+        mask=mask_of(spec.values),
+    )
+
+
+def ordered(programs: Sequence[Program]) -> list[Program]:
+    """Return the programs with every mask before what follows it."""
+    return sorted(programs, key=lambda program: program.mask is not None)
+
+
+def check_lengths(programs: dict[str, Program]) -> None:
+    """Raise `SpecError` where a mask is shorter than what follows it."""
+    for program in programs.values():
+        if program.mask is not None and programs[program.mask].shape[-1] < program.shape[-1]:
+            raise SpecError(
+                f"input {program.path!r} is {program.shape[-1]} long, its mask {program.mask!r} only "
+                f"{programs[program.mask].shape[-1]}: a mask must cover what follows it."
+            )
+
+

@@ -1,0 +1,69 @@
+"""A rectangular part of a tensor: which indices it takes on each axis, and what they are as flat indices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dummyio.errors import OptionError
+from dummyio.materialize.counter import PERIOD, Words
+
+__all__ = ["Region"]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The elements of a tensor of `shape` whose index on axis k is in ``axes[k]``."""
+
+    shape: tuple[int, ...]
+    axes: tuple[range, ...]
+
+    @classmethod
+    def whole(cls, shape: tuple[int, ...]) -> Region:
+        """Return all of a tensor."""
+        return cls(shape, tuple(range(size) for size in shape))
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], index: Sequence[slice]) -> Region:
+        """Return the part that ``tensor[index]`` takes; steps must be positive."""
+        if len(index) > len(shape):
+            raise OptionError(f"{len(index)} slices for a tensor of rank {len(shape)}.")
+        slices = [*index, *([slice(None)] * (len(shape) - len(index)))]
+        if any(not isinstance(s, slice) or (s.step or 1) < 1 for s in slices):
+            raise OptionError(f"index={index!r}: use one slice for each axis, with positive steps.")
+        return cls(shape, tuple(range(*s.indices(size)) for s, size in zip(slices, shape, strict=True)))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The part's own shape."""
+        return tuple(len(axis) for axis in self.axes)
+
+    def rows(self) -> Region:
+        """Return the part's rows: the same without the last axis."""
+        return Region(self.shape[:-1], self.axes[:-1])
+
+    def with_last(self, size: int, axis: range) -> Region:
+        """Return the part of another tensor that is alike but for its last axis."""
+        return Region((*self.shape[:-1], size), (*self.axes[:-1], axis))
+
+    def last(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Return the indices on the last axis."""
+        axis = self.axes[-1]
+        return np.arange(axis.start, axis.stop, axis.step, dtype=np.int64)
+
+    def flat(self) -> Words:
+        """Return the row-major indices of the elements, modulo `PERIOD`, in the part's shape.
+
+        Reduced axis by axis, so that tensors of any size have their indices without overflow.
+        """
+        total = np.zeros((), np.int64)
+        stride = 1
+        for place in reversed(range(len(self.shape))):
+            axis = self.axes[place]
+            coordinate = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64) % PERIOD
+            total = (coordinate * (stride % PERIOD) % PERIOD).reshape(-1, *([1] * (len(self.shape) - 1 - place))) + total
+            stride *= self.shape[place]
+        return np.asarray(total % PERIOD, np.uint32)

@@ -1,0 +1,176 @@
+"""Rules whose elements depend on their place: masks, positions, one-hot rows, boxes; and what follows a mask.
+
+Everything here works on a `Region` and has a leading axis of samples, so that a slice, a whole tensor and many samples
+are made by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from dummyio.dims import Dim, evaluate, parse_size
+from dummyio.dtypes import DType
+from dummyio.materialize.region import Region
+from dummyio.materialize.samplers import Array, Integers, scaled, unit_floats
+from dummyio.values import Boxes, Labels, OneHot, PaddingMask, Positions, Range, Rule, TokenIds
+
+__all__ = ["Overlay", "Structure", "Surroundings", "overlay", "structure"]
+
+
+class Surroundings(Protocol):
+    """What a rule can ask about the rest of the spec."""
+
+    sizes: Mapping[str, int]
+    dims: Mapping[str, Dim]
+
+    def shape(self, path: str) -> tuple[int, ...]:
+        """Return another input's shape."""
+        ...
+
+    def kept(self, path: str, region: Region) -> Array:
+        """Return where another input is not 0, as bools of shape (samples, \\*region)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """How to fill a tensor whose elements depend on their place: words are drawn for each row of the last axis."""
+
+    words: int
+    build: Callable[[Sequence[Array], Region, Surroundings], Array]
+    draw: Integers | None = None
+
+
+Overlay = Callable[[Array, Region, Surroundings], None]
+"""Overwrites, in place, the elements of a region that a rule fixes: pads, start tokens, ends of sequences."""
+
+
+def structure(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Structure | None:
+    """Return how `rule` fills a tensor by place; None where elements are independent."""
+    match rule:
+        case PaddingMask():
+            return _padding_mask(rule, dtype, shape[-1])
+        case Positions():
+            return Structure(0, lambda _, region, around: _positions(rule, region, around).astype(dtype.numpy))
+        case Range(start, step):
+            return Structure(0, lambda _, region, __: _rows(start + step * region.last(), region).astype(dtype.numpy))
+        case OneHot():
+            hot = Integers(0, max(shape[-1], 1))
+            return Structure(1, lambda row, region, _: (region.last() == row[0][..., None]).astype(dtype.numpy), hot)
+        case Boxes():
+            return _boxes(rule, dtype)
+        case _:
+            return None
+
+
+def _rows(row: Array, region: Region) -> Array:
+    """Repeat one row over all others of a region, for one sample; the caller broadcasts the samples."""
+    return np.broadcast_to(row, (1, *region.sizes))
+
+
+def _padding_mask(rule: PaddingMask, dtype: DType, size: int) -> Structure:
+    left = rule.side == "left"
+
+    def build(drawn: Sequence[Array], region: Region, _: Surroundings) -> Array:
+        lengths = drawn[0]
+        if rule.policy == "full":
+            lengths = np.full_like(lengths, size)
+        elif rule.policy == "shortest":
+            lengths = np.full_like(lengths, min(size, 1))
+        if lengths.size and all(axis.start == 0 for axis in region.axes[:-1]):
+            lengths[(slice(None), *([0] * (lengths.ndim - 1)))] = size  # the first row is full
+        place = region.last()
+        kept = place >= size - lengths[..., None] if left else place < lengths[..., None]
+        return kept.astype(dtype.numpy)
+
+    return Structure(1, build, Integers(1, max(size, 1)))
+
+
+def _positions(rule: Positions, region: Region, around: Surroundings) -> Array:
+    if rule.mask is None:
+        start = rule.start if isinstance(rule.start, int) else evaluate(parse_size(rule.start, around.dims), around.sizes)
+        return _rows(start + region.last(), region)
+    size = around.shape(rule.mask)[-1]
+    kept = around.kept(rule.mask, region.with_last(size, range(size)))
+    counted = np.cumsum(kept, axis=-1, dtype=np.int64)
+    counted -= 1
+    np.maximum(counted, 0, out=counted)
+    return counted[..., region.last() + (size - region.shape[-1])]
+
+
+def _boxes(rule: Boxes, dtype: DType) -> Structure:
+    if dtype.kind == "float":
+        fill, scale = unit_floats(DType.FLOAT32), scaled(dtype, float(rule.low), float(rule.high))
+
+        def corner(word: Array) -> Array:
+            return scale(fill([word])).astype(np.float64)
+    else:
+        whole = Integers(int(rule.low), int(rule.high) - int(rule.low))
+
+        def corner(word: Array) -> Array:
+            from dummyio.materialize.samplers import integers  # noqa: PLC0415 - used here only
+
+            return integers(word, whole)
+
+    def build(row: Sequence[Array], region: Region, _: Surroundings) -> Array:
+        a, b, c, d = (corner(word) for word in row)
+        x0, x1, y0, y1 = np.minimum(a, b), np.maximum(a, b), np.minimum(c, d), np.maximum(c, d)
+        match rule.layout:
+            case "xyxy":
+                columns = (x0, y0, x1, y1)
+            case "xywh":
+                columns = (x0, y0, x1 - x0, y1 - y0)
+            case "cxcywh":
+                columns = (x0 + (x1 - x0) / 2, y0 + (y1 - y0) / 2, x1 - x0, y1 - y0)
+        return np.stack([columns[place] for place in region.axes[-1]], axis=-1).astype(dtype.numpy)
+
+    return Structure(4, build)
+
+
+def overlay(rule: Rule) -> Overlay | None:
+    """Return what overwrites parts of a tensor that was drawn element by element; None where nothing does."""
+    match rule:
+        case TokenIds(first=first, last=last) if rule.mask is not None or first is not None or last is not None:
+            return lambda ids, region, around: _overlay_ids(rule, ids, region, around)
+        case Labels(mask=mask) if mask is not None:
+            return lambda labels, region, around: _pad(labels, rule.ignore_index, mask, region, around)
+        case _:
+            return None
+
+
+def _pad(values: Array, pad: Any, mask: str, region: Region, around: Surroundings) -> None:
+    kept = around.kept(mask, _under(mask, region, around))
+    np.copyto(values, values.dtype.type(pad), where=~kept)
+
+
+def _under(mask: str, region: Region, around: Surroundings) -> Region:
+    """Return the part of the mask that belongs to a region: the last columns, where the mask is longer."""
+    size = around.shape(mask)[-1]
+    axis, offset = region.axes[-1], size - region.shape[-1]
+    return region.with_last(size, range(axis.start + offset, axis.stop + offset, axis.step))
+
+
+def _overlay_ids(rule: TokenIds, ids: Array, region: Region, around: Surroundings) -> None:
+    if rule.last is not None:
+        ends = _ends(rule.mask, region, around)
+        np.copyto(ids, ids.dtype.type(rule.last), where=region.last() == ends)
+    if rule.first is not None:
+        np.copyto(ids, ids.dtype.type(rule.first), where=region.last() == 0)
+    if rule.mask is not None:
+        _pad(ids, rule.pad, rule.mask, region, around)
+
+
+def _ends(mask: str | None, region: Region, around: Surroundings) -> Array:
+    """Return, for each row, the place of the last kept token, with an axis for the columns."""
+    length = region.shape[-1]
+    if mask is None:
+        return np.array(length - 1)
+    size = around.shape(mask)[-1]
+    kept = around.kept(mask, region.with_last(size, range(size)))[..., size - length :]
+    return length - 1 - np.argmax(kept[..., ::-1], axis=-1)[..., None]
+
+

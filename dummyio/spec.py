@@ -1,0 +1,283 @@
+"""`InputSpec`: all inputs of a model, as data.
+
+Immutable, hashable and comparable. What it *is* (inputs, task, outputs) makes its `sha256`; where it came from
+(`provenance`) does not, so that one model described from two places is one spec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from types import MappingProxyType
+from typing import Any, cast
+
+from dummyio import dims as _dims
+from dummyio.dims import Dim, Size
+from dummyio.dtypes import DType
+from dummyio.errors import OptionError, SpecError, near
+from dummyio.tensor import Nest, Node, TensorSpec, check_name, flatten, replace_dims, to_node
+from dummyio.values import Positions, mask_of
+
+__all__ = ["InputSpec", "OutputSpec"]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """One output of a model: its name and, where known, its shape and dtype."""
+
+    name: str
+    shape: tuple[Size, ...] | None = None
+    dtype: DType | None = None
+
+
+class InputSpec(Mapping[str, Node]):
+    """All inputs of a model: a mapping of names to `TensorSpec`s or nests of them.
+
+    Parameters
+    ----------
+    inputs
+        Names to `TensorSpec`, `Nest`, or plain dicts, lists and tuples of these, in the model's order.
+    task
+        The task's name, such as ``"text-classification"``.
+    outputs
+        What the model returns, where known.
+    provenance
+        Where the facts came from, for people: short keys to one-line texts. Not part of equality or of `sha256`.
+    """
+
+    def __init__(
+        self,
+        inputs: Mapping[str, Any],
+        *,
+        task: str | None = None,
+        outputs: tuple[OutputSpec, ...] = (),
+        provenance: Mapping[str, str] | None = None,
+    ) -> None:
+        """Check that the symbols agree and that masks are there."""
+        self._inputs = {check_name(name): to_node(node, name) for name, node in inputs.items()}
+        self.task = task
+        self.outputs = tuple(outputs)
+        self.provenance: Mapping[str, str] = MappingProxyType(dict(provenance or {}))
+        self.leaves: tuple[tuple[str, TensorSpec], ...] = tuple(flatten(self._inputs.items()))
+        self._check_paths()
+        used = [size for _, leaf in self.leaves for size in leaf.shape]
+        used += [size for output in self.outputs for size in output.shape or ()]
+        self.dims: Mapping[str, Dim] = MappingProxyType(_dims.table(used))
+        for path, leaf in self.leaves:
+            self._check_references(path, leaf)
+        self._plans: dict[object, Any] = {}
+
+    def _check_paths(self) -> None:
+        paths = [path for path, _ in self.leaves]
+        if len(set(paths)) != len(paths):
+            twice = sorted({path for path in paths if paths.count(path) > 1})
+            raise SpecError(f"two inputs have the path {', '.join(twice)}: names joined by dots must differ.")
+
+    def _check_references(self, path: str, leaf: TensorSpec) -> None:
+        known = dict(self.leaves)
+        mask = mask_of(leaf.values)
+        if mask is not None:
+            if mask not in known:
+                raise SpecError(f"input {path!r} follows mask={mask!r}, which is no input. {near(mask, known)}")
+            other = known[mask]
+            if mask_of(other.values) is not None or other.dtype.kind not in ("int", "uint", "bool", "float"):
+                raise SpecError(f"input {path!r} follows {mask!r}, which is no mask: it must be numbers that follow none.")
+            if other.rank != leaf.rank or other.shape[:-1] != leaf.shape[:-1]:
+                raise SpecError(
+                    f"input {path!r} has shape {leaf.shape}, its mask {mask!r} {other.shape}: "
+                    "all axes but the last must be equal."
+                )
+        if isinstance(leaf.values, Positions) and isinstance(leaf.values.start, str):
+            _dims.parse_size(leaf.values.start, self.dims)
+
+    # A mapping of names to nodes.
+
+    def __getitem__(self, name: str) -> Node:
+        try:
+            return self._inputs[name]
+        except KeyError:
+            raise KeyError(f"no input is named {name!r}. {near(name, self._inputs)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._inputs)
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, InputSpec):
+            return NotImplemented
+        mine = (list(self._inputs.items()), self.task, self.outputs)
+        return mine == (list(other._inputs.items()), other.task, other.outputs)
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((tuple(self._inputs.items()), self.task, self.outputs))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if "_plans" in self.__dict__:
+            raise AttributeError(f"InputSpec is immutable: {name!r} cannot be set; make a new one.")
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"{name}: {node if isinstance(node, TensorSpec) else node.kind}" for name, node in self.items())
+        return f"InputSpec({inputs}{f'; task={self.task}' if self.task else ''})"
+
+    def __str__(self) -> str:
+        width = max((len(path) for path, _ in self.leaves), default=0)
+        lines = [f"InputSpec{f' of task {self.task}' if self.task else ''}"]
+        lines += [f"  {path:<{width}}  {leaf}" for path, leaf in self.leaves]
+        lines += [f"  {dim!r}" for dim in self.dims.values()]
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return InputSpec.from_json, (self.to_json(),)
+
+    # Sizes.
+
+    def sizes(self, **dims: int) -> dict[str, int]:
+        """Return the size of every symbol, with `dims` for those named; errors as `Dim.check`."""
+        unknown = [name for name in dims if name not in self.dims]
+        if unknown:
+            name = unknown[0]
+            raise OptionError(f"{name}={dims[name]!r}: no dim of this spec has that name. {near(name, self.dims)}")
+        return {name: dim.check(dims[name]) if name in dims else dim.size for name, dim in self.dims.items()}
+
+    def with_dims(self, **dims: int | Dim) -> InputSpec:
+        """Return a spec with other default sizes, or other definitions, of the symbols named."""
+        self.sizes(**{name: size for name, size in dims.items() if not isinstance(size, Dim) or name not in self.dims})
+        new = {
+            name: dim if isinstance(dim, Dim) else _resized(self.dims[name], dim)
+            for name, dim in dims.items()
+        }
+        outputs = tuple(
+            OutputSpec(o.name, tuple(_dims.substitute(size, new) for size in o.shape) if o.shape is not None else None, o.dtype)
+            for o in self.outputs
+        )
+        inputs = {name: replace_dims(node, new) for name, node in self.items()}
+        return InputSpec(inputs, task=self.task, outputs=outputs, provenance=self.provenance)
+
+    def nbytes(self, **dims: int) -> int:
+        """Return the bytes of one sample at these sizes."""
+        sizes = self.sizes(**dims)
+        return sum(leaf.nbytes(sizes) for _, leaf in self.leaves)
+
+    # Values.
+
+    def generate(
+        self, framework: str = "np", *, seed: int = 0, sample: int = 0, device: Any = None, **dims: int
+    ) -> dict[str, Any]:
+        """Return one sample as that framework's tensors, nested as the model takes them.
+
+        Parameters
+        ----------
+        framework
+            ``"np"``, ``"pt"``, ``"tf"``, ``"jax"``, ``"ort"``, an alias, or a third party's.
+        seed, sample
+            Which values: element i of an input is a function of seed, sample, the input's path and i alone.
+        device
+            Where the tensors live, in the framework's own words; its default device where not given.
+        dims
+            Sizes of symbols, by name.
+        """
+        from dummyio.materialize import generate  # noqa: PLC0415 - data does not import what works on it
+
+        return generate(self, framework, seed, sample, device, dims)
+
+    def samples(
+        self, n: int, framework: str = "np", *, seed: int = 0, start: int = 0, device: Any = None, **dims: int
+    ) -> Iterator[dict[str, Any]]:
+        """Yield samples `start` to ``start + n - 1``, each equal to what `generate` returns for it."""
+        from dummyio.materialize import samples  # noqa: PLC0415 - as above
+
+        return samples(self, n, framework, seed, start, device, dims)
+
+    def feeds(self, *, seed: int = 0, sample: int = 0, **dims: int) -> dict[str, Any]:
+        """Return one sample flat, as path → NumPy array: what a runtime is fed."""
+        from dummyio.materialize import feeds  # noqa: PLC0415 - as above
+
+        return feeds(self, seed, sample, dims)
+
+    # What exporters ask for.
+
+    def abstract(self, framework: str, **dims: int) -> dict[str, Any]:
+        """Return that framework's own signature objects, nested as the inputs, without data.
+
+        Symbols stay symbolic where the framework can say so, and become ints where `dims` gives their size.
+        """
+        from dummyio.materialize import abstract  # noqa: PLC0415 - as above
+
+        return abstract(self, framework, dims)
+
+    def dynamic_axes(self) -> dict[str, dict[int, str]]:
+        """Return path → axis → symbol or expression, for ``torch.onnx.export(dynamic_axes=...)``."""
+        return {path: _dynamic(leaf) for path, leaf in self.leaves}
+
+    def dynamic_shapes(self) -> dict[str, Any]:
+        """Return the symbolic axes nested as the inputs, for ``torch.onnx.export(dynamic_shapes=..., dynamo=True)``."""
+        from dummyio.tensor import build  # noqa: PLC0415 - used here only
+
+        leaves = {path: {axis: _identifier(text) for axis, text in _dynamic(leaf).items()} for path, leaf in self.leaves}
+        return {name: build(node, leaves, name) for name, node in self.items()}
+
+    def probes(self) -> list[dict[str, int]]:
+        """Return the probe plan: assignments of sizes that tell symbols apart and reach their bounds."""
+        from dummyio.probes import probes  # noqa: PLC0415 - as above
+
+        return probes(self)
+
+    # Files.
+
+    def to_json(self) -> bytes:
+        """Return the canonical JSON form."""
+        from dummyio.document import encode  # noqa: PLC0415 - as above
+
+        return encode(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> InputSpec:
+        """Read what `to_json` wrote; raise `SpecError`, with the place in the file, for what is not valid."""
+        from dummyio.document import decode  # noqa: PLC0415 - as above
+
+        return decode(text)
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash of the canonical form, without provenance."""
+        from dummyio.document import digest  # noqa: PLC0415 - as above
+
+        return digest(self)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the JSON form to a file, whole or not at all."""
+        from dummyio.document import save  # noqa: PLC0415 - as above
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> InputSpec:
+        """Read a file that `save` wrote; errors as `from_json`."""
+        from dummyio.document import load  # noqa: PLC0415 - as above
+
+        return load(path)
+
+
+def _resized(dim: Dim, size: int) -> Dim:
+    from dataclasses import replace  # noqa: PLC0415 - used here only
+
+    return cast("Dim", replace(dim, size=size))
+
+
+def _dynamic(leaf: TensorSpec) -> dict[int, str]:
+    return {axis: str(size) for axis, size in enumerate(leaf.shape) if not isinstance(size, int) and not _dims.fixed(size)}
+
+
+def _identifier(text: str) -> str:
+    """Name an expression as exporters want it: letters, digits and underscores."""
+    words = {"+": "plus", "-": "minus", "*": "times", "//": "over"}
+    return "_".join(words.get(word, word) for word in text.replace("(", "").replace(")", "").split())
