@@ -61,6 +61,7 @@ class InputSpec(Mapping[str, Node]):
         self.outputs = tuple(outputs)
         self.provenance: Mapping[str, str] = MappingProxyType(dict(provenance or {}))
         self.leaves: tuple[tuple[str, TensorSpec], ...] = tuple(flatten(self._inputs.items()))
+        self.nested = any(isinstance(node, Nest) for node in self._inputs.values())
         self._check_paths()
         used = [size for _, leaf in self.leaves for size in leaf.shape]
         used += [size for output in self.outputs for size in output.shape or ()]

@@ -1,7 +1,7 @@
 """The tables of the installed library: which class serves a model type for a use, and in which file a class stands.
 
-The library's `models/auto` folder holds them as assignments of ordered dicts, some of which take over the entries of others or are
-updated further down. Only the statements of the table that is asked for are parsed.
+The library's `models/auto` folder holds them as assignments of ordered dicts, some of which take over the entries of
+others or are updated further down. Only the statements of the table that is asked for are parsed.
 """
 
 import ast
@@ -13,9 +13,11 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from dummyio.huggingface.installed import transformers_root
-from dummyio.huggingface.literals import evaluate
+from dummyio.huggingface.literals import constant
 from dummyio.huggingface.sources import ClassSource, class_in_files, imported_from, read_text
 from dummyio.huggingface.statements import find_statements
+
+__all__ = ["Part", "auto_table", "auto_tables", "class_for", "class_source", "configuration_class", "tables_of"]
 
 Part: TypeAlias = Literal["modeling", "configuration"]
 
@@ -24,6 +26,7 @@ _TABLE_NAME = re.compile(r"^(MODEL_\w*NAMES)\b.* = ", re.MULTILINE)
 _TABLES_INSIDE = re.compile(r"(?<![\"\w])[A-Z]\w*_NAMES?\b")
 
 
+@lru_cache(maxsize=1)
 def auto_tables() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     """Give all tables of model classes: table name → model type → its classes, the default one first."""
     path = _auto_file("modeling")
@@ -108,7 +111,7 @@ def _table(path: Path, name: str) -> Mapping[str, Any]:
         statement = ast.parse(text).body[0]
         names = {other: _table(path, other) for other in _TABLES_INSIDE.findall(text) if other != name}
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value:
-            table = evaluate(statement.value, {**names, name: table})
+            table = constant(statement.value, otherwise=table, names={**names, name: table})
         elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-            table = {**table, **evaluate(statement.value.args[0], names)}
+            table = {**table, **constant(statement.value.args[0], otherwise={}, names=names)}
     return MappingProxyType(table)

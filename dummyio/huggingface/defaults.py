@@ -1,11 +1,13 @@
 """What a configuration holds where its file says nothing, read from the source of the configuration class.
 
 The library writes these defaults in two ways: as annotated class attributes (`vocab_size: int = 30522`) and, in older
-releases and in many private configurations, as keyword defaults of `__init__`. Both are read, through all base classes. What
-only running the class can tell stays out: values that `__post_init__` or the body of `__init__` computes from others.
+releases and in many private configurations, as keyword defaults of `__init__`. Both are read, through all base classes.
+What only running the class can tell stays out: values that `__post_init__` or the body of `__init__` computes from others.
+`computed_attributes` names those, so that a default of None is not taken for the last word.
 """
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import chain
@@ -15,10 +17,20 @@ from typing import NamedTuple
 from dummyio.huggingface.auto import class_source, configuration_class
 from dummyio.huggingface.literals import constant
 from dummyio.huggingface.sources import ClassSource, lineage, resolve_class
-from dummyio.huggingface.statements import without_methods
+from dummyio.huggingface.statements import find_method, without_methods
+
+__all__ = [
+    "attribute_map",
+    "class_defaults",
+    "computed_attributes",
+    "configuration_defaults",
+    "sub_config_defaults",
+    "sub_configs",
+]
 
 # The second is the name in older releases, where the values are classes only.
 _SUB_CONFIGURATIONS = frozenset({"sub_configs_defaults", "sub_configs"})
+_ASSIGNED = re.compile(r"\n +self\.(\w+)(?:: [^=\n]+)? = ")
 _UNKNOWN = object()
 
 
@@ -38,6 +50,15 @@ def configuration_defaults(kind: str) -> Mapping[str, object] | None:
     """
     source = _configuration(kind)
     return class_defaults(source) if source else None
+
+
+@lru_cache(maxsize=512)
+def computed_attributes(kind: str) -> frozenset[str]:
+    """Name the attributes that the code of a configuration class may set from others: their defaults may not stay."""
+    source = _configuration(kind)
+    owners = lineage(source) if source else ()
+    bodies = (find_method(owner.text, name) or "" for owner in owners for name in ("__post_init__", "__init__"))
+    return frozenset(name for body in bodies for name in _ASSIGNED.findall(body) if not name.startswith("_"))
 
 
 @lru_cache(maxsize=512)
@@ -109,12 +130,8 @@ def _keywords(arguments: ast.arguments) -> Iterator[_Default]:
     """List the keyword defaults of an `__init__`, which by custom become attributes of the same names."""
     positional = [*arguments.posonlyargs, *arguments.args]
     with_default = positional[len(positional) - len(arguments.defaults) :]
-    yield from (
-        _Default(argument.arg, value, True) for argument, value in zip(with_default, arguments.defaults, strict=True)
-    )
-    yield from (
-        _Default(a.arg, value, True) for a, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    )
+    pairs = zip([*with_default, *arguments.kwonlyargs], [*arguments.defaults, *arguments.kw_defaults], strict=True)
+    return (_Default(argument.arg, value, of_instances=True) for argument, value in pairs)
 
 
 def _inside_factory(value: ast.expr) -> ast.expr:
@@ -148,13 +165,14 @@ def _kind_of(value: ast.expr, owner: ClassSource) -> str | None:
     """Read what `SomeConfig` or `Specification(config_class=SomeConfig, model_type="some")` leads to."""
     words = _words(value)
     if "model_type" in words:
-        return str(constant(words["model_type"], otherwise="")) or None
+        stated = str(constant(words["model_type"], otherwise=""))
+        return stated if configuration_class(stated) else None
     named = words.get("config_class", value)
     source = resolve_class(owner.path, named.id) if isinstance(named, ast.Name) else None
     model_type = class_defaults(source).get("model_type") if source else None
     if source is None or model_type is None:  # the class that stands for any configuration has no model type
         return None
-    # Some classes have no model type, or one that the library's table does not list or gives to another class.
+    # Some classes have an empty model type, or one that the library's table does not list or gives to another class.
     return str(model_type) if configuration_class(str(model_type)) == source.name else source.name
 
 

@@ -4,6 +4,8 @@ import importlib.util
 from functools import lru_cache
 from pathlib import Path
 
+__all__ = ["transformers_root", "transformers_version"]
+
 
 @lru_cache(maxsize=1)
 def transformers_root() -> Path | None:

@@ -1,7 +1,7 @@
 """Values of expressions in source text, as far as they can be known without running the text.
 
-`ast.literal_eval` stops at `3 * 2560`, `float("inf")` and `OrderedDict([*list(OTHER.items()), ("bert", "BertModel")])`, all of
-which stand in configurations and tables.
+`ast.literal_eval` stops at `3 * 2560`, `float("inf")` and `OrderedDict([*list(OTHER.items()), ("key", "value")])`, all
+of which stand in configurations and tables.
 """
 
 import ast
@@ -9,6 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
+
+__all__ = ["constant", "evaluate"]
 
 _ARITHMETIC: Mapping[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: lambda left, right: left + right,
@@ -47,10 +49,10 @@ def evaluate(node: ast.expr, names: Mapping[str, Any] = _NO_NAMES) -> Any:
             raise _unknown(node)
 
 
-def constant(node: ast.expr, *, otherwise: object) -> object:
-    """Give the value of an expression over constants, or another value where it is not one."""
+def constant(node: ast.expr, *, otherwise: Any, names: Mapping[str, Any] = _NO_NAMES) -> Any:
+    """Give the value of an expression over constants and the given names, or another value where it is not one."""
     try:
-        return evaluate(node)
+        return evaluate(node, names)
     except (ValueError, TypeError, ArithmeticError):  # the last two: constants that do not go together
         return otherwise
 
@@ -63,7 +65,9 @@ def _items(nodes: Iterable[ast.expr], names: Mapping[str, Any]) -> list[Any]:
     """Evaluate the elements of a display; `*other` gives all of its own."""
     items: list[Any] = []
     for node in nodes:
-        if isinstance(node, ast.Starred):
+        if isinstance(node, ast.Constant):  # nearly all of them in a table
+            items.append(node.value)
+        elif isinstance(node, ast.Starred):
             items += evaluate(node.value, names)
         else:
             items.append(evaluate(node, names))

@@ -4,13 +4,15 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import islice, repeat, starmap
 from typing import Literal, TypeAlias
 
 from dummyio.huggingface.auto import class_source
 from dummyio.huggingface.literals import constant
 from dummyio.huggingface.sources import ClassSource, class_in_file, class_names, lineage, not_found
 from dummyio.huggingface.statements import find_method, parse_header
+
+__all__ = ["Kind", "Parameter", "forward_parameters", "forward_source", "module_source"]
 
 Kind: TypeAlias = Literal["positional_only", "positional_or_keyword", "keyword_only"]
 
@@ -69,15 +71,14 @@ def _parameters(arguments: ast.arguments) -> Iterator[Parameter]:
     """List a method's parameters after the first, which is the instance."""
     positional = [*arguments.posonlyargs, *arguments.args]
     bare = len(positional) - len(arguments.defaults)
-    defaults = chain(repeat(None, bare), arguments.defaults)
-    first_ordinary = len(arguments.posonlyargs)
-    for index, (argument, default) in enumerate(zip(positional, defaults, strict=True)):
-        if index:
-            yield _parameter(
-                argument, default, "positional_or_keyword" if index >= first_ordinary else "positional_only"
-            )
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        yield _parameter(argument, default, "keyword_only")
+    kinds: list[Kind] = [
+        *repeat("positional_only", len(arguments.posonlyargs)),
+        *repeat("positional_or_keyword", len(arguments.args)),
+        *repeat("keyword_only", len(arguments.kwonlyargs)),
+    ]
+    defaults = [*repeat(None, bare), *arguments.defaults, *arguments.kw_defaults]
+    listed = zip([*positional, *arguments.kwonlyargs], defaults, kinds, strict=True)
+    return starmap(_parameter, islice(listed, 1, None))
 
 
 def _parameter(argument: ast.arg, default: ast.expr | None, kind: Kind) -> Parameter:

@@ -1,8 +1,8 @@
 """Finds classes and their base classes in Python files without importing them.
 
-Importing a library's models takes seconds, parsing one of their files tens of milliseconds. So only the class that was asked
-for is cut out of its file. Base classes are followed through the import lines, and only inside the package: `torch.nn.Module`
-and its like end the walk.
+Importing a library's models takes seconds, parsing one of their files tens of milliseconds. So only the class that was
+asked for is cut out of its file. Base classes are followed through the import lines, and only inside the package:
+`torch.nn.Module` and its like end the walk.
 """
 
 import ast
@@ -15,6 +15,18 @@ from pathlib import Path
 from dummyio.errors import SourceError
 from dummyio.huggingface.installed import transformers_root, transformers_version
 from dummyio.huggingface.statements import find_class, find_statements, parse_header
+
+__all__ = [
+    "ClassSource",
+    "class_in_file",
+    "class_in_files",
+    "class_names",
+    "imported_from",
+    "lineage",
+    "not_found",
+    "read_text",
+    "resolve_class",
+]
 
 _CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
 # Indented ones too: the packages of a lazily loaded library import under `if TYPE_CHECKING:`.
@@ -32,10 +44,9 @@ class ClassSource:
 
 def not_found(what: str, remedy: str) -> SourceError:
     """Make the error for something that the installed library does not have."""
-    version = transformers_version()
-    if version is None:
+    if transformers_root() is None:
         return SourceError(f"{what}: transformers is not installed; install it: pip install 'dummyio[hf]'.")
-    return SourceError(f"{what}: not found in transformers {version}; {remedy}")
+    return SourceError(f"{what}: not found in transformers {transformers_version()}; {remedy}")
 
 
 @lru_cache(maxsize=128)
@@ -81,7 +92,7 @@ def resolve_class(path: Path, name: str) -> ClassSource | None:
 def _origins(path: Path, name: str) -> list[tuple[Path, str]]:
     """Say where else a name of a file may be defined."""
     for statement in find_statements(read_text(path), f"{name} = "):
-        return [(path, statement.removeprefix(f"{name} = ").strip())]
+        return [(path, statement.split()[2])]
     if place := imported_from(path, name):
         return [place]
     return [(place, name) for place, original in _imports(path).values() if original == "*"]
@@ -96,7 +107,7 @@ def imported_from(path: Path, name: str) -> tuple[Path, str] | None:
 def _imports(path: Path) -> dict[str, tuple[Path, str]]:
     """Read a file's `from ... import` lines; a file imported whole stands under its path, with `*`."""
     found: dict[str, tuple[Path, str]] = {}
-    for dots, module, many, few in _IMPORT.findall(read_text(path)):
+    for dots, module, many, few in _IMPORT.findall("\n" + read_text(path)):
         if target := _module_file(path, len(dots), module):
             for original, local in _imported_names(many or few):
                 found[str(target) if local == "*" else local] = (target, original)
@@ -114,7 +125,7 @@ def _module_file(path: Path, level: int, module: str) -> Path | None:
     """Find the file of an imported module, None where it is outside the package."""
     parts = module.split(".") if module else []
     if level:
-        base: Path | None = path.parents[level - 1]
+        base = path.parents[level - 1] if level <= len(path.parents) else None
     else:
         base, parts = (transformers_root() if parts[0] == "transformers" else None), parts[1:]
     if base is None:

@@ -4,6 +4,8 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+__all__ = ["find_class", "find_method", "find_statements", "parse_header", "without_methods"]
+
 # What stands in the first column and is no closing bracket starts a statement: a header that spans lines ends with `):`.
 # The patterns begin with the line break and not with `^`, since only a literal is searched for at the speed of memory.
 _TOP_LEVEL = re.compile(r"\n[^\s#)\]}]")

@@ -38,7 +38,7 @@ def plan(spec: InputSpec, dims: Mapping[str, int]) -> Plan:
         if len(plans) >= _PLANS:
             plans.clear()
         plans[key] = found
-    else:
+    elif found.large:  # what is free changes
         check_budget(found.nbytes, f"one sample of {', '.join(spec)}")
     return found
 
@@ -126,6 +126,6 @@ def _convert(spec: InputSpec, leaves: dict[str, Array], backend: Backend, device
 
 def _nested(spec: InputSpec, leaves: dict[str, Any], backend: Backend) -> dict[str, Any]:
     """Return leaves nested as the spec is; flat, by path, for a framework whose runtime takes flat feeds."""
-    if backend.flat or len(leaves) == len(spec) and all(name in leaves for name in spec):
+    if backend.flat or not spec.nested:
         return leaves
     return {name: build(node, leaves, name, backend.cache) for name, node in spec.items()}

@@ -64,9 +64,9 @@ def stream_word(stream: int) -> int:
     return (stream * _STREAM) & _MASK
 
 
-def scramble(x: Words, first: Any, second: Any, scratch: Words) -> Words:
-    """Hash `x` in place: `first` is added to it, `second` enters between the rounds."""
-    np.add(x, first, out=x)
+def scramble(index: Words, first: Any, second: Any, x: Words, scratch: Words) -> Words:
+    """Write the hash of `index` to `x`: `first` is added to it, `second` enters between the rounds."""
+    np.add(index, first, out=x)
     np.right_shift(x, _S16, out=scratch)
     np.bitwise_xor(x, scratch, out=x)
     np.multiply(x, _M1, out=x)
@@ -81,5 +81,5 @@ def scramble(x: Words, first: Any, second: Any, scratch: Words) -> Words:
 
 def words(index: Words, key: Key, stream: int = 0) -> Words:
     """Return the bits of the elements at `index`, which is already reduced by `PERIOD`."""
-    x = index.copy()
-    return scramble(x, np.uint32(key[0]), np.uint32(key[1] ^ stream_word(stream)), np.empty_like(x))
+    first, second = np.uint32(key[0]), np.uint32(key[1] ^ stream_word(stream))
+    return scramble(index, first, second, np.empty_like(index), np.empty_like(index))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dummyio.materialize.counter import PERIOD, Key, scramble, stream_word
+from dummyio.materialize.counter import PERIOD, Key, scramble, stream_word, words
 from dummyio.materialize.program import Program
 from dummyio.materialize.region import Region
 from dummyio.materialize.samplers import Array, Sampler, integers
@@ -24,7 +24,7 @@ __all__ = ["fill_program", "fill_sampler"]
 
 _BLOCK = 1 << 15
 """Elements computed at once: words, floats and results of that many fit a second-level cache."""
-_COPY = 1 << 17
+_COPY = 1 << 19
 """Bytes of the first period that are copied to all others at once."""
 _ROWS = 1 << 20
 """Elements of a part that is made by place at once."""
@@ -64,12 +64,18 @@ def fill_sampler(flat: Array, sampler: Sampler, key: Key, threads: int | None = 
         _repeat(flat, threads)
 
 
+@lru_cache(maxsize=1)
+def _counting() -> Array:
+    return np.arange(_BLOCK, dtype=np.uint32)
+
+
 def _compute(out: Array, block: slice, sampler: Sampler, key: Key) -> None:
-    scratch = np.empty(block.stop - block.start, np.uint32)
+    size = block.stop - block.start
+    index, scratch = _counting()[:size], np.empty(size, np.uint32)
+    first = np.uint32((key[0] + block.start) & 0xFFFF_FFFF)
     drawn: list[Array] = []
     for stream in range(sampler.words):
-        x = np.arange(block.start, block.stop, dtype=np.uint32)
-        scramble(x, np.uint32(key[0]), np.uint32(key[1] ^ stream_word(stream)), scratch)
+        x = scramble(index, first, np.uint32(key[1] ^ stream_word(stream)), np.empty(size, np.uint32), scratch)
         drawn.append(x if sampler.draw is None else integers(x, sampler.draw))
     out[block] = sampler.values(drawn)
 
@@ -102,12 +108,9 @@ def _fill_parts(out: Array, program: Program, key: Key, around: Surroundings) ->
 
 
 def _row_words(program: Program, region: Region, key: Key) -> list[Array]:
-    drawn: list[Array] = []
-    for stream in range(program.recipe.words):
-        x = region.rows().flat()[None].copy()
-        scramble(x, np.uint32(key[0]), np.uint32(key[1] ^ stream_word(stream)), np.empty_like(x))
-        drawn.append(x if program.draw is None else integers(x, program.draw))
-    return drawn
+    index = region.rows().flat()[None]
+    drawn = [words(index, key, stream) for stream in range(program.recipe.words)]
+    return drawn if program.draw is None else [integers(word, program.draw) for word in drawn]
 
 
 def _parts(shape: tuple[int, ...]) -> Iterable[tuple[range, ...]]:

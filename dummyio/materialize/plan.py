@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dummyio.materialize.counter import Key, combine, path_key, sample_key, scramble, stream_word, words
+from dummyio.materialize import counter
+from dummyio.materialize.counter import Key, combine, path_key, sample_key, scramble, stream_word
 from dummyio.materialize.fill import fill_program
 from dummyio.materialize.program import Program, check_lengths, compile_tensor, ordered
 from dummyio.materialize.region import Region
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plan"]
 
+_U32 = np.array(32, np.uint64)
 _SMALL = 1 << 14
 """Tensors of at most this many elements are made together."""
 _CHUNK = 1 << 18
@@ -32,7 +34,7 @@ _CHUNK = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """Where a small tensor's words lie in the common array: `words` pieces of the lattice's shape, one after another."""
+    """Where a small tensor's words lie in the common array: pieces of the lattice's shape, one after another."""
 
     program: Program
     start: int
@@ -40,38 +42,42 @@ class _Cut:
     lattice: tuple[int, ...]
     whole: Region
 
-    def pieces(self, drawn: Array) -> list[Array]:
-        """Return the tensor's own part of what was drawn, of shape (samples, \\*lattice) each."""
-        count = self.program.recipe.words
+    def finish(self, words: Array, whole: Array, around: _Made) -> Array:
+        """Return the tensor, with an axis of samples, from the common array as words and as whole numbers."""
+        program, samples = self.program, len(words)
+        count = program.recipe.words
         if count == 0:
-            return []
-        part = drawn[:, self.start : self.stop]
-        if count == 1:
-            return [part.reshape(len(drawn), *self.lattice)]
-        return [piece.reshape(len(drawn), *self.lattice) for piece in np.split(part, count, axis=1)]
+            return program.finish((), self.whole, around, samples)
+        part = (words if program.draw is None else whole)[:, self.start : self.stop]
+        shape = (samples, *self.lattice)
+        pieces = [part] if count == 1 else np.split(part, count, axis=1)
+        return program.finish([piece.reshape(shape) for piece in pieces], self.whole, around, samples)
 
 
 class _Made:
     """The surroundings of a plan's rules: masks that are already made."""
 
-    __slots__ = ("arrays", "dims", "programs", "sizes")
+    __slots__ = ("arrays", "dims", "paddings", "programs", "sizes")
 
-    def __init__(self, plan: Plan, arrays: dict[str, Array]) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.sizes = plan.sizes
         self.dims = plan.dims
         self.programs = plan.programs
-        self.arrays = arrays
+        self.arrays: dict[str, Array] = {}
+        self.paddings: dict[str, Array] = {}
 
     def shape(self, path: str) -> tuple[int, ...]:
         """Return another input's shape."""
         return self.programs[path].shape
 
-    def kept(self, path: str, region: Region) -> Array:
-        """Return where another input is not 0."""
-        values = self.arrays[path]
-        if region.sizes != values.shape[1:]:
-            values = values[(slice(None), *(slice(a.start, a.stop, a.step) for a in region.axes))]
-        return values if values.dtype == bool else values.astype(bool)
+    def padding(self, path: str, region: Region) -> Array:
+        """Return where another input is 0."""
+        padding = self.paddings.get(path)
+        if padding is None:
+            padding = self.paddings[path] = self.arrays[path] == 0
+        if region.sizes != region.shape:
+            padding = padding[(slice(None), *(slice(a.start, a.stop, a.step) for a in region.axes))]
+        return padding
 
 
 class Plan:
@@ -111,50 +117,57 @@ class Plan:
         self._span = _joined(span, np.uint64)
         self._draws_integers = bool(self._span.any())
         self._shifts = bool(self._low.any())
-        self._scratch = np.empty((1, self._first.size), np.uint32)
 
     def run(self, seed: int, sample: int) -> dict[str, Array]:
         """Return one sample as path → array, each an array of its own."""
-        return self.run_many(seed, sample, 1)[0]
+        arrays = self._make(seed, sample, 1)
+        return {path: arrays[path][0] for path in self._order}
 
     def run_many(self, seed: int, start: int, count: int) -> list[dict[str, Array]]:
         """Return samples `start` to ``start + count - 1``, made together where they are small."""
-        if count > 1 and self._large:
+        if self._large:
             return [self.run(seed, sample) for sample in range(start, start + count)]
+        arrays = self._make(seed, start, count)
+        return [{path: arrays[path][place] for path in self._order} for place in range(count)]
+
+    def _make(self, seed: int, start: int, count: int) -> dict[str, Array]:
+        """Return the inputs with a leading axis of samples."""
         keys = [sample_key(seed, sample) for sample in range(start, start + count)]
-        arrays: dict[str, Array] = {}
-        around = _Made(self, arrays)
-        drawn, whole = self._draw(keys)
+        around = _Made(self)
+        words, whole = self._draw(keys)
         for cut in self._cuts:
-            pieces = cut.pieces(whole if cut.program.draw else drawn)
-            arrays[cut.program.path] = cut.program.finish(pieces, cut.whole, around, count)
+            around.arrays[cut.program.path] = cut.finish(words, whole, around)
         for program in self._large:
             out = np.empty((1, *program.shape), program.spec.dtype.numpy)
             fill_program(out, program, combine(path_key(program.path), keys[0]), around)
-            arrays[program.path] = out
-        return [{path: arrays[path][place] for path in self._order} for place in range(count)]
+            around.arrays[program.path] = out
+        return around.arrays
 
     def _draw(self, keys: Sequence[Key]) -> tuple[Array, Array]:
         """Return the common array for these samples: as words, and as whole numbers."""
-        shape = (len(keys), self._first.size)
-        x = np.empty(shape, np.uint32)
-        x[...] = self._first
         if len(keys) == 1:
-            (key,) = keys
-            scramble(x, np.uint32(key[0]), self._second ^ np.uint32(key[1]), self._scratch)
+            first, second = keys[0]
+            x = np.empty((1, self._first.size), np.uint32)
+            scramble(self._first, np.uint32(first), self._second ^ np.uint32(second), x, np.empty_like(x))
         else:
             table = np.array(keys, np.uint32)
-            scramble(x, table[:, :1], self._second ^ table[:, 1:], np.empty_like(x))
+            x = np.empty((len(keys), self._first.size), np.uint32)
+            scramble(self._first, table[:, :1], self._second ^ table[:, 1:], x, np.empty_like(x))
         return x, self._integers(x) if self._draws_integers else x
 
     def _integers(self, x: Array) -> Array:
         """`samplers.integers`, with each element's own range."""
         wide = np.multiply(x, self._span, dtype=np.uint64)
-        np.right_shift(wide, np.uint64(32), out=wide)
+        np.right_shift(wide, _U32, out=wide)
         whole = wide.view(np.int64)
         if self._shifts:
             np.add(whole, self._low, out=whole)
         return whole
+
+    @property
+    def large(self) -> bool:
+        """Whether it makes tensors that could be over a memory budget."""
+        return bool(self._large)
 
     @property
     def chunk(self) -> int:
@@ -179,9 +192,9 @@ class _Alone:
         """Return another input's shape."""
         return self._programs[path].shape
 
-    def kept(self, path: str, region: Region) -> Array:
-        """Return where another input is not 0."""
-        return self.values(path, region).astype(bool)
+    def padding(self, path: str, region: Region) -> Array:
+        """Return where another input is 0."""
+        return self.values(path, region) == 0
 
     def values(self, path: str, region: Region) -> Array:
         """Return a part of an input, with an axis for the one sample."""
@@ -189,7 +202,7 @@ class _Alone:
         key = combine(path_key(path), self._key)
         lattice = region if program.sampler is not None else region.rows()
         index = lattice.flat()[None] if program.recipe.words else None
-        drawn = [words(index, key, stream) for stream in range(program.recipe.words)] if index is not None else []
+        drawn = [counter.words(index, key, stream) for stream in range(program.recipe.words)] if index is not None else []
         if program.draw is not None:
             drawn = [integers(word, program.draw) for word in drawn]
         return program.finish(drawn, region, self, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
@@ -33,27 +33,25 @@ class Program:
     overlay: Overlay | None
     mask: str | None
 
-    @property
-    def recipe(self) -> Sampler | Structure:
-        """The one of sampler and structure that is there."""
+    recipe: Sampler | Structure = field(init=False)
+    """The one of sampler and structure that is there."""
+    lattice: tuple[int, ...] = field(init=False)
+    """The shape at which words are drawn."""
+    draw: Integers | None = field(init=False)
+    """The whole numbers to draw, where the recipe wants these and not words."""
+
+    def __post_init__(self) -> None:
+        """Derive, once, what small tensors ask for all the time."""
         recipe = self.sampler or self.structure
         assert recipe is not None
-        return recipe
-
-    @property
-    def lattice(self) -> tuple[int, ...]:
-        """The shape at which words are drawn."""
-        return self.shape if self.sampler is not None else self.shape[:-1]
+        object.__setattr__(self, "recipe", recipe)
+        object.__setattr__(self, "lattice", self.shape if self.sampler is not None else self.shape[:-1])
+        object.__setattr__(self, "draw", recipe.draw)
 
     @property
     def drawn(self) -> int:
         """How many words a sample takes."""
         return self.recipe.words * prod(self.lattice)
-
-    @property
-    def draw(self) -> Integers | None:
-        """The whole numbers to draw, where the recipe wants these and not words."""
-        return self.recipe.draw
 
     def finish(self, drawn: Sequence[Array], region: Region, around: Surroundings, samples: int) -> Array:
         """Return the elements of a region, of shape (samples, \\*region), from what was drawn for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,15 @@ class Region:
 
     shape: tuple[int, ...]
     axes: tuple[range, ...]
+    sizes: tuple[int, ...] = field(init=False, compare=False)
+    """The part's own shape."""
+    first_row: bool = field(init=False, compare=False)
+    """Whether the first row of the tensor is the first row of the part."""
+
+    def __post_init__(self) -> None:
+        """Derive the sizes once: small tensors ask for them all the time."""
+        object.__setattr__(self, "sizes", tuple(len(axis) for axis in self.axes))
+        object.__setattr__(self, "first_row", all(axis.start == 0 and len(axis) for axis in self.axes[:-1]))
 
     @classmethod
     def whole(cls, shape: tuple[int, ...]) -> Region:
@@ -35,11 +44,6 @@ class Region:
         if any(not isinstance(s, slice) or (s.step or 1) < 1 for s in slices):
             raise OptionError(f"index={index!r}: use one slice for each axis, with positive steps.")
         return cls(shape, tuple(range(*s.indices(size)) for s, size in zip(slices, shape, strict=True)))
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The part's own shape."""
-        return tuple(len(axis) for axis in self.axes)
 
     def rows(self) -> Region:
         """Return the part's rows: the same without the last axis."""

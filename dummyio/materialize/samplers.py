@@ -24,6 +24,8 @@ __all__ = ["Array", "Integers", "Sampler", "integers", "sampler"]
 Array = np.ndarray[Any, Any]
 
 _U32 = np.array(32, np.uint64)
+_U8 = np.array(8, np.uint32)
+_STEP = np.array(2.0**-24, np.float32)
 _LOW32 = np.uint64(0xFFFF_FFFF)
 
 
@@ -183,7 +185,8 @@ def unit_floats(dtype: DType) -> Callable[[Sequence[Words]], Array]:
         return lambda words: (
             (words[0].astype(np.float64) * 2.0**21 + (words[1] >> np.uint32(11)).astype(np.float64)) * 2.0**-53
         )
-    return lambda words: np.multiply(words[0] >> np.uint32(8), np.float32(2.0**-24), dtype=np.float32)
+    # 24 bits are a positive int32 too, and processors convert that one faster.
+    return lambda words: np.multiply((words[0] >> _U8).view(np.int32), _STEP, dtype=np.float32)
 
 
 def scaled(dtype: DType, low: float, high: float) -> Callable[[Array], Array]:
@@ -205,10 +208,16 @@ def scaled(dtype: DType, low: float, high: float) -> Callable[[Array], Array]:
         if half != 1:
             with np.errstate(over="ignore"):
                 np.multiply(unit, double, out=unit)
-        np.maximum(unit, bottom, out=unit)
-        np.minimum(unit, top, out=unit)
+        if clip_low:
+            np.maximum(unit, bottom, out=unit)
+        if clip_high:
+            np.minimum(unit, top, out=unit)
         return unit if unit.dtype == dtype.numpy else unit.astype(dtype.numpy)
 
+    # The map is monotone: where its two ends stay inside, everything does, and there is nothing to clip.
+    clip_low = clip_high = False
+    ends = scale(np.array([0, 1 - np.finfo(work).epsneg], work)).astype(work)
+    clip_low, clip_high = bool(ends[0] < bottom), bool(not ends[1] <= top)
     return scale
 
 

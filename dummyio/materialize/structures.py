@@ -31,8 +31,8 @@ class Surroundings(Protocol):
         """Return another input's shape."""
         ...
 
-    def kept(self, path: str, region: Region) -> Array:
-        """Return where another input is not 0, as bools of shape (samples, \\*region)."""
+    def padding(self, path: str, region: Region) -> Array:
+        """Return where another input is 0, as bools of shape (samples, \\*region)."""
         ...
 
 
@@ -81,10 +81,9 @@ def _padding_mask(rule: PaddingMask, dtype: DType, size: int) -> Structure:
             lengths = np.full_like(lengths, size)
         elif rule.policy == "shortest":
             lengths = np.full_like(lengths, min(size, 1))
-        if lengths.size and all(axis.start == 0 for axis in region.axes[:-1]):
-            lengths[(slice(None), *([0] * (lengths.ndim - 1)))] = size  # the first row is full
-        place = region.last()
-        kept = place >= size - lengths[..., None] if left else place < lengths[..., None]
+        if region.first_row:
+            lengths.reshape(len(lengths), -1)[:, 0] = size  # the first row is full
+        kept = region.last() >= size - lengths[..., None] if left else region.last() < lengths[..., None]
         return kept.astype(dtype.numpy)
 
     return Structure(1, build, Integers(1, max(size, 1)))
@@ -95,8 +94,8 @@ def _positions(rule: Positions, region: Region, around: Surroundings) -> Array:
         start = rule.start if isinstance(rule.start, int) else evaluate(parse_size(rule.start, around.dims), around.sizes)
         return _rows(start + region.last(), region)
     size = around.shape(rule.mask)[-1]
-    kept = around.kept(rule.mask, region.with_last(size, range(size)))
-    counted = np.cumsum(kept, axis=-1, dtype=np.int64)
+    padding = around.padding(rule.mask, region.with_last(size, range(size)))
+    counted = np.cumsum(~padding, axis=-1, dtype=np.int64)
     counted -= 1
     np.maximum(counted, 0, out=counted)
     return counted[..., region.last() + (size - region.shape[-1])]
@@ -134,32 +133,39 @@ def _boxes(rule: Boxes, dtype: DType) -> Structure:
 def overlay(rule: Rule) -> Overlay | None:
     """Return what overwrites parts of a tensor that was drawn element by element; None where nothing does."""
     match rule:
-        case TokenIds(first=first, last=last) if rule.mask is not None or first is not None or last is not None:
+        case TokenIds(mask=mask, first=None, last=None) if mask is not None:
+            return _padder(mask, rule.pad)
+        case TokenIds() if rule.first is not None or rule.last is not None:
             return lambda ids, region, around: _overlay_ids(rule, ids, region, around)
         case Labels(mask=mask) if mask is not None:
-            return lambda labels, region, around: _pad(labels, rule.ignore_index, mask, region, around)
+            return _padder(mask, rule.ignore_index)
         case _:
             return None
 
 
+def _padder(mask: str, pad: int) -> Overlay:
+    return lambda values, region, around: _pad(values, pad, mask, region, around)
+
+
 def _pad(values: Array, pad: Any, mask: str, region: Region, around: Surroundings) -> None:
-    kept = around.kept(mask, _under(mask, region, around))
-    np.copyto(values, values.dtype.type(pad), where=~kept)
+    np.copyto(values, pad, where=around.padding(mask, _under(mask, region, around)))
 
 
 def _under(mask: str, region: Region, around: Surroundings) -> Region:
     """Return the part of the mask that belongs to a region: the last columns, where the mask is longer."""
     size = around.shape(mask)[-1]
     axis, offset = region.axes[-1], size - region.shape[-1]
+    if offset == 0:
+        return region
     return region.with_last(size, range(axis.start + offset, axis.stop + offset, axis.step))
 
 
 def _overlay_ids(rule: TokenIds, ids: Array, region: Region, around: Surroundings) -> None:
     if rule.last is not None:
         ends = _ends(rule.mask, region, around)
-        np.copyto(ids, ids.dtype.type(rule.last), where=region.last() == ends)
+        np.copyto(ids, rule.last, where=region.last() == ends)
     if rule.first is not None:
-        np.copyto(ids, ids.dtype.type(rule.first), where=region.last() == 0)
+        np.copyto(ids, rule.first, where=region.last() == 0)
     if rule.mask is not None:
         _pad(ids, rule.pad, rule.mask, region, around)
 
@@ -170,7 +176,7 @@ def _ends(mask: str | None, region: Region, around: Surroundings) -> Array:
     if mask is None:
         return np.array(length - 1)
     size = around.shape(mask)[-1]
-    kept = around.kept(mask, region.with_last(size, range(size)))[..., size - length :]
-    return length - 1 - np.argmax(kept[..., ::-1], axis=-1)[..., None]
+    padding = around.padding(mask, region.with_last(size, range(size)))[..., size - length :]
+    return length - 1 - np.argmin(padding[..., ::-1], axis=-1)[..., None]
 
 
