@@ -2,8 +2,8 @@
 
 The library writes these defaults in two ways: as annotated class attributes (`vocab_size: int = 30522`) and, in older
 releases and in many private configurations, as keyword defaults of `__init__`. Both are read, through all base classes.
-What only running the class can tell stays out: values that `__post_init__` or the body of `__init__` computes from others.
-`computed_attributes` names those, so that a default of None is not taken for the last word.
+What only running the class can tell stays out: values that `__post_init__` or the body of `__init__` computes from
+others. `computed_attributes` names those, so that a default of None is not taken for the last word.
 """
 
 import ast
@@ -44,7 +44,7 @@ class _Default(NamedTuple):
 
 @lru_cache(maxsize=512)
 def configuration_defaults(kind: str) -> Mapping[str, object] | None:
-    """Read the default attributes of a model type's configuration, or of a configuration class; None for an unknown one.
+    """Read the default attributes of a model type's configuration, or of a configuration class, None for neither.
 
     A default that is not a constant is left out. The values are shared between calls: copy a list before changing it.
     """
@@ -70,10 +70,10 @@ def attribute_map(kind: str) -> Mapping[str, str]:
 
 @lru_cache(maxsize=512)
 def sub_configs(kind: str) -> Mapping[str, str]:
-    """Name the configurations inside a configuration: attribute → model type, or class where no type leads to that class.
+    """Name the configurations inside a configuration: attribute → model type, or class where no type leads there.
 
-    Either is a `kind` that can be asked for here. Where any model may stand it is the library's default one, and where the
-    library has no default the attribute is left out.
+    Either is a `kind` that can be asked for here. Where any model may stand it is the library's default one, and where
+    the library has no default the attribute is left out.
     """
     named = {name: _kind_of(value, owner) for name, value, owner in _entries(kind, _SUB_CONFIGURATIONS)}
     return MappingProxyType({name: sub_kind for name, sub_kind in named.items() if sub_kind})
@@ -95,9 +95,7 @@ def class_defaults(source: ClassSource) -> Mapping[str, object]:
     # dataclass field that it inherits.
     ordered = sorted(stated, key=lambda default: default.of_instances)
     merged = {name: constant(value, otherwise=_UNKNOWN) if value else _UNKNOWN for name, value, _ in ordered}
-    return MappingProxyType(
-        {name: value for name, value in merged.items() if value is not _UNKNOWN and not name.startswith("_")}
-    )
+    return MappingProxyType({name: value for name, value in merged.items() if value is not _UNKNOWN})
 
 
 def _configuration(kind: str) -> ClassSource | None:
@@ -150,7 +148,7 @@ def _words(value: ast.expr) -> Mapping[str, ast.expr]:
 
 
 def _entries(kind: str, names: frozenset[str]) -> list[tuple[str, ast.expr, ClassSource]]:
-    """List the entries of a dict that is a class attribute, with the class: the nearest class in the lineage decides."""
+    """List the entries of a class attribute that is a dict, with the class: the nearest one in the lineage."""
     source = _configuration(kind)
     stated = ((default, owner) for owner in (lineage(source) if source else ()) for default in _defaults(owner))
     tables = ((default.value, owner) for default, owner in stated if default.name in names)

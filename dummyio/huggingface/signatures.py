@@ -4,7 +4,8 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice, repeat, starmap
+from itertools import islice, repeat
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from dummyio.huggingface.auto import class_source
@@ -21,8 +22,8 @@ Kind: TypeAlias = Literal["positional_only", "positional_or_keyword", "keyword_o
 class Parameter:
     """One parameter of a function, as it is written and without its meaning.
 
-    `annotation` is source text, empty where there is none. `default` is the value of a literal, `...` where the default is
-    another expression, and None where there is none, which `has_default` tells from a default of None.
+    `annotation` is source text, empty where there is none. `default` is the value of a literal, `...` where the default
+    is another expression, and None where there is none, which `has_default` tells from a default of None.
     """
 
     name: str
@@ -55,7 +56,8 @@ def forward_source(class_name: str, model_type: str | None = None) -> str:
 def module_source(class_name: str, model_type: str | None = None) -> Mapping[str, str]:
     """Give the text of every class in the file that defines a model class: class name → text, in the file's order."""
     path = _model_class(class_name, model_type).path
-    return {name: found.text for name in class_names(path) if (found := class_in_file(path, name))}
+    found = {name: class_in_file(path, name) for name in class_names(path)}
+    return MappingProxyType({name: source.text for name, source in found.items() if source})
 
 
 def _model_class(class_name: str, model_type: str | None) -> ClassSource:
@@ -69,16 +71,15 @@ def _model_class(class_name: str, model_type: str | None) -> ClassSource:
 
 def _parameters(arguments: ast.arguments) -> Iterator[Parameter]:
     """List a method's parameters after the first, which is the instance."""
-    positional = [*arguments.posonlyargs, *arguments.args]
-    bare = len(positional) - len(arguments.defaults)
-    kinds: list[Kind] = [
-        *repeat("positional_only", len(arguments.posonlyargs)),
-        *repeat("positional_or_keyword", len(arguments.args)),
-        *repeat("keyword_only", len(arguments.kwonlyargs)),
+    groups: list[tuple[list[ast.arg], Kind]] = [
+        (arguments.posonlyargs, "positional_only"),
+        (arguments.args, "positional_or_keyword"),
+        (arguments.kwonlyargs, "keyword_only"),
     ]
-    defaults = [*repeat(None, bare), *arguments.defaults, *arguments.kw_defaults]
-    listed = zip([*positional, *arguments.kwonlyargs], defaults, kinds, strict=True)
-    return starmap(_parameter, islice(listed, 1, None))
+    listed: list[tuple[ast.arg, Kind]] = [(argument, kind) for group, kind in groups for argument in group]
+    stated = [*arguments.defaults, *arguments.kw_defaults]
+    pairs = zip(listed, [*repeat(None, len(listed) - len(stated)), *stated], strict=True)
+    return (_parameter(argument, default, kind) for (argument, kind), default in islice(pairs, 1, None))
 
 
 def _parameter(argument: ast.arg, default: ast.expr | None, kind: Kind) -> Parameter:

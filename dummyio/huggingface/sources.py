@@ -137,7 +137,7 @@ def _module_file(path: Path, level: int, module: str) -> Path | None:
 
 @lru_cache(maxsize=1024)
 def lineage(source: ClassSource) -> tuple[ClassSource, ...]:
-    """Give a class and its base classes in Python's method resolution order, as far as their files lie in the package."""
+    """Give a class and its base classes inside the package, in Python's method resolution order."""
     bases = [base for name in _base_names(source) if (base := resolve_class(source.path, name))]
     return source, *_merge([*(lineage(base) for base in bases), bases])
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 __all__ = ["find_class", "find_method", "find_statements", "parse_header", "without_methods"]
 
-# What stands in the first column and is no closing bracket starts a statement: a header that spans lines ends with `):`.
+# What stands in the first column starts a statement, unless it is the `):` that ends a header over several lines.
 # The patterns begin with the line break and not with `^`, since only a literal is searched for at the speed of memory.
 _TOP_LEVEL = re.compile(r"\n[^\s#)\]}]")
 _IN_CLASS = re.compile(r"\n {0,4}[^\s#)\]}]")
@@ -34,9 +34,8 @@ def without_methods(class_text: str) -> str:
     kept, start = "", 0
     while start < len(class_text):
         statement = _cut(class_text, start, _IN_CLASS)
-        if not statement.startswith(("    @", "    def ", "    async def ")) or statement.startswith(
-            "    def __init__("
-        ):
+        is_method = statement.startswith(("    @", "    def ", "    async def "))
+        if not is_method or statement.startswith("    def __init__("):
             kept += statement
         start += len(statement)
     return kept

@@ -1,0 +1,209 @@
+"""What all generators share."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Literal
+
+from dummyio.dims import Dim, Size
+from dummyio.dtypes import DType
+from dummyio.errors import OptionError, near
+from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES, Sizes
+from dummyio.normalized import NormalizedConfig
+from dummyio.spec import InputSpec
+from dummyio.tensor import Nest, Node, TensorSpec, flatten
+from dummyio.values import Rule, mask_of
+
+__all__ = ["Context", "DummyInputGenerator"]
+
+PAST = "-with-past"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a description depends on besides the input's name."""
+
+    task: str
+    """The task without ``-with-past``."""
+    config: NormalizedConfig
+    sizes: Sizes
+    with_past: bool = False
+    """Whether the model gets a cache."""
+    int_dtype: DType = DType.INT64
+    float_dtype: DType = DType.FLOAT32
+    padding_side: Literal["left", "right"] = "right"
+    mask_policy: Literal["ragged", "full", "shortest"] = "ragged"
+    names: frozenset[str] | None = None
+    """The inputs that the spec will have; None where any may be there."""
+    encoder_decoder: bool = False
+    """Whether the text inputs are an encoder's, beside a decoder's."""
+    dual: bool = False
+    """Whether texts and images come in batches of their own."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """A generator's own options."""
+
+    def has(self, name: str) -> bool:
+        """Whether the spec has, or may have, that input."""
+        return self.names is None or name in self.names
+
+
+class DummyInputGenerator:
+    """Describes inputs by their names.
+
+    Parameters
+    ----------
+    task
+        The task, such as ``"text-classification"``; with ``-with-past`` the model gets a cache.
+    normalized_config
+        A `NormalizedConfig`, or any configuration (dict or object).
+    shapes
+        Sizes by name (`DEFAULT_DUMMY_SHAPES` lists the usual ones), ``random_<name>_range=(low, high)``, and options:
+        ``padding_side``, ``mask_policy``, ``int_dtype``, ``float_dtype``, ``seed``, and the class's own `OPTIONS`.
+
+    Raises
+    ------
+    OptionError
+        for a keyword that is none of these.
+    """
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ()
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, task: str, normalized_config: Any, **shapes: Any) -> None:
+        """Sort the keywords; nothing is described yet."""
+        self.context = make_context(task, NormalizedConfig.of(normalized_config), shapes, type(self).OPTIONS)
+
+    @classmethod
+    def of(cls, context: Context) -> DummyInputGenerator:
+        """Return a generator that shares a spec's context with others."""
+        generator = cls.__new__(cls)
+        generator.context = context
+        return generator
+
+    def supports_input(self, input_name: str) -> bool:
+        """Whether this generator describes the input of that name: the name itself, or a path into it."""
+        return input_name.split(".")[0] in self.SUPPORTED_INPUT_NAMES
+
+    def spec(self, input_name: str) -> Node:
+        """Return the description of an input; raise `OptionError` for a name that is not supported."""
+        name, *path = input_name.split(".")
+        if name not in self.SUPPORTED_INPUT_NAMES:
+            raise OptionError(
+                f"{type(self).__name__} describes no input {input_name!r}. {near(name, self.SUPPORTED_INPUT_NAMES)}"
+            )
+        node = self.describe(name)
+        for part in path:
+            if not isinstance(node, Nest) or part not in dict(node.items):
+                raise OptionError(f"{input_name!r}: {name} has no part {part!r}.")
+            node = node[part]
+        return node
+
+    def describe(self, name: str) -> Node:
+        """Return the description of an input whose name is supported; what a subclass writes."""
+        method = getattr(self, f"describe_{name}")
+        node: Node = method()
+        return node
+
+    def generate(
+        self,
+        input_name: str,
+        framework: str = "pt",
+        int_dtype: str = "int64",
+        float_dtype: str = "fp32",
+        *,
+        seed: int = 0,
+        sample: int = 0,
+    ) -> Any:
+        """Return an input as that framework's tensors; caches as lists of tuples.
+
+        The values are those that a whole spec of these inputs has under the same seed and sample.
+        """
+        typed = copy.copy(self)
+        typed.context = replace(self.context, int_dtype=DType.of(int_dtype), float_dtype=DType.of(float_dtype))
+        inputs: dict[str, Node] = {input_name: _as_list(typed.spec(input_name))}
+        for _, leaf in list(flatten(inputs.items())):
+            mask = mask_of(leaf.values)
+            if mask is not None and mask not in inputs:
+                inputs[mask] = typed.spec(mask)
+        return InputSpec(inputs).generate(framework, seed=seed, sample=sample)[input_name]
+
+    # What subclasses write descriptions with.
+
+    @property
+    def config(self) -> NormalizedConfig:
+        """The model's configuration."""
+        return self.context.config
+
+    def dim(self, name: str, **bounds: Any) -> Dim:
+        """Return the spec's symbol of that name; see `Sizes.dim`."""
+        return self.context.sizes.dim(name, **bounds)
+
+    def fixed(self, name: str, size: int, reason: str) -> Dim:
+        """Return a symbol that the model fixes; see `Sizes.fixed`."""
+        return self.context.sizes.fixed(name, size, reason)
+
+    def ints(self, name: str, shape: Iterable[Size], rule: Rule) -> TensorSpec:
+        """Return a tensor of the spec's int dtype."""
+        return TensorSpec(name, shape, self.context.int_dtype, rule)
+
+    def floats(self, name: str, shape: Iterable[Size], rule: Rule | None = None) -> TensorSpec:
+        """Return a tensor of the spec's float dtype."""
+        return TensorSpec(name, shape, self.context.float_dtype, rule)
+
+
+def _as_list(node: Node) -> Node:
+    return replace(node, kind="list") if isinstance(node, Nest) and node.kind == "cache" else node
+
+
+_COMMON = ("padding_side", "mask_policy", "int_dtype", "float_dtype", "seed")
+
+
+def make_context(
+    task: str, config: NormalizedConfig, keywords: Mapping[str, Any], own: Iterable[str] = (), **fields: Any
+) -> Context:
+    """Return the context that `keywords` (sizes, ranges, options) ask for; raise `OptionError` for unknown ones."""
+    sizes: dict[str, int] = {}
+    ranges: dict[str, tuple[int, int]] = {}
+    common: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    own = tuple(own)
+    for key, value in keywords.items():
+        if key in own:
+            options[key] = value
+        elif key in _COMMON:
+            common[key] = value
+        elif key in DEFAULT_DUMMY_SHAPES:
+            if value is not None:
+                sizes[key] = value
+        elif key.startswith("random_") and key.endswith("_range"):
+            if value is not None:
+                ranges[_range_name(key)] = value
+        else:
+            known = [*DEFAULT_DUMMY_SHAPES, *_COMMON, *own, *(f"random_{name}_range" for name in DEFAULT_DUMMY_SHAPES)]
+            raise OptionError(f"{key}={value!r}: neither a size nor an option. {near(key, known)}")
+    return Context(
+        task=task.removesuffix(PAST),
+        with_past=task.endswith(PAST),
+        config=config,
+        sizes=Sizes(config, sizes, ranges, common.pop("seed", 0)),
+        options=options,
+        **_checked(common),
+        **fields,
+    )
+
+
+def _range_name(key: str) -> str:
+    name = key.removeprefix("random_").removesuffix("_range")
+    if name not in DEFAULT_DUMMY_SHAPES:
+        raise OptionError(f"{key}: no size is named {name!r}. {near(name, DEFAULT_DUMMY_SHAPES)}")
+    return name
+
+
+def _checked(common: Mapping[str, Any]) -> dict[str, Any]:
+    choices = {"padding_side": ("left", "right"), "mask_policy": ("ragged", "full", "shortest")}
+    for key, allowed in choices.items():
+        if key in common and common[key] not in allowed:
+            raise OptionError(f"{key}={common[key]!r}: use one of {', '.join(allowed)}.")
+    return {key: DType.of(value) if key.endswith("dtype") else value for key, value in common.items()}

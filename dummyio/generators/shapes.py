@@ -1,0 +1,152 @@
+"""Default sizes, and the one place where a symbol gets its size and bounds.
+
+A size comes from the caller, else from the configuration, else from `DEFAULT_DUMMY_SHAPES`. All generators of one spec
+share one `Sizes`, so a name is one symbol with one definition.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from dummyio.dims import Dim
+from dummyio.errors import DimError, OptionError
+from dummyio.materialize.counter import combine, path_key, sample_key
+from dummyio.normalized import NormalizedConfig
+
+__all__ = ["DEFAULT_DUMMY_SHAPES", "SizeWarning", "Sizes"]
+
+DEFAULT_DUMMY_SHAPES: Mapping[str, int] = {
+    # Optimum's, with its values.
+    "batch_size": 2,
+    "sequence_length": 16,
+    "num_choices": 4,
+    "width": 64,
+    "height": 64,
+    "num_channels": 3,
+    "point_batch_size": 3,
+    "nb_points_per_image": 2,
+    "visual_seq_length": 16,
+    "feature_size": 80,
+    "nb_max_frames": 3000,
+    "audio_sequence_length": 16000,
+    # More symbols. A past is as no other default, so that no two sizes of a cache are mixed up unseen.
+    "past_sequence_length": 8,
+    "past_decoder_sequence_length": 8,
+    "encoder_sequence_length": 16,
+    "decoder_sequence_length": 16,
+    "text_batch_size": 2,
+    "num_frames": 8,
+    "num_boxes": 3,
+}
+
+_FOLLOWS = {
+    "encoder_sequence_length": "sequence_length",
+    "decoder_sequence_length": "sequence_length",
+    "past_decoder_sequence_length": "past_sequence_length",
+    "text_batch_size": "batch_size",
+}
+"""A symbol whose size, where nobody gives it, is that of another which the caller gives."""
+
+_LIMITS = {
+    "sequence_length": ("max_positions",),
+    "encoder_sequence_length": ("max_source_positions", "max_positions"),
+    "decoder_sequence_length": ("max_target_positions", "max_positions"),
+}
+"""A symbol → what in a configuration bounds it."""
+
+_CAN_BE_EMPTY = ("past_sequence_length", "past_decoder_sequence_length")
+
+
+class SizeWarning(UserWarning):
+    """A size that the caller asks for contradicts the model's configuration."""
+
+
+class Sizes:
+    """The symbols of one spec.
+
+    Parameters
+    ----------
+    config
+        The model's configuration.
+    given
+        The caller's sizes, by name.
+    ranges
+        Name → (low, high), both included: a size is drawn from it, once for the whole spec.
+    seed
+        Decides what is drawn.
+    """
+
+    def __init__(
+        self,
+        config: NormalizedConfig,
+        given: Mapping[str, int] | None = None,
+        ranges: Mapping[str, tuple[int, int]] | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Draw what is to be drawn."""
+        self.config = config
+        self.given: dict[str, int] = {name: _checked(name, size) for name, size in (given or {}).items()}
+        for name, (low, high) in (ranges or {}).items():
+            self.given.setdefault(name, _drawn(name, low, high, seed))
+        self.dims: dict[str, Dim] = {}
+
+    def wanted(self, name: str) -> int | None:
+        """Return the caller's size, under this name or under that of the symbol it follows."""
+        if name in self.given:
+            return self.given[name]
+        return self.given.get(_FOLLOWS.get(name, ""))
+
+    def dim(self, name: str, *, size: int | None = None, **bounds: Any) -> Dim:
+        """Return the symbol of that name; `size` and `bounds` are the model's, where it has any.
+
+        The first call defines it; all later ones return the same.
+        """
+        if name not in self.dims:
+            self.dims[name] = self._define(name, size, bounds)
+        return self.dims[name]
+
+    def _define(self, name: str, size: int | None, bounds: dict[str, Any]) -> Dim:
+        low = bounds.pop("min", 0 if name in _CAN_BE_EMPTY else 1)
+        high = bounds.pop("max", self._limit(name))
+        wanted = self.wanted(name)
+        if wanted is None:
+            wanted = size if size is not None else DEFAULT_DUMMY_SHAPES.get(name, 2)
+            wanted = wanted if high is None else min(wanted, high)
+        elif size is None and high is not None and wanted > high:
+            raise DimError(f"{name}={wanted}: this size must be at most {high}, which the configuration gives as its limit.")
+        return Dim(name, wanted, min=low, max=high, **bounds)
+
+    def _limit(self, name: str) -> int | None:
+        for attribute in _LIMITS.get(name, ()):
+            for config in (self.config, self.config.part("text")):
+                limit = config.get(attribute)
+                if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
+                    return limit
+        return None
+
+    def fixed(self, name: str, size: int, reason: str) -> Dim:
+        """Return a symbol that the model fixes at `size`; the caller still wins, and is warned."""
+        wanted = self.wanted(name)
+        if wanted is not None and wanted != size:
+            warnings.warn(
+                f"{name}={wanted} contradicts {reason}, which gives {size}: the model may refuse it.",
+                SizeWarning,
+                stacklevel=2,
+            )
+            size = wanted
+        return self.dim(name, size=size, min=size, max=size)
+
+
+def _checked(name: str, size: object) -> int:
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise DimError(f"{name}={size!r}: a size must be an int that is not negative.")
+    return size
+
+
+def _drawn(name: str, low: object, high: object, seed: int) -> int:
+    if not (isinstance(low, int) and isinstance(high, int)) or low > high or low < 0:
+        raise OptionError(f"random_{name}_range=({low!r}, {high!r}): give two ints, the smaller first, both included.")
+    word, _ = combine(path_key(f"size of {name}"), sample_key(seed, 0))
+    return low + (word * (high - low + 1) >> 32)

@@ -1,0 +1,196 @@
+"""One place that answers what a configuration says, whatever it calls it.
+
+Hidden size is ``hidden_size``, ``d_model``, ``n_embd`` or ``dim``; image size an int, a pair or a dict; and any of them may
+stand in a sub-configuration. `NormalizedConfig` answers under one name, first from the caller, then from the configuration,
+through the names below in order. None counts as missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dummyio.errors import SourceError
+
+__all__ = ["ALIASES", "SUB_CONFIGS", "NormalizedConfig"]
+
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "vocab_size": ("vocab_size", "n_vocab", "vocabulary_size", "n_words", "n_token"),
+    "type_vocab_size": ("type_vocab_size", "n_types"),
+    "hidden_size": ("hidden_size", "d_model", "n_embd", "dim", "embed_dim", "hidden_dim", "emb_dim", "encoder_embed_dim"),
+    "num_layers": (
+        "num_hidden_layers", "num_layers", "n_layer", "n_layers", "decoder_layers", "num_decoder_layers", "encoder_layers",
+    ),
+    "num_attention_heads": (
+        "num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads", "encoder_attention_heads",
+    ),
+    "num_key_value_heads": ("num_key_value_heads", "num_kv_heads", "n_kv_heads", "multi_query_group_num", "n_head_kv"),
+    "head_dim": ("head_dim", "d_kv", "kv_channels", "attention_head_dim", "head_size", "d_head"),
+    "encoder_num_layers": ("encoder_layers", "num_encoder_layers", "num_hidden_layers", "num_layers"),
+    "decoder_num_layers": ("decoder_layers", "num_decoder_layers", "num_hidden_layers", "num_layers"),
+    "encoder_num_attention_heads": ("encoder_attention_heads", "num_encoder_attention_heads", "num_attention_heads", "num_heads"),
+    "decoder_num_attention_heads": ("decoder_attention_heads", "num_decoder_attention_heads", "num_attention_heads", "num_heads"),
+    "max_positions": (
+        "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "max_target_positions",
+        "seq_length",
+    ),
+    "max_source_positions": ("max_source_positions", "max_encoder_position_embeddings", "max_position_embeddings"),
+    "max_target_positions": ("max_target_positions", "max_decoder_position_embeddings", "max_position_embeddings"),
+    "image_size": ("image_size", "input_size", "img_size", "sample_size", "crop_size", "size"),
+    "patch_size": ("patch_size", "patch_sizes"),
+    "num_channels": ("num_channels", "in_channels", "in_chans", "num_image_channels", "input_channels"),
+    "num_frames": ("num_frames", "num_frame", "frames_per_clip"),
+    "num_mel_bins": ("num_mel_bins", "feature_size", "n_mels", "mel_bins", "num_mel_channels"),
+    "audio_features": ("input_feat_per_channel", "input_features_per_channel", "input_dim", "feature_projection_input_dim"),
+    "pad_token_id": ("pad_token_id", "padding_idx", "pad_index", "pad_id"),
+    "bos_token_id": ("bos_token_id", "bos_index"),
+    "eos_token_id": ("eos_token_id", "eos_index"),
+    "decoder_start_token_id": ("decoder_start_token_id",),
+    "num_labels": ("num_labels",),
+}
+"""Canonical attribute → the names that configurations use for it, the usual first."""
+
+SUB_CONFIGS: Mapping[str, tuple[str, ...]] = {
+    "text": ("text_config", "language_config", "llm_config", "text_encoder_config", "text_encoder"),
+    "vision": ("vision_config", "image_config", "visual_config", "vision_encoder_config", "vit_config", "backbone_config"),
+    "audio": ("audio_config", "audio_encoder_config", "speech_config", "audio_encoder", "encoder_config"),
+    "encoder": ("encoder", "encoder_config", "text_encoder"),
+    "decoder": ("decoder", "decoder_config", "text_config"),
+}
+"""What a sub-configuration is for → the names that composite configurations use for it."""
+
+
+class NormalizedConfig:
+    """A configuration behind canonical names.
+
+    Parameters
+    ----------
+    config
+        A dict, or any object with attributes (``PretrainedConfig``, another normalized configuration).
+    given
+        Values that win over the configuration.
+    defaults
+        Values for what the configuration leaves out, such as the defaults of its class.
+    attribute_map
+        More names, as Transformers' configuration classes have them: name asked for → name used.
+    """
+
+    def __init__(
+        self,
+        config: Any,
+        *,
+        given: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        attribute_map: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take a configuration as it is; nothing is copied or checked."""
+        self._config = config
+        self._given = dict(given or {})
+        self._defaults = dict(defaults or {})
+        self._map = dict(attribute_map or {})
+
+    @classmethod
+    def of(cls, config: Any) -> NormalizedConfig:
+        """Return `config` normalized, if it is not."""
+        return config if isinstance(config, cls) else cls(config)
+
+    def raw(self, name: str) -> Any:
+        """Return what stands under exactly that name; None where nothing does."""
+        for source in (self._given, self._config, self._defaults):
+            value = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
+            if value is not None:
+                return value
+        return None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the value under a canonical name, or `default`."""
+        for alias in self._names(name):
+            value = self.raw(alias)
+            if value is not None:
+                return value
+        return default
+
+    def _names(self, name: str) -> Iterator[str]:
+        for alias in ALIASES.get(name, (name,)):
+            yield alias
+            if alias in self._map:
+                yield self._map[alias]
+
+    def has(self, name: str) -> bool:
+        """Whether there is a value under a canonical name."""
+        return self.get(name) is not None
+
+    def require(self, name: str) -> Any:
+        """Return the value under a canonical name; raise `SourceError` where there is none, with the ways to give it."""
+        value = self.get(name)
+        if value is None:
+            names = ", ".join(dict.fromkeys(self._names(name)))
+            kind = self.raw("model_type")
+            raise SourceError(
+                f"the configuration{f' of model type {kind!r}' if kind else ''} does not say {name} (looked for: {names}). "
+                f"Add it to the configuration, or give {name}=... to describe."
+            )
+        return value
+
+    def integer(self, name: str, default: int | None = None) -> int:
+        """Return a value that must be a whole number; raise `SourceError` where it is none, or missing without a default."""
+        value = self.get(name) if default is not None else self.require(name)
+        if value is None:
+            assert default is not None
+            return default
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise SourceError(f"the configuration has {name}={value!r}: a whole number is needed.")
+        return value
+
+    def size(self, name: str = "image_size") -> tuple[int, int] | None:
+        """Return (height, width) from an int, a pair, a (channels, height, width) triple or a dict; None where missing."""
+        value = self.get(name)
+        if isinstance(value, Mapping):
+            edge = value.get("shortest_edge")
+            value = (value.get("height", edge), value.get("width", edge))
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = (value, value)
+        if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1:
+            value = (value[0], value[0])
+        if isinstance(value, Sequence) and len(value) >= 2 and all(isinstance(v, int) for v in value[-2:]):
+            return int(value[-2]), int(value[-1])
+        return None
+
+    def sub(self, role: str) -> NormalizedConfig | None:
+        """Return the sub-configuration for a role (``"text"``, ``"vision"``, ``"audio"``, ...); None where there is none."""
+        for name in SUB_CONFIGS.get(role, (role,)):
+            value = self.raw(name)
+            if isinstance(value, NormalizedConfig):
+                return value
+            if value is not None and not isinstance(value, (str, int, float, bool, list, tuple)):
+                defaults = self._defaults.get(name)
+                return NormalizedConfig(
+                    value,
+                    given=self._given,
+                    defaults=defaults if isinstance(defaults, Mapping) else None,
+                    attribute_map=self._map,
+                )
+        return None
+
+    def part(self, role: str) -> NormalizedConfig:
+        """Return the sub-configuration for a role, or this one where it has none."""
+        return self.sub(role) or self
+
+    def token_ids(self) -> tuple[int, ...]:
+        """Return every id that the configuration names for a special purpose, ascending."""
+        found: set[int] = set()
+        keys = self._config if isinstance(self._config, Mapping) else getattr(self._config, "__dict__", {})
+        for key in {*keys, *self._defaults, *self._given}:
+            if isinstance(key, str) and key.endswith(("_token_id", "_token_index", "_token_ids")):
+                value = self.raw(key)
+                values = value if isinstance(value, (list, tuple)) else (value,)
+                found |= {v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0}
+        return tuple(sorted(found))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        value = self.get(name)
+        if value is None:
+            raise AttributeError(f"the configuration does not say {name}.")
+        return value
