@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from dummyio.errors import BrokenBackendError, FrameworkError, NotInstalledError, near
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from dummyio.dtypes import DType
     from dummyio.tensor import TensorSpec
 
@@ -72,6 +73,8 @@ class Backend(Protocol):
 
 @lru_cache(maxsize=1)
 def _found() -> dict[str, tuple[EntryPoint, ...]]:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - 20 ms that describing alone does not need
+
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=GROUP):
         if point not in found.get(point.name, ()):

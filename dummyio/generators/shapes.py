@@ -98,6 +98,11 @@ class Sizes:
             return self.given[name]
         return self.given.get(_FOLLOWS.get(name, ""))
 
+    def unused(self) -> list[str]:
+        """Return the names that the caller gives and that no symbol defined so far has used."""
+        used = {*self.dims, *(_FOLLOWS[name] for name in self.dims if name in _FOLLOWS)}
+        return [name for name in self.given if name not in used]
+
     def dim(self, name: str, *, size: int | None = None, **bounds: Any) -> Dim:
         """Return the symbol of that name; `size` and `bounds` are the model's, where it has any.
 

@@ -1,0 +1,130 @@
+"""`describe`: from anything that knows a model's inputs to an `InputSpec`. Chooses the reader."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dummyio.errors import OptionError, SourceError
+from dummyio.spec import InputSpec
+
+__all__ = ["describe", "generate"]
+
+
+def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
+    """Return the description of a model's inputs.
+
+    Parameters
+    ----------
+    source
+        A Hugging Face configuration (``config.json``, its folder, a dict, a ``PretrainedConfig``) or model, an ``.onnx``
+        file or ``ModelProto``, a saved spec (file or dict), or an `InputSpec`.
+    task
+        The task, such as ``"text-classification"`` or ``"text-generation-with-past"``; found from the model's class where
+        not given.
+    dims
+        Sizes by name (``batch_size=4``), which win over the model's own; ``random_<name>_range=(low, high)`` to draw one
+        from ``seed``; options ``padding_side``, ``mask_policy``, ``int_dtype``, ``float_dtype``; and values for what a
+        configuration leaves out (``vocab_size=...``).
+
+    Raises
+    ------
+    SourceError
+        where `source` is none of these, or cannot be read.
+    OptionError
+        for a keyword that names no dim or option of that source, with the near ones.
+    """
+    if isinstance(source, InputSpec):
+        return _sized(source, task, dims)
+    if isinstance(source, Mapping):
+        return _describe_mapping(source, task, dims)
+    if isinstance(source, (str, os.PathLike)):
+        return _describe_path(Path(source), task, dims)
+    return _describe_object(source, task, dims)
+
+
+def generate(
+    source: Any,
+    framework: str = "np",
+    *,
+    task: str | None = None,
+    seed: int = 0,
+    sample: int = 0,
+    device: Any = None,
+    **dims: Any,
+) -> dict[str, Any]:
+    """Describe `source` and return one sample as that framework's tensors; see `describe` and `InputSpec.generate`."""
+    from dummyio.backend import load_backend  # noqa: PLC0415 - describing alone needs none
+
+    load_backend(framework)
+    return describe(source, task, **dims).generate(framework, seed=seed, sample=sample, device=device)
+
+
+def _sized(spec: InputSpec, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+    if task is not None and task != spec.task:
+        raise OptionError(f"task={task!r}: this spec is already one of task {spec.task!r}; describe its model again.")
+    return spec.with_dims(**dims) if dims else spec
+
+
+def _is_spec(values: Mapping[Any, Any]) -> bool:
+    return "dummyio" in values and "inputs" in values
+
+
+def _describe_mapping(source: Mapping[str, Any], task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+    if _is_spec(source):
+        import json  # noqa: PLC0415 - used here only
+
+        return _sized(InputSpec.from_json(json.dumps(source)), task, dims)
+    from dummyio.huggingface.describe import describe_configuration  # noqa: PLC0415 - one reader of several
+
+    return describe_configuration(source, task, dims)
+
+
+def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+    if not path.exists():
+        raise SourceError(f"{path}: no such file or folder. Nothing is downloaded: give a local path.")
+    if path.suffix == ".onnx" or (path.is_dir() and not (path / "config.json").exists() and (path / "model.onnx").exists()):
+        return _describe_onnx(path / "model.onnx" if path.is_dir() else path, task, dims)
+    if path.is_dir() and not (path / "config.json").exists():
+        raise SourceError(f"{path}: the folder holds neither a config.json nor a model.onnx.")
+    if path.is_file() and path.suffix != ".json":
+        raise SourceError(f"{path}: described are .json files (configurations, specs) and .onnx files, and folders of these.")
+    from dummyio.huggingface.describe import describe_configuration  # noqa: PLC0415 - one reader of several
+
+    if path.is_file() and _holds_spec(path):
+        return _sized(InputSpec.load(path), task, dims)
+    return describe_configuration(path, task, dims)
+
+
+def _holds_spec(path: Path) -> bool:
+    """Whether a JSON file is a saved spec: only those have the key ``"dummyio"``."""
+    with path.open("rb") as stream:
+        return b'"dummyio"' in stream.read(1 << 16)
+
+
+def _describe_onnx(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+    from dummyio.backend import load_backend  # noqa: PLC0415 - only for ONNX
+
+    if task is not None:
+        raise OptionError(f"task={task!r}: an ONNX file is what it is; a task cannot be chosen.")
+    reader: Any = load_backend("ort")
+    spec: InputSpec = reader.describe(source, dims=dims)
+    return spec
+
+
+def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+    root = type(source).__module__.split(".")[0]
+    if root.startswith("onnx") and type(source).__name__ == "ModelProto":
+        return _describe_onnx(source, task, dims)
+    from dummyio.huggingface.describe import describe_configuration, describe_model  # noqa: PLC0415 - one reader of several
+
+    if hasattr(source, "config") and callable(getattr(source, "forward", None)):
+        return describe_model(source, task, dims)
+    if callable(getattr(source, "to_dict", None)) and hasattr(source, "model_type"):
+        return describe_configuration(source, task, dims)
+    raise SourceError(
+        f"a {type(source).__module__}.{type(source).__qualname__} cannot be described. Give a Hugging Face configuration "
+        "(path, dict or object) or model, an .onnx file or ModelProto, or a saved spec."
+    )

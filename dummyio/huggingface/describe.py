@@ -1,0 +1,143 @@
+"""From a configuration, or a model, of Hugging Face's to an `InputSpec`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dummyio.errors import OptionError, SourceError, near
+from dummyio.generators import generator_for
+from dummyio.generators.base import Context, make_context
+from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
+from dummyio.huggingface.configuration import Configuration, read_configuration
+from dummyio.huggingface.inputs import Facts, choose_inputs, inputs_from_attributes
+from dummyio.huggingface.installed import transformers_version
+from dummyio.huggingface.signatures import Parameter, forward_parameters
+from dummyio.huggingface.tasks import PAST, class_of_task, find_task, task_of_class
+from dummyio.normalized import ALIASES
+from dummyio.spec import InputSpec
+from dummyio.tensor import Node
+
+__all__ = ["describe_configuration", "describe_model"]
+
+
+@dataclass(frozen=True)
+class _Signature:
+    """The arguments of a model, and how they are known."""
+
+    names: tuple[str, ...]
+    required: frozenset[str]
+    known_from: str
+
+
+def describe_configuration(source: Any, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
+    """Describe the model that a configuration (file, folder, dict or object) stands for, without building it.
+
+    The arguments' names come from the model's forward signature, read from the source of the installed Transformers; where
+    it is not installed, from the configuration's attributes, and the provenance says so.
+    """
+    configuration = read_configuration(source)
+    if task is not None:
+        find_task(task)
+    name = _class_name(configuration, task)
+    task = task or (task_of_class(name) if name else None) or "feature-extraction"
+    signature = _signature(configuration, name, keywords)
+    return _describe(configuration, signature, task, keywords, {"model": name or "unknown class"})
+
+
+def describe_model(model: Any, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
+    """Describe a live model by its configuration and its own signature."""
+    configuration = read_configuration(model.config)
+    name = type(model).__name__
+    task = task or task_of_class(name) or "feature-extraction"
+    find_task(task)
+    parameters = [
+        (p.name, p.default is not p.empty)
+        for p in inspect.signature(model.forward).parameters.values()
+        if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    signature = _Signature(
+        tuple(n for n, _ in parameters),
+        frozenset(n for n, has_default in parameters if not has_default),
+        f"forward signature of the live {name}",
+    )
+    return _describe(configuration, signature, task, keywords, {"model": name})
+
+
+def _class_name(configuration: Configuration, task: str | None) -> str | None:
+    kind = configuration.model_type
+    if transformers_version() is None or (kind is None and configuration.architecture is None):
+        return configuration.architecture
+    if configuration.architecture and (task is None or task_of_class(configuration.architecture) == find_task(task).name):
+        return configuration.architecture
+    if kind is None:
+        return configuration.architecture
+    return class_of_task(kind, task or "feature-extraction")
+
+
+def _signature(configuration: Configuration, name: str | None, keywords: Mapping[str, Any]) -> _Signature:
+    version = transformers_version()
+    if version is None or name is None:
+        given = {key: value for key, value in keywords.items() if key in ALIASES}
+        names = inputs_from_attributes(configuration.normalized(given))
+        reason = "Transformers is not installed" if version is None else "the configuration names no class"
+        return _Signature(tuple(names), frozenset(), f"attributes of the configuration ({reason})")
+    parameters = forward_parameters(name, configuration.model_type)
+    required = frozenset(p.name for p in parameters if not p.has_default)
+    return _Signature(_names(parameters), required, f"forward signature of {name}, source of transformers {version}")
+
+
+def _names(parameters: tuple[Parameter, ...]) -> tuple[str, ...]:
+    return tuple(parameter.name for parameter in parameters)
+
+
+def _describe(
+    configuration: Configuration,
+    signature: _Signature,
+    task: str,
+    keywords: Mapping[str, Any],
+    provenance: Mapping[str, str],
+) -> InputSpec:
+    given = {key: value for key, value in keywords.items() if key in ALIASES and key not in DEFAULT_DUMMY_SHAPES}
+    rest = {key: value for key, value in keywords.items() if key not in given}
+    config = configuration.normalized(given)
+    context = make_context(task, config, rest)
+    facts = Facts(frozenset(signature.names), signature.required, config, context.task, context.with_past)
+    names = choose_inputs(facts, signature.names)
+    _check_past(facts, names, task)
+    if not names:
+        raise SourceError(
+            f"{configuration.label}: none of the arguments {', '.join(signature.names) or '(none)'} is one whose meaning is known. "
+            "Describe the inputs by hand with InputSpec and TensorSpec."
+        )
+    context = replace(
+        context,
+        names=frozenset(names),
+        encoder_decoder=facts.encoder_decoder,
+        dual="pixel_values" in names and "input_ids" in names and config.has("projection_dim"),
+    )
+    inputs: dict[str, Node] = {name: generator_for(name, context).spec(name) for name in names}
+    _check_sizes(context, inputs)
+    return InputSpec(
+        inputs,
+        task=context.task + (PAST if context.with_past else ""),
+        provenance={"source": configuration.label, **provenance, "names": signature.known_from},
+    )
+
+
+def _check_past(facts: Facts, names: list[str], task: str) -> None:
+    if facts.with_past and "past_key_values" not in names:
+        raise SourceError(f"task={task!r}: the model takes no past_key_values; leave out {PAST!r}.")
+
+
+def _check_sizes(context: Context, inputs: Mapping[str, Node]) -> None:
+    """Raise `OptionError` for a size that the caller gives and no input has."""
+    unused = context.sizes.unused()
+    if unused:
+        known = [*context.sizes.dims]
+        raise OptionError(
+            f"{unused[0]}={context.sizes.given[unused[0]]}: no dim of {', '.join(inputs)} has that name. "
+            f"{near(unused[0], known)} Dims: {', '.join(known)}."
+        )

@@ -1,0 +1,119 @@
+"""Which of a model's arguments are fed.
+
+A forward signature offers much more than a model needs: alternatives (``inputs_embeds``), switches (``use_cache``), training
+targets. The rules here choose by an argument's name and the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from dummyio.generators import GENERATORS
+from dummyio.normalized import NormalizedConfig
+
+__all__ = ["Facts", "choose_inputs", "inputs_from_attributes"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the choice depends on."""
+
+    offered: frozenset[str]
+    """Names of the arguments."""
+    required: frozenset[str]
+    """Those without a default."""
+    config: NormalizedConfig
+    task: str
+    """Without ``-with-past``."""
+    with_past: bool
+
+    @property
+    def encoder_decoder(self) -> bool:
+        """Whether there is a decoder with ids of its own."""
+        return "decoder_input_ids" in self.offered
+
+    @property
+    def decoder_only(self) -> bool:
+        """Whether the model is a decoder: it takes a past, and its configuration does not make it an encoder."""
+        is_encoder = self.config.raw("is_decoder") is False and "encoder_hidden_states" in self.offered
+        return "past_key_values" in self.offered and not self.encoder_decoder and not is_encoder
+
+
+Rule = Callable[[Facts], bool]
+
+_GENERATIVE = ("text-generation", "feature-extraction")
+
+
+def _type_ids(facts: Facts) -> bool:
+    count = facts.config.part("text").get("type_vocab_size")
+    return isinstance(count, int) and count > 1
+
+
+def _encodes_text(facts: Facts) -> bool:
+    """Whether ids go in at the front; one step of a decoder takes what the encoder made of them instead."""
+    return not (facts.encoder_decoder and facts.with_past)
+
+
+CONDITIONS: Mapping[str, Rule] = {
+    "input_ids": _encodes_text,
+    "input_features": _encodes_text,
+    "input_values": _encodes_text,
+    "attention_mask": lambda facts: "input_ids" in facts.offered,
+    "decoder_input_ids": lambda _: True,
+    "decoder_attention_mask": lambda _: True,
+    "encoder_outputs": lambda facts: facts.encoder_decoder and facts.with_past,
+    "token_type_ids": _type_ids,
+    # Padding shifts the positions of a decoder that generates; elsewhere models count for themselves.
+    "position_ids": lambda facts: facts.decoder_only and facts.task in _GENERATIVE,
+    "past_key_values": lambda facts: facts.with_past,
+    "pixel_values": lambda _: True,
+    "bbox": lambda _: True,
+    "visual_embeds": lambda _: True,
+    "visual_attention_mask": lambda _: True,
+    "visual_token_type_ids": lambda _: True,
+    "xpath_tags_seq": lambda _: True,
+    "xpath_subs_seq": lambda _: True,
+    "past_values": lambda _: True,
+    "states": lambda _: True,
+    "actions": lambda _: True,
+    "rewards": lambda _: True,
+    "returns_to_go": lambda _: True,
+    "timesteps": lambda _: True,
+    "flattened_patches": lambda _: True,
+}
+"""Argument → whether it is fed. What is not here is fed only where the model cannot do without."""
+
+
+def choose_inputs(facts: Facts, order: Iterable[str]) -> list[str]:
+    """Return the arguments to feed, in the model's order; only such as some generator describes."""
+    known = {name for generator in GENERATORS for name in generator.SUPPORTED_INPUT_NAMES}
+    chosen = []
+    for name in order:
+        wanted = CONDITIONS[name](facts) if name in CONDITIONS else name in facts.required
+        if wanted and name in known:
+            chosen.append(name)
+    return chosen
+
+
+def inputs_from_attributes(config: NormalizedConfig) -> list[str]:
+    """Return the arguments that the configuration's attributes suggest, for when no signature can be read."""
+    offered: list[str] = []
+    text = config.part("text")
+    encoder_decoder = bool(config.raw("is_encoder_decoder"))
+    audio = config.has("num_mel_bins") or config.has("audio_features")
+    if audio and not text.has("type_vocab_size"):
+        offered.append("input_features")
+    elif config.has("num_feat_extract_layers") or config.raw("conv_kernel") is not None:
+        offered.append("input_values")
+    elif text.has("vocab_size"):
+        offered += ["input_ids", "attention_mask"]
+        offered += ["token_type_ids"] if text.has("type_vocab_size") else []
+    if encoder_decoder:
+        offered += ["decoder_input_ids", "decoder_attention_mask"]
+    if config.sub("vision") is not None or (config.has("image_size") and not audio) or not offered:
+        offered.append("pixel_values")
+    if text.has("vocab_size") and not text.has("type_vocab_size") and "input_ids" in offered and config.sub("vision") is None:
+        offered += ["position_ids", "past_key_values"]
+        offered += ["encoder_outputs"] if encoder_decoder else []
+    return offered
