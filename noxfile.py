@@ -8,7 +8,7 @@ may take a build for another device, which is gigabytes larger.
 from __future__ import annotations
 
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import nox
 
@@ -106,7 +106,7 @@ def pytest(session: nox.Session, *arguments: str, needs: list[str] | None = None
     report = Path(session.create_tmp()) / "tests.xml"
     quiet = {"HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     session.run("pytest", f"--junit-xml={report}", *(session.posargs or arguments), env=quiet)
-    cases = ElementTree.parse(report).getroot().findall(".//testcase")  # noqa: S314 - our own file
+    cases = ET.parse(report).getroot().findall(".//testcase")  # noqa: S314 - our own file
     skipped = [skip.get("message", "") for case in cases for skip in case.findall("skipped")]
     if len(skipped) == len(cases):
         session.error("No test ran.")

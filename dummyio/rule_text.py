@@ -1,0 +1,65 @@
+"""Value rules in words, for people."""
+
+from __future__ import annotations
+
+from dummyio.values import (
+    Boxes,
+    Choices,
+    Constant,
+    Labels,
+    Normal,
+    OneHot,
+    PaddingMask,
+    Positions,
+    Range,
+    Rule,
+    Strings,
+    TokenIds,
+    Uniform,
+)
+
+__all__ = ["rule_text"]
+
+_SHOWN = 4
+
+
+def rule_text(rule: Rule) -> str:
+    """Return a rule in a few words."""
+    match rule:
+        case Uniform(low, high):
+            return f"uniform [{low}, {high})"
+        case Normal(mean, std):
+            return f"normal, mean {mean}, std {std}"
+        case Constant(value):
+            return f"always {value!r}"
+        case Range(start, step):
+            return f"from {start} by {step}"
+        case Positions(mask, start):
+            return f"positions, following {mask}" if mask else f"positions, from {start}"
+        case PaddingMask(side, policy):
+            return "mask, no padding" if policy == "full" else f"mask, {policy}, padded {side}"
+        case TokenIds():
+            return _token_ids(rule)
+        case Labels(high, ignore_index, _, mask):
+            return f"labels [0, {high})" + (f", {ignore_index} where {mask} is 0" if mask else "")
+        case Choices(options):
+            return f"one of {_listed(options)}"
+        case OneHot():
+            return "one-hot rows"
+        case Boxes(low, high, layout):
+            return f"boxes {layout}, [{low}, {high})"
+        case Strings(words, low, high):
+            return f"{low} to {high - 1} of {len(words)} words"
+
+
+def _token_ids(rule: TokenIds) -> str:
+    text = f"ids [{rule.low}, {rule.high})"
+    text += f" without {_listed(rule.gaps)}" if rule.gaps else ""
+    text += f", first {rule.first}" if rule.first is not None else ""
+    text += f", last {rule.last}" if rule.last is not None else ""
+    return text + (f", {rule.pad} where {rule.mask} is 0" if rule.mask else "")
+
+
+def _listed(options: tuple[object, ...]) -> str:
+    shown = ", ".join(map(repr, options[:_SHOWN]))
+    return shown + (f" and {len(options) - _SHOWN} more" if len(options) > _SHOWN else "")
