@@ -93,7 +93,7 @@ def framework_name(name: object) -> str:
     if known not in _found():
         text = near(name, [*_found(), *ALIASES]) if isinstance(name, str) else "Use one of its names."
         raise FrameworkError(f"framework={name!r} is unknown. {text}")
-    return known  # type: ignore[return-value]
+    return known
 
 
 _LOADED: dict[str, Backend] = {}
@@ -119,10 +119,10 @@ def load_backend(name: str) -> Backend:
 
 def _load(name: str) -> Backend:
     points = _found()[name]
-    if len(points) > 1:
+    if len(points) != 1:
         owners = ", ".join(f"{point.value} of {point.dist.name if point.dist else '?'}" for point in points)
         raise FrameworkError(f"framework={name!r} is claimed by {owners}: uninstall all but one.")
-    (point,) = points
+    point = points[0]
     try:
         backend = point.load()
     except ModuleNotFoundError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ _LONG = 256 << 20
 """Bytes from which on a progress bar is worth its lines."""
 
 
-class _Setting(click.ParamType):
+class _Setting(click.ParamType[tuple[str, Any]]):
     """``name=value``: an int, two ints for a range, or a word."""
 
     name = "name=value"
@@ -285,7 +285,7 @@ def _ends(values: np.ndarray[Any, Any]) -> tuple[Any, Any]:
 
 
 @contextmanager
-def _progress(spec: InputSpec, samples: int, quiet: bool) -> Iterator[Callable[[], None] | None]:
+def _progress(spec: InputSpec, samples: int, quiet: bool) -> Generator[Callable[[], None] | None]:
     """Show a bar over samples on a terminal, where writing takes long; yields what to call after each."""
     if quiet or not sys.stderr.isatty() or (spec.nbytes() * samples < _LONG and samples < 1000):
         yield None

@@ -11,6 +11,7 @@ import ast
 import keyword
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 from dummyio.errors import DimError, near
 
@@ -40,10 +41,10 @@ class _Arithmetic:
     __rmul__ = __mul__
 
     def __floordiv__(self, other: Size) -> Size:
-        return _divide(self, other)
+        return _divide(_terms(self), _terms(other))
 
     def __rfloordiv__(self, other: Size) -> Size:
-        return _divide(other, self)
+        return _divide(_terms(other), _terms(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class Dim(_Arithmetic):
 
     def check(self, size: object) -> int:
         """Return `size` where this dimension can take it, else raise `DimError` with the bound it breaks."""
-        if not _is_int(size):
+        if not isinstance(size, int) or isinstance(size, bool):
             raise DimError(f"{self.name}={size!r}: a size must be an int.")
         rules = (
             (size >= self.min, f"at least {self.min}"),
@@ -200,10 +201,9 @@ def _multiply(left: _Terms, right: _Terms) -> Size:
     return _build(terms)
 
 
-def _divide(numerator: Size, denominator: Size) -> Size:
-    top, bottom = _terms(numerator), _terms(denominator)
+def _divide(top: _Terms, bottom: _Terms) -> Size:
     if not bottom:
-        raise DimError(f"{numerator} // 0: a size cannot be divided by zero.")
+        raise DimError(f"{_build(top)} // 0: a size cannot be divided by zero.")
     if set(bottom) == {()} and all(c % bottom[()] == 0 for c in top.values()):
         return _build({m: c // bottom[()] for m, c in top.items()})
     if set(bottom) == {()} and set(top) <= {()}:
@@ -219,7 +219,7 @@ def to_size(value: object) -> Size:
     """Return `value` as a size; raise `DimError` where it is none."""
     if isinstance(value, (Dim, DimExpr)):
         return value
-    if hasattr(value, "__index__") and not isinstance(value, bool):
+    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
         value = value.__index__()
     if not _is_int(value) or value < 0:  # type: ignore[operator]
         raise DimError(f"{value!r} is no size: use an int that is not negative, a Dim or an expression of Dims.")
@@ -300,7 +300,7 @@ def substitute(size: Size, dims: Mapping[str, Dim | int]) -> Size:
 
 
 def _substitute_quotient(atom: _Quotient, dims: Mapping[str, Dim | int]) -> Size:
-    return _divide(substitute(atom.numerator, dims), substitute(atom.denominator, dims))
+    return _divide(_terms(substitute(atom.numerator, dims)), _terms(substitute(atom.denominator, dims)))
 
 
 def parse_size(text: str, dims: Mapping[str, Dim]) -> Size:
@@ -336,7 +336,7 @@ def _read(node: ast.expr, text: str, dims: Mapping[str, Dim]) -> Size:
             case ast.Mult():
                 return _multiply(_terms(left), _terms(right))
             case ast.FloorDiv():
-                return _divide(left, right)
+                return _divide(_terms(left), _terms(right))
             case _:
                 pass
     raise DimError(f"dimension {text!r}: write names, whole numbers, + - * // and parentheses only.")

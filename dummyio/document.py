@@ -23,7 +23,7 @@ from dummyio.values import Rule
 
 __all__ = ["VERSION", "decode", "digest", "encode", "load", "save", "schema"]
 
-VERSION = 1
+VERSION: Literal[1] = 1
 _MAX_BYTES = 64 << 20
 
 
@@ -148,9 +148,9 @@ def _read_size(size: int | str, dims: dict[str, Dim]) -> Size:
 def _read(item: _Tensor | _Nest, dims: dict[str, Dim], path: str) -> Node:
     if isinstance(item, _Nest):
         items = tuple((part.name, _read(part, dims, f"{path}.items[{i}]")) for i, part in enumerate(item.items))
-        return _at(path, Nest, item.container, items)  # type: ignore[no-any-return]
+        return _at(path, Nest, item.container, items)
     shape = [_at(f"{path}.shape[{i}]", _read_size, size, dims) for i, size in enumerate(item.shape)]
-    return _at(path, TensorSpec, item.name, shape, item.dtype, item.values)  # type: ignore[no-any-return]
+    return _at(path, TensorSpec, item.name, shape, item.dtype, item.values)
 
 
 def _read_output(item: _Output, dims: dict[str, Dim], path: str) -> OutputSpec:

@@ -109,7 +109,7 @@ class DType(StrEnum):
         """What family of values it holds."""
         for kind in ("float", "uint", "int", "complex", "bool", "string"):
             if self.startswith(kind) or (kind == "float" and self is DType.BFLOAT16):
-                return kind  # type: ignore[return-value]
+                return kind
         raise AssertionError(self)  # pragma: no cover
 
     @cached_property

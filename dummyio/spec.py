@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 from dummyio import dims as _dims
 from dummyio.dims import Dim, Size
@@ -151,11 +151,8 @@ class InputSpec(Mapping[str, Node]):
 
     def with_dims(self, **dims: int | Dim) -> InputSpec:
         """Return a spec with other default sizes, or other definitions, of the symbols named."""
-        self.sizes(**{name: size for name, size in dims.items() if not isinstance(size, Dim) or name not in self.dims})
-        new = {
-            name: dim if isinstance(dim, Dim) else _resized(self.dims[name], dim)
-            for name, dim in dims.items()
-        }
+        self.sizes(**{name: self.dims[name].size if name in self.dims else 0 for name in dims})
+        new = {name: dim if isinstance(dim, Dim) else _resized(self.dims[name], dim) for name, dim in dims.items()}
         outputs = tuple(
             OutputSpec(o.name, tuple(_dims.substitute(size, new) for size in o.shape) if o.shape is not None else None, o.dtype)
             for o in self.outputs
@@ -271,7 +268,7 @@ class InputSpec(Mapping[str, Node]):
 def _resized(dim: Dim, size: int) -> Dim:
     from dataclasses import replace  # noqa: PLC0415 - used here only
 
-    return cast("Dim", replace(dim, size=size))
+    return replace(dim, size=size)
 
 
 def _dynamic(leaf: TensorSpec) -> dict[int, str]:

@@ -74,7 +74,7 @@ class TensorSpec:
 
     def replace(self, **changes: Any) -> TensorSpec:
         """Return a copy with some fields changed."""
-        fields = {"name": self.name, "shape": self.shape, "dtype": self.dtype, "values": self.values}
+        fields: dict[str, Any] = {"name": self.name, "shape": self.shape, "dtype": self.dtype, "values": self.values}
         return TensorSpec(**{**fields, **changes})
 
     def __str__(self) -> str:

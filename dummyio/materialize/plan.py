@@ -121,14 +121,14 @@ class Plan:
     def run(self, seed: int, sample: int) -> dict[str, Array]:
         """Return one sample as path → array, each an array of its own."""
         arrays = self._make(seed, sample, 1)
-        return {path: arrays[path][0] for path in self._order}
+        return {path: arrays[path][0, ...] for path in self._order}  # ... keeps a scalar an array
 
     def run_many(self, seed: int, start: int, count: int) -> list[dict[str, Array]]:
         """Return samples `start` to ``start + count - 1``, made together where they are small."""
         if self._large:
             return [self.run(seed, sample) for sample in range(start, start + count)]
         arrays = self._make(seed, start, count)
-        return [{path: arrays[path][place] for path in self._order} for place in range(count)]
+        return [{path: arrays[path][place, ...] for path in self._order} for place in range(count)]
 
     def _make(self, seed: int, start: int, count: int) -> dict[str, Array]:
         """Return the inputs with a leading axis of samples."""
@@ -176,7 +176,7 @@ class Plan:
 
     def part(self, path: str, region: Region, seed: int, sample: int) -> Array:
         """Return a part of one input, made alone: nothing else of the tensor is made."""
-        return _Alone(self, sample_key(seed, sample)).values(path, region)[0]
+        return _Alone(self, sample_key(seed, sample)).values(path, region)[0, ...]
 
 
 class _Alone:

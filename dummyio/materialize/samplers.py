@@ -265,10 +265,10 @@ def _normal(dtype: DType, mean: float, std: float) -> Sampler:
 
     def values(words: Sequence[Array]) -> Array:
         place = (words[0] >> np.uint32(32 - _NORMAL_BITS)).astype(np.intp)
-        rest = (words[0] & np.uint32((1 << (32 - _NORMAL_BITS)) - 1)).astype(work)
+        rest: Array = (words[0] & np.uint32((1 << (32 - _NORMAL_BITS)) - 1)).astype(work)
         if len(words) == 2:
-            rest += words[1].astype(work) * work(2.0**-32)
-        x = edges[place] + rest * work(2.0 ** -(32 - _NORMAL_BITS)) * steps[place]
+            rest += np.multiply(words[1].astype(work), work(2.0**-32))
+        x: Array = edges[place] + np.multiply(rest, work(2.0 ** -(32 - _NORMAL_BITS))) * steps[place]
         with np.errstate(over="ignore"):
             x = np.clip(x * work(std) + work(mean), bottom, top)
         return x if x.dtype == dtype.numpy else x.astype(dtype.numpy)

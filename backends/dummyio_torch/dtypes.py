@@ -1,0 +1,30 @@
+"""Canonical dtypes and PyTorch's.
+
+Not here: the integers of 1, 2 and 4 bits, which PyTorch names but cannot even copy, and ``float4_e2m1fn_x2``, which holds
+two numbers in an element, so that no shape would survive.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from dummyio.dtypes import DType
+from dummyio.native import find_dtype, find_native
+
+__all__ = ["DTYPE_MAPPER", "from_native", "to_native"]
+
+_ABSENT = {DType.INT4, DType.INT2, DType.INT1, DType.UINT4, DType.UINT2, DType.UINT1}
+DTYPE_MAPPER: dict[DType, torch.dtype] = {
+    dtype: getattr(torch, dtype) for dtype in DType if hasattr(torch, dtype) and dtype not in _ABSENT
+}
+_INVERSE = {native: dtype for dtype, native in DTYPE_MAPPER.items()}
+
+
+def to_native(dtype: DType) -> torch.dtype:
+    """Return PyTorch's dtype; raise `DTypeError` where it has none."""
+    return find_native(DTYPE_MAPPER, dtype, "pt")
+
+
+def from_native(native: torch.dtype) -> DType:
+    """Return the canonical dtype; raise `DTypeError` where there is none (quantized and packed ones)."""
+    return find_dtype(_INVERSE, native, "pt")

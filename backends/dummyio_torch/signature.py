@@ -1,0 +1,17 @@
+"""What PyTorch has for a signature: meta tensors, which have a shape and a dtype and no memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from dummyio.tensor import TensorSpec
+from dummyio_torch.dtypes import to_native
+
+__all__ = ["abstract"]
+
+
+def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, torch.Tensor]:
+    """Return meta tensors, at the default sizes of what is symbolic: `InputSpec.dynamic_shapes` has the symbols."""
+    return {path: torch.empty(leaf.sizes(), dtype=to_native(leaf.dtype), device="meta") for path, leaf in leaves.items()}
