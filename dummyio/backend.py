@@ -89,10 +89,11 @@ def available_backends() -> tuple[str, ...]:
 
 def framework_name(name: object) -> str:
     """Return the short name for a name or alias; raise `FrameworkError` for any other."""
-    known = ALIASES.get(name, name) if isinstance(name, str) else name
+    if not isinstance(name, str):
+        raise FrameworkError(f"framework={name!r}: use a name, one of {', '.join(_found())}.")
+    known = ALIASES.get(name, name)
     if known not in _found():
-        text = near(name, [*_found(), *ALIASES]) if isinstance(name, str) else "Use one of its names."
-        raise FrameworkError(f"framework={name!r} is unknown. {text}")
+        raise FrameworkError(f"framework={name!r} is unknown. {near(name, [*_found(), *ALIASES])}")
     return known
 
 

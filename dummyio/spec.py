@@ -217,10 +217,14 @@ class InputSpec(Mapping[str, Node]):
         return {path: _dynamic(leaf) for path, leaf in self.leaves}
 
     def dynamic_shapes(self) -> dict[str, Any]:
-        """Return the symbolic axes nested as the inputs, for ``torch.onnx.export(dynamic_shapes=..., dynamo=True)``."""
+        """Return the symbolic axes nested as the inputs, for ``torch.onnx.export(dynamic_shapes=..., dynamo=True)``.
+
+        A derived size keeps its expression as its name: PyTorch names the same size of an output alike, so that one
+        symbol has one name in the file. A cache is a list of tuples here.
+        """
         from dummyio.tensor import build  # noqa: PLC0415 - used here only
 
-        leaves = {path: {axis: _identifier(text) for axis, text in _dynamic(leaf).items()} for path, leaf in self.leaves}
+        leaves = self.dynamic_axes()
         return {name: build(node, leaves, name) for name, node in self.items()}
 
     def probes(self) -> list[dict[str, int]]:
@@ -273,9 +277,3 @@ def _resized(dim: Dim, size: int) -> Dim:
 
 def _dynamic(leaf: TensorSpec) -> dict[int, str]:
     return {axis: str(size) for axis, size in enumerate(leaf.shape) if not isinstance(size, int) and not _dims.fixed(size)}
-
-
-def _identifier(text: str) -> str:
-    """Name an expression as exporters want it: letters, digits and underscores."""
-    words = {"+": "plus", "-": "minus", "*": "times", "//": "over"}
-    return "_".join(words.get(word, word) for word in text.replace("(", "").replace(")", "").split())

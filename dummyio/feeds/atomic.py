@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from dummyio.errors import OutputError
 
-__all__ = ["atomic_file", "atomic_folder", "check_folder"]
+__all__ = ["atomic_file", "atomic_folder", "check_folder", "make_folder"]
 
 _REMEDIES = {
     errno.ENOSPC: "Free some space there or write elsewhere.",
@@ -100,6 +100,12 @@ def check_folder(path: str | os.PathLike[str], *, force: bool = False) -> None:
         )
 
 
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder, in one that is there; nothing is done where it is there itself. Errors as `atomic_file`."""
+    with _named(path):
+        Path(path).mkdir(exist_ok=True)
+
+
 @contextmanager
 def _named(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn what the system refuses into an error that says the path, the reason and the remedy."""
@@ -122,7 +128,9 @@ def _file_mode(path: str | os.PathLike[str], target: Path) -> int | None:
     if stat.S_ISDIR(found.st_mode):
         raise OutputError(f"{os.fspath(path)}: a folder has this name; a file is to be written. Choose another name.")
     if not stat.S_ISREG(found.st_mode):  # replacing a device or a pipe would remove it from the system
-        raise OutputError(f"{os.fspath(path)}: this is a device or a pipe, which cannot be replaced. Give a file's name.")
+        raise OutputError(
+            f"{os.fspath(path)}: this is a device or a pipe, which cannot be replaced. Give a file's name."
+        )
     return stat.S_IMODE(found.st_mode)
 
 

@@ -79,14 +79,22 @@ def _class_name(configuration: Configuration, task: str | None) -> str | None:
 
 def _signature(configuration: Configuration, name: str | None, keywords: Mapping[str, Any]) -> _Signature:
     version = transformers_version()
-    if version is None or name is None:
-        given = {key: value for key, value in keywords.items() if key in ALIASES}
-        names = inputs_from_attributes(configuration.normalized(given))
-        reason = "Transformers is not installed" if version is None else "the configuration names no class"
-        return _Signature(tuple(names), frozenset(), f"attributes of the configuration ({reason})")
-    parameters = forward_parameters(name, configuration.model_type)
+    if version is None:
+        return _guessed(configuration, keywords, "Transformers is not installed")
+    if name is None:
+        return _guessed(configuration, keywords, "it names no class")
+    try:
+        parameters = forward_parameters(name, configuration.model_type)
+    except SourceError:  # remote code, or a class of another release: what it takes can only be guessed
+        return _guessed(configuration, keywords, f"transformers {version} has no class {name}")
     required = frozenset(p.name for p in parameters if not p.has_default)
     return _Signature(_names(parameters), required, f"forward signature of {name}, source of transformers {version}")
+
+
+def _guessed(configuration: Configuration, keywords: Mapping[str, Any], reason: str) -> _Signature:
+    given = {key: value for key, value in keywords.items() if key in ALIASES}
+    names = inputs_from_attributes(configuration.normalized(given))
+    return _Signature(tuple(names), frozenset(), f"guessed from the configuration's attributes ({reason})")
 
 
 def _names(parameters: tuple[Parameter, ...]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ LAYERS = [
     ["errors"],
     ["dims", "dtypes", "backend"],
     ["values"],
-    ["tensor"],
+    ["tensor", "native", "rule_text"],
     ["spec", "probes"],
     ["document", "materialize"],
     ["generators", "huggingface", "normalized"],

@@ -1,0 +1,112 @@
+"""NumPy arrays and JAX arrays, always by copy, and never narrowed in silence.
+
+JAX shares memory with NumPy where that is aligned to 64 bytes, and copies the rest while Python goes on: an array whose
+source is written to has either changed or not. Hence a copy is asked for, and waited for.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dummyio.dtypes import DType
+from dummyio.errors import DTypeError, OptionError
+from dummyio.native import take_over
+from dummyio_jax.dtypes import to_native
+
+__all__ = ["from_numpy", "is_tensor", "to_numpy"]
+
+_NARROW = {
+    DType.FLOAT64: DType.FLOAT32,
+    DType.COMPLEX128: DType.COMPLEX64,
+    DType.INT64: DType.INT32,
+    DType.UINT64: DType.UINT32,
+}
+
+
+def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -> jax.Array:
+    """Return a JAX array with a copy of `values`, of exactly that dtype.
+
+    Parameters
+    ----------
+    values, dtype
+        As in every backend.
+    device
+        A platform (``"cpu"``), one of its devices (``"cuda:0"``), a `jax.Device` or a `jax.sharding.Sharding`.
+
+    Raises
+    ------
+    DTypeError
+        for a dtype that JAX lacks, and, while ``jax_enable_x64`` is off, for 64-bit values that JAX would change when
+        it computes: all floats, and integers that do not fit into 32 bits.
+    OptionError
+        for a device that is not there.
+    """
+    to_native(dtype)
+    array = take_over(values, dtype)
+    place = _place(device)
+    if dtype not in _NARROW or jax.config.jax_enable_x64:
+        return _copy(array, place)
+    _check_fits(array, dtype)
+    with _x64():
+        return _copy(array, place)
+
+
+def to_numpy(tensor: jax.Array) -> np.ndarray[Any, Any]:
+    """Return the array's values; on the CPU, its own memory, read-only."""
+    return np.asarray(tensor)
+
+
+def is_tensor(value: object) -> bool:
+    """Whether `value` is a JAX array."""
+    return isinstance(value, jax.Array)
+
+
+def _copy(array: np.ndarray[Any, Any], place: Any) -> jax.Array:
+    return jnp.array(array, device=place).block_until_ready()
+
+
+def _x64() -> AbstractContextManager[None]:
+    """Return a context with 64-bit types; JAX has moved it once."""
+    if hasattr(jax, "enable_x64"):
+        return jax.enable_x64(True)
+    from jax.experimental import enable_x64  # noqa: PLC0415 - where older versions have it
+
+    return enable_x64()
+
+
+def _check_fits(array: np.ndarray[Any, Any], dtype: DType) -> None:
+    narrow = _NARROW[dtype]
+    if dtype.kind in ("int", "uint"):
+        if not array.size or (narrow.limits.min <= array.min() and array.max() <= narrow.limits.max):
+            return
+        reason = f"JAX computes in 32 bits, and these values reach {max(array.max(), array.min(), key=abs)}"
+    else:
+        reason = "JAX computes in 32 bits, and would round these values"
+    raise DTypeError(
+        f"dtype={dtype.value!r}: jax_enable_x64 is off, so {reason}. "
+        f"Set jax.config.update('jax_enable_x64', True), or describe the input as {narrow.value!r}."
+    )
+
+
+def _place(device: Any) -> Any:
+    if device is None or isinstance(device, (jax.Device, jax.sharding.Sharding)):
+        return device
+    if isinstance(device, str):
+        platform, _, index = device.partition(":")
+        try:
+            return jax.devices(platform)[int(index or 0)]
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise _no_device(device) from error
+    raise _no_device(device)
+
+
+def _no_device(device: Any) -> OptionError:
+    known = ", ".join(f"{place.platform}:{place.id}" for place in jax.devices())
+    return OptionError(
+        f"device={device!r}: JAX has no such device here. Use a platform, one of {known}, a jax.Device or a Sharding."
+    )

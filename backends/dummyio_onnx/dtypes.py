@@ -1,0 +1,54 @@
+"""Canonical dtypes and ONNX's element types, by their numbers in `onnx.TensorProto`.
+
+The format has more than the runtime: `ONNX_TYPES` says what a file can declare, `DTYPE_MAPPER` what this version of ONNX
+Runtime can hold, which is asked of it once, at import.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+
+from dummyio.dtypes import DType
+from dummyio.native import find_dtype, find_native
+
+__all__ = ["DTYPE_MAPPER", "ONNX_TYPES", "from_native", "to_native"]
+
+_NAMES = {
+    DType.FLOAT64: "DOUBLE",
+    DType.FLOAT32: "FLOAT",
+    DType.FLOAT8_E8M0FNU: "FLOAT8E8M0",
+    **{dtype: dtype.removesuffix("fn").replace("_", "").upper() for dtype in DType if dtype.startswith(("float6_", "float4_"))},
+    **{dtype: dtype.replace("_", "").upper() for dtype in DType if dtype.startswith(("float8_e4", "float8_e5"))},
+}
+ONNX_TYPES: dict[DType, int] = {
+    dtype: onnx.TensorProto.DataType.Value(name)
+    for dtype in DType
+    if (name := _NAMES.get(dtype, dtype.upper())) in onnx.TensorProto.DataType.keys()  # older versions have fewer
+}
+"""Every element type of the format."""
+
+
+def _is_held(dtype: DType) -> bool:
+    if dtype is DType.STRING or dtype.numpy.isbuiltin == 1:
+        return dtype.kind != "complex"  # which ONNX has, and its runtime never got
+    try:
+        ort.OrtValue.ortvalue_from_numpy_with_onnx_type(np.zeros(1, f"uint{8 * dtype.itemsize}"), ONNX_TYPES[dtype])
+    except RuntimeError:  # how ONNX Runtime says that it has no such type
+        return False
+    return True
+
+
+DTYPE_MAPPER: dict[DType, int] = {dtype: number for dtype, number in ONNX_TYPES.items() if _is_held(dtype)}
+_INVERSE = {number: dtype for dtype, number in ONNX_TYPES.items()}
+
+
+def to_native(dtype: DType) -> int:
+    """Return the number of the element type; raise `DTypeError` where ONNX Runtime cannot hold it."""
+    return find_native(DTYPE_MAPPER, dtype, "ort")
+
+
+def from_native(native: int) -> DType:
+    """Return the canonical dtype of an element type that a file can declare; raise `DTypeError` where there is none."""
+    return find_dtype(_INVERSE, native, "ort")

@@ -1,0 +1,25 @@
+"""`onnx.ValueInfoProto`s: what the inputs of an ONNX graph are declared by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from onnx import ValueInfoProto, helper
+
+from dummyio.dims import Size, evaluate, fixed
+from dummyio.tensor import TensorSpec
+from dummyio_onnx.dtypes import to_native
+
+__all__ = ["abstract"]
+
+
+def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, ValueInfoProto]:
+    """Return one value info per path, under that name; symbols and their expressions are its ``dim_param``s."""
+    return {
+        path: helper.make_tensor_value_info(path, to_native(leaf.dtype), [_axis(size) for size in leaf.shape])
+        for path, leaf in leaves.items()
+    }
+
+
+def _axis(size: Size) -> int | str:
+    return evaluate(size) if fixed(size) else str(size)

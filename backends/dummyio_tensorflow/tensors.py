@@ -1,0 +1,69 @@
+"""NumPy arrays and TensorFlow tensors, always by copy.
+
+TensorFlow can be given NumPy's memory through DLPack, and then ends the whole process at the first operation on a buffer
+that is not aligned to 64 bytes, which most of NumPy's are not.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from dummyio.dtypes import DType
+from dummyio.errors import OptionError
+from dummyio.native import take_over
+from dummyio_tensorflow.dtypes import from_native, to_native
+
+__all__ = ["from_numpy", "is_tensor", "to_numpy"]
+
+
+def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -> Any:
+    """Return an eager tensor with a copy of `values`.
+
+    Raises
+    ------
+    DTypeError
+        for a dtype that TensorFlow lacks.
+    OptionError
+        for a device that is not there.
+    """
+    native = to_native(dtype)
+    array = take_over(values, dtype)
+    if device is None:
+        return tf.convert_to_tensor(array, native)
+    with tf.device(_place(device)):
+        return tf.convert_to_tensor(array, native)
+
+
+def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
+    """Return a copy of the tensor's values; bytes become text, and bytes that are no text keep theirs as surrogates."""
+    dtype = from_native(tensor.dtype)
+    values = np.asarray(tensor.numpy(), dtype.numpy)  # a scalar comes as no array
+    if dtype is not DType.STRING:
+        return values
+    texts = [text.decode("utf-8", "surrogateescape") for text in values.reshape(-1)]
+    return np.array(texts, object).reshape(values.shape)
+
+
+def is_tensor(value: object) -> bool:
+    """Whether `value` is a TensorFlow tensor, or a variable."""
+    return isinstance(value, (tf.Tensor, tf.Variable))
+
+
+@lru_cache(maxsize=None)
+def _place(device: Any) -> str:
+    """Return the full name of a device that is there: for one that is not, TensorFlow would take the CPU and say nothing."""
+    present = {place.name: place for place in tf.config.list_logical_devices()}
+    known = ", ".join(present)
+    try:
+        wanted = tf.DeviceSpec.from_string(device)
+    except (ValueError, AttributeError) as error:
+        raise OptionError(f"device={device!r} is no device of TensorFlow: use one of {known}.") from error
+    for name, place in present.items():
+        found = tf.DeviceSpec.from_string(name)
+        if place.device_type == wanted.device_type and wanted.device_index in (None, found.device_index):
+            return str(name)
+    raise OptionError(f"device={device!r}: TensorFlow has no such device here; use one of {known}.")

@@ -1,0 +1,88 @@
+"""A folder of ``.npy`` files, one for each input: what any tool that reads NumPy can read.
+
+A file is named after its input, with characters that are not letters, digits or ``_ . - ~`` percent-encoded. Strings are
+fixed-width unicode: nothing is pickled, and nothing pickled is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from dummyio.dtypes import DType
+from dummyio.errors import DTypeError, SourceError
+from dummyio.feeds.atomic import atomic_folder
+
+__all__ = ["DTYPES", "read", "read_array", "write", "write_array"]
+
+Array = np.ndarray[Any, Any]
+
+DTYPES = frozenset(dtype for dtype in DType if dtype is DType.STRING or dtype.numpy.isbuiltin == 1)
+"""NumPy's own. Those of ml_dtypes would be written as bytes without a meaning."""
+
+
+def write(
+    arrays: Mapping[str, Array],
+    path: str | os.PathLike[str],
+    *,
+    metadata: Mapping[str, str] | None = None,
+    force: bool = False,
+) -> None:
+    """Write arrays as the files of the folder `path`; `force` replaces one that is there."""
+    del metadata  # the format has no place for it
+    with atomic_folder(path, force=force) as folder:
+        for name, array in arrays.items():
+            # "x": on a disk that ignores case, two names that differ in case alone must not share a file.
+            with (folder / f"{quote(name, safe='')}.npy").open("xb") as stream:
+                write_array(stream, array)
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """Read the ``.npy`` files of a folder, in the order of their names."""
+    arrays = {}
+    for file in sorted(Path(path).glob("*.npy")):
+        with file.open("rb") as stream:
+            arrays[unquote(file.stem)] = read_array(stream, str(file))
+    return arrays
+
+
+def write_array(stream: IO[bytes], array: Array) -> None:
+    """Write one array in the ``.npy`` format; raise `DTypeError` for what the format would not give back."""
+    if array.dtype == object:
+        array = _fixed_width(array)
+    elif array.dtype.isbuiltin != 1:
+        raise DTypeError(
+            f"dtype={array.dtype.name!r}: the .npy format has no such dtype. Use safetensors or ONNX test data."
+        )
+    np.lib.format.write_array(stream, array, allow_pickle=False)
+
+
+def _fixed_width(array: Array) -> Array:
+    """Return strings as fixed-width unicode, which drops a NUL at the end: that is an error here."""
+    fixed = array.astype(str)
+    if any(isinstance(text, str) and text.endswith("\0") for text in array.flat):
+        raise DTypeError("a string that ends in NUL: the .npy format drops it. Use ONNX test data.")
+    return fixed
+
+
+def read_array(stream: IO[bytes], where: str) -> Array:
+    """Read one array of the ``.npy`` format, in the machine's byte order, strings as Python's.
+
+    Raises
+    ------
+    SourceError
+        for what is no such array, for pickled objects, and for dtypes that no `DType` names.
+    """
+    try:
+        array: Array = np.lib.format.read_array(stream, allow_pickle=False)
+        dtype = DType.of(array.dtype)
+    except DTypeError as error:
+        raise SourceError(f"{where}: {error}") from None
+    except (ValueError, EOFError, MemoryError, OSError) as error:
+        raise SourceError(f"{where}: not a whole .npy array of plain values ({error}).") from error
+    return array.astype(dtype.numpy, copy=False)

@@ -1,0 +1,50 @@
+"""One ``.npz`` file: what ``numpy.load`` reads, with the inputs' names as keys.
+
+Equal samples make equal bytes: no time of day enters. Any name can be a key, which ``numpy.savez`` cannot say.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+
+from dummyio.errors import OutputError, SourceError
+from dummyio.feeds.atomic import atomic_file
+from dummyio.feeds.npy import DTYPES, Array, read_array, write_array
+
+__all__ = ["DTYPES", "read", "write"]
+
+
+def write(
+    arrays: Mapping[str, Array],
+    path: str | os.PathLike[str],
+    *,
+    metadata: Mapping[str, str] | None = None,
+    force: bool = False,
+) -> None:
+    """Write arrays as the members of one file, not compressed; a file that is there is replaced."""
+    del metadata, force  # the format has no place for it; files are replaced anyway
+    with atomic_file(path) as stream, zipfile.ZipFile(stream, "w") as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy")
+            if member.filename != f"{name}.npy":
+                raise OutputError(
+                    f"{os.fspath(path)}: input {name!r} cannot be a name in a zip file. Use another format."
+                )
+            with archive.open(member, "w", force_zip64=True) as part:
+                write_array(part, array)
+
+
+def read(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """Read the arrays of a file, in its order."""
+    where = os.fspath(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            arrays = {}
+            for member in archive.infolist():
+                with archive.open(member) as stream:
+                    arrays[member.filename.removesuffix(".npy")] = read_array(stream, f"{where}, {member.filename!r}")
+            return arrays
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise SourceError(f"{where}: not a whole .npz file ({error}).") from error
