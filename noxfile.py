@@ -72,6 +72,15 @@ def core(session: nox.Session) -> None:
     pytest(session, "tests", "--ignore=tests/packaging")
 
 
+@nox.session(python=PYTHONS[0])
+def oldest(session: nox.Session) -> None:
+    """Run the core's tests with the oldest versions that it claims to work with."""
+    needs = nox.project.load_toml(ROOT / "pyproject.toml")["project"]["dependencies"]
+    session.install(*(need.replace(">=", "==") for need in needs))
+    session.install("--editable", ".[test]")
+    pytest(session, "tests", "--ignore=tests/packaging")
+
+
 @nox.session
 @nox.parametrize("name", list(FRAMEWORKS), ids=list(FRAMEWORKS))
 def framework(session: nox.Session, name: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import keyword
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import SupportsIndex
@@ -16,6 +17,14 @@ from typing import SupportsIndex
 from dummyio.errors import DimError, near
 
 __all__ = ["Dim", "DimExpr", "Size", "evaluate", "fixed", "parse_size", "substitute", "symbols", "table", "to_size"]
+
+_LARGEST = 2**63 - 1
+"""The largest size, and the largest number in an expression: what an index of 64 bits holds."""
+# Expressions come from files too, so what they can cost is bounded. Real ones have a handful of terms.
+_TERMS = 128
+_FACTORS = 32
+_DEPTH = 16
+_CHARACTERS = 10_000
 
 
 class _Arithmetic:
@@ -74,22 +83,26 @@ class Dim(_Arithmetic):
 
     def __post_init__(self) -> None:
         """Reject what is no symbol, and a default size outside its own bounds."""
-        if not isinstance(self.name, str) or not self.name.isidentifier() or keyword.iskeyword(self.name):
+        if not _is_name(self.name):
             raise DimError(f"Dim name={self.name!r}: a name must be a Python identifier, such as 'batch_size'.")
+        self._set("min", _bound(self, "min", self.min, 0))
+        self._set("multiple_of", _bound(self, "multiple_of", self.multiple_of, 1))
+        if self.max is not None:
+            self._set("max", _bound(self, "max", self.max, self.min))
         if self.choices is not None:
-            object.__setattr__(self, "choices", tuple(self.choices))
-        for field, value in (("min", self.min), ("multiple_of", self.multiple_of)):
-            if not _is_int(value) or value < (0 if field == "min" else 1):
-                raise DimError(f"Dim {self.name!r}: {field}={value!r} must be an int, and not negative.")
-        if self.max is not None and (not _is_int(self.max) or self.max < self.min):
-            raise DimError(f"Dim {self.name!r}: max={self.max!r} must be an int not below min={self.min}.")
-        self.check(self.size)
+            self._set("choices", tuple(_bound(self, "choices", choice, 0) for choice in self.choices))
+        self._set("size", self.check(self.size))
 
-    def check(self, size: object) -> int:
-        """Return `size` where this dimension can take it, else raise `DimError` with the bound it breaks."""
-        if not isinstance(size, int) or isinstance(size, bool):
-            raise DimError(f"{self.name}={size!r}: a size must be an int.")
+    def _set(self, field: str, value: object) -> None:
+        object.__setattr__(self, field, value)
+
+    def check(self, given: object) -> int:
+        """Return `given` where this dimension can take it, else raise `DimError` with the bound it breaks."""
+        size = _whole(given)
+        if size is None:
+            raise DimError(f"{self.name}={given!r}: a size must be an int.")
         rules = (
+            (size <= _LARGEST, f"at most {_LARGEST}"),
             (size >= self.min, f"at least {self.min}"),
             (self.max is None or size <= self.max, f"at most {self.max}"),
             (size % self.multiple_of == 0, f"a multiple of {self.multiple_of}"),
@@ -103,7 +116,17 @@ class Dim(_Arithmetic):
     @property
     def fixed(self) -> bool:
         """Whether one size is all that this dimension can take."""
-        return self.min == self.max or (self.choices is not None and len(self.choices) == 1)
+        if self.choices is not None:
+            return all(choice == self.size or not self.takes(choice) for choice in self.choices)
+        return self.max is not None and self.size - self.multiple_of < self.min and self.size + self.multiple_of > self.max
+
+    def takes(self, size: int) -> bool:
+        """Whether this dimension can take `size`."""
+        try:
+            self.check(size)
+        except DimError:
+            return False
+        return True
 
     def __str__(self) -> str:
         return self.name
@@ -139,9 +162,11 @@ class DimExpr(_Arithmetic):
     def __str__(self) -> str:
         text = ""
         for monomial, coefficient in self.terms:
-            factors = [str(a) if isinstance(a, Dim) or len(monomial) == 1 else f"({a})" for a in monomial]
+            # A quotient can do without parentheses where nothing else is in its term: a minus in front binds tighter.
+            bare = len(monomial) == 1 and (coefficient == 1 or (coefficient == -1 and text != ""))
+            factors = [str(atom) if bare or isinstance(atom, Dim) else f"({atom})" for atom in monomial]
             if abs(coefficient) != 1 or not factors:
-                factors = [f"({f})" if "//" in f and f[0] != "(" else f for f in factors] + [str(abs(coefficient))]
+                factors.append(str(abs(coefficient)))
             sign = "-" if coefficient < 0 else "+"
             text += f" {sign} {' * '.join(factors)}" if text else ("-" if coefficient < 0 else "") + " * ".join(factors)
         return text
@@ -153,8 +178,25 @@ class DimExpr(_Arithmetic):
 Size = int | Dim | DimExpr
 
 
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _is_name(name: object) -> bool:
+    """Whether Python reads `name` as a name, and as this very one: it normalizes what it reads."""
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+        return False
+    return unicodedata.is_normalized("NFKC", name)
+
+
+def _whole(value: object) -> int | None:
+    """Return `value` as an int where it is a whole number, Python's or another's; booleans are none."""
+    if type(value) is int:
+        return value
+    return value.__index__() if isinstance(value, SupportsIndex) and not isinstance(value, bool) else None
+
+
+def _bound(dim: Dim, field: str, given: object, least: int) -> int:
+    value = _whole(given)
+    if value is None or not least <= value <= _LARGEST:
+        raise DimError(f"Dim {dim.name!r}: {field}={given!r} must be an int, at least {least} and at most {_LARGEST}.")
+    return value
 
 
 def _terms(size: object) -> _Terms:
@@ -162,8 +204,9 @@ def _terms(size: object) -> _Terms:
         return dict(size.terms)
     if isinstance(size, Dim):
         return {(size,): 1}
-    if _is_int(size):
-        return {(): size} if size else {}  # type: ignore[dict-item]
+    whole = _whole(size)
+    if whole is not None:
+        return {(): whole} if whole else {}
     raise DimError(f"{size!r} is no dimension: use an int, a Dim or an expression of these.")
 
 
@@ -176,6 +219,10 @@ def _build(terms: _Terms) -> Size:
     kept = {m: c for m, c in terms.items() if c}
     if not kept:
         return 0
+    if len(kept) > _TERMS or any(len(m) > _FACTORS or abs(c) > _LARGEST for m, c in kept.items()):
+        raise DimError(
+            f"an expression is too large: at most {_TERMS} terms of {_FACTORS} factors are kept, with numbers below 2^63."
+        )
     if set(kept) == {()}:
         return kept[()]
     if len(kept) == 1:
@@ -208,7 +255,18 @@ def _divide(top: _Terms, bottom: _Terms) -> Size:
         return _build({m: c // bottom[()] for m, c in top.items()})
     if set(bottom) == {()} and set(top) <= {()}:
         return top.get((), 0) // bottom[()]
-    return DimExpr((((_Quotient(_build(top), _build(bottom)),), 1),))
+    divided = DimExpr((((_Quotient(_build(top), _build(bottom)),), 1),))
+    if _depth(divided) > _DEPTH:
+        raise DimError(f"an expression is nested too deeply: at most {_DEPTH} divisions are kept inside each other.")
+    return divided
+
+
+def _depth(size: Size) -> int:
+    """Return how many divisions stand inside each other."""
+    if not isinstance(size, DimExpr):
+        return 0
+    atoms = [atom for monomial, _ in size.terms for atom in monomial if isinstance(atom, _Quotient)]
+    return max((1 + max(_depth(atom.numerator), _depth(atom.denominator)) for atom in atoms), default=0)
 
 
 def _grouped(size: Size) -> str:
@@ -217,13 +275,14 @@ def _grouped(size: Size) -> str:
 
 def to_size(value: object) -> Size:
     """Return `value` as a size; raise `DimError` where it is none."""
+    if isinstance(value, DimExpr) and len(str(value)) > _CHARACTERS:
+        raise DimError(f"a dimension of {len(str(value))} characters: at most {_CHARACTERS} can be written.")
     if isinstance(value, (Dim, DimExpr)):
         return value
-    if isinstance(value, SupportsIndex) and not isinstance(value, bool):
-        value = value.__index__()
-    if not _is_int(value) or value < 0:  # type: ignore[operator]
-        raise DimError(f"{value!r} is no size: use an int that is not negative, a Dim or an expression of Dims.")
-    return value  # type: ignore[return-value]
+    size = _whole(value)
+    if size is None or not 0 <= size <= _LARGEST:
+        raise DimError(f"{value!r} is no size: use an int from 0 to 2^63 - 1, a Dim or an expression of Dims.")
+    return size
 
 
 def symbols(size: Size) -> tuple[Dim, ...]:
@@ -308,13 +367,14 @@ def parse_size(text: str, dims: Mapping[str, Dim]) -> Size:
 
     Only names, whole numbers, ``+ - * //`` and parentheses are read; nothing is executed.
     """
-    if len(text) > 1000:
-        raise DimError(f"a dimension of {len(text)} characters: at most 1000 are read.")
+    if len(text) > _CHARACTERS:
+        raise DimError(f"a dimension of {len(text)} characters: at most {_CHARACTERS} are read.")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        return _read(ast.parse(text.strip(), mode="eval").body, text, dims)
+    except DimError:
+        raise
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise DimError(f"dimension {text!r}: write names, whole numbers, + - * // and parentheses.") from None
-    return _read(tree, text, dims)
 
 
 def _read(node: ast.expr, text: str, dims: Mapping[str, Dim]) -> Size:
@@ -322,8 +382,8 @@ def _read(node: ast.expr, text: str, dims: Mapping[str, Dim]) -> Size:
         if node.id not in dims:
             raise DimError(f"dimension {text!r}: no dim is named {node.id!r}. {near(node.id, dims)}")
         return dims[node.id]
-    if isinstance(node, ast.Constant) and _is_int(node.value):
-        return node.value  # type: ignore[return-value]
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return _combine({}, _terms(_read(node.operand, text, dims)), -1)
     if isinstance(node, ast.BinOp):

@@ -6,6 +6,7 @@ bfloat16, the 8, 6 and 4 bit floats and the small integers: ml_dtypes has them, 
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -74,10 +75,10 @@ class DType(StrEnum):
         if isinstance(value, (np.dtype, type)):
             if value in _SCALARS:
                 return _SCALARS[value]
-            try:
-                return cls._of_numpy(np.dtype(value))
-            except TypeError:
-                pass
+            with contextlib.suppress(TypeError):
+                dtype = np.dtype(value)
+                if dtype.kind != "O" or isinstance(value, np.dtype) or value is object:  # NumPy takes any class for objects
+                    return cls._of_numpy(dtype)
         raise DTypeError(f"dtype={value!r} is no dtype: use a name such as 'float32', or a NumPy dtype.")
 
     @classmethod
@@ -128,8 +129,13 @@ class DType(StrEnum):
         return self.numpy.itemsize
 
     @cached_property
+    def part(self) -> DType:
+        """The dtype of a complex number's two parts; of anything else the dtype itself."""
+        return {DType.COMPLEX64: DType.FLOAT32, DType.COMPLEX128: DType.FLOAT64}.get(self, self)
+
+    @cached_property
     def limits(self) -> Limits:
-        """The smallest and largest finite value."""
+        """The smallest and largest finite value; of complex numbers, that of their parts."""
         return _limits(self)
 
     def floor(self, value: float) -> float:
@@ -176,8 +182,7 @@ def _limits(dtype: DType) -> Limits:
         return Limits(0, 1)
     if dtype.kind == "string":
         raise DTypeError("dtype='string' has no smallest or largest value.")
-    base = {DType.COMPLEX64: DType.FLOAT32, DType.COMPLEX128: DType.FLOAT64}.get(dtype, dtype)
-    info = ml_dtypes.finfo(base.numpy)
+    info = ml_dtypes.finfo(dtype.part.numpy)
     return Limits(float(info.min), float(info.max))
 
 

@@ -82,12 +82,18 @@ class OutputError(DummyioError, OSError):
     """A result could not be written."""
 
 
+_LONG = 200
+_SHOWN = 60
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """Return a sentence for error messages: the near names, else all that are known."""
     names = sorted(set(known))
-    matches = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    # Names come from files too: one of a million characters is near to nothing, and comparing it would take minutes.
+    matches = difflib.get_close_matches(name, names, n=3, cutoff=0.6) if len(name) <= _LONG else []
     if matches:
         return f"Did you mean {' or '.join(repr(m) for m in matches)}?"
     if not names:
         return "None are known here."
-    return f"Known: {', '.join(names)}."
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"Known: {', '.join(names[:_SHOWN])}{more}."

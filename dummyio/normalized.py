@@ -26,10 +26,25 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     ),
     "num_key_value_heads": ("num_key_value_heads", "num_kv_heads", "n_kv_heads", "multi_query_group_num", "n_head_kv"),
     "head_dim": ("head_dim", "d_kv", "kv_channels", "attention_head_dim", "head_size", "d_head"),
-    "encoder_num_layers": ("encoder_layers", "num_encoder_layers", "num_hidden_layers", "num_layers"),
-    "decoder_num_layers": ("decoder_layers", "num_decoder_layers", "num_hidden_layers", "num_layers"),
-    "encoder_num_attention_heads": ("encoder_attention_heads", "num_encoder_attention_heads", "num_attention_heads", "num_heads"),
-    "decoder_num_attention_heads": ("decoder_attention_heads", "num_decoder_attention_heads", "num_attention_heads", "num_heads"),
+    "v_head_dim": ("v_head_dim",),
+    "encoder_num_layers": ("encoder_layers", "num_encoder_layers", "encoder_num_hidden_layers", "num_hidden_layers", "num_layers"),
+    "decoder_num_layers": (
+        "decoder_layers", "num_decoder_layers", "decoder_num_hidden_layers", "num_hidden_layers", "num_layers", "n_layer", "n_layers",
+        "layers",
+    ),
+    "encoder_num_attention_heads": (
+        "encoder_attention_heads", "num_encoder_attention_heads", "encoder_num_attention_heads", "num_attention_heads", "num_heads",
+    ),
+    "decoder_num_attention_heads": (
+        "decoder_attention_heads", "num_decoder_attention_heads", "decoder_num_attention_heads", "num_attention_heads", "num_heads",
+        "n_head", "n_heads", "attention_heads",
+    ),
+    "decoder_num_key_value_heads": (
+        "decoder_num_key_value_heads", "num_key_value_heads", "num_kv_heads", "n_kv_heads", "kv_n_heads", "multi_query_group_num",
+        "n_head_kv",
+    ),
+    "layer_types": ("layer_types", "layers_block_type"),
+    "sliding_window": ("sliding_window", "sliding_window_size", "attention_chunk_size"),
     "max_positions": (
         "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "max_target_positions",
         "seq_length",
@@ -42,6 +57,13 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "num_frames": ("num_frames", "num_frame", "frames_per_clip"),
     "num_mel_bins": ("num_mel_bins", "feature_size", "n_mels", "mel_bins", "num_mel_channels"),
     "audio_features": ("input_feat_per_channel", "input_features_per_channel", "input_dim", "feature_projection_input_dim"),
+    "speaker_embedding_dim": ("speaker_embedding_dim", "speaker_embedding_size"),
+    "num_codebooks": ("num_codebooks", "n_codebooks", "num_quantizers"),
+    "max_2d_positions": ("max_2d_position_embeddings",),
+    "conditioning_size": ("joint_attention_dim", "cross_attention_dim", "caption_channels", "encoder_hid_dim"),
+    "pooled_projection_dim": ("pooled_projection_dim", "projection_size"),
+    "action_dim": ("act_dim", "action_dim"),
+    "num_input_channels": ("num_input_channels", "input_size"),
     "pad_token_id": ("pad_token_id", "padding_idx", "pad_index", "pad_id"),
     "bos_token_id": ("bos_token_id", "bos_index"),
     "eos_token_id": ("eos_token_id", "eos_index"),
@@ -52,12 +74,16 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 
 SUB_CONFIGS: Mapping[str, tuple[str, ...]] = {
     "text": ("text_config", "language_config", "llm_config", "text_encoder_config", "text_encoder"),
-    "vision": ("vision_config", "image_config", "visual_config", "vision_encoder_config", "vit_config", "backbone_config"),
+    "vision": ("vision_config", "image_config", "visual_config", "vision_encoder_config", "backbone_config"),
     "audio": ("audio_config", "audio_encoder_config", "speech_config", "audio_encoder", "encoder_config"),
     "encoder": ("encoder", "encoder_config", "text_encoder"),
     "decoder": ("decoder", "decoder_config", "text_config"),
+    "prompt": ("prompt_encoder_config", "prompt_config"),
 }
 """What a sub-configuration is for → the names that composite configurations use for it."""
+
+WRAPPERS: tuple[str, ...] = ("vlm_config", "thinker_config", "model_config")
+"""Sub-configurations that are composite themselves, and are looked into where the outer one has none for a role."""
 
 
 class NormalizedConfig:
@@ -159,18 +185,28 @@ class NormalizedConfig:
     def sub(self, role: str) -> NormalizedConfig | None:
         """Return the sub-configuration for a role (``"text"``, ``"vision"``, ``"audio"``, ...); None where there is none."""
         for name in SUB_CONFIGS.get(role, (role,)):
-            value = self.raw(name)
-            if isinstance(value, NormalizedConfig):
-                return value
-            if value is not None and not isinstance(value, (str, int, float, bool, list, tuple)):
-                defaults = self._defaults.get(name)
-                return NormalizedConfig(
-                    value,
-                    given=self._given,
-                    defaults=defaults if isinstance(defaults, Mapping) else None,
-                    attribute_map=self._map,
-                )
+            found = self._sub(name)
+            if found is not None:
+                return found
+        for name in WRAPPERS:
+            wrapper = self._sub(name)
+            if wrapper is not None:
+                return wrapper.sub(role)
         return None
+
+    def _sub(self, name: str) -> NormalizedConfig | None:
+        value = self.raw(name)
+        if isinstance(value, NormalizedConfig):
+            return value
+        if value is None or isinstance(value, (str, int, float, bool, list, tuple)):
+            return None
+        defaults = self._defaults.get(name)
+        return NormalizedConfig(
+            value,
+            given=self._given,
+            defaults=defaults if isinstance(defaults, Mapping) else None,
+            attribute_map=self._map,
+        )
 
     def part(self, role: str) -> NormalizedConfig:
         """Return the sub-configuration for a role, or this one where it has none."""
@@ -179,8 +215,7 @@ class NormalizedConfig:
     def token_ids(self) -> tuple[int, ...]:
         """Return every id that the configuration names for a special purpose, ascending."""
         found: set[int] = set()
-        keys = self._config if isinstance(self._config, Mapping) else getattr(self._config, "__dict__", {})
-        for key in {*keys, *self._defaults, *self._given}:
+        for key in {*_keys(self._config), *self._defaults, *self._given}:
             if isinstance(key, str) and key.endswith(("_token_id", "_token_index", "_token_ids")):
                 value = self.raw(key)
                 values = value if isinstance(value, (list, tuple)) else (value,)
@@ -194,3 +229,11 @@ class NormalizedConfig:
         if value is None:
             raise AttributeError(f"the configuration does not say {name}.")
         return value
+
+
+def _keys(config: Any) -> set[Any]:
+    """Return the names that a configuration holds; those of the one it wraps, where it is itself a normalized one."""
+    if isinstance(config, Mapping):
+        return set(config)
+    own = getattr(config, "__dict__", {})
+    return set(own) | (_keys(own["config"]) if "config" in own else set())

@@ -6,6 +6,7 @@ from dummyio.values import (
     Boxes,
     Choices,
     Constant,
+    Grid,
     Labels,
     Normal,
     OneHot,
@@ -36,6 +37,8 @@ def rule_text(rule: Rule) -> str:
             return f"from {start} by {step}"
         case Positions(mask, start):
             return f"positions, following {mask}" if mask else f"positions, from {start}"
+        case Grid(columns):
+            return f"grid coordinates, {columns} columns"
         case PaddingMask(side, policy):
             return "mask, no padding" if policy == "full" else f"mask, {policy}, padded {side}"
         case TokenIds():

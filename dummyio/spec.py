@@ -18,7 +18,7 @@ from dummyio.dims import Dim, Size
 from dummyio.dtypes import DType
 from dummyio.errors import OptionError, SpecError, near
 from dummyio.tensor import Nest, Node, TensorSpec, check_name, flatten, replace_dims, to_node
-from dummyio.values import Positions, mask_of
+from dummyio.values import expression_of, mask_of
 
 __all__ = ["InputSpec", "OutputSpec"]
 
@@ -90,8 +90,9 @@ class InputSpec(Mapping[str, Node]):
                     f"input {path!r} has shape {leaf.shape}, its mask {mask!r} {other.shape}: "
                     "all axes but the last must be equal."
                 )
-        if isinstance(leaf.values, Positions) and isinstance(leaf.values.start, str):
-            _dims.parse_size(leaf.values.start, self.dims)
+        expression = expression_of(leaf.values)
+        if expression is not None:
+            _dims.parse_size(expression, self.dims)
 
     # A mapping of names to nodes.
 

@@ -11,9 +11,11 @@ count; all other axes must be equal.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+import numpy as np
+from msgspec.structs import fields as fields_of
 
 from dummyio.dtypes import DType
 from dummyio.errors import SpecError
@@ -22,6 +24,7 @@ __all__ = [
     "Boxes",
     "Choices",
     "Constant",
+    "Grid",
     "Labels",
     "Normal",
     "OneHot",
@@ -32,11 +35,19 @@ __all__ = [
     "Strings",
     "TokenIds",
     "Uniform",
+    "canonical",
+    "expression_of",
     "mask_of",
+    "with_expression",
 ]
 
 Number = int | float
 Scalar = bool | int | float | str
+
+_DRAWN = 1 << 32
+"""As many whole numbers as one word tells apart."""
+_WHOLE = 1 << 64
+"""Whole numbers up to here are written as ints."""
 
 
 class _Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, repr_omit_defaults=True, tag_field="rule"):
@@ -44,6 +55,12 @@ class _Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     def check(self, dtype: DType, rank: int) -> None:
         """Raise `SpecError` where this rule cannot fill a tensor of that dtype and rank."""
+
+    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+        """Raise `SpecError` where this rule cannot fill that shape; for positions, the shape of the mask that they follow.
+
+        `number` is what the rule's expression is at these sizes, where it has one.
+        """
 
     def _refuse(self, reason: str) -> SpecError:
         return SpecError(f"{self!r}: {reason}")
@@ -63,7 +80,14 @@ class _Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
             raise self._refuse(f"low={low} must be below high={high}: the range is half-open and must hold a value.")
         if dtype.kind in ("int", "uint", "bool"):
             self._needs_integers(dtype, low, high)
-        elif dtype.kind == "float" and not dtype.ceil(low) <= dtype.floor(high):
+        else:
+            self._needs_floats(dtype.part, low, high)
+
+    def _needs_floats(self, dtype: DType, low: Number, high: Number) -> None:
+        limits = dtype.limits
+        if low < min(limits.min, 0) or high > limits.max:
+            raise self._refuse(f"{dtype} holds {limits.min} to {limits.max}; choose a wider dtype or a narrower range.")
+        if not dtype.ceil(low) <= dtype.floor(high):
             raise self._refuse(f"no value of {dtype} lies in [{low}, {high}).")
 
     def _needs_integers(self, dtype: DType, low: Number, high: Number) -> None:
@@ -73,14 +97,25 @@ class _Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         if low < limits.min or high - 1 > limits.max:
             raise self._refuse(f"{dtype} holds {limits.min} to {limits.max}; choose a wider dtype or a narrower range.")
 
+    def _needs_count(self, dtype: DType, first: Number, last: Number, shape: tuple[int, ...]) -> None:
+        limits = dtype.limits
+        if 0 not in shape and not (limits.min <= first <= limits.max and limits.min <= last <= limits.max):
+            raise self._refuse(f"counts from {first} to {last}, and {dtype} holds {limits.min} to {limits.max}.")
+
+    def _needs_few(self, count: int) -> None:
+        if count > _DRAWN:
+            raise self._refuse(f"draws among at most 2^32 whole numbers, not {count}.")
+
     def _needs_value(self, dtype: DType, value: Scalar) -> None:
         if (dtype.kind == "string") != isinstance(value, str):
             raise self._refuse(f"{value!r} is no value of {dtype}.")
         if isinstance(value, str):
             return
+        if not math.isfinite(value):
+            raise self._refuse(f"{value!r} is not finite, and a description must be.")
         if dtype.kind in ("int", "uint", "bool"):
             self._needs_integers(dtype, value, value + 1)
-        elif math.isfinite(value) and not dtype.limits.min <= value <= dtype.limits.max:
+        elif not dtype.limits.min <= value <= dtype.limits.max:
             raise self._refuse(f"{value!r} is outside of {dtype}, {dtype.limits.min} to {dtype.limits.max}.")
 
 
@@ -115,6 +150,9 @@ class Normal(_Rule, frozen=True, tag="normal"):
         self._needs_kind(dtype, "float", "complex")
         if not (math.isfinite(self.mean) and math.isfinite(self.std) and self.std > 0):
             raise self._refuse("mean must be finite, std finite and positive.")
+        largest = dtype.limits.max
+        if abs(self.mean) > largest or self.std > largest:
+            raise self._refuse(f"{dtype} holds values up to {largest}; choose a wider dtype, or a smaller mean and std.")
 
 
 class Constant(_Rule, frozen=True, tag="constant"):
@@ -138,10 +176,16 @@ class Range(_Rule, frozen=True, tag="range"):
         """Raise `SpecError` for a scalar, and for steps that the dtype cannot hold."""
         self._needs_axis(rank)
         self._needs_kind(dtype, "float", "int", "uint")
-        if dtype.kind in ("int", "uint"):
-            self._needs_integers(dtype, self.start, self.start + 1)
-            if self.step != int(self.step):
-                raise self._refuse(f"step of {dtype} must be a whole number.")
+        if not math.isfinite(self.step):
+            raise self._refuse("step must be finite.")
+        self._needs_value(dtype, self.start)
+        if dtype.kind in ("int", "uint") and self.step != int(self.step):
+            raise self._refuse(f"step of {dtype} must be a whole number.")
+
+    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+        """Raise `SpecError` where the last value is more than the dtype holds."""
+        del number
+        self._needs_count(dtype, self.start, self.start + self.step * (shape[-1] - 1), shape)
 
 
 class Positions(_Rule, frozen=True, tag="positions"):
@@ -158,25 +202,66 @@ class Positions(_Rule, frozen=True, tag="positions"):
         """Raise `SpecError` for a scalar, and for a mask together with a start."""
         self._needs_axis(rank)
         self._needs_kind(dtype, "int", "uint", "float")
+        self._needs_value(dtype, 0)
         if self.mask is not None and self.start != 0:
             raise self._refuse("a mask that covers the past already gives the start; set one of the two.")
+
+    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+        """Raise `SpecError` where the last position is more than the dtype holds."""
+        start = number if isinstance(self.start, str) else self.start
+        self._needs_count(dtype, start, start + shape[-1] - 1, shape)
+
+
+class Grid(_Rule, frozen=True, tag="grid"):
+    """The coordinates of cells that lie row by row: element ``[..., n, :]`` is ``(0, ..., n // columns, n % columns)``.
+
+    `columns` may be an expression of dims (``"width // 2"``).
+    """
+
+    columns: int | str
+
+    def check(self, dtype: DType, rank: int) -> None:
+        """Raise `SpecError` for fewer than two axes, and for a grid without columns."""
+        self._needs_kind(dtype, "int", "uint", "float")
+        if rank < 2:
+            raise self._refuse(f"needs an axis of cells and one of coordinates; this tensor has {rank}.")
+        self._needs_value(dtype, 0)
+        if isinstance(self.columns, int) and self.columns < 1:
+            raise self._refuse("columns must be at least 1.")
+
+    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+        """Raise `SpecError` for a grid without columns, and for more rows or columns than the dtype counts."""
+        columns = number if isinstance(self.columns, str) else self.columns
+        if columns < 1:
+            raise self._refuse(f"columns must be at least 1, not {columns}.")
+        cells = shape[-2]
+        self._needs_count(dtype, 0, max(min(cells, columns) - 1, (cells - 1) // columns), shape)
 
 
 class PaddingMask(_Rule, frozen=True, tag="padding_mask"):
     """1 for tokens and 0 for padding, on one side of the last axis, with a length for each row.
 
-    `policy` ``"ragged"`` draws each row's length from ``[1, size]``, the first row full; ``"full"`` pads nothing;
-    ``"shortest"`` keeps one token in every row but the first.
+    `policy` ``"ragged"`` draws each row's length from ``[least, size]``, the first row full; ``"full"`` pads nothing;
+    ``"shortest"`` keeps `least` tokens in every row but the first. `least` gives way to a smaller size.
     """
 
     side: Literal["left", "right"] = "right"
     policy: Literal["ragged", "full", "shortest"] = "ragged"
+    least: int = 1
 
     def check(self, dtype: DType, rank: int) -> None:
-        """Raise `SpecError` for a scalar, and for dtypes that cannot hold 0 and 1."""
+        """Raise `SpecError` for a scalar, for dtypes that cannot hold 0 and 1, and for rows without a token."""
         self._needs_axis(rank)
         self._needs_kind(dtype, "int", "uint", "bool", "float")
-        self._needs_value(dtype, 1)
+        for value in (0, 1):
+            self._needs_value(dtype, value)
+        if self.least < 1:
+            raise self._refuse("every row keeps at least one token.")
+
+    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+        """Raise `SpecError` where there are more lengths than can be drawn."""
+        del dtype, number
+        self._needs_few(shape[-1])
 
 
 class TokenIds(_Rule, frozen=True, tag="token_ids"):
@@ -200,6 +285,7 @@ class TokenIds(_Rule, frozen=True, tag="token_ids"):
         if self.high <= self.low:
             raise self._refuse(f"a vocabulary of {max(self.high - self.low, 0)} holds no id; high must exceed low.")
         self._needs_range(dtype, self.low, self.high)
+        self._needs_few(self.high - self.low)
         if self.allowed < 1:
             raise self._refuse(f"every id in [{self.low}, {self.high}) is reserved; reserve fewer.")
         for value in (self.pad, self.first, self.last):
@@ -233,6 +319,7 @@ class Labels(_Rule, frozen=True, tag="labels"):
         if self.high < 1:
             raise self._refuse("there must be at least one class.")
         self._needs_range(dtype, 0, self.high)
+        self._needs_few(self.high)
         if not 0 <= self.ignored <= 1:
             raise self._refuse("ignored is a share, 0 to 1.")
         if self.mask is not None:
@@ -262,7 +349,13 @@ class OneHot(_Rule, frozen=True, tag="one_hot"):
         """Raise `SpecError` for a scalar."""
         self._needs_axis(rank)
         self._needs_kind(dtype, "float", "int", "uint", "bool")
-        self._needs_value(dtype, 1)
+        for value in (0, 1):
+            self._needs_value(dtype, value)
+
+    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+        """Raise `SpecError` where there are more places than can be drawn."""
+        del dtype, number
+        self._needs_few(shape[-1])
 
 
 class Boxes(_Rule, frozen=True, tag="boxes"):
@@ -282,6 +375,13 @@ class Boxes(_Rule, frozen=True, tag="boxes"):
         self._needs_range(dtype, self.low, self.high)
         if self.layout == "cxcywh" and dtype.kind != "float":
             raise self._refuse("a centre may lie between integers; use a float dtype or another layout.")
+        whole = dtype.kind != "float"
+        if whole:
+            self._needs_few(int(self.high - self.low))
+            self._needs_integers(DType.INT64, self.low, self.high)
+        if self.layout != "xyxy":  # sizes, from none to the whole range
+            for size in (0, self.high - self.low - whole):
+                self._needs_value(dtype, size)
 
 
 class Strings(_Rule, frozen=True, tag="strings"):
@@ -307,6 +407,7 @@ Rule = (
     | Constant
     | Range
     | Positions
+    | Grid
     | PaddingMask
     | TokenIds
     | Labels
@@ -317,6 +418,54 @@ Rule = (
 )
 
 
+def canonical(rule: Rule) -> Rule:
+    """Return `rule` with every field in its one form, so that rules that are equal are written alike.
+
+    Lists become tuples, NumPy's numbers Python's, and whole numbers ints; a field of another type is a `SpecError`.
+    """
+    if not isinstance(rule, _Rule):
+        raise SpecError(f"values={rule!r} is no rule: use one of dummyio.values, such as Uniform(0, 1).")
+    try:
+        checked = msgspec.convert(msgspec.to_builtins(rule, enc_hook=_builtin), type(rule))
+        fields = {field.name: (_number(getattr(checked, field.name)), field.default) for field in fields_of(checked)}
+    except (msgspec.ValidationError, OverflowError, TypeError) as error:
+        raise SpecError(f"{rule!r}: {error}") from None
+    # A default itself is left out of files, another value that is equal to it is not.
+    return type(rule)(**{name: default if value == default else value for name, (value, default) in fields.items()})
+
+
+def with_expression(rule: Rule, value: int | str) -> Rule:
+    """Return `rule` with another expression of dims, or a number, for the one that it refers to."""
+    return msgspec.structs.replace(rule, **{"start" if isinstance(rule, Positions) else "columns": value})
+
+
+def _builtin(value: Any) -> Any:
+    """Return a number or text of a class of its own as Python's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    for base in (int, float, str):
+        if isinstance(value, base):
+            return base(value)
+    raise TypeError(f"{value!r} is no number and no text.")
+
+
+def _number(value: Any) -> Any:
+    """Return whole numbers as ints, up to what 64 bits hold, and all others as floats."""
+    if isinstance(value, tuple):
+        return tuple(_number(item) for item in value)
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= _WHOLE else value
+    if isinstance(value, int):
+        return int(value) if abs(value) <= _WHOLE else float(value)
+    return value
+
+
 def mask_of(rule: Rule) -> str | None:
     """Return the path of the mask that `rule` follows, if it follows one."""
     return rule.mask if isinstance(rule, (Positions, TokenIds, Labels)) else None
+
+
+def expression_of(rule: Rule) -> str | None:
+    """Return the expression of dims that `rule` refers to, if it refers to one."""
+    expression = rule.start if isinstance(rule, Positions) else rule.columns if isinstance(rule, Grid) else None
+    return expression if isinstance(expression, str) else None

@@ -67,7 +67,8 @@ def to_numpy(tensor: ort.OrtValue) -> Array:
     if tensor.device_name() != "cpu":
         tensor = _copied(tensor, "cpu", 0)
     shape = tuple(tensor.shape())
-    raw = np.frombuffer(ctypes.string_at(tensor.data_ptr(), tensor.tensor_size_in_bytes()), np.uint8).copy()
+    raw = np.empty(tensor.tensor_size_in_bytes(), np.uint8)
+    ctypes.memmove(raw.ctypes.data, tensor.data_ptr(), raw.size)
     if dtype.bits < 8:
         return unpack(raw, dtype.bits, shape).view(dtype.numpy)
     return raw.view(dtype.numpy).reshape(shape)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +96,7 @@ def _check_folders(kind: Format, folders: list[Path], *, force: bool) -> None:
 
 
 @contextmanager
-def _around(kind: Format, place: Path, final: list[Path], *, force: bool) -> Iterator[list[Path]]:
+def _around(kind: Format, place: Path, final: list[Path], *, force: bool) -> Generator[list[Path]]:
     """Make the folder that several samples share, and give the places to write to in it."""
     if kind.name == "onnx-test-data":
         make_folder(final[0].parent)  # a model's own folder, more often than not: never replaced
@@ -105,7 +105,10 @@ def _around(kind: Format, place: Path, final: list[Path], *, force: bool) -> Ite
         yield final
     else:
         with atomic_folder(place, force=force) as folder:
-            yield [folder / target.name for target in final]
+            try:
+                yield [folder / target.name for target in final]
+            except OutputError as error:  # it names the folder that is being filled, which nobody knows
+                raise OutputError(str(error).replace(str(folder), str(place))) from error
 
 
 def load_feeds(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:

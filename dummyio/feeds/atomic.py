@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -34,7 +34,7 @@ _REMEDIES = {
 
 
 @contextmanager
-def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
     """Open a binary stream whose bytes become the file `path` at the end, if all goes well.
 
     A link is followed: what it points to is replaced, with its permissions kept.
@@ -64,7 +64,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Path]:
+def atomic_folder(path: str | os.PathLike[str], *, force: bool = False) -> Generator[Path]:
     """Give an empty folder to fill, which becomes the folder `path` at the end, if all goes well.
 
     Raises
@@ -107,7 +107,7 @@ def make_folder(path: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def _named(path: str | os.PathLike[str]) -> Iterator[None]:
+def _named(path: str | os.PathLike[str]) -> Generator[None]:
     """Turn what the system refuses into an error that says the path, the reason and the remedy."""
     try:
         yield

@@ -59,7 +59,14 @@ def write_array(stream: IO[bytes], array: Array) -> None:
         raise DTypeError(
             f"dtype={array.dtype.name!r}: the .npy format has no such dtype. Use safetensors or ONNX test data."
         )
-    np.lib.format.write_array(stream, array, allow_pickle=False)
+    np.lib.format.write_array(_Plain(stream), array, allow_pickle=False)
+
+
+class _Plain:
+    """A stream that NumPy does not know for a file, so that it writes by `write`, whose errors say their reason."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.write = stream.write
 
 
 def _fixed_width(array: Array) -> Array:

@@ -57,8 +57,6 @@ def write(
 def _import_onnx() -> ModuleType:
     try:
         import onnx
-        import onnx.helper
-        import onnx.numpy_helper
     except ModuleNotFoundError as error:
         raise NotInstalledError(
             "ONNX test data needs onnx, which is not installed. Install it: pip install 'dummyio[onnx]'"
@@ -74,15 +72,11 @@ def _encoded(onnx: ModuleType, name: str, array: Array) -> bytes:
         )
     try:
         tensor = onnx.numpy_helper.from_array(array, name)
-        kept = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type) == array.dtype
-    except (KeyError, TypeError, ValueError):
-        kept = False
-    if not kept:
-        raise DTypeError(
-            f"input {name!r}: onnx {onnx.__version__} has no type for {array.dtype.name}. Use another format."
-        )
-    encoded: bytes = tensor.SerializeToString()
-    return encoded
+        if onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type) == array.dtype:
+            return bytes(tensor.SerializeToString())
+    except (KeyError, TypeError, ValueError):  # how onnx says that it does not know a dtype depends on its version
+        pass
+    raise DTypeError(f"input {name!r}: onnx {onnx.__version__} has no type for {array.dtype.name}. Use another format.")
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Array]:

@@ -7,14 +7,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-from dummyio.dims import Dim, Size
+import msgspec
+
+from dummyio import helpers
+from dummyio.dims import Dim, Size, evaluate, parse_size, symbols
 from dummyio.dtypes import DType
 from dummyio.errors import OptionError, near
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES, Sizes
 from dummyio.normalized import NormalizedConfig
 from dummyio.spec import InputSpec
-from dummyio.tensor import Nest, Node, TensorSpec, flatten
-from dummyio.values import Rule, mask_of
+from dummyio.tensor import Nest, Node, TensorSpec, flatten, map_node
+from dummyio.values import Positions, Rule, expression_of, mask_of
 
 __all__ = ["Context", "DummyInputGenerator"]
 
@@ -71,6 +74,13 @@ class DummyInputGenerator:
     SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ()
     OPTIONS: ClassVar[tuple[str, ...]] = ()
 
+    random_int_tensor = staticmethod(helpers.random_int_tensor)
+    random_mask_tensor = staticmethod(helpers.random_mask_tensor)
+    random_float_tensor = staticmethod(helpers.random_float_tensor)
+    constant_tensor = staticmethod(helpers.constant_tensor)
+    concat_inputs = staticmethod(helpers.concat_inputs)
+    pad_input_on_dim = staticmethod(helpers.pad_input_on_dim)
+
     def __init__(self, task: str, normalized_config: Any, **shapes: Any) -> None:
         """Sort the keywords; nothing is described yet."""
         self.context = make_context(task, NormalizedConfig.of(normalized_config), shapes, type(self).OPTIONS)
@@ -82,23 +92,25 @@ class DummyInputGenerator:
         generator.context = context
         return generator
 
+    @classmethod
+    def applies(cls, context: Context) -> bool:
+        """Whether this is the generator for a model of that kind, where several describe inputs of one name."""
+        del context
+        return True
+
     def supports_input(self, input_name: str) -> bool:
         """Whether this generator describes the input of that name: the name itself, or a path into it."""
         return input_name.split(".")[0] in self.SUPPORTED_INPUT_NAMES
 
     def spec(self, input_name: str) -> Node:
         """Return the description of an input; raise `OptionError` for a name that is not supported."""
-        name, *path = input_name.split(".")
+        name, _, path = input_name.partition(".")
         if name not in self.SUPPORTED_INPUT_NAMES:
             raise OptionError(
                 f"{type(self).__name__} describes no input {input_name!r}. {near(name, self.SUPPORTED_INPUT_NAMES)}"
             )
         node = self.describe(name)
-        for part in path:
-            if not isinstance(node, Nest) or part not in dict(node.items):
-                raise OptionError(f"{input_name!r}: {name} has no part {part!r}.")
-            node = node[part]
-        return node
+        return _part(node, path, input_name) if path else node
 
     def describe(self, name: str) -> Node:
         """Return the description of an input whose name is supported; what a subclass writes."""
@@ -122,12 +134,24 @@ class DummyInputGenerator:
         """
         typed = copy.copy(self)
         typed.context = replace(self.context, int_dtype=DType.of(int_dtype), float_dtype=DType.of(float_dtype))
-        inputs: dict[str, Node] = {input_name: _as_list(typed.spec(input_name))}
+        inputs: dict[str, Node] = {input_name: map_node(_as_list(typed.spec(input_name)), typed._alone)}
         for _, leaf in list(flatten(inputs.items())):
             mask = mask_of(leaf.values)
             if mask is not None and mask not in inputs:
                 inputs[mask] = typed.spec(mask)
         return InputSpec(inputs).generate(framework, seed=seed, sample=sample)[input_name]
+
+    def _alone(self, leaf: TensorSpec) -> TensorSpec:
+        """Return a tensor whose values refer to no symbol of other inputs."""
+        text = expression_of(leaf.values)
+        if text is None or not isinstance(leaf.values, Positions):  # a grid's columns are part of its own shape
+            return leaf
+        known = self.context.sizes.dims
+        own = {dim.name for size in leaf.shape for dim in symbols(size)}
+        start = parse_size(text, known)
+        if {dim.name for dim in symbols(start)} <= own:
+            return leaf
+        return leaf.replace(values=msgspec.structs.replace(leaf.values, start=evaluate(start)))
 
     # What subclasses write descriptions with.
 
@@ -140,6 +164,14 @@ class DummyInputGenerator:
         """Return the spec's symbol of that name; see `Sizes.dim`."""
         return self.context.sizes.dim(name, **bounds)
 
+    def option(self, name: str, default: Any = None) -> Any:
+        """Return one of the generator's own options."""
+        return self.context.options.get(name, default)
+
+    def follow(self, mask: str) -> str | None:
+        """Return `mask` where the spec has it, for a rule to follow."""
+        return mask if self.context.has(mask) else None
+
     def fixed(self, name: str, size: int, reason: str) -> Dim:
         """Return a symbol that the model fixes; see `Sizes.fixed`."""
         return self.context.sizes.fixed(name, size, reason)
@@ -151,6 +183,17 @@ class DummyInputGenerator:
     def floats(self, name: str, shape: Iterable[Size], rule: Rule | None = None) -> TensorSpec:
         """Return a tensor of the spec's float dtype."""
         return TensorSpec(name, shape, self.context.float_dtype, rule)
+
+
+def _part(node: Node, path: str, input_name: str) -> Node:
+    """Return the node at `path` below another; names of items may hold dots themselves."""
+    if isinstance(node, Nest):
+        for name, item in node.items:
+            if path == name:
+                return item
+            if path.startswith(f"{name}."):
+                return _part(item, path[len(name) + 1 :], input_name)
+    raise OptionError(f"{input_name!r}: there is no part {path!r}.")
 
 
 def _as_list(node: Node) -> Node:
@@ -187,7 +230,7 @@ def make_context(
         task=task.removesuffix(PAST),
         with_past=task.endswith(PAST),
         config=config,
-        sizes=Sizes(config, sizes, ranges, common.pop("seed", 0)),
+        sizes=Sizes(config, sizes, ranges, common.pop("seed", 0), with_past=task.endswith(PAST)),
         options=options,
         **_checked(common),
         **fields,

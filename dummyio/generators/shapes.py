@@ -12,6 +12,7 @@ from typing import Any
 
 from dummyio.dims import Dim
 from dummyio.errors import DimError, OptionError
+from dummyio.generators.geometry import past_limit
 from dummyio.materialize.counter import combine, path_key, sample_key
 from dummyio.normalized import NormalizedConfig
 
@@ -39,6 +40,13 @@ DEFAULT_DUMMY_SHAPES: Mapping[str, int] = {
     "text_batch_size": 2,
     "num_frames": 8,
     "num_boxes": 3,
+    "max_patches": 64,
+    "latent_channels": 4,
+    "latent_height": 64,
+    "latent_width": 64,
+    "spectrogram_length": 20,
+    "context_length": 32,
+    "prediction_length": 24,
 }
 
 _FOLLOWS = {
@@ -46,6 +54,8 @@ _FOLLOWS = {
     "decoder_sequence_length": "sequence_length",
     "past_decoder_sequence_length": "past_sequence_length",
     "text_batch_size": "batch_size",
+    "latent_height": "height",
+    "latent_width": "width",
 }
 """A symbol whose size, where nobody gives it, is that of another which the caller gives."""
 
@@ -56,7 +66,13 @@ _LIMITS = {
 }
 """A symbol → what in a configuration bounds it."""
 
-_CAN_BE_EMPTY = ("past_sequence_length", "past_decoder_sequence_length")
+_PASTS = {
+    "sequence_length": "past_sequence_length",
+    "decoder_sequence_length": "past_decoder_sequence_length",
+}
+"""A symbol of new tokens → that of the past, which takes its share of the same positions."""
+
+_AFTER = {past: new for new, past in _PASTS.items()}
 
 
 class SizeWarning(UserWarning):
@@ -76,6 +92,8 @@ class Sizes:
         Name → (low, high), both included: a size is drawn from it, once for the whole spec.
     seed
         Decides what is drawn.
+    with_past
+        Whether new tokens share the model's positions with a past.
     """
 
     def __init__(
@@ -84,9 +102,12 @@ class Sizes:
         given: Mapping[str, int] | None = None,
         ranges: Mapping[str, tuple[int, int]] | None = None,
         seed: int = 0,
+        *,
+        with_past: bool = False,
     ) -> None:
         """Draw what is to be drawn."""
         self.config = config
+        self.with_past = with_past
         self.given: dict[str, int] = {name: _checked(name, size) for name, size in (given or {}).items()}
         for name, (low, high) in (ranges or {}).items():
             self.given.setdefault(name, _drawn(name, low, high, seed))
@@ -103,17 +124,25 @@ class Sizes:
         used = {*self.dims, *(_FOLLOWS[name] for name in self.dims if name in _FOLLOWS)}
         return [name for name in self.given if name not in used]
 
-    def dim(self, name: str, *, size: int | None = None, **bounds: Any) -> Dim:
-        """Return the symbol of that name; `size` and `bounds` are the model's, where it has any.
+    def dim(self, name: str, *, size: int | None = None, floor: int = 1, **bounds: Any) -> Dim:
+        """Return the symbol of that name; the first call defines it, all later ones return the same.
 
-        The first call defines it; all later ones return the same.
+        Parameters
+        ----------
+        name
+            The symbol.
+        size
+            The model's own size, where it has one.
+        floor
+            The smallest size that makes sense; a smaller one that is asked for stands nevertheless.
+        bounds
+            What else the model says of it, as `Dim` takes it.
         """
         if name not in self.dims:
-            self.dims[name] = self._define(name, size, bounds)
+            self.dims[name] = self._define(name, size, floor, bounds)
         return self.dims[name]
 
-    def _define(self, name: str, size: int | None, bounds: dict[str, Any]) -> Dim:
-        low = bounds.pop("min", 0 if name in _CAN_BE_EMPTY else 1)
+    def _define(self, name: str, size: int | None, floor: int, bounds: dict[str, Any]) -> Dim:
         high = bounds.pop("max", self._limit(name))
         wanted = self.wanted(name)
         if wanted is None:
@@ -121,9 +150,19 @@ class Sizes:
             wanted = wanted if high is None else min(wanted, high)
         elif size is None and high is not None and wanted > high:
             raise DimError(f"{name}={wanted}: this size must be at most {high}, which the configuration gives as its limit.")
+        low = bounds.pop("min", 0 if name in _AFTER else max(1, min(floor, wanted)))
         return Dim(name, wanted, min=low, max=high, **bounds)
 
     def _limit(self, name: str) -> int | None:
+        new = _AFTER.get(name, name)
+        total = self._positions(new)
+        if name in _AFTER:
+            limits = (None if total is None else total - self._share(new, total), past_limit(self.config))
+            return min((limit for limit in limits if limit is not None), default=None)
+        return self._share(new, total) if self.with_past and total is not None and new in _PASTS else total
+
+    def _positions(self, name: str) -> int | None:
+        """Return how many positions the configuration has for a symbol."""
         for attribute in _LIMITS.get(name, ()):
             for config in (self.config, self.config.part("text")):
                 limit = config.get(attribute)
@@ -131,15 +170,25 @@ class Sizes:
                     return limit
         return None
 
+    def _share(self, name: str, total: int) -> int:
+        """Return how many of the positions the new tokens can take: half of them, but what the caller's sizes ask for."""
+        new, past = self.wanted(name), self.wanted(_PASTS[name])
+        if past is not None and past >= total:
+            raise DimError(f"{_PASTS[name]}={past}: the configuration has {total} positions, and new tokens need at least one.")
+        if past is not None and past > total // 2:
+            return total - past
+        return max(total - total // 2, min(new or 0, total - (past or 0)))
+
     def fixed(self, name: str, size: int, reason: str) -> Dim:
         """Return a symbol that the model fixes at `size`; the caller still wins, and is warned."""
         wanted = self.wanted(name)
         if wanted is not None and wanted != size:
-            warnings.warn(
-                f"{name}={wanted} contradicts {reason}, which gives {size}: the model may refuse it.",
-                SizeWarning,
-                stacklevel=2,
-            )
+            if name not in self.dims:
+                warnings.warn(
+                    f"{name}={wanted} contradicts {reason}, which gives {size}: the model may refuse it.",
+                    SizeWarning,
+                    stacklevel=2,
+                )
             size = wanted
         return self.dim(name, size=size, min=size, max=size)
 

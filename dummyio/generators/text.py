@@ -1,50 +1,80 @@
-"""Text: token ids, masks, type ids, positions."""
+"""Text: token ids, masks, type ids, positions, and the paths of marked-up text."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from dummyio.dims import Size
-from dummyio.errors import SourceError
-from dummyio.generators.base import DummyInputGenerator
+from dummyio.errors import OptionError, SourceError
+from dummyio.generators.base import Context, DummyInputGenerator
+from dummyio.normalized import NormalizedConfig
 from dummyio.tensor import TensorSpec
-from dummyio.values import PaddingMask, Positions, TokenIds
+from dummyio.values import PaddingMask, Positions, TokenIds, Uniform
 
-__all__ = ["DummyDecoderTextInputGenerator", "DummyTextInputGenerator", "token_ids"]
-
-
-class _Text(DummyInputGenerator):
-    """What an encoder's and a decoder's text share."""
-
-    @property
-    def text(self) -> object:
-        """The text model's configuration."""
-        return self.config.part("text")
-
-    def ids(self, name: str, shape: tuple[Size, ...], mask: str, *, first: int | None = None) -> TensorSpec:
-        """Return token ids that follow `mask` where the spec has it."""
-        rule = token_ids(self.config.part("text"), mask=mask if self.context.has(mask) else None, first=first)
-        return self.ints(name, shape, rule)
+__all__ = [
+    "DummyDecoderTextInputGenerator",
+    "DummyTextInputGenerator",
+    "DummyXPathSeqInputGenerator",
+    "end_of_sequence",
+    "text_batch",
+    "text_length",
+    "token_ids",
+]
 
 
-def token_ids(config: object, *, mask: str | None, first: int | None = None, last: int | None = None) -> TokenIds:
-    """Return the rule for ids of a configuration's vocabulary, without the ids it names for special purposes."""
-    from dummyio.normalized import NormalizedConfig  # noqa: PLC0415 - for typing and normalizing only
+def token_ids(
+    config: object, *, mask: str | None, first: int | None = None, last: int | None = None, reserved: Iterable[int] = ()
+) -> TokenIds:
+    """Return the rule for ids of a configuration's vocabulary, without the ids it names for special purposes.
 
+    Parameters
+    ----------
+    config
+        Whose vocabulary it is.
+    mask
+        The path of the mask to follow.
+    first, last
+        Ids that every row starts and ends with.
+    reserved
+        More ids that are not drawn: those which an outer configuration names.
+    """
     normal = NormalizedConfig.of(config)
     size = normal.integer("vocab_size")
     if size < 1:
         raise SourceError(f"the configuration has vocab_size={size}: a vocabulary has at least one token.")
-    reserved = tuple(id_ for id_ in normal.token_ids() if id_ < size)
-    if len(reserved) >= size:  # a vocabulary of special tokens only: then they are what there is
-        reserved = ()
+    kept_back = tuple(sorted({id_ for id_ in (*normal.token_ids(), *reserved) if id_ < size}))
+    if len(kept_back) >= size:  # a vocabulary of special tokens only: then they are what there is
+        kept_back = ()
     pad = normal.get("pad_token_id")
     pad = pad if isinstance(pad, int) and 0 <= pad < size else 0
-    return TokenIds(high=size, reserved=reserved, mask=mask, pad=pad, first=first, last=last)
+    return TokenIds(high=size, reserved=kept_back, mask=mask, pad=pad, first=first, last=last)
 
 
-class DummyTextInputGenerator(_Text):
-    """An encoder's, or a lone decoder's, text."""
+def end_of_sequence(config: NormalizedConfig) -> int | None:
+    """Return the id that ends a sequence, the first where there are several."""
+    found = config.get("eos_token_id")
+    if isinstance(found, (list, tuple)):
+        found = found[0] if found else None
+    return found if isinstance(found, int) and found >= 0 else None
+
+
+def text_length(context: Context) -> Size:
+    """Return the length of a text; an encoder's own symbol where there is a decoder."""
+    return context.sizes.dim("encoder_sequence_length" if context.encoder_decoder else "sequence_length")
+
+
+def text_batch(context: Context) -> Size:
+    """Return the batch of texts; its own symbol where images have another."""
+    return context.sizes.dim("text_batch_size" if context.dual else "batch_size")
+
+
+class DummyTextInputGenerator(DummyInputGenerator):
+    """An encoder's, or a lone decoder's, text.
+
+    Option ``last_token="eos"`` ends every row with exactly one end-of-sequence token, which some heads look for; it is the
+    default where an encoder and a decoder classify.
+    """
 
     SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
         "input_ids",
@@ -54,27 +84,37 @@ class DummyTextInputGenerator(_Text):
         "token_type_ids",
         "position_ids",
     )
+    OPTIONS: ClassVar[tuple[str, ...]] = ("last_token",)
 
     @property
     def shape(self) -> tuple[Size, ...]:
         """[batch, sequence]; with a task of choices [batch, choices, sequence]."""
-        if self.context.task == "multiple-choice":
-            return (self.batch, self.dim("num_choices"), self.length)
-        return (self.batch, self.length)
+        batch, length = text_batch(self.context), text_length(self.context)
+        return (batch, self.dim("num_choices"), length) if self.context.task == "multiple-choice" else (batch, length)
 
     @property
-    def batch(self) -> Size:
-        """The batch of texts; its own symbol where images have another."""
-        return self.dim("text_batch_size" if self.context.dual else "batch_size")
-
-    @property
-    def length(self) -> Size:
-        """The length of a text; an encoder's own symbol where there is a decoder."""
-        return self.dim("encoder_sequence_length" if self.context.encoder_decoder else "sequence_length")
+    def last(self) -> int | None:
+        """The id that every row ends with, where it is asked for."""
+        wanted = self.option("last_token")
+        if wanted not in (None, "eos", "any"):
+            raise OptionError(f"last_token={wanted!r}: use 'eos' or 'any'.")
+        needed = self.context.encoder_decoder and self.context.task == "text-classification"
+        if wanted == "any" or (wanted is None and not needed):
+            return None
+        found = end_of_sequence(self.config.part("text"))
+        if found is None and wanted == "eos":
+            return int(self.config.part("text").require("eos_token_id"))
+        return found
 
     def describe_input_ids(self) -> TensorSpec:
         """Ids of the vocabulary, pads where the mask says so."""
-        return self.ids("input_ids", self.shape, "attention_mask")
+        rule = token_ids(
+            self.config.part("text"),
+            mask=self.follow("attention_mask"),
+            last=self.last,
+            reserved=self.config.token_ids(),
+        )
+        return self.ints("input_ids", self.shape, rule)
 
     def describe_attention_mask(self) -> TensorSpec:
         """1 for tokens, 0 for padding; covers the past too, and then is padded on the left."""
@@ -86,31 +126,29 @@ class DummyTextInputGenerator(_Text):
 
     def describe_encoder_attention_mask(self) -> TensorSpec:
         """The mask of what a decoder attends to."""
-        shape = (self.batch, self.dim("encoder_sequence_length"))
+        shape = (text_batch(self.context), self.dim("encoder_sequence_length"))
         return self.ints("encoder_attention_mask", shape, PaddingMask(self.context.padding_side, self.context.mask_policy))
 
     def describe_global_attention_mask(self) -> TensorSpec:
         """1 for the first token and some others, which attend to all; 0 for pads."""
-        mask = "attention_mask" if self.context.has("attention_mask") else None
-        return self.ints("global_attention_mask", self.shape, TokenIds(high=2, mask=mask, first=1))
+        return self.ints("global_attention_mask", self.shape, TokenIds(high=2, mask=self.follow("attention_mask"), first=1))
 
     def describe_token_type_ids(self) -> TensorSpec:
         """Segment ids below ``type_vocab_size``, 0 for pads."""
-        mask = "attention_mask" if self.context.has("attention_mask") else None
         types = self.config.part("text").integer("type_vocab_size", 2)
-        return self.ints("token_type_ids", self.shape, TokenIds(high=max(types, 1), mask=mask))
+        return self.ints("token_type_ids", self.shape, TokenIds(high=max(types, 1), mask=self.follow("attention_mask")))
 
     def describe_position_ids(self) -> TensorSpec:
         """Positions that follow the mask and the past."""
         if self.context.has("attention_mask"):
             return self.ints("position_ids", self.shape, Positions(mask="attention_mask"))
-        start = "past_sequence_length" if self.context.with_past else 0
-        if self.context.with_past:
-            self.dim("past_sequence_length")
-        return self.ints("position_ids", self.shape, Positions(start=start))
+        if not self.context.with_past:
+            return self.ints("position_ids", self.shape, Positions())
+        start = self.dim("past_sequence_length")
+        return self.ints("position_ids", self.shape, Positions(start=str(start)))
 
 
-class DummyDecoderTextInputGenerator(_Text):
+class DummyDecoderTextInputGenerator(DummyInputGenerator):
     """A decoder's text, beside an encoder."""
 
     SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
@@ -124,14 +162,17 @@ class DummyDecoderTextInputGenerator(_Text):
         """[batch, decoder's sequence]."""
         return (self.dim("batch_size"), self.dim("decoder_sequence_length"))
 
-    def describe_decoder_input_ids(self) -> TensorSpec:
-        """Ids of the decoder's vocabulary; the first is the start token, where the decoder has no past."""
+    def ids(self, mask: str | None) -> TokenIds:
+        """Return the rule for ids; the first is the start token, where the decoder has no past."""
         config = self.config.part("decoder")
         start = self.config.get("decoder_start_token_id", config.get("decoder_start_token_id"))
         first = start if isinstance(start, int) and not self.context.with_past else None
-        mask = "decoder_attention_mask" if self.context.has("decoder_attention_mask") else None
         vocabulary = config if config.has("vocab_size") else self.config.part("text")
-        return self.ints("decoder_input_ids", self.shape, token_ids(vocabulary, mask=mask, first=first))
+        return token_ids(vocabulary, mask=mask, first=first, reserved=self.config.token_ids())
+
+    def describe_decoder_input_ids(self) -> TensorSpec:
+        """Ids of the decoder's whole vocabulary, pads where the mask says so."""
+        return self.ints("decoder_input_ids", self.shape, self.ids(self.follow("decoder_attention_mask")))
 
     def describe_decoder_attention_mask(self) -> TensorSpec:
         """The decoder's own padding mask; covers its past too, and then is padded on the left."""
@@ -144,4 +185,26 @@ class DummyDecoderTextInputGenerator(_Text):
         """Positions that follow the decoder's mask and past."""
         if self.context.has("decoder_attention_mask"):
             return self.ints("decoder_position_ids", self.shape, Positions(mask="decoder_attention_mask"))
-        return self.ints("decoder_position_ids", self.shape, Positions())
+        if not self.context.with_past:
+            return self.ints("decoder_position_ids", self.shape, Positions())
+        start = self.dim("past_decoder_sequence_length")
+        return self.ints("decoder_position_ids", self.shape, Positions(start=str(start)))
+
+
+class DummyXPathSeqInputGenerator(DummyInputGenerator):
+    """The path of each token in a marked-up document: a tag and a subscript for each level."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("xpath_tags_seq", "xpath_subs_seq")
+
+    def path(self, name: str, limit: str) -> TensorSpec:
+        """Return ids of shape [batch, sequence, depth], below the id that pads paths."""
+        shape = (text_batch(self.context), text_length(self.context), self.config.integer("max_depth"))
+        return self.ints(name, shape, Uniform(0, self.config.integer(limit)))
+
+    def describe_xpath_tags_seq(self) -> TensorSpec:
+        """Tags."""
+        return self.path("xpath_tags_seq", "tag_pad_id")
+
+    def describe_xpath_subs_seq(self) -> TensorSpec:
+        """Subscripts among siblings."""
+        return self.path("xpath_subs_seq", "subs_pad_id")

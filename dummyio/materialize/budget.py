@@ -13,6 +13,7 @@ SHARE = 0.5
 VARIABLE = "DUMMYIO_MEMORY_BUDGET"
 """Environment variable with another budget, in bytes."""
 _UNCHECKED = 64 << 20
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 
 def check_budget(needed: int, what: str) -> None:
@@ -39,9 +40,10 @@ def _budget() -> tuple[int, str]:
     return int(free * SHARE), f"{SHARE:.0%} of the free {_readable(free)}"
 
 
-def _readable(count: float) -> str:
-    for unit in ("bytes", "KiB", "MiB", "GiB", "TiB"):
-        if count < 1024 or unit == "TiB":
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    raise AssertionError  # pragma: no cover
+def _readable(count: int) -> str:
+    if count < 1024:
+        return f"{count} bytes"
+    place = min((count.bit_length() - 1) // 10, len(_UNITS))
+    # In tenths, as whole numbers: what is asked for can be more than a float holds.
+    tenths = count * 10 >> 10 * place
+    return f"{tenths // 10}.{tenths % 10} {_UNITS[place - 1]}"

@@ -2,6 +2,9 @@
 
 A key is two 32-bit words, made by BLAKE2b: those of (seed, sample), combined with those of the path. The bits of element i
 are a hash of ``i mod PERIOD`` and the key: two multiply-xorshift rounds (constants found by Chris Wellon's search, "lowbias32").
+Two rounds alone show which elements lie 16 or 768 apart; counting in steps of the golden ratio, not of 1, hides it, and
+costs nothing where the counts are made beforehand. An element that needs a second word has that of element i + PERIOD,
+before the index is reduced.
 The period is a prime, so rows of no usual length line up; and it makes a large fill one computed block and copies of it,
 which runs at the speed of memory and still allows random access.
 
@@ -11,6 +14,7 @@ Every number in this file is part of the values: a change breaks the golden vect
 from __future__ import annotations
 
 import hashlib
+import operator
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +22,7 @@ import numpy as np
 
 from dummyio.errors import OptionError
 
-__all__ = ["PERIOD", "Key", "Words", "combine", "path_key", "sample_key", "scramble", "words"]
+__all__ = ["PERIOD", "Key", "Words", "combine", "counts", "first_word", "path_key", "sample_key", "scramble", "words"]
 
 PERIOD = 1_048_573
 """Element i and element i + PERIOD of a tensor hold the same bits; the largest prime below 2^20."""
@@ -27,7 +31,7 @@ Key = tuple[int, int]
 Words = np.ndarray[Any, np.dtype[np.uint32]]
 
 _MASK = 0xFFFF_FFFF
-_STREAM = 0x9E37_79B9
+_GOLDEN = 0x9E37_79B1
 # 0-d arrays, not scalars: NumPy converts them faster, and small tensors are all overhead.
 _M1 = np.array(0x7FEB_352D, np.uint32)
 _M2 = np.array(0x846C_A68B, np.uint32)
@@ -43,7 +47,7 @@ def _two_words(text: bytes) -> Key:
 def sample_key(seed: int, sample: int) -> Key:
     """Return the key words of a sample; any int can be a seed, a sample is counted from 0."""
     try:
-        return _two_words(b"dummyio sample %d %d" % (seed, sample))
+        return _two_words(b"dummyio sample %x %x" % (operator.index(seed), operator.index(sample)))
     except TypeError:
         raise OptionError(f"seed={seed!r}, sample={sample!r}: both must be ints.") from None
 
@@ -59,14 +63,19 @@ def combine(path: Key, sample: Key) -> Key:
     return (path[0] + sample[0]) & _MASK, path[1] ^ sample[1]
 
 
-def stream_word(stream: int) -> int:
-    """Return what the second key word is changed by for the n-th word of an element that needs several."""
-    return (stream * _STREAM) & _MASK
+def counts(index: Words) -> Words:
+    """Return what `scramble` takes for the elements at `index`, which is already reduced by `PERIOD`."""
+    return index * np.uint32(_GOLDEN)
 
 
-def scramble(index: Words, first: Any, second: Any, x: Words, scratch: Words) -> Words:
-    """Write the hash of `index` to `x`: `first` is added to it, `second` enters between the rounds."""
-    np.add(index, first, out=x)
+def first_word(key: Key, stream: int, start: int = 0) -> int:
+    """Return what to add to the counts from element `start` on, for the n-th word of an element that needs several."""
+    return (key[0] + (start + stream * PERIOD) * _GOLDEN) & _MASK
+
+
+def scramble(count: Words, first: Any, second: Any, x: Words, scratch: Words) -> Words:
+    """Write the hash of `count` to `x`: `first` is added to it, `second` enters between the rounds."""
+    np.add(count, first, out=x)
     np.right_shift(x, _S16, out=scratch)
     np.bitwise_xor(x, scratch, out=x)
     np.multiply(x, _M1, out=x)
@@ -81,5 +90,5 @@ def scramble(index: Words, first: Any, second: Any, x: Words, scratch: Words) ->
 
 def words(index: Words, key: Key, stream: int = 0) -> Words:
     """Return the bits of the elements at `index`, which is already reduced by `PERIOD`."""
-    first, second = np.uint32(key[0]), np.uint32(key[1] ^ stream_word(stream))
-    return scramble(index, first, second, np.empty_like(index), np.empty_like(index))
+    first, second = np.uint32(first_word(key, stream)), np.uint32(key[1])
+    return scramble(counts(index), first, second, np.empty_like(index), np.empty_like(index))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dummyio.materialize.counter import PERIOD, Key, scramble, stream_word, words
+from dummyio.materialize.counter import PERIOD, Key, counts, first_word, scramble, words
 from dummyio.materialize.program import Program
 from dummyio.materialize.region import Region
 from dummyio.materialize.samplers import Array, Sampler, integers
@@ -33,6 +33,11 @@ _ROWS = 1 << 20
 @lru_cache(maxsize=1)
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="dummyio")
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked child has the pool but none of its threads, and would wait for them for ever.
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _each(work: Callable[[Any], None], items: Iterable[Any], threads: int | None) -> None:
@@ -66,16 +71,16 @@ def fill_sampler(flat: Array, sampler: Sampler, key: Key, threads: int | None = 
 
 @lru_cache(maxsize=1)
 def _counting() -> Array:
-    return np.arange(_BLOCK, dtype=np.uint32)
+    return counts(np.arange(_BLOCK, dtype=np.uint32))
 
 
 def _compute(out: Array, block: slice, sampler: Sampler, key: Key) -> None:
     size = block.stop - block.start
-    index, scratch = _counting()[:size], np.empty(size, np.uint32)
-    first = np.uint32((key[0] + block.start) & 0xFFFF_FFFF)
+    count, scratch = _counting()[:size], np.empty(size, np.uint32)
     drawn: list[Array] = []
     for stream in range(sampler.words):
-        x = scramble(index, first, np.uint32(key[1] ^ stream_word(stream)), np.empty(size, np.uint32), scratch)
+        first = np.uint32(first_word(key, stream, block.start))
+        x = scramble(count, first, np.uint32(key[1]), np.empty(size, np.uint32), scratch)
         drawn.append(x if sampler.draw is None else integers(x, sampler.draw))
     out[block] = sampler.values(drawn)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dummyio.materialize import counter
-from dummyio.materialize.counter import Key, combine, path_key, sample_key, scramble, stream_word
+from dummyio.materialize.counter import Key, combine, counts, first_word, path_key, sample_key, scramble
 from dummyio.materialize.fill import fill_program
 from dummyio.materialize.program import Program, check_lengths, compile_tensor, ordered
 from dummyio.materialize.region import Region
@@ -104,13 +104,13 @@ class Plan:
         first, second, low, span = [], [], [], []
         for cut in self._cuts:
             key = path_key(cut.program.path)
-            index = Region.whole(cut.lattice).flat().ravel()
+            count = counts(Region.whole(cut.lattice).flat().ravel())
             for stream in range(cut.program.recipe.words):
-                first.append(index + np.uint32(key[0]))
-                second.append(np.full(index.size, key[1] ^ stream_word(stream), np.uint32))
+                first.append(count + np.uint32(first_word(key, stream)))
+                second.append(np.full(count.size, key[1], np.uint32))
                 draw = cut.program.draw
-                low.append(np.full(index.size, draw.low if draw else 0, np.int64))
-                span.append(np.full(index.size, draw.span if draw else 0, np.uint64))
+                low.append(np.full(count.size, draw.low if draw else 0, np.int64))
+                span.append(np.full(count.size, draw.span if draw else 0, np.uint64))
         self._first = _joined(first, np.uint32)
         self._second = _joined(second, np.uint32)
         self._low = _joined(low, np.int64)

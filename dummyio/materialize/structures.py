@@ -14,9 +14,10 @@ import numpy as np
 
 from dummyio.dims import Dim, evaluate, parse_size
 from dummyio.dtypes import DType
+from dummyio.errors import DimError
 from dummyio.materialize.region import Region
 from dummyio.materialize.samplers import Array, Integers, scaled, unit_floats
-from dummyio.values import Boxes, Labels, OneHot, PaddingMask, Positions, Range, Rule, TokenIds
+from dummyio.values import Boxes, Grid, Labels, OneHot, PaddingMask, Positions, Range, Rule, TokenIds
 
 __all__ = ["Overlay", "Structure", "Surroundings", "overlay", "structure"]
 
@@ -56,6 +57,8 @@ def structure(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Structure | N
             return _padding_mask(rule, dtype, shape[-1])
         case Positions():
             return Structure(0, lambda _, region, around: _positions(rule, region, around).astype(dtype.numpy))
+        case Grid():
+            return Structure(0, lambda _, region, around: _grid(rule, region, around).astype(dtype.numpy))
         case Range(start, step):
             return Structure(0, lambda _, region, __: _rows(start + step * region.last(), region).astype(dtype.numpy))
         case OneHot():
@@ -74,19 +77,20 @@ def _rows(row: Array, region: Region) -> Array:
 
 def _padding_mask(rule: PaddingMask, dtype: DType, size: int) -> Structure:
     left = rule.side == "left"
+    least = min(rule.least, max(size, 1))
 
     def build(drawn: Sequence[Array], region: Region, _: Surroundings) -> Array:
         lengths = drawn[0]
         if rule.policy == "full":
             lengths = np.full_like(lengths, size)
         elif rule.policy == "shortest":
-            lengths = np.full_like(lengths, min(size, 1))
+            lengths = np.full_like(lengths, min(size, least))
         if region.first_row:
             lengths.reshape(len(lengths), -1)[:, 0] = size  # the first row is full
         kept = region.last() >= size - lengths[..., None] if left else region.last() < lengths[..., None]
         return kept.astype(dtype.numpy)
 
-    return Structure(1, build, Integers(1, max(size, 1)))
+    return Structure(1, build, Integers(least, max(size, 1) - least + 1))
 
 
 def _positions(rule: Positions, region: Region, around: Surroundings) -> Array:
@@ -99,6 +103,19 @@ def _positions(rule: Positions, region: Region, around: Surroundings) -> Array:
     counted -= 1
     np.maximum(counted, 0, out=counted)
     return counted[..., region.last() + (size - region.shape[-1])]
+
+
+def _grid(rule: Grid, region: Region, around: Surroundings) -> Array:
+    columns = evaluate(parse_size(str(rule.columns), around.dims), around.sizes)
+    if columns < 1:
+        raise DimError(f"{rule!r}: a grid has at least one column, not {columns}.")
+    axis, size = region.axes[-2], region.shape[-1]
+    cell = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64)
+    cells = np.zeros((cell.size, size), np.int64)
+    cells[:, -1:] = (cell % columns)[:, None]
+    cells[:, -2:-1] = (cell // columns)[:, None]
+    chosen = cells[:, region.last()]
+    return np.broadcast_to(chosen, (1, *region.sizes[:-2], *chosen.shape))
 
 
 def _boxes(rule: Boxes, dtype: DType) -> Structure:

@@ -1,3 +1,4 @@
+# ruff: noqa: PT012 - what is done inside of the context is what is tested
 import errno
 import os
 import stat
@@ -97,10 +98,12 @@ def test_any_failure_leaves_the_file_that_was_there(tmp_path, error):
 
 
 def test_full_disk_is_named_and_leaves_nothing(tmp_path, full_disk):
-    with pytest.raises(OutputError, match=r"a\.bin: cannot be written \(No space left on device\)\. Free some"):
-        with atomic_file(tmp_path / "a.bin") as stream:
-            stream.write(b"four")
-            stream.write(b"and more than that")
+    with (
+        pytest.raises(OutputError, match=r"a\.bin: cannot be written \(No space left on device\)\. Free some"),
+        atomic_file(tmp_path / "a.bin") as stream,
+    ):
+        stream.write(b"four")
+        stream.write(b"and more than that")
     assert _names(tmp_path) == []
 
 
@@ -111,10 +114,10 @@ def test_limit_on_file_sizes_of_a_real_process(tmp_path):
         import resource, sys
         import numpy as np
         from dummyio.errors import OutputError
-        from dummyio.feeds import npz, safetensors
+        from dummyio.feeds import npy, npz, safetensors
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
-        for write, name in ((npz.write, "a.npz"), (safetensors.write, "b.safetensors")):
+        for write, name in ((npz.write, "a.npz"), (safetensors.write, "b.safetensors"), (npy.write, "c")):
             for count in (1 << 13, 1 << 22):
                 try:
                     write({"x": np.zeros(count, np.float64)}, f"{sys.argv[1]}/{name}")
@@ -127,7 +130,7 @@ def test_limit_on_file_sizes_of_a_real_process(tmp_path):
         text=True,
         check=True,
     )
-    assert done.stdout.count("cannot be written (File too large). Raise the limit") == 4
+    assert done.stdout.count("cannot be written (File too large). Raise the limit") == 6
     assert done.stderr == ""
     assert _names(tmp_path) == ["a.npz"]
     assert (tmp_path / "a.npz").read_bytes() == b"old"

@@ -1,0 +1,85 @@
+"""What decoders take besides their text: an encoder's output, several codebooks, and the state of a delay pattern."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dummyio.dims import Size
+from dummyio.generators.base import Context, DummyInputGenerator
+from dummyio.generators.text import DummyDecoderTextInputGenerator
+from dummyio.normalized import NormalizedConfig
+from dummyio.tensor import Nest, TensorSpec
+from dummyio.values import Constant, Normal, Positions
+
+__all__ = [
+    "DummyCodebookDecoderTextInputGenerator",
+    "DummyIntGenerator",
+    "DummySeq2SeqDecoderTextInputGenerator",
+]
+
+
+class DummySeq2SeqDecoderTextInputGenerator(DummyDecoderTextInputGenerator):
+    """A decoder's text and what its encoder returned: hidden states [batch, encoder's sequence, hidden size], normal.
+
+    ``encoder_outputs`` is a tuple of one tensor, which is what models unpack: they take its first element and look for
+    others only where it is longer. ``encoder_hidden_states`` is the tensor itself.
+    """
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        *DummyDecoderTextInputGenerator.SUPPORTED_INPUT_NAMES,
+        "encoder_outputs",
+        "encoder_hidden_states",
+    )
+
+    def hidden(self, name: str) -> TensorSpec:
+        """Return the encoder's hidden states under a name."""
+        encoder = self.config.part("encoder")
+        size = encoder.integer("hidden_size") if encoder.has("hidden_size") else self.config.part("text").integer("hidden_size")
+        return self.floats(name, (self.dim("batch_size"), self.dim("encoder_sequence_length"), size), Normal())
+
+    def describe_encoder_outputs(self) -> Nest:
+        """A tuple of the hidden states."""
+        return Nest.of("tuple", {"last_hidden_state": self.hidden("last_hidden_state")})
+
+    def describe_encoder_hidden_states(self) -> TensorSpec:
+        """The hidden states."""
+        return self.hidden("encoder_hidden_states")
+
+
+def codebooks(config: NormalizedConfig) -> int | None:
+    """Return how many codebooks a decoder of codes reads side by side; None where it reads text."""
+    decoder = config.sub("decoder") or config
+    found = decoder.get("num_codebooks")
+    return found if isinstance(found, int) and found > 0 else None
+
+
+class DummyCodebookDecoderTextInputGenerator(DummySeq2SeqDecoderTextInputGenerator):
+    """A decoder that reads several codebooks, folded into the batch: ids [batch * codebooks, sequence]."""
+
+    @classmethod
+    def applies(cls, context: Context) -> bool:
+        """Where the decoder's own configuration counts codebooks."""
+        decoder = context.config.sub("decoder")
+        return decoder is not None and codebooks(decoder) is not None
+
+    def describe_decoder_input_ids(self) -> TensorSpec:
+        """Codes; without padding, for the mask has one row for all codebooks."""
+        batch, length = self.shape
+        folded: Size = batch * (codebooks(self.config) or self.config.integer("num_codebooks"))
+        return self.ints("decoder_input_ids", (folded, length), self.ids(None))
+
+
+class DummyIntGenerator(DummyInputGenerator):
+    """Whole numbers that a delay pattern is built with, each as a tensor [1]."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("pad_token_id", "max_length")
+
+    def describe_pad_token_id(self) -> TensorSpec:
+        """The id that fills the delays."""
+        pad = self.config.part("decoder").get("pad_token_id", 0)
+        return self.ints("pad_token_id", (1,), Constant(pad))
+
+    def describe_max_length(self) -> TensorSpec:
+        """The length to build for: the sequence, and a step of delay for each codebook."""
+        delay = codebooks(self.config) or 1
+        return self.ints("max_length", (1,), Positions(start=str(self.dim("sequence_length") + delay)))

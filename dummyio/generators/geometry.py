@@ -1,0 +1,171 @@
+"""The geometry of a model's attention caches, read from its configuration.
+
+One mechanism for every kind of attention: a layer keeps some heads of a key size and a value size. Which, follows from
+attributes alone; each may be one number, a list with a number per layer, or have its own name for one kind of layer.
+
+- heads: ``num_key_value_heads`` under its many names; 1 with ``multi_query`` (unless ``new_decoder_architecture``);
+  else as many as there are query heads.
+- sizes: ``head_dim`` under its many names, else hidden size // heads; values may have a ``v_head_dim`` of their own.
+- keys with a part for positions (``qk_rope_head_dim``) and one without (``qk_nope_head_dim``): their sum, in every query
+  head. Where a model keeps the low-rank form instead (`latent`), one head: ``kv_lora_rank`` and ``qk_rope_head_dim``.
+- layers after the last with a cache of its own (``num_kv_shared_layers``) keep nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dummyio.errors import SourceError
+from dummyio.normalized import NormalizedConfig
+
+__all__ = ["Layer", "cross_layers", "past_limit", "self_layers"]
+
+_OWN_NAMES: Mapping[str, Mapping[str, str]] = {
+    "sliding_attention": {
+        "decoder_num_key_value_heads": "swa_num_key_value_heads",
+        "head_dim": "swa_head_dim",
+        "v_head_dim": "swa_v_head_dim",
+    },
+    "full_attention": {
+        "decoder_num_key_value_heads": "num_global_key_value_heads",
+        "head_dim": "global_head_dim",
+    },
+}
+"""Kind of layer → attribute → the name that configurations use for it in these layers only."""
+
+_WINDOWED = ("sliding_attention", "chunked_attention")
+_KEPT = (*_WINDOWED, "full_attention", "attention", "indexed_attention")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What one layer keeps of each position: `heads` keys and values of these sizes; `window` positions see each other."""
+
+    heads: int
+    key_dim: int
+    value_dim: int
+    window: int | None = None
+
+
+def self_layers(config: NormalizedConfig, *, latent: bool = False) -> tuple[Layer, ...]:
+    """Return the layers of a decoder's self-attention.
+
+    Raises
+    ------
+    SourceError
+        where the configuration leaves out what is needed, and where a layer keeps a state that is not keys and values.
+    """
+    decoder = config.part("decoder")
+    return tuple(_self_layer(_View(decoder, place, kind), latent) for place, kind in enumerate(_kinds(decoder)))
+
+
+def cross_layers(config: NormalizedConfig) -> tuple[Layer, ...]:
+    """Return the layers of a decoder's attention to its encoder: the decoder's own heads, unless it names others for it."""
+    decoder = config.part("decoder")
+    heads = decoder.get("cross_num_key_value_heads")
+    size = decoder.get("cross_head_dim")
+    layers = self_layers(config)
+    return tuple(Layer(heads or layer.heads, size or layer.key_dim, size or layer.value_dim) for layer in layers)
+
+
+def past_limit(config: NormalizedConfig) -> int | None:
+    """Return how many positions every layer can keep: one fewer than the narrowest window, or None without windows."""
+    decoder = config.part("decoder")
+    window = _window(decoder)
+    if window is None or not any(kind in _WINDOWED for kind in _declared(decoder) or ("sliding_attention",)):
+        return None
+    # The window counts the position that looks, so what is kept of the past is one shorter.
+    return max(window - 1, 0)
+
+
+def _window(config: NormalizedConfig) -> int | None:
+    window = config.get("sliding_window")
+    used = config.get("use_sliding_window") is not False and isinstance(window, int) and not isinstance(window, bool)
+    return window if used and window > 0 else None
+
+
+def _declared(config: NormalizedConfig) -> tuple[str, ...]:
+    kinds = config.get("layer_types")
+    if isinstance(kinds, Sequence) and not isinstance(kinds, str):
+        return tuple(kinds)
+    period, count = config.get("attn_layer_period"), config.get("num_layers")
+    if not isinstance(period, int) or not isinstance(count, int):
+        return ()
+    # Every so many layers one with attention, the others with a recurrent state.
+    offset = config.integer("attn_layer_offset", 0)
+    return tuple("full_attention" if place % period == offset else "linear_attention" for place in range(count))
+
+
+def _kinds(config: NormalizedConfig) -> list[str]:
+    """Return the kind of each layer that has a cache of its own."""
+    count = config.get("decoder_num_layers")
+    if count is None:
+        count = config.integer("num_layers")
+    default = "full_attention" if _window(config) is None else "sliding_attention"
+    kinds = list(_declared(config)) or [default] * count
+    kinds = kinds[: max(count - config.integer("num_kv_shared_layers", 0), 0)]
+    for place, kind in enumerate(kinds):
+        if kind not in _KEPT:
+            raise SourceError(
+                f"layer {place} of the configuration is of type {kind!r}, whose state is not keys and values: only "
+                f"{', '.join(_KEPT)} are described. Describe the model without its past (a task without '-with-past')."
+            )
+    return kinds
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A configuration as one layer sees it."""
+
+    config: NormalizedConfig
+    place: int
+    kind: str
+
+    def get(self, name: str) -> Any:
+        """Return an attribute: of this layer alone, of this kind of layer, or of all."""
+        own = _OWN_NAMES.get(self.kind, {}).get(name)
+        for value in (self._override(name), self.config.raw(own) if own else None, self.config.get(name)):
+            if isinstance(value, Sequence) and not isinstance(value, str):
+                value = value[self.place] if self.place < len(value) else None
+            if value is not None:
+                return value
+        return None
+
+    def _override(self, name: str) -> Any:
+        layers = self.config.raw("per_layer_config")
+        if isinstance(layers, Mapping):
+            layer = {int(key): value for key, value in layers.items()}.get(self.place)
+        else:
+            layer = layers[self.place] if isinstance(layers, Sequence) and self.place < len(layers) else None
+        return NormalizedConfig(layer).get(name) if layer is not None else None
+
+    def integer(self, name: str, *others: str) -> int:
+        """Return a whole number under the first of these names that there is."""
+        for each in (name, *others):
+            value = self.get(each)
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return value
+        return self.config.integer(name)  # which says what is missing, or wrong
+
+
+def _self_layer(view: _View, latent: bool) -> Layer:  # noqa: FBT001 - private, and named at the call
+    heads = view.integer("decoder_num_attention_heads", "num_attention_heads")
+    window = _window(view.config) if view.kind in _WINDOWED else None
+    rotated, plain = view.get("qk_rope_head_dim"), view.get("qk_nope_head_dim")
+    if rotated and latent:
+        return Layer(1, view.integer("kv_lora_rank"), rotated, window)
+    if rotated and plain:
+        return Layer(heads, rotated + plain, view.integer("v_head_dim"), window)
+    size = view.get("head_dim") or view.integer("hidden_size") // heads
+    return Layer(_kept_heads(view, heads), size, view.get("v_head_dim") or size, window)
+
+
+def _kept_heads(view: _View, heads: int) -> int:
+    if view.get("multi_query") is True and not view.get("new_decoder_architecture"):
+        return 1
+    if view.get("multi_query_attention") is False:  # a number of groups may stand there nevertheless
+        return heads
+    kept: int = view.get("decoder_num_key_value_heads") or heads
+    return kept
