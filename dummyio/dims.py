@@ -118,7 +118,8 @@ class Dim(_Arithmetic):
         """Whether one size is all that this dimension can take."""
         if self.choices is not None:
             return all(choice == self.size or not self.takes(choice) for choice in self.choices)
-        return self.max is not None and self.size - self.multiple_of < self.min and self.size + self.multiple_of > self.max
+        step = self.multiple_of
+        return self.max is not None and self.size - step < self.min and self.size + step > self.max
 
     def takes(self, size: int) -> bool:
         """Whether this dimension can take `size`."""

@@ -18,7 +18,7 @@ from dummyio.dims import Dim, Size
 from dummyio.dtypes import DType
 from dummyio.errors import DimError, DTypeError, SourceError, SpecError
 from dummyio.spec import InputSpec, OutputSpec
-from dummyio.tensor import Container, Nest, Node, TensorSpec
+from dummyio.tensor import DEEPEST, Container, Nest, Node, TensorSpec, check_name
 from dummyio.values import Rule
 
 __all__ = ["VERSION", "decode", "digest", "encode", "load", "save", "schema"]
@@ -145,9 +145,13 @@ def _read_size(size: int | str, dims: dict[str, Dim]) -> Size:
     return _dims.parse_size(size, dims) if isinstance(size, str) else _dims.to_size(size)
 
 
-def _read(item: _Tensor | _Nest, dims: dict[str, Dim], path: str) -> Node:
+def _read(item: _Tensor | _Nest, dims: dict[str, Dim], path: str, depth: int = 1) -> Node:
+    _at(path, check_name, item.name)
     if isinstance(item, _Nest):
-        items = tuple((part.name, _read(part, dims, f"{path}.items[{i}]")) for i, part in enumerate(item.items))
+        if depth > DEEPEST:
+            raise SpecError(f"not a valid spec: at most {DEEPEST} containers are kept inside each other - at `{path}`")
+        parts = enumerate(item.items)
+        items = tuple((part.name, _read(part, dims, f"{path}.items[{i}]", depth + 1)) for i, part in parts)
         return _at(path, Nest, item.container, items)
     shape = [_at(f"{path}.shape[{i}]", _read_size, size, dims) for i, size in enumerate(item.shape)]
     return _at(path, TensorSpec, item.name, shape, item.dtype, item.values)
@@ -158,7 +162,7 @@ def _read_output(item: _Output, dims: dict[str, Dim], path: str) -> OutputSpec:
     if item.shape is not None:
         shape = tuple(_at(f"{path}.shape[{i}]", _read_size, size, dims) for i, size in enumerate(item.shape))
     dtype = None if item.dtype is None else _at(f"{path}.dtype", DType.of, item.dtype)
-    return OutputSpec(item.name, shape, dtype)
+    return _at(path, OutputSpec, item.name, shape, dtype)
 
 
 def save(spec: InputSpec, path: str | os.PathLike[str]) -> None:

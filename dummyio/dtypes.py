@@ -77,7 +77,8 @@ class DType(StrEnum):
                 return _SCALARS[value]
             with contextlib.suppress(TypeError):
                 dtype = np.dtype(value)
-                if dtype.kind != "O" or isinstance(value, np.dtype) or value is object:  # NumPy takes any class for objects
+                # NumPy takes any class that it does not know for objects.
+                if dtype.kind != "O" or isinstance(value, np.dtype) or value is object:
                     return cls._of_numpy(dtype)
         raise DTypeError(f"dtype={value!r} is no dtype: use a name such as 'float32', or a NumPy dtype.")
 

@@ -74,7 +74,9 @@ def random_float_tensor(
     return _made(path, shape, dtype, Uniform(min_value, max_value), framework, seed)
 
 
-def constant_tensor(shape: Sequence[int], value: float | bool | str = 1, dtype: Any = None, framework: str = "pt") -> Any:  # noqa: FBT001 - a value, not a switch
+def constant_tensor(
+    shape: Sequence[int], value: float | bool | str = 1, dtype: Any = None, framework: str = "pt"
+) -> Any:
     """Return a tensor that holds `value` everywhere.
 
     `dtype` is a name, or the framework's own; where not given, the value's kind decides, alike in every framework: bool,
@@ -92,10 +94,14 @@ def concat_inputs(inputs: Iterable[Any], dim: int) -> Any:
     backend = framework_of(tensors[0])
     others = [type(tensor).__name__ for tensor in tensors if not backend.is_tensor(tensor)]
     if others:
-        raise OptionError(f"the first input is of framework {backend.name!r}, others are not ({', '.join(others)}): convert them.")
+        raise OptionError(
+            f"the first input is of framework {backend.name!r}, others are not ({', '.join(others)}): convert them."
+        )
     arrays = [np.asarray(backend.to_numpy(tensor)) for tensor in tensors]
     if len({array.dtype for array in arrays}) > 1:
-        raise DTypeError(f"the inputs have dtypes {', '.join(str(a.dtype) for a in arrays)}: convert them to one first.")
+        raise DTypeError(
+            f"the inputs have dtypes {', '.join(str(a.dtype) for a in arrays)}: convert them to one first."
+        )
     axis = _axis(dim, arrays[0].ndim)
     shapes = {(*array.shape[:axis], *array.shape[axis + 1 :]) for array in arrays}
     if len(shapes) > 1:
@@ -108,7 +114,7 @@ def pad_input_on_dim(
     dim: int,
     desired_length: int | None = None,
     padding_length: int | None = None,
-    value: float | bool = 1,  # noqa: FBT001 - a value, not a switch
+    value: float | bool = 1,
     dtype: Any = None,
 ) -> Any:
     """Return a tensor padded at the end of an axis, its dtype and device kept.
@@ -159,7 +165,9 @@ def framework_of(value: Any) -> Backend:
             continue
         if backend.is_tensor(value):
             return backend
-    raise OptionError(f"a {type(value).__module__}.{type(value).__qualname__} is no tensor of {', '.join(available_backends())}.")
+    raise OptionError(
+        f"a {type(value).__module__}.{type(value).__qualname__} is no tensor of {', '.join(available_backends())}."
+    )
 
 
 _ROOTS = {"np": "numpy", "pt": "torch", "tf": "tensorflow", "jax": "jax", "ort": "onnxruntime"}

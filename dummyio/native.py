@@ -42,7 +42,7 @@ def nearest(dtype: DType, held: Iterable[DType]) -> DType | None:
     """Return the narrowest of `held` that has every value of `dtype`, else the widest of its kind, else None."""
     alike = sorted((other for other in held if other.kind == dtype.kind and other is not dtype), key=lambda d: d.bits)
     wider = [other for other in alike if other.bits > dtype.bits and _covers(other, dtype)]
-    return (wider or alike[-1:] or [None])[0]
+    return next(iter(wider or alike[-1:]), None)
 
 
 def _covers(wide: DType, narrow: DType) -> bool:

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from dummyio.dims import Dim
-from dummyio.errors import DimError
+from dummyio.errors import DimError, SpecError
 
 if TYPE_CHECKING:
     from dummyio.spec import InputSpec
@@ -28,6 +28,7 @@ def probes(spec: InputSpec) -> list[dict[str, int]]:
     """
     free = [dim for dim in spec.dims.values() if not dim.fixed]
     constants = {size for _, leaf in spec.leaves for size in leaf.shape if isinstance(size, int)}
+    constants |= {dim.size for dim in spec.dims.values() if dim.fixed}
     base = spec.sizes()
     first = base | _distinct(free, constants, skip=set())
     second = base | _distinct(free, constants, skip=set(first.values()))
@@ -56,7 +57,7 @@ def _distinct(free: Iterable[Dim], constants: set[int], skip: set[int]) -> dict[
 
 def _allowed(dim: Dim) -> list[int]:
     if dim.choices is not None:
-        return [size for size in dim.choices if _fits(dim, size)]
+        return [size for size in dim.choices if dim.takes(size)]
     low = max(dim.min, dim.size - _SEARCH)
     high = dim.size + _SEARCH * dim.multiple_of if dim.max is None else min(dim.max, dim.size + _SEARCH * dim.multiple_of)
     start = -(-low // dim.multiple_of) * dim.multiple_of
@@ -67,22 +68,13 @@ def _extremes(dim: Dim) -> list[int]:
     wanted = [1, dim.min, -(-dim.min // dim.multiple_of) * dim.multiple_of]
     wanted += [dim.max // dim.multiple_of * dim.multiple_of] if dim.max is not None else []
     wanted += list(dim.choices or ())
-    return [size for size in dict.fromkeys(wanted) if _fits(dim, size)]
-
-
-def _fits(dim: Dim, size: int) -> bool:
-    try:
-        dim.check(size)
-    except DimError:
-        return False
-    return True
+    return [size for size in dict.fromkeys(wanted) if dim.takes(size)]
 
 
 def _valid(spec: InputSpec, sizes: dict[str, int]) -> bool:
     try:
-        for _, leaf in spec.leaves:
-            leaf.sizes(sizes)
-    except DimError:
+        spec.shapes(sizes)
+    except (DimError, SpecError):
         return False
     return True
 

@@ -6,6 +6,8 @@ Immutable, hashable and comparable. What it *is* (inputs, task, outputs) makes i
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +18,7 @@ from typing import Any
 from dummyio import dims as _dims
 from dummyio.dims import Dim, Size
 from dummyio.dtypes import DType
-from dummyio.errors import OptionError, SpecError, near
+from dummyio.errors import DimError, OptionError, SpecError, near
 from dummyio.tensor import Nest, Node, TensorSpec, check_name, flatten, replace_dims, to_node
 from dummyio.values import expression_of, mask_of
 
@@ -30,6 +32,14 @@ class OutputSpec:
     name: str
     shape: tuple[Size, ...] | None = None
     dtype: DType | None = None
+
+    def __post_init__(self) -> None:
+        """Bring shape and dtype into their one form; errors as `TensorSpec`."""
+        check_name(self.name)
+        if self.shape is not None:
+            object.__setattr__(self, "shape", tuple(_dims.to_size(size) for size in self.shape))
+        if self.dtype is not None:
+            object.__setattr__(self, "dtype", DType.of(self.dtype))
 
 
 class InputSpec(Mapping[str, Node]):
@@ -56,6 +66,9 @@ class InputSpec(Mapping[str, Node]):
         provenance: Mapping[str, str] | None = None,
     ) -> None:
         """Check that the symbols agree and that masks are there."""
+        for text in (*([] if task is None else [task]), *itertools.chain(*(provenance or {}).items())):
+            if not isinstance(text, str):
+                raise SpecError(f"{text!r} is no text: task and provenance are written as text.")
         self._inputs = {check_name(name): to_node(node, name) for name, node in inputs.items()}
         self.task = task
         self.outputs = tuple(outputs)
@@ -66,18 +79,17 @@ class InputSpec(Mapping[str, Node]):
         used = [size for _, leaf in self.leaves for size in leaf.shape]
         used += [size for output in self.outputs for size in output.shape or ()]
         self.dims: Mapping[str, Dim] = MappingProxyType(_dims.table(used))
+        known = dict(self.leaves)
         for path, leaf in self.leaves:
-            self._check_references(path, leaf)
+            self._check_references(path, leaf, known)
         self._plans: dict[object, Any] = {}
 
     def _check_paths(self) -> None:
-        paths = [path for path, _ in self.leaves]
-        if len(set(paths)) != len(paths):
-            twice = sorted({path for path in paths if paths.count(path) > 1})
+        twice = sorted(path for path, count in Counter(path for path, _ in self.leaves).items() if count > 1)
+        if twice:
             raise SpecError(f"two inputs have the path {', '.join(twice)}: names joined by dots must differ.")
 
-    def _check_references(self, path: str, leaf: TensorSpec) -> None:
-        known = dict(self.leaves)
+    def _check_references(self, path: str, leaf: TensorSpec, known: Mapping[str, TensorSpec]) -> None:
         mask = mask_of(leaf.values)
         if mask is not None:
             if mask not in known:
@@ -92,7 +104,10 @@ class InputSpec(Mapping[str, Node]):
                 )
         expression = expression_of(leaf.values)
         if expression is not None:
-            _dims.parse_size(expression, self.dims)
+            try:
+                _dims.parse_size(expression, self.dims)
+            except DimError as error:
+                raise SpecError(f"input {path!r}: {leaf.values!r}: {error}") from None
 
     # A mapping of names to nodes.
 
@@ -126,6 +141,9 @@ class InputSpec(Mapping[str, Node]):
             raise AttributeError(f"InputSpec is immutable: {name!r} cannot be set; make a new one.")
         super().__setattr__(name, value)
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"InputSpec is immutable: {name!r} cannot be deleted; make a new one.")
+
     def __repr__(self) -> str:
         inputs = ", ".join(f"{name}: {node if isinstance(node, TensorSpec) else node.kind}" for name, node in self.items())
         return f"InputSpec({inputs}{f'; task={self.task}' if self.task else ''})"
@@ -142,7 +160,7 @@ class InputSpec(Mapping[str, Node]):
 
     # Sizes.
 
-    def sizes(self, **dims: int) -> dict[str, int]:
+    def sizes(self, /, **dims: int) -> dict[str, int]:
         """Return the size of every symbol, with `dims` for those named; errors as `Dim.check`."""
         unknown = [name for name in dims if name not in self.dims]
         if unknown:
@@ -150,7 +168,34 @@ class InputSpec(Mapping[str, Node]):
             raise OptionError(f"{name}={dims[name]!r}: no dim of this spec has that name. {near(name, self.dims)}")
         return {name: dim.check(dims[name]) if name in dims else dim.size for name, dim in self.dims.items()}
 
-    def with_dims(self, **dims: int | Dim) -> InputSpec:
+    def shapes(self, sizes: Mapping[str, int] | None = None) -> dict[str, tuple[int, ...]]:
+        """Return path → shape as ints, at the sizes that `sizes` returned; at the default sizes where not given.
+
+        Raises
+        ------
+        DimError
+            where a size comes out negative.
+        SpecError
+            where a mask is shorter than what follows it, or a rule counts further than its dtype.
+        """
+        shapes = {path: leaf.sizes(sizes) for path, leaf in self.leaves}
+        for path, leaf in self.leaves:
+            shape, mask, expression = shapes[path], mask_of(leaf.values), expression_of(leaf.values)
+            if mask is not None:
+                if shapes[mask][-1] < shape[-1]:
+                    raise SpecError(
+                        f"input {path!r} is {shape[-1]} long, its mask {mask!r} only {shapes[mask][-1]}: "
+                        "a mask must cover what follows it."
+                    )
+                shape = shapes[mask]
+            number = 0 if expression is None else _dims.evaluate(_dims.parse_size(expression, self.dims), sizes)
+            try:
+                leaf.values.check_shape(leaf.dtype, shape, number)
+            except SpecError as error:
+                raise SpecError(f"input {path!r}: {error}") from None
+        return shapes
+
+    def with_dims(self, /, **dims: int | Dim) -> InputSpec:
         """Return a spec with other default sizes, or other definitions, of the symbols named."""
         self.sizes(**{name: self.dims[name].size if name in self.dims else 0 for name in dims})
         new = {name: dim if isinstance(dim, Dim) else _resized(self.dims[name], dim) for name, dim in dims.items()}
@@ -158,10 +203,10 @@ class InputSpec(Mapping[str, Node]):
             OutputSpec(o.name, tuple(_dims.substitute(size, new) for size in o.shape) if o.shape is not None else None, o.dtype)
             for o in self.outputs
         )
-        inputs = {name: replace_dims(node, new) for name, node in self.items()}
+        inputs = {name: replace_dims(node, self.dims, new) for name, node in self.items()}
         return InputSpec(inputs, task=self.task, outputs=outputs, provenance=self.provenance)
 
-    def nbytes(self, **dims: int) -> int:
+    def nbytes(self, /, **dims: int) -> int:
         """Return the bytes of one sample at these sizes."""
         sizes = self.sizes(**dims)
         return sum(leaf.nbytes(sizes) for _, leaf in self.leaves)
@@ -169,7 +214,7 @@ class InputSpec(Mapping[str, Node]):
     # Values.
 
     def generate(
-        self, framework: str = "np", *, seed: int = 0, sample: int = 0, device: Any = None, **dims: int
+        self, /, framework: str = "np", *, seed: int = 0, sample: int = 0, device: Any = None, **dims: int
     ) -> dict[str, Any]:
         """Return one sample as that framework's tensors, nested as the model takes them.
 
@@ -189,14 +234,14 @@ class InputSpec(Mapping[str, Node]):
         return generate(self, framework, seed, sample, device, dims)
 
     def samples(
-        self, n: int, framework: str = "np", *, seed: int = 0, start: int = 0, device: Any = None, **dims: int
+        self, n: int, /, framework: str = "np", *, seed: int = 0, start: int = 0, device: Any = None, **dims: int
     ) -> Iterator[dict[str, Any]]:
         """Yield samples `start` to ``start + n - 1``, each equal to what `generate` returns for it."""
         from dummyio.materialize import samples  # noqa: PLC0415 - as above
 
         return samples(self, n, framework, seed, start, device, dims)
 
-    def feeds(self, *, seed: int = 0, sample: int = 0, **dims: int) -> dict[str, Any]:
+    def feeds(self, /, *, seed: int = 0, sample: int = 0, **dims: int) -> dict[str, Any]:
         """Return one sample flat, as path → NumPy array: what a runtime is fed."""
         from dummyio.materialize import feeds  # noqa: PLC0415 - as above
 
@@ -204,7 +249,7 @@ class InputSpec(Mapping[str, Node]):
 
     # What exporters ask for.
 
-    def abstract(self, framework: str, **dims: int) -> dict[str, Any]:
+    def abstract(self, /, framework: str, **dims: int) -> dict[str, Any]:
         """Return that framework's own signature objects, nested as the inputs, without data.
 
         Symbols stay symbolic where the framework can say so, and become ints where `dims` gives their size.

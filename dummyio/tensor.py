@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from dummyio import dims as _dims
 from dummyio.dims import Dim, Size
 from dummyio.dtypes import DType
 from dummyio.errors import DimError, SpecError
-from dummyio.values import Boxes, Rule, Uniform
+from dummyio.values import Boxes, Rule, Uniform, canonical, expression_of, with_expression
 
 __all__ = ["Container", "Nest", "Node", "TensorSpec", "flatten", "to_node"]
 
 Container = Literal["dict", "list", "tuple", "cache"]
+
+_AXES = 32
+DEEPEST = 32
+"""As many containers can be inside each other."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -42,15 +46,17 @@ class TensorSpec:
         """Check that the parts fit together."""
         sizes = tuple(_dims.to_size(size) for size in shape)
         kind = DType.of(dtype)
-        rule = values if values is not None else _default_rule(kind)
         try:
+            if len(sizes) > _AXES:
+                raise SpecError(f"{len(sizes)} axes: a tensor has at most {_AXES}.")
+            rule = canonical(values) if values is not None else _default_rule(kind)
             rule.check(kind, len(sizes))
             if isinstance(rule, Boxes) and sizes[-1] != 4:
                 raise SpecError(f"{rule!r}: the last axis of boxes has 4 elements, not {sizes[-1]}.")
         except SpecError as error:
             raise SpecError(f"input {name!r}: {error}") from None
-        for field, value in (("name", name), ("shape", sizes), ("dtype", kind), ("values", rule)):
-            object.__setattr__(self, field, value)
+        for attribute, value in (("name", name), ("shape", sizes), ("dtype", kind), ("values", rule)):
+            object.__setattr__(self, attribute, value)
 
     @property
     def rank(self) -> int:
@@ -61,7 +67,7 @@ class TensorSpec:
         """Return the shape as ints, with `sizes` for its symbols and their defaults for the rest."""
         shape = tuple(_dims.evaluate(size, sizes) for size in self.shape)
         for axis, size in enumerate(shape):
-            if size < 0:
+            if not 0 <= size < 2**63:
                 raise DimError(f"input {self.name!r}, axis {axis}: {self.shape[axis]} is {size} at these sizes.")
         return shape
 
@@ -99,9 +105,11 @@ class Nest:
 
     kind: Container
     items: tuple[tuple[str, Node], ...]
+    depth: int = field(init=False, compare=False, repr=False)
+    """How many containers are inside each other, this one counted."""
 
     def __post_init__(self) -> None:
-        """Reject unknown kinds, and names that cannot be path components."""
+        """Reject unknown kinds, names that cannot be path components, and what no function can walk through."""
         if self.kind not in get_args(Container):
             raise SpecError(f"kind={self.kind!r} is no container: use one of {', '.join(get_args(Container))}.")
         names = [name for name, _ in self.items]
@@ -110,6 +118,10 @@ class Nest:
         if len(set(names)) != len(names):
             raise SpecError(f"a {self.kind} names an item twice: {names}.")
         object.__setattr__(self, "items", tuple((name, to_node(item, name)) for name, item in self.items))
+        depth = 1 + max((item.depth for _, item in self.items if isinstance(item, Nest)), default=0)
+        if depth > DEEPEST:
+            raise SpecError(f"{depth} containers inside each other: at most {DEEPEST} are kept.")
+        object.__setattr__(self, "depth", depth)
 
     @classmethod
     def of(cls, kind: Container, items: Mapping[str, Any] | Iterable[Any]) -> Nest:
@@ -150,6 +162,10 @@ def check_name(name: object) -> str:
     """Return `name` where it can be an input's or an item's name; it must not be empty."""
     if not isinstance(name, str) or not name:
         raise SpecError(f"name={name!r}: a name is a string with at least one character.")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise SpecError(f"name={name!r}: a name is text, and half of a surrogate pair is none.") from None
     return name
 
 
@@ -188,10 +204,17 @@ def build(node: Node, leaves: Mapping[str, Any], path: str, cache: Callable[[lis
     return node.build(leaves, path, cache) if isinstance(node, Nest) else leaves[path]
 
 
-def replace_dims(node: Node, dims: Mapping[str, Dim]) -> Node:
-    """Return `node` with its symbols replaced by those of the same name in `dims`."""
+def replace_dims(node: Node, old: Mapping[str, Dim], new: Mapping[str, Dim]) -> Node:
+    """Return `node`, whose symbols are in `old`, with those of a name in `new` replaced, in shapes and in rules."""
 
     def swap(spec: TensorSpec) -> TensorSpec:
-        return spec.replace(shape=[_dims.substitute(size, dims) for size in spec.shape])
+        return spec.replace(shape=[_dims.substitute(size, new) for size in spec.shape], values=swap_rule(spec.values))
+
+    def swap_rule(rule: Rule) -> Rule:
+        expression = expression_of(rule)
+        if expression is None:
+            return rule
+        size = _dims.substitute(_dims.parse_size(expression, old), new)
+        return with_expression(rule, size if isinstance(size, int) else str(size))
 
     return map_node(node, swap)

@@ -18,6 +18,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
 from typing import Any, ClassVar
 
 import numpy as np
@@ -105,7 +106,9 @@ class BackendConformance:
             with pytest.raises(DTypeError, match=dtype.value):
                 backend.from_numpy(_values(dtype, (64,)), dtype)
 
-    @pytest.mark.parametrize("layout", ["whole", "scalar", "empty", "strided", "transposed", "broadcast", "large", "edges"])
+    @pytest.mark.parametrize(
+        "layout", ["whole", "scalar", "empty", "strided", "transposed", "broadcast", "large", "edges"]
+    )
     def test_values_survive(self, backend: Backend, held: DType, layout: str) -> None:
         """There and back, every bit is the same, wherever and however the array lies in memory."""
         values = _LAYOUTS[layout](held)
@@ -155,13 +158,10 @@ class BackendConformance:
         spec = _model_inputs(backend, self.refused)
         arrays = [
             {path: backend.to_numpy(tensor) for path, tensor in self._leaves(spec, tensors, backend)}
-            for tensors in (spec.generate(self.framework), spec.generate(self.framework), *spec.samples(2, self.framework))
+            for tensors in (*(spec.generate(self.framework) for _ in range(2)), *spec.samples(2, self.framework))
         ]
-        expected = spec.feeds()
-        for path, array in arrays[0].items():
-            others = [other[path] for other in arrays[1:]] + [other for name, other in arrays[0].items() if name != path]
-            assert not any(np.shares_memory(array, other) for other in others)
-        assert all(same_bits(array, expected[path]) for path, array in arrays[1].items())
+        every = [array for sample in arrays for array in sample.values()]
+        assert not any(np.shares_memory(one, other) for one, other in combinations(every, 2))
 
     def test_abstract_follows_the_spec(self, backend: Backend) -> None:
         """Signatures have the spec's nest, ranks, dtypes and fixed sizes; sizes that the caller gives are fixed too."""
@@ -195,7 +195,9 @@ class BackendConformance:
         assert done.returncode == 0, done.stderr
         assert set(done.stdout.split()) <= set(self.imports)
 
-    def _check(self, spec: InputSpec, tensors: Mapping[str, Any], expected: Mapping[str, Array], backend: Backend) -> None:
+    def _check(
+        self, spec: InputSpec, tensors: Mapping[str, Any], expected: Mapping[str, Array], backend: Backend
+    ) -> None:
         found = dict(self._leaves(spec, tensors, backend))
         assert list(found) == list(expected)
         for path, tensor in found.items():
@@ -215,9 +217,11 @@ class BackendConformance:
         if isinstance(node, TensorSpec):
             yield path, value
             return
-        kinds = {"dict": dict, "list": list, "tuple": tuple, "cache": object}
-        assert isinstance(value, kinds[node.kind]), path
-        items = self.layers_of(value) if node.kind == "cache" else list(value.values() if node.kind == "dict" else value)
+        if node.kind == "cache":
+            items = self.layers_of(value)
+        else:
+            assert type(value).__name__ == node.kind, path
+            items = list(value.values()) if node.kind == "dict" else list(value)
         assert len(items) == len(node)
         for (name, child), item in zip(node.items, items, strict=True):
             yield from self._walk(child, item, f"{path}.{name}")
@@ -259,7 +263,10 @@ def _model_inputs(backend: Backend, refused: frozenset[DType]) -> InputSpec:
             "input_ids": TensorSpec("input_ids", (batch, length), ids, TokenIds(100, mask="attention_mask", pad=1)),
             "attention_mask": TensorSpec("attention_mask", (batch, past + length), ids, PaddingMask("left")),
             "position_ids": TensorSpec("position_ids", (batch, length), ids, Positions("attention_mask")),
-            "image": {"pixel_values": TensorSpec("", (batch, 3, 8, 2 * length), real, Normal()), "scale": TensorSpec("", (), real)},
+            "image": {
+                "pixel_values": TensorSpec("", (batch, 3, 8, 2 * length), real, Normal()),
+                "scale": TensorSpec("", (), real),
+            },
             "boxes": [TensorSpec("", (batch, n, 4), real, Boxes()) for n in (1, 2)],
             "pair": (TensorSpec("", (0, 3), real), {"deep": TensorSpec("", (length // 2, batch), ids)}),
             "past_key_values": Nest.of("cache", [Nest.of("tuple", state), Nest.of("tuple", state)]),
@@ -300,8 +307,8 @@ def _edges(dtype: DType) -> Array:
     if dtype.kind in ("float", "complex"):
         real = np.float32 if dtype in (DType.FLOAT32, DType.COMPLEX64) else np.float64
         limits = np.finfo(real)
-        edges = [0.0, -0.0, np.nan, -np.nan, np.inf, -np.inf, limits.max, limits.min, limits.tiny, limits.smallest_subnormal]
-        return np.array(edges, real).view(dtype.numpy)
+        edges = [0.0, np.nan, np.inf, limits.max, limits.tiny, limits.smallest_subnormal]
+        return np.array([edges, np.negative(edges)], real).view(dtype.numpy)
     return np.array([dtype.limits.min, 0, dtype.limits.max], dtype.numpy)
 
 

@@ -426,12 +426,13 @@ def canonical(rule: Rule) -> Rule:
     if not isinstance(rule, _Rule):
         raise SpecError(f"values={rule!r} is no rule: use one of dummyio.values, such as Uniform(0, 1).")
     try:
-        checked = msgspec.convert(msgspec.to_builtins(rule, enc_hook=_builtin), type(rule))
-        fields = {field.name: (_number(getattr(checked, field.name)), field.default) for field in fields_of(checked)}
+        plain = {name: _number(value) for name, value in msgspec.to_builtins(rule, enc_hook=_builtin).items()}
+        checked = msgspec.convert(plain, type(rule))
     except (msgspec.ValidationError, OverflowError, TypeError) as error:
         raise SpecError(f"{rule!r}: {error}") from None
     # A default itself is left out of files, another value that is equal to it is not.
-    return type(rule)(**{name: default if value == default else value for name, (value, default) in fields.items()})
+    fields = [(field.name, _truth(getattr(checked, field.name)), field.default) for field in fields_of(checked)]
+    return type(rule)(**{name: default if value == default else value for name, value, default in fields})
 
 
 def with_expression(rule: Rule, value: int | str) -> Rule:
@@ -451,13 +452,20 @@ def _builtin(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     """Return whole numbers as ints, up to what 64 bits hold, and all others as floats."""
-    if isinstance(value, tuple):
+    if isinstance(value, list | tuple):
         return tuple(_number(item) for item in value)
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) <= _WHOLE else value
-    if isinstance(value, int):
-        return int(value) if abs(value) <= _WHOLE else float(value)
+    if isinstance(value, int) and abs(value) > _WHOLE:
+        return float(value)
     return value
+
+
+def _truth(value: Any) -> Any:
+    """Return booleans as 0 and 1."""
+    if isinstance(value, tuple):
+        return tuple(_truth(item) for item in value)
+    return int(value) if isinstance(value, bool) else value
 
 
 def mask_of(rule: Rule) -> str | None:

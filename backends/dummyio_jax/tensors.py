@@ -7,7 +7,8 @@ source is written to has either changed or not. Hence a copy is asked for, and w
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -46,10 +47,10 @@ def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -
     OptionError
         for a device that is not there.
     """
-    to_native(dtype)
+    native = to_native(dtype)
     array = take_over(values, dtype)
     place = _place(device)
-    if dtype not in _NARROW or jax.config.jax_enable_x64:
+    if dtype not in _NARROW or jax.dtypes.canonicalize_dtype(native) == native:
         return _copy(array, place)
     _check_fits(array, dtype)
     with _x64():
@@ -74,9 +75,7 @@ def _x64() -> AbstractContextManager[None]:
     """Return a context with 64-bit types; JAX has moved it once."""
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
-    from jax.experimental import enable_x64  # noqa: PLC0415 - where older versions have it
-
-    return enable_x64()
+    return cast("AbstractContextManager[None]", import_module("jax.experimental").enable_x64())
 
 
 def _check_fits(array: np.ndarray[Any, Any], dtype: DType) -> None:

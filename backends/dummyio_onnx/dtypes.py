@@ -19,13 +19,16 @@ _NAMES = {
     DType.FLOAT64: "DOUBLE",
     DType.FLOAT32: "FLOAT",
     DType.FLOAT8_E8M0FNU: "FLOAT8E8M0",
-    **{dtype: dtype.removesuffix("fn").replace("_", "").upper() for dtype in DType if dtype.startswith(("float6_", "float4_"))},
+    **{
+        dtype: dtype.removesuffix("fn").replace("_", "").upper()
+        for dtype in DType
+        if dtype.startswith(("float6_", "float4_"))
+    },
     **{dtype: dtype.replace("_", "").upper() for dtype in DType if dtype.startswith(("float8_e4", "float8_e5"))},
 }
+_NUMBERS: dict[str, int] = dict(onnx.TensorProto.DataType.items())  # older versions have fewer
 ONNX_TYPES: dict[DType, int] = {
-    dtype: onnx.TensorProto.DataType.Value(name)
-    for dtype in DType
-    if (name := _NAMES.get(dtype, dtype.upper())) in onnx.TensorProto.DataType.keys()  # older versions have fewer
+    dtype: _NUMBERS[name] for dtype in DType if (name := _NAMES.get(dtype, dtype.upper())) in _NUMBERS
 }
 """Every element type of the format."""
 

@@ -55,7 +55,9 @@ def _content(path: Path) -> bytes:
         if path.is_dir():
             raise SourceError(f"{path}: this is a folder. Give the .onnx file in it.")
         if size >= _MAX_BYTES:
-            raise SourceError(f"{path}: {size} bytes; an ONNX file is smaller than 2 GiB, with larger weights beside it.")
+            raise SourceError(
+                f"{path}: {size} bytes; an ONNX file is smaller than 2 GiB, with larger weights beside it."
+            )
         return path.read_bytes()
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error

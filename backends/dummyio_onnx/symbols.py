@@ -9,7 +9,8 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import cast
 
 import onnx
 
@@ -27,7 +28,24 @@ _NO_NAMES = {"", "?", "*", "-1", "None", "none", "unk", "unknown"}
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
-_TAKEN = {"self", "spec", "source", "task", "framework", "device", "seed", "sample", "samples", "n", "start", "path", "index"}
+_TAKEN = {
+    *(
+        "self",
+        "spec",
+        "source",
+        "task",
+        "framework",
+        "device",
+        "seed",
+        "sample",
+        "samples",
+        "n",
+        "start",
+        "path",
+        "index",
+    ),
+    *("format", "force", "progress"),
+}
 """Keywords of the functions that take sizes by name."""
 
 _MEANINGS: tuple[tuple[str, str], ...] = (
@@ -55,7 +73,10 @@ def raw_axes(value: onnx.ValueInfoProto) -> Axes | None:
 def _raw_axis(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     if dim.HasField("dim_value"):
         return dim.dim_value if dim.dim_value >= 0 else None  # negative: what some exporters write for "any"
-    return None if dim.dim_param.strip() in _NO_NAMES else dim.dim_param
+    text = dim.dim_param.strip()
+    if text.isdecimal():
+        return int(text)
+    return None if text in _NO_NAMES else text
 
 
 class Symbols:
@@ -91,7 +112,8 @@ class Symbols:
     def output(self, owner: str, axes: Axes) -> tuple[Size, ...]:
         """Return an output's shape; a symbol of its own can have any size, 0 too."""
         return tuple(
-            axis if isinstance(axis, int) else self._free(axis or f"{owner}_dim_{place}") for place, axis in enumerate(axes)
+            axis if isinstance(axis, int) else self._free(axis or f"{owner}_dim_{place}")
+            for place, axis in enumerate(axes)
         )
 
     def known(self, text: str) -> Size | None:
@@ -135,8 +157,9 @@ class Symbols:
         self._sizes[text] = self._parsed(text)
 
     def _parsed(self, text: str) -> Size:
-        dims = {name: size for name, size in self._sizes.items() if isinstance(size, Dim)}
-        return parse_size(text, dims)
+        return parse_size(
+            text, cast("Mapping[str, Dim]", self._sizes)
+        )  # a sum stands for a name as well as a symbol does
 
     def _terms(self, text: str) -> list[str]:
         """Return the names in an expression; none where `text` is no expression that can be read."""
@@ -149,7 +172,10 @@ class Symbols:
 
     def _name(self, text: str) -> str:
         """Make an identifier of any text, unlike all others."""
-        name = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text)).strip("_" if not text.startswith("_") else "") or "dim"
+        name = (
+            re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text)).strip("_" if not text.startswith("_") else "")
+            or "dim"
+        )
         if not name.isidentifier():
             name = f"dim_{name}"
         if keyword.iskeyword(name) or name in _TAKEN:

@@ -82,7 +82,9 @@ def is_tensor(value: object) -> bool:
 def session_feeds(feeds: Mapping[str, Array | ort.OrtValue]) -> dict[str, Any]:
     """Return what ``session.run(None, ...)`` takes: arrays where ONNX Runtime knows their dtype, else an `OrtValue`."""
     return {
-        name: from_numpy(value, DType.of(value.dtype)) if isinstance(value, np.ndarray) and not _is_fed(value) else value
+        name: from_numpy(value, DType.of(value.dtype))
+        if isinstance(value, np.ndarray) and not _is_fed(value)
+        else value
         for name, value in feeds.items()
     }
 
@@ -129,5 +131,7 @@ def _place(device: Any) -> tuple[str, int]:
     name, _, index = device.partition(":") if isinstance(device, str) else ("", "", "")
     present = {"cpu", *(["cuda"] if "CUDAExecutionProvider" in ort.get_available_providers() else [])}
     if name not in present or not (index or "0").isdecimal() or (name == "cpu" and int(index or 0)):
-        raise OptionError(f"device={device!r}: ONNX Runtime has no such device here; use {' or '.join(sorted(present))}.")
+        raise OptionError(
+            f"device={device!r}: ONNX Runtime has no such device here; use {' or '.join(sorted(present))}."
+        )
     return name, int(index or 0)

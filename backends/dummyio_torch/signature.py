@@ -14,4 +14,6 @@ __all__ = ["abstract"]
 
 def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, torch.Tensor]:
     """Return meta tensors, at the default sizes of what is symbolic: `InputSpec.dynamic_shapes` has the symbols."""
-    return {path: torch.empty(leaf.sizes(), dtype=to_native(leaf.dtype), device="meta") for path, leaf in leaves.items()}
+    return {
+        path: torch.empty(leaf.sizes(), dtype=to_native(leaf.dtype), device="meta") for path, leaf in leaves.items()
+    }

@@ -5,7 +5,7 @@ PyTorch reads no array of ml_dtypes; the same bits as integers it does, and a vi
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def is_tensor(value: object) -> bool:
 _CPU = torch.device("cpu")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _is_plain(dtype: DType) -> bool:
     """Whether NumPy itself has the dtype, so that PyTorch knows its arrays."""
     return dtype.numpy.isbuiltin == 1

@@ -6,25 +6,132 @@ A generator only ever describes; materializing is the backends'. Its interface i
 
 from __future__ import annotations
 
-from dummyio.errors import OptionError, near
-from dummyio.generators.base import Context, DummyInputGenerator
-from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
-from dummyio.generators.text import DummyDecoderTextInputGenerator, DummyTextInputGenerator
+from dummyio.generators.audio import (
+    DummyAudioCodesInputGenerator,
+    DummyAudioInputGenerator,
+    DummySpectrogramInputGenerator,
+    DummySpeechSynthesisInputGenerator,
+)
+from dummyio.generators.base import Context, DummyInputGenerator, make_context
+from dummyio.generators.boxes import DummyBboxInputGenerator
+from dummyio.generators.caches import (
+    DummyPastKeyValuesGenerator,
+    DummySeq2SeqPastKeyValuesGenerator,
+    MultiQueryPastKeyValuesGenerator,
+)
+from dummyio.generators.decoders import (
+    DummyCodebookDecoderTextInputGenerator,
+    DummyIntGenerator,
+    DummySeq2SeqDecoderTextInputGenerator,
+)
+from dummyio.generators.diffusion import (
+    DummyPackedTransformerTextInputGenerator,
+    DummyPackedTransformerVisionInputGenerator,
+    DummyTimestepInputGenerator,
+    DummyTransformerTextInputGenerator,
+    DummyTransformerTimestepInputGenerator,
+    DummyTransformerVisionInputGenerator,
+)
+from dummyio.generators.labels import DummyLabelsGenerator
+from dummyio.generators.reinforcement import DummyReinforcementLearningInputGenerator
+from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES, Sizes, SizeWarning
+from dummyio.generators.text import (
+    DummyDecoderTextInputGenerator,
+    DummyTextInputGenerator,
+    DummyXPathSeqInputGenerator,
+)
+from dummyio.generators.time_series import DummyTimeSeriesInputGenerator
+from dummyio.generators.vision import (
+    DummyPatchesInputGenerator,
+    DummyPointsGenerator,
+    DummyVideoInputGenerator,
+    DummyVisionEmbeddingsGenerator,
+    DummyVisionInputGenerator,
+    DummyVisualInputGenerator,
+)
 
-__all__ = ["DEFAULT_DUMMY_SHAPES", "GENERATORS", "DummyDecoderTextInputGenerator", "DummyTextInputGenerator", "generator_for"]
+__all__ = [
+    "DEFAULT_DUMMY_SHAPES",
+    "GENERATORS",
+    "OPTIONS",
+    "Context",
+    "DummyAudioCodesInputGenerator",
+    "DummyAudioInputGenerator",
+    "DummyBboxInputGenerator",
+    "DummyCodebookDecoderTextInputGenerator",
+    "DummyDecoderTextInputGenerator",
+    "DummyInputGenerator",
+    "DummyIntGenerator",
+    "DummyLabelsGenerator",
+    "DummyPackedTransformerTextInputGenerator",
+    "DummyPackedTransformerVisionInputGenerator",
+    "DummyPastKeyValuesGenerator",
+    "DummyPatchesInputGenerator",
+    "DummyPointsGenerator",
+    "DummyReinforcementLearningInputGenerator",
+    "DummySeq2SeqDecoderTextInputGenerator",
+    "DummySeq2SeqPastKeyValuesGenerator",
+    "DummySpectrogramInputGenerator",
+    "DummySpeechSynthesisInputGenerator",
+    "DummyTextInputGenerator",
+    "DummyTimeSeriesInputGenerator",
+    "DummyTimestepInputGenerator",
+    "DummyTransformerTextInputGenerator",
+    "DummyTransformerTimestepInputGenerator",
+    "DummyTransformerVisionInputGenerator",
+    "DummyVideoInputGenerator",
+    "DummyVisionEmbeddingsGenerator",
+    "DummyVisionInputGenerator",
+    "DummyVisualInputGenerator",
+    "DummyXPathSeqInputGenerator",
+    "MultiQueryPastKeyValuesGenerator",
+    "SizeWarning",
+    "Sizes",
+    "generator_for",
+    "make_context",
+]
 
 GENERATORS: tuple[type[DummyInputGenerator], ...] = (
+    # Those that speak for one kind of model only, by what its configuration says.
+    DummyReinforcementLearningInputGenerator,
+    DummyPackedTransformerVisionInputGenerator,
+    DummyPackedTransformerTextInputGenerator,
+    DummyTimestepInputGenerator,
+    DummyTransformerTimestepInputGenerator,
+    DummyTransformerVisionInputGenerator,
+    DummyTransformerTextInputGenerator,
+    DummyCodebookDecoderTextInputGenerator,
+    DummySeq2SeqPastKeyValuesGenerator,
+    DummySpectrogramInputGenerator,
+    DummyAudioInputGenerator,
+    DummyVideoInputGenerator,
+    # Those for everybody else.
     DummyTextInputGenerator,
-    DummyDecoderTextInputGenerator,
+    DummySeq2SeqDecoderTextInputGenerator,
+    DummyPastKeyValuesGenerator,
+    DummyLabelsGenerator,
+    DummyBboxInputGenerator,
+    DummyXPathSeqInputGenerator,
+    DummyIntGenerator,
+    DummyVisionInputGenerator,
+    DummyVisualInputGenerator,
+    DummyPatchesInputGenerator,
+    DummyPointsGenerator,
+    DummyVisionEmbeddingsGenerator,
+    DummySpeechSynthesisInputGenerator,
+    DummyAudioCodesInputGenerator,
+    DummyTimeSeriesInputGenerator,
 )
 """All generators, in the order in which they are asked."""
 
+OPTIONS: tuple[str, ...] = tuple(sorted({option for generator in GENERATORS for option in generator.OPTIONS}))
+"""Every generator's own options, for a context that serves all of them."""
 
-def generator_for(name: str, context: Context) -> DummyInputGenerator:
-    """Return the first generator that describes the input of that name; raise `OptionError` where none does."""
-    for kind in GENERATORS:
-        generator = kind.of(context)
-        if generator.supports_input(name):
-            return generator
-    known = [n for kind in GENERATORS for n in kind.SUPPORTED_INPUT_NAMES]
-    raise OptionError(f"no generator describes an input {name!r}. {near(name, known)}")
+
+def generator_for(name: str, context: Context) -> DummyInputGenerator | None:
+    """Return the generator that describes the input of that name in a model of that kind; None where there is none."""
+    root = name.partition(".")[0]
+    for generator in GENERATORS:
+        if root in generator.SUPPORTED_INPUT_NAMES and generator.applies(context, root):
+            return generator.of(context)
+    return None

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-import msgspec
-
 from dummyio import helpers
 from dummyio.dims import Dim, Size, evaluate, parse_size, symbols
 from dummyio.dtypes import DType
@@ -17,7 +15,7 @@ from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES, Sizes
 from dummyio.normalized import NormalizedConfig
 from dummyio.spec import InputSpec
 from dummyio.tensor import Nest, Node, TensorSpec, flatten, map_node
-from dummyio.values import Positions, Rule, expression_of, mask_of
+from dummyio.values import Positions, Rule, expression_of, mask_of, with_expression
 
 __all__ = ["Context", "DummyInputGenerator"]
 
@@ -93,14 +91,14 @@ class DummyInputGenerator:
         return generator
 
     @classmethod
-    def applies(cls, context: Context) -> bool:
-        """Whether this is the generator for a model of that kind, where several describe inputs of one name."""
-        del context
+    def applies(cls, context: Context, name: str) -> bool:
+        """Whether this is the generator of an input in a model of that kind, where several describe one of that name."""
+        del context, name
         return True
 
     def supports_input(self, input_name: str) -> bool:
         """Whether this generator describes the input of that name: the name itself, or a path into it."""
-        return input_name.split(".")[0] in self.SUPPORTED_INPUT_NAMES
+        return input_name.partition(".")[0] in self.SUPPORTED_INPUT_NAMES
 
     def spec(self, input_name: str) -> Node:
         """Return the description of an input; raise `OptionError` for a name that is not supported."""
@@ -134,24 +132,13 @@ class DummyInputGenerator:
         """
         typed = copy.copy(self)
         typed.context = replace(self.context, int_dtype=DType.of(int_dtype), float_dtype=DType.of(float_dtype))
-        inputs: dict[str, Node] = {input_name: map_node(_as_list(typed.spec(input_name)), typed._alone)}
+        node = map_node(_as_list(typed.spec(input_name)), lambda leaf: _alone(leaf, self.context.sizes.dims))
+        inputs: dict[str, Node] = {input_name: node}
         for _, leaf in list(flatten(inputs.items())):
             mask = mask_of(leaf.values)
             if mask is not None and mask not in inputs:
                 inputs[mask] = typed.spec(mask)
         return InputSpec(inputs).generate(framework, seed=seed, sample=sample)[input_name]
-
-    def _alone(self, leaf: TensorSpec) -> TensorSpec:
-        """Return a tensor whose values refer to no symbol of other inputs."""
-        text = expression_of(leaf.values)
-        if text is None or not isinstance(leaf.values, Positions):  # a grid's columns are part of its own shape
-            return leaf
-        known = self.context.sizes.dims
-        own = {dim.name for size in leaf.shape for dim in symbols(size)}
-        start = parse_size(text, known)
-        if {dim.name for dim in symbols(start)} <= own:
-            return leaf
-        return leaf.replace(values=msgspec.structs.replace(leaf.values, start=evaluate(start)))
 
     # What subclasses write descriptions with.
 
@@ -176,6 +163,13 @@ class DummyInputGenerator:
         """Return a symbol that the model fixes; see `Sizes.fixed`."""
         return self.context.sizes.fixed(name, size, reason)
 
+    def given_or_fixed(self, name: str, size: int | None, attribute: str | None = None) -> Dim:
+        """Return a symbol that every model fixes: at what an attribute says, else at the usual size or the caller's."""
+        sizes = self.context.sizes
+        if size is None:
+            size = sizes.wanted(name) or DEFAULT_DUMMY_SHAPES[name]
+        return sizes.fixed(name, size, f"{attribute or name} of the configuration")
+
     def ints(self, name: str, shape: Iterable[Size], rule: Rule) -> TensorSpec:
         """Return a tensor of the spec's int dtype."""
         return TensorSpec(name, shape, self.context.int_dtype, rule)
@@ -194,6 +188,18 @@ def _part(node: Node, path: str, input_name: str) -> Node:
             if path.startswith(f"{name}."):
                 return _part(item, path[len(name) + 1 :], input_name)
     raise OptionError(f"{input_name!r}: there is no part {path!r}.")
+
+
+def _alone(leaf: TensorSpec, known: Mapping[str, Dim]) -> TensorSpec:
+    """Return a tensor whose values refer to no symbol of other inputs."""
+    text = expression_of(leaf.values)
+    if text is None or not isinstance(leaf.values, Positions):  # a grid's columns are part of its own shape
+        return leaf
+    own = {dim.name for size in leaf.shape for dim in symbols(size)}
+    start = parse_size(text, known)
+    if {dim.name for dim in symbols(start)} <= own:
+        return leaf
+    return leaf.replace(values=with_expression(leaf.values, evaluate(start)))
 
 
 def _as_list(node: Node) -> Node:

@@ -34,7 +34,11 @@ class DummySeq2SeqDecoderTextInputGenerator(DummyDecoderTextInputGenerator):
     def hidden(self, name: str) -> TensorSpec:
         """Return the encoder's hidden states under a name."""
         encoder = self.config.part("encoder")
-        size = encoder.integer("hidden_size") if encoder.has("hidden_size") else self.config.part("text").integer("hidden_size")
+        size = (
+            encoder.integer("hidden_size")
+            if encoder.has("hidden_size")
+            else self.config.part("text").integer("hidden_size")
+        )
         return self.floats(name, (self.dim("batch_size"), self.dim("encoder_sequence_length"), size), Normal())
 
     def describe_encoder_outputs(self) -> Nest:
@@ -57,8 +61,9 @@ class DummyCodebookDecoderTextInputGenerator(DummySeq2SeqDecoderTextInputGenerat
     """A decoder that reads several codebooks, folded into the batch: ids [batch * codebooks, sequence]."""
 
     @classmethod
-    def applies(cls, context: Context) -> bool:
+    def applies(cls, context: Context, name: str) -> bool:
         """Where the decoder's own configuration counts codebooks."""
+        del name
         decoder = context.config.sub("decoder")
         return decoder is not None and codebooks(decoder) is not None
 

@@ -58,7 +58,7 @@ def self_layers(config: NormalizedConfig, *, latent: bool = False) -> tuple[Laye
         where the configuration leaves out what is needed, and where a layer keeps a state that is not keys and values.
     """
     decoder = config.part("decoder")
-    return tuple(_self_layer(_View(decoder, place, kind), latent) for place, kind in enumerate(_kinds(decoder)))
+    return tuple(_self_layer(_View(decoder, place, kind), latent=latent) for place, kind in enumerate(_kinds(decoder)))
 
 
 def cross_layers(config: NormalizedConfig) -> tuple[Layer, ...]:
@@ -127,11 +127,13 @@ class _View:
         """Return an attribute: of this layer alone, of this kind of layer, or of all."""
         own = _OWN_NAMES.get(self.kind, {}).get(name)
         for value in (self._override(name), self.config.raw(own) if own else None, self.config.get(name)):
-            if isinstance(value, Sequence) and not isinstance(value, str):
-                value = value[self.place] if self.place < len(value) else None
-            if value is not None:
-                return value
+            own_value = self._of_list(value) if isinstance(value, (list, tuple)) else value
+            if own_value is not None:
+                return own_value
         return None
+
+    def _of_list(self, values: Sequence[Any]) -> Any:
+        return values[self.place] if self.place < len(values) else None
 
     def _override(self, name: str) -> Any:
         layers = self.config.raw("per_layer_config")
@@ -150,7 +152,7 @@ class _View:
         return self.config.integer(name)  # which says what is missing, or wrong
 
 
-def _self_layer(view: _View, latent: bool) -> Layer:  # noqa: FBT001 - private, and named at the call
+def _self_layer(view: _View, *, latent: bool) -> Layer:
     heads = view.integer("decoder_num_attention_heads", "num_attention_heads")
     window = _window(view.config) if view.kind in _WINDOWED else None
     rotated, plain = view.get("qk_rope_head_dim"), view.get("qk_nope_head_dim")

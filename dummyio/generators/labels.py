@@ -9,7 +9,7 @@ from dummyio.dims import Size, evaluate
 from dummyio.generators.base import DummyInputGenerator
 from dummyio.generators.text import text_length
 from dummyio.tensor import TensorSpec
-from dummyio.values import Labels, Normal, Uniform
+from dummyio.values import Choices, Labels, Normal, Uniform
 
 __all__ = ["DummyLabelsGenerator"]
 
@@ -49,14 +49,16 @@ class DummyLabelsGenerator(DummyInputGenerator):
             return self.ints("labels", (batch, self.dim("height"), self.dim("width")), Labels(self.classes))
         # A length that is asked for where the task is none of these can only be meant for the labels.
         if task in _PER_TOKEN or (task not in _SINGLE and self.context.sizes.wanted("sequence_length") is not None):
-            return self.ints("labels", (batch, text_length(self.context)), Labels(self.classes, mask=self.mask("attention_mask")))
+            return self.ints(
+                "labels", (batch, text_length(self.context)), Labels(self.classes, mask=self.mask("attention_mask"))
+            )
         return self.single(batch)
 
     def single(self, batch: Size) -> TensorSpec:
         """Return one label for each row: a class, a number, or a choice for each class."""
         kind = self.config.get("problem_type")
         if kind == "multi_label_classification":
-            return self.floats("labels", (batch, self.classes), Uniform(0, 1))
+            return self.floats("labels", (batch, self.classes), Choices((0.0, 1.0)))
         if kind == "regression":
             return self.floats("labels", (batch,) if self.classes == 1 else (batch, self.classes), Normal())
         return self.ints("labels", (batch,), Labels(self.classes))

@@ -25,8 +25,9 @@ class DummyReinforcementLearningInputGenerator(DummyInputGenerator):
     )
 
     @classmethod
-    def applies(cls, context: Context) -> bool:
+    def applies(cls, context: Context, name: str) -> bool:
         """Where the configuration says how large states and actions are."""
+        del name
         return context.config.has("state_dim") and context.config.has("action_dim")
 
     @property

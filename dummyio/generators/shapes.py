@@ -149,7 +149,9 @@ class Sizes:
             wanted = size if size is not None else DEFAULT_DUMMY_SHAPES.get(name, 2)
             wanted = wanted if high is None else min(wanted, high)
         elif size is None and high is not None and wanted > high:
-            raise DimError(f"{name}={wanted}: this size must be at most {high}, which the configuration gives as its limit.")
+            raise DimError(
+                f"{name}={wanted}: this size must be at most {high}, which the configuration gives as its limit."
+            )
         low = bounds.pop("min", 0 if name in _AFTER else max(1, min(floor, wanted)))
         return Dim(name, wanted, min=low, max=high, **bounds)
 
@@ -174,7 +176,9 @@ class Sizes:
         """Return how many of the positions the new tokens can take: half of them, but what the caller's sizes ask for."""
         new, past = self.wanted(name), self.wanted(_PASTS[name])
         if past is not None and past >= total:
-            raise DimError(f"{_PASTS[name]}={past}: the configuration has {total} positions, and new tokens need at least one.")
+            raise DimError(
+                f"{_PASTS[name]}={past}: the configuration has {total} positions, and new tokens need at least one."
+            )
         if past is not None and past > total // 2:
             return total - past
         return max(total - total // 2, min(new or 0, total - (past or 0)))

@@ -127,11 +127,15 @@ class DummyTextInputGenerator(DummyInputGenerator):
     def describe_encoder_attention_mask(self) -> TensorSpec:
         """The mask of what a decoder attends to."""
         shape = (text_batch(self.context), self.dim("encoder_sequence_length"))
-        return self.ints("encoder_attention_mask", shape, PaddingMask(self.context.padding_side, self.context.mask_policy))
+        return self.ints(
+            "encoder_attention_mask", shape, PaddingMask(self.context.padding_side, self.context.mask_policy)
+        )
 
     def describe_global_attention_mask(self) -> TensorSpec:
         """1 for the first token and some others, which attend to all; 0 for pads."""
-        return self.ints("global_attention_mask", self.shape, TokenIds(high=2, mask=self.follow("attention_mask"), first=1))
+        return self.ints(
+            "global_attention_mask", self.shape, TokenIds(high=2, mask=self.follow("attention_mask"), first=1)
+        )
 
     def describe_token_type_ids(self) -> TensorSpec:
         """Segment ids below ``type_vocab_size``, 0 for pads."""

@@ -7,7 +7,7 @@ construction.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from dummyio.backend import Backend, load_backend
 from dummyio.errors import OptionError
@@ -27,11 +27,11 @@ _PLANS = 64
 
 def plan(spec: InputSpec, dims: Mapping[str, int]) -> Plan:
     """Return the compiled plan of `spec` at these sizes; it is kept with the spec."""
-    key = tuple(dims.items())
+    sizes = spec.sizes(**dims)
+    key = tuple(sizes.values())
     plans = spec._plans  # noqa: SLF001 - the spec keeps them for us
     found: Plan | None = plans.get(key)
     if found is None:
-        sizes = spec.sizes(**dims)
         needed = sum(leaf.nbytes(sizes) for _, leaf in spec.leaves)
         check_budget(needed, f"one sample of {', '.join(spec) or 'nothing'}")
         found = Plan(spec, sizes)
@@ -48,9 +48,14 @@ def generate(
 ) -> dict[str, Any]:
     """See `InputSpec.generate`."""
     backend = load_backend(framework)
-    if sample < 0:
-        raise OptionError(f"sample={sample}: samples are counted from 0.")
-    return _convert(spec, plan(spec, dims).run(seed, sample), backend, device)
+    return _convert(spec, plan(spec, dims).run(seed, _counted("sample", sample)), backend, device)
+
+
+def _counted(name: str, value: int) -> int:
+    """Return `value` where it is a whole number that is not negative."""
+    if not isinstance(value, SupportsIndex) or value.__index__() < 0:
+        raise OptionError(f"{name}={value!r}: give a whole number that is not negative.")
+    return value.__index__()
 
 
 def samples(
@@ -58,8 +63,7 @@ def samples(
 ) -> Iterator[dict[str, Any]]:
     """See `InputSpec.samples`."""
     backend = load_backend(framework)
-    if n < 0 or start < 0:
-        raise OptionError(f"n={n}, start={start}: neither can be negative.")
+    n, start = _counted("n", n), _counted("start", start)
     compiled = plan(spec, dims)
 
     def each() -> Iterator[dict[str, Any]]:
@@ -72,9 +76,7 @@ def samples(
 
 def feeds(spec: InputSpec, seed: int, sample: int, dims: Mapping[str, int]) -> dict[str, Any]:
     """See `InputSpec.feeds`."""
-    if sample < 0:
-        raise OptionError(f"sample={sample}: samples are counted from 0.")
-    return plan(spec, dims).run(seed, sample)
+    return plan(spec, dims).run(seed, _counted("sample", sample))
 
 
 def materialize_part(
@@ -102,7 +104,7 @@ def materialize_part(
     for size in region.sizes:
         needed *= size
     check_budget(needed, f"a part of {path}")
-    return compiled.part(path, region, seed, sample)
+    return compiled.part(path, region, seed, _counted("sample", sample))
 
 
 def abstract(spec: InputSpec, framework: str, dims: Mapping[str, int]) -> dict[str, Any]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dummyio.materialize import counter
+from dummyio.materialize.budget import check_budget
 from dummyio.materialize.counter import Key, combine, counts, first_word, path_key, sample_key, scramble
 from dummyio.materialize.fill import fill_program
-from dummyio.materialize.program import Program, check_lengths, compile_tensor, ordered
+from dummyio.materialize.program import Program, compile_tensor, ordered
 from dummyio.materialize.region import Region
 from dummyio.materialize.samplers import Array, integers
 
@@ -87,15 +89,17 @@ class Plan:
         """Compile every tensor of `spec`."""
         self.sizes: Mapping[str, int] = sizes
         self.dims: Mapping[str, Dim] = spec.dims
-        compiled = [compile_tensor(path, leaf, leaf.sizes(sizes)) for path, leaf in spec.leaves]
+        shapes = spec.shapes(sizes)
+        compiled = [compile_tensor(path, leaf, shapes[path]) for path, leaf in spec.leaves]
         self.programs = {program.path: program for program in compiled}
-        check_lengths(self.programs)
         self.nbytes = spec_bytes(spec, sizes)
         self.elements = sum(_elements(program) for program in compiled)
         queue = ordered(compiled)
         self._order = [program.path for program in compiled]
-        self._large = [program for program in queue if _elements(program) > _SMALL]
-        self._cuts = _cut([program for program in queue if _elements(program) <= _SMALL])
+        large = {program.path for program in compiled if _elements(program) > _SMALL}
+        large |= {program.path for program in compiled if program.mask in large}  # small ones are made first
+        self._large = [program for program in queue if program.path in large]
+        self._cuts = _cut([program for program in queue if program.path not in large])
         self._chunk = 1 if self._large else max(1, _CHUNK // max(self.elements, 1))
         self._prepare()
 
@@ -199,6 +203,7 @@ class _Alone:
     def values(self, path: str, region: Region) -> Array:
         """Return a part of an input, with an axis for the one sample."""
         program = self._programs[path]
+        check_budget(8 * prod(region.sizes), f"a part of {path}")  # a rule can ask for whole rows of its mask
         key = combine(path_key(path), self._key)
         lattice = region if program.sampler is not None else region.rows()
         index = lattice.flat()[None] if program.recipe.words else None
@@ -209,10 +214,7 @@ class _Alone:
 
 
 def _elements(program: Program) -> int:
-    total = 1
-    for size in program.shape:
-        total *= size
-    return max(total, program.drawn)
+    return max(prod(program.shape), program.drawn)
 
 
 def spec_bytes(spec: InputSpec, sizes: Mapping[str, int]) -> int:

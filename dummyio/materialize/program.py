@@ -8,7 +8,6 @@ from math import prod
 
 import numpy as np
 
-from dummyio.errors import SpecError
 from dummyio.materialize.region import Region
 from dummyio.materialize.samplers import Array, Integers, Sampler, sampler
 from dummyio.materialize.structures import Overlay, Structure, Surroundings, overlay, structure
@@ -85,15 +84,3 @@ def compile_tensor(path: str, spec: TensorSpec, shape: tuple[int, ...]) -> Progr
 def ordered(programs: Sequence[Program]) -> list[Program]:
     """Return the programs with every mask before what follows it."""
     return sorted(programs, key=lambda program: program.mask is not None)
-
-
-def check_lengths(programs: dict[str, Program]) -> None:
-    """Raise `SpecError` where a mask is shorter than what follows it."""
-    for program in programs.values():
-        if program.mask is not None and programs[program.mask].shape[-1] < program.shape[-1]:
-            raise SpecError(
-                f"input {program.path!r} is {program.shape[-1]} long, its mask {program.mask!r} only "
-                f"{programs[program.mask].shape[-1]}: a mask must cover what follows it."
-            )
-
-

@@ -41,7 +41,7 @@ class Region:
         if len(index) > len(shape):
             raise OptionError(f"{len(index)} slices for a tensor of rank {len(shape)}.")
         slices = [*index, *([slice(None)] * (len(shape) - len(index)))]
-        if any(not isinstance(s, slice) or (s.step or 1) < 1 for s in slices):
+        if any(not isinstance(s, slice) or (s.step is not None and s.step < 1) for s in slices):
             raise OptionError(f"index={index!r}: use one slice for each axis, with positive steps.")
         return cls(shape, tuple(range(*s.indices(size)) for s, size in zip(slices, shape, strict=True)))
 

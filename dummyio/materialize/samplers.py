@@ -83,13 +83,14 @@ def sampler(rule: Rule, dtype: DType) -> Sampler | None:
 
 
 def constants(options: Sequence[Any], dtype: DType) -> Array:
-    """Return `options` as an array of that dtype; ints that NumPy's float64 could not hold stay exact."""
+    """Return `options` as an array of that dtype; whole numbers that float64 could not hold stay exact."""
     if dtype is DType.STRING:
         table = np.empty(len(options), object)
         table[:] = options
         return table
-    exact = all(isinstance(option, int) for option in options) and dtype.kind in ("int", "uint")
-    return np.array(options, dtype.numpy if exact and dtype.bits >= 8 else None).astype(dtype.numpy)
+    if dtype.kind in ("int", "uint", "bool"):
+        return np.array([int(option) % 2**64 for option in options], np.uint64).view(np.int64).astype(dtype.numpy)
+    return np.array([float(option) for option in options]).astype(dtype.numpy)
 
 
 # Whole numbers.
@@ -142,15 +143,12 @@ def _high_product(high: Words, low: Words, span: int) -> Array:
 def _token_ids(rule: TokenIds, dtype: DType) -> Sampler:
     if not rule.gaps:
         return _uniform_integers(dtype, rule.low, rule.high)
-    low = rule.low
-    gaps = list(rule.gaps)
-    while gaps and gaps[0] == low:  # reserved ids at the start of the range just move it
-        low += 1
-        gaps.pop(0)
-    if not gaps:
-        return _uniform_integers(dtype, low, low + rule.allowed)
     # The k-th id that is allowed is k plus the number of gaps before it; edge j is the k at which gap j is passed.
-    edges = np.array([gap - low - place for place, gap in enumerate(gaps)], np.int64)
+    edges = np.array([gap - rule.low - place for place, gap in enumerate(rule.gaps)], np.int64)
+    first = int(np.count_nonzero(edges == 0))  # reserved ids at the start of the range just move it
+    low, edges = rule.low + first, edges[first:]
+    if not edges.size:
+        return _uniform_integers(dtype, low, low + rule.allowed)
 
     def values(drawn: Sequence[Array]) -> Array:
         ids = drawn[0] + np.searchsorted(edges, drawn[0], side="right")
@@ -222,13 +220,13 @@ def scaled(dtype: DType, low: float, high: float) -> Callable[[Array], Array]:
 
 
 def _uniform_complex(dtype: DType, low: float, high: float) -> Sampler:
-    part = _part(dtype)
-    count, fill, scale = _words_of(part), unit_floats(part), scaled(part, low, high)
-    return Sampler(2 * count, lambda words: _complex(dtype, scale(fill(words[:count])), scale(fill(words[count:]))))
+    fill, scale = unit_floats(dtype.part), scaled(dtype.part, low, high)
+    return _parts(dtype, lambda words: scale(fill(words)))
 
 
-def _part(dtype: DType) -> DType:
-    return DType.FLOAT32 if dtype is DType.COMPLEX64 else DType.FLOAT64
+def _parts(dtype: DType, part: Callable[[Sequence[Words]], Array]) -> Sampler:
+    """Return how to fill complex numbers; words alternate, so that complex64 and complex128 are about equal."""
+    return Sampler(2 * _words_of(dtype.part), lambda words: _complex(dtype, part(words[0::2]), part(words[1::2])))
 
 
 def _complex(dtype: DType, real: Array, imaginary: Array) -> Array:
@@ -253,11 +251,7 @@ def _normal_edges() -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def _normal(dtype: DType, mean: float, std: float) -> Sampler:
     if dtype.kind == "complex":
-        part = _normal(_part(dtype), mean, std)
-        count = part.words
-        return Sampler(
-            2 * count, lambda words: _complex(dtype, part.values(words[:count]), part.values(words[count:]))
-        )
+        return _parts(dtype, _normal(dtype.part, mean, std).values)
     work = np.float64 if dtype is DType.FLOAT64 else np.float32
     edges = _normal_edges().astype(work)
     steps = np.diff(edges)

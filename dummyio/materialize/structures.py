@@ -56,11 +56,11 @@ def structure(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Structure | N
         case PaddingMask():
             return _padding_mask(rule, dtype, shape[-1])
         case Positions():
-            return Structure(0, lambda _, region, around: _positions(rule, region, around).astype(dtype.numpy))
+            return Structure(0, lambda _, region, around: _positions(rule, dtype, region, around))
         case Grid():
             return Structure(0, lambda _, region, around: _grid(rule, region, around).astype(dtype.numpy))
         case Range(start, step):
-            return Structure(0, lambda _, region, __: _rows(start + step * region.last(), region).astype(dtype.numpy))
+            return Structure(0, lambda _, region, __: _rows(_counted(start, step, region.last(), dtype), region))
         case OneHot():
             hot = Integers(0, max(shape[-1], 1))
             return Structure(1, lambda row, region, _: (region.last() == row[0][..., None]).astype(dtype.numpy), hot)
@@ -72,7 +72,16 @@ def structure(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Structure | N
 
 def _rows(row: Array, region: Region) -> Array:
     """Repeat one row over all others of a region, for one sample; the caller broadcasts the samples."""
-    return np.broadcast_to(row, (1, *region.sizes))
+    return np.broadcast_to(row, (1, *region.sizes)).copy()
+
+
+def _counted(start: float, step: float, index: Array, dtype: DType) -> Array:
+    """Return ``start + step * index``; whole numbers modulo 2^64, which is right for signed and unsigned alike."""
+    if dtype.kind == "float":
+        return (float(start) + float(step) * index).astype(dtype.numpy)
+    first, by = (np.array(int(number) % 2**64, np.uint64) for number in (start, step))
+    counted: Array = first + by * index.astype(np.uint64)
+    return counted.view(np.int64).astype(dtype.numpy)
 
 
 def _padding_mask(rule: PaddingMask, dtype: DType, size: int) -> Structure:
@@ -93,16 +102,16 @@ def _padding_mask(rule: PaddingMask, dtype: DType, size: int) -> Structure:
     return Structure(1, build, Integers(least, max(size, 1) - least + 1))
 
 
-def _positions(rule: Positions, region: Region, around: Surroundings) -> Array:
+def _positions(rule: Positions, dtype: DType, region: Region, around: Surroundings) -> Array:
     if rule.mask is None:
         start = rule.start if isinstance(rule.start, int) else evaluate(parse_size(rule.start, around.dims), around.sizes)
-        return _rows(start + region.last(), region)
+        return _rows(_counted(start, 1, region.last(), dtype), region)
     size = around.shape(rule.mask)[-1]
     padding = around.padding(rule.mask, region.with_last(size, range(size)))
     counted = np.cumsum(~padding, axis=-1, dtype=np.int64)
     counted -= 1
     np.maximum(counted, 0, out=counted)
-    return counted[..., region.last() + (size - region.shape[-1])]
+    return counted[..., region.last() + (size - region.shape[-1])].astype(dtype.numpy)
 
 
 def _grid(rule: Grid, region: Region, around: Surroundings) -> Array:
@@ -121,9 +130,10 @@ def _grid(rule: Grid, region: Region, around: Surroundings) -> Array:
 def _boxes(rule: Boxes, dtype: DType) -> Structure:
     if dtype.kind == "float":
         fill, scale = unit_floats(DType.FLOAT32), scaled(dtype, float(rule.low), float(rule.high))
+        work = np.float64 if dtype is DType.FLOAT64 else np.float32
 
         def corner(word: Array) -> Array:
-            return scale(fill([word])).astype(np.float64)
+            return scale(fill([word]).astype(work)).astype(np.float64)
     else:
         whole = Integers(int(rule.low), int(rule.high) - int(rule.low))
 
@@ -190,7 +200,7 @@ def _overlay_ids(rule: TokenIds, ids: Array, region: Region, around: Surrounding
 def _ends(mask: str | None, region: Region, around: Surroundings) -> Array:
     """Return, for each row, the place of the last kept token, with an axis for the columns."""
     length = region.shape[-1]
-    if mask is None:
+    if mask is None or length == 0:
         return np.array(length - 1)
     size = around.shape(mask)[-1]
     padding = around.padding(mask, region.with_last(size, range(size)))[..., size - length :]

@@ -3,10 +3,8 @@ import pytest
 
 jax = pytest.importorskip("jax")
 
-import jax.export
 import jax.numpy as jnp
-from dummyio_jax import BACKEND, DTYPE_MAPPER, from_native, to_native
-from dummyio_jax.tensors import _x64
+from jax import export
 
 from dummyio.dims import Dim
 from dummyio.dtypes import DType
@@ -15,6 +13,8 @@ from dummyio.spec import InputSpec
 from dummyio.tensor import TensorSpec
 from dummyio.testing import BackendConformance
 from dummyio.values import PaddingMask, TokenIds, Uniform
+from dummyio_jax import BACKEND, DTYPE_MAPPER, from_native, to_native
+from dummyio_jax.tensors import _x64
 
 BATCH, LENGTH = Dim("batch_size", 2, max=64), Dim("sequence_length", 16, max=64, multiple_of=8)
 PAST = Dim("past_sequence_length", 3, min=0)
@@ -98,7 +98,7 @@ def test_devices_that_are_there():
 
 @pytest.mark.parametrize("device", ["cpu:99", "cpu:x", "tpu", 0])
 def test_absent_devices(device):
-    with pytest.raises(OptionError, match="use|Use"):
+    with pytest.raises(OptionError, match=r"device=.*[uU]se"):
         BACKEND.from_numpy(np.zeros(2, np.float32), DType.FLOAT32, device)
 
 
@@ -136,8 +136,8 @@ def attend(ids, mask, past, half):
 def test_signatures_drive_an_export(x64):
     spec = decoder_inputs("int64" if x64 else "int32")
     with jax.enable_x64(x64):
-        exported = jax.export.export(jax.jit(attend))(**spec.abstract("jax"))
-        again = jax.export.deserialize(exported.serialize())
+        exported = export.export(jax.jit(attend))(**spec.abstract("jax"))
+        again = export.deserialize(exported.serialize())
         for sizes in ({}, {"batch_size": 5, "sequence_length": 8, "past_sequence_length": 1}):
             inputs = spec.generate("jax", **sizes)
             for found, expected in zip(again.call(**inputs), attend(**inputs), strict=True):
@@ -159,7 +159,7 @@ def test_symbols_share_one_scope_and_keep_their_bounds():
 
 def test_an_export_keeps_the_bounds():
     spec = decoder_inputs()
-    exported = jax.export.export(jax.jit(attend))(**spec.abstract("jax"))
+    exported = export.export(jax.jit(attend))(**spec.abstract("jax"))
     wide = {name: Dim(name, 128, 1, 128, 8) for name in ("sequence_length",)}
     with pytest.raises(ValueError, match="sequence_length"):
         exported.call(**spec.with_dims(**wide).generate("jax"))

@@ -1,6 +1,5 @@
-from dummyio_numpy import DTYPE_MAPPER, from_native, to_native
-
 from dummyio.testing import BackendConformance
+from dummyio_numpy import DTYPE_MAPPER, from_native, to_native
 
 
 class TestNumpy(BackendConformance):

@@ -6,15 +6,14 @@ import pytest
 
 tf = pytest.importorskip("tensorflow")
 
-from dummyio_tensorflow import BACKEND, DTYPE_MAPPER, from_native, to_native
-from dummyio_tensorflow.signature import argument_names
-
 from dummyio.dims import Dim
 from dummyio.dtypes import DType
 from dummyio.errors import DTypeError, OptionError
 from dummyio.spec import InputSpec
 from dummyio.tensor import TensorSpec
 from dummyio.testing import BackendConformance
+from dummyio_tensorflow import BACKEND, DTYPE_MAPPER, from_native, to_native
+from dummyio_tensorflow.signature import argument_names
 
 BATCH, LENGTH = Dim("batch_size", 2), Dim("sequence_length", 5)
 

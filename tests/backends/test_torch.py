@@ -3,8 +3,6 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from dummyio_torch import BACKEND, DTYPE_MAPPER, cache, from_native, to_native
-
 from dummyio.dims import Dim
 from dummyio.dtypes import DType
 from dummyio.errors import DTypeError, OptionError
@@ -12,6 +10,7 @@ from dummyio.spec import InputSpec
 from dummyio.tensor import Nest, TensorSpec
 from dummyio.testing import BackendConformance
 from dummyio.values import Normal, PaddingMask, TokenIds
+from dummyio_torch import BACKEND, DTYPE_MAPPER, cache, from_native, to_native
 
 BATCH, LENGTH = Dim("batch_size", 2), Dim("sequence_length", 5)
 PAST, ENCODER = Dim("past_sequence_length", 3, min=0), Dim("encoder_sequence_length", 7)
@@ -33,7 +32,9 @@ def test_dtypes_go_there_and_back():
         from_native(torch.qint8)
 
 
-@pytest.mark.parametrize("dtype", [DType.BFLOAT16, DType.FLOAT8_E4M3FN, DType.FLOAT8_E8M0FNU, DType.COMPLEX64, DType.UINT16])
+@pytest.mark.parametrize(
+    "dtype", [DType.BFLOAT16, DType.FLOAT8_E4M3FN, DType.FLOAT8_E8M0FNU, DType.COMPLEX64, DType.UINT16]
+)
 def test_no_dtype_needs_a_copy(dtype):
     values = np.zeros((2, 3), dtype.numpy)
     tensor = BACKEND.from_numpy(values, dtype)
@@ -195,7 +196,9 @@ def test_dynamic_shapes_name_the_axes_of_an_export():
     ort = pytest.importorskip("onnxruntime")
     spec, model = decoder_inputs(past="list"), Attention().eval()
     inputs = spec.generate("pt", **spec.probes()[0])
-    program = torch.onnx.export(model, (), kwargs=inputs, dynamic_shapes=spec.dynamic_shapes(), dynamo=True, verbose=False)
+    program = torch.onnx.export(
+        model, (), kwargs=inputs, dynamic_shapes=spec.dynamic_shapes(), dynamo=True, verbose=False
+    )
     graph = program.model_proto.graph
     assert [axes(value) for value in graph.input] == list(spec.dynamic_axes().values())
     assert axes(graph.input[1])[1] == "past_sequence_length + sequence_length"

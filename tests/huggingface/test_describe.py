@@ -73,7 +73,7 @@ CASES = {
     "WhisperForConditionalGeneration": (
         "WhisperConfig",
         SMALL_ENCODER_DECODER | {"num_mel_bins": 80, "max_source_positions": 30, "max_target_positions": 40},
-        ["input_features", "decoder_input_ids"],
+        ["input_features", "decoder_input_ids", "decoder_attention_mask"],
     ),
     "Wav2Vec2ForCTC": (
         "Wav2Vec2Config",

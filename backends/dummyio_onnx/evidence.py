@@ -1,0 +1,138 @@
+"""What a graph shows of its inputs: which table an id indexes, how long a sequence can be, what is a size or a divisor.
+
+One walk along the operations, in their order. For each value it keeps, where known: its shape, its contents where these
+are sizes, the inputs whose elements it holds, and what its elements stay below. Weights enter by their dimensions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
+import onnx
+
+from dummyio.dims import Size
+from dummyio_onnx.graph import Constant, Op, constants, operations, read_constant
+
+__all__ = ["Evidence", "Facts", "Limit", "Origin"]
+
+MAX_OPERATIONS = 1_000_000
+"""Operations that are looked at: calls within calls can make any number of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """An input whose elements a value holds, each plus `offset`."""
+
+    path: str
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A size that must not exceed `most`, because of the table named `reason`."""
+
+    size: Size
+    most: int
+    reason: str
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What was found, by input."""
+
+    rows: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+    """Elements are indices below this, into the table named."""
+
+    indices: set[str] = field(default_factory=set[str])
+    """Elements are indices into something whose size is not known, or varies."""
+
+    parameters: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+    """Elements are a size, an axis or a step of the operation named; this value is the safe one."""
+
+    divisors: set[str] = field(default_factory=set[str])
+    limits: list[Limit] = field(default_factory=list[Limit])
+
+    def index(self, origin: Origin, rows: Size | None, table: str) -> None:
+        """Note that an input indexes an axis of that size."""
+        if not isinstance(rows, int) or rows - origin.offset < 1:
+            self.indices.add(origin.path)
+        elif origin.path not in self.rows or rows - origin.offset < self.rows[origin.path][0]:
+            self.rows[origin.path] = (rows - origin.offset, table)
+
+    def limit(self, size: Size, most: int, table: str) -> None:
+        """Note that a size is bounded."""
+        if not isinstance(size, int) and most >= 1:
+            self.limits.append(Limit(size, most, table))
+
+
+class Facts:
+    """What is known of the values of a graph, so far."""
+
+    def __init__(self, model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...]]) -> None:
+        """Start from the inputs' shapes and the constants."""
+        self.constants: dict[str, Constant] = constants(model)
+        self.shapes: dict[str, tuple[Size | None, ...]] = {name: tuple(shape) for name, shape in shapes.items()}
+        self.contents: dict[str, tuple[Size, ...]] = {}
+        self.origins: dict[str, frozenset[Origin]] = {name: frozenset({Origin(name)}) for name in shapes}
+        self.bounds: dict[str, Size] = {}
+        """Value → what its elements stay below."""
+
+        self.evidence = Evidence()
+        for name, constant in self.constants.items():
+            self.add_constant(name, constant)
+        for value in model.graph.value_info:
+            if value.name not in self.shapes and value.type.tensor_type.HasField("shape"):
+                self.shapes[value.name] = tuple(_static(dim) for dim in value.type.tensor_type.shape.dim)
+
+    @classmethod
+    def collect(cls, model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...]]) -> Evidence:
+        """Walk along the operations, and return what they show."""
+        from dummyio_onnx.readers import read_op  # noqa: PLC0415 - the readers are made of facts
+
+        facts = cls(model, shapes)
+        for op in islice(operations(model), MAX_OPERATIONS):
+            if op.kind == "Constant":
+                facts.read_constant(op)
+            else:
+                read_op(op, facts)
+        return facts.evidence
+
+    def add_constant(self, name: str, constant: Constant) -> None:
+        """Enter a constant."""
+        self.constants[name] = constant
+        self.shapes[name] = constant.dims
+        if constant.elements is not None:
+            self.contents[name] = constant.elements
+
+    def read_constant(self, op: Op) -> None:
+        """Enter the constant that an operation makes."""
+        for kind, part in op.attributes.items():
+            if kind == "value":
+                self.add_constant(op.outputs[0], read_constant(part.t))
+            elif kind == "value_int":
+                self.add_constant(op.outputs[0], Constant((), (part.i,)))
+            elif kind == "value_ints":
+                self.add_constant(op.outputs[0], Constant((len(part.ints),), tuple(part.ints)))
+
+    def axis_size(self, name: str, axis: int) -> Size | None:
+        """Return the size of an axis, counted from the end where it is negative."""
+        shape = self.shapes.get(name)
+        return shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
+
+    def scalar(self, name: str) -> Size | None:
+        """Return the content of a value that holds one size."""
+        contents = self.contents.get(name)
+        return contents[0] if contents is not None and len(contents) == 1 else None
+
+    def index(self, indices: str, rows: Size | None, table: str) -> None:
+        """Note that a value indexes an axis of that size."""
+        for origin in self.origins.get(indices, ()):
+            self.evidence.index(origin, rows, table)
+        if indices in self.bounds and isinstance(rows, int):
+            self.evidence.limit(self.bounds[indices], rows, table)
+
+
+def _static(dim: onnx.TensorShapeProto.Dimension) -> int | None:
+    return dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None

@@ -1,0 +1,48 @@
+"""From what a graph shows of its sizes to the bounds of its symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from dummyio.dims import Dim, Size, evaluate, symbols
+from dummyio_onnx.evidence import Limit
+
+__all__ = ["bounded"]
+
+_SLACK = 2
+"""In a sum that is bounded as a whole, each symbol leaves the others this many times their default sizes."""
+
+
+def bounded(dims: Mapping[str, Dim], limits: Iterable[Limit]) -> tuple[dict[str, Dim], dict[str, str]]:
+    """Return the symbols with the bounds that `limits` mean for them, and by symbol, where its bound is from."""
+    found = dict(dims)
+    reasons: dict[str, str] = {}
+    for limit in limits:
+        for dim in symbols(limit.size):
+            most = _most(dim, limit)
+            known = found[dim.name]
+            if most >= max(known.min, 1) and (known.max is None or most < known.max):
+                found[dim.name] = replace(known, size=min(known.size, most), max=most)
+                reasons[dim.name] = f"at most {most}, because of {limit.reason}"
+    return found, reasons
+
+
+def _most(dim: Dim, limit: Limit) -> int:
+    """Return the largest size of one symbol at which the whole stays in its bound; 0 where none is."""
+    others = [other for other in symbols(limit.size) if other != dim]
+    sizes = {other.name: _SLACK * other.size for other in others}
+    if others and _total(limit.size, dim, sizes, dim.size) > limit.most:  # a small table: share it out
+        return limit.most // (len(others) + 1)
+    low, high = 0, limit.most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _total(limit.size, dim, sizes, middle) <= limit.most:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _total(size: Size, dim: Dim, others: Mapping[str, int], own: int) -> int:
+    return evaluate(size, {**others, dim.name: own})

@@ -1,0 +1,207 @@
+"""Describe an ONNX model: its graph says names, order, dtypes, axes, and much of what the inputs must hold.
+
+Weights are not read: those in the file enter by their dimensions, those beside it are not opened.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import onnx
+
+from dummyio.dims import Dim, Size, substitute, table
+from dummyio.dtypes import DType
+from dummyio.errors import DTypeError, OptionError, SourceError, near
+from dummyio.spec import InputSpec, OutputSpec
+from dummyio.tensor import TensorSpec
+from dummyio.values import Positions
+from dummyio_onnx.axes import find_past, share_names, total_masks
+from dummyio_onnx.dtypes import from_native
+from dummyio_onnx.evidence import Facts, Limit
+from dummyio_onnx.limits import bounded
+from dummyio_onnx.model_file import read_model
+from dummyio_onnx.roles import Input, Inputs, position_end
+from dummyio_onnx.symbols import Axes, Symbols, raw_axes
+
+__all__ = ["describe"]
+
+_CHOICES = {"padding_side": ("left", "right"), "mask_policy": ("ragged", "full", "shortest")}
+_OPTIONS = (*_CHOICES, "shapes")
+
+
+def describe(
+    source: str | os.PathLike[str] | onnx.ModelProto,
+    *,
+    dims: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> InputSpec:
+    """Return the description of an ONNX model's inputs.
+
+    Parameters
+    ----------
+    source
+        A file, or a model in memory.
+    dims
+        Default sizes for symbols, by name.
+    options
+        ``padding_side``, ``mask_policy``: as in `PaddingMask`. ``shapes``: input → sizes and names of its axes, for inputs
+        of which the graph does not know how many they have. They may stand among `dims` too.
+
+    Raises
+    ------
+    SourceError
+        for what is no ONNX model, and for inputs that are no tensors or have no shape.
+    OptionError
+        for a name that is no symbol of this model and no option, with the near ones.
+    """
+    given = {**(dims or {}), **(options or {})}
+    chosen = _checked({name: given.pop(name) for name in _OPTIONS if name in given})
+    spec = _described(read_model(source), source, chosen)
+    unknown = next((name for name in given if name not in spec.dims), None)
+    if unknown is not None:
+        known = near(unknown, [*spec.dims, *_OPTIONS])
+        raise OptionError(f"{unknown}={given[unknown]!r}: no dim or option of this model has that name. {known}")
+    return spec.with_dims(**given) if given else spec
+
+
+def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
+    for name, choices in _CHOICES.items():
+        if name in chosen and chosen[name] not in choices:
+            raise OptionError(f"{name}={chosen[name]!r} is unknown. {near(str(chosen[name]), choices)}")
+    if not isinstance(chosen.get("shapes", {}), Mapping):
+        raise OptionError(
+            f"shapes={chosen['shapes']!r}: give a mapping of inputs to shapes, such as {{'x': ('batch', 3)}}."
+        )
+    return chosen
+
+
+def _described(model: onnx.ModelProto, source: object, chosen: Mapping[str, Any]) -> InputSpec:
+    values = _inputs(model.graph)
+    axes = share_names(_axes(values, chosen.get("shapes", {})))
+    symbols = Symbols(axes)
+    shapes, past = _shapes(symbols, axes)
+    inputs = Inputs(
+        all={value.name: Input(value.name, shapes[value.name], _dtype(value)) for value in values},
+        evidence=Facts.collect(model, shapes),
+        past=past,
+        side=chosen.get("padding_side"),
+        policy=chosen.get("mask_policy", "ragged"),
+    )
+    rules = {name: inputs.rule(name) for name in inputs.all}
+    notes = {f"input {name}": note for name, (_, note) in rules.items() if note}
+    tensors = {name: TensorSpec(name, item.shape, item.dtype, rules[name][0]) for name, item in inputs.all.items()}
+    outputs = [_output(symbols, value) for value in model.graph.output]
+    return _limited(inputs, tensors, outputs, {**_origin(model, source), **notes})
+
+
+# Inputs.
+
+
+def _inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    """Return what must be fed: before version 4 of the format, weights stand among the inputs too."""
+    weights = {tensor.name for tensor in graph.initializer} | {
+        sparse.values.name for sparse in graph.sparse_initializer
+    }
+    values = [value for value in graph.input if value.name not in weights]
+    for value in values:
+        kind = value.type.WhichOneof("value")
+        if kind != "tensor_type":
+            raise SourceError(
+                f"input {value.name!r} is of {kind or 'no type'}: only tensors can be described. "
+                "Wrap the model so that it takes tensors."
+            )
+    return values
+
+
+def _axes(values: Sequence[onnx.ValueInfoProto], shapes: Mapping[str, Any]) -> dict[str, Axes]:
+    names = [value.name for value in values]
+    unknown = next((name for name in shapes if name not in names), None)
+    if unknown is not None:
+        raise OptionError(f"shapes: no input is named {unknown!r}. {near(unknown, names)}")
+    axes = {
+        value.name: _given(value.name, shapes[value.name]) if value.name in shapes else raw_axes(value)
+        for value in values
+    }
+    found = {name: shape for name, shape in axes.items() if shape is not None}
+    for name in names:
+        if name not in found:
+            raise SourceError(
+                f"input {name!r} has no shape in the model, not even a number of axes. Say it with the option "
+                f"shapes={{{name!r}: ('batch_size', 3)}}, or set it in the model."
+            )
+    return found
+
+
+def _given(name: str, shape: Any) -> Axes:
+    if isinstance(shape, (list, tuple)) and all(
+        axis is None or isinstance(axis, str) or (isinstance(axis, int) and axis >= 0) for axis in shape
+    ):
+        return tuple(shape)
+    raise OptionError(f"shapes[{name!r}]={shape!r}: give a list of sizes, names and None.")
+
+
+def _dtype(value: onnx.ValueInfoProto) -> DType:
+    number = value.type.tensor_type.elem_type
+    try:
+        return from_native(number)
+    except DTypeError as error:
+        raise SourceError(
+            f"input {value.name!r} has element type {number}, which onnx {onnx.__version__} does not know. Upgrade onnx."
+        ) from error
+
+
+def _shapes(symbols: Symbols, axes: Mapping[str, Axes]) -> tuple[dict[str, tuple[Size, ...]], Size]:
+    """Return the inputs' shapes, with masks over past and present as long as both; and the length of the past."""
+    shapes = {name: symbols.shape(name, texts) for name, texts in axes.items()}
+    past = find_past(shapes)
+    for name, size in total_masks(shapes, past).items():
+        symbols.replace(axes[name][-1] or f"{name}_dim_{len(axes[name]) - 1}", size)
+    return {name: symbols.shape(name, texts) for name, texts in axes.items()}, past
+
+
+# Outputs, bounds and where it is all from.
+
+
+def _output(symbols: Symbols, value: onnx.ValueInfoProto) -> OutputSpec:
+    if value.type.WhichOneof("value") != "tensor_type":
+        return OutputSpec(value.name)
+    axes = raw_axes(value)
+    try:
+        dtype = from_native(value.type.tensor_type.elem_type)
+    except DTypeError:
+        dtype = None
+    return OutputSpec(value.name, None if axes is None else symbols.output(value.name, axes), dtype)
+
+
+def _limited(
+    inputs: Inputs, tensors: Mapping[str, TensorSpec], outputs: Sequence[OutputSpec], provenance: Mapping[str, str]
+) -> InputSpec:
+    """Return the spec, its symbols bounded by what the graph shows and by the tables that positions index."""
+    limits = list(inputs.evidence.limits)
+    for name, tensor in tensors.items():
+        if isinstance(tensor.values, Positions) and name in inputs.evidence.rows:
+            limits.append(Limit(position_end(inputs, inputs.all[name], tensor.values), *inputs.evidence.rows[name]))
+    dims, reasons = bounded(table(size for tensor in tensors.values() for size in tensor.shape), limits)
+    return InputSpec(
+        {name: tensor.replace(shape=_substituted(tensor.shape, dims)) for name, tensor in tensors.items()},
+        outputs=tuple(
+            OutputSpec(o.name, None if o.shape is None else _substituted(o.shape, dims), o.dtype) for o in outputs
+        ),
+        provenance={**provenance, **{f"dim {name}": " ".join(reason.split()) for name, reason in reasons.items()}},
+    )
+
+
+def _substituted(shape: Sequence[Size], dims: Mapping[str, Dim]) -> tuple[Size, ...]:
+    return tuple(substitute(size, dims) for size in shape)
+
+
+def _origin(model: onnx.ModelProto, source: object) -> dict[str, str]:
+    opsets = ", ".join(f"{opset.domain or 'ai.onnx'} {opset.version}" for opset in model.opset_import)
+    return {
+        "source": os.fspath(source) if isinstance(source, (str, os.PathLike)) else "an onnx.ModelProto",
+        "producer": f"{model.producer_name} {model.producer_version}".strip() or "not said",
+        "ir_version": str(model.ir_version),
+        "opset": opsets,
+    }

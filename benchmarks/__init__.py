@@ -1,0 +1,1 @@
+"""What dummyio costs, measured against what its users would use instead: ``python -m benchmarks`` in the checkout."""

@@ -1,0 +1,74 @@
+"""How to measure: subjects take turns, and what counts is the ratio within a turn.
+
+A machine that does other work too gets faster and slower; two subjects that run one after the other see the same machine.
+So there are many turns, in alternating order, and the median of the turns' ratios is the result.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+Subject = Callable[[int], float]
+"""Does its work that many times, and returns the seconds that one time took."""
+
+
+def subject(work: Callable[[], object]) -> Subject:
+    """Return a subject that calls `work` in this process."""
+
+    def run(times: int) -> float:
+        start = time.perf_counter()
+        for _ in range(times):
+            work()
+        return (time.perf_counter() - start) / times
+
+    return run
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The ratios of two subjects over all turns: their median and quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+
+def ratio(above: list[float], below: list[float]) -> Ratio:
+    """Return the ratio of two subjects' times, turn by turn."""
+    ratios = [a / b for a, b in zip(above, below, strict=True)]
+    low, middle, high = quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
+    return Ratio(middle, low, high)
+
+
+def take_turns(subjects: Mapping[str, Subject], turns: int, least: float = 0.0) -> dict[str, list[float]]:
+    """Return each subject's seconds in every turn.
+
+    Each runs once before the first turn; one that takes less than `least` seconds is repeated within its turn.
+    """
+    times = {name: _repeats(run, least) for name, run in subjects.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in subjects}
+    gc.collect()
+    gc.disable()
+    try:
+        for turn in range(turns):
+            order = list(subjects.items())
+            for name, run in order if turn % 2 == 0 else reversed(order):
+                seconds[name].append(run(times[name]))
+    finally:
+        gc.enable()
+    return seconds
+
+
+def _repeats(run: Subject, least: float) -> int:
+    run(1)
+    times = 1
+    while least and (took := run(times) * times) < least:
+        times = max(times * 2, int(times * least / max(took, 1e-9)))
+    return times
+
+
+__all__ = ["Ratio", "Subject", "median", "ratio", "subject", "take_turns"]

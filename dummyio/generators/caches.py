@@ -1,0 +1,151 @@
+"""What a model keeps of the past: one mechanism, laid out as the model wants it.
+
+`geometry` says what each layer keeps; a layout says how the tensors of a layer are arranged, in words for their axes:
+``b`` batch, ``h`` heads, ``s`` positions, ``d`` size; words in parentheses are one axis.
+
+==============================  ==========================================================
+``"b h s d"``                   usual
+``"b h d s"``                   keys transposed
+``"(b h) s d"``                 heads folded into the batch
+``"b s d"``                     one head, without an axis of its own
+==============================  ==========================================================
+
+Values are uniform in [-1, 1): centred as projections are, bounded in every dtype, and the cheapest to make, for caches are
+the largest inputs there are. Describing costs two objects for each layer, however many bytes they stand for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from dummyio.dims import Dim, Size
+from dummyio.errors import OptionError
+from dummyio.generators.base import Context, DummyInputGenerator
+from dummyio.generators.geometry import Layer, cross_layers, self_layers
+from dummyio.tensor import Nest, Node, TensorSpec
+from dummyio.values import Constant, Positions, Uniform
+
+__all__ = [
+    "DummyPastKeyValuesGenerator",
+    "DummySeq2SeqPastKeyValuesGenerator",
+    "MultiQueryPastKeyValuesGenerator",
+]
+
+_WORDS = re.compile(r"\(([bhsd ]+)\)|([bhsd])")
+
+
+class DummyPastKeyValuesGenerator(DummyInputGenerator):
+    """A decoder's past: for each layer a tuple of ``key`` and ``value``.
+
+    Options: ``key_layout`` and ``value_layout``, as in this module's table; ``fused=True`` for one tensor ``key_value`` in
+    each layer, keys before values on the axis of sizes, arranged by ``key_layout``; ``latent=True`` for what models with
+    low-rank keys and values keep where they do not expand them.
+    """
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("past_key_values", "cache_position", "use_cache_branch")
+    OPTIONS: ClassVar[tuple[str, ...]] = ("key_layout", "value_layout", "fused", "latent")
+    LAYOUT: ClassVar[str] = "b h s d"
+    NEW: ClassVar[str] = "sequence_length"
+    PAST: ClassVar[str] = "past_sequence_length"
+
+    def __init__(self, task: str, normalized_config: Any, **shapes: Any) -> None:
+        """Take `sequence_length` for the past's, where that is not given: a cache by itself has no other."""
+        for prefix, suffix in (("", ""), ("random_", "_range")):
+            length = shapes.get(f"{prefix}sequence_length{suffix}")
+            if length is not None:
+                shapes.setdefault(f"{prefix}past_sequence_length{suffix}", length)
+        super().__init__(task, normalized_config, **shapes)
+
+    def describe_past_key_values(self) -> Nest:
+        """A cache with an item for each layer."""
+        layers = self_layers(self.config, latent=bool(self.option("latent")))
+        past = self.dim(self.PAST)
+        return Nest.of("cache", [Nest.of("tuple", self.tensors(layer, past, "")) for layer in layers])
+
+    def tensors(self, layer: Layer, length: Dim, prefix: str) -> Mapping[str, Node]:
+        """Return the tensors of one layer, `length` positions long, by name."""
+        parts = {"key": layer.key_dim, "value": layer.value_dim}
+        if self.option("fused"):
+            parts = {"key_value": layer.key_dim + layer.value_dim}
+        sizes: dict[str, Size] = {"b": self.dim("batch_size"), "h": layer.heads, "s": length}
+        tensors: dict[str, Node] = {}
+        for part, size in parts.items():
+            layout = self.option("value_layout" if part == "value" else "key_layout", self.LAYOUT)
+            shape = arranged(layout, {**sizes, "d": size})
+            tensors[prefix + part] = self.floats(prefix + part, shape, Uniform(-1, 1))
+        return tensors
+
+    def describe_cache_position(self) -> TensorSpec:
+        """The positions of the new tokens [sequence], which follow the past."""
+        return self.ints("cache_position", (self.dim(self.NEW),), Positions(start=str(self.dim(self.PAST))))
+
+    def describe_use_cache_branch(self) -> TensorSpec:
+        """Whether a model with both branches shall use its past [1]."""
+        return TensorSpec("use_cache_branch", (1,), "bool", Constant(self.context.with_past))
+
+
+class MultiQueryPastKeyValuesGenerator(DummyPastKeyValuesGenerator):
+    """A decoder's past with the heads folded into the batch."""
+
+    LAYOUT = "(b h) s d"
+
+    @classmethod
+    def applies(cls, context: Context, name: str) -> bool:
+        """Nowhere by itself: no configuration says it; ``key_layout`` and ``value_layout`` do."""
+        del context, name
+        return False
+
+
+class DummySeq2SeqPastKeyValuesGenerator(DummyPastKeyValuesGenerator):
+    """The past of a decoder beside an encoder: its own keys and values, then those of what the encoder returned."""
+
+    NEW = "decoder_sequence_length"
+    PAST = "past_decoder_sequence_length"
+
+    @classmethod
+    def applies(cls, context: Context, name: str) -> bool:
+        """Where there is an encoder."""
+        del name
+        both = all(context.config.raw(part) is not None for part in ("encoder", "decoder"))
+        return context.encoder_decoder or both
+
+    def describe_past_key_values(self) -> Nest:
+        """A cache with an item for each layer: ``decoder.key``, ``decoder.value``, ``encoder.key``, ``encoder.value``."""
+        latent = bool(self.option("latent"))
+        past, encoded = self.dim(self.PAST), self.dim("encoder_sequence_length")
+        layers = zip(self_layers(self.config, latent=latent), cross_layers(self.config), strict=True)
+        return Nest.of(
+            "cache",
+            [
+                Nest.of("tuple", {**self.tensors(own, past, "decoder."), **self.tensors(cross, encoded, "encoder.")})
+                for own, cross in layers
+            ],
+        )
+
+
+def arranged(layout: str, sizes: Mapping[str, Size]) -> tuple[Size, ...]:
+    """Return the shape of a layout in words, such as ``"(b h) s d"``.
+
+    Raises
+    ------
+    OptionError
+        for what is no layout, and for one that leaves out an axis with more than one element.
+    """
+    axes: list[Size] = []
+    used: list[str] = []
+    for group, word in _WORDS.findall(layout):
+        words = (group or word).split()
+        used += words
+        size: Size = 1
+        for each in words:
+            size *= sizes[each]
+        axes.append(size)
+    left_out = [word for word in sizes if word not in used and sizes[word] != 1]
+    if _WORDS.sub("", layout).strip() or len(set(used)) != len(used) or left_out:
+        text = f" It leaves out {', '.join(left_out)}." if left_out else ""
+        raise OptionError(
+            f"layout {layout!r}: name each of b, h, s and d once, such as 'b h s d' or '(b h) s d'.{text}"
+        )
+    return tuple(axes)
