@@ -13,9 +13,7 @@ def main(folder: str) -> None:
 
     config = BertOnnxConfig(AutoConfig.from_pretrained(folder), task="fill-mask")
     names = list(config.inputs)
-    (generator,) = {
-        next(each for each in config._create_dummy_input_generator_classes() if each.supports_input(name)) for name in names[:1]
-    }
+    generator, *_ = config._create_dummy_input_generator_classes()
     works = {
         "generators-np": lambda: {name: generator.generate(name, framework="np") for name in names},
         "generators-pt": lambda: {name: generator.generate(name, framework="pt") for name in names},

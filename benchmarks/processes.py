@@ -53,7 +53,7 @@ class Worker:
 
     def __init__(self, python: str, script: str, *arguments: str) -> None:
         """Start it; raise `OSError` where it does not come up."""
-        self._errors = tempfile.TemporaryFile(mode="w+")
+        self._errors = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - closed with the worker
         self._process = subprocess.Popen(
             [python, script, *arguments],
             env=environment(),

@@ -38,7 +38,9 @@ class Row:
         return self.ratio >= self.target if self.bound == ">=" else self.ratio <= self.target
 
 
-def faster(topic: str, what: str, peer: str, ours: list[float], theirs: list[float], target: float | None = None) -> Row:
+def faster(
+    topic: str, what: str, peer: str, ours: list[float], theirs: list[float], target: float | None = None
+) -> Row:
     """Return a row that says how many times faster than the peer."""
     return _timed(topic, what, peer, ours, theirs, ">=", target)
 

@@ -202,10 +202,11 @@ def _neighbour(dtype: DType, value: float, *, below: bool) -> float:
         limit = dtype.limits.max
         scalar = dtype.numpy.type
         clipped = scalar(min(max(value, -limit), limit))
-        if below and float(clipped) >= value:
-            clipped = np.nextafter(clipped, scalar(-np.inf))
-        if not below and float(clipped) < value:
-            clipped = np.nextafter(clipped, scalar(np.inf))
+        with np.errstate(over="ignore"):  # beyond the largest value there is infinity
+            if below and float(clipped) >= value:
+                clipped = np.nextafter(clipped, scalar(-np.inf))
+            if not below and float(clipped) < value:
+                clipped = np.nextafter(clipped, scalar(np.inf))
         return float(clipped)
     values = _finite_values(dtype)
     place = int(np.searchsorted(values, value, side="left")) - below

@@ -14,7 +14,7 @@ import numpy as np
 
 from dummyio.backend import available_backends, load_backend
 from dummyio.dtypes import DType
-from dummyio.errors import BrokenBackendError, DimError, DTypeError, NotInstalledError, OptionError
+from dummyio.errors import BrokenBackendError, DimError, DTypeError, FrameworkError, NotInstalledError, OptionError
 from dummyio.spec import InputSpec
 from dummyio.tensor import TensorSpec
 from dummyio.values import Constant, PaddingMask, Rule, Uniform
@@ -157,12 +157,12 @@ def framework_of(value: Any) -> Backend:
         where it is no framework's tensor.
     """
     for name in available_backends():
-        if _ROOTS.get(name, name) not in sys.modules and name in _ROOTS:
+        if name in _ROOTS and _ROOTS[name] not in sys.modules:
             continue
         try:
             backend = load_backend(name)
-        except (NotInstalledError, BrokenBackendError):
-            continue
+        except (BrokenBackendError, FrameworkError, NotInstalledError):
+            continue  # then there are no tensors of it
         if backend.is_tensor(value):
             return backend
     raise OptionError(

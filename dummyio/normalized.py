@@ -12,74 +12,78 @@ from typing import Any
 
 from dummyio.errors import SourceError
 
-__all__ = ["ALIASES", "SUB_CONFIGS", "NormalizedConfig"]
+__all__ = ["ALIASES", "SUB_CONFIGS", "WRAPPERS", "NormalizedConfig"]
 
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "vocab_size": ("vocab_size", "n_vocab", "vocabulary_size", "n_words", "n_token"),
-    "type_vocab_size": ("type_vocab_size", "n_types"),
-    "hidden_size": ("hidden_size", "d_model", "n_embd", "dim", "embed_dim", "hidden_dim", "emb_dim", "encoder_embed_dim"),
-    "num_layers": (
-        "num_hidden_layers", "num_layers", "n_layer", "n_layers", "decoder_layers", "num_decoder_layers", "encoder_layers",
-    ),
-    "num_attention_heads": (
-        "num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads", "encoder_attention_heads",
-    ),
-    "num_key_value_heads": ("num_key_value_heads", "num_kv_heads", "n_kv_heads", "multi_query_group_num", "n_head_kv"),
-    "head_dim": ("head_dim", "d_kv", "kv_channels", "attention_head_dim", "head_size", "d_head"),
-    "v_head_dim": ("v_head_dim",),
-    "encoder_num_layers": ("encoder_layers", "num_encoder_layers", "encoder_num_hidden_layers", "num_hidden_layers", "num_layers"),
-    "decoder_num_layers": (
-        "decoder_layers", "num_decoder_layers", "decoder_num_hidden_layers", "num_hidden_layers", "num_layers", "n_layer", "n_layers",
-        "layers",
-    ),
-    "encoder_num_attention_heads": (
-        "encoder_attention_heads", "num_encoder_attention_heads", "encoder_num_attention_heads", "num_attention_heads", "num_heads",
-    ),
-    "decoder_num_attention_heads": (
-        "decoder_attention_heads", "num_decoder_attention_heads", "decoder_num_attention_heads", "num_attention_heads", "num_heads",
-        "n_head", "n_heads", "attention_heads",
-    ),
-    "decoder_num_key_value_heads": (
-        "decoder_num_key_value_heads", "num_key_value_heads", "num_kv_heads", "n_kv_heads", "kv_n_heads", "multi_query_group_num",
-        "n_head_kv",
-    ),
-    "layer_types": ("layer_types", "layers_block_type"),
-    "sliding_window": ("sliding_window", "sliding_window_size", "attention_chunk_size"),
-    "max_positions": (
-        "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "max_target_positions",
-        "seq_length",
-    ),
-    "max_source_positions": ("max_source_positions", "max_encoder_position_embeddings", "max_position_embeddings"),
-    "max_target_positions": ("max_target_positions", "max_decoder_position_embeddings", "max_position_embeddings"),
-    "image_size": ("image_size", "input_size", "img_size", "sample_size", "crop_size", "size"),
-    "patch_size": ("patch_size", "patch_sizes"),
-    "num_channels": ("num_channels", "in_channels", "in_chans", "num_image_channels", "input_channels"),
-    "num_frames": ("num_frames", "num_frame", "frames_per_clip"),
-    "num_mel_bins": ("num_mel_bins", "feature_size", "n_mels", "mel_bins", "num_mel_channels"),
-    "audio_features": ("input_feat_per_channel", "input_features_per_channel", "input_dim", "feature_projection_input_dim"),
-    "speaker_embedding_dim": ("speaker_embedding_dim", "speaker_embedding_size"),
-    "num_codebooks": ("num_codebooks", "n_codebooks", "num_quantizers"),
-    "max_2d_positions": ("max_2d_position_embeddings",),
-    "conditioning_size": ("joint_attention_dim", "cross_attention_dim", "caption_channels", "encoder_hid_dim"),
-    "pooled_projection_dim": ("pooled_projection_dim", "projection_size"),
-    "action_dim": ("act_dim", "action_dim"),
-    "num_input_channels": ("num_input_channels", "input_size"),
-    "pad_token_id": ("pad_token_id", "padding_idx", "pad_index", "pad_id"),
-    "bos_token_id": ("bos_token_id", "bos_index"),
-    "eos_token_id": ("eos_token_id", "eos_index"),
-    "decoder_start_token_id": ("decoder_start_token_id",),
-    "num_labels": ("num_labels",),
-}
+
+def _words(lists: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(words.split()) for name, words in lists.items()}
+
+
+ALIASES: Mapping[str, tuple[str, ...]] = _words(
+    {
+        "vocab_size": "vocab_size n_vocab vocabulary_size n_words n_token",
+        "type_vocab_size": "type_vocab_size n_types",
+        "hidden_size": "hidden_size d_model n_embd dim embed_dim hidden_dim emb_dim encoder_embed_dim",
+        "num_layers": "num_hidden_layers num_layers n_layer n_layers decoder_layers num_decoder_layers encoder_layers",
+        "num_attention_heads": "num_attention_heads n_head n_heads num_heads decoder_attention_heads encoder_attention_heads",
+        "num_key_value_heads": "num_key_value_heads num_kv_heads n_kv_heads multi_query_group_num n_head_kv",
+        "head_dim": "head_dim d_kv kv_channels attention_head_dim head_size d_head",
+        "v_head_dim": "v_head_dim",
+        "encoder_num_layers": "encoder_layers num_encoder_layers encoder_num_hidden_layers num_hidden_layers num_layers",
+        "decoder_num_layers": (
+            "decoder_layers num_decoder_layers decoder_num_hidden_layers num_hidden_layers num_layers n_layer "
+            "n_layers layers"
+        ),
+        "encoder_num_attention_heads": (
+            "encoder_attention_heads num_encoder_attention_heads encoder_num_attention_heads num_attention_heads num_heads"
+        ),
+        "decoder_num_attention_heads": (
+            "decoder_attention_heads num_decoder_attention_heads decoder_num_attention_heads num_attention_heads "
+            "num_heads n_head n_heads attention_heads"
+        ),
+        "decoder_num_key_value_heads": (
+            "decoder_num_key_value_heads num_key_value_heads num_kv_heads n_kv_heads kv_n_heads "
+            "multi_query_group_num n_head_kv"
+        ),
+        "layer_types": "layer_types layers_block_type",
+        "sliding_window": "sliding_window sliding_window_size attention_chunk_size",
+        "max_positions": (
+            "max_position_embeddings n_positions n_ctx max_seq_len max_sequence_length max_target_positions seq_length"
+        ),
+        "max_source_positions": "max_source_positions max_encoder_position_embeddings max_position_embeddings",
+        "max_target_positions": "max_target_positions max_decoder_position_embeddings max_position_embeddings",
+        "image_size": "image_size input_size img_size sample_size crop_size size",
+        "patch_size": "patch_size patch_sizes",
+        "num_channels": "num_channels in_channels in_chans num_image_channels input_channels",
+        "num_frames": "num_frames num_frame frames_per_clip",
+        "num_mel_bins": "num_mel_bins feature_size n_mels mel_bins num_mel_channels",
+        "audio_features": "input_feat_per_channel input_features_per_channel input_dim feature_projection_input_dim",
+        "speaker_embedding_dim": "speaker_embedding_dim speaker_embedding_size",
+        "num_codebooks": "num_codebooks n_codebooks num_quantizers",
+        "max_2d_positions": "max_2d_position_embeddings",
+        "conditioning_size": "joint_attention_dim cross_attention_dim caption_channels encoder_hid_dim",
+        "pooled_projection_dim": "pooled_projection_dim projection_size",
+        "action_dim": "act_dim action_dim",
+        "num_input_channels": "num_input_channels input_size",
+        "pad_token_id": "pad_token_id padding_idx pad_index pad_id",
+        "bos_token_id": "bos_token_id bos_index",
+        "eos_token_id": "eos_token_id eos_index",
+        "decoder_start_token_id": "decoder_start_token_id",
+        "num_labels": "num_labels",
+    }
+)
 """Canonical attribute → the names that configurations use for it, the usual first."""
 
-SUB_CONFIGS: Mapping[str, tuple[str, ...]] = {
-    "text": ("text_config", "language_config", "llm_config", "text_encoder_config", "text_encoder"),
-    "vision": ("vision_config", "image_config", "visual_config", "vision_encoder_config", "backbone_config"),
-    "audio": ("audio_config", "audio_encoder_config", "speech_config", "audio_encoder", "encoder_config"),
-    "encoder": ("encoder", "encoder_config", "text_encoder"),
-    "decoder": ("decoder", "decoder_config", "text_config"),
-    "prompt": ("prompt_encoder_config", "prompt_config"),
-}
+SUB_CONFIGS: Mapping[str, tuple[str, ...]] = _words(
+    {
+        "text": "text_config language_config llm_config text_encoder_config text_encoder",
+        "vision": "vision_config image_config visual_config vision_encoder_config backbone_config",
+        "audio": "audio_config audio_encoder_config speech_config audio_encoder encoder_config",
+        "encoder": "encoder encoder_config text_encoder",
+        "decoder": "decoder decoder_config text_config",
+        "prompt": "prompt_encoder_config prompt_config",
+    }
+)
 """What a sub-configuration is for → the names that composite configurations use for it."""
 
 WRAPPERS: tuple[str, ...] = ("vlm_config", "thinker_config", "model_config")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from math import prod
 from typing import TYPE_CHECKING
 
-from dummyio.dims import Dim
+from dummyio.dims import Dim, table
 from dummyio.errors import DimError, SpecError
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def probes(spec: InputSpec) -> list[dict[str, int]]:
     First sizes that are pairwise distinct, and distinct from the constants of the shapes; then a second such set; then,
     for one symbol at a time, its smallest size, its largest (where that stays cheap) and 1, all others as in the first.
     """
-    free = [dim for dim in spec.dims.values() if not dim.fixed]
+    inputs = table(size for _, leaf in spec.leaves for size in leaf.shape)  # what only outputs have cannot be chosen
+    free = [dim for dim in inputs.values() if not dim.fixed]
     constants = {size for _, leaf in spec.leaves for size in leaf.shape if isinstance(size, int)}
     constants |= {dim.size for dim in spec.dims.values() if dim.fixed}
     base = spec.sizes()

@@ -307,8 +307,8 @@ def _edges(dtype: DType) -> Array:
     if dtype.kind in ("float", "complex"):
         real = np.float32 if dtype in (DType.FLOAT32, DType.COMPLEX64) else np.float64
         limits = np.finfo(real)
-        edges = [0.0, np.nan, np.inf, limits.max, limits.tiny, limits.smallest_subnormal]
-        return np.array([edges, np.negative(edges)], real).view(dtype.numpy)
+        edges = [0.0, np.nan, np.inf, *map(float, (limits.max, limits.tiny, limits.smallest_subnormal))]
+        return np.array([edges, [-edge for edge in edges]], real).view(dtype.numpy)
     return np.array([dtype.limits.min, 0, dtype.limits.max], dtype.numpy)
 
 

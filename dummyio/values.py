@@ -451,12 +451,12 @@ def _builtin(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """Return whole numbers as ints, up to what 64 bits hold, and all others as floats."""
+    """Return whole numbers as ints, up to what 64 bits hold, and other numbers as floats, where there is such a float."""
     if isinstance(value, list | tuple):
         return tuple(_number(item) for item in value)
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) <= _WHOLE else value
-    if isinstance(value, int) and abs(value) > _WHOLE:
+    if isinstance(value, int) and abs(value) > _WHOLE and float(value) == value:
         return float(value)
     return value
 

@@ -6,13 +6,13 @@ once more with that size fixed at 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, cast
 
 import jax
 import jax.export
 
-from dummyio.dims import Dim, Size, evaluate, fixed, table
+from dummyio.dims import Dim, Size, evaluate, table
 from dummyio.errors import DimError
 from dummyio.tensor import TensorSpec
 from dummyio_jax.dtypes import to_native
@@ -35,7 +35,7 @@ def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, jax.ShapeDtypeStruct
     }
 
 
-def _symbols(dims: Iterable[Dim]) -> dict[str, Any]:
+def _symbols(dims: Collection[Dim]) -> dict[str, Any]:
     """Return name → symbol, or the size where there is only one."""
     free = [dim for dim in dims if not dim.fixed]
     known: dict[str, Any] = {dim.name: evaluate(dim) for dim in dims if dim.fixed}
@@ -61,4 +61,4 @@ def _constraints(dim: Dim) -> Iterator[str]:
 
 def _axis(size: Size, symbols: Mapping[str, Any]) -> Any:
     """Return an int, or JAX's own expression: its symbols add, multiply and divide as ints do."""
-    return evaluate(size, cast("Mapping[str, int]", symbols)) if not fixed(size) else evaluate(size)
+    return evaluate(size, cast("Mapping[str, int]", symbols))

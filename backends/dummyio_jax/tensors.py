@@ -83,7 +83,7 @@ def _check_fits(array: np.ndarray[Any, Any], dtype: DType) -> None:
     if dtype.kind in ("int", "uint"):
         if not array.size or (narrow.limits.min <= array.min() and array.max() <= narrow.limits.max):
             return
-        reason = f"JAX computes in 32 bits, and these values reach {max(array.max(), array.min(), key=abs)}"
+        reason = f"JAX computes in 32 bits, and these values reach {max(int(array.max()), int(array.min()), key=abs)}"
     else:
         reason = "JAX computes in 32 bits, and would round these values"
     raise DTypeError(
@@ -95,13 +95,13 @@ def _check_fits(array: np.ndarray[Any, Any], dtype: DType) -> None:
 def _place(device: Any) -> Any:
     if device is None or isinstance(device, (jax.Device, jax.sharding.Sharding)):
         return device
-    if isinstance(device, str):
-        platform, _, index = device.partition(":")
-        try:
-            return jax.devices(platform)[int(index or 0)]
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise _no_device(device) from error
-    raise _no_device(device)
+    platform, _, index = device.partition(":") if isinstance(device, str) else ("", "", "")
+    if not platform or not (index or "0").isdecimal():
+        raise _no_device(device)
+    try:
+        return jax.devices(platform)[int(index or 0)]
+    except (RuntimeError, IndexError) as error:
+        raise _no_device(device) from error
 
 
 def _no_device(device: Any) -> OptionError:

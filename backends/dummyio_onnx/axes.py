@@ -15,6 +15,7 @@ from dummyio_onnx.symbols import Axes
 
 __all__ = ["find_past", "share_names", "total_masks"]
 
+_PAST = "past_sequence_length"
 _FRESH = re.compile(r"unk__\d+")
 _Shapes = Mapping[str, tuple[Size, ...]]
 
@@ -27,13 +28,14 @@ def share_names(inputs: Mapping[str, Axes]) -> dict[str, Axes]:
         for axis, place in zip(axes, places[name], strict=True):
             if place and isinstance(axis, str) and not _FRESH.fullmatch(axis):
                 named.setdefault(place, axis)
-    present = set(named) | {place for several in places.values() for place in several}
+    has_past = any(_PAST in several for several in places.values())
+    decoded = {affix(name) for name in inputs if is_ids(name)}
     shared = {}
     for name, axes in inputs.items():
         pairs = zip(axes, places[name], strict=True)
         shared[name] = tuple(_shared(axis, place, named) for axis, place in pairs)
-        if is_mask(name) and len(axes) == 2 and _is_open(axes[1]) and "past_sequence_length" in present:
-            parts = (named.get(place, place) for place in ("past_sequence_length", f"{affix(name)}sequence_length"))
+        if has_past and is_mask(name) and affix(name) in decoded and len(axes) == 2 and _is_open(axes[1]):
+            parts = (named.get(place, place) for place in (_PAST, places[name][1]))
             shared[name] = (shared[name][0], " + ".join(parts))
     return shared
 
@@ -43,7 +45,7 @@ def _places(name: str, axes: Axes) -> tuple[str, ...]:
     if len(axes) == 2 and (is_ids(name) or is_mask(name) or is_other_ids(name)):
         return ("batch_size", f"{affix(name)}sequence_length")
     if len(axes) == 4 and is_past(name):
-        return ("batch_size", "", "past_sequence_length", "")
+        return ("batch_size", "", _PAST, "")
     return ("",) * len(axes)
 
 

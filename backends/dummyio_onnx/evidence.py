@@ -1,24 +1,30 @@
 """What a graph shows of its inputs: which table an id indexes, how long a sequence can be, what is a size or a divisor.
 
-One walk along the operations, in their order. For each value it keeps, where known: its shape, its contents where these
+Gathered by `dummyio_onnx.readers` in one walk along the operations. For each value is kept, where known: its shape, its contents where these
 are sizes, the inputs whose elements it holds, and what its elements stay below. Weights enter by their dimensions only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 
 import onnx
 
 from dummyio.dims import Size
-from dummyio_onnx.graph import Constant, Op, constants, operations, read_constant
+from dummyio_onnx.graph import Constant, Op, constants, read_constant
+from dummyio_onnx.symbols import raw_axes
 
-__all__ = ["Evidence", "Facts", "Limit", "Origin"]
+__all__ = ["Evidence", "Facts", "Known", "Limit", "Origin"]
 
-MAX_OPERATIONS = 1_000_000
-"""Operations that are looked at: calls within calls can make any number of them."""
+Known = Callable[[str], Size | None]
+"""What the text of an axis means, where the inputs' axes say it."""
+
+_MANY = 64
+"""Parts of one fact that are kept: graphs can be made whose facts double with each operation."""
+
+_LONG = 500
+"""Characters of an expression that is not kept any more; a spec can hold twice as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Evidence:
 
     divisors: set[str] = field(default_factory=set[str])
     limits: list[Limit] = field(default_factory=list[Limit])
+    floors: list[tuple[Size, str]] = field(default_factory=list[tuple[Size, str]])
+    """Sizes that must not be negative, because of the operation named."""
 
     def index(self, origin: Origin, rows: Size | None, table: str) -> None:
         """Note that an input indexes an axis of that size."""
@@ -70,8 +78,8 @@ class Evidence:
 class Facts:
     """What is known of the values of a graph, so far."""
 
-    def __init__(self, model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...]]) -> None:
-        """Start from the inputs' shapes and the constants."""
+    def __init__(self, model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...]], known: Known) -> None:
+        """Start from the inputs' shapes, the constants, and the shapes that the graph says itself."""
         self.constants: dict[str, Constant] = constants(model)
         self.shapes: dict[str, tuple[Size | None, ...]] = {name: tuple(shape) for name, shape in shapes.items()}
         self.contents: dict[str, tuple[Size, ...]] = {}
@@ -84,27 +92,26 @@ class Facts:
             self.add_constant(name, constant)
         for value in model.graph.value_info:
             if value.name not in self.shapes and value.type.tensor_type.HasField("shape"):
-                self.shapes[value.name] = tuple(_static(dim) for dim in value.type.tensor_type.shape.dim)
-
-    @classmethod
-    def collect(cls, model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...]]) -> Evidence:
-        """Walk along the operations, and return what they show."""
-        from dummyio_onnx.readers import read_op  # noqa: PLC0415 - the readers are made of facts
-
-        facts = cls(model, shapes)
-        for op in islice(operations(model), MAX_OPERATIONS):
-            if op.kind == "Constant":
-                facts.read_constant(op)
-            else:
-                read_op(op, facts)
-        return facts.evidence
+                axes = raw_axes(value) or ()
+                self.shapes[value.name] = tuple(known(axis) if isinstance(axis, str) else axis for axis in axes)
 
     def add_constant(self, name: str, constant: Constant) -> None:
         """Enter a constant."""
         self.constants[name] = constant
         self.shapes[name] = constant.dims
         if constant.elements is not None:
-            self.contents[name] = constant.elements
+            self.add_contents(name, constant.elements)
+
+    def add_contents(self, name: str, sizes: tuple[Size, ...]) -> None:
+        """Enter what a value holds."""
+        if len(sizes) <= _MANY and all(map(_is_short, sizes)):
+            self.contents[name] = sizes
+
+    def add_origins(self, name: str, origins: Iterable[Origin]) -> None:
+        """Enter whose elements a value holds."""
+        found = frozenset(origins)
+        if 0 < len(found) <= _MANY:
+            self.origins[name] = found
 
     def read_constant(self, op: Op) -> None:
         """Enter the constant that an operation makes."""
@@ -115,6 +122,15 @@ class Facts:
                 self.add_constant(op.outputs[0], Constant((), (part.i,)))
             elif kind == "value_ints":
                 self.add_constant(op.outputs[0], Constant((len(part.ints),), tuple(part.ints)))
+
+    def add_shape(self, name: str, shape: tuple[Size | None, ...]) -> None:
+        """Enter a shape that was found, or what it adds to the one that is known."""
+        shape = tuple(size if size is None or _is_short(size) else None for size in shape)
+        before = self.shapes.get(name)
+        if before is None or len(before) != len(shape):
+            self.shapes[name] = shape
+        else:
+            self.shapes[name] = tuple(new if old is None else old for old, new in zip(before, shape, strict=True))
 
     def axis_size(self, name: str, axis: int) -> Size | None:
         """Return the size of an axis, counted from the end where it is negative."""
@@ -134,5 +150,5 @@ class Facts:
             self.evidence.limit(self.bounds[indices], rows, table)
 
 
-def _static(dim: onnx.TensorShapeProto.Dimension) -> int | None:
-    return dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
+def _is_short(size: Size) -> bool:
+    return abs(size) < 1 << 63 if isinstance(size, int) else len(str(size)) < _LONG

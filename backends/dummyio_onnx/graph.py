@@ -16,6 +16,9 @@ __all__ = ["Constant", "Op", "constants", "operations", "read_constant"]
 _SMALL = 64
 """Elements up to which a constant's contents are read: shapes, axes and indices are shorter."""
 
+_DEEP = 50
+"""Calls within calls that are followed."""
+
 _Key = tuple[str, str, str]
 
 
@@ -32,7 +35,7 @@ class _Scope:
 
     def name(self, name: str) -> str:
         """Return a value's name as the only one of the model."""
-        return self.prefix + name if name else ""
+        return f"{self.prefix}{name}" if name else ""  # formatted: what is not UTF-8 comes as bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,14 @@ class Op:
     def number(self, name: str, default: int) -> int:
         """Return a whole-number attribute."""
         return self.attributes[name].i if name in self.attributes else default
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """Return an attribute that is a list of whole numbers; an empty one where it is left out."""
+        return tuple(self.attributes[name].ints) if name in self.attributes else ()
+
+    def text(self, name: str, default: str) -> str:
+        """Return an attribute that is a word."""
+        return self.attributes[name].s.decode("utf-8", "replace") if name in self.attributes else default
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,8 @@ def _walk(nodes: Iterable[onnx.NodeProto], functions: Mapping[_Key, onnx.Functio
     for node in nodes:
         op = _op(node, scope)
         key = (node.domain, node.op_type, _overload(node))
-        if key in functions and key not in scope.calls:  # a function that calls itself is no valid model
+        # A function that calls itself is no valid model.
+        if key in functions and key not in scope.calls and len(scope.calls) < _DEEP:
             yield from _call(functions[key], op, functions, (*scope.calls, key))
             continue
         for part in node.attribute:

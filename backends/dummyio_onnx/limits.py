@@ -13,9 +13,14 @@ __all__ = ["bounded"]
 _SLACK = 2
 """In a sum that is bounded as a whole, each symbol leaves the others this many times their default sizes."""
 
+_MOST = 1 << 20
+"""Sizes that are searched for a smallest one."""
 
-def bounded(dims: Mapping[str, Dim], limits: Iterable[Limit]) -> tuple[dict[str, Dim], dict[str, str]]:
-    """Return the symbols with the bounds that `limits` mean for them, and by symbol, where its bound is from."""
+
+def bounded(
+    dims: Mapping[str, Dim], limits: Iterable[Limit], floors: Iterable[tuple[Size, str]] = ()
+) -> tuple[dict[str, Dim], dict[str, str]]:
+    """Return the symbols with the bounds that `limits` and `floors` mean for them; and by symbol, where these are from."""
     found = dict(dims)
     reasons: dict[str, str] = {}
     for limit in limits:
@@ -25,6 +30,13 @@ def bounded(dims: Mapping[str, Dim], limits: Iterable[Limit]) -> tuple[dict[str,
             if most >= max(known.min, 1) and (known.max is None or most < known.max):
                 found[dim.name] = replace(known, size=min(known.size, most), max=most)
                 reasons[dim.name] = f"at most {most}, because of {limit.reason}"
+    for size, reason in floors:
+        for dim in symbols(size):
+            known = found[dim.name]
+            least = _least(size, dim)
+            if least > known.min and (known.max is None or least <= known.max):
+                found[dim.name] = replace(known, size=max(known.size, least), min=least)
+                reasons[dim.name] = f"at least {least}, for a {reason} to have an output"
     return found, reasons
 
 
@@ -42,6 +54,18 @@ def _most(dim: Dim, limit: Limit) -> int:
         else:
             high = middle - 1
     return low
+
+
+def _least(size: Size, dim: Dim) -> int:
+    """Return the smallest size of one symbol at which the whole is not negative, the others at their defaults."""
+    low, high = 0, _MOST
+    while low < high:
+        middle = (low + high) // 2
+        if _total(size, dim, {}, middle) >= 0:
+            high = middle
+        else:
+            low = middle + 1
+    return low if low < _MOST else 0
 
 
 def _total(size: Size, dim: Dim, others: Mapping[str, int], own: int) -> int:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PureWindowsPath
 
 import onnx
-from google.protobuf.message import DecodeError
 
 from dummyio.errors import SourceError
 
@@ -39,7 +38,7 @@ def read_model(source: str | os.PathLike[str] | onnx.ModelProto) -> onnx.ModelPr
     model = onnx.ModelProto()
     try:
         model.ParseFromString(_content(path))
-    except DecodeError as error:
+    except Exception as error:  # protobuf's DecodeError, or what its next version calls it
         raise SourceError(
             f"{path}: not an ONNX model, or not a whole one ({error}). If it is one, of a newer kind than onnx "
             f"{onnx.__version__} can read: upgrade onnx."
@@ -108,7 +107,7 @@ def _check_locations(model: onnx.ModelProto, where: str, path: Path | None) -> N
     for tensor in _tensors(model):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
-        location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+        location = next((str(entry.value) for entry in tensor.external_data if entry.key == "location"), "")
         if location in checked:
             continue
         checked.add(location)

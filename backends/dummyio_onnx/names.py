@@ -8,7 +8,7 @@ __all__ = ["affix", "is_ids", "is_mask", "is_other_ids", "is_past", "plain_name"
 
 _MASK = re.compile(r"^(?P<affix>.*?)(attention_|input_|key_padding_|padding_)?mask$")
 _NO_PADDING_MASK = re.compile(r"(head|pixel|pixel_attention|special_tokens|bool)_mask$")
-_IDS = re.compile(r"^(?P<affix>.*?)(input_|token_|word_)?(ids|tokens)$")
+_IDS = re.compile(r"^(?P<affix>.*?)(input_word_|input_|token_|word_)?(ids|tokens)$")
 _OTHER_IDS = re.compile(r"(position_|pos_|token_type_|segment_|type_)ids$")
 _PAST = re.compile(r"^(past|cache)(?!.*position)")
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import islice
+
+import onnx
 
 from dummyio.dims import Size
 from dummyio.errors import DimError
-from dummyio_onnx.evidence import Facts, Origin
-from dummyio_onnx.graph import Op
+from dummyio_onnx.evidence import Facts, Known, Origin
+from dummyio_onnx.extents import read_extent
+from dummyio_onnx.graph import Op, operations
 
-__all__ = ["read_op"]
+__all__ = ["collect"]
+
+MAX_OPERATIONS = 300_000
+"""Operations that are looked at: calls within calls can make any number of them."""
 
 _INDEXED: dict[str, tuple[tuple[int, int, str | int], ...]] = {
     "Gather": ((1, 0, "axis"),),
@@ -42,11 +50,21 @@ _PARAMETERS: dict[str, dict[int, int]] = {
 }
 """Operation → place among its inputs that says a size, an axis or a step → the value that is safe there."""
 
-_ALIKE = ("Identity", "Cast", "CastLike", "Dropout", "LayerNormalization", "Relu", "Clip")
-"""Operations whose output has the shape of their first input."""
+
+def collect(model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...]], known: Known) -> Facts:
+    """Walk along the operations, and return what is known after them; `shapes` are those of the inputs."""
+    facts = Facts(model, shapes, known)
+    for op in islice(operations(model), MAX_OPERATIONS):
+        if not any(op.outputs):
+            continue
+        if op.kind == "Constant":
+            facts.read_constant(op)
+        else:
+            _read(op, facts)
+    return facts
 
 
-def read_op(op: Op, facts: Facts) -> None:
+def _read(op: Op, facts: Facts) -> None:
     """Enter what one operation shows and carries on."""
     for place, safe in _PARAMETERS.get(op.kind, {}).items():
         for origin in facts.origins.get(op.input(place), ()):
@@ -55,10 +73,9 @@ def read_op(op: Op, facts: Facts) -> None:
         place = axis if isinstance(axis, int) else op.number(axis, 0)
         facts.index(op.input(indices), facts.axis_size(op.input(table), place), op.input(table))
     reader = _READERS.get(op.kind)
-    if reader is not None and op.outputs:
+    if reader is not None:
         reader(op, facts)
-    if op.kind in _ALIKE and op.input(0) in facts.shapes:
-        facts.shapes[op.outputs[0]] = facts.shapes[op.input(0)]
+    read_extent(op, facts)
 
 
 def _carry(op: Op, facts: Facts) -> None:
@@ -74,7 +91,7 @@ def _carry_all(op: Op, facts: Facts) -> None:
     """Carry on a few elements, in their order: the contents too."""
     _carry(op, facts)
     if op.input(0) in facts.contents:
-        facts.contents[op.outputs[0]] = facts.contents[op.input(0)]
+        facts.add_contents(op.outputs[0], facts.contents[op.input(0)])
     if op.input(0) in facts.constants and op.kind == "Identity":
         facts.constants[op.outputs[0]] = facts.constants[op.input(0)]
 
@@ -86,7 +103,7 @@ def _shape(op: Op, facts: Facts) -> None:
     part = shape[op.number("start", 0) : op.number("end", len(shape))]
     known = tuple(size for size in part if size is not None)
     if len(known) == len(part):
-        facts.contents[op.outputs[0]] = known
+        facts.add_contents(op.outputs[0], known)
 
 
 def _gather(op: Op, facts: Facts) -> None:
@@ -97,11 +114,11 @@ def _gather(op: Op, facts: Facts) -> None:
     if contents is not None and chosen is not None:
         places = [place for place in chosen if isinstance(place, int) and -len(contents) <= place < len(contents)]
         if len(places) == len(chosen):
-            facts.contents[output] = tuple(contents[place] for place in places)
+            facts.add_contents(output, tuple(contents[place] for place in places))
     table, places_shape = facts.shapes.get(data), facts.shapes.get(indices)
     if table and places_shape is not None and -len(table) <= axis < len(table):
         axis %= len(table)
-        facts.shapes[output] = (*table[:axis], *places_shape, *table[axis + 1 :])
+        facts.add_shape(output, (*table[:axis], *places_shape, *table[axis + 1 :]))
 
 
 def _gather_nd(op: Op, facts: Facts) -> None:
@@ -131,21 +148,19 @@ def _slice(op: Op, facts: Facts) -> None:
 
 def _slice_contents(op: Op, facts: Facts, start: Size, end: Size) -> None:
     if isinstance(start, int) and isinstance(end, int):
-        facts.contents[op.outputs[0]] = facts.contents[op.input(0)][start:end]
+        facts.add_contents(op.outputs[0], facts.contents[op.input(0)][start:end])
 
 
 def _concat(op: Op, facts: Facts) -> None:
     _merge(op, facts)
     parts = [facts.contents.get(name) for name in op.inputs]
     if all(part is not None for part in parts):
-        facts.contents[op.outputs[0]] = tuple(size for part in parts for size in part or ())
+        facts.add_contents(op.outputs[0], tuple(size for part in parts for size in part or ()))
 
 
 def _merge(op: Op, facts: Facts) -> None:
     """Carry on the elements of all inputs."""
-    origins = frozenset(origin for name in op.inputs for origin in facts.origins.get(name, ()))
-    if origins:
-        facts.origins[op.outputs[0]] = origins
+    facts.add_origins(op.outputs[0], (origin for name in op.inputs for origin in facts.origins.get(name, ())))
 
 
 def _where(op: Op, facts: Facts) -> None:
@@ -162,7 +177,7 @@ def _add(op: Op, facts: Facts, sign: int = 1) -> None:
         if shift is None:
             continue
         if isinstance(shift, int) and values in facts.origins:
-            facts.origins[output] = frozenset(Origin(o.path, o.offset + sign * shift) for o in facts.origins[values])
+            facts.add_origins(output, (Origin(o.path, o.offset + sign * shift) for o in facts.origins[values]))
         if values in facts.bounds:
             facts.bounds[output] = facts.bounds[values] + sign * shift
 
@@ -187,10 +202,8 @@ def _combine(op: Op, facts: Facts, work: Callable[[Size, Size], Size]) -> None:
         return
     count = max(len(left), len(right))
     left, right = left * (count // len(left)), right * (count // len(right))
-    try:
-        facts.contents[op.outputs[0]] = tuple(work(a, b) for a, b in zip(left, right, strict=True))
-    except (DimError, ZeroDivisionError):
-        pass  # a graph that divides sizes by 0 is not followed
+    with suppress(DimError, ZeroDivisionError):  # a graph that divides sizes by 0 is not followed
+        facts.add_contents(op.outputs[0], tuple(work(a, b) for a, b in zip(left, right, strict=True)))
 
 
 def _range(op: Op, facts: Facts) -> None:

@@ -22,6 +22,7 @@ from dummyio_onnx.dtypes import from_native
 from dummyio_onnx.evidence import Facts, Limit
 from dummyio_onnx.limits import bounded
 from dummyio_onnx.model_file import read_model
+from dummyio_onnx.readers import collect
 from dummyio_onnx.roles import Input, Inputs, position_end
 from dummyio_onnx.symbols import Axes, Symbols, raw_axes
 
@@ -82,9 +83,10 @@ def _described(model: onnx.ModelProto, source: object, chosen: Mapping[str, Any]
     axes = share_names(_axes(values, chosen.get("shapes", {})))
     symbols = Symbols(axes)
     shapes, past = _shapes(symbols, axes)
+    facts = collect(model, shapes, symbols.known)
     inputs = Inputs(
         all={value.name: Input(value.name, shapes[value.name], _dtype(value)) for value in values},
-        evidence=Facts.collect(model, shapes),
+        evidence=facts.evidence,
         past=past,
         side=chosen.get("padding_side"),
         policy=chosen.get("mask_policy", "ragged"),
@@ -92,7 +94,7 @@ def _described(model: onnx.ModelProto, source: object, chosen: Mapping[str, Any]
     rules = {name: inputs.rule(name) for name in inputs.all}
     notes = {f"input {name}": note for name, (_, note) in rules.items() if note}
     tensors = {name: TensorSpec(name, item.shape, item.dtype, rules[name][0]) for name, item in inputs.all.items()}
-    outputs = [_output(symbols, value) for value in model.graph.output]
+    outputs = [_output(symbols, facts, value) for value in model.graph.output]
     return _limited(inputs, tensors, outputs, {**_origin(model, source), **notes})
 
 
@@ -105,11 +107,16 @@ def _inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
         sparse.values.name for sparse in graph.sparse_initializer
     }
     values = [value for value in graph.input if value.name not in weights]
+    names = [value.name for value in (*values, *graph.output)]
+    if not all(isinstance(name, str) and name for name in names) or len(set(names[: len(values)])) < len(values):
+        raise SourceError(
+            f"the names of this model's inputs and outputs are not whole and unique: {names}. It is damaged."
+        )
     for value in values:
         kind = value.type.WhichOneof("value")
         if kind != "tensor_type":
             raise SourceError(
-                f"input {value.name!r} is of {kind or 'no type'}: only tensors can be described. "
+                f"input {value.name!r} is no tensor but of {kind or 'no type'}: only tensors can be described. "
                 "Wrap the model so that it takes tensors."
             )
     return values
@@ -157,22 +164,23 @@ def _shapes(symbols: Symbols, axes: Mapping[str, Axes]) -> tuple[dict[str, tuple
     shapes = {name: symbols.shape(name, texts) for name, texts in axes.items()}
     past = find_past(shapes)
     for name, size in total_masks(shapes, past).items():
-        symbols.replace(axes[name][-1] or f"{name}_dim_{len(axes[name]) - 1}", size)
+        symbols.replace(name, axes[name], len(axes[name]) - 1, size)
     return {name: symbols.shape(name, texts) for name, texts in axes.items()}, past
 
 
 # Outputs, bounds and where it is all from.
 
 
-def _output(symbols: Symbols, value: onnx.ValueInfoProto) -> OutputSpec:
+def _output(symbols: Symbols, facts: Facts, value: onnx.ValueInfoProto) -> OutputSpec:
     if value.type.WhichOneof("value") != "tensor_type":
         return OutputSpec(value.name)
-    axes = raw_axes(value)
+    axes, found = raw_axes(value), facts.shapes.get(value.name)
     try:
         dtype = from_native(value.type.tensor_type.elem_type)
     except DTypeError:
         dtype = None
-    return OutputSpec(value.name, None if axes is None else symbols.output(value.name, axes), dtype)
+    shape = None if axes is None else symbols.output(value.name, axes, found or (None,) * len(axes))
+    return OutputSpec(value.name, shape, dtype)
 
 
 def _limited(
@@ -183,7 +191,8 @@ def _limited(
     for name, tensor in tensors.items():
         if isinstance(tensor.values, Positions) and name in inputs.evidence.rows:
             limits.append(Limit(position_end(inputs, inputs.all[name], tensor.values), *inputs.evidence.rows[name]))
-    dims, reasons = bounded(table(size for tensor in tensors.values() for size in tensor.shape), limits)
+    known = table(size for tensor in tensors.values() for size in tensor.shape)
+    dims, reasons = bounded(known, limits, inputs.evidence.floors)
     return InputSpec(
         {name: tensor.replace(shape=_substituted(tensor.shape, dims)) for name, tensor in tensors.items()},
         outputs=tuple(

@@ -28,24 +28,9 @@ _NO_NAMES = {"", "?", "*", "-1", "None", "none", "unk", "unknown"}
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
-_TAKEN = {
-    *(
-        "self",
-        "spec",
-        "source",
-        "task",
-        "framework",
-        "device",
-        "seed",
-        "sample",
-        "samples",
-        "n",
-        "start",
-        "path",
-        "index",
-    ),
-    *("format", "force", "progress"),
-}
+_TAKEN = frozenset(
+    "self spec source task framework device seed sample samples n start path index format force progress".split()  # noqa: SIM905
+)
 """Keywords of the functions that take sizes by name."""
 
 _MEANINGS: tuple[tuple[str, str], ...] = (
@@ -73,7 +58,7 @@ def raw_axes(value: onnx.ValueInfoProto) -> Axes | None:
 def _raw_axis(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     if dim.HasField("dim_value"):
         return dim.dim_value if dim.dim_value >= 0 else None  # negative: what some exporters write for "any"
-    text = dim.dim_param.strip()
+    text = f"{dim.dim_param}".strip()  # formatted: what is not UTF-8 comes as bytes
     if text.isdecimal():
         return int(text)
     return None if text in _NO_NAMES else text
@@ -91,6 +76,7 @@ class Symbols:
     def __init__(self, inputs: Mapping[str, Axes]) -> None:
         """Name the axes that stand alone first, so that expressions can refer to them."""
         self._sizes: dict[str, Size] = {}
+        self._unknown: set[str] = set()
         self._used: set[str] = set()
         later = []
         for axes in inputs.values():
@@ -105,38 +91,47 @@ class Symbols:
     def shape(self, owner: str, axes: Axes) -> tuple[Size, ...]:
         """Return an input's shape; axes without a name are symbols of their own."""
         return tuple(
-            axis if isinstance(axis, int) else self._sized(axis or f"{owner}_dim_{place}", place, len(axes))
+            axis if isinstance(axis, int) else self._sized(_text(owner, axes, place), place, len(axes))
             for place, axis in enumerate(axes)
         )
 
-    def output(self, owner: str, axes: Axes) -> tuple[Size, ...]:
-        """Return an output's shape; a symbol of its own can have any size, 0 too."""
-        return tuple(
-            axis if isinstance(axis, int) else self._free(axis or f"{owner}_dim_{place}")
-            for place, axis in enumerate(axes)
-        )
+    def output(self, owner: str, axes: Axes, found: tuple[Size | None, ...]) -> tuple[Size, ...]:
+        """Return an output's shape: as the graph says it, else as was found; what neither knows is a symbol of its own."""
+        shape: list[Size] = []
+        for place, axis in enumerate(axes):
+            known = axis if isinstance(axis, int) else self.known(_text(owner, axes, place))
+            if known is None and place < len(found):
+                known = found[place]
+            shape.append(self._free(_text(owner, axes, place)) if known is None else known)
+        return tuple(shape)
 
     def known(self, text: str) -> Size | None:
         """Return what a text means, if the inputs define all of it."""
-        if text in self._sizes:
-            return self._sizes[text]
-        names = self._terms(text)
-        return self._parsed(text) if names and all(name in self._sizes for name in names) else None
+        if text not in self._sizes and text not in self._unknown:
+            names = self._terms(text)
+            try:
+                known = bool(names) and all(name in self._sizes for name in names)
+                self._sizes |= {text: self._parsed(text)} if known else {}
+            except DimError:  # a division by what is 0 here
+                known = False
+            self._unknown |= set() if known else {text}
+        return self._sizes.get(text)
 
-    def replace(self, text: str, size: Size) -> None:
-        """Let the symbol of that text be another size from now on."""
-        self._sizes[text] = size
+    def replace(self, owner: str, axes: Axes, place: int, size: Size) -> None:
+        """Let what an axis of an input says be another size from now on, wherever it is said."""
+        self._sizes[_text(owner, axes, place)] = size
 
     def _sized(self, text: str, axis: int, rank: int) -> Size:
+        """Return a symbol; one that is not defined yet is of an axis without a name, so its place says its size."""
         if text not in self._sizes:
-            self._define(text, axis, rank)
+            self._sizes[text] = Dim(self._name(text), _default("", axis, rank))
         return self._sizes[text]
 
     def _free(self, text: str) -> Size:
-        size = self.known(text)
-        if size is None:
-            size = self._sizes[text] = Dim(self._name(text), 1, min=0)
-        return size
+        """Return a symbol that no input has: it can have any size, 0 too."""
+        if text not in self._sizes:
+            self._sizes[text] = Dim(self._name(text), 1, min=0)
+        return self._sizes[text]
 
     def _define(self, text: str, axis: int, rank: int) -> None:
         if text not in self._sizes:
@@ -157,9 +152,8 @@ class Symbols:
         self._sizes[text] = self._parsed(text)
 
     def _parsed(self, text: str) -> Size:
-        return parse_size(
-            text, cast("Mapping[str, Dim]", self._sizes)
-        )  # a sum stands for a name as well as a symbol does
+        # A sum may stand for a name as well as a symbol does.
+        return parse_size(text, cast("Mapping[str, Dim]", self._sizes))
 
     def _terms(self, text: str) -> list[str]:
         """Return the names in an expression; none where `text` is no expression that can be read."""
@@ -172,10 +166,9 @@ class Symbols:
 
     def _name(self, text: str) -> str:
         """Make an identifier of any text, unlike all others."""
-        name = (
-            re.sub(r"\W+", "_", unicodedata.normalize("NFKC", text)).strip("_" if not text.startswith("_") else "")
-            or "dim"
-        )
+        plain = unicodedata.normalize("NFKC", text)
+        name = re.sub(r"\W+", "_", plain)
+        name = (name if plain.startswith("_") else name.strip("_")) or "dim"
         if not name.isidentifier():
             name = f"dim_{name}"
         if keyword.iskeyword(name) or name in _TAKEN:
@@ -186,6 +179,11 @@ class Symbols:
             unique = f"{name}_{count}"
         self._used.add(unique)
         return unique
+
+
+def _text(owner: str, axes: Axes, place: int) -> str:
+    """Return what an axis says; a name of its own where it says nothing."""
+    return str(axes[place] or f"{owner}_dim_{place}")
 
 
 def _default(name: str, axis: int, rank: int) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def to_numpy(tensor: ort.OrtValue) -> Array:
     if tensor.device_name() != "cpu":
         tensor = _copied(tensor, "cpu", 0)
     shape = tuple(tensor.shape())
-    raw = np.empty(tensor.tensor_size_in_bytes(), np.uint8)
+    raw = np.empty(-(-prod(shape) * dtype.bits // 8), np.uint8)
     ctypes.memmove(raw.ctypes.data, tensor.data_ptr(), raw.size)
     if dtype.bits < 8:
         return unpack(raw, dtype.bits, shape).view(dtype.numpy)

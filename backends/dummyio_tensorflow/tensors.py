@@ -6,7 +6,6 @@ that is not aligned to 64 bytes, which most of NumPy's are not.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -53,7 +52,6 @@ def is_tensor(value: object) -> bool:
     return isinstance(value, (tf.Tensor, tf.Variable))
 
 
-@cache
 def _place(device: Any) -> str:
     """Return the full name of a device that is there: for one that is not, TensorFlow would take the CPU and say nothing."""
     present = {place.name: place for place in tf.config.list_logical_devices()}

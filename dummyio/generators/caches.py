@@ -78,8 +78,9 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
         return tensors
 
     def describe_cache_position(self) -> TensorSpec:
-        """The positions of the new tokens [sequence], which follow the past."""
-        return self.ints("cache_position", (self.dim(self.NEW),), Positions(start=str(self.dim(self.PAST))))
+        """The positions of the new tokens [sequence], which follow the past where there is one."""
+        start = str(self.dim(self.PAST)) if self.context.has("past_key_values") else 0
+        return self.ints("cache_position", (self.dim(self.NEW),), Positions(start=start))
 
     def describe_use_cache_branch(self) -> TensorSpec:
         """Whether a model with both branches shall use its past [1]."""

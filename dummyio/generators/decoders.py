@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from dummyio.dims import Size
+from dummyio.dims import Size, evaluate
 from dummyio.generators.base import Context, DummyInputGenerator
 from dummyio.generators.text import DummyDecoderTextInputGenerator
 from dummyio.normalized import NormalizedConfig
@@ -58,20 +58,35 @@ def codebooks(config: NormalizedConfig) -> int | None:
 
 
 class DummyCodebookDecoderTextInputGenerator(DummySeq2SeqDecoderTextInputGenerator):
-    """A decoder that reads several codebooks, folded into the batch: ids [batch * codebooks, sequence]."""
+    """A decoder that reads several codebooks, folded into the batch: ids [batch * codebooks, sequence].
+
+    ``input_ids`` are such ids too, where a delay pattern is built for them.
+    """
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        *DummySeq2SeqDecoderTextInputGenerator.SUPPORTED_INPUT_NAMES,
+        "input_ids",
+    )
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
         """Where the decoder's own configuration counts codebooks."""
-        del name
         decoder = context.config.sub("decoder")
-        return decoder is not None and codebooks(decoder) is not None
+        delayed = context.names is not None and "max_length" in context.names
+        return decoder is not None and codebooks(decoder) is not None and (name != "input_ids" or delayed)
+
+    @property
+    def folded(self) -> Size:
+        """The batch of codes."""
+        return self.dim("batch_size") * (codebooks(self.config) or self.config.integer("num_codebooks"))
 
     def describe_decoder_input_ids(self) -> TensorSpec:
         """Codes; without padding, for the mask has one row for all codebooks."""
-        batch, length = self.shape
-        folded: Size = batch * (codebooks(self.config) or self.config.integer("num_codebooks"))
-        return self.ints("decoder_input_ids", (folded, length), self.ids(None))
+        return self.ints("decoder_input_ids", (self.folded, self.dim("decoder_sequence_length")), self.ids(None))
+
+    def describe_input_ids(self) -> TensorSpec:
+        """Codes that a pattern delays."""
+        return self.ints("input_ids", (self.folded, self.dim("sequence_length")), self.ids(None))
 
 
 class DummyIntGenerator(DummyInputGenerator):
@@ -86,5 +101,6 @@ class DummyIntGenerator(DummyInputGenerator):
 
     def describe_max_length(self) -> TensorSpec:
         """The length to build for: the sequence, and a step of delay for each codebook."""
-        delay = codebooks(self.config) or 1
-        return self.ints("max_length", (1,), Positions(start=str(self.dim("sequence_length") + delay)))
+        length = self.dim("sequence_length") + (codebooks(self.config) or 1)
+        start = str(length) if self.context.has("input_ids") else evaluate(length)
+        return self.ints("max_length", (1,), Positions(start=start))

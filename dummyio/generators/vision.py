@@ -183,8 +183,9 @@ class DummyVideoInputGenerator(_Vision):
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
-        """Where the name says so, or the configuration counts frames."""
-        return name == "pixel_values_videos" or context.config.part("vision").has("num_frames")
+        """Where the name says so, or the configuration counts frames and the task is not about single images."""
+        counted = context.config.part("vision").has("num_frames") and not context.task.startswith("image")
+        return name == "pixel_values_videos" or counted
 
     def video(self, name: str) -> TensorSpec:
         """Return a video under a name, with values in [-1, 1)."""

@@ -119,7 +119,7 @@ class Plan:
         self._second = _joined(second, np.uint32)
         self._low = _joined(low, np.int64)
         self._span = _joined(span, np.uint64)
-        self._draws_integers = bool(self._span.any())
+        self._draws_integers = any(cut.program.draw is not None for cut in self._cuts)
         self._shifts = bool(self._low.any())
 
     def run(self, seed: int, sample: int) -> dict[str, Array]:

@@ -215,7 +215,7 @@ def scaled(dtype: DType, low: float, high: float) -> Callable[[Array], Array]:
     # The map is monotone: where its two ends stay inside, everything does, and there is nothing to clip.
     clip_low = clip_high = False
     ends = scale(np.array([0, 1 - np.finfo(work).epsneg], work)).astype(work)
-    clip_low, clip_high = bool(ends[0] < bottom), bool(not ends[1] <= top)
+    clip_low, clip_high = bool(not ends[0] >= bottom), bool(not ends[1] <= top)  # not: an end can be NaN
     return scale
 
 

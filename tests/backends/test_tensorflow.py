@@ -56,7 +56,7 @@ def test_devices_that_are_there(device):
     assert BACKEND.from_numpy(np.zeros(2, np.float32), DType.FLOAT32, device).device.endswith("device:CPU:0")
 
 
-@pytest.mark.parametrize("device", ["CPU:9", "TPU", "cuda:0"])
+@pytest.mark.parametrize("device", ["CPU:9", "TPU", "cuda:0", "", ["CPU"]])
 def test_an_absent_device_is_not_replaced(device):
     with pytest.raises(OptionError, match="use one of /device:CPU:0"):
         BACKEND.from_numpy(np.zeros(2, np.float32), DType.FLOAT32, device)

@@ -21,7 +21,7 @@ LAYERS = [
     ["tensor", "native", "rule_text"],
     ["spec", "probes"],
     ["document", "materialize"],
-    ["generators", "huggingface", "normalized"],
+    ["generators", "helpers", "huggingface", "normalized"],
     ["describe"],
     ["export", "feeds", "report", "testing", "validate"],
     ["__init__"],
