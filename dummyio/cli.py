@@ -92,7 +92,11 @@ def main() -> None:
 _source = click.argument("source", type=click.Path())
 _task = click.option("--task", help="The task, such as text-classification or text-generation-with-past.")
 _set = click.option(
-    "--set", "settings", type=_Setting(), multiple=True, help="A size or an option: batch_size=4, padding_side=left. Repeat."
+    "--set",
+    "settings",
+    type=_Setting(),
+    multiple=True,
+    help="A size or an option: batch_size=4, padding_side=left. Repeat.",
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
 
@@ -125,13 +129,17 @@ def describe(source: str, task: str | None, settings: tuple[Any, ...], output: s
 @_source
 @_task
 @_set
-@click.option("-f", "--framework", default="np", show_default=True, help="np, pt, tf, jax, ort, or another backend's name.")
+@click.option(
+    "-f", "--framework", default="np", show_default=True, help="np, pt, tf, jax, ort, or another backend's name."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Which values.")
 @click.option("--samples", type=click.IntRange(min=1), default=1, show_default=True, help="How many samples.")
 @click.option(
     "-o", "--output", type=click.Path(), help="Write to inputs.npz, inputs.safetensors, or a folder (.npy files)."
 )
-@click.option("--format", "format_", help="The output's format where its name does not say: npz, npy, safetensors, onnx.")
+@click.option(
+    "--format", "format_", help="The output's format where its name does not say: npz, npy, safetensors, onnx."
+)
 @click.option("--force", is_flag=True, help="Replace a folder that exists.")
 @_json
 @_fails_cleanly

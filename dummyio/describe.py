@@ -22,8 +22,9 @@ def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
         A Hugging Face configuration (``config.json``, its folder, a dict, a ``PretrainedConfig``) or model, an ``.onnx``
         file or ``ModelProto``, a saved spec (file or dict), or an `InputSpec`.
     task
-        The task, such as ``"text-classification"`` or ``"text-generation-with-past"``; found from the model's class where
-        not given.
+        The task, such as ``"text-classification"`` or ``"text-generation-with-past"``. A task that is asked for gets the
+        inputs that an export of it needs; where none is, it is found from the model's class, and all data that the
+        model takes are described (``optional_inputs=True`` or ``False`` says so outright).
     dims
         Sizes by name (``batch_size=4``), which win over the model's own; ``random_<name>_range=(low, high)`` to draw one
         from ``seed``; options ``padding_side``, ``mask_policy``, ``int_dtype``, ``float_dtype``; and values for what a
@@ -85,12 +86,16 @@ def _describe_mapping(source: Mapping[str, Any], task: str | None, dims: Mapping
 def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
     if not path.exists():
         raise SourceError(f"{path}: no such file or folder. Nothing is downloaded: give a local path.")
-    if path.suffix == ".onnx" or (path.is_dir() and not (path / "config.json").exists() and (path / "model.onnx").exists()):
+    if path.suffix == ".onnx" or (
+        path.is_dir() and not (path / "config.json").exists() and (path / "model.onnx").exists()
+    ):
         return _describe_onnx(path / "model.onnx" if path.is_dir() else path, task, dims)
     if path.is_dir() and not (path / "config.json").exists():
         raise SourceError(f"{path}: the folder holds neither a config.json nor a model.onnx.")
     if path.is_file() and path.suffix != ".json":
-        raise SourceError(f"{path}: described are .json files (configurations, specs) and .onnx files, and folders of these.")
+        raise SourceError(
+            f"{path}: described are .json files (configurations, specs) and .onnx files, and folders of these."
+        )
     from dummyio.huggingface.describe import describe_configuration  # noqa: PLC0415 - one reader of several
 
     if path.is_file() and _holds_spec(path):

@@ -62,4 +62,13 @@ def test_what_describes_nothing_is_an_error(source):
 
 def test_a_configuration_that_says_too_little_names_what_is_missing():
     with pytest.raises(SourceError, match=r"vocab_size=\.\.\."):
-        dummyio.describe({"architectures": ["SomeForCausalLM"], "type_vocab_size": 2, "vocab_size": None, "num_heads": 2, "d_model": 4, "is_encoder_decoder": True})
+        dummyio.describe(
+            {
+                "architectures": ["SomeForCausalLM"],
+                "type_vocab_size": 2,
+                "vocab_size": None,
+                "num_heads": 2,
+                "d_model": 4,
+                "is_encoder_decoder": True,
+            }
+        )

@@ -1,7 +1,8 @@
 """What a graph shows of its inputs: which table an id indexes, how long a sequence can be, what is a size or a divisor.
 
-Gathered by `dummyio_onnx.readers` in one walk along the operations. For each value is kept, where known: its shape, its contents where these
-are sizes, the inputs whose elements it holds, and what its elements stay below. Weights enter by their dimensions only.
+Gathered by `dummyio_onnx.readers` in one walk along the operations. Of each value is kept, where known: its shape, its
+contents where these are sizes, the inputs whose elements it holds, and what its elements stay below. Weights enter by
+their dimensions only.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def _mask(inputs: Inputs, item: Input) -> Rule | None:
 
 
 def _token_ids(inputs: Inputs, item: Input) -> Rule | None:
-    if not is_ids(item.name):
+    if not item.shape or not is_ids(item.name):
         return None
     rows, _ = inputs.evidence.rows.get(item.name, (2, ""))
     return TokenIds(_fitted(rows, item.dtype), mask=inputs.mask_for(item))
@@ -166,22 +166,23 @@ def _boxes(inputs: Inputs, item: Input) -> Rule | None:
     return Boxes(0, min(_fitted(1001, item.dtype), rows))
 
 
-def _always(value: bool | int) -> Callable[[Inputs, Input], Rule | None]:
-    return lambda _, item: Constant(float(value) if item.dtype.kind == "float" else value)
+def _always(value: int) -> Callable[[Inputs, Input], Rule | None]:
+    kinds: dict[str, type[bool | int | float]] = {"bool": bool, "float": float}
+    return lambda _, item: Constant(kinds.get(item.dtype.kind, int)(value))
 
 
 _WHOLE = ("int", "uint")
 _NUMBERS = (*_WHOLE, "float")
 _ROLES: tuple[_Role, ...] = (
-    _Role(r"(head|pixel|pixel_attention)_mask$", (*_NUMBERS, "bool"), _always(value=1), "nothing is masked out"),
+    _Role(r"(head|pixel|pixel_attention)_mask$", (*_NUMBERS, "bool"), _always(1), "nothing is masked out"),
     _Role(r"mask$", (*_NUMBERS, "bool"), _mask),
     _Role(r"(^|_)(position|pos)_?ids?$|^(cache_)?positions?$", _NUMBERS, _positions),
     _Role(r"(token_type|segment|type)_?ids$", _WHOLE, _types),
     _Role(r"(ids|tokens)$", _WHOLE, _token_ids),
     _Role(r"^bbox(es)?$|^boxes$", _NUMBERS, _boxes),
-    _Role(r"^use_cache_branch$", ("bool",), _always(value=True), "the branch that uses the past: always true"),
-    _Role(r"logits_to_keep$", _WHOLE, _always(value=1), "the last position's logits only"),
-    _Role(r"(^|_)(lengths?|lens?)$", _WHOLE, _always(value=1), "taken for lengths: always 1, which fits any size"),
+    _Role(r"^use_cache_branch$", ("bool",), _always(1), "the branch that uses the past: always true"),
+    _Role(r"logits_to_keep$", _WHOLE, _always(1), "the last position's logits only"),
+    _Role(r"(^|_)(lengths?|lens?)$", _WHOLE, _always(1), "taken for lengths: always 1, which fits any size"),
     _Role(r"^timesteps?$", _NUMBERS, lambda _, __: Uniform(0, 1000), "taken for steps of a diffusion: in [0, 1000)"),
 )
 

@@ -97,7 +97,8 @@ class DummyAudioInputGenerator(_Audio):
     def describe_input_values(self) -> TensorSpec:
         """Waves [batch, samples] in [-1, 1); codecs have an axis of channels before the samples."""
         shape: tuple[Size, ...] = (self.dim("batch_size"), self.wave)
-        if self.audio.raw("codebook_size") is not None and not self.audio.has("vocab_size"):
+        codec = self.audio.raw("codebook_size") is not None and not self.audio.has("vocab_size")
+        if codec or self.audio.raw("audio_channels") is not None:
             shape = (shape[0], self.audio.integer("audio_channels", 1), self.wave)
         return self.floats("input_values", shape, Uniform(-1, 1))
 
@@ -107,8 +108,9 @@ class DummyAudioInputGenerator(_Audio):
         if frames_first(self.audio):
             return self.floats("input_features", (batch, self.frames, self.bins), Uniform(-1, 1))
         side = self.audio.raw("spec_size")
-        if isinstance(side, int):  # the spectrogram is folded into a square image, which fixes how many frames fit
-            frames = self.given_or_fixed("nb_max_frames", side * (side // self.bins.size), "spec_size")
+        if isinstance(side, int):  # the spectrogram is folded into a square image, which bounds how many frames fit
+            most = side * (side // self.bins.size)
+            frames = self.dim("nb_max_frames", size=most, floor=_FEW, max=most)
             return self.floats("input_features", (batch, 1, frames, self.bins), Uniform(-1, 1))
         return self.floats("input_features", (batch, self.bins, self.frames), Uniform(-1, 1))
 

@@ -39,9 +39,9 @@ _WORDS = re.compile(r"\(([bhsd ]+)\)|([bhsd])")
 class DummyPastKeyValuesGenerator(DummyInputGenerator):
     """A decoder's past: for each layer a tuple of ``key`` and ``value``.
 
-    Options: ``key_layout`` and ``value_layout``, as in this module's table; ``fused=True`` for one tensor ``key_value`` in
-    each layer, keys before values on the axis of sizes, arranged by ``key_layout``; ``latent=True`` for what models with
-    low-rank keys and values keep where they do not expand them.
+    Options: ``key_layout`` and ``value_layout``, as in this module's table; ``fused=True`` for one tensor in place of each
+    tuple, ``key_value``, keys before values on the axis of sizes, arranged by ``key_layout``; ``latent=True`` for what models
+    with low-rank keys and values keep where they do not expand them.
     """
 
     SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("past_key_values", "cache_position", "use_cache_branch")
@@ -62,20 +62,20 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
         """A cache with an item for each layer."""
         layers = self_layers(self.config, latent=bool(self.option("latent")))
         past = self.dim(self.PAST)
-        return Nest.of("cache", [Nest.of("tuple", self.tensors(layer, past, "")) for layer in layers])
-
-    def tensors(self, layer: Layer, length: Dim, prefix: str) -> Mapping[str, Node]:
-        """Return the tensors of one layer, `length` positions long, by name."""
-        parts = {"key": layer.key_dim, "value": layer.value_dim}
         if self.option("fused"):
-            parts = {"key_value": layer.key_dim + layer.value_dim}
-        sizes: dict[str, Size] = {"b": self.dim("batch_size"), "h": layer.heads, "s": length}
-        tensors: dict[str, Node] = {}
-        for part, size in parts.items():
-            layout = self.option("value_layout" if part == "value" else "key_layout", self.LAYOUT)
-            shape = arranged(layout, {**sizes, "d": size})
-            tensors[prefix + part] = self.floats(prefix + part, shape, Uniform(-1, 1))
-        return tensors
+            sizes = [(layer.heads, layer.key_dim + layer.value_dim) for layer in layers]
+            return Nest.of("cache", {f"{i}.key_value": self.tensor("key", *each, past) for i, each in enumerate(sizes)})
+        return Nest.of("cache", [Nest.of("tuple", self.tensors(layer, past)) for layer in layers])
+
+    def tensors(self, layer: Layer, length: Dim, prefix: str = "") -> Mapping[str, Node]:
+        """Return the tensors of one layer, `length` positions long, by name."""
+        parts = (("key", layer.key_dim), ("value", layer.value_dim))
+        return {prefix + part: self.tensor(part, layer.heads, size, length) for part, size in parts}
+
+    def tensor(self, part: str, heads: int, size: int, length: Dim) -> TensorSpec:
+        """Return one tensor of a layer, arranged by the layout of that part."""
+        sizes: dict[str, Size] = {"b": self.dim("batch_size"), "h": heads, "s": length, "d": size}
+        return self.floats(part, arranged(self.option(f"{part}_layout", self.LAYOUT), sizes), Uniform(-1, 1))
 
     def describe_cache_position(self) -> TensorSpec:
         """The positions of the new tokens [sequence], which follow the past where there is one."""

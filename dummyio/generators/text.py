@@ -24,7 +24,13 @@ __all__ = [
 
 
 def token_ids(
-    config: object, *, mask: str | None, first: int | None = None, last: int | None = None, reserved: Iterable[int] = ()
+    config: object,
+    *,
+    mask: str | None,
+    first: int | None = None,
+    last: int | None = None,
+    reserved: Iterable[int] = (),
+    attribute: str = "vocab_size",
 ) -> TokenIds:
     """Return the rule for ids of a configuration's vocabulary, without the ids it names for special purposes.
 
@@ -38,11 +44,13 @@ def token_ids(
         Ids that every row starts and ends with.
     reserved
         More ids that are not drawn: those which an outer configuration names.
+    attribute
+        What says how large the vocabulary is.
     """
     normal = NormalizedConfig.of(config)
-    size = normal.integer("vocab_size")
+    size = normal.integer(attribute)
     if size < 1:
-        raise SourceError(f"the configuration has vocab_size={size}: a vocabulary has at least one token.")
+        raise SourceError(f"the configuration has {attribute}={size}: a vocabulary has at least one token.")
     kept_back = tuple(sorted({id_ for id_ in (*normal.token_ids(), *reserved) if id_ < size}))
     if len(kept_back) >= size:  # a vocabulary of special tokens only: then they are what there is
         kept_back = ()
@@ -171,8 +179,9 @@ class DummyDecoderTextInputGenerator(DummyInputGenerator):
         config = self.config.part("decoder")
         start = self.config.get("decoder_start_token_id", config.get("decoder_start_token_id"))
         first = start if isinstance(start, int) and not self.context.with_past else None
-        vocabulary = config if config.has("vocab_size") else self.config.part("text")
-        return token_ids(vocabulary, mask=mask, first=first, reserved=self.config.token_ids())
+        name = "decoder_vocab_size"
+        vocabulary = config if config.has(name) else self.config.part("text")
+        return token_ids(vocabulary, mask=mask, first=first, reserved=self.config.token_ids(), attribute=name)
 
     def describe_decoder_input_ids(self) -> TensorSpec:
         """Ids of the decoder's whole vocabulary, pads where the mask says so."""

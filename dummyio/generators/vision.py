@@ -132,8 +132,9 @@ class DummyVisualInputGenerator(DummyInputGenerator):
 
     @property
     def shape(self) -> tuple[Size, ...]:
-        """[batch, regions]."""
-        return (self.dim("batch_size"), self.dim("visual_seq_length"))
+        """[batch, regions]; with a task of choices [batch, choices, regions]."""
+        batch, length = self.dim("batch_size"), self.dim("visual_seq_length")
+        return (batch, self.dim("num_choices"), length) if self.context.task == "multiple-choice" else (batch, length)
 
     def describe_visual_embeds(self) -> TensorSpec:
         """Features [batch, regions, size], normal."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dummyio.errors import OptionError, SourceError, near
-from dummyio.generators import generator_for
+from dummyio.generators import OPTIONS, generator_for
 from dummyio.generators.base import Context, make_context
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
 from dummyio.huggingface.configuration import Configuration, read_configuration
@@ -42,17 +42,17 @@ def describe_configuration(source: Any, task: str | None, keywords: Mapping[str,
     if task is not None:
         find_task(task)
     name = _class_name(configuration, task)
-    task = task or (task_of_class(name) if name else None) or "feature-extraction"
     signature = _signature(configuration, name, keywords)
-    return _describe(configuration, signature, task, keywords, {"model": name or "unknown class"})
+    found = task or (task_of_class(name) if name else None) or "feature-extraction"
+    return _describe(configuration, signature, found, keywords, {"model": name or "unknown class"}, task is not None)
 
 
 def describe_model(model: Any, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
     """Describe a live model by its configuration and its own signature."""
     configuration = read_configuration(model.config)
     name = type(model).__name__
-    task = task or task_of_class(name) or "feature-extraction"
-    find_task(task)
+    found = task or task_of_class(name) or "feature-extraction"
+    find_task(found)
     parameters = [
         (p.name, p.default is not p.empty)
         for p in inspect.signature(model.forward).parameters.values()
@@ -63,14 +63,16 @@ def describe_model(model: Any, task: str | None, keywords: Mapping[str, Any]) ->
         frozenset(n for n, has_default in parameters if not has_default),
         f"forward signature of the live {name}",
     )
-    return _describe(configuration, signature, task, keywords, {"model": name})
+    return _describe(configuration, signature, found, keywords, {"model": name}, task is not None)
 
 
 def _class_name(configuration: Configuration, task: str | None) -> str | None:
     kind = configuration.model_type
     if transformers_version() is None or (kind is None and configuration.architecture is None):
         return configuration.architecture
-    if configuration.architecture and (task is None or task_of_class(configuration.architecture) == find_task(task).name):
+    if configuration.architecture and (
+        task is None or task_of_class(configuration.architecture) == find_task(task).name
+    ):
         return configuration.architecture
     if kind is None:
         return configuration.architecture
@@ -107,12 +109,14 @@ def _describe(
     task: str,
     keywords: Mapping[str, Any],
     provenance: Mapping[str, str],
+    task_asked: bool,
 ) -> InputSpec:
     given = {key: value for key, value in keywords.items() if key in ALIASES and key not in DEFAULT_DUMMY_SHAPES}
     rest = {key: value for key, value in keywords.items() if key not in given}
     config = configuration.normalized(given)
-    context = make_context(task, config, rest)
-    facts = Facts(frozenset(signature.names), signature.required, config, context.task, context.with_past)
+    everything = rest.pop("optional_inputs", not task_asked)
+    context = make_context(task, config, rest, OPTIONS)
+    facts = Facts(frozenset(signature.names), signature.required, config, context.task, context.with_past, everything)
     names = choose_inputs(facts, signature.names)
     _check_past(facts, names, task)
     if not names:
@@ -126,7 +130,8 @@ def _describe(
         encoder_decoder=facts.encoder_decoder,
         dual="pixel_values" in names and "input_ids" in names and config.has("projection_dim"),
     )
-    inputs: dict[str, Node] = {name: generator_for(name, context).spec(name) for name in names}
+    generators = {name: generator_for(name, context) for name in names}
+    inputs = {name: generator.spec(name) for name, generator in generators.items() if generator is not None}
     _check_sizes(context, inputs)
     return InputSpec(
         inputs,

@@ -27,6 +27,8 @@ class Facts:
     task: str
     """Without ``-with-past``."""
     with_past: bool
+    everything: bool
+    """Whether to feed all data that the model takes, and not only what an export of the task needs."""
 
     @property
     def encoder_decoder(self) -> bool:
@@ -43,44 +45,68 @@ class Facts:
 Rule = Callable[[Facts], bool]
 
 _GENERATIVE = ("text-generation", "feature-extraction")
+_SOUND = {"input_values", "input_features"}
 
 
 def _type_ids(facts: Facts) -> bool:
+    """Type ids mean something where there are several types; all models that take them are fed where all is asked for."""
     count = facts.config.part("text").get("type_vocab_size")
-    return isinstance(count, int) and count > 1
+    return facts.everything or (isinstance(count, int) and count > 1)
 
 
-def _encodes_text(facts: Facts) -> bool:
-    """Whether ids go in at the front; one step of a decoder takes what the encoder made of them instead."""
+def _encodes(facts: Facts) -> bool:
+    """Whether data go in at the front; one step of a decoder takes what the encoder made of them instead."""
     return not (facts.encoder_decoder and facts.with_past)
 
 
+def _mask(facts: Facts) -> bool:
+    """Texts have a mask; sounds where the model was trained with one, which group normalization shows that it was not."""
+    if "input_ids" in facts.offered:
+        return True
+    grouped = facts.config.raw("feat_extract_norm") == "group"
+    return facts.everything and bool(_SOUND & facts.offered) and not grouped
+
+
+def _everything(facts: Facts) -> bool:
+    return facts.everything
+
+
+def _always(_: Facts) -> bool:
+    return True
+
+
 CONDITIONS: Mapping[str, Rule] = {
-    "input_ids": _encodes_text,
-    "input_features": _encodes_text,
-    "input_values": _encodes_text,
-    "attention_mask": lambda facts: "input_ids" in facts.offered,
-    "decoder_input_ids": lambda _: True,
-    "decoder_attention_mask": lambda _: True,
+    "input_ids": _encodes,
+    "input_features": _encodes,
+    "input_values": _encodes,
+    "attention_mask": _mask,
     "encoder_outputs": lambda facts: facts.encoder_decoder and facts.with_past,
+    "decoder_attention_mask": _everything,
     "token_type_ids": _type_ids,
     # Padding shifts the positions of a decoder that generates; elsewhere models count for themselves.
     "position_ids": lambda facts: facts.decoder_only and facts.task in _GENERATIVE,
     "past_key_values": lambda facts: facts.with_past,
-    "pixel_values": lambda _: True,
-    "bbox": lambda _: True,
-    "visual_embeds": lambda _: True,
-    "visual_attention_mask": lambda _: True,
-    "visual_token_type_ids": lambda _: True,
-    "xpath_tags_seq": lambda _: True,
-    "xpath_subs_seq": lambda _: True,
-    "past_values": lambda _: True,
-    "states": lambda _: True,
-    "actions": lambda _: True,
-    "rewards": lambda _: True,
-    "returns_to_go": lambda _: True,
-    "timesteps": lambda _: True,
-    "flattened_patches": lambda _: True,
+    "pixel_mask": _everything,
+    **dict.fromkeys(
+        (
+            "decoder_input_ids",
+            "pixel_values",
+            "bbox",
+            "visual_embeds",
+            "visual_attention_mask",
+            "visual_token_type_ids",
+            "xpath_tags_seq",
+            "xpath_subs_seq",
+            "past_values",
+            "states",
+            "actions",
+            "rewards",
+            "returns_to_go",
+            "timesteps",
+            "flattened_patches",
+        ),
+        _always,
+    ),
 }
 """Argument → whether it is fed. What is not here is fed only where the model cannot do without."""
 
@@ -88,12 +114,8 @@ CONDITIONS: Mapping[str, Rule] = {
 def choose_inputs(facts: Facts, order: Iterable[str]) -> list[str]:
     """Return the arguments to feed, in the model's order; only such as some generator describes."""
     known = {name for generator in GENERATORS for name in generator.SUPPORTED_INPUT_NAMES}
-    chosen = []
-    for name in order:
-        wanted = CONDITIONS[name](facts) if name in CONDITIONS else name in facts.required
-        if wanted and name in known:
-            chosen.append(name)
-    return chosen
+    wanted = (name for name in order if CONDITIONS.get(name, lambda _: False)(facts) or name in facts.required)
+    return [name for name in wanted if name in known]
 
 
 def inputs_from_attributes(config: NormalizedConfig) -> list[str]:
@@ -113,7 +135,12 @@ def inputs_from_attributes(config: NormalizedConfig) -> list[str]:
         offered += ["decoder_input_ids", "decoder_attention_mask"]
     if config.sub("vision") is not None or (config.has("image_size") and not audio) or not offered:
         offered.append("pixel_values")
-    if text.has("vocab_size") and not text.has("type_vocab_size") and "input_ids" in offered and config.sub("vision") is None:
+    if (
+        text.has("vocab_size")
+        and not text.has("type_vocab_size")
+        and "input_ids" in offered
+        and config.sub("vision") is None
+    ):
         offered += ["position_ids", "past_key_values"]
         offered += ["encoder_outputs"] if encoder_decoder else []
     return offered

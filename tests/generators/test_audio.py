@@ -53,6 +53,7 @@ def test_frames_are_fixed_where_the_encoder_has_a_position_for_each():
         ({}, (2, 16000)),
         ({"codebook_size": 64, "audio_channels": 2}, (2, 2, 16000)),
         ({"codebook_size": 64}, (2, 1, 16000)),
+        ({"audio_channels": 1}, (2, 1, 16000)),
         ({"codebook_size": 64, "vocab_size": 10}, (2, 16000)),
     ],
 )

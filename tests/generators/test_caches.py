@@ -146,13 +146,19 @@ def test_attention_to_the_encoder_has_the_decoders_heads():
             {"key_layout": "b s h d", "value_layout": "b s (h d)"},
             {"key": "batch_size, past_sequence_length, 2, 8", "value": "batch_size, past_sequence_length, 16"},
         ),
-        ({"fused": True}, {"key_value": "batch_size, 2, past_sequence_length, 16"}),
     ],
 )
 def test_layouts(options, shapes):
     generator = DummyPastKeyValuesGenerator(TASK, {**BASE, "num_key_value_heads": 2}, **options)
     layer = generator.spec("past_key_values.0")
     assert {name: ", ".join(map(str, spec.shape)) for name, spec in layer.items} == shapes
+
+
+def test_keys_and_values_can_be_one_tensor():
+    generator = DummyPastKeyValuesGenerator(TASK, {**BASE, "num_key_value_heads": 2}, fused=True)
+    spec = generator.spec("past_key_values.1.key_value")
+    assert ", ".join(map(str, spec.shape)) == "batch_size, 2, past_sequence_length, 16"
+    assert [layer.shape for layer in generator.generate("past_key_values", "np")] == [(2, 2, 8, 16)] * 2
 
 
 def test_folded_heads_by_name():

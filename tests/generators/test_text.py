@@ -153,6 +153,12 @@ def test_decoder_ids_are_of_the_whole_vocabulary_and_start_with_the_start():
     assert set(np.unique(ids[:, 1:])) == set(range(100)) - {0, 1, 2, 50}
 
 
+def test_a_decoder_can_have_a_vocabulary_of_its_own():
+    config = {"src_vocab_size": 9, "tgt_vocab_size": 50}
+    values = made(config, "input_ids", "decoder_input_ids", batch_size=32, encoder_decoder=True)
+    assert (values["input_ids"].max(), values["decoder_input_ids"].max()) == (8, 49)
+
+
 def test_decoder_ids_after_a_past_do_not_start_again():
     config = {**CONFIG, "decoder_start_token_id": 2}
     ids = made(config, "decoder_input_ids", task="text2text-generation-with-past")["decoder_input_ids"]

@@ -118,6 +118,7 @@ def test_regions_beside_a_text():
     assert (types[mask == 0] == 0).all()
     assert set(np.unique(types)) == {0, 1}
     assert DummyVisualInputGenerator("x", {}).spec("visual_embeds").sizes() == (2, 16, 512)
+    assert DummyVisualInputGenerator("multiple-choice", {}).spec("visual_embeds").sizes() == (2, 4, 16, 512)
 
 
 def test_patches_need_no_processor():

@@ -27,15 +27,33 @@ SMALL_ENCODER_DECODER = {
     "eos_token_id": 2,
     "decoder_start_token_id": 2,
 }
-VISION = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 37, "image_size": 32}
+VISION = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 37,
+    "image_size": 32,
+}
 
 CASES = {
-    "BertForMaskedLM": ("BertConfig", TEXT | {"max_position_embeddings": 64}, ["input_ids", "attention_mask", "token_type_ids"]),
+    "BertForMaskedLM": (
+        "BertConfig",
+        TEXT | {"max_position_embeddings": 64},
+        ["input_ids", "attention_mask", "token_type_ids"],
+    ),
     "BertForMultipleChoice": ("BertConfig", TEXT, ["input_ids", "attention_mask", "token_type_ids"]),
     "GPT2LMHeadModel": (
         "GPT2Config",
-        {"vocab_size": 99, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "bos_token_id": 98, "eos_token_id": 98},
-        ["input_ids", "attention_mask", "position_ids"],
+        {
+            "vocab_size": 99,
+            "n_embd": 32,
+            "n_layer": 2,
+            "n_head": 4,
+            "n_positions": 64,
+            "bos_token_id": 98,
+            "eos_token_id": 98,
+        },
+        ["input_ids", "attention_mask", "token_type_ids", "position_ids"],
     ),
     "LlamaForCausalLM": (
         "LlamaConfig",
@@ -64,7 +82,8 @@ CASES = {
     "CLIPModel": (
         "CLIPConfig",
         {
-            "text_config": TEXT | {"max_position_embeddings": 40, "eos_token_id": 2, "bos_token_id": 1, "pad_token_id": 0},
+            "text_config": TEXT
+            | {"max_position_embeddings": 40, "eos_token_id": 2, "bos_token_id": 1, "pad_token_id": 0},
             "vision_config": VISION | {"patch_size": 8},
             "projection_dim": 16,
         },
@@ -73,7 +92,7 @@ CASES = {
     "WhisperForConditionalGeneration": (
         "WhisperConfig",
         SMALL_ENCODER_DECODER | {"num_mel_bins": 80, "max_source_positions": 30, "max_target_positions": 40},
-        ["input_features", "decoder_input_ids", "decoder_attention_mask"],
+        ["input_features", "attention_mask", "decoder_input_ids", "decoder_attention_mask"],
     ),
     "Wav2Vec2ForCTC": (
         "Wav2Vec2Config",
@@ -175,6 +194,18 @@ def test_defaults_of_the_class_fill_what_the_file_leaves_out():
     spec = dummyio.describe({"model_type": "bert", "architectures": ["BertModel"]})
     assert spec["input_ids"].values.high == 30522
     assert spec.dims["sequence_length"].max == 512
+
+
+def test_a_task_that_is_asked_for_gets_what_its_export_needs():
+    bart = {"model_type": "bart", "architectures": ["BartForConditionalGeneration"]}
+    assert set(dummyio.describe(bart, task="text2text-generation")) == {
+        "input_ids",
+        "attention_mask",
+        "decoder_input_ids",
+    }
+    assert "decoder_attention_mask" in dummyio.describe(bart)
+    assert "decoder_attention_mask" in dummyio.describe(bart, task="text2text-generation", optional_inputs=True)
+    assert "decoder_attention_mask" not in dummyio.describe(bart, optional_inputs=False)
 
 
 def test_the_task_chooses_the_class():

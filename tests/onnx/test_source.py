@@ -666,7 +666,8 @@ def test_masks_of_an_encoder_and_a_decoder():
 
 def test_more_roles():
     text = """(int64[b, s, 4] bbox, float[b, k, 4] boxes, int64[b] lengths, int64 timestep, int64 num_logits_to_keep,
-        int64[b, 4, 4] pixel_mask, bool[b, 9] bool_masked_pos, int64[s] cache_position) => (float y) {}"""
+        int64[b, 4, 4] pixel_mask, bool[b, 9] bool_masked_pos, int64[s] cache_position, bool[b, 4] head_mask,
+        int64 max_tokens) => (float y) {}"""
     assert _rules(_model(text)) == {
         "bbox": Boxes(0, 1001),
         "boxes": Boxes(),
@@ -676,6 +677,8 @@ def test_more_roles():
         "pixel_mask": Constant(1),
         "bool_masked_pos": Uniform(0, 2),
         "cache_position": Positions(),
+        "head_mask": Constant(value=True),
+        "max_tokens": Uniform(0, 2),
     }
 
 

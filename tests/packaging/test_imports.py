@@ -90,6 +90,8 @@ def test_every_part_has_a_layer():
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_imports_point_down(path):
+    if part(path) not in LEVEL:
+        pytest.skip("it has no layer yet, for which another test fails")
     names = [name.split(".") for name in imported(path)]
     own = {name[1] for name in names if name[0] == "dummyio" and len(name) > 1 and name[1] in LEVEL}
     upward = sorted(name for name in own if LEVEL[name] > LEVEL[part(path)])
