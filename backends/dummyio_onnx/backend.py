@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from dummyio.spec import InputSpec
 from dummyio_onnx import signature, tensors
 from dummyio_onnx.dtypes import DTYPE_MAPPER
 
@@ -20,6 +22,12 @@ class OnnxBackend:
     to_numpy = staticmethod(tensors.to_numpy)
     is_tensor = staticmethod(tensors.is_tensor)
     abstract = staticmethod(signature.abstract)
+
+    def describe(self, model: Any, *, dims: Mapping[str, Any]) -> InputSpec:
+        """Return the description of an ONNX file or ``ModelProto``; the capability that makes it a source."""
+        from dummyio_onnx import source  # noqa: PLC0415 - feeding a session does not need the reader
+
+        return source.describe(model, dims=dims)
 
     def cache(self, layers: list[Any]) -> Any:
         """Return the layers themselves; inputs of a graph are flat, so nobody asks."""

@@ -58,7 +58,7 @@ def _place(device: Any) -> str:
     known = ", ".join(present)
     try:
         wanted = tf.DeviceSpec.from_string(device)
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise OptionError(f"device={device!r} is no device of TensorFlow: use one of {known}.") from error
     for name, place in present.items():
         found = tf.DeviceSpec.from_string(name)

@@ -114,6 +114,8 @@ class DummySeq2SeqPastKeyValuesGenerator(DummyPastKeyValuesGenerator):
 
     def describe_past_key_values(self) -> Nest:
         """A cache with an item for each layer: ``decoder.key``, ``decoder.value``, ``encoder.key``, ``encoder.value``."""
+        if self.option("fused"):
+            raise OptionError("fused=True: keys and values of a decoder beside an encoder are described apart only.")
         latent = bool(self.option("latent"))
         past, encoded = self.dim(self.PAST), self.dim("encoder_sequence_length")
         layers = zip(self_layers(self.config, latent=latent), cross_layers(self.config), strict=True)

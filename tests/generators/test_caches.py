@@ -159,6 +159,8 @@ def test_keys_and_values_can_be_one_tensor():
     spec = generator.spec("past_key_values.1.key_value")
     assert ", ".join(map(str, spec.shape)) == "batch_size, 2, past_sequence_length, 16"
     assert [layer.shape for layer in generator.generate("past_key_values", "np")] == [(2, 2, 8, 16)] * 2
+    with pytest.raises(OptionError, match="apart only"):
+        DummySeq2SeqPastKeyValuesGenerator(TASK, BASE, fused=True).spec("past_key_values")
 
 
 def test_folded_heads_by_name():
