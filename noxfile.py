@@ -100,7 +100,7 @@ def everything(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure; what follows ``--`` goes to the benchmarks."""
     install(session, "all")
-    session.run("python", "benchmarks/run.py", *session.posargs)
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 def install(session: nox.Session, *extras: str) -> None:

@@ -13,6 +13,7 @@ from dummyio.values import (
     PaddingMask,
     Positions,
     Range,
+    Rows,
     Rule,
     Strings,
     TokenIds,
@@ -49,6 +50,8 @@ def rule_text(rule: Rule) -> str:
             return f"one of {_listed(options)}"
         case OneHot():
             return "one-hot rows"
+        case Rows(values):
+            return f"rows {_listed(values)}"
         case Boxes(low, high, layout):
             return f"boxes {layout}, [{low}, {high})"
         case Strings(words, low, high):
@@ -60,6 +63,7 @@ def _token_ids(rule: TokenIds) -> str:
     text += f" without {_listed(rule.gaps)}" if rule.gaps else ""
     text += f", first {rule.first}" if rule.first is not None else ""
     text += f", last {rule.last}" if rule.last is not None else ""
+    text += "".join(f", {run.count} x {run.id} at {run.start}" for run in rule.runs)
     return text + (f", {rule.pad} where {rule.mask} is 0" if rule.mask else "")
 
 

@@ -20,7 +20,7 @@ from dummyio.dims import Dim, Size
 from dummyio.dtypes import DType
 from dummyio.errors import DimError, OptionError, SpecError, near
 from dummyio.tensor import Nest, Node, TensorSpec, check_name, flatten, replace_dims, to_node
-from dummyio.values import expression_of, mask_of
+from dummyio.values import Positions, expression_of, mask_of
 
 __all__ = ["InputSpec", "OutputSpec"]
 
@@ -187,7 +187,7 @@ class InputSpec(Mapping[str, Node]):
                         f"input {path!r} is {shape[-1]} long, its mask {mask!r} only {shapes[mask][-1]}: "
                         "a mask must cover what follows it."
                     )
-                shape = shapes[mask]
+                shape = shapes[mask] if isinstance(leaf.values, Positions) else shape
             number = 0 if expression is None else _dims.evaluate(_dims.parse_size(expression, self.dims), sizes)
             try:
                 leaf.values.check_shape(leaf.dtype, shape, number)

@@ -31,7 +31,9 @@ __all__ = [
     "PaddingMask",
     "Positions",
     "Range",
+    "Rows",
     "Rule",
+    "Run",
     "Strings",
     "TokenIds",
     "Uniform",
@@ -264,11 +266,24 @@ class PaddingMask(_Rule, frozen=True, tag="padding_mask"):
         self._needs_few(shape[-1])
 
 
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, repr_omit_defaults=True):
+    """`count` times the same id in neighbouring columns, from `start` on; a negative `start` counts from the end."""
+
+    id: int
+    start: int = 0
+    count: int = 1
+
+    def columns(self, length: int) -> range:
+        """Return the columns that it takes in rows of that length."""
+        first = self.start if self.start >= 0 else length + self.start
+        return range(first, first + self.count)
+
+
 class TokenIds(_Rule, frozen=True, tag="token_ids"):
     """Ids uniform in ``[low, high)`` without the `reserved` ones; `pad` where `mask` is 0.
 
     `first` stands in the first column (a decoder's start token), `last` at the last kept token of each row (an end of
-    sequence).
+    sequence). `runs` are ids that stand in fixed columns of every row: placeholders for the features of an image.
     """
 
     high: int
@@ -278,6 +293,7 @@ class TokenIds(_Rule, frozen=True, tag="token_ids"):
     pad: int = 0
     first: int | None = None
     last: int | None = None
+    runs: tuple[Run, ...] = ()
 
     def check(self, dtype: DType, rank: int) -> None:
         """Raise `SpecError` for an empty vocabulary, and for ids that the dtype cannot hold."""
@@ -288,11 +304,21 @@ class TokenIds(_Rule, frozen=True, tag="token_ids"):
         self._needs_few(self.high - self.low)
         if self.allowed < 1:
             raise self._refuse(f"every id in [{self.low}, {self.high}) is reserved; reserve fewer.")
-        for value in (self.pad, self.first, self.last):
+        for value in (self.pad, self.first, self.last, *(run.id for run in self.runs)):
             if value is not None:
                 self._needs_value(dtype, value)
-        if self.mask is not None or self.first is not None or self.last is not None:
+        if any(run.count < 1 for run in self.runs):
+            raise self._refuse("a run has at least one id.")
+        if self.mask is not None or self.first is not None or self.last is not None or self.runs:
             self._needs_axis(rank)
+
+    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+        """Raise `SpecError` where a run does not fit into a row."""
+        del dtype, number
+        for run in self.runs:
+            columns = run.columns(shape[-1])
+            if columns.start < 0 or columns.stop > shape[-1]:
+                raise self._refuse(f"{run!r} does not fit into a row of {shape[-1]}; rows must be longer.")
 
     @property
     def gaps(self) -> tuple[int, ...]:
@@ -358,6 +384,25 @@ class OneHot(_Rule, frozen=True, tag="one_hot"):
         self._needs_few(shape[-1])
 
 
+class Rows(_Rule, frozen=True, tag="rows"):
+    """Every row of the last axis is `values`."""
+
+    values: tuple[Number, ...]
+
+    def check(self, dtype: DType, rank: int) -> None:
+        """Raise `SpecError` for a scalar, and for values that the dtype cannot hold."""
+        self._needs_axis(rank)
+        self._needs_kind(dtype, "float", "int", "uint", "bool")
+        for value in self.values:
+            self._needs_value(dtype, value)
+
+    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+        """Raise `SpecError` where rows have another length."""
+        del dtype, number
+        if shape[-1] != len(self.values):
+            raise self._refuse(f"rows of {len(self.values)} values do not fill an axis of {shape[-1]}.")
+
+
 class Boxes(_Rule, frozen=True, tag="boxes"):
     """Boxes on a last axis of 4, corners in ``[low, high)``: x0 <= x1, y0 <= y1.
 
@@ -413,6 +458,7 @@ Rule = (
     | Labels
     | Choices
     | OneHot
+    | Rows
     | Boxes
     | Strings
 )

@@ -14,10 +14,19 @@ from typing import Any, Literal, TypeAlias
 
 from dummyio.huggingface.installed import transformers_root
 from dummyio.huggingface.literals import constant
-from dummyio.huggingface.sources import ClassSource, class_in_files, imported_from, read_text
+from dummyio.huggingface.sources import ClassSource, class_in_files, class_names, imported_from, read_text
 from dummyio.huggingface.statements import find_statements
 
-__all__ = ["Part", "auto_table", "auto_tables", "class_for", "class_source", "configuration_class", "tables_of"]
+__all__ = [
+    "Part",
+    "auto_table",
+    "auto_tables",
+    "class_for",
+    "class_source",
+    "classes_of",
+    "configuration_class",
+    "tables_of",
+]
 
 Part: TypeAlias = Literal["modeling", "configuration"]
 
@@ -77,6 +86,31 @@ def class_source(name: str, model_type: str | None = None, part: Part = "modelin
     root = transformers_root()
     folders = sorted(path for path in (root / "models").iterdir() if path.is_dir()) if root else ()
     return class_in_files((file for folder in folders for file in _files(folder, part)), name)
+
+
+@lru_cache(maxsize=1024)
+def classes_of(model_type: str) -> tuple[str, ...]:
+    """List the model classes of a model type: those in its own files that begin as its configuration's name does.
+
+    One folder may hold several model types; the longest beginning that a class shares with one of them decides.
+    """
+    own = _beginning(model_type)
+    files = [file for folder in _folders(model_type) if folder.is_dir() for file in _files(folder, "modeling")]
+    beginnings = {b for folder in {file.parent for file in files} for b in _beginnings(folder)}
+    names = dict.fromkeys(name for file in files for name in class_names(file))
+    longer = tuple(b for b in beginnings if len(b) > len(own) and b.startswith(own))
+    return tuple(n for n in names if n.startswith(own) and not (longer and n.startswith(longer)))
+
+
+def _beginning(model_type: str) -> str:
+    return (configuration_class(model_type) or "").removesuffix("Config")
+
+
+@lru_cache(maxsize=1024)
+def _beginnings(folder: Path) -> tuple[str, ...]:
+    """Name what the configurations in a folder begin with."""
+    names = (name for file in _files(folder, "configuration") for name in class_names(file))
+    return tuple(name.removesuffix("Config") for name in names if name.endswith("Config"))
 
 
 def _folders(model_type: str) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from dummyio.huggingface.configuration import Configuration, read_configuration
 from dummyio.huggingface.inputs import Facts, choose_inputs, inputs_from_attributes
 from dummyio.huggingface.installed import transformers_version
 from dummyio.huggingface.signatures import Parameter, forward_parameters
-from dummyio.huggingface.tasks import PAST, class_of_task, find_task, task_of_class
+from dummyio.huggingface.tasks import PAST, canonical_task, class_of_task, does_task, task_of_class
 from dummyio.normalized import ALIASES
 from dummyio.spec import InputSpec
 from dummyio.tensor import Node
@@ -39,8 +39,7 @@ def describe_configuration(source: Any, task: str | None, keywords: Mapping[str,
     it is not installed, from the configuration's attributes, and the provenance says so.
     """
     configuration = read_configuration(source)
-    if task is not None:
-        find_task(task)
+    task = None if task is None else canonical_task(task)
     name = _class_name(configuration, task)
     signature = _signature(configuration, name, keywords)
     found = task or (task_of_class(name) if name else None) or "feature-extraction"
@@ -51,8 +50,7 @@ def describe_model(model: Any, task: str | None, keywords: Mapping[str, Any]) ->
     """Describe a live model by its configuration and its own signature."""
     configuration = read_configuration(model.config)
     name = type(model).__name__
-    found = task or task_of_class(name) or "feature-extraction"
-    find_task(found)
+    found = canonical_task(task or task_of_class(name) or "feature-extraction")
     parameters = [
         (p.name, p.default is not p.empty)
         for p in inspect.signature(model.forward).parameters.values()
@@ -70,9 +68,7 @@ def _class_name(configuration: Configuration, task: str | None) -> str | None:
     kind = configuration.model_type
     if transformers_version() is None or (kind is None and configuration.architecture is None):
         return configuration.architecture
-    if configuration.architecture and (
-        task is None or task_of_class(configuration.architecture) == find_task(task).name
-    ):
+    if configuration.architecture and (task is None or does_task(configuration.architecture, task)):
         return configuration.architecture
     if kind is None:
         return configuration.architecture

@@ -1,104 +1,51 @@
-"""Tasks: their names, which of Transformers' tables lists their classes, and how such classes' names end.
+"""Tasks: from a name to a task, from a model's class to its task, and from a task and a model type to a class.
 
-The table is data: a task is found from a model's class, and a class from a task and a model type.
+A class is looked for in the library's tables first. Where no table lists one, by how the names of the classes end that stand
+in the model type's own files: a table lists only what a pipeline uses.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from dummyio.errors import OptionError, SourceError, near
-from dummyio.huggingface.auto import class_for, tables_of
+from dummyio.huggingface.auto import class_for, classes_of, tables_of
+from dummyio.huggingface.signatures import forward_parameters
+from dummyio.huggingface.task_table import ALIASES, TASKS, Family, Task
 
-__all__ = ["PAST", "TASKS", "Task", "class_of_task", "task_of_class"]
+__all__ = [
+    "PAST",
+    "TASKS",
+    "Family",
+    "Task",
+    "canonical_task",
+    "class_of_task",
+    "does_task",
+    "find_task",
+    "task_of_class",
+    "tasks_of",
+]
 
 PAST = "-with-past"
 """Ending of the name of a task whose model gets a cache."""
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One task."""
-
-    name: str
-    tables: tuple[str, ...]
-    """Transformers' tables of classes for it, without ``MODEL_`` and ``_MAPPING_NAMES``."""
-    endings: tuple[str, ...]
-    """Endings of class names, for classes that stand in no table."""
-
-
-TASKS = (
-    Task("fill-mask", ("FOR_MASKED_LM",), ("ForMaskedLM",)),
-    Task("text-generation", ("FOR_CAUSAL_LM",), ("ForCausalLM", "LMHeadModel")),
-    Task("automatic-speech-recognition", ("FOR_SPEECH_SEQ_2_SEQ", "FOR_CTC"), ("ForCTC", "ForSpeechToText")),
-    Task("image-text-to-text", ("FOR_IMAGE_TEXT_TO_TEXT", "FOR_MULTIMODAL_LM"), ()),
-    Task("text2text-generation", ("FOR_SEQ_TO_SEQ_CAUSAL_LM",), ("ForConditionalGeneration",)),
-    Task("text-classification", ("FOR_SEQUENCE_CLASSIFICATION",), ("ForSequenceClassification",)),
-    Task("question-answering", ("FOR_QUESTION_ANSWERING",), ("ForQuestionAnswering", "ForQuestionAnsweringSimple")),
-    Task("table-question-answering", ("FOR_TABLE_QUESTION_ANSWERING",), ()),
-    Task("visual-question-answering", ("FOR_VISUAL_QUESTION_ANSWERING",), ()),
-    Task("document-question-answering", ("FOR_DOCUMENT_QUESTION_ANSWERING",), ()),
-    Task("token-classification", ("FOR_TOKEN_CLASSIFICATION",), ("ForTokenClassification",)),
-    Task("multiple-choice", ("FOR_MULTIPLE_CHOICE",), ("ForMultipleChoice", "DoubleHeadsModel")),
-    Task("next-sentence-prediction", ("FOR_NEXT_SENTENCE_PREDICTION",), ("ForNextSentencePrediction",)),
-    Task("zero-shot-image-classification", ("FOR_ZERO_SHOT_IMAGE_CLASSIFICATION",), ()),
-    Task("zero-shot-object-detection", ("FOR_ZERO_SHOT_OBJECT_DETECTION",), ()),
-    Task("image-classification", ("FOR_IMAGE_CLASSIFICATION",), ("ForImageClassification",)),
-    Task("masked-im", ("FOR_MASKED_IMAGE_MODELING",), ("ForMaskedImageModeling",)),
-    Task("object-detection", ("FOR_OBJECT_DETECTION",), ("ForObjectDetection",)),
-    Task("semantic-segmentation", ("FOR_SEMANTIC_SEGMENTATION",), ("ForSemanticSegmentation",)),
-    Task("instance-segmentation", ("FOR_INSTANCE_SEGMENTATION",), ("ForInstanceSegmentation",)),
-    Task("universal-segmentation", ("FOR_UNIVERSAL_SEGMENTATION",), ("ForUniversalSegmentation",)),
-    Task("image-segmentation", ("FOR_IMAGE_SEGMENTATION",), ()),
-    Task("depth-estimation", ("FOR_DEPTH_ESTIMATION",), ("ForDepthEstimation",)),
-    Task("keypoint-detection", ("FOR_KEYPOINT_DETECTION",), ("ForKeypointDetection",)),
-    Task("keypoint-matching", ("FOR_KEYPOINT_MATCHING",), ("ForKeypointMatching",)),
-    Task("image-to-image", ("FOR_IMAGE_TO_IMAGE",), ("ForImageSuperResolution",)),
-    Task("image-matting", ("FOR_IMAGE_MATTING",), ("ForImageMatting",)),
-    Task("mask-generation", ("FOR_MASK_GENERATION",), ()),
-    Task("video-classification", ("FOR_VIDEO_CLASSIFICATION",), ("ForVideoClassification",)),
-    Task("audio-classification", ("FOR_AUDIO_CLASSIFICATION",), ("ForAudioClassification",)),
-    Task("audio-frame-classification", ("FOR_AUDIO_FRAME_CLASSIFICATION",), ("ForAudioFrameClassification",)),
-    Task("audio-xvector", ("FOR_AUDIO_XVECTOR",), ("ForXVector",)),
-    Task("text-to-audio", ("FOR_TEXT_TO_WAVEFORM", "FOR_TEXT_TO_SPECTROGRAM"), ("ForTextToSpeech",)),
-    Task("time-series-prediction", ("FOR_TIME_SERIES_PREDICTION",), ("ForPrediction",)),
-    Task("time-series-classification", ("FOR_TIME_SERIES_CLASSIFICATION",), ("ForTimeSeriesClassification",)),
-    Task("time-series-regression", ("FOR_TIME_SERIES_REGRESSION",), ("ForRegression",)),
-    Task("reinforcement-learning", ("FOR_DECISION",), ()),
-    Task("pretraining", ("FOR_PRETRAINING",), ("ForPreTraining",)),
-    Task("backbone", ("FOR_BACKBONE",), ("Backbone",)),
-    Task("feature-extraction", ("MAPPING_NAMES", "FOR_TEXT_ENCODING", "FOR_IMAGE"), ("Model", "EncoderModel")),
-)
-
-_ALIASES = {
-    "default": "feature-extraction",
-    "causal-lm": "text-generation",
-    "masked-lm": "fill-mask",
-    "seq2seq-lm": "text2text-generation",
-    "sequence-classification": "text-classification",
-    "sentiment-analysis": "text-classification",
-    "summarization": "text2text-generation",
-    "translation": "text2text-generation",
-    "ner": "token-classification",
-    "text-to-speech": "text-to-audio",
-    "time-series-forecasting": "time-series-prediction",
-    "image-to-text": "image-text-to-text",
-    "speech2seq-lm": "automatic-speech-recognition",
-}
-
-
-def _table(name: str) -> str:
-    return f"MODEL_{name}" if name == "MAPPING_NAMES" else f"MODEL_{name}_MAPPING_NAMES"
-
-
 def find_task(name: str) -> Task:
-    """Return the task of that name or alias, with or without ``-with-past``; raise `OptionError` for any other."""
+    """Return the task of that name or alias, with or without ``-with-past``; raise `OptionError` for any other.
+
+    Its ``name`` is the one that a spec has, its ``family`` what its data are, ``takes_past`` whether ``-with-past`` makes sense.
+    """
     base = name.removesuffix(PAST)
-    base = _ALIASES.get(base, base)
+    base = ALIASES.get(base, base)
     for task in TASKS:
         if task.name == base:
             return task
-    raise OptionError(f"task={name!r} is unknown. {near(base, [*(t.name for t in TASKS), *_ALIASES])}")
+    raise OptionError(f"task={name!r} is unknown. {near(base, [*(t.name for t in TASKS), *ALIASES])}")
+
+
+def canonical_task(name: str) -> str:
+    """Return the task's own name for a name or alias, ``-with-past`` kept; errors as `find_task`."""
+    return find_task(name).name + (PAST if name.endswith(PAST) else "")
 
 
 def task_of_class(class_name: str) -> str | None:
@@ -108,20 +55,60 @@ def task_of_class(class_name: str) -> str | None:
         if listed.intersection(_table(name) for name in task.tables):
             return task.name
     for task in TASKS:
-        if class_name.endswith(task.endings or ("\0",)):
+        if task.endings and class_name.endswith(task.endings):
             return task.name
     return None
 
 
+def does_task(class_name: str, name: str) -> bool:
+    """Whether a class does a task: some table of it lists the class, or its name ends so."""
+    listed = set(tables_of(class_name))
+    return any(
+        listed.intersection(_table(table) for table in task.tables)
+        or (task.endings and class_name.endswith(task.endings))
+        for task in _rows(name)
+    )
+
+
 def class_of_task(model_type: str, name: str) -> str:
     """Return the class that does a task for a model type; raise `SourceError`, with the tasks that it can do, for none."""
-    task = find_task(name)
-    for table in task.tables:
-        found = class_for(model_type, _table(table))
+    for task in _rows(name):
+        found = _class(model_type, task)
         if found is not None:
             return found
-    able = [t.name for t in TASKS if any(class_for(model_type, _table(table)) for table in t.tables)]
+    able = tasks_of(model_type)
     raise SourceError(
         f"task={name!r}: no class of model type {model_type!r} does it. "
         + (f"It can do {', '.join(able)}." if able else "Transformers lists no class of that type.")
     )
+
+
+def tasks_of(model_type: str) -> tuple[str, ...]:
+    """Name the tasks that some class of a model type does."""
+    return tuple(dict.fromkeys(task.name for task in TASKS if _class(model_type, task) is not None))
+
+
+def _rows(name: str) -> Iterator[Task]:
+    wanted = find_task(name).name
+    return (task for task in TASKS if task.name == wanted)
+
+
+def _class(model_type: str, task: Task) -> str | None:
+    """Name the class of a model type for a task: listed, else by its ending, else by the argument that the task needs."""
+    for table in task.tables:
+        found = class_for(model_type, _table(table))
+        if found is not None:
+            return found
+    for ending in task.endings:
+        for name in classes_of(model_type):
+            if name.endswith(ending) and not name.endswith("PreTrainedModel"):
+                return name
+    main = class_for(model_type, _table("MAPPING_NAMES")) if task.needs else None
+    takes = main is not None and any(p.name == task.needs for p in forward_parameters(main, model_type))
+    return main if takes else None
+
+
+def _table(name: str) -> str:
+    if name == "MAPPING_NAMES":
+        return "MODEL_MAPPING_NAMES"
+    return f"MODEL_{name}" if name.endswith("_NAMES") else f"MODEL_{name}_MAPPING_NAMES"

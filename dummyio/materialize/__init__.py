@@ -25,7 +25,7 @@ __all__ = ["abstract", "feeds", "generate", "materialize_part", "samples"]
 _PLANS = 64
 
 
-def plan(spec: InputSpec, dims: Mapping[str, int]) -> Plan:
+def plan_for(spec: InputSpec, dims: Mapping[str, int]) -> Plan:
     """Return the compiled plan of `spec` at these sizes; it is kept with the spec."""
     sizes = spec.sizes(**dims)
     key = tuple(sizes.values())
@@ -48,7 +48,7 @@ def generate(
 ) -> dict[str, Any]:
     """See `InputSpec.generate`."""
     backend = load_backend(framework)
-    return _convert(spec, plan(spec, dims).run(seed, _counted("sample", sample)), backend, device)
+    return _convert(spec, plan_for(spec, dims).run(seed, _counted("sample", sample)), backend, device)
 
 
 def _counted(name: str, value: int) -> int:
@@ -64,7 +64,7 @@ def samples(
     """See `InputSpec.samples`."""
     backend = load_backend(framework)
     n, start = _counted("n", n), _counted("start", start)
-    compiled = plan(spec, dims)
+    compiled = plan_for(spec, dims)
 
     def each() -> Iterator[dict[str, Any]]:
         for first in range(start, start + n, compiled.chunk):
@@ -76,7 +76,7 @@ def samples(
 
 def feeds(spec: InputSpec, seed: int, sample: int, dims: Mapping[str, int]) -> dict[str, Any]:
     """See `InputSpec.feeds`."""
-    return plan(spec, dims).run(seed, _counted("sample", sample))
+    return plan_for(spec, dims).run(seed, _counted("sample", sample))
 
 
 def materialize_part(

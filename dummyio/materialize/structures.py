@@ -16,8 +16,8 @@ from dummyio.dims import Dim, evaluate, parse_size
 from dummyio.dtypes import DType
 from dummyio.errors import DimError
 from dummyio.materialize.region import Region
-from dummyio.materialize.samplers import Array, Integers, scaled, unit_floats
-from dummyio.values import Boxes, Grid, Labels, OneHot, PaddingMask, Positions, Range, Rule, TokenIds
+from dummyio.materialize.samplers import Array, Integers, constants, scaled, unit_floats
+from dummyio.values import Boxes, Grid, Labels, OneHot, PaddingMask, Positions, Range, Rows, Rule, TokenIds
 
 __all__ = ["Overlay", "Structure", "Surroundings", "overlay", "structure"]
 
@@ -58,9 +58,12 @@ def structure(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Structure | N
         case Positions():
             return Structure(0, lambda _, region, around: _positions(rule, dtype, region, around))
         case Grid():
-            return Structure(0, lambda _, region, around: _grid(rule, region, around).astype(dtype.numpy))
+            return Structure(0, lambda _, region, around: _grid(rule, region, around).astype(dtype.numpy, order="C"))
         case Range(start, step):
             return Structure(0, lambda _, region, __: _rows(_counted(start, step, region.last(), dtype), region))
+        case Rows(values):
+            row = constants(values, dtype)
+            return Structure(0, lambda _, region, __: _rows(row[region.last()], region))
         case OneHot():
             hot = Integers(0, max(shape[-1], 1))
             return Structure(1, lambda row, region, _: (region.last() == row[0][..., None]).astype(dtype.numpy), hot)
@@ -111,7 +114,7 @@ def _positions(rule: Positions, dtype: DType, region: Region, around: Surroundin
     counted = np.cumsum(~padding, axis=-1, dtype=np.int64)
     counted -= 1
     np.maximum(counted, 0, out=counted)
-    return counted[..., region.last() + (size - region.shape[-1])].astype(dtype.numpy)
+    return counted[..., region.last() + (size - region.shape[-1])].astype(dtype.numpy, order="C")
 
 
 def _grid(rule: Grid, region: Region, around: Surroundings) -> Array:
@@ -160,9 +163,9 @@ def _boxes(rule: Boxes, dtype: DType) -> Structure:
 def overlay(rule: Rule) -> Overlay | None:
     """Return what overwrites parts of a tensor that was drawn element by element; None where nothing does."""
     match rule:
-        case TokenIds(mask=mask, first=None, last=None) if mask is not None:
+        case TokenIds(mask=mask, first=None, last=None, runs=()) if mask is not None:
             return _padder(mask, rule.pad)
-        case TokenIds() if rule.first is not None or rule.last is not None:
+        case TokenIds() if rule.first is not None or rule.last is not None or rule.runs:
             return lambda ids, region, around: _overlay_ids(rule, ids, region, around)
         case Labels(mask=mask) if mask is not None:
             return _padder(mask, rule.ignore_index)
@@ -193,6 +196,10 @@ def _overlay_ids(rule: TokenIds, ids: Array, region: Region, around: Surrounding
         np.copyto(ids, rule.last, where=region.last() == ends)
     if rule.first is not None:
         np.copyto(ids, rule.first, where=region.last() == 0)
+    column = region.last()
+    for run in rule.runs:
+        columns = run.columns(region.shape[-1])
+        np.copyto(ids, run.id, where=(column >= columns.start) & (column < columns.stop))
     if rule.mask is not None:
         _pad(ids, rule.pad, rule.mask, region, around)
 

@@ -32,7 +32,7 @@ from dummyio.values import (
 
 # The same examples in every run; HYPOTHESIS_PROFILE=search looks for new ones.
 settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
-settings.register_profile("search", deadline=None, database=None, max_examples=5000)
+settings.register_profile("search", deadline=None, database=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
 BATCH = Dim("batch_size", 3, max=1 << 20)

@@ -1,6 +1,7 @@
 """The quality of the bits: what a weak hash would show. The inputs are fixed and the limits wide, so nothing here is by chance."""
 
 import itertools
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from dummyio.errors import OptionError
 from dummyio.materialize.counter import PERIOD, combine, path_key, sample_key, words
 
 INDEX = np.arange(PERIOD, dtype=np.uint32)
+SOME = 1 << 16
 LAGS = [1, 2, 3, 4, 7, 8, 16, 32, 64, 77, 128, 196, 224, 256, 384, 512, 577, 768, 1000, 1024, 3072, 4096, 30_522, 50_176]
 KEYS = {
     "another sample": (("x", 0, 0), ("x", 0, 1)),
@@ -44,15 +46,15 @@ def assert_unrelated(a, b):
     low = np.uint32(26)
     assert abs(unevenness(a, b)) < 7, "high bits"
     assert abs(unevenness(a << low, b << low)) < 7, "low bits"
-    related = signs(a).T @ signs(b) / np.sqrt(len(a))
+    related = signs(a[:SOME]).T @ signs(b[:SOME]) / np.sqrt(SOME)
     assert np.abs(related).max() < 7, "a bit with another bit"
     assert abs(np.corrcoef(a.astype(float), b.astype(float))[0, 1]) * np.sqrt(len(a)) < 7
 
 
 @pytest.mark.parametrize("seed", [0, 1, 12345])
 def test_every_bit_is_set_half_of_the_time(seed):
-    share = signs(bits_of(seed=seed)).mean(0) * np.sqrt(PERIOD)
-    assert np.abs(share).max() < 6
+    share = np.array([(bits_of(seed=seed) >> np.uint32(bit) & 1).mean() for bit in range(32)])
+    assert np.abs(share * 2 - 1).max() * np.sqrt(PERIOD) < 6
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -79,7 +81,7 @@ def test_neighbours_are_unrelated_in_every_bit():
 def test_tensors_with_other_keys_are_unrelated(pair):
     one, other = (bits_of(*key) for key in pair)
     assert_unrelated(one, other)
-    assert_unrelated(one[:-1], other[1:])
+    assert abs(unevenness(one[:-1], other[1:])) < 7, "one element further"
 
 
 @pytest.mark.parametrize("pair", list(itertools.combinations(range(4), 2)), ids=str)
@@ -89,15 +91,14 @@ def test_the_words_of_one_element_are_unrelated(pair):
 
 def test_a_bit_of_the_index_changes_half_of_the_bits():
     a = bits_of()
-    size = 1 << 19
     for bit in range(19):
-        changed = signs(a[:size] ^ a[INDEX[:size] ^ np.uint32(1 << bit)]).mean(0)
-        assert np.abs(changed).max() < 0.02, f"bit {bit}"
+        changed = signs(a[:SOME] ^ a[INDEX[:SOME] ^ np.uint32(1 << bit)]).mean(0)
+        assert np.abs(changed).max() < 0.05, f"bit {bit}"
 
 
 def test_samples_are_unrelated_at_the_same_place():
     """The other way round: one element over many samples, as a calibration reads it."""
-    firsts = np.concatenate([words(INDEX[:4], combine(path_key("x"), sample_key(0, n))) for n in range(20_000)])
+    firsts = np.concatenate([words(INDEX[:4], combine(path_key("x"), sample_key(0, n))) for n in range(10_000)])
     table = firsts.reshape(-1, 4)
     for column in range(4):
         assert abs(unevenness(table[:-1, column], table[1:, column], bits=4)) < 7
@@ -141,12 +142,19 @@ def test_any_text_is_a_path():
     assert path_key("größe.0") == path_key("größe.0") != path_key("grösse.0")
 
 
+def test_words_are_these_numbers():
+    key = combine(path_key("input_ids"), sample_key(3, 5))
+    places = np.array([0, 1, PERIOD - 1], np.uint32)
+    assert words(places, key).tolist() == [867_357_121, 1_889_465_844, 3_449_636_805]
+    assert words(places, key, 1).tolist() == [1_678_599_868, 3_509_628_332, 1_739_808_290]
+
+
 def test_keys_are_these_numbers_in_every_process():
     code = "from dummyio.materialize.counter import *; print(*path_key('input_ids'), *sample_key(3, 5))"
     expected = [*path_key("input_ids"), *sample_key(3, 5)]
-    assert expected == [3_064_281_806, 2_421_413_903, 0, 0]
+    assert expected == [2_825_515_357, 3_823_563_508, 2_360_397_968, 1_639_119_084]
     for seed in ("0", "1"):
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, check=True, text=True, env={"PYTHONHASHSEED": seed}
+            [sys.executable, "-c", code], capture_output=True, check=True, text=True, env={**os.environ, "PYTHONHASHSEED": seed}
         )
         assert [int(word) for word in done.stdout.split()] == expected
