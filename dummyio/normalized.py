@@ -199,6 +199,10 @@ class NormalizedConfig:
                 return wrapper.sub(role)
         return None
 
+    def unwrapped(self) -> NormalizedConfig:
+        """Return the composite configuration that this one wraps; itself where it wraps none."""
+        return next((found for name in WRAPPERS if (found := self._sub(name)) is not None), self)
+
     def _sub(self, name: str) -> NormalizedConfig | None:
         value = self.raw(name)
         if isinstance(value, NormalizedConfig):

@@ -32,7 +32,9 @@ from dummyio.generators.diffusion import (
     DummyTransformerTimestepInputGenerator,
     DummyTransformerVisionInputGenerator,
 )
+from dummyio.generators.documented import DummyDocumentedInputGenerator
 from dummyio.generators.labels import DummyLabelsGenerator
+from dummyio.generators.packed import DummyPackedImagesInputGenerator
 from dummyio.generators.reinforcement import DummyReinforcementLearningInputGenerator
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES, Sizes, SizeWarning
 from dummyio.generators.text import (
@@ -61,8 +63,10 @@ __all__ = [
     "DummyCodebookDecoderTextInputGenerator",
     "DummyDecoderTextInputGenerator",
     "DummyInputGenerator",
+    "DummyDocumentedInputGenerator",
     "DummyIntGenerator",
     "DummyLabelsGenerator",
+    "DummyPackedImagesInputGenerator",
     "DummyPackedTransformerTextInputGenerator",
     "DummyPackedTransformerVisionInputGenerator",
     "DummyPastKeyValuesGenerator",
@@ -94,6 +98,7 @@ __all__ = [
 GENERATORS: tuple[type[DummyInputGenerator], ...] = (
     # Those that speak for one kind of model only, by what its configuration says.
     DummyReinforcementLearningInputGenerator,
+    DummyPackedImagesInputGenerator,
     DummyPackedTransformerVisionInputGenerator,
     DummyPackedTransformerTextInputGenerator,
     DummyTimestepInputGenerator,
@@ -134,4 +139,6 @@ def generator_for(name: str, context: Context) -> DummyInputGenerator | None:
     for generator in GENERATORS:
         if root in generator.SUPPORTED_INPUT_NAMES and generator.applies(context, root):
             return generator.of(context)
+    if DummyDocumentedInputGenerator.applies(context, root):
+        return DummyDocumentedInputGenerator.of(context)
     return None

@@ -12,6 +12,7 @@ from dummyio.dims import Dim, Size, evaluate, parse_size, symbols
 from dummyio.dtypes import DType
 from dummyio.errors import OptionError, near
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES, Sizes
+from dummyio.generators.statement import Statement
 from dummyio.normalized import NormalizedConfig
 from dummyio.spec import InputSpec
 from dummyio.tensor import Nest, Node, TensorSpec, flatten, map_node
@@ -44,6 +45,10 @@ class Context:
     """Whether texts and images come in batches of their own."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """A generator's own options."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Source text that tells what no configuration does: of the ``"model"``, of its ``"vision"`` and ``"audio"`` parts."""
+    stated: Mapping[str, Statement] = field(default_factory=dict)
+    """Argument → what the model's own text says of it."""
 
     def has(self, name: str) -> bool:
         """Whether the spec has, or may have, that input."""

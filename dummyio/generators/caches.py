@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 from dummyio.dims import Dim, Size
 from dummyio.errors import OptionError
 from dummyio.generators.base import Context, DummyInputGenerator
+from dummyio.generators.cache_text import check_kept, keeps_latent
 from dummyio.generators.geometry import Layer, cross_layers, self_layers
 from dummyio.tensor import Nest, Node, TensorSpec
 from dummyio.values import Constant, Positions, Uniform
@@ -40,8 +41,8 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
     """A decoder's past: for each layer a tuple of ``key`` and ``value``.
 
     Options: ``key_layout`` and ``value_layout``, as in this module's table; ``fused=True`` for one tensor in place of each
-    tuple, ``key_value``, keys before values on the axis of sizes, arranged by ``key_layout``; ``latent=True`` for what models
-    with low-rank keys and values keep where they do not expand them.
+    tuple, ``key_value``, keys before values on the axis of sizes, arranged by ``key_layout``; ``latent=True`` or ``False``
+    for what models with low-rank keys and values keep, where their source text does not say whether they expand them first.
     """
 
     SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("past_key_values", "cache_position", "use_cache_branch")
@@ -58,9 +59,21 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
                 shapes.setdefault(f"{prefix}past_sequence_length{suffix}", length)
         super().__init__(task, normalized_config, **shapes)
 
+    @property
+    def code(self) -> Mapping[str, str]:
+        """The source text of the model and its decoder."""
+        return {part: text for part, text in self.context.code.items() if part in ("model", "text", "decoder")}
+
+    @property
+    def latent(self) -> bool:
+        """Whether the low-rank form is kept: as the option says, else as the source text does."""
+        asked = self.option("latent")
+        return keeps_latent(self.code) if asked is None else bool(asked)
+
     def describe_past_key_values(self) -> Nest:
         """A cache with an item for each layer."""
-        layers = self_layers(self.config, latent=bool(self.option("latent")))
+        check_kept(self.code)
+        layers = self_layers(self.config, latent=self.latent)
         past = self.dim(self.PAST)
         if self.option("fused"):
             sizes = [(layer.heads, layer.key_dim + layer.value_dim) for layer in layers]
@@ -116,9 +129,8 @@ class DummySeq2SeqPastKeyValuesGenerator(DummyPastKeyValuesGenerator):
         """A cache with an item for each layer: ``decoder.key``, ``decoder.value``, ``encoder.key``, ``encoder.value``."""
         if self.option("fused"):
             raise OptionError("fused=True: keys and values of a decoder beside an encoder are described apart only.")
-        latent = bool(self.option("latent"))
         past, encoded = self.dim(self.PAST), self.dim("encoder_sequence_length")
-        layers = zip(self_layers(self.config, latent=latent), cross_layers(self.config), strict=True)
+        layers = zip(self_layers(self.config, latent=self.latent), cross_layers(self.config), strict=True)
         return Nest.of(
             "cache",
             [

@@ -75,6 +75,10 @@ _PASTS = {
 _AFTER = {past: new for new, past in _PASTS.items()}
 
 
+_TEXT = 8
+"""Tokens of text beside the media of a row, by default."""
+
+
 class SizeWarning(UserWarning):
     """A size that the caller asks for contradicts the model's configuration."""
 
@@ -124,7 +128,7 @@ class Sizes:
         used = {*self.dims, *(_FOLLOWS[name] for name in self.dims if name in _FOLLOWS)}
         return [name for name in self.given if name not in used]
 
-    def dim(self, name: str, *, size: int | None = None, floor: int = 1, **bounds: Any) -> Dim:
+    def dim(self, name: str, *, size: int | None = None, floor: int = 1, room: int = 0, **bounds: Any) -> Dim:
         """Return the symbol of that name; the first call defines it, all later ones return the same.
 
         Parameters
@@ -135,12 +139,24 @@ class Sizes:
             The model's own size, where it has one.
         floor
             The smallest size that makes sense; a smaller one that is asked for stands nevertheless.
+        room
+            As much is taken by content that cannot be left out: the size is no smaller, and has some more by default.
         bounds
             What else the model says of it, as `Dim` takes it.
         """
         if name not in self.dims:
-            self.dims[name] = self._define(name, size, floor, bounds)
+            self.dims[name] = self._roomy(name, room) if room else self._define(name, size, floor, bounds)
         return self.dims[name]
+
+    def _roomy(self, name: str, room: int) -> Dim:
+        high = self._limit(name)
+        if high is not None and high < room:  # what the model itself puts in has precedence over a stated limit
+            high = None
+        wanted = self.wanted(name)
+        if wanted is None:
+            wanted = max(DEFAULT_DUMMY_SHAPES[name], room + _TEXT)
+            wanted = wanted if high is None else min(wanted, high)
+        return Dim(name, wanted, min=room, max=high)
 
     def _define(self, name: str, size: int | None, floor: int, bounds: dict[str, Any]) -> Dim:
         high = bounds.pop("max", self._limit(name))

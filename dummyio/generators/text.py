@@ -8,9 +8,10 @@ from typing import ClassVar
 from dummyio.dims import Size
 from dummyio.errors import OptionError, SourceError
 from dummyio.generators.base import Context, DummyInputGenerator
+from dummyio.generators.placeholders import kinds, room, runs
 from dummyio.normalized import NormalizedConfig
 from dummyio.tensor import TensorSpec
-from dummyio.values import PaddingMask, Positions, TokenIds, Uniform
+from dummyio.values import PaddingMask, Positions, Run, TokenIds, Uniform
 
 __all__ = [
     "DummyDecoderTextInputGenerator",
@@ -31,6 +32,7 @@ def token_ids(
     last: int | None = None,
     reserved: Iterable[int] = (),
     attribute: str = "vocab_size",
+    runs: tuple[Run, ...] = (),
 ) -> TokenIds:
     """Return the rule for ids of a configuration's vocabulary, without the ids it names for special purposes.
 
@@ -46,6 +48,8 @@ def token_ids(
         More ids that are not drawn: those which an outer configuration names.
     attribute
         What says how large the vocabulary is.
+    runs
+        Ids that stand in fixed columns.
     """
     normal = NormalizedConfig.of(config)
     size = normal.integer(attribute)
@@ -56,7 +60,7 @@ def token_ids(
         kept_back = ()
     pad = normal.get("pad_token_id")
     pad = pad if isinstance(pad, int) and 0 <= pad < size else 0
-    return TokenIds(high=size, reserved=kept_back, mask=mask, pad=pad, first=first, last=last)
+    return TokenIds(high=size, reserved=kept_back, mask=mask, pad=pad, first=first, last=last, runs=runs)
 
 
 def end_of_sequence(config: NormalizedConfig) -> int | None:
@@ -68,8 +72,9 @@ def end_of_sequence(config: NormalizedConfig) -> int | None:
 
 
 def text_length(context: Context) -> Size:
-    """Return the length of a text; an encoder's own symbol where there is a decoder."""
-    return context.sizes.dim("encoder_sequence_length" if context.encoder_decoder else "sequence_length")
+    """Return the length of a text, with room for its placeholders; an encoder's own symbol where there is a decoder."""
+    name = "encoder_sequence_length" if context.encoder_decoder else "sequence_length"
+    return context.sizes.dim(name, room=room(context))
 
 
 def text_batch(context: Context) -> Size:
@@ -91,6 +96,7 @@ class DummyTextInputGenerator(DummyInputGenerator):
         "global_attention_mask",
         "token_type_ids",
         "position_ids",
+        "mm_token_type_ids",
     )
     OPTIONS: ClassVar[tuple[str, ...]] = ("last_token",)
 
@@ -120,7 +126,8 @@ class DummyTextInputGenerator(DummyInputGenerator):
             self.config.part("text"),
             mask=self.follow("attention_mask"),
             last=self.last,
-            reserved=self.config.token_ids(),
+            reserved=(*self.config.token_ids(), *self.config.unwrapped().token_ids()),
+            runs=runs(self.context),
         )
         return self.ints("input_ids", self.shape, rule)
 
@@ -130,7 +137,8 @@ class DummyTextInputGenerator(DummyInputGenerator):
         if self.context.with_past and not self.context.encoder_decoder:
             # New tokens follow the past, so pads can only lie before both.
             shape, side = (*shape[:-1], self.dim("past_sequence_length") + shape[-1]), "left"
-        return self.ints("attention_mask", shape, PaddingMask(side, self.context.mask_policy))
+        least = max(room(self.context), 1)
+        return self.ints("attention_mask", shape, PaddingMask(side, self.context.mask_policy, least))
 
     def describe_encoder_attention_mask(self) -> TensorSpec:
         """The mask of what a decoder attends to."""
@@ -149,6 +157,11 @@ class DummyTextInputGenerator(DummyInputGenerator):
         """Segment ids below ``type_vocab_size``, 0 for pads."""
         types = self.config.part("text").integer("type_vocab_size", 2)
         return self.ints("token_type_ids", self.shape, TokenIds(high=max(types, 1), mask=self.follow("attention_mask")))
+
+    def describe_mm_token_type_ids(self) -> TensorSpec:
+        """0 for text, 1 for placeholders of images, 2 of videos, 3 of sounds."""
+        rule = TokenIds(high=1, runs=kinds(self.context, {"image": 1, "video": 2, "audio": 3}))
+        return self.ints("mm_token_type_ids", self.shape, rule)
 
     def describe_position_ids(self) -> TensorSpec:
         """Positions that follow the mask and the past."""

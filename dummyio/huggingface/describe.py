@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dummyio.errors import OptionError, SourceError, near
 from dummyio.generators import OPTIONS, generator_for
 from dummyio.generators.base import Context, make_context
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
+from dummyio.generators.statement import Statement
+from dummyio.huggingface.code import source_text
 from dummyio.huggingface.configuration import Configuration, read_configuration
+from dummyio.huggingface.docstrings import needed_arguments, stated_arguments
 from dummyio.huggingface.inputs import Facts, choose_inputs, inputs_from_attributes
 from dummyio.huggingface.installed import transformers_version
 from dummyio.huggingface.signatures import Parameter, forward_parameters
@@ -30,6 +33,7 @@ class _Signature:
     names: tuple[str, ...]
     required: frozenset[str]
     known_from: str
+    stated: Mapping[str, Statement] = field(default_factory=dict)
 
 
 def describe_configuration(source: Any, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
@@ -56,10 +60,13 @@ def describe_model(model: Any, task: str | None, keywords: Mapping[str, Any]) ->
         for p in inspect.signature(model.forward).parameters.values()
         if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]
+    offered = tuple(n for n, _ in parameters)
     signature = _Signature(
-        tuple(n for n, _ in parameters),
-        frozenset(n for n, has_default in parameters if not has_default),
+        offered,
+        frozenset(n for n, has_default in parameters if not has_default)
+        | needed_arguments(offered, name, configuration.model_type),
         f"forward signature of the live {name}",
+        stated_arguments(name, configuration.model_type),
     )
     return _describe(configuration, signature, found, keywords, {"model": name}, task is not None)
 
@@ -85,8 +92,11 @@ def _signature(configuration: Configuration, name: str | None, keywords: Mapping
         parameters = forward_parameters(name, configuration.model_type)
     except SourceError:  # remote code, or a class of another release: what it takes can only be guessed
         return _guessed(configuration, keywords, f"transformers {version} has no class {name}")
+    names = _names(parameters)
     required = frozenset(p.name for p in parameters if not p.has_default)
-    return _Signature(_names(parameters), required, f"forward signature of {name}, source of transformers {version}")
+    required |= needed_arguments(names, name, configuration.model_type)
+    stated = stated_arguments(name, configuration.model_type)
+    return _Signature(names, required, f"forward signature of {name}, source of transformers {version}", stated)
 
 
 def _guessed(configuration: Configuration, keywords: Mapping[str, Any], reason: str) -> _Signature:
@@ -112,7 +122,7 @@ def _describe(
     config = configuration.normalized(given)
     everything = rest.pop("optional_inputs", not task_asked)
     context = make_context(task, config, rest, OPTIONS)
-    facts = Facts(frozenset(signature.names), signature.required, config, context.task, context.with_past, everything)
+    facts = Facts(frozenset(signature.names), signature.required, config, context.task, context.with_past, everything, signature.stated)
     names = choose_inputs(facts, signature.names)
     _check_past(facts, names, task)
     if not names:
@@ -123,8 +133,10 @@ def _describe(
     context = replace(
         context,
         names=frozenset(names),
+        stated=signature.stated,
         encoder_decoder=facts.encoder_decoder,
         dual="pixel_values" in names and "input_ids" in names and config.has("projection_dim"),
+        code=source_text(provenance["model"], configuration),
     )
     generators = {name: generator_for(name, context) for name in names}
     inputs = {name: generator.spec(name) for name, generator in generators.items() if generator is not None}

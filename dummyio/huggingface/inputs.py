@@ -7,9 +7,11 @@ targets. The rules here choose by an argument's name and the configuration.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dummyio.generators import GENERATORS
+from dummyio.generators.documented import readable, vocabulary_of
+from dummyio.generators.statement import Statement
 from dummyio.normalized import NormalizedConfig
 
 __all__ = ["Facts", "choose_inputs", "inputs_from_attributes"]
@@ -29,6 +31,8 @@ class Facts:
     with_past: bool
     everything: bool
     """Whether to feed all data that the model takes, and not only what an export of the task needs."""
+    stated: Mapping[str, Statement] = field(default_factory=dict)
+    """Argument → what the model's own text says of it."""
 
     @property
     def encoder_decoder(self) -> bool:
@@ -87,6 +91,8 @@ CONDITIONS: Mapping[str, Rule] = {
     "position_ids": lambda facts: facts.decoder_only and facts.task in _GENERATIVE,
     "past_key_values": lambda facts: facts.with_past,
     "pixel_mask": _everything,
+    # Without these, what else an image model is fed means nothing.
+    **dict.fromkeys(("image_grid_thw", "grid_thw", "mm_token_type_ids"), _always),
     **dict.fromkeys(
         (
             "decoder_input_ids",
@@ -114,8 +120,24 @@ CONDITIONS: Mapping[str, Rule] = {
 def choose_inputs(facts: Facts, order: Iterable[str]) -> list[str]:
     """Return the arguments to feed, in the model's order; only such as some generator describes."""
     known = {name for generator in GENERATORS for name in generator.SUPPORTED_INPUT_NAMES}
-    wanted = (name for name in order if CONDITIONS.get(name, lambda _: False)(facts) or name in facts.required)
+    known |= {name for name, statement in facts.stated.items() if readable(statement.shape)}
+    counted = _counted(facts)
+    wanted = (
+        name for name in order if CONDITIONS.get(name, lambda _: False)(facts) or name in facts.required | counted
+    )
     return [name for name in wanted if name in known]
+
+
+def _counted(facts: Facts) -> frozenset[str]:
+    """Return the optional ids of which the configuration says how many there are, and what goes with these.
+
+    ``entity_ids`` below ``entity_vocab_size`` come with ``entity_attention_mask``: what begins alike is of the same things.
+    """
+    if not facts.everything:
+        return frozenset()
+    ids = {name for name in facts.offered if "label" not in name and vocabulary_of(facts.config, name) is not None}
+    heads = tuple(f"{name.removesuffix('_ids').removesuffix('_input')}_" for name in ids)
+    return frozenset(name for name in facts.offered if name.startswith(heads) and "label" not in name) | ids
 
 
 def inputs_from_attributes(config: NormalizedConfig) -> list[str]:

@@ -155,7 +155,7 @@ def _boxes(rule: Boxes, dtype: DType) -> Structure:
                 columns = (x0, y0, x1 - x0, y1 - y0)
             case "cxcywh":
                 columns = (x0 + (x1 - x0) / 2, y0 + (y1 - y0) / 2, x1 - x0, y1 - y0)
-        return np.stack([columns[place] for place in region.axes[-1]], axis=-1).astype(dtype.numpy)
+        return np.stack(columns, axis=-1)[..., region.last()].astype(dtype.numpy, order="C")
 
     return Structure(4, build)
 

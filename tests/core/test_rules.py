@@ -21,7 +21,9 @@ from dummyio.values import (
     PaddingMask,
     Positions,
     Range,
+    Rows,
     Rule,
+    Run,
     Strings,
     TokenIds,
     Uniform,
@@ -39,6 +41,7 @@ KINDS = {
     TokenIds(2): ("int", "uint"),
     Labels(2): ("int", "uint"),
     OneHot(): (*NUMBERS, "bool"),
+    Rows((0, 1, 1, 0)): (*NUMBERS, "bool"),
     Boxes(0, 1): NUMBERS,
     Strings(): ("string",),
 }
@@ -76,6 +79,8 @@ NEEDS_AN_AXIS = [
     TokenIds(9, first=1),
     TokenIds(9, last=1),
     TokenIds(9, mask="m"),
+    TokenIds(9, runs=(Run(1),)),
+    Rows((1,)),
     Labels(9, mask="m"),
 ]
 

@@ -1,0 +1,411 @@
+"""What layers and operations ask of their operands: which rank, how many channels, which dtype, and what indices stay below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from dummyio_torch.spy import Lineage, Mismatch, Repair, Spy, tensors_in
+
+__all__ = ["RULES", "Rules", "watch"]
+
+_EDGES = {1: ("sequence_length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+def want_rank(spy: Spy, tensor: torch.Tensor, *ranks: int) -> None:
+    """Ask for a number of axes, the first of `ranks` best."""
+    lineage = spy.lineage(tensor)
+    if lineage is None or tensor.ndim in (ranks if spy.strict else range(max(ranks) + 1)):
+        return
+    more = ranks[0] - tensor.ndim
+    repairs = [_ranked(path, len(spy.layout.leaves[path].axes) + more, len(lineage.sources) > 1) for path in lineage.sources]
+    raise Mismatch(repairs)
+
+
+def _ranked(path: str, rank: int, doubtful: bool) -> Repair:  # noqa: FBT001 - a rule's own
+    return Repair(int(doubtful), lambda layout: layout.with_rank(path, rank))
+
+
+def want_size(spy: Spy, tensor: torch.Tensor, axis: int, need: int) -> None:
+    """Ask for the size of an axis."""
+    lineage = spy.lineage(tensor)
+    if lineage is None or not -tensor.ndim <= axis < tensor.ndim:
+        return
+    variable, got = spy.variable(tensor, axis), tensor.shape[axis]
+    if got == need:
+        # A size that fits by chance, or because the caller says so, is fixed all the same.
+        return
+    if variable is None:
+        raise Mismatch([], paths=lineage.sources, got=got, need=need)
+    cost = 4 if variable in spy.layout.batches else 0
+    raise Mismatch([Repair(cost, lambda layout: layout.with_size(variable, need))], paths=lineage.sources)
+
+
+def want_integers(spy: Spy, tensor: torch.Tensor) -> None:
+    """Ask for whole numbers."""
+    if tensor.dtype.is_floating_point or tensor.dtype is torch.bool:
+        _retype(spy, tensor, torch.int64)
+
+
+def want_truth(spy: Spy, tensor: torch.Tensor) -> None:
+    """Ask for booleans."""
+    if tensor.dtype is not torch.bool:
+        _retype(spy, tensor, torch.bool)
+
+
+def want_floats(spy: Spy, tensor: torch.Tensor, like: torch.Tensor | None) -> None:
+    """Ask for the dtype of a layer's weights."""
+    if like is not None and like.dtype.is_floating_point and tensor.dtype != like.dtype:
+        _retype(spy, tensor, like.dtype)
+
+
+def _retype(spy: Spy, tensor: torch.Tensor, dtype: torch.dtype) -> None:
+    lineage = spy.lineage(tensor)
+    if lineage is not None:
+        paths = [lineage.direct] if lineage.direct else sorted(lineage.sources)
+        cost = 0 if len(paths) == 1 else 1
+        repairs = [Repair(cost, lambda layout, path=path: layout.with_dtype(path, dtype)) for path in paths]
+        if any(repair.change(spy.layout) is not None for repair in repairs):
+            raise Mismatch(repairs)
+
+
+def _linear(spy: Spy, x: torch.Tensor, weight: torch.Tensor, *_: Any) -> None:
+    if x.ndim == 0:
+        want_rank(spy, x, 2)
+    want_floats(spy, x, weight)
+    lineage = spy.lineage(x)
+    variable = spy.variable(x, -1)
+    if x.ndim == 1 and lineage is not None and variable in spy.layout.batches:
+        want_rank(spy, x, 2, 3)
+    want_size(spy, x, -1, weight.shape[-1])
+
+
+def _embedding(spy: Spy, ids: torch.Tensor, weight: torch.Tensor, padding_idx: int | None = None, *_: Any, **__: Any) -> None:
+    want_integers(spy, ids)
+    bounded(spy, ids, weight.shape[0], None if padding_idx in (None, -1) else padding_idx)
+
+
+def bounded(spy: Spy, ids: torch.Tensor, rows: int, pad: int | None = None) -> None:
+    """Note that what these ids index has so many rows; where they count along an axis, its size has a limit."""
+    lineage = spy.lineage(ids)
+    if lineage is not None and lineage.direct:
+        spy.facts.bound(lineage.direct, rows, pad, exact=True)
+    elif lineage is not None:
+        for path in lineage.sources:
+            if not spy.layout.leaves[path].dtype.is_floating_point:
+                spy.facts.bound(path, rows, pad, exact=False)
+    for variable, size in spy.layout.sizes.items():
+        if (lineage is None or not lineage.direct) and ids.ndim and ids.shape[-1] == size and variable not in spy.layout.batches:
+            spy.facts.limits[variable] = min(rows, spy.facts.limits.get(variable, rows))
+
+
+def _convolution(axes: int, *, transposed: bool = False) -> Callable[..., None]:
+    def rule(spy: Spy, x: torch.Tensor, weight: torch.Tensor, *rest: Any, **named: Any) -> None:
+        want_rank(spy, x, axes + 2)
+        want_floats(spy, x, weight)
+        groups = named.get("groups", rest[5 if transposed else 4] if len(rest) > (5 if transposed else 4) else 1)
+        want_size(spy, x, -axes - 1, weight.shape[0] if transposed else weight.shape[1] * groups)
+        for place, name in enumerate(_EDGES[axes]):
+            spy.name(x, place - axes, name)
+        spy.name(x, -axes - 1, "num_channels")
+
+    return rule
+
+
+def _layer_norm(spy: Spy, x: torch.Tensor, shape: Any, weight: torch.Tensor | None = None, *_: Any, **__: Any) -> None:
+    for place, size in enumerate(reversed(list(shape)), 1):
+        want_size(spy, x, -place, size)
+    want_floats(spy, x, weight)
+
+
+def _channels(spy: Spy, x: torch.Tensor, *rest: Any, **named: Any) -> None:
+    sized = next((t for t in (*rest, *named.values()) if isinstance(t, torch.Tensor) and t.ndim == 1), None)
+    if sized is not None and x.ndim > 1 and sized.numel() > 1:
+        want_size(spy, x, 1, sized.shape[0])
+
+
+def _masked_fill(spy: Spy, _: torch.Tensor, mask: torch.Tensor, *__: Any, **___: Any) -> None:
+    want_truth(spy, mask)
+    _note_mask(spy, mask, hides=True)
+
+
+def _note_mask(spy: Spy, mask: Any, *, hides: bool) -> None:
+    lineage = spy.lineage(mask)
+    if lineage is not None and lineage.direct:
+        (spy.facts.hiding if hides != lineage.flipped else spy.facts.keeping).add(lineage.direct)
+
+
+def _where(spy: Spy, condition: Any, *_: Any) -> None:
+    if isinstance(condition, torch.Tensor):
+        want_truth(spy, condition)
+
+
+def _attention(spy: Spy, _: Any, __: Any, ___: Any, mask: Any = None, *____: Any, **named: Any) -> None:
+    mask = named.get("attn_mask", mask)
+    if isinstance(mask, torch.Tensor) and not mask.dtype.is_floating_point:
+        want_truth(spy, mask)
+        _note_mask(spy, mask, hides=False)
+
+
+def _one_hot(spy: Spy, x: torch.Tensor, classes: int = -1, *_: Any, **named: Any) -> None:
+    want_integers(spy, x)
+    count = named.get("num_classes", classes)
+    if isinstance(count, int) and count > 0:
+        bounded(spy, x, count)
+
+
+def _indexed(spy: Spy, table: torch.Tensor, index: Any) -> None:
+    parts = index if isinstance(index, tuple) else (index,)
+    for axis, part in enumerate(parts):
+        if isinstance(part, str):
+            _unnest(spy, table)
+        if isinstance(part, torch.Tensor):
+            if part.dtype is not torch.bool:
+                want_integers(spy, part)
+            if axis < table.ndim:
+                _bound_index(spy, part, table, axis)
+
+
+def _unnest(spy: Spy, tensor: torch.Tensor) -> None:
+    from dummyio_torch.layout import Branch  # noqa: PLC0415 - the one rule that needs it
+
+    lineage = spy.lineage(tensor)
+    if lineage is not None and lineage.direct:
+        path = lineage.direct
+        raise Mismatch([Repair(0, lambda layout: layout.with_tree(path, Branch("dict", ())))])
+
+
+def _bound_index(spy: Spy, index: torch.Tensor, table: torch.Tensor, axis: int) -> None:
+    lineage: Lineage | None = spy.lineage(index)
+    if spy.lineage(table) is None:
+        bounded(spy, index, table.shape[axis])
+    elif lineage is not None:
+        spy.facts.zeros |= {p for p in lineage.sources if not spy.layout.leaves[p].dtype.is_floating_point}
+
+
+def _gathered(spy: Spy, table: torch.Tensor, *rest: Any, **named: Any) -> None:
+    index = named.get("index", next((r for r in rest if isinstance(r, torch.Tensor)), None))
+    axis = named.get("dim", rest[0] if rest and isinstance(rest[0], int) else 0)
+    if isinstance(index, torch.Tensor) and isinstance(axis, int):
+        want_integers(spy, index)
+        _bound_index(spy, index, table, axis)
+
+
+def _classes(spy: Spy, x: torch.Tensor, target: torch.Tensor, *_: Any, **__: Any) -> None:
+    if target.dtype.is_floating_point and target.shape != x.shape:
+        want_integers(spy, target)
+    if not target.dtype.is_floating_point:
+        bounded(spy, target, x.shape[1 if x.ndim > 1 else 0])
+
+
+class Rules:
+    """The table below, as what a `Spy` asks."""
+
+    def __init__(self, table: dict[str, Callable[..., None]]) -> None:
+        self._table = table
+
+    def check(self, spy: Spy, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise `Mismatch` where an operation does not fit its operands."""
+        rule = self._table.get(name)
+        if rule is not None and any(spy.lineage(t) is not None for t in tensors_in((args, kwargs))):
+            # Operands by keyword: the rule is not for them, and the operation will say itself what it lacks.
+            if not args and "input" in kwargs:
+                args, kwargs = (kwargs["input"],), {k: v for k, v in kwargs.items() if k != "input"}
+            try:
+                rule(spy, *args, **kwargs)
+            except (TypeError, AttributeError, IndexError):
+                return
+
+    def shortcut(self, spy: Spy, name: str, args: tuple[Any, ...]) -> Any:
+        """Return a recurrent layer's result without its steps, of which there are as many as the sequence is long."""
+        if spy.rules is not self or name not in {"lstm", "gru", "rnn_tanh", "rnn_relu"} or len(args) != 9:
+            return None
+        x, state, weights, _, layers, _, _, both, first = args
+        if not isinstance(x, torch.Tensor) or type(x) is torch.Tensor:  # a real run
+            return None
+        ways = 2 if both else 1
+        hidden = weights[1].shape[-1]
+        batch = x.shape[0 if first else 1] if x.ndim == 3 else 0
+        h = (state[0] if name == "lstm" else state).shape[-1]
+        states = (layers * ways, *((batch,) if batch else ()))
+        out = x.new_empty((*x.shape[:-1], h * ways))
+        last = x.new_empty((*states, h))
+        return (out, last, x.new_empty((*states, hidden))) if name == "lstm" else (out, last)
+
+
+RULES = Rules(
+    {
+        "linear": _linear,
+        "embedding": _embedding,
+        "embedding_bag": _embedding,
+        "conv1d": _convolution(1),
+        "conv2d": _convolution(2),
+        "conv3d": _convolution(3),
+        "conv_transpose1d": _convolution(1, transposed=True),
+        "conv_transpose2d": _convolution(2, transposed=True),
+        "conv_transpose3d": _convolution(3, transposed=True),
+        "layer_norm": _layer_norm,
+        "rms_norm": _layer_norm,
+        "batch_norm": _channels,
+        "group_norm": lambda spy, x, _, *rest, **named: _channels(spy, x, *rest, **named),
+        "instance_norm": _channels,
+        "masked_fill": _masked_fill,
+        "masked_fill_": _masked_fill,
+        "where": _where,
+        "scaled_dot_product_attention": _attention,
+        "one_hot": _one_hot,
+        "__getitem__": _indexed,
+        "gather": _gathered,
+        "index_select": _gathered,
+        "take_along_dim": _gathered,
+        "cross_entropy": _classes,
+        "nll_loss": _classes,
+    }
+)
+
+
+# Layers that check their operands themselves before they call an operation.
+
+
+def watch(module: nn.Module, current: Callable[[], Spy]) -> None:
+    """Let rules look at what reaches the layers of a copied module."""
+    for part in module.modules():
+        for kinds, rule in _LAYERS:
+            if isinstance(part, kinds):
+
+                def hook(layer: nn.Module, args: Any, kwargs: Any, rule: Any = rule) -> None:
+                    spy = current()
+                    operands = [*args, *kwargs.values()]
+                    if any(spy.lineage(t) is not None for t in tensors_in(operands)):
+                        rule(spy, layer, args, kwargs)
+
+                part.register_forward_pre_hook(hook, with_kwargs=True)
+                break
+
+
+def _batch_axes(spy: Spy, x: torch.Tensor, *, first: bool) -> None:
+    spy.name(x, 0 if first else 1, "batch_size")
+    spy.name(x, 1 if first else 0, "sequence_length")
+
+
+def _recurrent(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
+    x = args[0] if args else kwargs.get("input")
+    if not isinstance(x, torch.Tensor):
+        return  # packed
+    want_rank(spy, x, 3)
+    want_floats(spy, x, next(layer.parameters()))
+    want_size(spy, x, -1, layer.input_size)
+    _batch_axes(spy, x, first=layer.batch_first)
+    for state, size in zip(tensors_in(args[1:]), (layer.proj_size or layer.hidden_size, layer.hidden_size), strict=False):
+        want_rank(spy, state, 3)
+        want_size(spy, state, -1, size)
+        want_size(spy, state, 0, layer.num_layers * (2 if layer.bidirectional else 1))
+
+
+def _cell(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
+    x = args[0] if args else kwargs.get("input")
+    want_rank(spy, x, 2)
+    want_size(spy, x, -1, layer.input_size)
+    for state in tensors_in(args[1:]):
+        want_rank(spy, state, 2)
+        want_size(spy, state, -1, layer.hidden_size)
+
+
+def _attending(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
+    names = ("query", "key", "value", "key_padding_mask", "need_weights", "attn_mask")
+    operands = {**dict(zip(names, args, strict=False)), **kwargs}
+    for name, size in (("query", layer.embed_dim), ("key", layer.kdim), ("value", layer.vdim)):
+        want_rank(spy, operands[name], 3)
+        want_floats(spy, operands[name], layer.out_proj.weight)
+        want_size(spy, operands[name], -1, size)
+    _batch_axes(spy, operands["query"], first=layer.batch_first)
+    _attention_masks(spy, operands)
+
+
+def _attention_masks(spy: Spy, operands: dict[str, Any]) -> None:
+    for name, mask in operands.items():
+        if name.endswith("mask") and isinstance(mask, torch.Tensor):
+            lineage = spy.lineage(mask)
+            if not mask.dtype.is_floating_point:
+                want_truth(spy, mask)
+            if "padding" in name:
+                want_rank(spy, mask, 2)
+            else:
+                want_rank(spy, mask, 2, 3)
+            if lineage is not None and lineage.direct:
+                (spy.facts.keeping if lineage.flipped else spy.facts.hiding).add(lineage.direct)
+
+
+def _block(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
+    attention = layer.self_attn
+    names = ("src", "src_mask", "src_key_padding_mask")
+    if isinstance(layer, nn.TransformerDecoderLayer):
+        names = ("tgt", "memory", "tgt_mask", "memory_mask", "tgt_key_padding_mask", "memory_key_padding_mask")
+    operands = {**dict(zip(names, args, strict=False)), **kwargs}
+    for name in ("src", "tgt", "memory"):
+        if isinstance(operands.get(name), torch.Tensor):
+            want_rank(spy, operands[name], 3)
+            want_floats(spy, operands[name], attention.out_proj.weight)
+            want_size(spy, operands[name], -1, attention.embed_dim)
+            _batch_axes(spy, operands[name], first=attention.batch_first)
+    _attention_masks(spy, operands)
+
+
+def _stack(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
+    if isinstance(layer, nn.Transformer):
+        names = ("src", "tgt", "src_mask", "tgt_mask")
+        operands = {**dict(zip(names, args, strict=False)), **kwargs}
+        for name in ("src", "tgt"):
+            want_rank(spy, operands[name], 3)
+            want_size(spy, operands[name], -1, layer.d_model)
+            _batch_axes(spy, operands[name], first=layer.batch_first)
+        _attention_masks(spy, operands)
+    elif len(layer.layers):
+        first: Any = layer.layers[0]
+        if isinstance(first, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+            names = ("src", "mask", "src_key_padding_mask")
+            if isinstance(first, nn.TransformerEncoderLayer):
+                args, kwargs = (), {**dict(zip(names, args, strict=False)), **kwargs}
+            _block(spy, first, args, kwargs)
+
+
+def _normalized(*ranks: int) -> Callable[..., None]:
+    def rule(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
+        x = args[0] if args else kwargs.get("input")
+        if x.ndim not in ranks:
+            want_rank(spy, x, *ranks)
+        want_size(spy, x, 1, layer.num_features)
+
+    return rule
+
+
+def _convolving(axes: int) -> Callable[..., None]:
+    def rule(spy: Spy, _: Any, args: Any, kwargs: Any) -> None:
+        want_rank(spy, args[0] if args else kwargs["input"], axes + 2)
+
+    return rule
+
+
+def _bilinear(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
+    del kwargs
+    for x, size in zip(args, (layer.in1_features, layer.in2_features), strict=False):
+        want_size(spy, x, -1, size)
+
+
+_LAYERS: tuple[tuple[Any, Callable[..., None]], ...] = (
+    (nn.RNNBase, _recurrent),
+    (nn.RNNCellBase, _cell),
+    (nn.MultiheadAttention, _attending),
+    ((nn.TransformerEncoderLayer, nn.TransformerDecoderLayer), _block),
+    ((nn.TransformerEncoder, nn.TransformerDecoder, nn.Transformer), _stack),
+    (nn.BatchNorm1d, _normalized(2, 3)),
+    (nn.BatchNorm2d, _normalized(4)),
+    (nn.BatchNorm3d, _normalized(5)),
+    (nn.Bilinear, _bilinear),
+    ((nn.Conv1d, nn.ConvTranspose1d, nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d), _convolving(1)),
+    ((nn.Conv2d, nn.ConvTranspose2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d), _convolving(2)),
+    ((nn.Conv3d, nn.ConvTranspose3d, nn.MaxPool3d, nn.AvgPool3d, nn.AdaptiveAvgPool3d), _convolving(3)),
+)

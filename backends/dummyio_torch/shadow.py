@@ -1,0 +1,101 @@
+"""A copy of a module that can be run without touching the module: its weights have shapes and no memory.
+
+The copy is in evaluation mode and has no hooks. A *real* copy shares the module's weights and has its own buffers; it is for
+modules whose control flow depends on values.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.parameter import UninitializedTensorMixin
+
+from dummyio.errors import SourceError
+
+__all__ = ["Shadow", "weights"]
+
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+class Shadow:
+    """The copy, and how to run it."""
+
+    def __init__(self, module: nn.Module, *, real: bool = False) -> None:
+        """Copy the module; raise `SourceError` where it cannot be copied."""
+        self.real = real
+        self._mode = None if real else FakeTensorMode(allow_non_fake_inputs=True)
+        self.module = self._copied(module).eval()
+        for part in self.module.modules():
+            for name in _HOOKS:
+                getattr(part, name).clear()
+
+    def _copied(self, module: nn.Module) -> nn.Module:
+        with self._around():
+            memo: dict[int, Any] = {id(tensor): self._stand_in(tensor) for tensor in weights(module)}
+        try:
+            return copy.deepcopy(module, memo)
+        except Exception as error:
+            raise SourceError(
+                f"{type(module).__name__} cannot be copied for probing ({type(error).__name__}: {error}). Record calls of it "
+                "with dummyio.capture, or describe its inputs by hand with InputSpec."
+            ) from error
+
+    def _stand_in(self, tensor: torch.Tensor) -> torch.Tensor:
+        if isinstance(tensor, UninitializedTensorMixin):
+            raise SourceError(
+                "the module has lazy layers, whose sizes its first call decides: call it once, or use dummyio.capture."
+            )
+        is_weight = isinstance(tensor, nn.Parameter)
+        if self.real:
+            new = tensor.detach() if is_weight else tensor.detach().clone()
+            new = new.to("cpu")
+        elif tensor.layout is torch.strided:
+            new = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="cpu")
+        else:
+            new = torch.empty(tensor.size(), dtype=tensor.dtype, device="cpu")
+        return nn.Parameter(new, requires_grad=False) if is_weight else new
+
+    @contextmanager
+    def _around(self) -> Iterator[None]:
+        """Neither gradients, nor the random state, nor values."""
+        with ExitStack() as stack:
+            stack.enter_context(torch.no_grad())
+            if self._mode is not None:
+                stack.enter_context(self._mode)
+            else:
+                stack.enter_context(torch.random.fork_rng(devices=[]))
+            yield
+
+    def tensor(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """Return an input: without values, or all ones, which are ids, lengths, masks and numbers alike."""
+        with self._around():
+            return torch.ones(shape, dtype=dtype) if self.real else torch.empty(shape, dtype=dtype)
+
+    def run(self, around: Any, positional: tuple[str, ...], arguments: Mapping[str, Any]) -> Any:
+        """Call the copy, inside of `around` (a context)."""
+        named = dict(arguments)
+        first = [named.pop(name) for name in positional if name in named]
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)  # it fuses layers into an operation that has no shapes
+        try:
+            with self._around(), around:
+                return self.module(*first, **named)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def weights(module: nn.Module) -> Iterator[torch.Tensor]:
+    """Yield all tensors that a module holds: parameters, buffers, and such as are plain attributes."""
+    for part in module.modules():
+        held = vars(part)
+        for value in (*part._parameters.values(), *part._buffers.values(), *held.values()):  # noqa: SLF001 - not only the trained
+            if isinstance(value, torch.Tensor):
+                yield value
+            elif isinstance(value, (list, tuple)):
+                yield from (item for item in value if isinstance(item, torch.Tensor))

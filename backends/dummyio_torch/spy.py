@@ -1,0 +1,190 @@
+"""Watches a run: which operations and layers it reaches, and which inputs' axes the sizes in them are.
+
+Rules of `dummyio_torch.layers` look at each before it runs. Where one does not fit, they raise `Mismatch` with what would
+mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from dummyio_torch.layout import Layout
+
+__all__ = ["Facts", "Lineage", "Mismatch", "Repair", "Spy", "TooLong", "tensors_in"]
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A change of the layout that could mend what failed; `cost` 0 where a layer's weights ask for it."""
+
+    cost: int
+    change: Callable[[Layout], Layout | None]
+
+
+class Mismatch(Exception):  # noqa: N818 - a message to the search, not an error
+    """An operation does not fit its operands.
+
+    `got` is a size that would have to be `need`, where it follows from several axes and no rule says how.
+    """
+
+    def __init__(
+        self, repairs: list[Repair], *, paths: frozenset[str] = frozenset(), got: int | None = None, need: int | None = None
+    ) -> None:
+        super().__init__("mismatch")
+        self.repairs, self.paths, self.got, self.need = repairs, paths, got, need
+
+
+class TooLong(Exception):  # noqa: N818 - the same
+    """The run has many more operations than the one that worked."""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a tensor comes from."""
+
+    sources: frozenset[str]
+    """Paths of the inputs that enter."""
+    direct: str | None = None
+    """The input whose elements it holds."""
+    flipped: bool = False
+    """Whether it is true where that input is 0."""
+
+
+@dataclass
+class Facts:
+    """What a run has shown of the inputs."""
+
+    rows: dict[str, tuple[int, int | None, bool]] = field(default_factory=dict[str, tuple[int, int | None, bool]])
+    """Input → ids stay below, the id that pads, whether the input itself is what indexes."""
+    limits: dict[int, int] = field(default_factory=dict[int, int])
+    """Variable → its size is at most."""
+    names: dict[int, str] = field(default_factory=dict[int, str])
+    """Variable → what layers show it to be."""
+    hiding: set[str] = field(default_factory=set[str])
+    """Masks that are true where something is hidden."""
+    keeping: set[str] = field(default_factory=set[str])
+    zeros: set[str] = field(default_factory=set[str])
+    """Indices into an axis whose size varies."""
+    used: set[str] = field(default_factory=set[str])
+    wide: dict[str, int] = field(default_factory=dict[str, int])
+    """Input → the axis on which a layer asked for features."""
+
+    def bound(self, path: str, rows: int, pad: int | None, *, exact: bool) -> None:
+        """Note that an input indexes a table; the smallest counts."""
+        known = self.rows.get(path)
+        if known is None or rows < known[0]:
+            self.rows[path] = (rows, pad if known is None or pad is not None else known[1], exact)
+
+
+_VIEWS = frozenset(
+    "view reshape unsqueeze squeeze expand permute transpose contiguous to long float bool int half double type clone detach "
+    "flatten unflatten expand_as repeat t movedim swapaxes chunk split unbind narrow select type_as bfloat16 cpu "
+    "view_as reshape_as repeat_interleave __and__ logical_and bitwise_and".split()
+)
+_FLIPS = frozenset("__invert__ bitwise_not logical_not __rsub__ rsub".split())
+
+
+class Spy(TorchFunctionMode):
+    """One run's watcher."""
+
+    def __init__(self, layout: Layout, rules: Any, *, strict: bool = True, most: int | None = None) -> None:
+        super().__init__()
+        self.layout, self.rules, self.strict, self.most = layout, rules, strict, most
+        self.facts = Facts()
+        self.count = 0
+        self.last: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
+        self._lineages: dict[int, Lineage] = {}
+        self._kept: list[Any] = []  # while a tensor lives, its id is its own
+        self._inputs: dict[int, str] = {}
+
+    def enter(self, path: str, tensor: torch.Tensor) -> None:
+        """Take note of an input."""
+        self._inputs[id(tensor)] = path
+        self._lineages[id(tensor)] = Lineage(frozenset({path}), path)
+        self._kept.append(tensor)
+
+    def lineage(self, tensor: object) -> Lineage | None:
+        """Return where a tensor comes from; None for weights and constants."""
+        return self._lineages.get(id(tensor))
+
+    def variable(self, tensor: torch.Tensor, axis: int) -> int | None:
+        """Return whose size that of an axis is; None where that cannot be told."""
+        lineage = self.lineage(tensor)
+        if lineage is None or not -tensor.ndim <= axis < tensor.ndim:
+            return None
+        leaves = self.layout.leaves
+        path = self._inputs.get(id(tensor))
+        if path is not None:
+            return leaves[path].axes[axis]
+        size = tensor.shape[axis]
+        found = {v for p in lineage.sources for v in leaves[p].axes if self.layout.sizes[v] == size}
+        free = found - self.layout.fixed
+        return next(iter(free)) if len(free) == 1 else None
+
+    def name(self, tensor: torch.Tensor, axis: int, name: str) -> None:
+        """Note what an axis is."""
+        variable = self.variable(tensor, axis)
+        if variable is not None:
+            self.facts.names.setdefault(variable, name)
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        """Look at an operation, run it, and note where its result comes from."""
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in {"size", "dim", "__len__", "stride", "is_floating_point"}:
+            return func(*args, **kwargs)
+        sources = [found for each in tensors_in((args, kwargs)) if (found := self.lineage(each)) is not None]
+        if name != "__get__":
+            self._step(name, args, kwargs, sources)
+        result = self.rules.shortcut(self, name, args) if name != "__get__" else None
+        if result is None:
+            result = func(*args, **kwargs)
+        if sources:
+            self._note(name, sources, result, args)
+        self.last = None
+        return result
+
+    def _step(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], sources: list[Lineage]) -> None:
+        self.count += 1
+        if self.most is not None and self.count > self.most:
+            raise TooLong
+        self.last = (name, args, kwargs)
+        for lineage in sources:
+            self.facts.used |= lineage.sources
+        self.rules.check(self, name, args, kwargs)
+
+    def _note(self, name: str, sources: list[Lineage], result: Any, args: tuple[Any, ...]) -> None:
+        paths = frozenset().union(*(lineage.sources for lineage in sources))
+        lineage = Lineage(paths)
+        first = self.lineage(args[0]) if args else None
+        if name in _FLIPS and (first is not None and first.direct):
+            lineage = Lineage(paths, first.direct, not first.flipped)
+        elif name in {"eq", "__eq__"} and first is not None and first.direct and len(args) > 1 and args[1] in (0, False):
+            lineage = Lineage(paths, first.direct, not first.flipped)
+        elif first is not None and first.direct and (name in _VIEWS or name == "__get__" or _plain_index(name, args)):
+            lineage = Lineage(paths, first.direct, first.flipped)
+        for tensor in tensors_in(result):
+            self._kept.append(tensor)
+            if id(tensor) not in self._inputs:
+                self._lineages[id(tensor)] = lineage
+
+
+def _plain_index(name: str, args: tuple[Any, ...]) -> bool:
+    return name == "__getitem__" and not any(True for _ in tensors_in(args[1:]))
+
+
+def tensors_in(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
+    """Yield the tensors in nested containers."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)) and depth < 5:
+        for item in value:
+            yield from tensors_in(item, depth + 1)
+    elif isinstance(value, dict) and depth < 5:
+        for item in value.values():
+            yield from tensors_in(item, depth + 1)

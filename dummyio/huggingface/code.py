@@ -1,0 +1,42 @@
+"""The source text behind a model, for facts that stand in no configuration: how an input is unpacked, which token is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from dummyio.huggingface.auto import class_for, class_source
+from dummyio.huggingface.configuration import Configuration
+from dummyio.huggingface.sources import read_text
+from dummyio.normalized import NormalizedConfig
+
+__all__ = ["source_text"]
+
+
+def source_text(class_name: str, configuration: Configuration) -> Mapping[str, str]:
+    """Return the text of the files that define a model (``"model"``) and its parts (``"text"``, ``"vision"`` ...), where found."""
+    config = configuration.normalized({})
+    own = _file_of_class(class_name, configuration.model_type)
+    wrapped = "" if config.unwrapped() is config else _file_of_type(config.unwrapped().raw("model_type"))
+    found = {"model": own if wrapped in own else own + wrapped}
+    found |= {role: _file_of_type(_type_of(config, role)) for role in ("text", "decoder", "vision", "audio")}
+    return MappingProxyType({role: text for role, text in found.items() if text})
+
+
+def _type_of(config: NormalizedConfig, role: str) -> Any:
+    """Return the model type of a part."""
+    part = config.sub(role)
+    return None if part is None else part.raw("model_type")
+
+
+def _file_of_type(model_type: Any) -> str:
+    name = class_for(model_type, "MODEL_MAPPING_NAMES") if isinstance(model_type, str) else None
+    return _file_of_class(name, model_type) if name else ""
+
+
+@lru_cache(maxsize=64)
+def _file_of_class(name: str, model_type: str | None) -> str:
+    source = class_source(name, model_type)
+    return read_text(source.path) if source else ""

@@ -1,0 +1,94 @@
+"""What a model's own text says of its arguments: their shapes, their kinds, and which it cannot do without.
+
+A docstring's entry reads ``name (`torch.LongTensor` of shape `(batch_size, num_choices)`, *optional*):``, and an argument
+that has a default of None is still needed where ``forward`` raises for it. Classes of one file share their arguments, so
+the entries of the others count where a class has none of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+from dummyio.errors import SourceError
+from dummyio.generators.statement import Kind, Statement
+from dummyio.huggingface.signatures import forward_parameters, forward_source, module_source
+
+__all__ = ["needed_arguments", "stated_arguments"]
+
+_ENTRY = re.compile(r"^ *(\w+) \((`[^\n]*|[^\n]*[Tt]ensor[^\n]*)", re.MULTILINE)
+_SHAPE = re.compile(r"(?:of |with )?shape:? *`?\(([^()`]*(?:\([^()`]*\)[^()`]*)*)\)")
+_CODE_SHAPE = re.compile(r"tensor of shape \(([\w, .]*)\)")
+_REFUSAL = re.compile(r"^ {8}if (\w+) is None:\n +raise ", re.MULTILINE)
+_ALTERNATIVE = re.compile(r"label|_embeds$|^past_|^cache|^encoder_(?:outputs|hidden)")
+"""What is refused in one place only where other arguments are missing too, or is no data."""
+_BODY = 6
+"""Lines of an entry that may say its shape, where its head does not."""
+
+
+@lru_cache(maxsize=512)
+def stated_arguments(class_name: str, model_type: str | None = None) -> Mapping[str, Statement]:
+    """Give what the text says of each argument of a class: argument → its kind and shape, where either is known."""
+    try:
+        own = forward_source(class_name, model_type)
+    except SourceError:  # a class of somebody else's: nothing is known of its text
+        return MappingProxyType({})
+    # The first class of a file that takes an argument is the bare model; later ones add an axis of choices and the like.
+    texts = [*reversed(module_source(class_name, model_type).values()), own]
+    shapes = {name: shape for text in texts for name, shape in _entries(text)}
+    found: dict[str, Statement] = {}
+    for parameter in forward_parameters(class_name, model_type):
+        shape = _raised(own, parameter.name) or shapes.get(parameter.name, ("", None))[1]
+        kind = _kind(parameter.annotation) or _kind(shapes.get(parameter.name, ("", None))[0])
+        if shape is not None or kind is not None:
+            found[parameter.name] = Statement(kind, shape)
+    return MappingProxyType(found)
+
+
+def needed_arguments(offered: Iterable[str], class_name: str, model_type: str | None = None) -> frozenset[str]:
+    """Name those of the arguments without which some ``forward`` of the class's file raises."""
+    return frozenset(name for name in offered if name in _refused(class_name, model_type) and not _ALTERNATIVE.search(name))
+
+
+@lru_cache(maxsize=512)
+def _refused(class_name: str, model_type: str | None) -> frozenset[str]:
+    try:
+        texts = module_source(class_name, model_type).values()
+    except SourceError:
+        return frozenset()
+    return frozenset(name for text in texts for name in _REFUSAL.findall(text))
+
+
+def _entries(text: str) -> Iterator[tuple[str, tuple[str, tuple[str, ...] | None]]]:
+    """List the entries of docstrings: argument, the type as written, and the words of its shape."""
+    for match in _ENTRY.finditer(text):
+        name, head = match.groups()
+        body = "\n".join(text[match.start() :].split("\n", _BODY)[:_BODY])
+        following = _ENTRY.search(body, len(match.group()))
+        shape = _SHAPE.search(head) or _SHAPE.search(body[: following.start()] if following else body)
+        yield name, (head, _words(shape.group(1)) if shape else None)
+
+
+def _raised(text: str, name: str) -> tuple[str, ...] | None:
+    """Give the shape that an error message demands, where the argument's rank is what is checked."""
+    if not re.search(rf"\b{name}\.(?:ndim|dim\(\)) *!=", text):
+        return None
+    shape = _CODE_SHAPE.search(text)
+    return _words(shape.group(1)) if shape else None
+
+
+def _words(shape: str) -> tuple[str, ...]:
+    return tuple(word for part in shape.split(",") if (word := part.strip()))
+
+
+def _kind(text: str) -> Kind | None:
+    """Give the kind that a type's name says; a plain tensor may be anything."""
+    kinds: tuple[tuple[str, Kind], ...] = (
+        ("BoolTensor", "bool"),
+        ("LongTensor", "int"),
+        ("IntTensor", "int"),
+        ("FloatTensor", "float"),
+    )
+    return next((kind for word, kind in kinds if word in text), None)
