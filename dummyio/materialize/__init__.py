@@ -121,8 +121,7 @@ def abstract(spec: InputSpec, framework: str, dims: Mapping[str, int]) -> dict[s
 
 def _convert(spec: InputSpec, leaves: dict[str, Array], backend: Backend, device: Any) -> dict[str, Any]:
     if backend.name != "np" or device is not None:
-        leaves = {path: backend.from_numpy(values, spec_dtype, device) for (path, spec_dtype), values in zip(
-            ((path, leaf.dtype) for path, leaf in spec.leaves), leaves.values(), strict=True)}
+        leaves = {path: backend.from_numpy(leaves[path], leaf.dtype, device) for path, leaf in spec.leaves}
     return _nested(spec, leaves, backend)
 
 
