@@ -23,6 +23,11 @@ class Options:
         return 3 if self.quick else 25
 
     @property
+    def short_turns(self) -> int:
+        """How many turns subjects take that need microseconds, and make a turn of many of them."""
+        return 3 if self.quick else 101
+
+    @property
     def sizes(self) -> tuple[int, ...]:
         """Bytes of what counts as large."""
         return (8 * MIB,) if self.quick else (64 * MIB, 256 * MIB)

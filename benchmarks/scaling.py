@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from time import thread_time
 from typing import Any
 
 import psutil
@@ -30,7 +31,7 @@ LLAMA = {
 }
 GIGABYTE, TERABYTE = 4096, 4096 << 10
 """Positions that such a cache has when it takes so much memory."""
-LEAST = 0.05
+LEAST = 0.01
 """Seconds that a turn takes at least."""
 
 
@@ -81,8 +82,8 @@ def _past(options: Options) -> list[Row]:
     }
     rows = []
     for what, work in works.items():
-        big, small = (subject(lambda past=past, work=work: work(past)) for past in (TERABYTE, GIGABYTE))
-        times = take_turns({"big": big, "small": small}, options.turns, LEAST)
+        big, small = (subject(lambda past=past, work=work: work(past), thread_time) for past in (TERABYTE, GIGABYTE))
+        times = take_turns({"big": big, "small": small}, options.short_turns, LEAST)
         rows.append(
             costs(
                 "scaling",

@@ -49,7 +49,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = _words(
         "layer_types": "layer_types layers_block_type",
         "sliding_window": "sliding_window sliding_window_size attention_chunk_size",
         "max_positions": (
-            "max_position_embeddings n_positions n_ctx max_seq_len max_sequence_length max_target_positions seq_length"
+            "num_hash_buckets max_position_embeddings n_positions n_ctx max_seq_len max_sequence_length max_target_positions seq_length "
+            "max_text_len"
         ),
         "max_source_positions": "max_source_positions max_encoder_position_embeddings max_position_embeddings",
         "max_target_positions": "max_target_positions max_decoder_position_embeddings max_position_embeddings",
@@ -83,6 +84,7 @@ SUB_CONFIGS: Mapping[str, tuple[str, ...]] = _words(
         "encoder": "encoder encoder_config text_encoder",
         "decoder": "decoder decoder_config text_config",
         "prompt": "prompt_encoder_config prompt_config",
+        "semantic": "semantic_model_config semantic_config",
     }
 )
 """What a sub-configuration is for → the names that composite configurations use for it."""
@@ -193,10 +195,11 @@ class NormalizedConfig:
             found = self._sub(name)
             if found is not None:
                 return found
-        for name in WRAPPERS:
+        for name in (*WRAPPERS, "encoder"):
             wrapper = self._sub(name)
-            if wrapper is not None:
-                return wrapper.sub(role)
+            found = wrapper.sub(role) if wrapper is not None else None
+            if found is not None:
+                return found
         return None
 
     def unwrapped(self) -> NormalizedConfig:
@@ -216,6 +219,12 @@ class NormalizedConfig:
             defaults=defaults if isinstance(defaults, Mapping) else None,
             attribute_map=self._map,
         )
+
+    def inner(self, name: str) -> NormalizedConfig | None:
+        """Return the first sub-configuration of any name that has a value under exactly this name; None without one."""
+        keys = sorted(key for key in _keys(self._config) if isinstance(key, str) and key.endswith("_config"))
+        parts = (self._sub(key) for key in keys)
+        return next((part for part in parts if part is not None and part.raw(name) is not None), None)
 
     def part(self, role: str) -> NormalizedConfig:
         """Return the sub-configuration for a role, or this one where it has none."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from dummyio import dims as _dims
@@ -14,9 +16,11 @@ from dummyio.values import Boxes, Rule, Uniform, canonical, expression_of, with_
 
 __all__ = ["Container", "Nest", "Node", "TensorSpec", "flatten", "to_node"]
 
-Container = Literal["dict", "list", "tuple", "cache"]
+Container = Literal["dict", "list", "tuple", "record", "cache"]
 
 _AXES = 32
+_OPTIONAL = ("hidden_states", "attentions", "attention_mask", "router_logits")
+"""What is asked of an encoder's output by name, and is None where it is not there."""
 DEEPEST = 32
 """As many containers can be inside each other."""
 
@@ -42,7 +46,9 @@ class TensorSpec:
     dtype: DType
     values: Rule
 
-    def __init__(self, name: str, shape: Iterable[object], dtype: object = "float32", values: Rule | None = None) -> None:
+    def __init__(
+        self, name: str, shape: Iterable[object], dtype: object = "float32", values: Rule | None = None
+    ) -> None:
         """Check that the parts fit together."""
         sizes = tuple(_dims.to_size(size) for size in shape)
         kind = DType.of(dtype)
@@ -97,10 +103,11 @@ def _default_rule(dtype: DType) -> Rule:
 
 @dataclass(frozen=True, slots=True)
 class Nest:
-    """Tensors in a container: ``dict``, ``list``, ``tuple``, or ``cache``, a model's past state with an item per layer.
+    """Tensors in a container: ``dict``, ``list``, ``tuple``, ``record``, or ``cache``, a model's past state with an item per layer.
 
-    Items are named in every kind; in lists and tuples the names only make the flat paths
-    (``past_key_values.0.key``). A ``cache`` becomes what the framework's models take, else a list of tuples.
+    Items are named in every kind; in lists and tuples the names only make the flat paths (``past_key_values.0.key``).
+    A ``record`` is a tuple whose items can be asked for by name too, as those of a model's output. A ``cache`` becomes what
+    the framework's models take, else a list of tuples.
     """
 
     kind: Container
@@ -118,6 +125,8 @@ class Nest:
         if len(set(names)) != len(names):
             raise SpecError(f"a {self.kind} names an item twice: {names}.")
         object.__setattr__(self, "items", tuple((name, to_node(item, name)) for name, item in self.items))
+        if self.kind == "record" and not all(name.isidentifier() and not name.startswith("_") for name in names):
+            raise SpecError(f"a record names its items as attributes: {names}.")
         depth = 1 + max((item.depth for _, item in self.items if isinstance(item, Nest)), default=0)
         if depth > DEEPEST:
             raise SpecError(f"{depth} containers inside each other: at most {DEEPEST} are kept.")
@@ -151,11 +160,23 @@ class Nest:
                 return list(built.values())
             case "tuple":
                 return tuple(built.values())
+            case "record":
+                return _record(tuple(built))(*built.values())
             case "cache":
                 return cache(list(built.values()))
 
 
 Node = TensorSpec | Nest
+
+
+@lru_cache(maxsize=64)
+def _record(names: tuple[str, ...]) -> Callable[..., Any]:
+    """Return the type of records with these items: one type for one set of names, for frameworks compare the types of trees."""
+    kind: Any = namedtuple("record", names)  # type: ignore[misc] # noqa: PYI024 - the names are data
+    for name in _OPTIONAL:
+        if name not in names:
+            setattr(kind, name, None)
+    return kind
 
 
 def check_name(name: object) -> str:

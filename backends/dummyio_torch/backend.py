@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from dummyio.spec import InputSpec
 from dummyio_torch import cache, signature, tensors
 from dummyio_torch.dtypes import DTYPE_MAPPER
 
@@ -19,6 +23,12 @@ class TorchBackend:
     is_tensor = staticmethod(tensors.is_tensor)
     abstract = staticmethod(signature.abstract)
     cache = staticmethod(cache.cache)
+
+    def describe(self, model: Any, *, dims: Mapping[str, Any]) -> InputSpec:
+        """Return the description of an ``nn.Module``; the capability that makes it a source."""
+        from dummyio_torch import source  # noqa: PLC0415 - making tensors does not need the reader
+
+        return source.describe(model, dims=dims)
 
 
 BACKEND = TorchBackend()

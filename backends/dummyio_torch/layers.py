@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
+from dummyio_torch.layout import Branch, Layout
 from dummyio_torch.spy import Lineage, Mismatch, Repair, Spy, tensors_in
 
 __all__ = ["RULES", "Rules", "watch"]
@@ -170,8 +172,6 @@ def _indexed(spy: Spy, table: torch.Tensor, index: Any) -> None:
 
 
 def _unnest(spy: Spy, tensor: torch.Tensor) -> None:
-    from dummyio_torch.layout import Branch  # noqa: PLC0415 - the one rule that needs it
-
     lineage = spy.lineage(tensor)
     if lineage is not None and lineage.direct:
         path = lineage.direct
@@ -201,6 +201,29 @@ def _classes(spy: Spy, x: torch.Tensor, target: torch.Tensor, *_: Any, **__: Any
         bounded(spy, target, x.shape[1 if x.ndim > 1 else 0])
 
 
+_RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
+_KEEPS = frozenset(
+    "layer_norm rms_norm batch_norm group_norm dropout relu gelu silu softmax log_softmax sigmoid tanh elu leaky_relu mish".split()
+)
+"""Operations whose result has the shape of their first operand."""
+
+
+def _alike(spy: Spy, a: Any, b: Any, *_: Any, **__: Any) -> None:
+    """Operands that both come from inputs have as many axes as each other, where that works: broadcasting hides mistakes."""
+    if not (spy.strict and isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) and a.ndim != b.ndim and a.ndim and b.ndim):
+        return
+    one, other = spy.lineage(a), spy.lineage(b)
+    if one is None or other is None or one.sources & other.sources or a.numel() == 1 or b.numel() == 1:
+        return
+    repairs: list[Repair] = []
+    for mine, lineage, like in ((a, one, b), (b, other, a)):
+        for path in lineage.sources if len(lineage.sources) == 1 and "mask" not in str(lineage.sources) else ():
+            rank = len(spy.layout.leaves[path].axes) + like.ndim - mine.ndim
+            repairs.append(Repair(1, lambda layout, p=path, r=rank: layout.with_rank(p, r)))
+    if repairs:
+        raise Mismatch(repairs)
+
+
 class Rules:
     """The table below, as what a `Spy` asks."""
 
@@ -219,13 +242,22 @@ class Rules:
             except (TypeError, AttributeError, IndexError):
                 return
 
-    def shortcut(self, spy: Spy, name: str, args: tuple[Any, ...]) -> Any:
-        """Return a recurrent layer's result without its steps, of which there are as many as the sequence is long."""
-        if spy.rules is not self or name not in {"lstm", "gru", "rnn_tanh", "rnn_relu"} or len(args) != 9:
+    def shortcut(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what an operation gives, where only its shape is asked and the rules have checked its operands."""
+        x = args[0] if args else None
+        if not isinstance(x, torch.Tensor) or not x.is_meta:
             return None
-        x, state, weights, _, layers, _, _, both, first = args
-        if not isinstance(x, torch.Tensor) or type(x) is torch.Tensor:  # a real run
-            return None
+        if name in _KEEPS and x.dtype.is_floating_point and not kwargs.get("inplace"):
+            return torch.empty_like(x)
+        if name == "linear" and x.ndim and x.shape[-1] == args[1].shape[-1]:
+            return x.new_empty((*x.shape[:-1], args[1].shape[0]))
+        if name in _RECURRENT and len(args) == 9:
+            return self._recurrent(name, *args)
+        return None
+
+    def _recurrent(self, name: str, x: torch.Tensor, state: Any, weights: Any, *rest: Any) -> Any:
+        """Leave out the steps, of which there are as many as the sequence is long."""
+        _, layers, _, _, both, first = rest
         ways = 2 if both else 1
         hidden = weights[1].shape[-1]
         batch = x.shape[0 if first else 1] if x.ndim == 3 else 0
@@ -257,6 +289,10 @@ RULES = Rules(
         "where": _where,
         "scaled_dot_product_attention": _attention,
         "one_hot": _one_hot,
+        **dict.fromkeys(
+            ("add", "__add__", "__radd__", "__iadd__", "sub", "__sub__", "mul", "__mul__", "__rmul__", "__imul__", "div", "__truediv__"),
+            _alike,
+        ),
         "__getitem__": _indexed,
         "gather": _gathered,
         "index_select": _gathered,
@@ -299,10 +335,10 @@ def _recurrent(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
     want_floats(spy, x, next(layer.parameters()))
     want_size(spy, x, -1, layer.input_size)
     _batch_axes(spy, x, first=layer.batch_first)
+    ways = layer.num_layers * (2 if layer.bidirectional else 1)
     for state, size in zip(tensors_in(args[1:]), (layer.proj_size or layer.hidden_size, layer.hidden_size), strict=False):
-        want_rank(spy, state, 3)
-        want_size(spy, state, -1, size)
-        want_size(spy, state, 0, layer.num_layers * (2 if layer.bidirectional else 1))
+        like = x.new_empty((ways, size))  # an axis of it is nobody's: a number
+        _want_axes(spy, state, [(like, 0), (x, 0 if layer.batch_first else 1), (like, 1)])
 
 
 def _cell(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
@@ -322,21 +358,42 @@ def _attending(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
         want_floats(spy, operands[name], layer.out_proj.weight)
         want_size(spy, operands[name], -1, size)
     _batch_axes(spy, operands["query"], first=layer.batch_first)
-    _attention_masks(spy, operands)
+    _attention_masks(spy, operands, operands["query"], operands["key"], first=layer.batch_first)
 
 
-def _attention_masks(spy: Spy, operands: dict[str, Any]) -> None:
+def _attention_masks(spy: Spy, operands: dict[str, Any], query: Any, key: Any, *, first: bool) -> None:
     for name, mask in operands.items():
-        if name.endswith("mask") and isinstance(mask, torch.Tensor):
-            lineage = spy.lineage(mask)
-            if not mask.dtype.is_floating_point:
-                want_truth(spy, mask)
-            if "padding" in name:
-                want_rank(spy, mask, 2)
-            else:
-                want_rank(spy, mask, 2, 3)
-            if lineage is not None and lineage.direct:
-                (spy.facts.keeping if lineage.flipped else spy.facts.hiding).add(lineage.direct)
+        if not name.endswith("mask") or not isinstance(mask, torch.Tensor):
+            continue
+        lineage = spy.lineage(mask)
+        if not mask.dtype.is_floating_point or "mask" not in (lineage.direct if lineage and lineage.direct else "mask"):
+            want_truth(spy, mask)
+        side = key if name.startswith(("memory", "key")) else query
+        batch, length = (0, 1) if first else (1, 0)
+        shape = ((side, batch), (side, length)) if "padding" in name else ((query, length), (side, length))
+        if not ("padding" not in name and mask.ndim == 3):
+            _want_axes(spy, mask, [(x, axis) for x, axis in shape if isinstance(x, torch.Tensor)])
+        if lineage is not None and lineage.direct:
+            (spy.facts.keeping if lineage.flipped else spy.facts.hiding).add(lineage.direct)
+
+
+def _want_axes(spy: Spy, tensor: torch.Tensor, likes: list[tuple[torch.Tensor, int]]) -> None:
+    """Ask for the shape that axes of other tensors have; they are then the same axes."""
+    lineage = spy.lineage(tensor)
+    needed = tuple(x.shape[axis] for x, axis in likes)
+    if lineage is None or lineage.direct is None or tuple(tensor.shape) == needed:
+        return
+    path, axes = lineage.direct, [spy.variable(x, axis) for x, axis in likes]
+
+    def change(layout: Layout) -> Layout:
+        own: list[int] = []
+        for axis, size in zip(axes, needed, strict=True):
+            layout, new = (layout, axis) if axis is not None else layout.new_axis(size=size)
+            layout = layout if axis is not None else replace(layout, fixed=layout.fixed | {new})
+            own.append(new)
+        return layout.with_axes(path, tuple(own))
+
+    raise Mismatch([Repair(0, change)])
 
 
 def _block(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
@@ -351,18 +408,23 @@ def _block(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
             want_floats(spy, operands[name], attention.out_proj.weight)
             want_size(spy, operands[name], -1, attention.embed_dim)
             _batch_axes(spy, operands[name], first=attention.batch_first)
-    _attention_masks(spy, operands)
+    query = operands.get("tgt", operands.get("src"))
+    _attention_masks(spy, operands, query, operands.get("memory", query), first=attention.batch_first)
 
 
 def _stack(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
     if isinstance(layer, nn.Transformer):
-        names = ("src", "tgt", "src_mask", "tgt_mask")
+        names = ("src", "tgt", "src_mask", "tgt_mask", "memory_mask", "src_key_padding_mask", "tgt_key_padding_mask", "memory_key_padding_mask")
         operands = {**dict(zip(names, args, strict=False)), **kwargs}
         for name in ("src", "tgt"):
             want_rank(spy, operands[name], 3)
             want_size(spy, operands[name], -1, layer.d_model)
             _batch_axes(spy, operands[name], first=layer.batch_first)
-        _attention_masks(spy, operands)
+        for side in ("src", "tgt"):
+            own = {name: mask for name, mask in operands.items() if name.startswith(side)}
+            _attention_masks(spy, own, operands[side], operands[side], first=layer.batch_first)
+        crossed = {name: mask for name, mask in operands.items() if name.startswith("memory")}
+        _attention_masks(spy, crossed, operands["tgt"], operands["src"], first=layer.batch_first)
     elif len(layer.layers):
         first: Any = layer.layers[0]
         if isinstance(first, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):

@@ -84,6 +84,8 @@ class Layout:
     """Variables that stand for a batch."""
     taken: frozenset[int] = frozenset()
     """Sizes that occur in the module's own weights: no free variable gets one."""
+    named: tuple[tuple[str, int], ...] = ()
+    """Names that the caller gives to variables."""
 
     @property
     def leaves(self) -> dict[str, Leaf]:
@@ -149,10 +151,12 @@ class Layout:
         """Return it with a tree in the place of another."""
         return replace(self, trees=tuple((name, _put(old, name, path, tree)) for name, old in self.trees))
 
-    def with_item(self, path: str, key: str, dtype: torch.dtype) -> Layout:
+    def with_item(self, path: str, key: str, dtype: torch.dtype, rank: int) -> Layout:
         """Return it with one tensor more in a container."""
-        layout, axis = self.new_axis()
-        axes = (*self.batch_axis(), axis)
+        layout, axes = self, self.batch_axis()
+        while len(axes) < rank:
+            layout, axis = layout.new_axis(edge=rank >= 4 and len(axes) >= 2)
+            axes = (*axes, axis)
         branch = next(found for name, tree in self.trees if (found := _find(tree, name, path)) is not None)
         assert isinstance(branch, Branch)
         items = (*branch.items, (key, Leaf(f"{path}.{key}", dtype, axes)))

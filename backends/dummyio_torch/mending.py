@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from dummyio_torch.layout import Branch, Layout, Missing
+from dummyio_torch.roles import guess, native
 from dummyio_torch.spy import Mismatch, Repair, Spy, tensors_in
 
 __all__ = ["repairs"]
@@ -25,7 +26,9 @@ _WINDOWS = ("conv", "pool", "pad", "unfold", "stft", "interpolate")
 def repairs(spy: Spy, error: Exception, floating: torch.dtype) -> list[Repair]:
     """Return what could mend a run that ended in `error`, the likeliest first."""
     if isinstance(error, Missing):
-        return [Repair(0, lambda layout: layout.with_item(error.path, error.key, floating))]
+        first = guess(error.key if not error.key.isdigit() else error.path, "")
+        dtype, rank = native(first.number, floating), len(first.axes)
+        return [Repair(0, lambda layout: layout.with_item(error.path, error.key, dtype, rank))]
     found: list[Repair] = list(error.repairs) if isinstance(error, Mismatch) else []
     if not isinstance(error, Mismatch) and spy.last is not None:
         found += _of_operation(spy, *spy.last)
@@ -53,10 +56,10 @@ def _of_operation(spy: Spy, name: str, args: tuple[Any, ...], kwargs: dict[str, 
         yield from _larger(spy, tensors)
     else:
         for a, b in pairwise(tensors):
+            yield from _lifted(spy, a, b)
             for axis in range(-1, -min(a.ndim, b.ndim) - 1, -1):
                 if 1 not in (a.shape[axis], b.shape[axis]):
                     yield from _equal(spy, a, axis, b, axis)
-            yield from _lifted(spy, a, b)
 
 
 def _equal(spy: Spy, a: torch.Tensor, i: int, b: torch.Tensor, j: int) -> Iterator[Repair]:
@@ -97,10 +100,10 @@ def _lifted(spy: Spy, a: torch.Tensor, b: torch.Tensor) -> Iterator[Repair]:
     """Two operands could need as many axes as each other."""
     for mine, other in ((a, b), (b, a)):
         lineage = spy.lineage(mine)
-        if lineage is not None and lineage.direct and mine.ndim != other.ndim:
-            path, more = lineage.direct, other.ndim - mine.ndim
+        if lineage is not None and len(lineage.sources) == 1 and mine.ndim != other.ndim:
+            path, more = next(iter(lineage.sources)), other.ndim - mine.ndim
             rank = len(spy.layout.leaves[path].axes) + more
-            yield Repair(2, lambda layout, p=path, r=rank: layout.with_rank(p, r))
+            yield Repair(0 if lineage.direct is None and spy.lineage(other) is not None else 2, lambda layout, p=path, r=rank: layout.with_rank(p, r))
 
 
 def _shaped(spy: Spy, x: torch.Tensor, target: tuple[Any, ...]) -> Iterator[Repair]:
@@ -159,7 +162,7 @@ def _of_words(spy: Spy, error: Exception, floating: torch.dtype) -> Iterator[Rep
         for name, tree in spy.layout.trees:
             if isinstance(tree, Branch) and tree.kind != "dict" and len(tree.items) < int(unpack[1]):
                 key = str(len(tree.items))
-                yield Repair(0, lambda layout, n=name, k=key: layout.with_item(n, k, floating))
+                yield Repair(0, lambda layout, n=name, k=key: layout.with_item(n, k, floating, 2))
 
 
 def _line(error: Exception) -> str:

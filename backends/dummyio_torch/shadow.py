@@ -1,15 +1,17 @@
 """A copy of a module that can be run without touching the module: its weights have shapes and no memory.
 
-The copy is in evaluation mode and has no hooks. A *real* copy shares the module's weights and has its own buffers; it is for
-modules whose control flow depends on values.
+The copy is in evaluation mode and has no hooks. It lives on the *meta* device, which is the fastest; or is *fake*, for modules
+that make tensors on a device of their own; or is *real*, with the module's weights and buffers of its own, for modules whose
+way depends on values.
 """
 
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -18,7 +20,9 @@ from torch.nn.parameter import UninitializedTensorMixin
 
 from dummyio.errors import SourceError
 
-__all__ = ["Shadow", "weights"]
+__all__ = ["Kind", "Shadow", "weights"]
+
+Kind = Literal["meta", "fake", "real"]
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -26,10 +30,12 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 class Shadow:
     """The copy, and how to run it."""
 
-    def __init__(self, module: nn.Module, *, real: bool = False) -> None:
+    def __init__(self, module: nn.Module, kind: Kind = "meta") -> None:
         """Copy the module; raise `SourceError` where it cannot be copied."""
-        self.real = real
-        self._mode = None if real else FakeTensorMode(allow_non_fake_inputs=True)
+        self.kind = kind
+        self.real = kind == "real"
+        self._mode = FakeTensorMode(allow_non_fake_inputs=True) if kind == "fake" else None
+        self._device = "meta" if kind == "meta" else "cpu"
         self.module = self._copied(module).eval()
         for part in self.module.modules():
             for name in _HOOKS:
@@ -56,9 +62,9 @@ class Shadow:
             new = tensor.detach() if is_weight else tensor.detach().clone()
             new = new.to("cpu")
         elif tensor.layout is torch.strided:
-            new = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device="cpu")
+            new = torch.empty_strided(tensor.size(), tensor.stride(), dtype=tensor.dtype, device=self._device)
         else:
-            new = torch.empty(tensor.size(), dtype=tensor.dtype, device="cpu")
+            new = torch.empty(tensor.size(), dtype=tensor.dtype, device=self._device)
         return nn.Parameter(new, requires_grad=False) if is_weight else new
 
     @contextmanager
@@ -68,8 +74,11 @@ class Shadow:
             stack.enter_context(torch.no_grad())
             if self._mode is not None:
                 stack.enter_context(self._mode)
-            else:
+                stack.enter_context(_quiet())
+            elif self.real:
                 stack.enter_context(torch.random.fork_rng(devices=[]))
+            else:
+                stack.enter_context(torch.device("meta"))
             yield
 
     def tensor(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
@@ -88,6 +97,17 @@ class Shadow:
                 return self.module(*first, **named)
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what fails, which is what a search is made of, out of the log."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def weights(module: nn.Module) -> Iterator[torch.Tensor]:

@@ -141,7 +141,7 @@ class Spy(TorchFunctionMode):
         sources = [found for each in tensors_in((args, kwargs)) if (found := self.lineage(each)) is not None]
         if name != "__get__":
             self._step(name, args, kwargs, sources)
-        result = self.rules.shortcut(self, name, args) if name != "__get__" else None
+        result = self.rules.shortcut(name, args, kwargs) if name != "__get__" else None
         if result is None:
             result = func(*args, **kwargs)
         if sources:

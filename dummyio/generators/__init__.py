@@ -33,6 +33,7 @@ from dummyio.generators.diffusion import (
     DummyTransformerVisionInputGenerator,
 )
 from dummyio.generators.documented import DummyDocumentedInputGenerator
+from dummyio.generators.images import DummyTextImagesInputGenerator
 from dummyio.generators.labels import DummyLabelsGenerator
 from dummyio.generators.packed import DummyPackedImagesInputGenerator
 from dummyio.generators.reinforcement import DummyReinforcementLearningInputGenerator
@@ -77,6 +78,7 @@ __all__ = [
     "DummySeq2SeqPastKeyValuesGenerator",
     "DummySpectrogramInputGenerator",
     "DummySpeechSynthesisInputGenerator",
+    "DummyTextImagesInputGenerator",
     "DummyTextInputGenerator",
     "DummyTimeSeriesInputGenerator",
     "DummyTimestepInputGenerator",
@@ -99,6 +101,7 @@ GENERATORS: tuple[type[DummyInputGenerator], ...] = (
     # Those that speak for one kind of model only, by what its configuration says.
     DummyReinforcementLearningInputGenerator,
     DummyPackedImagesInputGenerator,
+    DummyTextImagesInputGenerator,
     DummyPackedTransformerVisionInputGenerator,
     DummyPackedTransformerTextInputGenerator,
     DummyTimestepInputGenerator,

@@ -7,11 +7,15 @@ encoder has a position for every second frame (``num_mel_bins`` and ``max_source
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from math import prod
 from typing import ClassVar
 
 from dummyio.dims import Dim, Size
 from dummyio.generators.base import Context, DummyInputGenerator
+from dummyio.generators.media import media
+from dummyio.generators.sounds import audio_tokens, frame_count
 from dummyio.normalized import NormalizedConfig
 from dummyio.tensor import TensorSpec
 from dummyio.values import Normal, PaddingMask, Uniform
@@ -38,19 +42,47 @@ class _Audio(DummyInputGenerator):
         return self.config.part("audio")
 
     @property
+    def placed(self) -> bool:
+        """Whether a text holds placeholders for the sound."""
+        return any(medium.kind == "audio" for medium in media(self.context))
+
+    @property
     def wave(self) -> Dim:
         """The length of a wave, in samples."""
-        return self.dim("audio_sequence_length", floor=_receptive_field(self.audio))
+        step = _frame_length(self.config.part("encoder")) or self.hop
+        if step is None and self.codec is not None:
+            step = self.codec.raw("hop_length")
+        bounds = {"multiple_of": step} if step else {}
+        return self.dim("audio_sequence_length", floor=_receptive_field(self.audio), **bounds)
+
+    @property
+    def codec(self) -> NormalizedConfig | None:
+        """The configuration of a codec inside the sound model, which reads the wave first."""
+        return self.audio.inner("codebook_size")
+
+    @property
+    def hop(self) -> int | None:
+        """How many samples a codec makes one frame of, where features of the same frames go in beside its wave."""
+        ratios, names = self.audio.raw("downsampling_ratios"), self.context.names or frozenset()
+        beside = {"input_values", "input_features"} <= names and isinstance(ratios, Sequence)
+        return prod(ratios) if beside and ratios else None
 
     @property
     def bins(self) -> Dim:
         """The features of a frame."""
         size = self.audio.get("audio_features") or self.audio.get("num_mel_bins")
+        semantic = self.config.sub("semantic")
+        if size is None and semantic is not None:
+            size = semantic.get("audio_features")
         return self.given_or_fixed("feature_size", size, "the number of features")
 
     @property
-    def frames(self) -> Dim:
-        """The number of frames."""
+    def frames(self) -> Size:
+        """The number of frames; fixed where a text holds as many placeholders as come of them."""
+        if self.placed:
+            return self.fixed("nb_max_frames", frame_count(self.context), "the encoder")
+        if self.hop is not None:
+            return self.wave // self.hop
         positions = self.audio.raw("max_source_positions")
         if positions is not None and self.audio.has("num_mel_bins") and not frames_first(self.audio):
             # The encoder's second convolution has stride 2, and its positions are added without being cut.
@@ -60,8 +92,14 @@ class _Audio(DummyInputGenerator):
 
 def frames_first(config: NormalizedConfig) -> bool:
     """Whether features are [batch, frames, features], not [batch, features, frames]."""
-    subsampled = any(config.raw(name) is not None for name in ("subsampling_factor", "subsampling_conv_stride"))
-    return config.has("audio_features") or subsampled
+    named = ("subsampling_factor", "subsampling_conv_stride", "model_in_channels")
+    return config.has("audio_features") or any(config.raw(name) is not None for name in named)
+
+
+def _frame_length(config: NormalizedConfig) -> int | None:
+    """Return how many samples a wave is cut into frames of, where the configuration gives their duration."""
+    duration, rate = config.raw("frame_ms"), config.raw("sample_rate")
+    return round(duration * rate / 1000) if isinstance(duration, (int, float)) and isinstance(rate, int) else None
 
 
 def _receptive_field(config: NormalizedConfig) -> int:
@@ -84,11 +122,16 @@ class DummyAudioInputGenerator(_Audio):
         "attention_mask",
         "padding_mask",
         "input_features_mask",
+        "feature_attention_mask",
+        "audio_input_ids",
+        "audio_input_ids_mask",
     )
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
-        """Where sounds are there and no text, a mask is the sounds'."""
+        """Where sounds are there and no text, a mask is the sounds'; codes of frames are those of mel features."""
+        if name.startswith("audio_input_ids"):
+            return context.config.unwrapped().part("audio").raw("mel_vocab_size") is not None
         names = context.names or frozenset()
         return name != "attention_mask" or (
             "input_ids" not in names and bool(names & {"input_values", "input_features"})
@@ -97,7 +140,9 @@ class DummyAudioInputGenerator(_Audio):
     def describe_input_values(self) -> TensorSpec:
         """Waves [batch, samples] in [-1, 1); codecs have an axis of channels before the samples."""
         shape: tuple[Size, ...] = (self.dim("batch_size"), self.wave)
-        codec = self.audio.raw("codebook_size") is not None and not self.audio.has("vocab_size")
+        codec = (
+            self.audio.raw("codebook_size") is not None and not self.audio.has("vocab_size")
+        ) or self.codec is not None
         if codec or self.audio.raw("audio_channels") is not None:
             shape = (shape[0], self.audio.integer("audio_channels", 1), self.wave)
         return self.floats("input_values", shape, Uniform(-1, 1))
@@ -105,7 +150,7 @@ class DummyAudioInputGenerator(_Audio):
     def describe_input_features(self) -> TensorSpec:
         """Features of frames in [-1, 1): see the module for their layout."""
         batch = self.dim("batch_size")
-        if frames_first(self.audio):
+        if self.hop is not None or frames_first(self.audio):
             return self.floats("input_features", (batch, self.frames, self.bins), Uniform(-1, 1))
         side = self.audio.raw("spec_size")
         if isinstance(side, int):  # the spectrogram is folded into a square image, which bounds how many frames fit
@@ -127,13 +172,32 @@ class DummyAudioInputGenerator(_Audio):
         return self.mask("padding_mask", framed=False)
 
     def describe_input_features_mask(self) -> TensorSpec:
-        """The same, always of frames."""
-        return self.mask("input_features_mask", framed=True)
+        """The same, always of frames; of tokens, where the code picks those by it."""
+        picked = re.search(r"audio_features\[input_features_mask\]", self.context.code.get("model", ""))
+        tokens = audio_tokens(self.context) if picked and self.placed else None
+        if tokens is None:
+            return self.mask("input_features_mask", framed=True)
+        return TensorSpec("input_features_mask", (self.dim("batch_size"), tokens), "bool", PaddingMask(policy="full"))
+
+    def describe_audio_input_ids(self) -> TensorSpec:
+        """Codes of frames [batch, frames, features], below ``mel_vocab_size``."""
+        shape = (self.dim("batch_size"), self.frames, self.audio.integer("n_mel_bins"))
+        return self.ints("audio_input_ids", shape, Uniform(0, self.audio.integer("mel_vocab_size")))
+
+    def describe_audio_input_ids_mask(self) -> TensorSpec:
+        """Which frames of codes count."""
+        return self.mask("audio_input_ids_mask", framed=True)
+
+    def describe_feature_attention_mask(self) -> TensorSpec:
+        """The same under another name."""
+        return self.mask("feature_attention_mask", framed=True)
 
     def mask(self, name: str, *, framed: bool) -> TensorSpec:
         """Return a mask in which every row keeps enough for the convolutions to return something."""
         length, least = (self.frames, _FEW) if framed else (self.wave, _receptive_field(self.audio))
-        rule = PaddingMask(self.context.padding_side, self.context.mask_policy, least)
+        # Each sound becomes as many tokens as its text has placeholders, so all are of the same length.
+        policy = "full" if self.placed else self.context.mask_policy
+        rule = PaddingMask(self.context.padding_side, policy, least)
         return self.ints(name, (self.dim("batch_size"), length), rule)
 
 
@@ -158,7 +222,12 @@ class DummySpectrogramInputGenerator(_Audio):
 class DummySpeechSynthesisInputGenerator(_Audio):
     """What speech is made from: the frames so far, a voice, and a whole spectrogram for a vocoder."""
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("output_sequence", "speaker_embeddings", "spectrogram")
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        "output_sequence",
+        "speaker_embeddings",
+        "spectrogram",
+        "noise_sequence",
+    )
 
     def describe_output_sequence(self) -> TensorSpec:
         """The frames so far [batch, sequence, features], normal."""
@@ -170,6 +239,11 @@ class DummySpeechSynthesisInputGenerator(_Audio):
         """The voice [batch, size], normal."""
         size = self.config.integer("speaker_embedding_dim")
         return self.floats("speaker_embeddings", (self.dim("batch_size"), size), Normal())
+
+    def describe_noise_sequence(self) -> TensorSpec:
+        """What a wave is made from [batch, frames, channels], normal."""
+        shape = (self.dim("batch_size"), self.frames, self.config.integer("model_in_channels"))
+        return self.floats("noise_sequence", shape, Normal())
 
     def describe_spectrogram(self) -> TensorSpec:
         """One spectrogram [frames, features], normal."""

@@ -21,8 +21,7 @@ __all__ = [
 class DummySeq2SeqDecoderTextInputGenerator(DummyDecoderTextInputGenerator):
     """A decoder's text and what its encoder returned: hidden states [batch, encoder's sequence, hidden size], normal.
 
-    ``encoder_outputs`` is a tuple of one tensor, which is what models unpack: they take its first element and look for
-    others only where it is longer. ``encoder_hidden_states`` is the tensor itself.
+    ``encoder_outputs`` is a record of one tensor, for some models unpack it and some ask for its part by name. ``encoder_hidden_states`` is the tensor itself.
     """
 
     SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
@@ -42,8 +41,8 @@ class DummySeq2SeqDecoderTextInputGenerator(DummyDecoderTextInputGenerator):
         return self.floats(name, (self.dim("batch_size"), self.dim("encoder_sequence_length"), size), Normal())
 
     def describe_encoder_outputs(self) -> Nest:
-        """A tuple of the hidden states."""
-        return Nest.of("tuple", {"last_hidden_state": self.hidden("last_hidden_state")})
+        """A record of the hidden states."""
+        return Nest.of("record", {"last_hidden_state": self.hidden("last_hidden_state")})
 
     def describe_encoder_hidden_states(self) -> TensorSpec:
         """The hidden states."""
@@ -55,6 +54,10 @@ def codebooks(config: NormalizedConfig) -> int | None:
     decoder = config.sub("decoder") or config
     found = decoder.get("num_codebooks")
     return found if isinstance(found, int) and found > 0 else None
+
+
+_FOLDED = "batch_size * num_codebooks"
+"""How docstrings say that codebooks are folded into the batch."""
 
 
 class DummyCodebookDecoderTextInputGenerator(DummySeq2SeqDecoderTextInputGenerator):
@@ -72,6 +75,9 @@ class DummyCodebookDecoderTextInputGenerator(DummySeq2SeqDecoderTextInputGenerat
     def applies(cls, context: Context, name: str) -> bool:
         """Where the decoder's own configuration counts codebooks."""
         decoder = context.config.sub("decoder")
+        if name == "input_ids" and decoder is None:
+            statement = context.stated.get(name)
+            return statement is not None and statement.shape is not None and statement.shape[0] == _FOLDED
         delayed = context.names is not None and "max_length" in context.names
         return decoder is not None and codebooks(decoder) is not None and (name != "input_ids" or delayed)
 

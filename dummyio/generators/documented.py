@@ -75,7 +75,7 @@ class DummyDocumentedInputGenerator(_Vision):
     def describe(self, name: str) -> TensorSpec:
         """Return the description that name and text give."""
         statement = self.context.stated[name]
-        shape = self.shape_of(statement.shape or ())
+        shape = self.shape_of(name, statement.shape or ())
         kind = _kind(name, statement)
         if kind == "float":
             return self.floats(name, shape, self.float_rule(name, shape))
@@ -83,12 +83,17 @@ class DummyDocumentedInputGenerator(_Vision):
             return TensorSpec(name, shape, "bool", self.mask_rule(shape) if _ends(name, _MASKS) else Uniform(0, 2))
         return self.ints(name, shape, self.int_rule(name, shape))
 
-    def shape_of(self, words: Sequence[str]) -> tuple[Size, ...]:
+    def shape_of(self, name: str, words: Sequence[str]) -> tuple[Size, ...]:
         """Return the shape that words say, with an axis of choices where the task has choices and the text does not say."""
-        shape = tuple(self.size_of(word) for word in words)
+        shape = tuple(self.own_length(name) if word in _LENGTH else self.size_of(word) for word in words)
         if self.context.task == "multiple-choice" and "num_choices" not in words and words[0] in _BATCH:
             return (shape[0], self.dim("num_choices"), *shape[1:])
         return shape
+
+    def own_length(self, name: str) -> Size:
+        """Return the length of a text; that which the configuration has for this kind of text alone, where it has one."""
+        found = self.config.raw(f"{name.partition('_')[0]}_seq_len")
+        return found if isinstance(found, int) and found > 0 else text_length(self.context)
 
     def size_of(self, word: str) -> Size:
         """Return the size that a word says."""
@@ -97,8 +102,6 @@ class DummyDocumentedInputGenerator(_Vision):
             return int(word)
         if word in _BATCH:
             return text_batch(self.context)
-        if word in _LENGTH:
-            return text_length(self.context)
         if word in _DECODED:
             return self.dim("decoder_sequence_length")
         if word == "total_sequence_length":

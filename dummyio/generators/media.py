@@ -9,18 +9,20 @@ a nominal number (``image_seq_length``), which processors use and models do not 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import isqrt, prod
 from typing import Any
 
 from dummyio.generators.base import Context
+from dummyio.generators.layouts import cut, frames, leading, pixel_size, tiles, vision_of, voxels
+from dummyio.generators.sounds import audio_tokens
 from dummyio.normalized import NormalizedConfig
 
-__all__ = ["Medium", "edge_of", "grid_of", "media", "merge_of"]
+__all__ = ["GRIDS", "Medium", "edge_of", "grid_of", "media", "merge_of"]
 
 _GIVEN = {
-    "image": ("pixel_values", "pixel_values_images", "image_patches"),
+    "image": ("pixel_values", "pixel_values_images", "image_patches", "flattened_patches"),
     "video": ("pixel_values_videos",),
     "audio": ("input_features", "input_values", "audio_input_ids"),
 }
@@ -48,6 +50,14 @@ _DIVISORS = (
 _RATIOS = ("downsample_ratio", "pixel_shuffle_ratio")
 """The same as fractions, by which rows and columns are multiplied."""
 
+_BOUNDS = {
+    "image": (("image_start_token_id", "image_end_token_id"), ("vision_start_token_id", "vision_end_token_id"),
+              ("boi_token_id", "eoi_token_id"), ("boi_token_index", "eoi_token_index")),
+    "video": (("video_start_token_id", "video_end_token_id"), ("vision_start_token_id", "vision_end_token_id")),
+    "audio": (("audio_start_token_id", "audio_end_token_id"), ("boa_token_id", "eoa_token_id")),
+}
+"""Medium → attributes for the ids that begin and end it; the first pair that the configuration names."""
+
 _NOMINAL = ("image_seq_length", "num_image_tokens", "image_token_num")
 
 
@@ -56,7 +66,8 @@ class Medium:
     """One medium of a text: its placeholder, how many of them, and the ids that stand around them."""
 
     kind: str
-    id: int
+    id: int | None
+    """The placeholder; None where another input says which columns it takes."""
     count: int
     before: int | None = None
     after: int | None = None
@@ -79,10 +90,24 @@ def media(context: Context) -> tuple[Medium, ...]:
 def _medium(kind: str, context: Context) -> Medium | None:
     config = context.config.unwrapped()
     id_ = _id(config, (f"{kind}_token_id", f"{kind}_token_index"))
-    count = _COUNTS[kind](context) if id_ is not None and kind in _COUNTS else None
-    if id_ is None or not count:
+    if kind == "image" and id_ is None and "pixel_values_videos" not in (context.names or ()):
+        id_ = _id(config, ("video_token_id", "video_token_index"))  # what a model of videos alone calls its placeholder
+    count = _COUNTS[kind](context)
+    if not count:
         return None
-    return Medium(kind, id_, count)
+    if id_ is None:
+        return Medium(kind, None, count) if "image_embeds_position_mask" in (context.names or ()) else None
+    return Medium(kind, id_, count, *_bounds(kind, id_, config))
+
+
+def _bounds(kind: str, id_: int, config: NormalizedConfig) -> tuple[int | None, int | None]:
+    """Return the ids that begin and end a medium; none where the text's vocabulary does not have them."""
+    size = config.part("text").get("vocab_size")
+    for names in _BOUNDS[kind]:
+        first, last = (_id(config, (name,)) for name in names)
+        if isinstance(size, int) and first is not None and last is not None and max(first, last) < size and id_ not in {first, last}:
+            return first, last
+    return None, None
 
 
 def _id(config: NormalizedConfig, names: Iterable[str]) -> int | None:
@@ -95,16 +120,58 @@ def _id(config: NormalizedConfig, names: Iterable[str]) -> int | None:
 
 
 def _image_tokens(context: Context) -> int | None:
-    if context.names is not None and context.names & {"image_grid_thw", "grid_thw"}:
+    """Return the tokens of what one row's text is about: one image, its tiles, or its frames."""
+    if context.names is not None and context.names & GRIDS:
         rows, columns = grid_of(context)
         return rows * columns // merge_of(context) ** 2
-    return _stated(context) or _computed(context) or _number(context.config.unwrapped(), _NOMINAL)
+    if voxels(context):
+        return 1
+    if cut(context):
+        return _patches(context, *pixel_size(context))
+    stated = _stated(context)
+    if stated is not None:
+        return stated * prod(leading(context))
+    return _quantized(context) or _tiled(context) or _computed(context) or _number(context.config.unwrapped(), _NOMINAL)
+
+
+def _video_tokens(context: Context) -> int | None:
+    """Return the tokens of all frames, from which no class token is left out."""
+    each = _computed(context, drop=False)
+    return None if each is None else each * frames(context)
+
+
+def _patches(context: Context, height: int, width: int) -> int | None:
+    patch = edge_of(vision_of(context).get("patch_size"))
+    return None if patch is None else (height // patch) * (width // patch)
+
+
+def _quantized(context: Context) -> int | None:
+    """Return the codes of a quantized image: rows of codes, and the end of each row where the code adds one."""
+    config = context.config.unwrapped()
+    vq = config.raw("vq_config") if config.sub("vision") is None else None
+    stages = None if vq is None else NormalizedConfig.of(vq).raw("channel_multiplier")
+    if not isinstance(stages, Sequence):
+        return None
+    factor = 2 ** (len(stages) - 1)
+    height, width = pixel_size(context)
+    ends = re.search(r"width // [\w.]+ \+ 1", context.code.get("model", "")) is not None
+    return (height // factor) * (width // factor + ends)
+
+
+def _tiled(context: Context) -> int | None:
+    """Return the tokens of an image and of its tiles, which stand as one, with a token at the end of each row."""
+    cut_in, each = tiles(context), _computed(context)
+    if cut_in is None or each is None:
+        return None
+    edge = isqrt(each)
+    return each + cut_in[0] * edge * (cut_in[1] * edge + 1)
 
 
 def _stated(context: Context) -> int | None:
     """Return what an attribute states, where the model's code reads that attribute."""
     config, code = context.config.unwrapped(), "".join(context.code.values())
-    parts = [config, *(part for part in (config.sub("vision"), config.sub("perceiver_config")) if part is not None)]
+    inner = (config.sub(role) for role in ("encoder", "vision", "perceiver_config"))
+    parts = [config, *(part for part in inner if part is not None)]
     for name in _STATED:
         for part in parts:
             value = part.raw(name)
@@ -113,19 +180,17 @@ def _stated(context: Context) -> int | None:
     return None
 
 
-def _computed(context: Context) -> int | None:
+def _computed(context: Context, *, drop: bool = True) -> int | None:
     """Return the number of patches, less those that are merged, and with the class token where it counts."""
-    config = context.config.unwrapped()
-    vision = config.sub("vision") or config
-    edges, patch = vision.size(), edge_of(vision.get("patch_size"))
-    if edges is None or patch is None:
+    config, vision = context.config.unwrapped(), vision_of(context)
+    rows, columns = _cells(context, vision)
+    if not rows or not columns:
         return None
-    rows, columns = edges[0] // patch, edges[1] // patch
     queries = config.raw("max_value_projector_patch_to_query_dict") or config.raw("projector_patch_to_query_dict")
     if isinstance(queries, Mapping):
         wanted = queries.get(str(rows * columns), queries.get(rows * columns))
         return wanted if isinstance(wanted, int) else None
-    extra = int(_has_class_token(context, vision)) - int(_drops_first(context, config))
+    extra = _means(context) + int(_has_class_token(context)) - int(drop and _drops_first(context, config))
     rows, columns = (_merged(edge, config, vision, context) for edge in (rows, columns))
     return rows * columns + extra
 
@@ -145,22 +210,39 @@ def _merged(edge: int, config: NormalizedConfig, vision: NormalizedConfig, conte
 
 
 def _projector_stride(code: str) -> int:
-    """Return the product of the strides of the convolutions in a projector."""
+    """Return the product of the strides of the convolutions in a projector, and of those that are called downsamplers."""
     found = re.search(r"\nclass \w*Projector\b.*?(?=\nclass |\Z)", code, re.DOTALL)
     strides = re.findall(r"nn\.Conv2d\([^)]*stride=(\d+)", found.group()) if found else []
+    strides += re.findall(r"self\.downsampler\d* = nn\.Conv2d\([^)]*stride=(\d+)", code)
     return prod(map(int, strides))
 
 
-def _has_class_token(context: Context, vision: NormalizedConfig) -> bool:
+def _cells(context: Context, vision: NormalizedConfig) -> tuple[int, int]:
+    """Return the rows and columns of an image model's features: of its patches, or of its last stage; 0 where not known."""
+    height, width = pixel_size(context)
+    strides, sizes, pads = (vision.raw(name) for name in ("patch_stride", "patch_size", "patch_padding"))
+    if all(isinstance(each, Sequence) for each in (strides, sizes, pads)):
+        for stride, size, pad in zip(strides, sizes, pads, strict=False):
+            height, width = ((edge + 2 * pad - size) // stride + 1 for edge in (height, width))
+        return height, width
+    patch = edge_of(vision.get("patch_size"))
+    return (height // patch, width // patch) if patch is not None else (0, 0)
+
+
+def _means(context: Context) -> int:
+    """Return 1 where the projector puts the mean of all features before them."""
+    return int("cat([spatial_image_features, temporal_image_features]" in context.code.get("model", ""))
+
+
+def _has_class_token(context: Context) -> bool:
     """Whether the image model puts a token of its own before the patches."""
-    del vision
     code = context.code.get("vision") or context.code.get("model", "")
     return re.search(r"self\.(class_embedding|cls_token)\b", code) is not None
 
 
 def _drops_first(context: Context, config: NormalizedConfig) -> bool:
     """Whether the model leaves out the first of the image model's tokens."""
-    if "[:, 1:" not in context.code.get("model", ""):
+    if not re.search(r"(feature|hidden_state)\w*(\[[\w ]+\])?\[:, 1:", context.code.get("model", "")):
         return False
     strategy = config.raw("vision_feature_select_strategy")
     return strategy == "default" if strategy is not None else config.raw("vision_use_cls_token") is not False
@@ -168,12 +250,24 @@ def _drops_first(context: Context, config: NormalizedConfig) -> bool:
 
 # Packed images.
 
+GRIDS = frozenset({"image_grid_thw", "grid_thw", "target_sizes", "spatial_shapes"})
+"""Inputs that say how many rows and columns of patches each image has."""
+
 
 def merge_of(context: Context) -> int:
     """Return how many rows, and how many columns, of patches become one token."""
     config = context.config.unwrapped()
+    rounds = config.raw("merger_times")
+    if isinstance(rounds, int):  # merged in the image model, where it is not switched off, and so many times after it
+        kernels = [edge_of(config.raw("merge_kernel_size")) or 2] * rounds
+        inner = edge_of((config.sub("vision") or config).raw("window_kernel_size")) or 2
+        return prod(kernels) * (inner if config.raw("downsample_mode") != "4x" else 1)
+    if context.names is not None and "image_merge_sizes" in context.names:
+        return 2
+    if "(num_image_tokens, patch_size * spatial_merge_size" in context.code.get("model", ""):
+        return 1  # patches are as large as tokens already
     for part in (config.sub("vision"), config):
-        for name in ("spatial_merge_size", "merge_size", "merge_kernel_size"):
+        for name in ("spatial_merge_size", "merge_size", "merge_kernel_size", "downsample_factor"):
             edge = edge_of(part.raw(name)) if part is not None else None
             if edge is not None:
                 return edge
@@ -206,4 +300,4 @@ def _number(config: NormalizedConfig, names: Iterable[str]) -> int | None:
     return None
 
 
-_COUNTS = {"image": _image_tokens}
+_COUNTS = {"image": _image_tokens, "video": _video_tokens, "audio": audio_tokens}

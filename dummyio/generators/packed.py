@@ -7,15 +7,12 @@ from typing import ClassVar
 
 from dummyio.dims import Size
 from dummyio.generators.base import Context, DummyInputGenerator
-from dummyio.generators.media import edge_of, grid_of
+from dummyio.generators.media import GRIDS, edge_of, grid_of, merge_of
 from dummyio.normalized import NormalizedConfig
 from dummyio.tensor import TensorSpec
-from dummyio.values import Rows, Uniform
+from dummyio.values import Constant, PaddingMask, Rows, Uniform
 
 __all__ = ["DummyPackedImagesInputGenerator"]
-
-_GRIDS = frozenset({"image_grid_thw", "grid_thw"})
-
 
 class DummyPackedImagesInputGenerator(DummyInputGenerator):
     """One image for each row of the batch: its patches, and its grid (frames, rows, columns).
@@ -24,13 +21,22 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
     images, [patches, channels, height, width]; and where it takes them image by image, [images, patches, ...].
     """
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("pixel_values", "image_grid_thw", "grid_thw")
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        "pixel_values",
+        "image_grid_thw",
+        "grid_thw",
+        "images_per_sample",
+        "image_merge_sizes",
+        "target_sizes",
+        "spatial_shapes",
+        "pixel_attention_mask",
+    )
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
         """Where the model takes a grid."""
         del name
-        return context.names is not None and bool(context.names & _GRIDS)
+        return context.names is not None and bool(context.names & GRIDS)
 
     @property
     def vision(self) -> NormalizedConfig:
@@ -45,6 +51,9 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
         channels = edge_of(vision.get("num_channels")) or 3
         frames = edge_of(vision.raw("temporal_patch_size")) or edge_of(vision.raw("patch_temporal")) or 1
         small = re.search(r"channel, height, width = pixel_values\.shape", code) and "_ = pixel_values.shape" not in code
+        if "(num_image_tokens, patch_size * spatial_merge_size" in code:
+            side = edge * (edge_of(vision.raw("spatial_merge_size")) or 1)
+            return side, side, channels
         if small or re.search(r"self\.proj\(pixel_values\)", code):
             return channels, edge, edge
         return (channels * frames * edge * edge,)
@@ -53,13 +62,46 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
         """Patches with values in [-1, 1)."""
         rows, columns = grid_of(self.context)
         batch = self.dim("batch_size")
-        apart = re.search(r"in zip\(pixel_values\b", self.context.code.get("model", ""))
+        names = self.context.names or frozenset()
+        if "target_sizes" in names:  # all patches side by side, as one image
+            channels, edge = edge_of(self.vision.get("num_channels")) or 3, edge_of(self.vision.require("patch_size")) or 1
+            return self.floats("pixel_values", (1, channels, edge, batch * (rows * columns * edge)), Uniform(-1, 1))
+        if "spatial_shapes" in names:
+            return self.floats("pixel_values", (batch, rows * columns, *self.patch), Uniform(-1, 1))
+        apart = re.search(r"= pixel_values\[mask\]", self.context.code.get("model", ""))
         patches: tuple[Size, ...] = (batch, rows * columns) if apart else (batch * (rows * columns),)
         return self.floats("pixel_values", (*patches, *self.patch), Uniform(-1, 1))
 
     def grid(self, name: str) -> TensorSpec:
         """Return a grid [images, 3] of one frame each."""
-        return self.ints(name, (self.dim("batch_size"), 3), Rows((1, *grid_of(self.context))))
+        images = self.dim("batch_size") * (2 if self.drawn else 1)
+        return self.ints(name, (images, 3), Rows((1, *grid_of(self.context))))
+
+    def describe_target_sizes(self) -> TensorSpec:
+        """The rows and columns of patches of each image [images, 2]."""
+        return self.ints("target_sizes", (self.dim("batch_size"), 2), Rows(grid_of(self.context)))
+
+    def describe_spatial_shapes(self) -> TensorSpec:
+        """The same under another name."""
+        return self.ints("spatial_shapes", (self.dim("batch_size"), 2), Rows(grid_of(self.context)))
+
+    def describe_pixel_attention_mask(self) -> TensorSpec:
+        """1 for every patch [images, patches]."""
+        rows, columns = grid_of(self.context)
+        return self.ints("pixel_attention_mask", (self.dim("batch_size"), rows * columns), PaddingMask(policy="full"))
+
+    def describe_image_merge_sizes(self) -> TensorSpec:
+        """How many rows, and columns, of patches become one token [images]."""
+        return self.ints("image_merge_sizes", (self.dim("batch_size"),), Constant(merge_of(self.context)))
+
+    @property
+    def drawn(self) -> bool:
+        """Whether each row has one grid more, of an image that the model is to draw."""
+        return self.context.names is not None and "images_per_sample" in self.context.names
+
+    def describe_images_per_sample(self) -> TensorSpec:
+        """How many grids each row has [batch]: that of its image, and that of the one to be drawn."""
+        return self.ints("images_per_sample", (self.dim("batch_size"),), Constant(2))
 
     def describe_image_grid_thw(self) -> TensorSpec:
         """The grid of images."""

@@ -48,6 +48,7 @@ def _runs(medium: Medium, start: int) -> Iterator[Run]:
     if medium.before is not None:
         yield Run(medium.before, start)
         start += 1
-    yield Run(medium.id, start, medium.count)
+    if medium.id is not None:
+        yield Run(medium.id, start, medium.count)
     if medium.after is not None:
         yield Run(medium.after, start + medium.count)

@@ -116,6 +116,8 @@ class Sizes:
         for name, (low, high) in (ranges or {}).items():
             self.given.setdefault(name, _drawn(name, low, high, seed))
         self.dims: dict[str, Dim] = {}
+        self.bounds: dict[str, Mapping[str, int]] = {}
+        """What is known of symbols besides: name → ``min``, ``max``, ``multiple_of``."""
 
     def wanted(self, name: str) -> int | None:
         """Return the caller's size, under this name or under that of the symbol it follows."""
@@ -159,11 +161,13 @@ class Sizes:
         return Dim(name, wanted, min=room, max=high)
 
     def _define(self, name: str, size: int | None, floor: int, bounds: dict[str, Any]) -> Dim:
+        bounds |= self.bounds.get(name, {})
         high = bounds.pop("max", self._limit(name))
         wanted = self.wanted(name)
         if wanted is None:
             wanted = size if size is not None else DEFAULT_DUMMY_SHAPES.get(name, 2)
-            wanted = wanted if high is None else min(wanted, high)
+            wanted = max(wanted if high is None else min(wanted, high), bounds.get("min", 0))
+            wanted -= wanted % bounds.get("multiple_of", 1)
         elif size is None and high is not None and wanted > high:
             raise DimError(
                 f"{name}={wanted}: this size must be at most {high}, which the configuration gives as its limit."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from dummyio.dims import Size
@@ -19,9 +19,20 @@ __all__ = [
     "DummyXPathSeqInputGenerator",
     "end_of_sequence",
     "text_batch",
+    "text_config",
     "text_length",
     "token_ids",
 ]
+
+
+_CODE_POINTS = 0xD800
+"""Where ids are hashed there is no vocabulary: they are characters' code points, here those before the surrogates."""
+
+
+def text_config(config: NormalizedConfig) -> NormalizedConfig:
+    """Return the configuration whose vocabulary a text is of: the text's part, or an encoder's that has one of its own."""
+    text, encoder = config.part("text"), config.sub("encoder")
+    return encoder if encoder is not None and not text.has("vocab_size") and encoder.has("vocab_size") else text
 
 
 def token_ids(
@@ -52,7 +63,8 @@ def token_ids(
         Ids that stand in fixed columns.
     """
     normal = NormalizedConfig.of(config)
-    size = normal.integer(attribute)
+    hashed = normal.raw("num_hash_buckets") is not None and not normal.has(attribute)
+    size = _CODE_POINTS if hashed else normal.integer(attribute)
     if size < 1:
         raise SourceError(f"the configuration has {attribute}={size}: a vocabulary has at least one token.")
     kept_back = tuple(sorted({id_ for id_ in (*normal.token_ids(), *reserved) if id_ < size}))
@@ -97,6 +109,8 @@ class DummyTextInputGenerator(DummyInputGenerator):
         "token_type_ids",
         "position_ids",
         "mm_token_type_ids",
+        "moe_mm_token_type_ids",
+        "image_embeds_position_mask",
     )
     OPTIONS: ClassVar[tuple[str, ...]] = ("last_token",)
 
@@ -122,9 +136,11 @@ class DummyTextInputGenerator(DummyInputGenerator):
 
     def describe_input_ids(self) -> TensorSpec:
         """Ids of the vocabulary, pads where the mask says so."""
+        question = self.config.raw("question_token_id")
         rule = token_ids(
-            self.config.part("text"),
+            text_config(self.config),
             mask=self.follow("attention_mask"),
+            first=question if isinstance(question, int) else None,  # what heads for questions look for
             last=self.last,
             reserved=(*self.config.token_ids(), *self.config.unwrapped().token_ids()),
             runs=runs(self.context),
@@ -154,9 +170,25 @@ class DummyTextInputGenerator(DummyInputGenerator):
         )
 
     def describe_token_type_ids(self) -> TensorSpec:
-        """Segment ids below ``type_vocab_size``, 0 for pads."""
+        """Segment ids below ``type_vocab_size``, 0 for pads; beside images 0, or 1 on these where the code looks for it."""
+        if room(self.context):
+            sought = "token_type_ids == 1" in self.context.code.get("model", "")
+            rule = TokenIds(high=1, runs=kinds(self.context, {"image": 1}) if sought else ())
+            return self.ints("token_type_ids", self.shape, rule)
+        columns = self.config.raw("type_vocab_sizes")
+        if isinstance(columns, Sequence) and columns:  # a column for each kind of type, all below the smallest number
+            return self.ints("token_type_ids", (*self.shape, len(columns)), Uniform(0, max(min(columns), 1)))
         types = self.config.part("text").integer("type_vocab_size", 2)
         return self.ints("token_type_ids", self.shape, TokenIds(high=max(types, 1), mask=self.follow("attention_mask")))
+
+    def describe_moe_mm_token_type_ids(self) -> TensorSpec:
+        """1 for placeholders, of whatever medium, which other experts take."""
+        rule = TokenIds(high=1, runs=kinds(self.context, {"image": 1, "video": 1, "audio": 1}))
+        return self.ints("moe_mm_token_type_ids", self.shape, rule)
+
+    def describe_image_embeds_position_mask(self) -> TensorSpec:
+        """1 where features of an image stand."""
+        return self.ints("image_embeds_position_mask", self.shape, TokenIds(high=1, runs=kinds(self.context, {"image": 1})))
 
     def describe_mm_token_type_ids(self) -> TensorSpec:
         """0 for text, 1 for placeholders of images, 2 of videos, 3 of sounds."""
@@ -187,17 +219,26 @@ class DummyDecoderTextInputGenerator(DummyInputGenerator):
         """[batch, decoder's sequence]."""
         return (self.dim("batch_size"), self.dim("decoder_sequence_length"))
 
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """An axis of codes, where the decoder reads several channels of these at each step."""
+        decoder = self.config.sub("decoder")
+        number = decoder.get("num_channels") if decoder is not None and decoder.has("vocab_size") else None
+        return (number,) if isinstance(number, int) and decoder is not None and not decoder.has("image_size") else ()
+
     def ids(self, mask: str | None) -> TokenIds:
         """Return the rule for ids; the first is the start token, where the decoder has no past."""
         config = self.config.part("decoder")
         start = self.config.get("decoder_start_token_id", config.get("decoder_start_token_id"))
         first = start if isinstance(start, int) and not self.context.with_past else None
         name = "decoder_vocab_size"
-        vocabulary = config if config.has(name) else self.config.part("text")
+        vocabulary = config if config.has(name) else text_config(self.config)
         return token_ids(vocabulary, mask=mask, first=first, reserved=self.config.token_ids(), attribute=name)
 
     def describe_decoder_input_ids(self) -> TensorSpec:
         """Ids of the decoder's whole vocabulary, pads where the mask says so."""
+        if self.channels:
+            return self.ints("decoder_input_ids", (*self.shape, *self.channels), self.ids(None))
         return self.ints("decoder_input_ids", self.shape, self.ids(self.follow("decoder_attention_mask")))
 
     def describe_decoder_attention_mask(self) -> TensorSpec:

@@ -30,6 +30,7 @@ class DummyTimeSeriesInputGenerator(DummyInputGenerator):
         "future_time_features",
         "static_categorical_features",
         "static_real_features",
+        "target_values",
     )
 
     @property
@@ -94,6 +95,13 @@ class DummyTimeSeriesInputGenerator(DummyInputGenerator):
         sizes = self.config.raw("cardinality")
         high = min(sizes) if isinstance(sizes, Sequence) and sizes else 2
         return self.ints("static_categorical_features", (self.dim("batch_size"), number), Uniform(0, max(high, 1)))
+
+    def describe_target_values(self) -> TensorSpec:
+        """What a whole series is mapped to: a class [batch], or numbers [batch, targets]."""
+        number = self.config.integer("num_targets", 1)
+        if self.context.task == "time-series-classification":
+            return self.ints("target_values", (self.dim("batch_size"),), Uniform(0, number))
+        return self.floats("target_values", (self.dim("batch_size"), number), Normal())
 
     def describe_static_real_features(self) -> TensorSpec:
         """Numbers that describe a series [batch, features], normal."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import lcm
 from typing import Any, ClassVar
 
 from dummyio.dims import Dim, Size
 from dummyio.errors import SourceError
 from dummyio.generators.base import Context, DummyInputGenerator
+from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
 from dummyio.normalized import NormalizedConfig
 from dummyio.tensor import TensorSpec
 from dummyio.values import Boxes, Normal, PaddingMask, TokenIds, Uniform
@@ -22,6 +24,12 @@ __all__ = [
 
 _SMALL = 32
 """Images below this size are smaller than the strides of most backbones, so none is tried unless it is asked for."""
+
+_PYRAMIDS = ("backbone_config", "feat_strides", "num_feature_levels", "num_queries")
+"""Attributes of models that work on feature maps of several sizes."""
+
+_DENSE = ("depth-estimation", "image-matting", "semantic-segmentation", "object-detection", "instance-segmentation")
+"""Tasks whose models bring such maps back to the size of the image."""
 
 _VISUAL_DIM = 512
 """The size of ready-made visual features, where the configuration does not say."""
@@ -49,7 +57,23 @@ class _Vision(DummyInputGenerator):
             return self.given_or_fixed("height", height, "image_size"), self.given_or_fixed(
                 "width", width, "image_size"
             )
-        return self.dim("height", size=height, floor=_SMALL), self.dim("width", size=width, floor=_SMALL)
+        return self.edge("height", height), self.edge("width", width)
+
+    def edge(self, name: str, size: int | None) -> Dim:
+        """Return a free edge; in whole strides where feature maps of several sizes are laid over each other."""
+        wanted = self.context.sizes.wanted(name) or size or DEFAULT_DUMMY_SHAPES[name]
+        stride = self.stride
+        strided = wanted % stride == 0 and (
+            self.context.task in _DENSE or any(self.config.raw(attribute) is not None for attribute in _PYRAMIDS)
+        )
+        bounds = {"multiple_of": stride} if strided else {}
+        return self.dim(name, size=size, floor=_SMALL, **bounds)
+
+    @property
+    def stride(self) -> int:
+        """How many pixels lie between neighbours in the coarsest map: a window of patches where there are windows."""
+        windows, patch = self.vision.raw("num_windows_side"), _patch(self.vision)
+        return lcm(windows * patch[0], _SMALL) if isinstance(windows, int) and patch is not None else _SMALL
 
     @property
     def bound(self) -> bool:
@@ -92,12 +116,22 @@ class DummyVisionInputGenerator(_Vision):
     )
 
     def describe_pixel_values(self) -> TensorSpec:
-        """Images [batch, channels, height, width]."""
-        return self.image("pixel_values")
+        """Images [batch, channels, height, width]; pairs of these [batch, 2, ...] where the model compares two."""
+        statement = self.context.stated.get("pixel_values")
+        image = self.image("pixel_values")
+        if statement is not None and statement.shape is not None and statement.shape[1:2] == ("2",):
+            return image.replace(shape=(image.shape[0], 2, *image.shape[1:]))
+        return image
 
     def describe_pixel_mask(self) -> TensorSpec:
         """1 for every pixel [batch, height, width]: each image fills its frame, for a length per row is no rectangle."""
-        return self.ints("pixel_mask", (self.dim("batch_size"), *self.edges), PaddingMask(policy="full"))
+        shape = (self.dim("batch_size"), *self.edges)
+        # Detectors shrink the mask to each feature map's size as they do with images: as numbers.
+        names = self.context.names or frozenset()
+        tokens = any(name.endswith("_inputs") for name in names)  # a tokenizer's masks are whole numbers
+        detects = bool(names) and not tokens and any(self.config.raw(each) is not None for each in _PYRAMIDS)
+        kind = self.context.float_dtype if detects else self.context.int_dtype
+        return TensorSpec("pixel_mask", shape, kind, PaddingMask(policy="full"))
 
     def describe_sample(self) -> TensorSpec:
         """What a denoiser or an autoencoder starts from [batch, channels, height, width], normal; any size will do."""

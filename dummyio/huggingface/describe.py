@@ -17,6 +17,8 @@ from dummyio.huggingface.configuration import Configuration, read_configuration
 from dummyio.huggingface.docstrings import needed_arguments, stated_arguments
 from dummyio.huggingface.inputs import Facts, choose_inputs, inputs_from_attributes
 from dummyio.huggingface.installed import transformers_version
+from dummyio.huggingface.outputs import describe_outputs
+from dummyio.huggingface.quirks import corrections
 from dummyio.huggingface.signatures import Parameter, forward_parameters
 from dummyio.huggingface.tasks import PAST, canonical_task, class_of_task, does_task, task_of_class
 from dummyio.normalized import ALIASES
@@ -120,10 +122,15 @@ def _describe(
     given = {key: value for key, value in keywords.items() if key in ALIASES and key not in DEFAULT_DUMMY_SHAPES}
     rest = {key: value for key, value in keywords.items() if key not in given}
     config = configuration.normalized(given)
+    quirks = corrections(config, provenance["model"], with_past=task.endswith(PAST))
+    config = configuration.normalized({**quirks.attributes, **given}) if quirks.attributes else config
+    rest = {**quirks.options, **rest}
     everything = rest.pop("optional_inputs", not task_asked)
     context = make_context(task, config, rest, OPTIONS)
-    facts = Facts(frozenset(signature.names), signature.required, config, context.task, context.with_past, everything, signature.stated)
-    names = choose_inputs(facts, signature.names)
+    context.sizes.bounds.update(quirks.bounds)
+    code = source_text(provenance["model"], configuration)
+    facts = Facts(frozenset(signature.names), signature.required, config, context.task, context.with_past, everything, signature.stated, code)
+    names = quirks.chosen(choose_inputs(facts, signature.names), signature.names)
     _check_past(facts, names, task)
     if not names:
         raise SourceError(
@@ -136,7 +143,7 @@ def _describe(
         stated=signature.stated,
         encoder_decoder=facts.encoder_decoder,
         dual="pixel_values" in names and "input_ids" in names and config.has("projection_dim"),
-        code=source_text(provenance["model"], configuration),
+        code=code,
     )
     generators = {name: generator_for(name, context) for name in names}
     inputs = {name: generator.spec(name) for name, generator in generators.items() if generator is not None}
@@ -144,7 +151,8 @@ def _describe(
     return InputSpec(
         inputs,
         task=context.task + (PAST if context.with_past else ""),
-        provenance={"source": configuration.label, **provenance, "names": signature.known_from},
+        outputs=describe_outputs(context, inputs, provenance["model"]),
+        provenance={"source": configuration.label, **provenance, "names": signature.known_from, **quirks.provenance},
     )
 
 

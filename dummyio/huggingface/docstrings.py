@@ -20,7 +20,7 @@ __all__ = ["needed_arguments", "stated_arguments"]
 
 _ENTRY = re.compile(r"^ *(\w+) \((`[^\n]*|[^\n]*[Tt]ensor[^\n]*)", re.MULTILINE)
 _SHAPE = re.compile(r"(?:of |with )?shape:? *`?\(([^()`]*(?:\([^()`]*\)[^()`]*)*)\)")
-_CODE_SHAPE = re.compile(r"tensor of shape \(([\w, .]*)\)")
+_CODE_SHAPE = r"tensor of shape \(([\w, .]*)\)"
 _REFUSAL = re.compile(r"^ {8}if (\w+) is None:\n +raise ", re.MULTILINE)
 _ALTERNATIVE = re.compile(r"label|_embeds$|^past_|^cache|^encoder_(?:outputs|hidden)")
 """What is refused in one place only where other arguments are missing too, or is no data."""
@@ -40,7 +40,7 @@ def stated_arguments(class_name: str, model_type: str | None = None) -> Mapping[
     shapes = {name: shape for text in texts for name, shape in _entries(text)}
     found: dict[str, Statement] = {}
     for parameter in forward_parameters(class_name, model_type):
-        shape = _raised(own, parameter.name) or shapes.get(parameter.name, ("", None))[1]
+        shape = _raised(texts, parameter.name) or shapes.get(parameter.name, ("", None))[1] or _alike(parameter.name, shapes)
         kind = _kind(parameter.annotation) or _kind(shapes.get(parameter.name, ("", None))[0])
         if shape is not None or kind is not None:
             found[parameter.name] = Statement(kind, shape)
@@ -71,12 +71,17 @@ def _entries(text: str) -> Iterator[tuple[str, tuple[str, tuple[str, ...] | None
         yield name, (head, _words(shape.group(1)) if shape else None)
 
 
-def _raised(text: str, name: str) -> tuple[str, ...] | None:
+def _raised(texts: Iterable[str], name: str) -> tuple[str, ...] | None:
     """Give the shape that an error message demands, where the argument's rank is what is checked."""
-    if not re.search(rf"\b{name}\.(?:ndim|dim\(\)) *!=", text):
-        return None
-    shape = _CODE_SHAPE.search(text)
-    return _words(shape.group(1)) if shape else None
+    demands = (re.search(rf"\b{name}\.(?:ndim|dim\(\)) *!=.*?{_CODE_SHAPE}", text, re.DOTALL) for text in texts)
+    found = next((demand for demand in demands if demand), None)
+    return _words(found.group(1)) if found else None
+
+
+def _alike(name: str, shapes: Mapping[str, tuple[str, tuple[str, ...] | None]]) -> tuple[str, ...] | None:
+    """Give the shape of the ids that an argument's name begins like: `entity_start_positions` has that of `entity_ids`."""
+    head, _, rest = name.partition("_")
+    return shapes.get(f"{head}_ids", ("", None))[1] if rest.endswith(("mask", "positions", "ids")) else None
 
 
 def _words(shape: str) -> tuple[str, ...]:

@@ -6,12 +6,14 @@ targets. The rules here choose by an argument's name and the configuration.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dummyio.generators import GENERATORS
 from dummyio.generators.documented import readable, vocabulary_of
 from dummyio.generators.statement import Statement
+from dummyio.huggingface.optional import OPTIONAL
 from dummyio.normalized import NormalizedConfig
 
 __all__ = ["Facts", "choose_inputs", "inputs_from_attributes"]
@@ -33,6 +35,8 @@ class Facts:
     """Whether to feed all data that the model takes, and not only what an export of the task needs."""
     stated: Mapping[str, Statement] = field(default_factory=dict)
     """Argument → what the model's own text says of it."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Source text; see `Context.code`."""
 
     @property
     def encoder_decoder(self) -> bool:
@@ -50,6 +54,7 @@ Rule = Callable[[Facts], bool]
 
 _GENERATIVE = ("text-generation", "feature-extraction")
 _SOUND = {"input_values", "input_features"}
+_DECODED = {"decoder_input_ids", "decoder_input_values"}
 
 
 def _type_ids(facts: Facts) -> bool:
@@ -63,12 +68,27 @@ def _encodes(facts: Facts) -> bool:
     return not (facts.encoder_decoder and facts.with_past)
 
 
+def _reads(facts: Facts) -> bool:
+    """Whether a text goes in: where one configuration speaks for text and sound encoders alike, one of both is read."""
+    alike = facts.config.sub("decoder") is None and facts.config.sub("text") is None
+    spoken = facts.everything and facts.encoder_decoder and "input_features" in facts.offered
+    return _encodes(facts) and not (alike and spoken)
+
+
 def _mask(facts: Facts) -> bool:
-    """Texts have a mask; sounds where the model was trained with one, which group normalization shows that it was not."""
-    if "input_ids" in facts.offered:
+    """Texts have a mask; so have sounds, where all is asked for."""
+    return "input_ids" in facts.offered or (facts.everything and bool(_SOUND & facts.offered))
+
+
+def _image_sizes(facts: Facts) -> bool:
+    """The sizes of images are fed where they are read, by the image model or else without a look whether they are there."""
+    if "input_ids" not in facts.offered:
+        return facts.everything
+    vision, code = facts.code.get("vision", ""), facts.code.get("model", "")
+    if vision != code and "image_sizes" in vision:
         return True
-    grouped = facts.config.raw("feat_extract_norm") == "group"
-    return facts.everything and bool(_SOUND & facts.offered) and not grouped
+    read = re.search(r"\bin image_sizes\b|image_sizes\[|enumerate\(image_sizes", code)
+    return read is not None and "image_sizes is not None" not in code
 
 
 def _everything(facts: Facts) -> bool:
@@ -80,23 +100,47 @@ def _always(_: Facts) -> bool:
 
 
 CONDITIONS: Mapping[str, Rule] = {
-    "input_ids": _encodes,
+    **OPTIONAL,
+    "input_ids": _reads,
     "input_features": _encodes,
     "input_values": _encodes,
     "attention_mask": _mask,
     "encoder_outputs": lambda facts: facts.encoder_decoder and facts.with_past,
-    "decoder_attention_mask": _everything,
+    "decoder_attention_mask": lambda facts: facts.everything and bool(_DECODED & facts.offered),
     "token_type_ids": _type_ids,
     # Padding shifts the positions of a decoder that generates; elsewhere models count for themselves.
-    "position_ids": lambda facts: facts.decoder_only and facts.task in _GENERATIVE,
+    # Those of packed images have three axes, and models count them by the grids.
+    "position_ids": lambda facts: facts.decoder_only and facts.task in _GENERATIVE and "image_grid_thw" not in facts.offered,
     "past_key_values": lambda facts: facts.with_past,
     "pixel_mask": _everything,
     # Without these, what else an image model is fed means nothing.
-    **dict.fromkeys(("image_grid_thw", "grid_thw", "mm_token_type_ids"), _always),
+    **dict.fromkeys(
+        (
+            "image_grid_thw",
+            "grid_thw",
+            "target_sizes",
+            "spatial_shapes",
+            "image_merge_sizes",
+            "mm_token_type_ids",
+            "moe_mm_token_type_ids",
+            "high_res_pixel_values",
+        ),
+        _always,
+    ),
+    "image_sizes": _image_sizes,
+    **dict.fromkeys(("input_features_mask", "feature_attention_mask"), lambda facts: facts.everything or "input_ids" in facts.offered),
+    "pixel_values_images": _always,
+    "image_embeds_position_mask": _everything,
+    "images_per_sample": _everything,
+    **dict.fromkeys(("audio_input_ids", "audio_input_ids_mask"), _everything),
+    # Under another name for the same, kept for generation only, it would be given twice.
+    "pixel_values": lambda facts: not facts.offered & {"pixel_values_images", "image_patches"},
+    "pixel_values_videos": lambda facts: "pixel_values_images" in facts.offered,
+    "pixel_attention_mask": _everything,
+    "image_patches": _everything,
     **dict.fromkeys(
         (
             "decoder_input_ids",
-            "pixel_values",
             "bbox",
             "visual_embeds",
             "visual_attention_mask",

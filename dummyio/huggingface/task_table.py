@@ -80,7 +80,7 @@ TASKS: tuple[Task, ...] = (
         takes_past=True,
     ),
     Task("token-classification", "text", ("FOR_TOKEN_CLASSIFICATION",), ("ForTokenClassification",)),
-    Task("multiple-choice", "text", ("FOR_MULTIPLE_CHOICE",), ("ForMultipleChoice", "DoubleHeadsModel")),
+    Task("multiple-choice", "text", ("FOR_MULTIPLE_CHOICE",), ("ForMultipleChoice",)),
     Task("next-sentence-prediction", "text", ("FOR_NEXT_SENTENCE_PREDICTION",), ("ForNextSentencePrediction",)),
     Task(
         "zero-shot-image-classification",

@@ -6,8 +6,9 @@ construction.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any
 
 from dummyio.backend import Backend, load_backend
 from dummyio.errors import OptionError
@@ -27,11 +28,11 @@ _PLANS = 64
 
 def plan_for(spec: InputSpec, dims: Mapping[str, int]) -> Plan:
     """Return the compiled plan of `spec` at these sizes; it is kept with the spec."""
-    sizes = spec.sizes(**dims)
-    key = tuple(sizes.values())
+    key = tuple(spec.sizes(**dims).values()) if dims else ()
     plans = spec._plans  # noqa: SLF001 - the spec keeps them for us
     found: Plan | None = plans.get(key)
     if found is None:
+        sizes = spec.sizes(**dims)
         needed = sum(leaf.nbytes(sizes) for _, leaf in spec.leaves)
         check_budget(needed, f"one sample of {', '.join(spec) or 'nothing'}")
         found = Plan(spec, sizes)
@@ -53,9 +54,13 @@ def generate(
 
 def _counted(name: str, value: int) -> int:
     """Return `value` where it is a whole number that is not negative."""
-    if not isinstance(value, SupportsIndex) or value.__index__() < 0:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if number < 0:
         raise OptionError(f"{name}={value!r}: give a whole number that is not negative.")
-    return value.__index__()
+    return number
 
 
 def samples(

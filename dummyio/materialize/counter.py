@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import operator
+import struct
 from functools import lru_cache
 from typing import Any
 
@@ -37,11 +38,12 @@ _M1 = np.array(0x7FEB_352D, np.uint32)
 _M2 = np.array(0x846C_A68B, np.uint32)
 _S16 = np.array(16, np.uint32)
 _S15 = np.array(15, np.uint32)
+_TWO = struct.Struct("<II")
 
 
 def _two_words(text: bytes) -> Key:
-    digest = hashlib.blake2b(text, digest_size=8).digest()
-    return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
+    first, second = _TWO.unpack(hashlib.blake2b(text, digest_size=8).digest())
+    return first, second
 
 
 def sample_key(seed: int, sample: int) -> Key:
@@ -74,17 +76,20 @@ def first_word(key: Key, stream: int, start: int = 0) -> int:
 
 
 def scramble(count: Words, first: Any, second: Any, x: Words, scratch: Words) -> Words:
-    """Write the hash of `count` to `x`: `first` is added to it, `second` enters between the rounds."""
-    np.add(count, first, out=x)
-    np.right_shift(x, _S16, out=scratch)
-    np.bitwise_xor(x, scratch, out=x)
-    np.multiply(x, _M1, out=x)
-    np.bitwise_xor(x, second, out=x)
-    np.right_shift(x, _S15, out=scratch)
-    np.bitwise_xor(x, scratch, out=x)
-    np.multiply(x, _M2, out=x)
-    np.right_shift(x, _S16, out=scratch)
-    np.bitwise_xor(x, scratch, out=x)
+    """Write the hash of `count` to `x`: `first` is added to it, `second` enters between the rounds.
+
+    The third argument is where to; by name it takes longer, which small tensors feel.
+    """
+    np.add(count, first, x)
+    np.right_shift(x, _S16, scratch)
+    np.bitwise_xor(x, scratch, x)
+    np.multiply(x, _M1, x)
+    np.bitwise_xor(x, second, x)
+    np.right_shift(x, _S15, scratch)
+    np.bitwise_xor(x, scratch, x)
+    np.multiply(x, _M2, x)
+    np.right_shift(x, _S16, scratch)
+    np.bitwise_xor(x, scratch, x)
     return x
 
 

@@ -39,21 +39,18 @@ class _Cut:
     """Where a small tensor's words lie in the common array: pieces of the lattice's shape, one after another."""
 
     program: Program
-    start: int
-    stop: int
-    lattice: tuple[int, ...]
+    pieces: tuple[tuple[slice, slice], ...]
     whole: Region
 
     def finish(self, words: Array, whole: Array, around: _Made) -> Array:
         """Return the tensor, with an axis of samples, from the common array as words and as whole numbers."""
         program, samples = self.program, len(words)
-        count = program.recipe.words
-        if count == 0:
-            return program.finish((), self.whole, around, samples)
-        part = (words if program.draw is None else whole)[:, self.start : self.stop]
-        shape = (samples, *self.lattice)
-        pieces = [part] if count == 1 else np.split(part, count, axis=1)
-        return program.finish([piece.reshape(shape) for piece in pieces], self.whole, around, samples)
+        common, shape = words if program.draw is None else whole, (samples, *program.lattice)
+        if len(self.pieces) == 1:
+            drawn = [common[self.pieces[0]].reshape(shape)]
+        else:
+            drawn = [common[piece].reshape(shape) for piece in self.pieces]
+        return program.finish(drawn, self.whole, around, samples)
 
 
 class _Made:
@@ -76,7 +73,7 @@ class _Made:
         """Return where another input is 0."""
         padding = self.paddings.get(path)
         if padding is None:
-            padding = self.paddings[path] = self.arrays[path] == 0
+            padding = self.paddings[path] = self.arrays[path] == self.programs[path].zero
         if region.sizes != region.shape:
             padding = padding[(slice(None), *(slice(a.start, a.stop, a.step) for a in region.axes))]
         return padding
@@ -108,7 +105,7 @@ class Plan:
         first, second, low, span = [], [], [], []
         for cut in self._cuts:
             key = path_key(cut.program.path)
-            count = counts(Region.whole(cut.lattice).flat().ravel())
+            count = counts(Region.whole(cut.program.lattice).flat().ravel())
             for stream in range(cut.program.recipe.words):
                 first.append(count + np.uint32(first_word(key, stream)))
                 second.append(np.full(count.size, key[1], np.uint32))
@@ -124,19 +121,18 @@ class Plan:
 
     def run(self, seed: int, sample: int) -> dict[str, Array]:
         """Return one sample as path → array, each an array of its own."""
-        arrays = self._make(seed, sample, 1)
+        arrays = self._make([sample_key(seed, sample)])
         return {path: arrays[path][0, ...] for path in self._order}  # ... keeps a scalar an array
 
     def run_many(self, seed: int, start: int, count: int) -> list[dict[str, Array]]:
         """Return samples `start` to ``start + count - 1``, made together where they are small."""
         if self._large:
             return [self.run(seed, sample) for sample in range(start, start + count)]
-        arrays = self._make(seed, start, count)
+        arrays = self._make([sample_key(seed, sample) for sample in range(start, start + count)])
         return [{path: arrays[path][place, ...] for path in self._order} for place in range(count)]
 
-    def _make(self, seed: int, start: int, count: int) -> dict[str, Array]:
-        """Return the inputs with a leading axis of samples."""
-        keys = [sample_key(seed, sample) for sample in range(start, start + count)]
+    def _make(self, keys: Sequence[Key]) -> dict[str, Array]:
+        """Return the inputs with a leading axis of samples, one for each key."""
         around = _Made(self)
         words, whole = self._draw(keys)
         for cut in self._cuts:
@@ -149,19 +145,20 @@ class Plan:
 
     def _draw(self, keys: Sequence[Key]) -> tuple[Array, Array]:
         """Return the common array for these samples: as words, and as whole numbers."""
+        first: Array
+        second: Array
         if len(keys) == 1:
-            first, second = keys[0]
-            x = np.empty((1, self._first.size), np.uint32)
-            scramble(self._first, np.uint32(first), self._second ^ np.uint32(second), x, np.empty_like(x))
+            first, second = np.array(keys[0][0], np.uint32), np.array(keys[0][1], np.uint32)
         else:
             table = np.array(keys, np.uint32)
-            x = np.empty((len(keys), self._first.size), np.uint32)
-            scramble(self._first, table[:, :1], self._second ^ table[:, 1:], x, np.empty_like(x))
+            first, second = table[:, :1], table[:, 1:]
+        x = np.empty((len(keys), self._first.size), np.uint32)
+        scramble(self._first, first, self._second ^ second, x, np.empty_like(x))
         return x, self._integers(x) if self._draws_integers else x
 
     def _integers(self, x: Array) -> Array:
         """`samplers.integers`, with each element's own range."""
-        wide = np.multiply(x, self._span, dtype=np.uint64)
+        wide = np.multiply(x, self._span)
         np.right_shift(wide, _U32, out=wide)
         whole = wide.view(np.int64)
         if self._shifts:
@@ -225,11 +222,12 @@ def spec_bytes(spec: InputSpec, sizes: Mapping[str, int]) -> int:
 def _cut(programs: Sequence[Program]) -> list[_Cut]:
     cuts, start = [], 0
     for program in programs:
-        stop = start + program.drawn
-        cuts.append(_Cut(program, start, stop, program.lattice, Region.whole(program.shape)))
-        start = stop
+        size = prod(program.lattice)
+        pieces = [(slice(None), slice(start + k * size, start + (k + 1) * size)) for k in range(program.recipe.words)]
+        cuts.append(_Cut(program, tuple(pieces), Region.whole(program.shape)))
+        start += program.drawn
     return cuts
 
 
 def _joined(parts: Sequence[Array], dtype: Any) -> Array:
-    return np.concatenate(parts) if parts else np.empty(0, dtype)
+    return np.concatenate(parts)[None] if parts else np.empty((1, 0), dtype)

@@ -13,6 +13,8 @@ from dummyio.materialize.counter import PERIOD, Words
 
 __all__ = ["Region"]
 
+Indices = np.ndarray[Any, np.dtype[np.int64]]
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -24,6 +26,7 @@ class Region:
     """The part's own shape."""
     first_row: bool = field(init=False, compare=False)
     """Whether the first row of the tensor is the first row of the part."""
+    _last: list[Indices] = field(init=False, compare=False, repr=False, default_factory=list)
 
     def __post_init__(self) -> None:
         """Derive the sizes once: small tensors ask for them all the time."""
@@ -53,10 +56,14 @@ class Region:
         """Return the part of another tensor that is alike but for its last axis."""
         return Region((*self.shape[:-1], size), (*self.axes[:-1], axis))
 
-    def last(self) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Return the indices on the last axis."""
-        axis = self.axes[-1]
-        return np.arange(axis.start, axis.stop, axis.step, dtype=np.int64)
+    def last(self) -> Indices:
+        """Return the indices on the last axis; read-only, as the region keeps them."""
+        if not self._last:
+            axis = self.axes[-1]
+            indices = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64)
+            indices.flags.writeable = False
+            self._last.append(indices)
+        return self._last[0]
 
     def flat(self) -> Words:
         """Return the row-major indices of the elements, modulo `PERIOD`, in the part's shape.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from statistics import NormalDist
 from typing import Any
 
@@ -47,13 +48,16 @@ class Sampler:
     words: int
     values: Callable[[Sequence[Array]], Array]
     draw: Integers | None = None
+    into: Callable[[Sequence[Array], Array], None] | None = None
+    """What `values` does, into a flat array that is there, where that is faster; it may overwrite what was drawn."""
 
 
-def integers(word: Words, draw: Integers) -> Array:
-    """Return the whole numbers that `word` draws, as int64."""
-    wide = np.multiply(word, np.uint64(draw.span), dtype=np.uint64)
+def integers(word: Words, draw: Integers, out: Array | None = None) -> Array:
+    """Return the whole numbers that `word` draws, as int64; in `out` where it is given."""
+    room = None if out is None else out.view(np.uint64)
+    wide = np.multiply(word, np.uint64(draw.span), out=room, dtype=np.uint64)
     np.right_shift(wide, _U32, out=wide)
-    drawn = wide.view(np.int64)
+    drawn = wide.view(np.int64) if out is None else out
     if draw.low:
         np.add(drawn, np.int64(draw.low), out=drawn)
     return drawn
@@ -103,20 +107,27 @@ def _uniform(dtype: DType, low: float, high: float) -> Sampler:
         return _uniform_complex(dtype, float(low), float(high))
     fill = unit_floats(dtype)
     scale = scaled(dtype, float(low), float(high))
-    return Sampler(_words_of(dtype), lambda words: scale(fill(words)))
+    return Sampler(_words_of(dtype), lambda words: scale(fill(words)), into=_into(dtype, scale))
 
 
 def _uniform_integers(dtype: DType, low: int, high: int) -> Sampler:
     span = high - low
     if span <= 1 << 32:
-        return Sampler(1, lambda drawn: _cast(drawn[0], dtype), Integers(low, span)) if low < 1 << 63 else Sampler(
-            1, lambda words: _offset(_wide(words[0], span), low, dtype)
-        )
+        if low >= 1 << 63:
+            return Sampler(1, lambda words: _offset(_wide(words[0], span), low, dtype))
+        values = itemgetter(0) if dtype is DType.INT64 else (lambda drawn: drawn[0].astype(dtype.numpy))
+        return Sampler(1, values, Integers(low, span), lambda drawn, out: _copy(drawn[0], out))
     return Sampler(2, lambda words: _offset(_high_product(words[0], words[1], span), low, dtype))
 
 
 def _cast(values: Array, dtype: DType) -> Array:
     return values if dtype is DType.INT64 else values.astype(dtype.numpy)
+
+
+def _copy(values: Array, out: Array) -> None:
+    """Convert `values` into `out`, which they may be already."""
+    if values is not out:
+        np.copyto(out, values, casting="unsafe")
 
 
 def _wide(word: Words, span: int) -> Array:
@@ -187,8 +198,27 @@ def unit_floats(dtype: DType) -> Callable[[Sequence[Words]], Array]:
     return lambda words: np.multiply((words[0] >> _U8).view(np.int32), _STEP, dtype=np.float32)
 
 
-def scaled(dtype: DType, low: float, high: float) -> Callable[[Array], Array]:
-    """Return the map from [0, 1) to [low, high) and to the dtype, exact at both ends.
+def _into(dtype: DType, scale: Callable[..., Array]) -> Callable[[Sequence[Words], Array], None]:
+    """Return what `unit_floats` and `scale` do, without arrays of its own."""
+
+    def wide(words: Sequence[Words], out: Array) -> None:
+        np.multiply(words[0], 2.0**21, out=out)
+        np.add(out, np.right_shift(words[1], np.uint32(11), out=words[1]), out=out)
+        np.multiply(out, 2.0**-53, out=out)
+        scale(out, out)
+
+    def narrow(words: Sequence[Words], out: Array) -> None:
+        bits = np.right_shift(words[0], _U8, out=words[0]).view(np.int32)
+        unit = out if dtype is DType.FLOAT32 else words[0].view(np.float32)
+        np.copyto(unit, bits, casting="unsafe")
+        np.multiply(unit, _STEP, out=unit)
+        scale(unit, out)
+
+    return wide if dtype is DType.FLOAT64 else narrow
+
+
+def scaled(dtype: DType, low: float, high: float) -> Callable[..., Array]:
+    """Return the map from [0, 1) to [low, high) and to the dtype, exact at both ends; its second argument is where to.
 
     Values are clipped to the dtype's own smallest and largest values in the range *before* they are rounded to it:
     rounding is monotone, so nothing can leave the range afterwards.
@@ -198,7 +228,7 @@ def scaled(dtype: DType, low: float, high: float) -> Callable[[Array], Array]:
     half = 0.5 if high / 2 - low / 2 > float(np.finfo(work).max) / 4 else 1.0  # a range that overflows is halved first
     start, span, double = work(low * half), work(high * half - low * half), work(1 / half)
 
-    def scale(unit: Array) -> Array:
+    def scale(unit: Array, out: Array | None = None) -> Array:
         if span != 1:
             np.multiply(unit, span, out=unit)
         if start:
@@ -210,7 +240,12 @@ def scaled(dtype: DType, low: float, high: float) -> Callable[[Array], Array]:
             np.maximum(unit, bottom, out=unit)
         if clip_high:
             np.minimum(unit, top, out=unit)
-        return unit if unit.dtype == dtype.numpy else unit.astype(dtype.numpy)
+        if unit.dtype == dtype.numpy:
+            return unit
+        if out is None:
+            return unit.astype(dtype.numpy)
+        np.copyto(out, unit, casting="unsafe")
+        return out
 
     # The map is monotone: where its two ends stay inside, everything does, and there is nothing to clip.
     clip_low = clip_high = False

@@ -54,7 +54,7 @@ def structure(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Structure | N
     """Return how `rule` fills a tensor by place; None where elements are independent."""
     match rule:
         case PaddingMask():
-            return _padding_mask(rule, dtype, shape[-1])
+            return _padding_mask(rule, dtype, shape)
         case Positions():
             return Structure(0, lambda _, region, around: _positions(rule, dtype, region, around))
         case Grid():
@@ -87,19 +87,19 @@ def _counted(start: float, step: float, index: Array, dtype: DType) -> Array:
     return counted.view(np.int64).astype(dtype.numpy)
 
 
-def _padding_mask(rule: PaddingMask, dtype: DType, size: int) -> Structure:
-    left = rule.side == "left"
+def _padding_mask(rule: PaddingMask, dtype: DType, shape: tuple[int, ...]) -> Structure:
+    left, size, rank = rule.side == "left", shape[-1], len(shape)
     least = min(rule.least, max(size, 1))
+    same = {"ragged": None, "full": size, "shortest": min(size, least)}[rule.policy]
+    origin: tuple[int | slice, ...] = (0,) * rank  # of one sample, whose first row can be set by a plain index
+    first = (slice(None), *origin[1:])
 
     def build(drawn: Sequence[Array], region: Region, _: Surroundings) -> Array:
-        lengths = drawn[0]
-        if rule.policy == "full":
-            lengths = np.full_like(lengths, size)
-        elif rule.policy == "shortest":
-            lengths = np.full_like(lengths, min(size, least))
-        if region.first_row:
-            lengths.reshape(len(lengths), -1)[:, 0] = size  # the first row is full
-        kept = region.last() >= size - lengths[..., None] if left else region.last() < lengths[..., None]
+        lengths = drawn[0] if same is None else np.full_like(drawn[0], same)
+        if region.first_row:  # it is full
+            lengths[origin if len(lengths) == 1 else first] = size
+        ends = lengths[..., None]
+        kept = region.last() >= size - ends if left else region.last() < ends
         return kept.astype(dtype.numpy)
 
     return Structure(1, build, Integers(least, max(size, 1) - least + 1))
@@ -160,20 +160,21 @@ def _boxes(rule: Boxes, dtype: DType) -> Structure:
     return Structure(4, build)
 
 
-def overlay(rule: Rule) -> Overlay | None:
+def overlay(rule: Rule, dtype: DType) -> Overlay | None:
     """Return what overwrites parts of a tensor that was drawn element by element; None where nothing does."""
     match rule:
         case TokenIds(mask=mask, first=None, last=None, runs=()) if mask is not None:
-            return _padder(mask, rule.pad)
+            return _padder(mask, rule.pad, dtype)
         case TokenIds() if rule.first is not None or rule.last is not None or rule.runs:
             return lambda ids, region, around: _overlay_ids(rule, ids, region, around)
         case Labels(mask=mask) if mask is not None:
-            return _padder(mask, rule.ignore_index)
+            return _padder(mask, rule.ignore_index, dtype)
         case _:
             return None
 
 
-def _padder(mask: str, pad: int) -> Overlay:
+def _padder(mask: str, value: int, dtype: DType) -> Overlay:
+    pad = constants([value], dtype)[0, ...]  # an array, which is quicker to copy than an int
     return lambda values, region, around: _pad(values, pad, mask, region, around)
 
 

@@ -37,7 +37,9 @@ def test_what_is_too_large_can_be_described_but_not_made(terabyte):
     assert terabyte.abstract("np")["past_key_values"][31][1].shape == (64, 8, 131_072, 128)
     assert terabyte.probes()
     for call in (terabyte.generate, terabyte.feeds, lambda: terabyte.samples(1)):
-        with pytest.raises(MemoryBudgetError, match=r"one sample of input_ids, .* needs 1\.0 TiB, the budget is .*% of the free"):
+        with pytest.raises(
+            MemoryBudgetError, match=r"one sample of input_ids, .* needs 1\.0 TiB, the budget is .*% of the free"
+        ):
             call()
     assert time.perf_counter() - start < 10
     assert tracemalloc.get_traced_memory()[1] < 20 * MIB
@@ -80,7 +82,9 @@ def test_the_environment_sets_the_budget(budget, fits, monkeypatch):
     if fits:
         assert spec.feeds()["x"].nbytes == 280
     else:
-        with pytest.raises(MemoryBudgetError, match=rf"one sample of x needs 280 bytes, the budget is {budget} bytes \({VARIABLE}\)"):
+        with pytest.raises(
+            MemoryBudgetError, match=rf"one sample of x needs 280 bytes, the budget is {budget} bytes \({VARIABLE}\)"
+        ):
             spec.feeds()
 
 

@@ -13,7 +13,32 @@ from dummyio.materialize.counter import PERIOD, combine, path_key, sample_key, w
 
 INDEX = np.arange(PERIOD, dtype=np.uint32)
 SOME = 1 << 16
-LAGS = [1, 2, 3, 4, 7, 8, 16, 32, 64, 77, 128, 196, 224, 256, 384, 512, 577, 768, 1000, 1024, 3072, 4096, 30_522, 50_176]
+LAGS = [
+    1,
+    2,
+    3,
+    4,
+    7,
+    8,
+    16,
+    32,
+    64,
+    77,
+    128,
+    196,
+    224,
+    256,
+    384,
+    512,
+    577,
+    768,
+    1000,
+    1024,
+    3072,
+    4096,
+    30_522,
+    50_176,
+]
 KEYS = {
     "another sample": (("x", 0, 0), ("x", 0, 1)),
     "a later sample": (("x", 0, 7), ("x", 0, 1000)),
@@ -125,7 +150,9 @@ def test_keys_of_seeds_samples_and_paths_are_all_different():
     assert len(set(keys)) == len(keys)
 
 
-@pytest.mark.parametrize("seed", [0, -1, 2**64, -(2**200), 10**5000, np.int64(7), True], ids=lambda seed: type(seed).__name__)
+@pytest.mark.parametrize(
+    "seed", [0, -1, 2**64, -(2**200), 10**5000, np.int64(7), True], ids=lambda seed: type(seed).__name__
+)
 def test_any_whole_number_is_a_seed(seed):
     assert sample_key(seed, 0) != sample_key(int(seed) + 1, 0)
     assert sample_key(seed, 0) == sample_key(int(seed), np.int64(0))
@@ -155,6 +182,10 @@ def test_keys_are_these_numbers_in_every_process():
     assert expected == [2_825_515_357, 3_823_563_508, 2_360_397_968, 1_639_119_084]
     for seed in ("0", "1"):
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, check=True, text=True, env={**os.environ, "PYTHONHASHSEED": seed}
+            [sys.executable, "-c", code],
+            capture_output=True,
+            check=True,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
         )
         assert [int(word) for word in done.stdout.split()] == expected

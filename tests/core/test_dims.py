@@ -282,7 +282,9 @@ def test_two_definitions_of_one_name_are_refused():
 # Sizes from outside.
 
 
-@pytest.mark.parametrize(("value", "size"), [(0, 0), (7, 7), (np.int64(7), 7), (np.uint8(7), 7), (A, A), (A + 1, A + 1)])
+@pytest.mark.parametrize(
+    ("value", "size"), [(0, 0), (7, 7), (np.int64(7), 7), (np.uint8(7), 7), (A, A), (A + 1, A + 1)]
+)
 def test_what_is_a_size(value, size):
     assert to_size(value) == size
     assert type(to_size(value)) is type(size)

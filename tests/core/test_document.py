@@ -197,8 +197,14 @@ NOT_SEEN = [
     (at(*IDS, "shape", 0, value=-1), "-1 is no size: use an int from 0 to 2^63 - 1, a Dim or an expression"),
     (at(*IDS, "shape", 0, value=2**63), "is no size"),
     (at(*IDS, "shape", 0, value=10**300), "is no size"),
-    (at(*IDS, "shape", 0, value="batch"), "no dim is named 'batch'. Did you mean 'batch_size'? - at `$.inputs[0].shape[0]`"),
-    (at(*IDS, "shape", 0, value="batch_size +"), "write names, whole numbers, + - * // and parentheses. - at `$.inputs[0].shape[0]`"),
+    (
+        at(*IDS, "shape", 0, value="batch"),
+        "no dim is named 'batch'. Did you mean 'batch_size'? - at `$.inputs[0].shape[0]`",
+    ),
+    (
+        at(*IDS, "shape", 0, value="batch_size +"),
+        "write names, whole numbers, + - * // and parentheses. - at `$.inputs[0].shape[0]`",
+    ),
     (at(*IDS, "shape", 0, value="__import__('os')"), "parentheses only. - at `$.inputs[0].shape[0]`"),
     (at(*IDS, "shape", 0, value="(" * 9000), "- at `$.inputs[0].shape[0]`"),
     (at(*IDS, "shape", 0, value="batch_size // 0"), "cannot be divided by zero. - at `$.inputs[0].shape[0]`"),
@@ -210,13 +216,27 @@ NOT_SEEN = [
     (at("dims", "batch_size", "size", value=0), "batch_size=0: this size must be at least 1. - at `$.dims.batch_size`"),
     (at("dims", "batch_size", "size", value=10**300), "- at `$.dims.batch_size`"),
     (at("dims", "batch_size", "max", value=1), "- at `$.dims.batch_size`"),
-    (at("dims", "a b", value={"size": 2}), "a name must be a Python identifier, such as 'batch_size'. - at `$.dims.a b`"),
+    (
+        at("dims", "a b", value={"size": 2}),
+        "a name must be a Python identifier, such as 'batch_size'. - at `$.dims.a b`",
+    ),
     (at("dims", "batch_size", value=None), "no dim is named 'batch_size'"),
-    (at("outputs", value=[{"name": "x", "dtype": "float"}, {"name": "y", "shape": ["z"]}]), "- at `$.outputs[1].shape[0]`"),
+    (
+        at("outputs", value=[{"name": "x", "dtype": "float"}, {"name": "y", "shape": ["z"]}]),
+        "- at `$.outputs[1].shape[0]`",
+    ),
     (at("outputs", value=[{"name": "x", "dtype": "flaot32"}]), "'flaot32' is unknown. Did you mean 'float32'"),
     (at("outputs", value=[{"name": ""}]), "- at `$.outputs[0]`"),
     (
-        at(*IDS, value={**NEST, "items": [{"kind": "tensor", "name": "0", "shape": ["z"], "dtype": "int8", "values": {"rule": "uniform"}}]}),
+        at(
+            *IDS,
+            value={
+                **NEST,
+                "items": [
+                    {"kind": "tensor", "name": "0", "shape": ["z"], "dtype": "int8", "values": {"rule": "uniform"}}
+                ],
+            },
+        ),
         "no dim is named 'z'. Known: batch_size, sequence_length. - at `$.inputs[0].items[0].shape[0]`",
     ),
     (at(*IDS, value={**NEST, "items": [NEST, NEST]}), "a list names an item twice: ['n', 'n']. - at `$.inputs[0]`"),
@@ -342,13 +362,58 @@ def test_deep_documents_are_refused_from_deep_inside_a_program():
 
 # Any change of a document loads or is refused, and what loads can be worked with.
 
-plain = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
-words = st.sampled_from(
-    ["batch_size", "sequence_length", "sequence_length - 20", "batch_size // 3", "mask", "ids", "int4", "float8_e8m0fnu", "bool"]
-    + ["complex64", "string", "uniform", "normal", "range", "one_hot", "boxes", "strings", "positions", "padding_mask", "grid"]
-    + ["left_mask", "cache", "tuple", "shortest", "xywh", "low", "high", "start", "columns", "reserved", "pad", "first", "last", "ignored"]
+plain = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
 )
-anything = st.recursive(plain | words, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=5)
+words = st.sampled_from(
+    [
+        "batch_size",
+        "sequence_length",
+        "sequence_length - 20",
+        "batch_size // 3",
+        "mask",
+        "ids",
+        "int4",
+        "float8_e8m0fnu",
+        "bool",
+    ]
+    + [
+        "complex64",
+        "string",
+        "uniform",
+        "normal",
+        "range",
+        "one_hot",
+        "boxes",
+        "strings",
+        "positions",
+        "padding_mask",
+        "grid",
+    ]
+    + [
+        "left_mask",
+        "cache",
+        "tuple",
+        "shortest",
+        "xywh",
+        "low",
+        "high",
+        "start",
+        "columns",
+        "reserved",
+        "pad",
+        "first",
+        "last",
+        "ignored",
+    ]
+)
+anything = st.recursive(
+    plain | words, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=5
+)
 
 
 def places(value, path=()):
@@ -412,7 +477,9 @@ def test_changed_bytes_load_or_are_refused(data):
     text = bytearray(TEXT.encode())
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(text) - 1))
-        text[place : place + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2) | st.sampled_from([b"0", b"9", b"-", b".", b'"', b"e"]))
+        text[place : place + data.draw(st.integers(0, 2))] = data.draw(
+            st.binary(max_size=2) | st.sampled_from([b"0", b"9", b"-", b".", b'"', b"e"])
+        )
     with pytest.MonkeyPatch.context() as patch:
         assert_loads_or_is_refused(bytes(text), patch)
 

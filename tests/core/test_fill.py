@@ -62,7 +62,9 @@ def test_blocks_and_threads_do_not_show(rule, dtype):
 def test_what_is_copied_is_what_would_be_computed(rule, dtype, size):
     values = filled(rule, dtype, size, None)
     assert values.tobytes() == filled(rule, dtype, size, 1).tobytes()
-    edges = np.concatenate([np.arange(max(0, at - 50), min(size, at + 50)) for at in (0, fill._COPY, PERIOD, 2 * PERIOD, size)])
+    edges = np.concatenate(
+        [np.arange(max(0, at - 50), min(size, at + 50)) for at in (0, fill._COPY, PERIOD, 2 * PERIOD, size)]
+    )
     assert values[edges].tobytes() == np.broadcast_to(plainly(rule, dtype, edges), edges.shape).tobytes()
 
 

@@ -77,11 +77,17 @@ def text(values):
 
 def one_spec():
     """A spec with masks, a past, derived sizes and a nest."""
-    batch, length, past = Dim("batch_size", 2), Dim("sequence_length", 3, max=512), Dim("past_sequence_length", 2, min=0)
+    batch, length, past = (
+        Dim("batch_size", 2),
+        Dim("sequence_length", 3, max=512),
+        Dim("past_sequence_length", 2, min=0),
+    )
     layer = (TensorSpec("", (batch, 1, past, 2), "float16"),) * 2
     return InputSpec(
         {
-            "input_ids": TensorSpec("", (batch, length), "int64", TokenIds(99, reserved=(0,), mask="attention_mask", last=2)),
+            "input_ids": TensorSpec(
+                "", (batch, length), "int64", TokenIds(99, reserved=(0,), mask="attention_mask", last=2)
+            ),
             "attention_mask": TensorSpec("", (batch, past + length), "int64", PaddingMask("left")),
             "position_ids": TensorSpec("", (batch, length), "int32", Positions(mask="attention_mask")),
             "cache_position": TensorSpec("", (length,), "int64", Positions(start="past_sequence_length")),
@@ -103,10 +109,14 @@ def values():
                 golden["rules"].setdefault(repr(rule), {})[dtype.value] = text(spec.feeds(**WHICH)["x"])
             except SpecError:
                 continue
-    far = InputSpec({"x": TensorSpec("", (1 << 20, 1 << 20), "float64"), "y": TensorSpec("", (1 << 40, 8), "int8", PaddingMask())})
+    far = InputSpec(
+        {"x": TensorSpec("", (1 << 20, 1 << 20), "float64"), "y": TensorSpec("", (1 << 40, 8), "int8", PaddingMask())}
+    )
     for path in far:
         for start in (0, 1_048_573, (1 << 20) - 3):
-            golden["far"][f"{path} {start}"] = text(materialize_part(far, path, [slice(start, start + 2), slice(5, 9)], **WHICH))
+            golden["far"][f"{path} {start}"] = text(
+                materialize_part(far, path, [slice(start, start + 2), slice(5, 9)], **WHICH)
+            )
     spec = one_spec()
     golden["spec"] = {"sha256": spec.sha256, "json": spec.to_json().decode()}
     golden["spec"] |= {path: made.astype(float).tolist() for path, made in spec.feeds(**WHICH).items()}

@@ -21,7 +21,19 @@ from dummyio.materialize import plan as plans
 from dummyio.materialize.counter import PERIOD
 from dummyio.spec import InputSpec
 from dummyio.tensor import TensorSpec
-from dummyio.values import Constant, Grid, Labels, Normal, OneHot, PaddingMask, Positions, Range, Strings, TokenIds, Uniform
+from dummyio.values import (
+    Constant,
+    Grid,
+    Labels,
+    Normal,
+    OneHot,
+    PaddingMask,
+    Positions,
+    Range,
+    Strings,
+    TokenIds,
+    Uniform,
+)
 
 
 def assert_same(one, other):
@@ -66,7 +78,9 @@ def test_parts_put_together_are_the_whole(zoo):
     for path, leaf in zoo.leaves:
         if leaf.rank:
             half = whole[path].shape[0] // 2
-            parts = [materialize_part(zoo, path, [piece], sequence_length=10) for piece in (slice(half), slice(half, None))]
+            parts = [
+                materialize_part(zoo, path, [piece], sequence_length=10) for piece in (slice(half), slice(half, None))
+            ]
             assert_equal(np.concatenate(parts), whole[path], path)
         else:
             assert_equal(materialize_part(zoo, path, [], sequence_length=10), whole[path], path)
@@ -175,8 +189,19 @@ def test_large_and_small_tensors_are_made_side_by_side(zoo, threshold, monkeypat
     assert_same(fresh(zoo).feeds(seed=1), expected)
 
 
-AROUND = [(Uniform(), "float32"), (Uniform(0, 2**40), "int64"), (TokenIds(9, reserved=(3,)), "int32"), (Normal(), "float64")]
-AROUND += [(Uniform(), "complex128"), (PaddingMask(), "bool"), (OneHot(), "int8"), (Strings(), "string"), (Constant(3), "int4")]
+AROUND = [
+    (Uniform(), "float32"),
+    (Uniform(0, 2**40), "int64"),
+    (TokenIds(9, reserved=(3,)), "int32"),
+    (Normal(), "float64"),
+]
+AROUND += [
+    (Uniform(), "complex128"),
+    (PaddingMask(), "bool"),
+    (OneHot(), "int8"),
+    (Strings(), "string"),
+    (Constant(3), "int4"),
+]
 
 
 @pytest.mark.parametrize(("rule", "dtype"), AROUND, ids=str)
@@ -219,7 +244,9 @@ def test_a_large_input_can_follow_a_small_mask(monkeypatch):
 # Samples, seeds, paths.
 
 
-@pytest.mark.parametrize("sizes", [{}, {"sequence_length": 3000}, {"batch_size": 1, "sequence_length": 0}, {"width": 0}])
+@pytest.mark.parametrize(
+    "sizes", [{}, {"sequence_length": 3000}, {"batch_size": 1, "sequence_length": 0}, {"width": 0}]
+)
 @pytest.mark.parametrize("start", [0, 3])
 def test_samples_are_what_generate_returns_for_each(zoo, sizes, start):
     made = list(zoo.samples(4, seed=2, start=start, **sizes))
@@ -310,7 +337,11 @@ def test_another_path_gives_other_values(zoo):
 
 
 def test_a_seed_is_not_a_sample(make):
-    table = {(seed, sample): make(Uniform(), "float64", (3,), seed=seed, sample=sample).tobytes() for seed in range(6) for sample in range(6)}
+    table = {
+        (seed, sample): make(Uniform(), "float64", (3,), seed=seed, sample=sample).tobytes()
+        for seed in range(6)
+        for sample in range(6)
+    }
     assert len(set(table.values())) == len(table)
 
 
@@ -402,7 +433,9 @@ def test_shapes_and_order_are_those_of_the_spec(zoo):
     made = zoo.feeds(batch_size=2, width=8)
     assert list(made) == [path for path, _ in zoo.leaves]
     sizes = zoo.sizes(batch_size=2, width=8)
-    assert {path: values.shape for path, values in made.items()} == {path: leaf.sizes(sizes) for path, leaf in zoo.leaves}
+    assert {path: values.shape for path, values in made.items()} == {
+        path: leaf.sizes(sizes) for path, leaf in zoo.leaves
+    }
     assert sum(values.nbytes for values in made.values()) == zoo.nbytes(batch_size=2, width=8)
 
 
@@ -412,7 +445,9 @@ def test_generate_nests_as_the_model_takes_it(zoo):
     layers = made["past_key_values"]
     assert [len(layer) for layer in layers] == [2, 2]
     assert_equal(layers[1][0], zoo.feeds()["past_key_values.1.0"])
-    nested = InputSpec({"d": {"b": TensorSpec("", (1,)), "a": [TensorSpec("", (2,)), (TensorSpec("", (3,)),)]}}).generate()
+    nested = InputSpec(
+        {"d": {"b": TensorSpec("", (1,)), "a": [TensorSpec("", (2,)), (TensorSpec("", (3,)),)]}}
+    ).generate()
     assert list(nested["d"]) == ["b", "a"]
     assert isinstance(nested["d"]["a"], list)
     assert isinstance(nested["d"]["a"][1], tuple)
@@ -444,8 +479,15 @@ def test_sizes_of_numpy_are_sizes(zoo):
 
 
 def test_a_size_that_names_nothing_is_refused(zoo):
-    for call in (zoo.feeds, zoo.generate, lambda **dims: zoo.samples(1, **dims), lambda **dims: zoo.abstract("np", **dims)):
-        with pytest.raises(OptionError, match=r"batchsize=3: no dim of this spec has that name. Did you mean 'batch_size'\?"):
+    for call in (
+        zoo.feeds,
+        zoo.generate,
+        lambda **dims: zoo.samples(1, **dims),
+        lambda **dims: zoo.abstract("np", **dims),
+    ):
+        with pytest.raises(
+            OptionError, match=r"batchsize=3: no dim of this spec has that name. Did you mean 'batch_size'\?"
+        ):
             call(batchsize=3)
 
 

@@ -45,7 +45,14 @@ KINDS = {
     Boxes(0, 1): NUMBERS,
     Strings(): ("string",),
 }
-BY_KIND = {"float": "float32", "int": "int32", "uint": "uint8", "bool": "bool", "complex": "complex64", "string": "string"}
+BY_KIND = {
+    "float": "float32",
+    "int": "int32",
+    "uint": "uint8",
+    "bool": "bool",
+    "complex": "complex64",
+    "string": "string",
+}
 
 
 def test_no_rule_is_missing_here():

@@ -74,7 +74,10 @@ def test_specs_that_say_the_same_are_equal():
         bert().with_dims(batch_size=3),
         InputSpec({"attention_mask": MASK, "input_ids": IDS}, task="fill-mask"),
         InputSpec({"input_ids": IDS, "attention_mask": MASK.replace(dtype="int32")}, task="fill-mask"),
-        InputSpec({"input_ids": IDS.replace(values=TokenIds(98, mask="attention_mask")), "attention_mask": MASK}, task="fill-mask"),
+        InputSpec(
+            {"input_ids": IDS.replace(values=TokenIds(98, mask="attention_mask")), "attention_mask": MASK},
+            task="fill-mask",
+        ),
         InputSpec({"attention_mask": MASK}, task="fill-mask"),
     ],
     ids=repr,
@@ -191,7 +194,9 @@ def test_a_mask_is_found_by_its_path():
 
 
 def test_what_is_no_mask_by_rule_can_be_one():
-    spec = InputSpec({"ids": IDS.replace(values=TokenIds(9, low=1, mask="m")), "m": MASK.replace(dtype="float32", values=None)})
+    spec = InputSpec(
+        {"ids": IDS.replace(values=TokenIds(9, low=1, mask="m")), "m": MASK.replace(dtype="float32", values=None)}
+    )
     assert (spec.feeds()["ids"] != 0).all()
 
 

@@ -27,7 +27,13 @@ def test_a_tensor_has_a_name_a_shape_a_dtype_and_values():
 
 @pytest.mark.parametrize(
     ("dtype", "rule"),
-    [("float32", Uniform(0, 1)), ("complex64", Uniform(0, 1)), ("int8", Uniform(0, 2)), ("bool", Uniform(0, 2)), ("int1", Uniform(0, 1))],
+    [
+        ("float32", Uniform(0, 1)),
+        ("complex64", Uniform(0, 1)),
+        ("int8", Uniform(0, 2)),
+        ("bool", Uniform(0, 2)),
+        ("int1", Uniform(0, 1)),
+    ],
 )
 def test_values_are_uniform_where_nothing_is_said(dtype, rule):
     assert TensorSpec("x", (2,), dtype).values == rule
@@ -124,7 +130,7 @@ def test_nests_are_data():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Nest("set", ()), "kind='set' is no container: use one of dict, list, tuple, cache"),
+        (lambda: Nest("set", ()), "kind='set' is no container: use one of dict, list, tuple, record, cache"),
         (lambda: Nest("dict", (("", TensorSpec("", ())),)), "a string with at least one character"),
         (lambda: Nest("dict", ((3, TensorSpec("", ())),)), "name=3"),
         (lambda: Nest("dict", (("a", TensorSpec("", ())),) * 2), "names an item twice"),

@@ -33,7 +33,9 @@ from dummyio.values import (
 FLOATS = [dtype for dtype in DType if dtype.kind == "float"]
 INTEGERS = [dtype for dtype in DType if dtype.kind in ("int", "uint", "bool")]
 COMPLEX = [DType.COMPLEX64, DType.COMPLEX128]
-COUNTERS = [dtype for dtype in DType if dtype.kind in ("int", "uint", "float") and dtype not in ("int1", "float8_e8m0fnu")]
+COUNTERS = [
+    dtype for dtype in DType if dtype.kind in ("int", "uint", "float") and dtype not in ("int1", "float8_e8m0fnu")
+]
 EDGE_WORDS = [0, 1, 255, 256, 2**31 - 1, 2**31, 2**32 - 256, 2**32 - 2, 2**32 - 1]
 
 
@@ -60,8 +62,12 @@ def exact(values):
 def float_ranges(dtype):
     limits = dtype.part.limits
     inside = st.floats(limits.min, limits.max, allow_nan=False)
-    near = st.tuples(inside, st.integers(0, 60)).map(lambda pair: (pair[0], pair[0] + math.ldexp(abs(pair[0]), -pair[1])))
-    return (st.tuples(inside, inside).map(sorted) | near | st.tuples(st.just(0.0), inside)).filter(lambda r: r[0] < r[1])
+    near = st.tuples(inside, st.integers(0, 60)).map(
+        lambda pair: (pair[0], pair[0] + math.ldexp(abs(pair[0]), -pair[1]))
+    )
+    return (st.tuples(inside, inside).map(sorted) | near | st.tuples(st.just(0.0), inside)).filter(
+        lambda r: r[0] < r[1]
+    )
 
 
 @pytest.mark.parametrize("dtype", [*FLOATS, *COMPLEX], ids=str)
@@ -227,7 +233,9 @@ def test_integers_are_uniform(dtype, share, make):
     assert chi < bins + 8 * math.sqrt(2 * bins), "a value by chance in fewer than one of a million cases"
 
 
-@pytest.mark.parametrize("rule", [Uniform(-7, 100), TokenIds(120, low=-3, reserved=(0, 5)), Labels(99, ignored=0.3), Uniform(5, 6)], ids=repr)
+@pytest.mark.parametrize(
+    "rule", [Uniform(-7, 100), TokenIds(120, low=-3, reserved=(0, 5)), Labels(99, ignored=0.3), Uniform(5, 6)], ids=repr
+)
 def test_integers_of_all_widths_hold_the_same_numbers(rule, make):
     wide = make(rule, "int64", (1000,))
     for dtype in ("int32", "int16", "int8"):
@@ -391,8 +399,13 @@ def test_a_large_vocabulary_is_drawn_evenly_around_its_gaps(make):
 
 def masked(rule, mask, shape, past=0, dtype="int64", **which):
     """The ids under a mask that covers so many columns more, the same ids without it, and the mask."""
-    plain = type(rule)(**{**{f: getattr(rule, f) for f in rule.__struct_fields__}, "mask": None, "first": None, "last": None})
-    inputs = {"ids": TensorSpec("", shape, dtype, rule), "mask": TensorSpec("", (*shape[:-1], shape[-1] + past), "int64", mask)}
+    plain = type(rule)(
+        **{**{f: getattr(rule, f) for f in rule.__struct_fields__}, "mask": None, "first": None, "last": None}
+    )
+    inputs = {
+        "ids": TensorSpec("", shape, dtype, rule),
+        "mask": TensorSpec("", (*shape[:-1], shape[-1] + past), "int64", mask),
+    }
     made = InputSpec(inputs).feeds(**which)
     return made["ids"], InputSpec({"ids": TensorSpec("", shape, dtype, plain)}).feeds(**which)["ids"], made["mask"]
 
@@ -473,7 +486,10 @@ def test_positions_and_ranges_are_made_in_every_dtype_that_counts(dtype, make):
 
 def test_positions_start_where_the_past_ends():
     past = Dim("past", 4, min=0)
-    inputs = {"cache": TensorSpec("", (1, past), "float32"), "at": TensorSpec("", (3,), "int64", Positions(start="past * 2 + 1"))}
+    inputs = {
+        "cache": TensorSpec("", (1, past), "float32"),
+        "at": TensorSpec("", (3,), "int64", Positions(start="past * 2 + 1")),
+    }
     spec = InputSpec(inputs)
     assert spec.feeds()["at"].tolist() == [9, 10, 11]
     assert spec.feeds(past=0)["at"].tolist() == [1, 2, 3]
@@ -609,8 +625,11 @@ def test_boxes_of_floats_lie_in_their_range(layout, dtype, low, high, make):
     except SpecError:
         assert DType.of(dtype).bits <= 16
         return
-    rounding = 0 if layout == "xyxy" else 4 * float(np.spacing(np.array(max(abs(low), abs(high)), np.float64))) + 2 * max(
-        abs(v - DType.of(dtype).floor(v)) for v in (low, high)
+    rounding = (
+        0
+        if layout == "xyxy"
+        else 4 * float(np.spacing(np.array(max(abs(low), abs(high)), np.float64)))
+        + 2 * max(abs(v - DType.of(dtype).floor(v)) for v in (low, high))
     )
     x, y, z, w = boxes.T
     if layout == "xywh":

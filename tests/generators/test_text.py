@@ -176,10 +176,12 @@ def test_a_decoders_mask_covers_its_past():
     assert (values["decoder_position_ids"] == np.maximum(mask.cumsum(-1) - 1, 0)[:, 3:]).all()
 
 
-def test_an_encoders_output_is_a_tuple_of_one_centred_tensor():
+def test_an_encoders_output_is_a_record_of_one_centred_tensor():
     generator = DummySeq2SeqDecoderTextInputGenerator("x", {"vocab_size": 9, "encoder": {"d_model": 64}}, batch_size=16)
     outputs = generator.generate("encoder_outputs", "np")
-    assert type(outputs) is tuple
+    assert isinstance(outputs, tuple)
+    assert outputs.last_hidden_state is outputs[0]
+    assert outputs.hidden_states is None
     (states,) = outputs
     assert states.shape == (16, 16, 64)
     assert abs(states.mean()) < 0.05

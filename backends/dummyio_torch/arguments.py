@@ -1,0 +1,133 @@
+"""What a forward signature says of its arguments."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_type_hints
+
+from torch import nn
+
+from dummyio.errors import SourceError
+
+__all__ = ["Argument", "arguments", "signature_of"]
+
+Form = Literal["tensor", "dict", "list", "tuple", "setting", "unknown"]
+
+_DICT = re.compile(r"\b(dict|Dict|Mapping|MutableMapping|OrderedDict)\b")
+_LIST = re.compile(r"\b(list|List|Sequence|Iterable|Collection)\b")
+_TUPLE = re.compile(r"\b(tuple|Tuple)\b")
+_PLAIN = re.compile(r"\b(int|bool|float|str|Literal|Enum|Callable|device|dtype|Generator)\b")
+_TARGETS = re.compile(
+    r"^(labels?|targets?|y|y_true|gt|ground_truth|head_mask|inputs_embeds|encoder_outputs|past_key_values)$"
+    r"|_(labels?|targets?)$|^(loss|return|output|use)_|cache"
+)
+_DATA = re.compile(
+    r"mask$|_?ids$|^(x|input|inputs|positions?|timesteps?|t|lengths?|context|cond|conditioning|memory|bbox|boxes|image|images|"
+    r"pixel_values|src|tgt|tokens|segments|features|class_labels?|encoder_hidden_states|noise_level|guidance|audio|text)$"
+)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a forward method."""
+
+    name: str
+    form: Form
+    required: bool
+    text: str
+    """The annotation, as text; empty where there is none."""
+    positional: bool = False
+    keys: tuple[str, ...] = ()
+    """The items of a container, as far as the annotation says."""
+
+    @property
+    def is_data(self) -> bool:
+        """Whether an argument that may be left out is data to feed: not a target, not a switch."""
+        if _TARGETS.search(self.name) or self.form == "setting":
+            return False
+        return self.form in {"tensor", "dict", "list", "tuple"} or _DATA.search(self.name) is not None
+
+
+def signature_of(module: nn.Module) -> inspect.Signature:
+    """Return the signature of a module's forward method; raise `SourceError` where there is none to read."""
+    try:
+        return inspect.signature(module.forward)
+    except (TypeError, ValueError) as error:
+        raise SourceError(
+            f"the forward method of {type(module).__name__} has no signature to read ({error}). Record calls of it with "
+            "dummyio.capture, or describe its inputs by hand with InputSpec."
+        ) from error
+
+
+def arguments(module: nn.Module, given: Mapping[str, Any]) -> list[Argument]:
+    """Return the arguments to think about: all but settings that have a default or are `given`."""
+    signature = signature_of(module)
+    hints = _hints(module)
+    found: list[Argument] = []
+    for parameter in signature.parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or parameter.name in given:
+            continue
+        annotation = hints.get(parameter.name, parameter.annotation)
+        found.append(_argument(parameter, annotation))
+    if not found and any(p.kind is p.VAR_POSITIONAL or p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+        raise SourceError(
+            f"the forward method of {type(module).__name__} is {signature}: it names no argument. Record calls of the module "
+            "with dummyio.capture, or describe its inputs by hand with InputSpec."
+        )
+    for argument in found:
+        if argument.required and argument.form == "setting":
+            raise SourceError(
+                f"argument {argument.name!r} of {type(module).__name__} is no tensor but {argument.text}, and has no default. "
+                f"Give it: describe(model, {argument.name}=...); it is then no input of the spec."
+            )
+    return found
+
+
+def _hints(module: nn.Module) -> dict[str, Any]:
+    try:
+        return get_type_hints(module.forward)
+    except Exception:  # noqa: BLE001 - annotations may name anything, or nothing that can be imported
+        return {}
+
+
+def _argument(parameter: inspect.Parameter, annotation: Any) -> Argument:
+    text = "" if annotation is inspect.Parameter.empty else _text(annotation)
+    required = parameter.default is inspect.Parameter.empty
+    form = _form(text)
+    if form == "unknown" and not required and parameter.default is not None:
+        form = "setting"
+    keys: tuple[str, ...] = ()
+    if form == "dict" or (form == "unknown" and isinstance(getattr(annotation, "__annotations__", None), dict)):
+        own = getattr(annotation, "__annotations__", {}) if issubclass(_class(annotation), dict) else {}
+        keys, form = tuple(own), "dict" if own else form
+    elif form in {"list", "tuple"}:
+        keys = tuple(str(place) for place in range(max(text.count("Tensor"), 1) if "..." not in text and form == "tuple" else 2))
+    return Argument(parameter.name, form, required, text, parameter.kind is parameter.POSITIONAL_ONLY, keys)
+
+
+def _class(annotation: Any) -> type:
+    # A TypedDict is a class whose instances are dicts, and no subclass of dict.
+    if hasattr(annotation, "__total__"):
+        return dict
+    return annotation if isinstance(annotation, type) else object
+
+
+def _text(annotation: Any) -> str:
+    if isinstance(annotation, str):
+        return annotation
+    return annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+
+
+def _form(text: str) -> Form:
+    if not text:
+        return "unknown"
+    for pattern, form in ((_DICT, "dict"), (_TUPLE, "tuple"), (_LIST, "list")):
+        if pattern.search(text):
+            found: Form = form  # type: ignore[assignment]
+            return found
+    if "Tensor" in text:
+        return "tensor"
+    return "setting" if _PLAIN.search(text) else "unknown"

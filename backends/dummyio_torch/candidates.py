@@ -1,0 +1,240 @@
+"""Searches for inputs that a module takes: runs it, mends what does not fit, the likeliest way first, and runs it again."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from dummyio_torch.layers import RULES, watch
+from dummyio_torch.layout import Layout
+from dummyio_torch.mending import repairs
+from dummyio_torch.shadow import Kind, Shadow
+from dummyio_torch.spy import Mismatch, Repair, Spy, TooLong
+
+__all__ = ["NeedsValues", "Run", "Trial", "search"]
+
+_WORDS = (
+    "DataDependent DynamicOutputShape GuardOnData UnsupportedFakeTensor UnsupportedOperator".split(),
+    "numpy() is not supported|data pointer|1D CPU int64 tensor|meta tensor|device meta|meta device|'Meta' backend|register_meta".split("|"),
+)
+_SECONDS = 20.0
+_NAMED = ("size", "length", "len", "dim", "resolution", "features", "frames", "points", "height", "width", "window", "positions")
+_USUAL = (28, 32, 64, 224, 16, 128, 256, 8, 96, 48, 384, 512)
+
+
+class NeedsValues(Exception):  # noqa: N818 - a message to the caller, not an error
+    """The module's way depends on values, which shapes alone do not have."""
+
+    def __init__(self, layout: Layout) -> None:
+        super().__init__("the module needs values")
+        self.layout = layout
+
+
+@dataclass
+class Run:
+    """How one run ended."""
+
+    layout: Layout
+    spy: Spy
+    error: Exception | None
+
+    @property
+    def count(self) -> int:
+        """How many operations it reached."""
+        return self.spy.count
+
+
+@dataclass
+class Trial:
+    """A module under trial."""
+
+    shadow: Shadow
+    positional: tuple[str, ...] = ()
+    constants: dict[str, Any] = field(default_factory=dict[str, Any])
+    floating: torch.dtype = torch.float32
+    numbers: tuple[int, ...] = ()
+    """Sizes that the module's attributes name."""
+    runs: int = 0
+    _spy: Spy | None = None
+
+    @classmethod
+    def of(cls, module: nn.Module, kind: Kind = "meta", **fields: Any) -> Trial:
+        """Return a trial on a copy of a module."""
+        trial = cls(Shadow(module, kind), numbers=tuple(_numbers(module)), **fields)
+        watch(trial.shadow.module, trial.current)
+        return trial
+
+    def current(self) -> Spy:
+        """Return the watcher of the run that is on."""
+        assert self._spy is not None
+        return self._spy
+
+    def run(self, layout: Layout, *, strict: bool = False, most: int | None = None) -> Run:
+        """Run the module once."""
+        self.runs += 1
+        spy = self._spy = Spy(layout, RULES, strict=strict, most=most)
+        tensors = {path: self.shadow.tensor(layout.shape(leaf), leaf.dtype) for path, leaf in layout.leaves.items()}
+        for path, tensor in tensors.items():
+            spy.enter(path, tensor)
+        error: Exception | None = None
+        try:
+            self.shadow.run(spy, self.positional, {**layout.build(tensors), **self.constants})
+        except Exception as caught:  # noqa: BLE001 - whatever a module raises is what the search is after
+            error = caught
+        return Run(layout, spy, error)
+
+    def passes(self, layout: Layout | None, most: int | None = None) -> bool | None:
+        """Whether the module takes a layout; None where the run was too long to know."""
+        if layout is None:
+            return False
+        error = self.run(layout, most=most).error
+        return None if isinstance(error, TooLong) else error is None
+
+
+def search(
+    trial: Trial, start: Layout, budget: int, accept: Callable[[Run], bool] = lambda _: True
+) -> tuple[Run | None, Run]:
+    """Return the first run that worked and is accepted, or None; and the run that got farthest.
+
+    Raises `NeedsValues` where shapes alone cannot tell.
+    """
+    farthest = trial.run(start, strict=True)
+    for strict in (True, False):
+        found, far = _searched(trial, start, budget, accept, strict=strict)
+        farthest = far if far.count > farthest.count else farthest
+        if found is not None:
+            return found, farthest
+    return None, farthest
+
+
+def _searched(
+    trial: Trial, start: Layout, budget: int, accept: Callable[[Run], bool], *, strict: bool
+) -> tuple[Run | None, Run]:
+    first = trial.run(start, strict=strict)
+    queue: list[tuple[int, int, int, Run]] = [(0, -first.count, 0, first)]
+    seen, number, farthest = {start.key}, 0, first
+    last, end = trial.runs + budget, time.monotonic() + _SECONDS
+    while queue:
+        cost, _, _, run = heapq.heappop(queue)
+        if run.error is None and accept(run):
+            return run, farthest
+        if run.error is not None and _depends_on_values(run.error) and not trial.shadow.real:
+            raise NeedsValues(run.layout)
+        for repair in _ways(trial, run):
+            layout = repair.change(run.layout)
+            if layout is None or layout.key in seen:
+                continue
+            if trial.runs > last or time.monotonic() > end:
+                return None, farthest
+            seen.add(layout.key)
+            number += 1
+            new = trial.run(layout, strict=strict)
+            farthest = new if new.count > farthest.count else farthest
+            heapq.heappush(queue, (cost + repair.cost, -new.count, number, new))
+            if repair.cost == 0 and (new.error is None or new.count > run.count):
+                break  # certain, and it helped: the others wait
+        else:
+            continue
+        heapq.heappush(queue, (cost + 1, -run.count, number + 1, run))  # for its other ways, should this one fail
+        number += 1
+    return None, farthest
+
+
+def _depends_on_values(error: Exception) -> bool:
+    text = f"{type(error).__name__} {error}"
+    return any(word in text for words in _WORDS for word in words)
+
+
+def _ways(trial: Trial, run: Run) -> Iterator[Repair]:
+    """Yield what could mend a run."""
+    if run.error is None:  # it works and is not what is looked for
+        return
+    error = run.error
+    try:
+        found = repairs(run.spy, error, trial.floating)
+    except Mismatch as mismatch:
+        error, found = mismatch, repairs(run.spy, mismatch, trial.floating)
+    if isinstance(error, Mismatch) and error.need is not None:
+        yield from _solved(trial, run, error)
+    yield from sorted(found, key=lambda repair: repair.cost)
+    yield from _named_sizes(trial, run)
+
+
+def _free(layout: Layout, paths: frozenset[str]) -> list[int]:
+    """Return the axes of some inputs whose sizes are still free, without batches."""
+    axes = (a for path, leaf in layout.leaves.items() if path in paths for a in leaf.axes)
+    return [a for a in dict.fromkeys(axes) if a not in layout.fixed and a not in layout.batches]
+
+
+def _all_at(layout: Layout, axes: list[int], size: int, *, fix: bool = True) -> Layout | None:
+    found: Layout | None = layout
+    for axis in axes:
+        found = found.with_size(axis, size, fix=fix) if found is not None else None
+    return found
+
+
+def _named_sizes(trial: Trial, run: Run) -> Iterator[Repair]:
+    """Sizes that the module's attributes name, and usual ones, for axes that nothing else decides."""
+    for path in run.layout.leaves:
+        axes = _free(run.layout, frozenset({path}))
+        for size in dict.fromkeys((*trial.numbers, *_USUAL)) if axes else ():
+            cost = 3 if size in trial.numbers else 6
+            yield Repair(cost, lambda layout, axes=axes, size=size: _all_at(layout, axes, size))
+
+
+def _solved(trial: Trial, run: Run, error: Mismatch) -> Iterator[Repair]:
+    """Find the size of an input's free axes at which a size that follows from them is as needed: more gives more."""
+    axes = _free(run.layout, error.paths)
+    if not axes or error.need is None:
+        return
+
+    def reached(size: int) -> int:
+        """Whether that size is too small (-1), too large (1), or right (0)."""
+        layout = _all_at(run.layout, axes, size)
+        new = trial.run(layout, strict=run.spy.strict) if layout is not None else run
+        found = new.error
+        if not isinstance(found, Mismatch) and found is not None and new.count == run.count:
+            try:
+                repairs(new.spy, found, trial.floating)
+            except Mismatch as mismatch:
+                found = mismatch
+        if isinstance(found, Mismatch) and found.got is not None and new.count == run.count:
+            return (found.got > (error.need or 0)) - (found.got < (error.need or 0))
+        return 0 if found is None or new.count > run.count else -1
+
+    for size in trial.numbers[:4]:
+        if reached(size) == 0:
+            yield Repair(0, lambda layout, size=size: _all_at(layout, axes, size))
+            return
+    low, high = 1, 2048
+    while low <= high:
+        size = (low + high) // 2
+        way = reached(size)
+        if way == 0:
+            near = [n for n in _USUAL if abs(n - size) <= max(2, size // 6) and n != size]
+            best = next((n for n in near if reached(n) == 0), size)
+            yield Repair(0, lambda layout, best=best: _all_at(layout, axes, best))
+            return
+        low, high = (size + 1, high) if way < 0 else (low, size - 1)
+
+
+def _numbers(module: nn.Module) -> Iterator[int]:
+    """Yield the sizes that a module and its parts name, each once."""
+    found: dict[int, None] = {}
+    for part in module.modules():
+        for name, value in vars(part).items():
+            if any(word in name for word in _NAMED):
+                for each in value if isinstance(value, (tuple, list)) else (value,):
+                    if type(each) is int and 2 <= each <= 4096:
+                        found[each] = None
+        if len(found) > 12:
+            break
+    yield from list(found)[:12]
+
+
