@@ -48,7 +48,7 @@ def types(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build the sdist and the wheel; use the wheel in an environment of its own, away from the checkout."""
     install(session, "test", "package")
-    dist, clean, away = (Path(session.create_tmp()) / name for name in ("dist", "clean", "away"))
+    dist, clean, away = (Path(session.create_tmp()).resolve() / name for name in ("dist", "clean", "away"))
     away.mkdir(exist_ok=True)
     for old in dist.glob("*"):
         old.unlink()
@@ -116,7 +116,9 @@ def pytest(session: nox.Session, *arguments: str, needs: list[str] | None = None
     quiet = {"HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     session.run("pytest", f"--junit-xml={report}", *(session.posargs or arguments), env=quiet)
     cases = ET.parse(report).getroot().findall(".//testcase")  # noqa: S314 - our own file
-    skipped = [skip.get("message", "") for case in cases for skip in case.findall("skipped")]
+    skipped = [
+        "".join([skip.get("message", ""), *skip.itertext()]) for case in cases for skip in case.findall("skipped")
+    ]
     if len(skipped) == len(cases):
         session.error("No test ran.")
     missing = [name for name in needs or [] if any(f"could not import '{name}'" in reason for reason in skipped)]

@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         topic, part = asked.part.split(":")
         print(json.dumps([as_data(row) for row in import_module(f"benchmarks.{topic}").PARTS[part](options)]))
         return 0
+    if options.quick:
+        print("A quick run shows that all of it works; its numbers mean nothing.\n")
     show = as_markdown if asked.markdown else as_text
     about = _about(options)
     print("\n".join(f"{key}: {value}" for key, value in about.items()) if not asked.markdown else _line(about))

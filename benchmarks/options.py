@@ -23,6 +23,11 @@ class Options:
         return 3 if self.quick else 25
 
     @property
+    def process_turns(self) -> int:
+        """How many turns whole processes take."""
+        return 1 if self.quick else 11
+
+    @property
     def short_turns(self) -> int:
         """How many turns subjects take that need microseconds, and make a turn of many of them."""
         return 3 if self.quick else 101

@@ -26,7 +26,7 @@ def numpy(options: Options) -> list[Row]:
         "describe": process("-m", "dummyio", "describe", str(BERT)),
         "generate": process("-c", OURS),
     }
-    times = take_turns(subjects, options.turns)
+    times = take_turns(subjects, options.process_turns)
     loaded = value(LOADED)
     return [
         costs("startup", "import dummyio", NUMPY, times["import"], times["numpy"], 2),
@@ -50,7 +50,7 @@ def optimum(options: Options) -> list[Row]:
     """Return the rows against Optimum, in its own environment."""
     assert options.optimum is not None
     subjects = {"dummyio": process("-c", OURS), "optimum": process("-c", OPTIMUM, python=options.optimum)}
-    times = take_turns(subjects, min(options.turns, 7))
+    times = take_turns(subjects, options.process_turns)
     peak = f"\nimport json; print(json.dumps({PEAK}))"
     ours, theirs = value(OURS + peak), value(OPTIMUM + peak, python=options.optimum)
     return [

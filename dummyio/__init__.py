@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dummyio import errors, values
 from dummyio.backend import available_backends, load_backend
-from dummyio.describe import describe, generate
+from dummyio.describe import capture, describe, generate
 from dummyio.dims import Dim, DimExpr
 from dummyio.dtypes import DType
 from dummyio.errors import DummyioError
@@ -33,6 +33,7 @@ __all__ = [
     "TensorSpec",
     "__version__",
     "available_backends",
+    "capture",
     "describe",
     "errors",
     "generate",

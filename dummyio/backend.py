@@ -73,7 +73,7 @@ class Backend(Protocol):
 
 @lru_cache(maxsize=1)
 def _found() -> dict[str, tuple[EntryPoint, ...]]:
-    from importlib.metadata import entry_points  # noqa: PLC0415 - 20 ms that describing alone does not need
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and the core alone does not need it
 
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=GROUP):
@@ -134,7 +134,7 @@ def _load(name: str) -> Backend:
         raise NotInstalledError(
             f"framework={name!r} needs {missing}, which is not installed. Install it: pip install '{_extra(point, name)}'"
         ) from error
-    except Exception as error:  # noqa: BLE001 - a broken framework can raise anything on import
+    except Exception as error:
         raise BrokenBackendError(
             f"the backend {name!r} ({point.value}) is installed and does not import: {type(error).__name__}: {error}"
         ) from error
@@ -147,7 +147,7 @@ def _is_requirement(missing: str, point: EntryPoint) -> bool:
     """Whether a missing module is what the backend is for, and not a part that a broken framework lost."""
     from importlib.util import find_spec  # noqa: PLC0415 - after a failure only
 
-    root = missing.split(".")[0]
+    root = missing.split(".", maxsplit=1)[0]
     del point
     return bool(root) and "." not in missing and find_spec(root) is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from dummyio.errors import OptionError, SourceError
 from dummyio.spec import InputSpec
 
-__all__ = ["describe", "generate"]
+__all__ = ["capture", "describe", "generate"]
 
 
 def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
@@ -19,8 +20,8 @@ def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
     Parameters
     ----------
     source
-        A Hugging Face configuration (``config.json``, its folder, a dict, a ``PretrainedConfig``) or model, an ``.onnx``
-        file or ``ModelProto``, a saved spec (file or dict), or an `InputSpec`.
+        A Hugging Face configuration (``config.json``, its folder, a dict, a ``PretrainedConfig``) or model, any other
+        ``torch.nn.Module``, an ``.onnx`` file or ``ModelProto``, a saved spec (file or dict), or an `InputSpec`.
     task
         The task, such as ``"text-classification"`` or ``"text-generation-with-past"``. A task that is asked for gets the
         inputs that an export of it needs; where none is, it is found from the model's class, and all data that the
@@ -61,6 +62,23 @@ def generate(
 
     load_backend(framework)
     return describe(source, task, **dims).generate(framework, seed=seed, sample=sample, device=device)
+
+
+def capture(model: Any, method: str | None = None) -> Any:
+    """Return a context that records the calls of a PyTorch module, from whose inputs it then makes a spec.
+
+    Of `model`, the calls themselves are recorded, or those of the method named. The inputs pass unchanged and none is kept,
+    only shapes, dtypes and the range of values::
+
+        with dummyio.capture(model) as calls:
+            model(x)
+            model(y)
+        spec = calls.spec()
+    """
+    from dummyio.backend import load_backend  # noqa: PLC0415 - as above
+
+    recorder: Any = load_backend("pt")
+    return recorder.capture(model, method)
 
 
 def _sized(spec: InputSpec, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
@@ -125,11 +143,31 @@ def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> 
         return _describe_onnx(source, task, dims)
     from dummyio.huggingface.describe import describe_configuration, describe_model  # noqa: PLC0415 - one reader of several
 
-    if hasattr(source, "config") and callable(getattr(source, "forward", None)):
+    config = getattr(source, "config", None)
+    is_configuration = callable(getattr(config, "to_dict", None)) and hasattr(config, "model_type")
+    if _is_module(source) and not is_configuration:
+        return _describe_module(source, task, dims)
+    if config is not None and callable(getattr(source, "forward", None)):
         return describe_model(source, task, dims)
     if callable(getattr(source, "to_dict", None)) and hasattr(source, "model_type"):
         return describe_configuration(source, task, dims)
     raise SourceError(
         f"a {type(source).__module__}.{type(source).__qualname__} cannot be described. Give a Hugging Face configuration "
-        "(path, dict or object) or model, an .onnx file or ModelProto, or a saved spec."
+        "(path, dict or object) or model, any torch.nn.Module, an .onnx file or ModelProto, or a saved spec."
     )
+
+
+def _is_module(source: Any) -> bool:
+    """Whether `source` is a module of PyTorch's, which is then imported already."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(source, torch.nn.Module)
+
+
+def _describe_module(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+    from dummyio.backend import load_backend  # noqa: PLC0415 - only for PyTorch
+
+    if task is not None:
+        raise OptionError(f"task={task!r}: a module without a configuration is what it is; a task cannot be chosen.")
+    reader: Any = load_backend("pt")
+    spec: InputSpec = reader.describe(source, dims=dims)
+    return spec

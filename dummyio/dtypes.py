@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import ml_dtypes
@@ -187,7 +187,7 @@ def _limits(dtype: DType) -> Limits:
     return Limits(float(info.min), float(info.max))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _finite_values(dtype: DType) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Every finite value of a float of 16 bits or fewer, ascending; there are few enough to list."""
     width = dtype.itemsize * 8

@@ -11,11 +11,11 @@ count; all other axes must be equal.
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
-from msgspec.structs import fields as fields_of
 
 from dummyio.dtypes import DType
 from dummyio.errors import SpecError
@@ -477,8 +477,13 @@ def canonical(rule: Rule) -> Rule:
     except (msgspec.ValidationError, OverflowError, TypeError) as error:
         raise SpecError(f"{rule!r}: {error}") from None
     # A default itself is left out of files, another value that is equal to it is not.
-    fields = [(field.name, _truth(getattr(checked, field.name)), field.default) for field in fields_of(checked)]
+    fields = [(name, _truth(getattr(checked, name)), default) for name, default in _defaults(type(rule))]
     return type(rule)(**{name: default if value == default else value for name, value, default in fields})
+
+
+@cache
+def _defaults(rule: type[_Rule]) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.default) for field in msgspec.structs.fields(rule))
 
 
 def with_expression(rule: Rule, value: int | str) -> Rule:

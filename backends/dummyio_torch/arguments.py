@@ -104,7 +104,9 @@ def _argument(parameter: inspect.Parameter, annotation: Any) -> Argument:
         own = getattr(annotation, "__annotations__", {}) if issubclass(_class(annotation), dict) else {}
         keys, form = tuple(own), "dict" if own else form
     elif form in {"list", "tuple"}:
-        keys = tuple(str(place) for place in range(max(text.count("Tensor"), 1) if "..." not in text and form == "tuple" else 2))
+        keys = tuple(
+            str(place) for place in range(max(text.count("Tensor"), 1) if "..." not in text and form == "tuple" else 2)
+        )
     return Argument(parameter.name, form, required, text, parameter.kind is parameter.POSITIONAL_ONLY, keys)
 
 
@@ -118,7 +120,9 @@ def _class(annotation: Any) -> type:
 def _text(annotation: Any) -> str:
     if isinstance(annotation, str):
         return annotation
-    return annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+    return (
+        annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else str(annotation)
+    )
 
 
 def _form(text: str) -> Form:

@@ -10,7 +10,7 @@ from dummyio_torch.candidates import Run, Trial
 from dummyio_torch.layout import Layout
 from dummyio_torch.roles import is_mask
 
-__all__ = ["Range", "ranges", "split"]
+__all__ = ["Range", "largest", "least", "ranges", "split"]
 
 _STEPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64)
 _FAR = 1 << 14
@@ -91,21 +91,27 @@ def _range(trial: Trial, layout: Layout, axis: int, most: int) -> Range | None:
     step = next((s for s in _STEPS if size % s == 0 and passes(size + s)), None)
     if step is None:
         return None
-    low = step if passes(step) else step * _least(lambda n: passes(n * step), 1, size // step)
+    low = step if passes(step) else step * least(lambda n: passes(n * step), 1, size // step)
     far = (_NEAR if trial.shadow.real else _FAR) // step * step
     if far <= size or passes(far) is not False:
         return Range(low, None, step)
-    return Range(low, step * _largest(lambda n: passes(n * step), size // step, far // step), step)
+    # The limit is mostly the number of rows of a table.
+    known = next((n for n in sorted(layout.taken) if n > size and not passes((n // step + 1) * step)), far)
+    if known < far and passes(known // step * step):
+        return Range(low, known // step * step, step)
+    return Range(low, step * largest(lambda n: passes(n * step), size // step, far // step), step)
 
 
-def _least(passes: Callable[[int], bool | None], bad: int, good: int) -> int:
+def least(passes: Callable[[int], bool | None], bad: int, good: int) -> int:
+    """Return the smallest size that passes, between one that does not and one that does."""
     while good - bad > 1:
         middle = (bad + good) // 2
         bad, good = (bad, middle) if passes(middle) else (middle, good)
     return good
 
 
-def _largest(passes: Callable[[int], bool | None], good: int, bad: int) -> int:
+def largest(passes: Callable[[int], bool | None], good: int, bad: int) -> int:
+    """Return the largest size that passes, between one that does and one that does not."""
     while bad - good > 1:
         middle = (bad + good) // 2
         good, bad = (middle, bad) if passes(middle) else (good, middle)

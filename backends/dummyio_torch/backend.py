@@ -30,5 +30,11 @@ class TorchBackend:
 
         return source.describe(model, dims=dims)
 
+    def capture(self, model: Any, method: str | None = None) -> Any:
+        """Return a context that records calls of a module, or of one of its methods; `dummyio.capture`."""
+        from dummyio_torch.capture import Capture  # noqa: PLC0415 - as above
+
+        return Capture(model, method)
+
 
 BACKEND = TorchBackend()

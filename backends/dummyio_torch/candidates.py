@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,20 +12,22 @@ from typing import Any
 import torch
 from torch import nn
 
-from dummyio_torch.layers import RULES, watch
+from dummyio_torch.layers import RULES
 from dummyio_torch.layout import Layout
 from dummyio_torch.mending import repairs
+from dummyio_torch.modules import watch
 from dummyio_torch.shadow import Kind, Shadow
 from dummyio_torch.spy import Mismatch, Repair, Spy, TooLong
 
 __all__ = ["NeedsValues", "Run", "Trial", "search"]
 
-_WORDS = (
-    "DataDependent DynamicOutputShape GuardOnData UnsupportedFakeTensor UnsupportedOperator".split(),
-    "numpy() is not supported|data pointer|1D CPU int64 tensor|meta tensor|device meta|meta device|'Meta' backend|register_meta".split("|"),
+_WORDS = re.compile(
+    r"DataDependent|DynamicOutputShape|GuardOnData|UnsupportedFakeTensor|UnsupportedOperator|numpy\(\) is not supported"
+    r"|data pointer|1D CPU int64 tensor|meta tensor|device meta|meta device|'Meta' backend|register_meta"
 )
+"""What errors say where a run without values cannot go on."""
 _SECONDS = 20.0
-_NAMED = ("size", "length", "len", "dim", "resolution", "features", "frames", "points", "height", "width", "window", "positions")
+_NAMED = re.compile(r"size|len|dim|resolution|features|frames|points|height|width|window|positions")
 _USUAL = (28, 32, 64, 224, 16, 128, 256, 8, 96, 48, 384, 512)
 
 
@@ -90,11 +93,13 @@ class Trial:
         return Run(layout, spy, error)
 
     def passes(self, layout: Layout | None, most: int | None = None) -> bool | None:
-        """Whether the module takes a layout; None where the run was too long to know."""
+        """Whether the module takes a layout; None where the run was too long to know, or needed values."""
         if layout is None:
             return False
         error = self.run(layout, most=most).error
-        return None if isinstance(error, TooLong) else error is None
+        if isinstance(error, TooLong) or (error is not None and not self.shadow.real and _depends_on_values(error)):
+            return None
+        return error is None
 
 
 def search(
@@ -147,8 +152,7 @@ def _searched(
 
 
 def _depends_on_values(error: Exception) -> bool:
-    text = f"{type(error).__name__} {error}"
-    return any(word in text for words in _WORDS for word in words)
+    return _WORDS.search(f"{type(error).__name__} {error}") is not None
 
 
 def _ways(trial: Trial, run: Run) -> Iterator[Repair]:
@@ -229,12 +233,10 @@ def _numbers(module: nn.Module) -> Iterator[int]:
     found: dict[int, None] = {}
     for part in module.modules():
         for name, value in vars(part).items():
-            if any(word in name for word in _NAMED):
+            if _NAMED.search(name):
                 for each in value if isinstance(value, (tuple, list)) else (value,):
                     if type(each) is int and 2 <= each <= 4096:
                         found[each] = None
         if len(found) > 12:
             break
     yield from list(found)[:12]
-
-

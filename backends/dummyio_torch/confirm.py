@@ -61,7 +61,9 @@ def _bounded(spec: InputSpec, trial: Trial, run: Run, bad: Mapping[str, int]) ->
     return spec.with_dims(**changed) if changed else None
 
 
-def confirm(module: nn.Module, trial: Trial, paths: Mapping[str, int], write: Callable[[], InputSpec], notes: Notes) -> InputSpec:
+def confirm(
+    module: nn.Module, trial: Trial, paths: Mapping[str, int], write: Callable[[], InputSpec], notes: Notes
+) -> InputSpec:
     """Return the spec that `write` gives, after a run of a copy on the CPU with its values, where the module is small.
 
     `paths` are ids that index a table after arithmetic, with its rows: they are halved until they fit.

@@ -1,4 +1,4 @@
-"""What layers and operations ask of their operands: which rank, how many channels, which dtype, and what indices stay below."""
+"""What operations ask of their operands: which rank, how many channels, which dtype, and what indices stay below."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
 
 from dummyio_torch.layout import Branch, Layout
 from dummyio_torch.spy import Lineage, Mismatch, Repair, Spy, tensors_in
 
-__all__ = ["RULES", "Rules", "watch"]
+__all__ = ["RULES", "Rules", "want_axes", "want_floats", "want_rank", "want_size", "want_truth"]
 
 _EDGES = {1: ("sequence_length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
@@ -23,11 +22,13 @@ def want_rank(spy: Spy, tensor: torch.Tensor, *ranks: int) -> None:
     if lineage is None or tensor.ndim in (ranks if spy.strict else range(max(ranks) + 1)):
         return
     more = ranks[0] - tensor.ndim
-    repairs = [_ranked(path, len(spy.layout.leaves[path].axes) + more, len(lineage.sources) > 1) for path in lineage.sources]
+    repairs = [
+        _ranked(path, len(spy.layout.leaves[path].axes) + more, len(lineage.sources) > 1) for path in lineage.sources
+    ]
     raise Mismatch(repairs)
 
 
-def _ranked(path: str, rank: int, doubtful: bool) -> Repair:  # noqa: FBT001 - a rule's own
+def _ranked(path: str, rank: int, doubtful: bool) -> Repair:
     return Repair(int(doubtful), lambda layout: layout.with_rank(path, rank))
 
 
@@ -74,6 +75,25 @@ def _retype(spy: Spy, tensor: torch.Tensor, dtype: torch.dtype) -> None:
             raise Mismatch(repairs)
 
 
+def want_axes(spy: Spy, tensor: torch.Tensor, likes: list[tuple[torch.Tensor, int]]) -> None:
+    """Ask for the shape that axes of other tensors have; they are then the same axes."""
+    lineage = spy.lineage(tensor)
+    needed = tuple(x.shape[axis] for x, axis in likes)
+    if lineage is None or lineage.direct is None or tuple(tensor.shape) == needed:
+        return
+    path, axes = lineage.direct, [spy.variable(x, axis) for x, axis in likes]
+
+    def change(layout: Layout) -> Layout:
+        own: list[int] = []
+        for axis, size in zip(axes, needed, strict=True):
+            layout, new = (layout, axis) if axis is not None else layout.new_axis(size=size)
+            layout = layout if axis is not None else replace(layout, fixed=layout.fixed | {new})
+            own.append(new)
+        return layout.with_axes(path, tuple(own))
+
+    raise Mismatch([Repair(0, change)])
+
+
 def _linear(spy: Spy, x: torch.Tensor, weight: torch.Tensor, *_: Any) -> None:
     if x.ndim == 0:
         want_rank(spy, x, 2)
@@ -85,7 +105,9 @@ def _linear(spy: Spy, x: torch.Tensor, weight: torch.Tensor, *_: Any) -> None:
     want_size(spy, x, -1, weight.shape[-1])
 
 
-def _embedding(spy: Spy, ids: torch.Tensor, weight: torch.Tensor, padding_idx: int | None = None, *_: Any, **__: Any) -> None:
+def _embedding(
+    spy: Spy, ids: torch.Tensor, weight: torch.Tensor, padding_idx: int | None = None, *_: Any, **__: Any
+) -> None:
     want_integers(spy, ids)
     bounded(spy, ids, weight.shape[0], None if padding_idx in (None, -1) else padding_idx)
 
@@ -100,7 +122,12 @@ def bounded(spy: Spy, ids: torch.Tensor, rows: int, pad: int | None = None) -> N
             if not spy.layout.leaves[path].dtype.is_floating_point:
                 spy.facts.bound(path, rows, pad, exact=False)
     for variable, size in spy.layout.sizes.items():
-        if (lineage is None or not lineage.direct) and ids.ndim and ids.shape[-1] == size and variable not in spy.layout.batches:
+        if (
+            (lineage is None or not lineage.direct)
+            and ids.ndim
+            and ids.shape[-1] == size
+            and variable not in spy.layout.batches
+        ):
             spy.facts.limits[variable] = min(rows, spy.facts.limits.get(variable, rows))
 
 
@@ -201,16 +228,24 @@ def _classes(spy: Spy, x: torch.Tensor, target: torch.Tensor, *_: Any, **__: Any
         bounded(spy, target, x.shape[1 if x.ndim > 1 else 0])
 
 
+_ARITHMETIC = "add __add__ __radd__ __iadd__ sub __sub__ mul __mul__ __rmul__ __imul__ div __truediv__".split()  # noqa: SIM905
 _RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
 _KEEPS = frozenset(
-    "layer_norm rms_norm batch_norm group_norm dropout relu gelu silu softmax log_softmax sigmoid tanh elu leaky_relu mish".split()
+    "layer_norm rms_norm batch_norm group_norm dropout relu gelu silu softmax log_softmax sigmoid tanh elu leaky_relu mish".split()  # noqa: SIM905
 )
 """Operations whose result has the shape of their first operand."""
 
 
 def _alike(spy: Spy, a: Any, b: Any, *_: Any, **__: Any) -> None:
     """Operands that both come from inputs have as many axes as each other, where that works: broadcasting hides mistakes."""
-    if not (spy.strict and isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) and a.ndim != b.ndim and a.ndim and b.ndim):
+    if not (
+        spy.strict
+        and isinstance(a, torch.Tensor)
+        and isinstance(b, torch.Tensor)
+        and a.ndim != b.ndim
+        and a.ndim
+        and b.ndim
+    ):
         return
     one, other = spy.lineage(a), spy.lineage(b)
     if one is None or other is None or one.sources & other.sources or a.numel() == 1 or b.numel() == 1:
@@ -233,7 +268,9 @@ class Rules:
     def check(self, spy: Spy, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise `Mismatch` where an operation does not fit its operands."""
         rule = self._table.get(name)
-        if rule is not None and any(spy.lineage(t) is not None for t in tensors_in((args, kwargs))):
+        if rule is not None and (
+            rule is _embedding or any(spy.lineage(t) is not None for t in tensors_in((args, kwargs)))
+        ):
             # Operands by keyword: the rule is not for them, and the operation will say itself what it lacks.
             if not args and "input" in kwargs:
                 args, kwargs = (kwargs["input"],), {k: v for k, v in kwargs.items() if k != "input"}
@@ -289,10 +326,7 @@ RULES = Rules(
         "where": _where,
         "scaled_dot_product_attention": _attention,
         "one_hot": _one_hot,
-        **dict.fromkeys(
-            ("add", "__add__", "__radd__", "__iadd__", "sub", "__sub__", "mul", "__mul__", "__rmul__", "__imul__", "div", "__truediv__"),
-            _alike,
-        ),
+        **dict.fromkeys(_ARITHMETIC, _alike),
         "__getitem__": _indexed,
         "gather": _gathered,
         "index_select": _gathered,
@@ -300,174 +334,4 @@ RULES = Rules(
         "cross_entropy": _classes,
         "nll_loss": _classes,
     }
-)
-
-
-# Layers that check their operands themselves before they call an operation.
-
-
-def watch(module: nn.Module, current: Callable[[], Spy]) -> None:
-    """Let rules look at what reaches the layers of a copied module."""
-    for part in module.modules():
-        for kinds, rule in _LAYERS:
-            if isinstance(part, kinds):
-
-                def hook(layer: nn.Module, args: Any, kwargs: Any, rule: Any = rule) -> None:
-                    spy = current()
-                    operands = [*args, *kwargs.values()]
-                    if any(spy.lineage(t) is not None for t in tensors_in(operands)):
-                        rule(spy, layer, args, kwargs)
-
-                part.register_forward_pre_hook(hook, with_kwargs=True)
-                break
-
-
-def _batch_axes(spy: Spy, x: torch.Tensor, *, first: bool) -> None:
-    spy.name(x, 0 if first else 1, "batch_size")
-    spy.name(x, 1 if first else 0, "sequence_length")
-
-
-def _recurrent(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
-    x = args[0] if args else kwargs.get("input")
-    if not isinstance(x, torch.Tensor):
-        return  # packed
-    want_rank(spy, x, 3)
-    want_floats(spy, x, next(layer.parameters()))
-    want_size(spy, x, -1, layer.input_size)
-    _batch_axes(spy, x, first=layer.batch_first)
-    ways = layer.num_layers * (2 if layer.bidirectional else 1)
-    for state, size in zip(tensors_in(args[1:]), (layer.proj_size or layer.hidden_size, layer.hidden_size), strict=False):
-        like = x.new_empty((ways, size))  # an axis of it is nobody's: a number
-        _want_axes(spy, state, [(like, 0), (x, 0 if layer.batch_first else 1), (like, 1)])
-
-
-def _cell(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
-    x = args[0] if args else kwargs.get("input")
-    want_rank(spy, x, 2)
-    want_size(spy, x, -1, layer.input_size)
-    for state in tensors_in(args[1:]):
-        want_rank(spy, state, 2)
-        want_size(spy, state, -1, layer.hidden_size)
-
-
-def _attending(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
-    names = ("query", "key", "value", "key_padding_mask", "need_weights", "attn_mask")
-    operands = {**dict(zip(names, args, strict=False)), **kwargs}
-    for name, size in (("query", layer.embed_dim), ("key", layer.kdim), ("value", layer.vdim)):
-        want_rank(spy, operands[name], 3)
-        want_floats(spy, operands[name], layer.out_proj.weight)
-        want_size(spy, operands[name], -1, size)
-    _batch_axes(spy, operands["query"], first=layer.batch_first)
-    _attention_masks(spy, operands, operands["query"], operands["key"], first=layer.batch_first)
-
-
-def _attention_masks(spy: Spy, operands: dict[str, Any], query: Any, key: Any, *, first: bool) -> None:
-    for name, mask in operands.items():
-        if not name.endswith("mask") or not isinstance(mask, torch.Tensor):
-            continue
-        lineage = spy.lineage(mask)
-        if not mask.dtype.is_floating_point or "mask" not in (lineage.direct if lineage and lineage.direct else "mask"):
-            want_truth(spy, mask)
-        side = key if name.startswith(("memory", "key")) else query
-        batch, length = (0, 1) if first else (1, 0)
-        shape = ((side, batch), (side, length)) if "padding" in name else ((query, length), (side, length))
-        if not ("padding" not in name and mask.ndim == 3):
-            _want_axes(spy, mask, [(x, axis) for x, axis in shape if isinstance(x, torch.Tensor)])
-        if lineage is not None and lineage.direct:
-            (spy.facts.keeping if lineage.flipped else spy.facts.hiding).add(lineage.direct)
-
-
-def _want_axes(spy: Spy, tensor: torch.Tensor, likes: list[tuple[torch.Tensor, int]]) -> None:
-    """Ask for the shape that axes of other tensors have; they are then the same axes."""
-    lineage = spy.lineage(tensor)
-    needed = tuple(x.shape[axis] for x, axis in likes)
-    if lineage is None or lineage.direct is None or tuple(tensor.shape) == needed:
-        return
-    path, axes = lineage.direct, [spy.variable(x, axis) for x, axis in likes]
-
-    def change(layout: Layout) -> Layout:
-        own: list[int] = []
-        for axis, size in zip(axes, needed, strict=True):
-            layout, new = (layout, axis) if axis is not None else layout.new_axis(size=size)
-            layout = layout if axis is not None else replace(layout, fixed=layout.fixed | {new})
-            own.append(new)
-        return layout.with_axes(path, tuple(own))
-
-    raise Mismatch([Repair(0, change)])
-
-
-def _block(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
-    attention = layer.self_attn
-    names = ("src", "src_mask", "src_key_padding_mask")
-    if isinstance(layer, nn.TransformerDecoderLayer):
-        names = ("tgt", "memory", "tgt_mask", "memory_mask", "tgt_key_padding_mask", "memory_key_padding_mask")
-    operands = {**dict(zip(names, args, strict=False)), **kwargs}
-    for name in ("src", "tgt", "memory"):
-        if isinstance(operands.get(name), torch.Tensor):
-            want_rank(spy, operands[name], 3)
-            want_floats(spy, operands[name], attention.out_proj.weight)
-            want_size(spy, operands[name], -1, attention.embed_dim)
-            _batch_axes(spy, operands[name], first=attention.batch_first)
-    query = operands.get("tgt", operands.get("src"))
-    _attention_masks(spy, operands, query, operands.get("memory", query), first=attention.batch_first)
-
-
-def _stack(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
-    if isinstance(layer, nn.Transformer):
-        names = ("src", "tgt", "src_mask", "tgt_mask", "memory_mask", "src_key_padding_mask", "tgt_key_padding_mask", "memory_key_padding_mask")
-        operands = {**dict(zip(names, args, strict=False)), **kwargs}
-        for name in ("src", "tgt"):
-            want_rank(spy, operands[name], 3)
-            want_size(spy, operands[name], -1, layer.d_model)
-            _batch_axes(spy, operands[name], first=layer.batch_first)
-        for side in ("src", "tgt"):
-            own = {name: mask for name, mask in operands.items() if name.startswith(side)}
-            _attention_masks(spy, own, operands[side], operands[side], first=layer.batch_first)
-        crossed = {name: mask for name, mask in operands.items() if name.startswith("memory")}
-        _attention_masks(spy, crossed, operands["tgt"], operands["src"], first=layer.batch_first)
-    elif len(layer.layers):
-        first: Any = layer.layers[0]
-        if isinstance(first, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
-            names = ("src", "mask", "src_key_padding_mask")
-            if isinstance(first, nn.TransformerEncoderLayer):
-                args, kwargs = (), {**dict(zip(names, args, strict=False)), **kwargs}
-            _block(spy, first, args, kwargs)
-
-
-def _normalized(*ranks: int) -> Callable[..., None]:
-    def rule(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
-        x = args[0] if args else kwargs.get("input")
-        if x.ndim not in ranks:
-            want_rank(spy, x, *ranks)
-        want_size(spy, x, 1, layer.num_features)
-
-    return rule
-
-
-def _convolving(axes: int) -> Callable[..., None]:
-    def rule(spy: Spy, _: Any, args: Any, kwargs: Any) -> None:
-        want_rank(spy, args[0] if args else kwargs["input"], axes + 2)
-
-    return rule
-
-
-def _bilinear(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
-    del kwargs
-    for x, size in zip(args, (layer.in1_features, layer.in2_features), strict=False):
-        want_size(spy, x, -1, size)
-
-
-_LAYERS: tuple[tuple[Any, Callable[..., None]], ...] = (
-    (nn.RNNBase, _recurrent),
-    (nn.RNNCellBase, _cell),
-    (nn.MultiheadAttention, _attending),
-    ((nn.TransformerEncoderLayer, nn.TransformerDecoderLayer), _block),
-    ((nn.TransformerEncoder, nn.TransformerDecoder, nn.Transformer), _stack),
-    (nn.BatchNorm1d, _normalized(2, 3)),
-    (nn.BatchNorm2d, _normalized(4)),
-    (nn.BatchNorm3d, _normalized(5)),
-    (nn.Bilinear, _bilinear),
-    ((nn.Conv1d, nn.ConvTranspose1d, nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d), _convolving(1)),
-    ((nn.Conv2d, nn.ConvTranspose2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d), _convolving(2)),
-    ((nn.Conv3d, nn.ConvTranspose3d, nn.MaxPool3d, nn.AvgPool3d, nn.AdaptiveAvgPool3d), _convolving(3)),
 )

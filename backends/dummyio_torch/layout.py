@@ -13,9 +13,11 @@ from typing import Any, Literal
 
 import torch
 
+from dummyio_torch.cache import cache
+
 __all__ = ["Branch", "Layout", "Leaf", "Missing", "Tree"]
 
-Kind = Literal["dict", "list", "tuple"]
+Kind = Literal["dict", "list", "tuple", "cache"]
 
 _PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109)
 _EDGES = (64, 96, 160, 192, 224, 288, 320, 352, 416, 448)
@@ -169,7 +171,8 @@ class Layout:
     def new_axis(self, *, edge: bool = False, size: int | None = None) -> tuple[Layout, int]:
         """Return it with one variable more; an `edge` is one that layers can halve many times."""
         used = {*self.sizes.values(), *self.taken}
-        chosen = size if size is not None else next(s for s in chain(_EDGES if edge else (), _PRIMES, range(111, 10000, 2)) if s not in used)
+        unusual = chain(_EDGES if edge else (), _PRIMES, range(111, 10_000_000, 2))
+        chosen = size if size is not None else next(s for s in unusual if s not in used)
         variable = max(self.sizes, default=-1) + 1
         return replace(self, sizes={**self.sizes, variable: chosen}), variable
 
@@ -211,12 +214,14 @@ def _put(tree: Tree, at: str, path: str, new: Tree) -> Tree:
     return Branch(tree.kind, tuple((key, _put(item, f"{at}.{key}", path, new)) for key, item in tree.items))
 
 
-def _build(tree: Tree, path: str, tensors: Mapping[str, Any], strict: bool) -> Any:  # noqa: FBT001 - handed down
+def _build(tree: Tree, path: str, tensors: Mapping[str, Any], strict: bool) -> Any:
     if isinstance(tree, Leaf):
         return tensors[tree.path]
     items = {key: _build(item, f"{path}.{key}", tensors, strict) for key, item in tree.items}
     if tree.kind == "tuple":
         return tuple(items.values())
+    if tree.kind == "cache":
+        return cache(list(items.values()))
     if strict:
         return items if tree.kind == "dict" else list(items.values())
     found: Any = _OpenDict(items) if tree.kind == "dict" else _OpenList(items.values())

@@ -40,13 +40,7 @@ def repairs(spy: Spy, error: Exception, floating: torch.dtype) -> list[Repair]:
 def _of_operation(spy: Spy, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Repair]:
     tensors = list(tensors_in((args, kwargs)))
     if name in _PRODUCTS and len(tensors) >= 2:
-        a, b = tensors[-2:]
-        if b.ndim and a.ndim:
-            yield from _equal(spy, a, -1, b, -2 if b.ndim > 1 else -1)
-        if a.dtype != b.dtype:
-            yield from _same_dtype(spy, a, b)
-        for axis in range(-min(a.ndim, b.ndim), -2):
-            yield from _equal(spy, a, axis, b, axis)
+        yield from _multiplied(spy, *tensors[-2:])
     elif name in _JOINS:
         axis = kwargs.get("dim", args[1] if len(args) > 1 else 0)
         yield from _joined(spy, tensors, axis if name != "stack" else None)
@@ -60,6 +54,15 @@ def _of_operation(spy: Spy, name: str, args: tuple[Any, ...], kwargs: dict[str, 
             for axis in range(-1, -min(a.ndim, b.ndim) - 1, -1):
                 if 1 not in (a.shape[axis], b.shape[axis]):
                     yield from _equal(spy, a, axis, b, axis)
+
+
+def _multiplied(spy: Spy, a: torch.Tensor, b: torch.Tensor) -> Iterator[Repair]:
+    if b.ndim and a.ndim:
+        yield from _equal(spy, a, -1, b, -2 if b.ndim > 1 else -1)
+    if a.dtype != b.dtype:
+        yield from _same_dtype(spy, a, b)
+    for axis in range(-min(a.ndim, b.ndim), -2):
+        yield from _equal(spy, a, axis, b, axis)
 
 
 def _equal(spy: Spy, a: torch.Tensor, i: int, b: torch.Tensor, j: int) -> Iterator[Repair]:
@@ -103,7 +106,10 @@ def _lifted(spy: Spy, a: torch.Tensor, b: torch.Tensor) -> Iterator[Repair]:
         if lineage is not None and len(lineage.sources) == 1 and mine.ndim != other.ndim:
             path, more = next(iter(lineage.sources)), other.ndim - mine.ndim
             rank = len(spy.layout.leaves[path].axes) + more
-            yield Repair(0 if lineage.direct is None and spy.lineage(other) is not None else 2, lambda layout, p=path, r=rank: layout.with_rank(p, r))
+            yield Repair(
+                0 if lineage.direct is None and spy.lineage(other) is not None else 2,
+                lambda layout, p=path, r=rank: layout.with_rank(p, r),
+            )
 
 
 def _shaped(spy: Spy, x: torch.Tensor, target: tuple[Any, ...]) -> Iterator[Repair]:

@@ -35,7 +35,10 @@ _GUESSES: tuple[tuple[str, Guess], ...] = (
     (r"mask$|^mask", Guess("bool", "bs")),
     (r"^edge_index$", Guess("int", "2n")),
     (r"(position|pos|token_type|segment|type)_?ids$|^positions$|^segments$", Guess("int", "bs")),
-    (r"(user|item|movie|product|node|class|category|entity|speaker|task|lang|language|style|domain|label)_?ids?$", Guess("int", "b")),
+    (
+        r"(user|item|movie|product|node|class|category|entity|speaker|task|lang|language|style|domain|label)_?ids?$",
+        Guess("int", "b"),
+    ),
     (r"_id$|_index$|_idx$|^(index|idx|user|item)$", Guess("int", "b")),
     (r"ids$|tokens?$|indices$", Guess("int", "bs")),
     (r"^class_labels?$", Guess("int", "b")),
@@ -63,7 +66,9 @@ def guess(name: str, text: str) -> Guess:
 
 def affix(name: str) -> str:
     """Return what tells the parts of a model apart: ``src``, ``decoder`` or nothing."""
-    plain = re.sub(r"(^|_)(key_padding_|padding_|attention_|attn_|input_)?(mask|ids|tokens|input|lengths?)$", "", name.lower())
+    plain = re.sub(
+        r"(^|_)(key_padding_|padding_|attention_|attn_|input_)?(mask|ids|tokens|input|lengths?)$", "", name.lower()
+    )
     return plain if plain in {"src", "tgt", "decoder", "encoder", "source", "target", "query", "key", "memory"} else ""
 
 
@@ -75,7 +80,9 @@ def is_mask(path: str) -> bool:
 class Values:
     """Chooses the rules of a spec's tensors."""
 
-    def __init__(self, facts: Facts, side: Literal["left", "right"], policy: Literal["ragged", "full", "shortest"]) -> None:
+    def __init__(
+        self, facts: Facts, side: Literal["left", "right"], policy: Literal["ragged", "full", "shortest"]
+    ) -> None:
         self.facts, self.side, self.policy = facts, side, policy
         self.notes: dict[str, str] = {}
         self.most: dict[str, int] = {}
@@ -92,7 +99,11 @@ class Values:
         return found
 
     def _rule(self, path: str, tensor: TensorSpec) -> Rule:
-        name = path.rpartition(".")[2].lower() if not path.rpartition(".")[2].isdigit() else path.split(".")[0].lower()
+        name = (
+            path.rpartition(".")[2].lower()
+            if not path.rpartition(".")[2].isdigit()
+            else path.split(".", maxsplit=1)[0].lower()
+        )
         if path in self.facts.hiding:
             self.notes[path] = "true where something is hidden: nothing is"
             return Constant(0.0 if tensor.dtype.kind == "float" else 0)
@@ -153,5 +164,3 @@ def _sequences(shape: tuple[Size, ...]) -> bool:
 def native(number: Number, floating: torch.dtype) -> torch.dtype:
     """Return PyTorch's dtype for a kind of numbers."""
     return {"int": torch.int64, "float": floating, "bool": torch.bool}[number]
-
-

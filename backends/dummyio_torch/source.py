@@ -188,13 +188,17 @@ class _Description:
         raise self._error("no inputs were found that it takes", far)
 
     def _is_small(self) -> bool:
-        return sum(t.numel() for t in weights(self.module)) <= _SMALL and not any(t.is_meta for t in weights(self.module))
+        return sum(t.numel() for t in weights(self.module)) <= _SMALL and not any(
+            t.is_meta for t in weights(self.module)
+        )
 
     def _error(self, reason: str, far: Run | None) -> SourceError:
         known = "; ".join(_shown(a) for a in self.arguments) or "none"
         tried = ""
         if far is not None:
-            shapes = ", ".join(f"{p} {leaf.dtype} {list(far.layout.shape(leaf))}" for p, leaf in far.layout.leaves.items())
+            shapes = ", ".join(
+                f"{p} {leaf.dtype} {list(far.layout.shape(leaf))}" for p, leaf in far.layout.leaves.items()
+            )
             at = f" at {far.spy.last[0]}" if far.spy.last else ""
             tried = f" The farthest try, {shapes}, ended{at} with {type(far.error).__name__}: {_line(far.error)}."
         return SourceError(

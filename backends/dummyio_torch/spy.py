@@ -33,7 +33,12 @@ class Mismatch(Exception):  # noqa: N818 - a message to the search, not an error
     """
 
     def __init__(
-        self, repairs: list[Repair], *, paths: frozenset[str] = frozenset(), got: int | None = None, need: int | None = None
+        self,
+        repairs: list[Repair],
+        *,
+        paths: frozenset[str] = frozenset(),
+        got: int | None = None,
+        need: int | None = None,
     ) -> None:
         super().__init__("mismatch")
         self.repairs, self.paths, self.got, self.need = repairs, paths, got, need
@@ -82,11 +87,49 @@ class Facts:
 
 
 _VIEWS = frozenset(
-    "view reshape unsqueeze squeeze expand permute transpose contiguous to long float bool int half double type clone detach "
-    "flatten unflatten expand_as repeat t movedim swapaxes chunk split unbind narrow select type_as bfloat16 cpu "
-    "view_as reshape_as repeat_interleave __and__ logical_and bitwise_and".split()
+    [
+        "view",
+        "reshape",
+        "unsqueeze",
+        "squeeze",
+        "expand",
+        "permute",
+        "transpose",
+        "contiguous",
+        "to",
+        "long",
+        "float",
+        "bool",
+        "int",
+        "half",
+        "double",
+        "type",
+        "clone",
+        "detach",
+        "flatten",
+        "unflatten",
+        "expand_as",
+        "repeat",
+        "t",
+        "movedim",
+        "swapaxes",
+        "chunk",
+        "split",
+        "unbind",
+        "narrow",
+        "select",
+        "type_as",
+        "bfloat16",
+        "cpu",
+        "view_as",
+        "reshape_as",
+        "repeat_interleave",
+        "__and__",
+        "logical_and",
+        "bitwise_and",
+    ]
 )
-_FLIPS = frozenset("__invert__ bitwise_not logical_not __rsub__ rsub".split())
+_FLIPS = frozenset("__invert__ bitwise_not logical_not __rsub__ rsub".split())  # noqa: SIM905
 
 
 class Spy(TorchFunctionMode):
@@ -132,7 +175,9 @@ class Spy(TorchFunctionMode):
         if variable is not None:
             self.facts.names.setdefault(variable, name)
 
-    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         """Look at an operation, run it, and note where its result comes from."""
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
@@ -162,12 +207,12 @@ class Spy(TorchFunctionMode):
         paths = frozenset().union(*(lineage.sources for lineage in sources))
         lineage = Lineage(paths)
         first = self.lineage(args[0]) if args else None
-        if name in _FLIPS and (first is not None and first.direct):
-            lineage = Lineage(paths, first.direct, not first.flipped)
-        elif name in {"eq", "__eq__"} and first is not None and first.direct and len(args) > 1 and args[1] in (0, False):
-            lineage = Lineage(paths, first.direct, not first.flipped)
-        elif first is not None and first.direct and (name in _VIEWS or name == "__get__" or _plain_index(name, args)):
-            lineage = Lineage(paths, first.direct, first.flipped)
+        if first is not None and first.direct:
+            compared = name in {"eq", "__eq__"} and len(args) > 1 and args[1] in (0, False)
+            if name in _FLIPS or compared:
+                lineage = Lineage(paths, first.direct, not first.flipped)
+            elif name in _VIEWS or name == "__get__" or _plain_index(name, args):
+                lineage = Lineage(paths, first.direct, first.flipped)
         for tensor in tensors_in(result):
             self._kept.append(tensor)
             if id(tensor) not in self._inputs:

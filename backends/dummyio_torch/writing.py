@@ -57,7 +57,7 @@ def write(
         notes.add(f"input {path}", how)
         if path in values.notes:
             notes.add(f"input {path}", values.notes[path])
-    for text in run.spy.facts.limits and _limits(run, axes) or ():
+    for text in (run.spy.facts.limits and _limits(run, axes)) or ():
         notes.add("limits", text)
     return InputSpec(
         {name: _node(tree, name, final) for name, tree in run.layout.trees}, provenance={**provenance, **notes.texts}
@@ -65,7 +65,9 @@ def write(
 
 
 def _limits(run: Run, axes: Mapping[int, Size]) -> list[str]:
-    return [f"{axes[a]} <= {n}: rows of a table" for a, n in run.spy.facts.limits.items() if isinstance(axes.get(a), Dim)]
+    return [
+        f"{axes[a]} <= {n}: rows of a table" for a, n in run.spy.facts.limits.items() if isinstance(axes.get(a), Dim)
+    ]
 
 
 def _node(tree: Tree, path: str, tensors: Mapping[str, TensorSpec]) -> Node:
@@ -126,7 +128,7 @@ def _name(run: Run, path: str, place: int, axis: int, *, free: bool) -> str:
 
 
 def _of_part(name: str, path: str) -> str:
-    part = affix(path.split(".")[0])
+    part = affix(path.split(".", maxsplit=1)[0])
     return f"{part}_{name}" if part and name == "sequence_length" else name
 
 

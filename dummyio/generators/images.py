@@ -7,8 +7,9 @@ from typing import ClassVar
 from dummyio.dims import Dim
 from dummyio.errors import SourceError
 from dummyio.generators.base import Context
+from dummyio.generators.grids import edge_of
 from dummyio.generators.layouts import cut, frames, leading, original_size, pixel_size, voxels
-from dummyio.generators.media import edge_of, media
+from dummyio.generators.media import media
 from dummyio.generators.vision import _Vision
 from dummyio.normalized import NormalizedConfig
 from dummyio.tensor import TensorSpec

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from dummyio.dims import Size
 from dummyio.generators.base import Context, DummyInputGenerator
-from dummyio.generators.media import GRIDS, edge_of, grid_of, merge_of
+from dummyio.generators.grids import GRIDS, edge_of, grid_of, merge_of
 from dummyio.normalized import NormalizedConfig
 from dummyio.tensor import TensorSpec
 from dummyio.values import Constant, PaddingMask, Rows, Uniform

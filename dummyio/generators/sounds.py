@@ -148,4 +148,5 @@ class _Reader:
                 return _OPERATIONS[type(op)](self.number(left), self.number(right))
             case ast.Attribute(attr=name) if isinstance(found := self.config.raw(name), int):
                 return found
-        raise LookupError(ast.unparse(node))
+            case _:
+                raise LookupError(ast.unparse(node))

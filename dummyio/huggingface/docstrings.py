@@ -22,6 +22,8 @@ _ENTRY = re.compile(r"^ *(\w+) \((`[^\n]*|[^\n]*[Tt]ensor[^\n]*)", re.MULTILINE)
 _SHAPE = re.compile(r"(?:of |with )?shape:? *`?\(([^()`]*(?:\([^()`]*\)[^()`]*)*)\)")
 _CODE_SHAPE = r"tensor of shape \(([\w, .]*)\)"
 _REFUSAL = re.compile(r"^ {8}if (\w+) is None:\n +raise ", re.MULTILINE)
+_USUAL = {"inputs": ("batch_size", "sequence_length", "d_model")}
+"""Shapes of arguments without which nothing runs, where no text says them."""
 _ALTERNATIVE = re.compile(r"label|_embeds$|^past_|^cache|^encoder_(?:outputs|hidden)")
 """What is refused in one place only where other arguments are missing too, or is no data."""
 _BODY = 6
@@ -41,6 +43,8 @@ def stated_arguments(class_name: str, model_type: str | None = None) -> Mapping[
     found: dict[str, Statement] = {}
     for parameter in forward_parameters(class_name, model_type):
         shape = _raised(texts, parameter.name) or shapes.get(parameter.name, ("", None))[1] or _alike(parameter.name, shapes)
+        if shape is None and not parameter.has_default:
+            shape = _USUAL.get(parameter.name)
         kind = _kind(parameter.annotation) or _kind(shapes.get(parameter.name, ("", None))[0])
         if shape is not None or kind is not None:
             found[parameter.name] = Statement(kind, shape)

@@ -55,7 +55,7 @@ OUTPUTS: Mapping[str, Mapping[str, str | None]] = {
     "video-classification": _CLASSES,
     "token-classification": {"logits": "batch length num_labels"},
     "audio-frame-classification": {"logits": "batch ?audio_frames num_labels"},
-    "audio-xvector": {"logits": "batch num_labels", "embeddings": "batch xvector_output_dim"},
+    "audio-xvector": {"logits": "batch xvector_output_dim", "embeddings": "batch xvector_output_dim"},
     "multiple-choice": {"logits": "batch num_choices"},
     "next-sentence-prediction": {"logits": "batch 2"},
     "question-answering": _SPAN,

@@ -5,21 +5,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from dummyio.dims import Dim, Size, symbols
+from dummyio.dims import Dim, DimExpr, Size, symbols
 from dummyio.errors import SourceError
 from dummyio.generators.base import Context
 from dummyio.generators.geometry import past_limit
+from dummyio.huggingface.auto import class_source
 from dummyio.huggingface.output_table import OUTPUTS
 from dummyio.huggingface.signatures import forward_source
 from dummyio.normalized import NormalizedConfig
 from dummyio.spec import OutputSpec
 from dummyio.tensor import Node, TensorSpec, flatten
+from dummyio.values import TokenIds
 
 __all__ = ["describe_outputs"]
 
-_RETURN = re.compile(r"\n +return \w*Output\w*\(")
+_RETURN = re.compile(r"\n +(?:return|outputs? =) \w*Output\w*\(")
 _GIVEN = re.compile(r"\b(\w+)=(?!=|None\b)")
+_NO_POOLER = re.compile(r"add_pooling_layer(?:: bool)? ?= ?False")
+_OPTIONAL = frozenset(
+    {
+        "pooler_output",
+        "encoder_last_hidden_state",
+        "logits_per_image",
+        "logits_per_text",
+        "text_embeds",
+        "image_embeds",
+    }
+)
+"""What is returned only where `forward` is seen to return it."""
+_JOINT = ("ForRNNT", "ForTDT")
+"""Endings of classes that return a score for each pair of a frame and a token."""
 _PASTS = {"past_sequence_length": "sequence_length", "past_decoder_sequence_length": "decoder_sequence_length"}
 """A symbol of the past → that of the new tokens, which follow it in what is returned."""
 
@@ -32,8 +49,10 @@ class _Axes:
     dims: Mapping[str, Dim]
     config: NormalizedConfig
 
-    def shape(self, words: str) -> tuple[Size, ...] | None:
-        """Return the shape in words as sizes; None where a word cannot be resolved."""
+    def shape(self, words: str | None) -> tuple[Size, ...] | None:
+        """Return the shape in words as sizes; None where there are none or one cannot be resolved."""
+        if words is None:
+            return None
         sizes = [self.size(word) for word in words.split()]
         return None if any(size is None for size in sizes) else tuple(size for size in sizes if size is not None)
 
@@ -49,36 +68,57 @@ class _Axes:
         return found if found is not None or own else self._attribute(word)
 
     def _attribute(self, name: str) -> int | None:
-        for config in (self.config.part("decoder"), self.config.part("text"), self.config):
+        parts = (self.config.part("decoder"), self.config.part("text"), self.config)
+        for config in parts if name == "vocab_size" else (self.config, *parts):
             value = config.get("decoder_vocab_size" if name == "vocab_size" else name)
             if isinstance(value, int) and not isinstance(value, bool) and value > 0:
                 return value
         return None
 
-    def _axis(self, axis: int, *names: str) -> Size | None:
-        leaf = next((self.leaves[name] for name in names if name in self.leaves), None)
-        return leaf.shape[axis] if leaf is not None and leaf.rank > abs(axis) - (axis < 0) else None
-
-    def _batch(self) -> Size | None:
-        return next((leaf.shape[0] for leaf in self.leaves.values() if leaf.rank), None)
-
-    def _texts(self) -> Size | None:
-        return self._axis(0, "input_ids")
-
-    def _images(self) -> Size | None:
-        return self._axis(0, "pixel_values")
-
-    def _length(self) -> Size | None:
-        found = self._axis(-1, "decoder_input_ids", "input_ids")
-        return self.size("?audio_frames") if found is None and self._sound() else found
-
+    @property
     def _sound(self) -> bool:
         return bool({"input_values", "input_features"} & set(self.leaves))
 
+    @property
+    def _joined(self) -> bool:
+        """Whether what stands beside the text lengthens it: nothing in the text holds its place."""
+        ids = self.leaves.get("input_ids")
+        alone = not {"pixel_values", "visual_embeds", "input_features", "input_values"} & set(self.leaves)
+        held = ids is not None and isinstance(ids.values, TokenIds) and ids.values.runs
+        return ids is not None and not alone and not held
+
+    def _text(self, name: str) -> Size | None:
+        """Return the positions of some ids."""
+        leaf = self.leaves.get(name)
+        return next((size for size in leaf.shape if str(size).endswith("sequence_length")), None) if leaf else None
+
+    def _first(self, name: str) -> Size | None:
+        return self.leaves[name].shape[0] if name in self.leaves else None
+
+    def _batch(self) -> Size | None:
+        found = next((leaf.shape[0] for leaf in self.leaves.values() if leaf.rank), None)
+        folded = any(leaf.rank and isinstance(leaf.shape[0], DimExpr) for leaf in self.leaves.values())
+        return self.size("?rows") if folded else found
+
+    def _texts(self) -> Size | None:
+        return self._first("input_ids")
+
+    def _images(self) -> Size | None:
+        return self._first("pixel_values")
+
+    def _length(self) -> Size | None:
+        if "decoder_input_ids" in self.leaves:
+            return self._text("decoder_input_ids")
+        if self._joined:
+            return self.size("?joined_sequence_length")
+        return self.size("?audio_frames") if self._sound else self._text("input_ids")
+
     def _encoded(self) -> Size | None:
-        return self._axis(-1, "input_ids") or (self.size("?audio_frames") if self._sound() else None)
+        return self.size("?encoded_length") if self._sound or self._joined else self._text("input_ids")
 
     def _hidden(self) -> Size | None:
+        if self._joined or self.config.raw("depths") is not None:  # of stages, whose last is wider than the first
+            return None
         for config in (self.config.part("decoder"), self.config.part("text")):
             value = config.get("hidden_size")
             if isinstance(value, int) and not isinstance(value, bool):
@@ -100,28 +140,33 @@ def describe_outputs(context: Context, inputs: Mapping[str, Node], class_name: s
     config, with_past = context.config, context.with_past
     axes = _Axes(leaves, context.sizes.dims, config)
     known = OUTPUTS.get(context.task, {})
-    returned = _returned(class_name, config.raw("model_type"))
-    names = [name for name in known if returned is None or name in returned]
+    model_type = config.raw("model_type")
+    returned = _returned(class_name, model_type)
+    names = [name for name in known if name in returned or (not returned and name not in _OPTIONAL)]
+    if _pools_seldom(class_name, model_type):
+        names = [name for name in names if name != "pooler_output"]
     if with_past:  # one step of a decoder: what the encoder returned was an input
         names = [name for name in names if not name.startswith("encoder_")]
-    found = [OutputSpec(name, _shape(axes, known[name]), context.float_dtype) for name in names]
+    joint = (class_name or "").endswith(_JOINT)
+    found = [OutputSpec(name, None if joint else axes.shape(known[name]), context.float_dtype) for name in names]
     return (*found, *_presents(leaves, config)) if with_past else tuple(found)
 
 
-def _shape(axes: _Axes, words: str | None) -> tuple[Size, ...] | None:
-    return None if words is None else axes.shape(words)
-
-
-def _returned(class_name: str | None, model_type: str | None) -> frozenset[str] | None:
-    """Name what the last `return` of a class's `forward` gives a value; None where that cannot be read."""
-    if class_name is None:
-        return None
+@lru_cache(maxsize=512)
+def _returned(class_name: str | None, model_type: str | None) -> frozenset[str]:
+    """Name what the last `return` of a class's `forward` gives a value; nothing where that cannot be read."""
     try:
-        text = forward_source(class_name, model_type)
+        text = forward_source(class_name, model_type) if class_name else ""
     except SourceError:
-        return None
+        return frozenset()
     starts = [match.end() for match in _RETURN.finditer(text)]
-    return frozenset(_GIVEN.findall(text[starts[-1] :])) if starts else None
+    return frozenset(_GIVEN.findall(text[starts[-1] :])) if starts else frozenset()
+
+
+def _pools_seldom(class_name: str | None, model_type: str | None) -> bool:
+    """Whether a class has a pooler only where it is asked for one."""
+    source = class_source(class_name, model_type) if class_name else None
+    return source is not None and _NO_POOLER.search(source.text) is not None
 
 
 def _presents(leaves: Mapping[str, TensorSpec], config: NormalizedConfig) -> Iterator[OutputSpec]:

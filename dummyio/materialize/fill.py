@@ -95,7 +95,7 @@ def _each(work: Callable[[int], None], items: Iterable[int], threads: int | None
 
 
 def fill_program(out: Array, program: Program, key: Key, around: Surroundings, threads: int | None = None) -> None:
-    """Fill `out`, of shape (1, \\*program.shape), with the values of one sample."""
+    r"""Fill `out`, of shape (1, \*program.shape), with the values of one sample."""
     if program.sampler is not None:
         fill_sampler(out.reshape(-1), program.sampler, key, threads)
     if program.sampler is None or program.overlay is not None:

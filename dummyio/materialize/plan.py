@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Plan"]
 
 _U32 = np.array(32, np.uint64)
+_I32 = np.array(32, np.int64)
 _SMALL = 1 << 14
 """Tensors of at most this many elements are made together."""
 _CHUNK = 1 << 18
@@ -116,6 +117,8 @@ class Plan:
         self._second = _joined(second, np.uint32)
         self._low = _joined(low, np.int64)
         self._span = _joined(span, np.uint64)
+        if self._span.max(initial=0) <= 1 << 31:  # then products with words fit int64, and need no view
+            self._span = self._span.view(np.int64)
         self._draws_integers = any(cut.program.draw is not None for cut in self._cuts)
         self._shifts = bool(self._low.any())
 
@@ -158,11 +161,13 @@ class Plan:
 
     def _integers(self, x: Array) -> Array:
         """`samplers.integers`, with each element's own range."""
-        wide = np.multiply(x, self._span)
-        np.right_shift(wide, _U32, out=wide)
-        whole = wide.view(np.int64)
+        whole = np.multiply(x, self._span)
+        if whole.dtype == np.int64:
+            np.right_shift(whole, _I32, whole)
+        else:
+            whole = np.right_shift(whole, _U32, whole).view(np.int64)
         if self._shifts:
-            np.add(whole, self._low, out=whole)
+            np.add(whole, self._low, whole)
         return whole
 
     @property

@@ -56,7 +56,7 @@ class Program:
         return self.recipe.words * prod(self.lattice)
 
     def finish(self, drawn: Sequence[Array], region: Region, around: Surroundings, samples: int) -> Array:
-        """Return the elements of a region, of shape (samples, \\*region), from what was drawn for it."""
+        r"""Return the elements of a region, of shape (samples, \*region), from what was drawn for it."""
         if self.sampler is not None:
             values = self.sampler.values(drawn)
             if not drawn:

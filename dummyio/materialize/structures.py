@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Surroundings(Protocol):
         ...
 
     def padding(self, path: str, region: Region) -> Array:
-        """Return where another input is 0, as bools of shape (samples, \\*region)."""
+        r"""Return where another input is 0, as bools of shape (samples, \*region)."""
         ...
 
 
@@ -166,7 +166,8 @@ def overlay(rule: Rule, dtype: DType) -> Overlay | None:
         case TokenIds(mask=mask, first=None, last=None, runs=()) if mask is not None:
             return _padder(mask, rule.pad, dtype)
         case TokenIds() if rule.first is not None or rule.last is not None or rule.runs:
-            return lambda ids, region, around: _overlay_ids(rule, ids, region, around)
+            pad = None if rule.mask is None else _padder(rule.mask, rule.pad, dtype)
+            return lambda ids, region, around: _overlay_ids(rule, pad, ids, region, around)
         case Labels(mask=mask) if mask is not None:
             return _padder(mask, rule.ignore_index, dtype)
         case _:
@@ -175,23 +176,18 @@ def overlay(rule: Rule, dtype: DType) -> Overlay | None:
 
 def _padder(mask: str, value: int, dtype: DType) -> Overlay:
     pad = constants([value], dtype)[0, ...]  # an array, which is quicker to copy than an int
-    return lambda values, region, around: _pad(values, pad, mask, region, around)
+
+    def overlay(values: Array, region: Region, around: Surroundings) -> None:
+        size = around.shape(mask)[-1]
+        if size != region.shape[-1]:  # to the region belong the mask's last columns
+            axis, offset = region.axes[-1], size - region.shape[-1]
+            region = region.with_last(size, range(axis.start + offset, axis.stop + offset, axis.step))
+        np.copyto(values, pad, where=around.padding(mask, region))
+
+    return overlay
 
 
-def _pad(values: Array, pad: Any, mask: str, region: Region, around: Surroundings) -> None:
-    np.copyto(values, pad, where=around.padding(mask, _under(mask, region, around)))
-
-
-def _under(mask: str, region: Region, around: Surroundings) -> Region:
-    """Return the part of the mask that belongs to a region: the last columns, where the mask is longer."""
-    size = around.shape(mask)[-1]
-    axis, offset = region.axes[-1], size - region.shape[-1]
-    if offset == 0:
-        return region
-    return region.with_last(size, range(axis.start + offset, axis.stop + offset, axis.step))
-
-
-def _overlay_ids(rule: TokenIds, ids: Array, region: Region, around: Surroundings) -> None:
+def _overlay_ids(rule: TokenIds, pad: Overlay | None, ids: Array, region: Region, around: Surroundings) -> None:
     if rule.last is not None:
         ends = _ends(rule.mask, region, around)
         np.copyto(ids, rule.last, where=region.last() == ends)
@@ -201,8 +197,8 @@ def _overlay_ids(rule: TokenIds, ids: Array, region: Region, around: Surrounding
     for run in rule.runs:
         columns = run.columns(region.shape[-1])
         np.copyto(ids, run.id, where=(column >= columns.start) & (column < columns.stop))
-    if rule.mask is not None:
-        _pad(ids, rule.pad, rule.mask, region, around)
+    if pad is not None:
+        pad(ids, region, around)
 
 
 def _ends(mask: str | None, region: Region, around: Surroundings) -> Array:

@@ -29,7 +29,7 @@ def terabyte():
 
 def test_what_is_too_large_can_be_described_but_not_made(terabyte):
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     assert terabyte.nbytes() > 1 << 40
     assert len(terabyte.sha256) == 64
     assert InputSpec.from_json(terabyte.to_json()) == terabyte
@@ -41,7 +41,7 @@ def test_what_is_too_large_can_be_described_but_not_made(terabyte):
             MemoryBudgetError, match=r"one sample of input_ids, .* needs 1\.0 TiB, the budget is .*% of the free"
         ):
             call()
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert tracemalloc.get_traced_memory()[1] < 20 * MIB
     tracemalloc.stop()
 

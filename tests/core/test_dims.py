@@ -376,13 +376,13 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_text_is_refused_and_fast(text):
-    start = time.perf_counter()
+    start = time.process_time()
     if text == "ａ":  # reads as the plain letter
         assert parse_size(text, DIMS) == A
     else:
         with pytest.raises(DimError):
             parse_size(text, DIMS)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @given(st.text("ab0129 +-*/()", max_size=60))
@@ -406,13 +406,13 @@ def test_what_can_be_written_in_a_shape_can_be_read():
 
 
 def test_expressions_that_grow_without_end_are_refused():
-    size = A + B + 1
+    def grow(size, step):
+        for _ in range(20):
+            size = step(size)
+
     with pytest.raises(DimError, match="too large"):
-        for _ in range(20):
-            size = size * size
-    size = A
+        grow(A + B + 1, lambda size: size * size)
     with pytest.raises(DimError, match="nested too deeply"):
-        for _ in range(20):
-            size = (size + 1) // 2
+        grow(A, lambda size: (size + 1) // 2)
     with pytest.raises(DimError, match="too large"):
         _ = A * 2**63

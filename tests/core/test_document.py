@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from dummyio import document
 from dummyio.dims import Dim
+from dummyio.dtypes import DType
 from dummyio.errors import DummyioError, OutputError, SourceError, SpecError
 from dummyio.spec import InputSpec, OutputSpec
 from dummyio.tensor import TensorSpec
-from dummyio.values import Choices, Constant, PaddingMask, Positions, Strings, TokenIds, Uniform
+from dummyio.values import Choices, Constant, PaddingMask, Positions, Rule, Strings, TokenIds, Uniform
 
 BATCH, LENGTH = Dim("batch_size", 2), Dim("sequence_length", 16, max=512)
 
@@ -303,10 +304,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_document_is_refused_and_fast(text):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(SpecError):
         InputSpec.from_json(text)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_a_key_that_stands_twice_counts_once():
@@ -326,7 +327,7 @@ def test_more_than_64_mebibytes_are_not_read(tmp_path):
         InputSpec.from_json(large)
     file = tmp_path / "large.json"
     file.write_bytes(large + b" ")
-    with pytest.raises(SpecError, match="large.json: a spec of 67108865 bytes"):
+    with pytest.raises(SpecError, match=r"large.json: a spec of 67108865 bytes"):
         InputSpec.load(file)
     padded = TEXT.encode() + b" " * ((64 << 20) - len(TEXT))
     assert InputSpec.from_json(padded) == SMALL
@@ -335,11 +336,11 @@ def test_more_than_64_mebibytes_are_not_read(tmp_path):
 def test_a_document_of_many_megabytes_is_read_in_no_time():
     line = '{"kind":"tensor","name":"x%d","shape":[1],"dtype":"int64","values":{"rule":"uniform"}}'
     text = '{"dummyio":1,"inputs":[' + ",".join(line % i for i in range(20_000)) + "]}"
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(InputSpec.from_json(text)) == 20_000
     with pytest.raises(SpecError):
         InputSpec.from_json(text.replace('"x19999"', '"x0"'))
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 6
 
 
 def test_deep_documents_are_refused_from_deep_inside_a_program():
@@ -371,44 +372,11 @@ plain = (
 )
 words = st.sampled_from(
     [
-        "batch_size",
-        "sequence_length",
-        "sequence_length - 20",
-        "batch_size // 3",
-        "mask",
-        "ids",
-        "int4",
-        "float8_e8m0fnu",
-        "bool",
-    ]
-    + [
-        "complex64",
-        "string",
-        "uniform",
-        "normal",
-        "range",
-        "one_hot",
-        "boxes",
-        "strings",
-        "positions",
-        "padding_mask",
-        "grid",
-    ]
-    + [
-        "left_mask",
-        "cache",
-        "tuple",
-        "shortest",
-        "xywh",
-        "low",
-        "high",
-        "start",
-        "columns",
-        "reserved",
-        "pad",
-        "first",
-        "last",
-        "ignored",
+        *(str(dtype) for dtype in DType),
+        *(rule.__struct_config__.tag for rule in Rule.__args__),
+        *sorted({field for rule in Rule.__args__ for field in rule.__struct_fields__}),
+        *("batch_size", "sequence_length", "sequence_length - 20", "batch_size // 3", "ids", "mask", "left_mask"),
+        *("cache", "tuple", "shortest", "xywh", "left"),
     ]
 )
 anything = st.recursive(
@@ -504,7 +472,7 @@ def test_a_file_that_is_not_there_or_not_valid_is_named(tmp_path):
     with pytest.raises(SourceError, match="cannot be read"):
         InputSpec.load(tmp_path)
     (tmp_path / "broken.json").write_text(TEXT[:50])
-    with pytest.raises(SpecError, match="broken.json: not a valid spec: "):
+    with pytest.raises(SpecError, match=r"broken.json: not a valid spec: "):
         InputSpec.load(tmp_path / "broken.json")
     with pytest.raises(OutputError):
         SMALL.save(tmp_path / "no" / "folder.json")

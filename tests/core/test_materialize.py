@@ -130,10 +130,10 @@ HUGE = {
 def test_parts_of_tensors_that_nothing_could_hold_are_made_at_once(kind):
     shape, rule, dtype = HUGE[kind]
     spec = InputSpec({"x": TensorSpec("", shape, dtype, rule)})
-    start = time.perf_counter()
+    start = time.process_time()
     tail = materialize_part(spec, "x", [slice(size - 2, None) for size in shape[:4]] + [slice(1)] * (len(shape) - 4))
     middle = materialize_part(spec, "x", [slice(size // 3, size // 3 + 5, 2) for size in shape])
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert tail.shape[: min(4, len(shape))] == (2,) * min(4, len(shape))
     assert middle.size
     if isinstance(rule, Range):
@@ -275,10 +275,10 @@ def test_samples_made_together_are_those_made_alone(zoo, monkeypatch):
 
 def test_samples_come_one_after_another_and_only_as_asked(zoo):
     assert list(zoo.samples(0)) == []
-    start = time.perf_counter()
+    start = time.process_time()
     many = zoo.samples(10**12)
     assert_same(flat_of(zoo, next(many)), zoo.feeds())
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("wrong", [-1, 1.5, "1", None])

@@ -38,7 +38,7 @@ def test_a_spec_is_a_mapping_of_names_in_the_models_order(zoo):
 
 
 def test_a_name_that_is_not_there_is_answered_with_the_near_ones():
-    with pytest.raises(KeyError, match="no input is named 'inputs_ids'. Did you mean 'input_ids'"):
+    with pytest.raises(KeyError, match=r"no input is named 'inputs_ids'. Did you mean 'input_ids'"):
         bert()["inputs_ids"]
 
 
@@ -201,11 +201,11 @@ def test_what_is_no_mask_by_rule_can_be_one():
 
 
 def test_thousands_of_inputs_are_checked_in_no_time():
-    inputs = {f"ids_{i}": IDS for i in range(5000)} | {"attention_mask": MASK}
-    start = time.perf_counter()
+    inputs = {f"ids_{i}": IDS for i in range(10_000)} | {"attention_mask": MASK}
+    start = time.process_time()
     spec = InputSpec(inputs)
     assert InputSpec.from_json(spec.to_json()) == spec
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 6
 
 
 # Sizes.
@@ -218,7 +218,7 @@ def test_sizes_are_the_defaults_and_what_is_asked_for():
     for wrong, error in (({"sequence_length": 513}, "at most 512"), ({"batch_size": 0}, "at least 1")):
         with pytest.raises(DimError, match=error):
             bert().sizes(**wrong)
-    with pytest.raises(OptionError, match="batch=1: no dim of this spec has that name. Did you mean 'batch_size'"):
+    with pytest.raises(OptionError, match=r"batch=1: no dim of this spec has that name. Did you mean 'batch_size'"):
         bert().sizes(batch=1)
 
 

@@ -73,7 +73,7 @@ def test_a_size_that_comes_out_wrong_is_named():
     with pytest.raises(DimError, match="input 'x', axis 1: -sequence_length \\+ 3 is -13 at these sizes"):
         spec.sizes()
     product = TensorSpec("x", (LENGTH * (1 << 62),))
-    with pytest.raises(DimError, match="axis 0: .* is 73786976294838206464 at these sizes"):
+    with pytest.raises(DimError, match=r"axis 0: .* is 73786976294838206464 at these sizes"):
         product.sizes()
 
 

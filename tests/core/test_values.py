@@ -421,9 +421,8 @@ def masked(rule, mask, shape, past=0, dtype="int64", **which):
 def test_ids_follow_their_mask(side, shape, past, first, last, seed):
     rule = TokenIds(10, low=5, mask="mask", pad=3, first=first, last=last)
     ids, plain, mask = masked(rule, PaddingMask(side), shape, past, seed=seed)
-    for row, drawn, kept in zip(rows_of(ids), rows_of(plain), rows_of(mask), strict=False):
-        expected = drawn.tolist()
-        kept = kept[past:].tolist()
+    for row, drawn, keeps in zip(rows_of(ids), rows_of(plain), rows_of(mask), strict=False):
+        expected, kept = drawn.tolist(), keeps[past:].tolist()
         if last is not None and 1 in kept:
             expected[len(kept) - 1 - kept[::-1].index(1)] = last
         if first is not None:

@@ -1,0 +1,50 @@
+"""Packed images: how many rows and columns of patches each has, and how many of them become one token."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from dummyio.generators.base import Context
+
+__all__ = ["GRIDS", "edge_of", "grid_of", "merge_of"]
+
+GRIDS = frozenset({"image_grid_thw", "grid_thw", "target_sizes", "spatial_shapes"})
+"""Inputs that say how many rows and columns of patches each image has."""
+
+
+def merge_of(context: Context) -> int:
+    """Return how many rows, and how many columns, of patches become one token."""
+    config = context.config.unwrapped()
+    rounds = config.raw("merger_times")
+    if isinstance(rounds, int):  # merged in the image model, where it is not switched off, and so many times after it
+        kernels = [edge_of(config.raw("merge_kernel_size")) or 2] * rounds
+        inner = edge_of((config.sub("vision") or config).raw("window_kernel_size")) or 2
+        return prod(kernels) * (inner if config.raw("downsample_mode") != "4x" else 1)
+    if context.names is not None and "image_merge_sizes" in context.names:
+        return 2
+    if "(num_image_tokens, patch_size * spatial_merge_size" in context.code.get("model", ""):
+        return 1  # patches are as large as tokens already
+    for part in (config.sub("vision"), config):
+        for name in ("spatial_merge_size", "merge_size", "merge_kernel_size", "downsample_factor"):
+            edge = edge_of(part.raw(name)) if part is not None else None
+            if edge is not None:
+                return edge
+    return 1
+
+
+def grid_of(context: Context) -> tuple[int, int]:
+    """Return the rows and columns of patches of one packed image: two tokens each way, where positions allow."""
+    merge = merge_of(context)
+    vision = context.config.unwrapped().part("vision")
+    size, patch = vision.size(), edge_of(vision.get("patch_size"))
+    fits = size is None or patch is None or min(size) // patch >= 2 * merge
+    edge = 2 * merge if fits else merge
+    return edge, edge
+
+
+def edge_of(value: Any) -> int | None:
+    """Return the length of a square's side from an int or a sequence; None for anything else."""
+    if isinstance(value, (list, tuple)) and value:
+        value = value[-1]
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
