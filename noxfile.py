@@ -103,6 +103,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Measure how many real model classes run; what follows ``--`` goes to the tool: ``--show``, ``--write``."""
+    install(session, "all")
+    session.run("python", "tests/coverage/measure.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+
+
 def install(session: nox.Session, *extras: str) -> None:
     """Install the checkout, editable, with these extras."""
     if "torch" in extras or "all" in extras:

@@ -38,7 +38,7 @@ def numpy(options: Options) -> list[Row]:
         rows += [
             faster("fill", what, "memset", times["fill"], times["memset"], 0.8),
             faster("fill", f"{what}, one thread", "memset", times["alone"], times["memset"]),
-            faster("fill", what, "numpy.random, out=", times["fill"], times["random"], 4),
+            faster("fill", what, "numpy.random, out=", times["fill"], times["random"]),
         ]
     return rows
 

@@ -66,7 +66,7 @@ class _Sample:
         """Return which of some ids count, None where no mask says so."""
         mask = self.values.get(_TEXTS[ids])
         length = self.values[ids].shape[-1]
-        if mask is None or mask.ndim != self.values[ids].ndim or mask.shape[-1] < length:
+        if mask is None or mask.shape[:-1] != self.values[ids].shape[:-1] or mask.shape[-1] < length:
             return None
         return mask[..., mask.shape[-1] - length :] != 0
 
@@ -131,11 +131,22 @@ def _vocabulary(sample: _Sample) -> Iterator[Finding]:
         "token_type_ids": max(sample.number("type_vocab_size") or 1, 1) if sample.number("type_vocab_size") else None,
     }
     for path, leaf in sample.leaves.items():
-        rule = leaf.values
-        limit = limits.get(path) or (rule.high if isinstance(rule, TokenIds) else None)
-        value = sample.values[path]
+        limit = limits.get(path) or (_highest(leaf.values) + 1 if isinstance(leaf.values, TokenIds) else None)
+        value = np.asarray(sample.values[path])
+        if limit is not None and path in _TEXTS and _pad_of(sample) == limit:
+            value = value[value != limit]  # codebooks have a row for the pad behind the vocabulary
         if limit is not None and value.size and not (value.min() >= 0 and value.max() < limit):
             yield Finding(path, f"holds ids from {value.min()} to {value.max()}, where there are {limit}.")
+
+
+def _highest(rule: TokenIds) -> int:
+    """Return the highest id that a rule names or draws."""
+    named = (rule.pad, rule.first, rule.last, *(run.id for run in rule.runs))
+    return max(rule.high - 1, *(id_ for id_ in named if id_ is not None))
+
+
+def _pad_of(sample: _Sample) -> int | None:
+    return sample.number("pad_token_id", "decoder")
 
 
 def _masks(sample: _Sample) -> Iterator[Finding]:

@@ -135,6 +135,10 @@ class NormalizedConfig:
                 return value
         return None
 
+    def own(self, name: str) -> Any:
+        """Return what the configuration itself, or the caller, has under exactly that name; None where only a class has."""
+        return NormalizedConfig(self._config, given=self._given).raw(name)
+
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value under a canonical name, or `default`."""
         for alias in self._names(name):

@@ -64,6 +64,8 @@ class Trial:
     numbers: tuple[int, ...] = ()
     """Sizes that the module's attributes name."""
     runs: int = 0
+    asked: bool = False
+    """Whether a rule has refused a run."""
     _spy: Spy | None = None
 
     @classmethod
@@ -90,6 +92,7 @@ class Trial:
             self.shadow.run(spy, self.positional, {**layout.build(tensors), **self.constants})
         except Exception as caught:  # noqa: BLE001 - whatever a module raises is what the search is after
             error = caught
+            self.asked = self.asked or isinstance(caught, Mismatch)
         return Run(layout, spy, error)
 
     def passes(self, layout: Layout | None, most: int | None = None) -> bool | None:
@@ -109,13 +112,12 @@ def search(
 
     Raises `NeedsValues` where shapes alone cannot tell.
     """
-    farthest = trial.run(start, strict=True)
-    for strict in (True, False):
-        found, far = _searched(trial, start, budget, accept, strict=strict)
+    trial.asked = False
+    found, farthest = _searched(trial, start, budget, accept, strict=True)
+    if found is None and trial.asked:  # rules that only prefer may have been in the way
+        found, far = _searched(trial, start, budget, accept, strict=False)
         farthest = far if far.count > farthest.count else farthest
-        if found is not None:
-            return found, farthest
-    return None, farthest
+    return found, farthest
 
 
 def _searched(
@@ -176,20 +178,13 @@ def _free(layout: Layout, paths: frozenset[str]) -> list[int]:
     return [a for a in dict.fromkeys(axes) if a not in layout.fixed and a not in layout.batches]
 
 
-def _all_at(layout: Layout, axes: list[int], size: int, *, fix: bool = True) -> Layout | None:
-    found: Layout | None = layout
-    for axis in axes:
-        found = found.with_size(axis, size, fix=fix) if found is not None else None
-    return found
-
-
 def _named_sizes(trial: Trial, run: Run) -> Iterator[Repair]:
     """Sizes that the module's attributes name, and usual ones, for axes that nothing else decides."""
     for path in run.layout.leaves:
         axes = _free(run.layout, frozenset({path}))
         for size in dict.fromkeys((*trial.numbers, *_USUAL)) if axes else ():
             cost = 3 if size in trial.numbers else 6
-            yield Repair(cost, lambda layout, axes=axes, size=size: _all_at(layout, axes, size))
+            yield Repair.sizes(cost, axes, size)
 
 
 def _solved(trial: Trial, run: Run, error: Mismatch) -> Iterator[Repair]:
@@ -200,7 +195,7 @@ def _solved(trial: Trial, run: Run, error: Mismatch) -> Iterator[Repair]:
 
     def reached(size: int) -> int:
         """Whether that size is too small (-1), too large (1), or right (0)."""
-        layout = _all_at(run.layout, axes, size)
+        layout = run.layout.with_sizes(tuple(axes), size)
         new = trial.run(layout, strict=run.spy.strict) if layout is not None else run
         found = new.error
         if not isinstance(found, Mismatch) and found is not None and new.count == run.count:
@@ -214,7 +209,7 @@ def _solved(trial: Trial, run: Run, error: Mismatch) -> Iterator[Repair]:
 
     for size in trial.numbers[:4]:
         if reached(size) == 0:
-            yield Repair(0, lambda layout, size=size: _all_at(layout, axes, size))
+            yield Repair.sizes(0, axes, size)
             return
     low, high = 1, 2048
     while low <= high:
@@ -223,7 +218,7 @@ def _solved(trial: Trial, run: Run, error: Mismatch) -> Iterator[Repair]:
         if way == 0:
             near = [n for n in _USUAL if abs(n - size) <= max(2, size // 6) and n != size]
             best = next((n for n in near if reached(n) == 0), size)
-            yield Repair(0, lambda layout, best=best: _all_at(layout, axes, best))
+            yield Repair.sizes(0, axes, best)
             return
         low, high = (size + 1, high) if way < 0 else (low, size - 1)
 

@@ -179,10 +179,13 @@ def _layers(value: Any) -> list[dict[str, torch.Tensor]] | None:
     layers = getattr(value, "layers", None)
     if not isinstance(layers, list) or not hasattr(value, "get_seq_length"):
         return None
-    pairs = [(getattr(layer, "keys", None), getattr(layer, "values", None)) for layer in layers]
-    if any(not isinstance(k, torch.Tensor) or not isinstance(v, torch.Tensor) for k, v in pairs):
-        return []  # nothing in it yet
-    return [{"key": k, "value": v} for k, v in pairs]
+    found: list[dict[str, torch.Tensor]] = []
+    for layer in layers:
+        key, value = getattr(layer, "keys", None), getattr(layer, "values", None)
+        if not isinstance(key, torch.Tensor) or not isinstance(value, torch.Tensor):
+            return []  # nothing in it yet
+        found.append({"key": key, "value": value})
+    return found
 
 
 def _seen(tensor: torch.Tensor) -> Recorded:

@@ -52,9 +52,9 @@ def _bounded(spec: InputSpec, trial: Trial, run: Run, bad: Mapping[str, int]) ->
         default = base[name]
         if size != default and _fits(spec, trial, run, {**bad, name: default}):
             old = spec.dims[name]
-            bound = {"min": default} if size < default else {"max": default}
+            new = replace(old, min=default) if size < default else replace(old, max=default)
             try:
-                return spec.with_dims(**{name: replace(old, **bound)})
+                return spec.with_dims(**{name: new})
             except DimError:
                 return None
     changed = {name: Dim(name, base[name], base[name], base[name]) for name, size in bad.items() if size != base[name]}

@@ -42,13 +42,13 @@ def add_argument(
 ) -> Layout:
     """Return a layout with one argument more."""
     tree: Tree
-    if argument.form in {"dict", "list", "tuple"}:
+    if argument.form == "dict" or argument.form == "list" or argument.form == "tuple":  # noqa: PLR1714 - which type checkers follow
         items: list[tuple[str, Tree]] = []
         for key in argument.keys:
             name = key if not key.isdigit() else argument.name
             layout, leaf = _leaf(layout, f"{argument.name}.{key}", guess(name, argument.text), floating, wanted, shapes)
             items.append((key, leaf))
-        tree = Branch(argument.form, tuple(items))  # type: ignore[arg-type]
+        tree = Branch(argument.form, tuple(items))
     else:
         layout, tree = _leaf(layout, argument.name, guess(argument.name, argument.text), floating, wanted, shapes)
     return replace(layout, trees=(*layout.trees, (argument.name, tree)))

@@ -3,95 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
 
-from dummyio_torch.layout import Branch, Layout
 from dummyio_torch.spy import Lineage, Mismatch, Repair, Spy, tensors_in
+from dummyio_torch.wants import want_floats, want_integers, want_rank, want_size, want_truth
 
-__all__ = ["RULES", "Rules", "want_axes", "want_floats", "want_rank", "want_size", "want_truth"]
+__all__ = ["RULES", "Rules"]
 
 _EDGES = {1: ("sequence_length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
-
-
-def want_rank(spy: Spy, tensor: torch.Tensor, *ranks: int) -> None:
-    """Ask for a number of axes, the first of `ranks` best."""
-    lineage = spy.lineage(tensor)
-    if lineage is None or tensor.ndim in (ranks if spy.strict else range(max(ranks) + 1)):
-        return
-    more = ranks[0] - tensor.ndim
-    repairs = [
-        _ranked(path, len(spy.layout.leaves[path].axes) + more, len(lineage.sources) > 1) for path in lineage.sources
-    ]
-    raise Mismatch(repairs)
-
-
-def _ranked(path: str, rank: int, doubtful: bool) -> Repair:
-    return Repair(int(doubtful), lambda layout: layout.with_rank(path, rank))
-
-
-def want_size(spy: Spy, tensor: torch.Tensor, axis: int, need: int) -> None:
-    """Ask for the size of an axis."""
-    lineage = spy.lineage(tensor)
-    if lineage is None or not -tensor.ndim <= axis < tensor.ndim:
-        return
-    variable, got = spy.variable(tensor, axis), tensor.shape[axis]
-    if got == need:
-        # A size that fits by chance, or because the caller says so, is fixed all the same.
-        return
-    if variable is None:
-        raise Mismatch([], paths=lineage.sources, got=got, need=need)
-    cost = 4 if variable in spy.layout.batches else 0
-    raise Mismatch([Repair(cost, lambda layout: layout.with_size(variable, need))], paths=lineage.sources)
-
-
-def want_integers(spy: Spy, tensor: torch.Tensor) -> None:
-    """Ask for whole numbers."""
-    if tensor.dtype.is_floating_point or tensor.dtype is torch.bool:
-        _retype(spy, tensor, torch.int64)
-
-
-def want_truth(spy: Spy, tensor: torch.Tensor) -> None:
-    """Ask for booleans."""
-    if tensor.dtype is not torch.bool:
-        _retype(spy, tensor, torch.bool)
-
-
-def want_floats(spy: Spy, tensor: torch.Tensor, like: torch.Tensor | None) -> None:
-    """Ask for the dtype of a layer's weights."""
-    if like is not None and like.dtype.is_floating_point and tensor.dtype != like.dtype:
-        _retype(spy, tensor, like.dtype)
-
-
-def _retype(spy: Spy, tensor: torch.Tensor, dtype: torch.dtype) -> None:
-    lineage = spy.lineage(tensor)
-    if lineage is not None:
-        paths = [lineage.direct] if lineage.direct else sorted(lineage.sources)
-        cost = 0 if len(paths) == 1 else 1
-        repairs = [Repair(cost, lambda layout, path=path: layout.with_dtype(path, dtype)) for path in paths]
-        if any(repair.change(spy.layout) is not None for repair in repairs):
-            raise Mismatch(repairs)
-
-
-def want_axes(spy: Spy, tensor: torch.Tensor, likes: list[tuple[torch.Tensor, int]]) -> None:
-    """Ask for the shape that axes of other tensors have; they are then the same axes."""
-    lineage = spy.lineage(tensor)
-    needed = tuple(x.shape[axis] for x, axis in likes)
-    if lineage is None or lineage.direct is None or tuple(tensor.shape) == needed:
-        return
-    path, axes = lineage.direct, [spy.variable(x, axis) for x, axis in likes]
-
-    def change(layout: Layout) -> Layout:
-        own: list[int] = []
-        for axis, size in zip(axes, needed, strict=True):
-            layout, new = (layout, axis) if axis is not None else layout.new_axis(size=size)
-            layout = layout if axis is not None else replace(layout, fixed=layout.fixed | {new})
-            own.append(new)
-        return layout.with_axes(path, tuple(own))
-
-    raise Mismatch([Repair(0, change)])
 
 
 def _linear(spy: Spy, x: torch.Tensor, weight: torch.Tensor, *_: Any) -> None:
@@ -202,7 +123,7 @@ def _unnest(spy: Spy, tensor: torch.Tensor) -> None:
     lineage = spy.lineage(tensor)
     if lineage is not None and lineage.direct:
         path = lineage.direct
-        raise Mismatch([Repair(0, lambda layout: layout.with_tree(path, Branch("dict", ())))])
+        raise Mismatch([Repair.nest(0, path)])
 
 
 def _bound_index(spy: Spy, index: torch.Tensor, table: torch.Tensor, axis: int) -> None:
@@ -254,7 +175,7 @@ def _alike(spy: Spy, a: Any, b: Any, *_: Any, **__: Any) -> None:
     for mine, lineage, like in ((a, one, b), (b, other, a)):
         for path in lineage.sources if len(lineage.sources) == 1 and "mask" not in str(lineage.sources) else ():
             rank = len(spy.layout.leaves[path].axes) + like.ndim - mine.ndim
-            repairs.append(Repair(1, lambda layout, p=path, r=rank: layout.with_rank(p, r)))
+            repairs.append(Repair.rank(1, path, rank))
     if repairs:
         raise Mismatch(repairs)
 

@@ -116,6 +116,13 @@ class Layout:
         fixed = self.fixed | {variable} if fix else self.fixed
         return replace(self, sizes={**self.sizes, variable: size}, fixed=fixed)
 
+    def with_sizes(self, variables: tuple[int, ...], size: int) -> Layout | None:
+        """Return it with one size for several axes."""
+        found: Layout | None = self
+        for variable in variables:
+            found = found.with_size(variable, size) if found is not None else None
+        return found
+
     def with_equal(self, one: int, other: int) -> Layout | None:
         """Return it with two axes made one; the one that is fixed, or a batch, stays."""
         if one == other or (one in self.fixed and other in self.fixed):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -71,11 +72,11 @@ def _equal(spy: Spy, a: torch.Tensor, i: int, b: torch.Tensor, j: int) -> Iterat
         return
     one, other = spy.variable(a, i), spy.variable(b, j)
     if one is not None and other is not None:
-        yield Repair(0, lambda layout: layout.with_equal(one, other))
+        yield Repair.equal(0, one, other)
     for mine, tensor, size in ((one, b, b.shape[j]), (other, a, a.shape[i])):
         if mine is not None:
             cost = (0 if spy.lineage(tensor) is None else 2) + (4 if mine in spy.layout.batches else 0)
-            yield Repair(cost, lambda layout, v=mine, s=size: layout.with_size(v, s))
+            yield Repair.size(cost, mine, size)
     for known, tensor, got, need in ((b, a, a.shape[i], b.shape[j]), (a, b, b.shape[j], a.shape[i])):
         lineage = spy.lineage(tensor)
         if lineage is not None and spy.lineage(known) is None and (one is None and other is None):
@@ -86,7 +87,7 @@ def _same_dtype(spy: Spy, a: torch.Tensor, b: torch.Tensor) -> Iterator[Repair]:
     for mine, other in ((a, b), (b, a)):
         lineage = spy.lineage(mine)
         if lineage is not None and lineage.direct and other.dtype.is_floating_point:
-            yield Repair(0, lambda layout, p=lineage.direct, d=other.dtype: layout.with_dtype(p, d))
+            yield Repair.dtype(0, lineage.direct, other.dtype)
 
 
 def _joined(spy: Spy, tensors: list[torch.Tensor], dim: Any) -> Iterator[Repair]:
@@ -106,10 +107,8 @@ def _lifted(spy: Spy, a: torch.Tensor, b: torch.Tensor) -> Iterator[Repair]:
         if lineage is not None and len(lineage.sources) == 1 and mine.ndim != other.ndim:
             path, more = next(iter(lineage.sources)), other.ndim - mine.ndim
             rank = len(spy.layout.leaves[path].axes) + more
-            yield Repair(
-                0 if lineage.direct is None and spy.lineage(other) is not None else 2,
-                lambda layout, p=path, r=rank: layout.with_rank(p, r),
-            )
+            certain = lineage.direct is None and spy.lineage(other) is not None
+            yield Repair.rank(0 if certain else 2, path, rank)
 
 
 def _shaped(spy: Spy, x: torch.Tensor, target: tuple[Any, ...]) -> Iterator[Repair]:
@@ -125,12 +124,12 @@ def _shaped(spy: Spy, x: torch.Tensor, target: tuple[Any, ...]) -> Iterator[Repa
     for path in sorted(lineage.sources):
         axes = [a for a in spy.layout.leaves[path].axes[1:] if a not in spy.layout.fixed]
         if len(axes) == 1:
-            yield Repair(1, lambda layout, v=axes[0]: layout.with_size(v, product))
+            yield Repair.size(1, axes[0], product)
         rest = 1
         for axis in axes[:-1]:
             rest *= spy.layout.sizes[axis]
         if len(axes) > 1 and product % rest == 0:
-            yield Repair(2, lambda layout, v=axes[-1], s=product // rest: layout.with_size(v, s))
+            yield Repair.size(2, axes[-1], product // rest)
 
 
 def _larger(spy: Spy, tensors: list[torch.Tensor]) -> Iterator[Repair]:
@@ -140,7 +139,7 @@ def _larger(spy: Spy, tensors: list[torch.Tensor]) -> Iterator[Repair]:
         for path in sorted(lineage.sources) if lineage is not None else ():
             axes = [a for a in spy.layout.leaves[path].axes[1:] if a not in spy.layout.fixed]
             if axes and max(spy.layout.sizes[a] for a in axes) < 1 << 14:
-                yield Repair(1, lambda layout, axes=tuple(axes): _grown(layout, axes))
+                yield Repair(1, partial(_grown, axes=tuple(axes)))
 
 
 def _grown(layout: Layout, axes: tuple[int, ...]) -> Layout | None:
@@ -159,16 +158,20 @@ def _of_words(spy: Spy, error: Exception, floating: torch.dtype) -> Iterator[Rep
         named = re.search(rf"\b{re.escape(path.rpartition('.')[2])}\b", line) is not None
         rank = len(leaf.axes)
         if unpack is not None:
-            yield Repair(0 if named else 1, lambda layout, p=path, r=int(unpack[1]): layout.with_rank(p, r))
+            yield Repair.rank(0 if named else 1, path, int(unpack[1]))
         elif "out of range" in text:
-            yield Repair(1 if named else 2, lambda layout, p=path, r=rank + 1: layout.with_rank(p, r))
+            yield Repair.rank(1 if named else 2, path, rank + 1)
         if isinstance(error, AttributeError) and re.search(r"'(items|keys|values|get)'", text):
-            yield Repair(0 if named else 1, lambda layout, p=path: layout.with_tree(p, Branch("dict", ())))
+            yield Repair.nest(0 if named else 1, path)
     if unpack is not None:
         for name, tree in spy.layout.trees:
             if isinstance(tree, Branch) and tree.kind != "dict" and len(tree.items) < int(unpack[1]):
                 key = str(len(tree.items))
-                yield Repair(0, lambda layout, n=name, k=key: layout.with_item(n, k, floating, 2))
+                yield Repair(0, partial(_longer, name=name, key=key, dtype=floating))
+
+
+def _longer(layout: Layout, name: str, key: str, dtype: torch.dtype) -> Layout:
+    return layout.with_item(name, key, dtype, 2)
 
 
 def _line(error: Exception) -> str:
@@ -182,9 +185,9 @@ def _guesses(spy: Spy, floating: torch.dtype) -> Iterator[Repair]:
         rank = len(leaf.axes)
         for other in (rank + 1, rank - 1):
             if 1 <= other <= 5:
-                yield Repair(4 if other > rank else 5, lambda layout, p=path, r=other: layout.with_rank(p, r))
+                yield Repair.rank(4 if other > rank else 5, path, other)
         for dtype in (torch.int64, floating, torch.bool):
-            yield Repair(5, lambda layout, p=path, d=dtype: layout.with_dtype(p, d))
+            yield Repair.dtype(5, path, dtype)
         if rank >= 2:
             a, b = leaf.axes[-2:]
-            yield Repair(5, lambda layout, a=a, b=b: layout.with_equal(a, b))
+            yield Repair.equal(5, a, b)

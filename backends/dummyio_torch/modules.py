@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from dummyio_torch.layers import want_axes, want_floats, want_rank, want_size, want_truth
 from dummyio_torch.spy import Spy, tensors_in
+from dummyio_torch.wants import want_axes, want_floats, want_rank, want_size, want_truth
 
 __all__ = ["watch"]
 
@@ -91,7 +91,7 @@ def _attention_masks(spy: Spy, operands: dict[str, Any], query: Any, key: Any, *
 
 def _block(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
     attention = layer.self_attn
-    names = ("src", "src_mask", "src_key_padding_mask")
+    names: tuple[str, ...] = ("src", "src_mask", "src_key_padding_mask")
     if isinstance(layer, nn.TransformerDecoderLayer):
         names = ("tgt", "memory", "tgt_mask", "memory_mask", "tgt_key_padding_mask", "memory_key_padding_mask")
     operands = {**dict(zip(names, args, strict=False)), **kwargs}
@@ -121,9 +121,9 @@ def _stack(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
     elif len(layer.layers):
         first: Any = layer.layers[0]
         if isinstance(first, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
-            names = ("src", "mask", "src_key_padding_mask")
+            order = ("src", "mask", "src_key_padding_mask")
             if isinstance(first, nn.TransformerEncoderLayer):
-                args, kwargs = (), {**dict(zip(names, args, strict=False)), **kwargs}
+                args, kwargs = (), {**dict(zip(order, args, strict=False)), **kwargs}
             _block(spy, first, args, kwargs)
 
 

@@ -83,7 +83,9 @@ class Values:
     def __init__(
         self, facts: Facts, side: Literal["left", "right"], policy: Literal["ragged", "full", "shortest"]
     ) -> None:
-        self.facts, self.side, self.policy = facts, side, policy
+        self.facts = facts
+        self.side: Literal["left", "right"] = side
+        self.policy: Literal["ragged", "full", "shortest"] = policy
         self.notes: dict[str, str] = {}
         self.most: dict[str, int] = {}
         """Input → what a run with values has shown its ids to stay below."""

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from dummyio.errors import SourceError
 
-__all__ = ["Kind", "Shadow", "weights"]
+__all__ = ["Kind", "Shadow", "check_sizes", "weights"]
 
 Kind = Literal["meta", "fake", "real"]
 
@@ -53,10 +54,6 @@ class Shadow:
             ) from error
 
     def _stand_in(self, tensor: torch.Tensor) -> torch.Tensor:
-        if isinstance(tensor, UninitializedTensorMixin):
-            raise SourceError(
-                "the module has lazy layers, whose sizes its first call decides: call it once, or use dummyio.capture."
-            )
         is_weight = isinstance(tensor, nn.Parameter)
         if self.real:
             new = tensor.detach() if is_weight else tensor.detach().clone()
@@ -68,7 +65,7 @@ class Shadow:
         return nn.Parameter(new, requires_grad=False) if is_weight else new
 
     @contextmanager
-    def _around(self) -> Iterator[None]:
+    def _around(self) -> Generator[None, None, None]:
         """Neither gradients, nor the random state, nor values."""
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
@@ -93,14 +90,15 @@ class Shadow:
         fast = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)  # it fuses layers into an operation that has no shapes
         try:
-            with self._around(), around:
+            with warnings.catch_warnings(), self._around(), around:
+                warnings.simplefilter("ignore")  # of runs that nobody asked for
                 return self.module(*first, **named)
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None, None, None]:
     """Keep what fails, which is what a search is made of, out of the log."""
     log = logging.getLogger("torch._subclasses.fake_tensor")
     before, log.disabled = log.disabled, True
@@ -108,6 +106,14 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         log.disabled = before
+
+
+def check_sizes(module: nn.Module) -> None:
+    """Raise `SourceError` for layers that have no sizes yet."""
+    if any(is_lazy(tensor) for tensor in weights(module)):
+        raise SourceError(
+            f"{type(module).__name__} has lazy layers, whose sizes the first call decides: call it once before."
+        )
 
 
 def weights(module: nn.Module) -> Iterator[torch.Tensor]:

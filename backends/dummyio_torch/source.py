@@ -19,7 +19,7 @@ from dummyio_torch.axes import ranges, split
 from dummyio_torch.candidates import NeedsValues, Run, Trial, search
 from dummyio_torch.confirm import confirm, narrowed
 from dummyio_torch.guesses import add_argument, first_layout
-from dummyio_torch.shadow import Kind, weights
+from dummyio_torch.shadow import Kind, check_sizes, weights
 from dummyio_torch.writing import Notes, write
 
 __all__ = ["describe"]
@@ -28,7 +28,9 @@ _CHOICES = {"padding_side": ("left", "right"), "mask_policy": ("ragged", "full",
 _OPTIONS = (*_CHOICES, "shapes", "optional_inputs")
 _SMALL = 1 << 24
 """As many weights a module may have to be run with values."""
-_BUDGET, _BUDGET_OPTIONAL = 250, 40
+_BUDGETS: Mapping[Kind, int] = {"meta": 250, "fake": 150, "real": 80}
+"""Runs to spend on a search."""
+_BUDGET_OPTIONAL = 40
 _KINDS: tuple[Kind, ...] = ("meta", "fake", "real")
 
 _CACHE: dict[object, InputSpec] = {}
@@ -59,6 +61,7 @@ def describe(
         for a name that is no symbol, no option and no argument of this module, with the near ones.
     """
     module = _unwrapped(module)
+    check_sizes(module)
     given = {**(dims or {}), **(options or {})}
     chosen = _checked({name: given.pop(name) for name in _OPTIONS if name in given})
     names = set(signature_of(module).parameters)
@@ -177,14 +180,17 @@ class _Description:
         for kind in _KINDS:
             if kind == "real" and not self._is_small():
                 break
+            if kind == "fake" and far is not None:
+                continue  # nothing but values, or a device, makes a difference there
             trial = self._trial(kind)
             try:
-                run, far = search(trial, start, _BUDGET)
+                run, new = search(trial, start, _BUDGETS[kind])
             except NeedsValues as needs:
                 start = needs.layout
                 continue
             if run is not None:
                 return trial, run
+            far = far or new
         raise self._error("no inputs were found that it takes", far)
 
     def _is_small(self) -> bool:

@@ -6,14 +6,14 @@ mend it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from dummyio_torch.layout import Layout
+from dummyio_torch.layout import Branch, Layout
 
 __all__ = ["Facts", "Lineage", "Mismatch", "Repair", "Spy", "TooLong", "tensors_in"]
 
@@ -24,6 +24,37 @@ class Repair:
 
     cost: int
     change: Callable[[Layout], Layout | None]
+
+    @classmethod
+    def size(cls, cost: int, variable: int, size: int) -> Repair:
+        """Give an axis a size."""
+        return cls(cost, lambda layout: layout.with_size(variable, size))
+
+    @classmethod
+    def sizes(cls, cost: int, variables: Iterable[int], size: int) -> Repair:
+        """Give several axes one size."""
+        axes = tuple(variables)
+        return cls(cost, lambda layout: layout.with_sizes(axes, size))
+
+    @classmethod
+    def equal(cls, cost: int, one: int, other: int) -> Repair:
+        """Make two axes one."""
+        return cls(cost, lambda layout: layout.with_equal(one, other))
+
+    @classmethod
+    def rank(cls, cost: int, path: str, rank: int) -> Repair:
+        """Give an input another number of axes."""
+        return cls(cost, lambda layout: layout.with_rank(path, rank))
+
+    @classmethod
+    def dtype(cls, cost: int, path: str, dtype: torch.dtype) -> Repair:
+        """Give an input another dtype."""
+        return cls(cost, lambda layout: layout.with_dtype(path, dtype))
+
+    @classmethod
+    def nest(cls, cost: int, path: str) -> Repair:
+        """Make an input a dict."""
+        return cls(cost, lambda layout: layout.with_tree(path, Branch("dict", ())))
 
 
 class Mismatch(Exception):  # noqa: N818 - a message to the search, not an error

@@ -57,7 +57,7 @@ def write(
         notes.add(f"input {path}", how)
         if path in values.notes:
             notes.add(f"input {path}", values.notes[path])
-    for text in (run.spy.facts.limits and _limits(run, axes)) or ():
+    for text in _limits(run, axes):
         notes.add("limits", text)
     return InputSpec(
         {name: _node(tree, name, final) for name, tree in run.layout.trees}, provenance={**provenance, **notes.texts}

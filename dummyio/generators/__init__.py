@@ -19,6 +19,7 @@ from dummyio.generators.caches import (
     DummySeq2SeqPastKeyValuesGenerator,
     MultiQueryPastKeyValuesGenerator,
 )
+from dummyio.generators.coded import DummyCodedTextInputGenerator
 from dummyio.generators.decoders import (
     DummyCodebookDecoderTextInputGenerator,
     DummyIntGenerator,
@@ -37,6 +38,7 @@ from dummyio.generators.images import DummyTextImagesInputGenerator
 from dummyio.generators.labels import DummyLabelsGenerator
 from dummyio.generators.packed import DummyPackedImagesInputGenerator
 from dummyio.generators.reinforcement import DummyReinforcementLearningInputGenerator
+from dummyio.generators.robotics import DummyRobotInputGenerator
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES, Sizes, SizeWarning
 from dummyio.generators.text import (
     DummyDecoderTextInputGenerator,
@@ -62,9 +64,10 @@ __all__ = [
     "DummyAudioInputGenerator",
     "DummyBboxInputGenerator",
     "DummyCodebookDecoderTextInputGenerator",
+    "DummyCodedTextInputGenerator",
     "DummyDecoderTextInputGenerator",
-    "DummyInputGenerator",
     "DummyDocumentedInputGenerator",
+    "DummyInputGenerator",
     "DummyIntGenerator",
     "DummyLabelsGenerator",
     "DummyPackedImagesInputGenerator",
@@ -74,6 +77,7 @@ __all__ = [
     "DummyPatchesInputGenerator",
     "DummyPointsGenerator",
     "DummyReinforcementLearningInputGenerator",
+    "DummyRobotInputGenerator",
     "DummySeq2SeqDecoderTextInputGenerator",
     "DummySeq2SeqPastKeyValuesGenerator",
     "DummySpectrogramInputGenerator",
@@ -100,6 +104,8 @@ __all__ = [
 GENERATORS: tuple[type[DummyInputGenerator], ...] = (
     # Those that speak for one kind of model only, by what its configuration says.
     DummyReinforcementLearningInputGenerator,
+    DummyRobotInputGenerator,
+    DummyCodedTextInputGenerator,
     DummyPackedImagesInputGenerator,
     DummyTextImagesInputGenerator,
     DummyPackedTransformerVisionInputGenerator,

@@ -24,12 +24,31 @@ __all__ = ["DummyDocumentedInputGenerator", "readable", "vocabulary_of"]
 _BATCH = ("batch_size", "batch", "bs")
 _LENGTH = ("sequence_length", "seq_length", "seq_len", "seqlen", "text_seq_len", "text_sequence_length")
 _DECODED = ("target_sequence_length", "decoder_sequence_length")
-_SYMBOLS: Mapping[str, str] = {"num_visual_features": "visual_seq_length", "visual_sequence_length": "visual_seq_length"}
+_SYMBOLS: Mapping[str, str] = {
+    "num_visual_features": "visual_seq_length",
+    "visual_sequence_length": "visual_seq_length",
+}
 """A word → the symbol that other inputs of the same axis have."""
+
+_PER_ROW = 2
+"""Things that each row has, where those of all rows lie in one batch."""
 
 _MASKS = ("mask", "masks")
 _PLACES = ("positions", "position", "position_ids")
-_WHOLE = (*_MASKS, *_PLACES, "ids", "inputs", "structure", "codes", "index", "indices", "lengths", "labels", "freq", "padding")
+_WHOLE = (
+    *_MASKS,
+    *_PLACES,
+    "ids",
+    "inputs",
+    "structure",
+    "codes",
+    "index",
+    "indices",
+    "lengths",
+    "labels",
+    "freq",
+    "padding",
+)
 """Last words of names whose tensors hold whole numbers."""
 
 
@@ -75,7 +94,9 @@ class DummyDocumentedInputGenerator(_Vision):
     def describe(self, name: str) -> TensorSpec:
         """Return the description that name and text give."""
         statement = self.context.stated[name]
-        shape = self.shape_of(name, statement.shape or ())
+        ids = self.context.stated.get(name.removesuffix("attention_mask") + "input_ids")
+        words = ids.shape if ids is not None and readable(ids.shape) and _ends(name, _MASKS) else statement.shape
+        shape = self.shape_of(name, words or ())
         kind = _kind(name, statement)
         if kind == "float":
             return self.floats(name, shape, self.float_rule(name, shape))
@@ -102,6 +123,8 @@ class DummyDocumentedInputGenerator(_Vision):
             return int(word)
         if word in _BATCH:
             return text_batch(self.context)
+        if word == "total_classes":
+            return self.dim("batch_size") * _PER_ROW
         if word in _DECODED:
             return self.dim("decoder_sequence_length")
         if word == "total_sequence_length":
@@ -124,17 +147,23 @@ class DummyDocumentedInputGenerator(_Vision):
         """Return the values of whole numbers."""
         if _ends(name, _MASKS):
             return self.mask_rule(shape)
+        if _ends(name, ("structure",)):  # how many things each row has of those that lie one after the other
+            return Constant(_PER_ROW)
         if _ends(name, ("padding",)):  # 1 for what is padding
             return Constant(0)
         if _ends(name, _PLACES):
             return self.place_rule(name, shape)
+        if _ends(name, ("codes",)):
+            return Uniform(0, self.config.raw("audio_vocab_size") or self.config.part("audio").integer("codebook_size"))
         if name.endswith("token_type_ids"):
             return Uniform(0, max(self.config.part("text").integer("type_vocab_size", 2), 1))
         if name.endswith(("_ids", "_inputs")):
             high = vocabulary_of(self.config, name)
             if high is None:
                 text = self.config.part("text")
-                high = text.get("vocab_size") or self.config.raw("text_encoder_vocab_size") or text.integer("vocab_size")
+                high = (
+                    text.get("vocab_size") or self.config.raw("text_encoder_vocab_size") or text.integer("vocab_size")
+                )
             mask = self.follow("attention_mask") if shape[-1] == text_length(self.context) and len(shape) == 2 else None
             return TokenIds(high=high, mask=mask)
         return Uniform(0, 2)
@@ -167,7 +196,7 @@ def _ends(name: str, endings: Sequence[str]) -> bool:
 def _kind(name: str, statement: Statement) -> Kind:
     if "num_channels" in (statement.shape or ()):  # an image, and be it one of a mask
         return "float"
-    return statement.kind or ("int" if _ends(name, _WHOLE) else "float")
+    return statement.kind or ("int" if _ends(name, _WHOLE) and name != "inputs" else "float")
 
 
 def readable(words: tuple[str, ...] | None) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 from dummyio.errors import SourceError
 from dummyio.normalized import NormalizedConfig
 
-__all__ = ["Layer", "cross_layers", "past_limit", "self_layers"]
+__all__ = ["KEPT", "Layer", "cross_layers", "past_limit", "self_layers"]
 
 _OWN_NAMES: Mapping[str, Mapping[str, str]] = {
     "sliding_attention": {
@@ -36,7 +36,8 @@ _OWN_NAMES: Mapping[str, Mapping[str, str]] = {
 """Kind of layer → attribute → the name that configurations use for it in these layers only."""
 
 _WINDOWED = ("sliding_attention", "chunked_attention")
-_KEPT = (*_WINDOWED, "full_attention", "attention", "indexed_attention")
+KEPT = (*_WINDOWED, "full_attention", "attention", "indexed_attention")
+"""Kinds of layers whose state is keys and values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +108,10 @@ def _kinds(config: NormalizedConfig) -> list[str]:
     kinds = list(_declared(config)) or [default] * count
     kinds = kinds[: max(count - config.integer("num_kv_shared_layers", 0), 0)]
     for place, kind in enumerate(kinds):
-        if kind not in _KEPT:
+        if kind not in KEPT:
             raise SourceError(
                 f"layer {place} of the configuration is of type {kind!r}, whose state is not keys and values: only "
-                f"{', '.join(_KEPT)} are described. Describe the model without its past (a task without '-with-past')."
+                f"{', '.join(KEPT)} are described. Describe the model without its past (a task without '-with-past')."
             )
     return kinds
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from dummyio.generators.base import Context
 
-__all__ = ["GRIDS", "edge_of", "grid_of", "merge_of"]
+__all__ = ["GRIDS", "edge_of", "grid_of", "large_patches", "merge_of"]
 
-GRIDS = frozenset({"image_grid_thw", "grid_thw", "target_sizes", "spatial_shapes"})
-"""Inputs that say how many rows and columns of patches each image has."""
+GRIDS = frozenset({"image_grid_thw", "grid_thw", "target_sizes", "spatial_shapes", "image_position_ids"})
+"""Inputs that say how many rows and columns of patches each image has, or where each patch lies."""
 
 
 def merge_of(context: Context) -> int:
@@ -25,12 +25,25 @@ def merge_of(context: Context) -> int:
         return 2
     if "(num_image_tokens, patch_size * spatial_merge_size" in context.code.get("model", ""):
         return 1  # patches are as large as tokens already
+    if large_patches(context):
+        return 1
     for part in (config.sub("vision"), config):
-        for name in ("spatial_merge_size", "merge_size", "merge_kernel_size", "downsample_factor"):
+        for name in (
+            "pooling_kernel_size",
+            "spatial_merge_size",
+            "merge_size",
+            "merge_kernel_size",
+            "downsample_factor",
+        ):
             edge = edge_of(part.raw(name)) if part is not None else None
             if edge is not None:
                 return edge
     return 1
+
+
+def large_patches(context: Context) -> bool:
+    """Whether patches come as large as the pooling makes them: the code reads their size from ``model_patch_size``."""
+    return "model_patch_size" in context.code.get("model", "")
 
 
 def grid_of(context: Context) -> tuple[int, int]:

@@ -34,7 +34,9 @@ class DummyTextImagesInputGenerator(_Vision):
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
         """Where a text holds placeholders; sizes and masks of images are here for all."""
-        return name in {"image_sizes", "pixel_attention_mask"} or any(m.kind in {"image", "video"} for m in media(context))
+        return name in {"image_sizes", "pixel_attention_mask"} or any(
+            m.kind in {"image", "video"} for m in media(context)
+        )
 
     @property
     def edges(self) -> tuple[Dim, Dim]:
@@ -61,7 +63,9 @@ class DummyTextImagesInputGenerator(_Vision):
             edge, depth = (edge_of(self.vision.get(name)) or 1 for name in ("patch_size", "temporal_patch_size"))
             shape = (self.dim("batch_size"), depth, edge, edge, self.channels.size)
             return self.floats("pixel_values", shape, Uniform(-1, 1))
-        return self.patches("pixel_values") if cut(self.context) else self.pixels("pixel_values", *leading(self.context))
+        return (
+            self.patches("pixel_values") if cut(self.context) else self.pixels("pixel_values", *leading(self.context))
+        )
 
     def describe_image_patches(self) -> TensorSpec:
         """Images as flat patches."""

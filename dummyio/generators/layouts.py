@@ -38,7 +38,11 @@ def pixel_size(context: Context) -> tuple[int, int]:
 
 def _usual(config: NormalizedConfig, vision: NormalizedConfig) -> tuple[int, int]:
     """Return the usual size, or a smaller one where the text has not as many positions as that has patches."""
-    edge, limit, strides = DEFAULT_DUMMY_SHAPES["height"], config.part("text").get("max_positions"), vision.raw("patch_stride")
+    edge, limit, strides = (
+        DEFAULT_DUMMY_SHAPES["height"],
+        config.part("text").get("max_positions"),
+        vision.raw("patch_stride"),
+    )
     step = prod(strides) if isinstance(strides, Sequence) else strides
     if isinstance(limit, int) and isinstance(step, int) and step > 0:
         while edge > step and (edge // step) ** 2 + _TEXT > limit:
@@ -64,7 +68,9 @@ def original_size(context: Context) -> tuple[int, int] | None:
 
 def frames(context: Context) -> int:
     """Return how many frames a video beside a text has."""
-    return context.sizes.wanted("num_frames") or vision_of(context).get("num_frames") or DEFAULT_DUMMY_SHAPES["num_frames"]
+    return (
+        context.sizes.wanted("num_frames") or vision_of(context).get("num_frames") or DEFAULT_DUMMY_SHAPES["num_frames"]
+    )
 
 
 def leading(context: Context) -> tuple[int, ...]:

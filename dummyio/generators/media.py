@@ -19,7 +19,7 @@ from dummyio.generators.layouts import cut, frames, leading, pixel_size, tiles, 
 from dummyio.generators.sounds import audio_tokens
 from dummyio.normalized import NormalizedConfig
 
-__all__ = ["Medium", "media"]
+__all__ = ["Medium", "media", "uncounted"]
 
 _GIVEN = {
     "image": ("pixel_values", "pixel_values_images", "image_patches", "flattened_patches"),
@@ -27,6 +27,13 @@ _GIVEN = {
     "audio": ("input_features", "input_values", "audio_input_ids"),
 }
 """Medium → the inputs that bring it."""
+
+_MASKS = {
+    "image": ("pixel_attention_mask", "pixel_mask", "image_sizes"),
+    "video": ("num_frames_per_video",),
+    "audio": ("input_features_mask", "feature_attention_mask", "padding_mask", "audio_input_ids_mask"),
+}
+"""Medium → what says how much of it counts."""
 
 _STATED = (
     "mm_tokens_per_image",
@@ -51,8 +58,12 @@ _RATIOS = ("downsample_ratio", "pixel_shuffle_ratio")
 """The same as fractions, by which rows and columns are multiplied."""
 
 _BOUNDS = {
-    "image": (("image_start_token_id", "image_end_token_id"), ("vision_start_token_id", "vision_end_token_id"),
-              ("boi_token_id", "eoi_token_id"), ("boi_token_index", "eoi_token_index")),
+    "image": (
+        ("image_start_token_id", "image_end_token_id"),
+        ("vision_start_token_id", "vision_end_token_id"),
+        ("boi_token_id", "eoi_token_id"),
+        ("boi_token_index", "eoi_token_index"),
+    ),
     "video": (("video_start_token_id", "video_end_token_id"), ("vision_start_token_id", "vision_end_token_id")),
     "audio": (("audio_start_token_id", "audio_end_token_id"), ("boa_token_id", "eoa_token_id")),
 }
@@ -87,6 +98,22 @@ def media(context: Context) -> tuple[Medium, ...]:
     return tuple(medium for medium in found if medium is not None)
 
 
+def uncounted(context: Context) -> frozenset[str]:
+    """Return the inputs of media that have a placeholder, but whose number of tokens nothing says."""
+    names, config = context.names or frozenset(), context.config.unwrapped()
+    if "input_ids" not in names:
+        return frozenset()
+    counted = {medium.kind for medium in media(context)}
+    found = {
+        kind: names.intersection((*inputs, *_MASKS[kind]))
+        for kind, inputs in _GIVEN.items()
+        if names.intersection(inputs) and _id(config, (f"{kind}_token_id", f"{kind}_token_index")) is not None
+    }
+    if not names.intersection(_GIVEN["video"]):
+        found["video"] = names.intersection(_MASKS["video"])
+    return frozenset().union(*(inputs for kind, inputs in found.items() if kind not in counted))
+
+
 def _medium(kind: str, context: Context) -> Medium | None:
     config = context.config.unwrapped()
     id_ = _id(config, (f"{kind}_token_id", f"{kind}_token_index"))
@@ -105,15 +132,24 @@ def _bounds(kind: str, id_: int, config: NormalizedConfig) -> tuple[int | None, 
     size = config.part("text").get("vocab_size")
     for names in _BOUNDS[kind]:
         first, last = (_id(config, (name,)) for name in names)
-        if isinstance(size, int) and first is not None and last is not None and max(first, last) < size and id_ not in {first, last}:
+        if (
+            isinstance(size, int)
+            and first is not None
+            and last is not None
+            and max(first, last) < size
+            and id_ not in {first, last}
+        ):
             return first, last
     return None, None
 
 
 def _id(config: NormalizedConfig, names: Iterable[str]) -> int | None:
     """Return the first id that a configuration names so."""
-    found = (config.raw(name) for name in names)
-    return next((value for value in found if isinstance(value, int) and not isinstance(value, bool) and value >= 0), None)
+    names = tuple(names)  # what is written goes before another name's default
+    found = (value for read in (config.own, config.raw) for value in map(read, names))
+    return next(
+        (value for value in found if isinstance(value, int) and not isinstance(value, bool) and value >= 0), None
+    )
 
 
 # Images.

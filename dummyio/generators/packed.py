@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from dummyio.dims import Size
 from dummyio.generators.base import Context, DummyInputGenerator
-from dummyio.generators.grids import GRIDS, edge_of, grid_of, merge_of
+from dummyio.generators.grids import GRIDS, edge_of, grid_of, large_patches, merge_of
 from dummyio.normalized import NormalizedConfig
 from dummyio.tensor import TensorSpec
-from dummyio.values import Constant, PaddingMask, Rows, Uniform
+from dummyio.values import Constant, Grid, PaddingMask, Rows, Uniform
 
 __all__ = ["DummyPackedImagesInputGenerator"]
+
 
 class DummyPackedImagesInputGenerator(DummyInputGenerator):
     """One image for each row of the batch: its patches, and its grid (frames, rows, columns).
@@ -29,6 +30,7 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
         "image_merge_sizes",
         "target_sizes",
         "spatial_shapes",
+        "image_position_ids",
         "pixel_attention_mask",
     )
 
@@ -48,9 +50,13 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
         """The shape of one patch."""
         vision, code = self.vision, self.context.code.get("vision", "") + self.context.code.get("model", "")
         edge = edge_of(vision.require("patch_size")) or 1
+        if large_patches(self.context):
+            edge *= edge_of(vision.raw("pooling_kernel_size")) or 1
         channels = edge_of(vision.get("num_channels")) or 3
         frames = edge_of(vision.raw("temporal_patch_size")) or edge_of(vision.raw("patch_temporal")) or 1
-        small = re.search(r"channel, height, width = pixel_values\.shape", code) and "_ = pixel_values.shape" not in code
+        small = (
+            re.search(r"channel, height, width = pixel_values\.shape", code) and "_ = pixel_values.shape" not in code
+        )
         if "(num_image_tokens, patch_size * spatial_merge_size" in code:
             side = edge * (edge_of(vision.raw("spatial_merge_size")) or 1)
             return side, side, channels
@@ -64,9 +70,12 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
         batch = self.dim("batch_size")
         names = self.context.names or frozenset()
         if "target_sizes" in names:  # all patches side by side, as one image
-            channels, edge = edge_of(self.vision.get("num_channels")) or 3, edge_of(self.vision.require("patch_size")) or 1
+            channels, edge = (
+                edge_of(self.vision.get("num_channels")) or 3,
+                edge_of(self.vision.require("patch_size")) or 1,
+            )
             return self.floats("pixel_values", (1, channels, edge, batch * (rows * columns * edge)), Uniform(-1, 1))
-        if "spatial_shapes" in names:
+        if names & {"spatial_shapes", "image_position_ids"}:
             return self.floats("pixel_values", (batch, rows * columns, *self.patch), Uniform(-1, 1))
         apart = re.search(r"= pixel_values\[mask\]", self.context.code.get("model", ""))
         patches: tuple[Size, ...] = (batch, rows * columns) if apart else (batch * (rows * columns),)
@@ -84,6 +93,11 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
     def describe_spatial_shapes(self) -> TensorSpec:
         """The same under another name."""
         return self.ints("spatial_shapes", (self.dim("batch_size"), 2), Rows(grid_of(self.context)))
+
+    def describe_image_position_ids(self) -> TensorSpec:
+        """Where each patch lies [images, patches, 2]."""
+        rows, columns = grid_of(self.context)
+        return self.ints("image_position_ids", (self.dim("batch_size"), rows * columns, 2), Grid(columns))
 
     def describe_pixel_attention_mask(self) -> TensorSpec:
         """1 for every patch [images, patches]."""

@@ -188,7 +188,9 @@ class DummyTextInputGenerator(DummyInputGenerator):
 
     def describe_image_embeds_position_mask(self) -> TensorSpec:
         """1 where features of an image stand."""
-        return self.ints("image_embeds_position_mask", self.shape, TokenIds(high=1, runs=kinds(self.context, {"image": 1})))
+        return self.ints(
+            "image_embeds_position_mask", self.shape, TokenIds(high=1, runs=kinds(self.context, {"image": 1}))
+        )
 
     def describe_mm_token_type_ids(self) -> TensorSpec:
         """0 for text, 1 for placeholders of images, 2 of videos, 3 of sounds."""

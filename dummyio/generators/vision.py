@@ -11,7 +11,7 @@ from dummyio.generators.base import Context, DummyInputGenerator
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
 from dummyio.normalized import NormalizedConfig
 from dummyio.tensor import TensorSpec
-from dummyio.values import Boxes, Normal, PaddingMask, TokenIds, Uniform
+from dummyio.values import Boxes, Normal, OneHot, PaddingMask, Rule, TokenIds, Uniform
 
 __all__ = [
     "DummyPatchesInputGenerator",
@@ -67,6 +67,8 @@ class _Vision(DummyInputGenerator):
             self.context.task in _DENSE or any(self.config.raw(attribute) is not None for attribute in _PYRAMIDS)
         )
         bounds = {"multiple_of": stride} if strided else {}
+        if name == "height" and self.config.raw("head_out_channels") is not None:
+            bounds = {"min": wanted, "max": wanted}  # a reader of lines folds the height of its maps into one row
         return self.dim(name, size=size, floor=_SMALL, **bounds)
 
     @property
@@ -152,7 +154,11 @@ class DummyVisionInputGenerator(_Vision):
             raise SourceError("the configuration does not say patch_size: patches cannot be counted.")
         height, width = self.edges
         cells: Size = (height // patch[0]) * (width // patch[1])
-        return TensorSpec("bool_masked_pos", (self.dim("batch_size"), cells), "bool", Uniform(0, 2))
+        tube, frames = self.vision.raw("tubelet_size"), self.vision.get("num_frames")
+        rule: Rule = Uniform(0, 2)
+        if isinstance(tube, int) and isinstance(frames, int):  # of each video as many must be hidden
+            cells, rule = frames // tube * cells, OneHot()
+        return TensorSpec("bool_masked_pos", (self.dim("batch_size"), cells), "bool", rule)
 
 
 class DummyVisualInputGenerator(DummyInputGenerator):

@@ -7,12 +7,16 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from dummyio.errors import SourceError
 from dummyio.huggingface.auto import class_for, class_source
 from dummyio.huggingface.configuration import Configuration
+from dummyio.huggingface.signatures import forward_source
 from dummyio.huggingface.sources import read_text
 from dummyio.normalized import NormalizedConfig
 
-__all__ = ["source_text"]
+__all__ = ["options_by_text", "source_text"]
+
+_COUNTS_ENDS = "eos_mask.sum("
 
 
 def source_text(class_name: str, configuration: Configuration) -> Mapping[str, str]:
@@ -23,6 +27,15 @@ def source_text(class_name: str, configuration: Configuration) -> Mapping[str, s
     found = {"model": own if wrapped in own else own + wrapped}
     found |= {role: _file_of_type(_type_of(config, role)) for role in ("text", "decoder", "vision", "audio")}
     return MappingProxyType({role: text for role, text in found.items() if text})
+
+
+def options_by_text(class_name: str, model_type: str | None) -> Mapping[str, str]:
+    """Return the generators' options that a class's `forward` asks for: one end of sequence in each row, where it counts them."""
+    try:
+        text = forward_source(class_name, model_type)
+    except SourceError:  # remote code, or no installed library
+        return {}
+    return {"last_token": "eos"} if _COUNTS_ENDS in text else {}
 
 
 def _type_of(config: NormalizedConfig, role: str) -> Any:

@@ -10,13 +10,15 @@ from typing import Any
 from dummyio.errors import OptionError, SourceError, near
 from dummyio.generators import OPTIONS, generator_for
 from dummyio.generators.base import Context, make_context
+from dummyio.generators.media import media, uncounted
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
 from dummyio.generators.statement import Statement
-from dummyio.huggingface.code import source_text
+from dummyio.huggingface.code import options_by_text, source_text
 from dummyio.huggingface.configuration import Configuration, read_configuration
 from dummyio.huggingface.docstrings import needed_arguments, stated_arguments
 from dummyio.huggingface.inputs import Facts, choose_inputs, inputs_from_attributes
 from dummyio.huggingface.installed import transformers_version
+from dummyio.huggingface.layer_types import check_layer_types
 from dummyio.huggingface.outputs import describe_outputs
 from dummyio.huggingface.quirks import corrections
 from dummyio.huggingface.signatures import Parameter, forward_parameters
@@ -120,16 +122,25 @@ def _describe(
     task_asked: bool,
 ) -> InputSpec:
     given = {key: value for key, value in keywords.items() if key in ALIASES and key not in DEFAULT_DUMMY_SHAPES}
-    rest = {key: value for key, value in keywords.items() if key not in given}
+    rest: dict[str, Any] = {key: value for key, value in keywords.items() if key not in given}
     config = configuration.normalized(given)
     quirks = corrections(config, provenance["model"], with_past=task.endswith(PAST))
     config = configuration.normalized({**quirks.attributes, **given}) if quirks.attributes else config
-    rest = {**quirks.options, **rest}
+    rest = {**options_by_text(provenance["model"], configuration.model_type), **quirks.options, **rest}
     everything = rest.pop("optional_inputs", not task_asked)
     context = make_context(task, config, rest, OPTIONS)
     context.sizes.bounds.update(quirks.bounds)
     code = source_text(provenance["model"], configuration)
-    facts = Facts(frozenset(signature.names), signature.required, config, context.task, context.with_past, everything, signature.stated, code)
+    facts = Facts(
+        frozenset(signature.names),
+        signature.required,
+        config,
+        context.task,
+        context.with_past,
+        everything,
+        signature.stated,
+        code,
+    )
     names = quirks.chosen(choose_inputs(facts, signature.names), signature.names)
     _check_past(facts, names, task)
     if not names:
@@ -142,9 +153,14 @@ def _describe(
         names=frozenset(names),
         stated=signature.stated,
         encoder_decoder=facts.encoder_decoder,
-        dual="pixel_values" in names and "input_ids" in names and config.has("projection_dim"),
         code=code,
     )
+    # A medium without its placeholders is refused, so one whose placeholders cannot be counted is left out.
+    left_out = uncounted(context) - signature.required
+    names = [name for name in names if name not in left_out]
+    context = replace(context, names=frozenset(names))
+    both = {"pixel_values", "input_ids"} <= set(names)
+    context = replace(context, dual=both and config.has("projection_dim") and not media(context))
     generators = {name: generator_for(name, context) for name in names}
     inputs = {name: generator.spec(name) for name, generator in generators.items() if generator is not None}
     _check_sizes(context, inputs)
@@ -159,6 +175,8 @@ def _describe(
 def _check_past(facts: Facts, names: list[str], task: str) -> None:
     if facts.with_past and "past_key_values" not in names:
         raise SourceError(f"task={task!r}: the model takes no past_key_values; leave out {PAST!r}.")
+    if facts.with_past:
+        check_layer_types(facts.config)
 
 
 def _check_sizes(context: Context, inputs: Mapping[str, Node]) -> None:

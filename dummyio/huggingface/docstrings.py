@@ -24,7 +24,7 @@ _CODE_SHAPE = r"tensor of shape \(([\w, .]*)\)"
 _REFUSAL = re.compile(r"^ {8}if (\w+) is None:\n +raise ", re.MULTILINE)
 _USUAL = {"inputs": ("batch_size", "sequence_length", "d_model")}
 """Shapes of arguments without which nothing runs, where no text says them."""
-_ALTERNATIVE = re.compile(r"label|_embeds$|^past_|^cache|^encoder_(?:outputs|hidden)")
+_ALTERNATIVE = re.compile(r"label|_embeds$|_embeddings$|^past_|^cache|^encoder_(?:outputs|hidden)")
 """What is refused in one place only where other arguments are missing too, or is no data."""
 _BODY = 6
 """Lines of an entry that may say its shape, where its head does not."""
@@ -38,11 +38,15 @@ def stated_arguments(class_name: str, model_type: str | None = None) -> Mapping[
     except SourceError:  # a class of somebody else's: nothing is known of its text
         return MappingProxyType({})
     # The first class of a file that takes an argument is the bare model; later ones add an axis of choices and the like.
-    texts = [*reversed(module_source(class_name, model_type).values()), own]
+    texts = [*reversed(list(module_source(class_name, model_type).values())), own]
     shapes = {name: shape for text in texts for name, shape in _entries(text)}
     found: dict[str, Statement] = {}
     for parameter in forward_parameters(class_name, model_type):
-        shape = _raised(texts, parameter.name) or shapes.get(parameter.name, ("", None))[1] or _alike(parameter.name, shapes)
+        shape = (
+            _raised(texts, parameter.name)
+            or shapes.get(parameter.name, ("", None))[1]
+            or _alike(parameter.name, shapes)
+        )
         if shape is None and not parameter.has_default:
             shape = _USUAL.get(parameter.name)
         kind = _kind(parameter.annotation) or _kind(shapes.get(parameter.name, ("", None))[0])
@@ -53,7 +57,9 @@ def stated_arguments(class_name: str, model_type: str | None = None) -> Mapping[
 
 def needed_arguments(offered: Iterable[str], class_name: str, model_type: str | None = None) -> frozenset[str]:
     """Name those of the arguments without which some ``forward`` of the class's file raises."""
-    return frozenset(name for name in offered if name in _refused(class_name, model_type) and not _ALTERNATIVE.search(name))
+    return frozenset(
+        name for name in offered if name in _refused(class_name, model_type) and not _ALTERNATIVE.search(name)
+    )
 
 
 @lru_cache(maxsize=512)
@@ -89,7 +95,7 @@ def _alike(name: str, shapes: Mapping[str, tuple[str, tuple[str, ...] | None]]) 
 
 
 def _words(shape: str) -> tuple[str, ...]:
-    return tuple(word for part in shape.split(",") if (word := part.strip()))
+    return tuple(word for part in shape.split(",") if (word := part.partition(" (")[0].strip()))
 
 
 def _kind(text: str) -> Kind | None:

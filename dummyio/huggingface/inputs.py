@@ -6,13 +6,13 @@ targets. The rules here choose by an argument's name and the configuration.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dummyio.generators import GENERATORS
 from dummyio.generators.documented import readable, vocabulary_of
 from dummyio.generators.statement import Statement
+from dummyio.huggingface.media import MEDIA
 from dummyio.huggingface.optional import OPTIONAL
 from dummyio.normalized import NormalizedConfig
 
@@ -80,19 +80,12 @@ def _mask(facts: Facts) -> bool:
     return "input_ids" in facts.offered or (facts.everything and bool(_SOUND & facts.offered))
 
 
-def _image_sizes(facts: Facts) -> bool:
-    """The sizes of images are fed where they are read, by the image model or else without a look whether they are there."""
-    if "input_ids" not in facts.offered:
-        return facts.everything
-    vision, code = facts.code.get("vision", ""), facts.code.get("model", "")
-    if vision != code and "image_sizes" in vision:
-        return True
-    read = re.search(r"\bin image_sizes\b|image_sizes\[|enumerate\(image_sizes", code)
-    return read is not None and "image_sizes is not None" not in code
-
-
 def _everything(facts: Facts) -> bool:
     return facts.everything
+
+
+def _never(_: Facts) -> bool:
+    return False
 
 
 def _always(_: Facts) -> bool:
@@ -101,6 +94,7 @@ def _always(_: Facts) -> bool:
 
 CONDITIONS: Mapping[str, Rule] = {
     **OPTIONAL,
+    **MEDIA,
     "input_ids": _reads,
     "input_features": _encodes,
     "input_values": _encodes,
@@ -110,34 +104,11 @@ CONDITIONS: Mapping[str, Rule] = {
     "token_type_ids": _type_ids,
     # Padding shifts the positions of a decoder that generates; elsewhere models count for themselves.
     # Those of packed images have three axes, and models count them by the grids.
-    "position_ids": lambda facts: facts.decoder_only and facts.task in _GENERATIVE and "image_grid_thw" not in facts.offered,
+    "position_ids": lambda facts: (
+        facts.decoder_only and facts.task in _GENERATIVE and "image_grid_thw" not in facts.offered
+    ),
     "past_key_values": lambda facts: facts.with_past,
     "pixel_mask": _everything,
-    # Without these, what else an image model is fed means nothing.
-    **dict.fromkeys(
-        (
-            "image_grid_thw",
-            "grid_thw",
-            "target_sizes",
-            "spatial_shapes",
-            "image_merge_sizes",
-            "mm_token_type_ids",
-            "moe_mm_token_type_ids",
-            "high_res_pixel_values",
-        ),
-        _always,
-    ),
-    "image_sizes": _image_sizes,
-    **dict.fromkeys(("input_features_mask", "feature_attention_mask"), lambda facts: facts.everything or "input_ids" in facts.offered),
-    "pixel_values_images": _always,
-    "image_embeds_position_mask": _everything,
-    "images_per_sample": _everything,
-    **dict.fromkeys(("audio_input_ids", "audio_input_ids_mask"), _everything),
-    # Under another name for the same, kept for generation only, it would be given twice.
-    "pixel_values": lambda facts: not facts.offered & {"pixel_values_images", "image_patches"},
-    "pixel_values_videos": lambda facts: "pixel_values_images" in facts.offered,
-    "pixel_attention_mask": _everything,
-    "image_patches": _everything,
     **dict.fromkeys(
         (
             "decoder_input_ids",
@@ -166,9 +137,7 @@ def choose_inputs(facts: Facts, order: Iterable[str]) -> list[str]:
     known = {name for generator in GENERATORS for name in generator.SUPPORTED_INPUT_NAMES}
     known |= {name for name, statement in facts.stated.items() if readable(statement.shape)}
     counted = _counted(facts)
-    wanted = (
-        name for name in order if CONDITIONS.get(name, lambda _: False)(facts) or name in facts.required | counted
-    )
+    wanted = (name for name in order if CONDITIONS.get(name, _never)(facts) or name in facts.required | counted)
     return [name for name in wanted if name in known]
 
 
@@ -180,6 +149,8 @@ def _counted(facts: Facts) -> frozenset[str]:
     if not facts.everything:
         return frozenset()
     ids = {name for name in facts.offered if "label" not in name and vocabulary_of(facts.config, name) is not None}
+    if facts.config.raw("audio_vocab_size") is not None:
+        ids |= {name for name in facts.offered if name.endswith("_audio_codes")}
     heads = tuple(f"{name.removesuffix('_ids').removesuffix('_input')}_" for name in ids)
     return frozenset(name for name in facts.offered if name.startswith(heads) and "label" not in name) | ids
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dummyio.dims import Dim, DimExpr, Size, symbols
+from dummyio.dims import Dim, DimExpr, Size
 from dummyio.errors import SourceError
 from dummyio.generators.base import Context
 from dummyio.generators.geometry import past_limit
 from dummyio.huggingface.auto import class_source
 from dummyio.huggingface.output_table import OUTPUTS
 from dummyio.huggingface.signatures import forward_source
+from dummyio.huggingface.tasks import find_task
 from dummyio.normalized import NormalizedConfig
 from dummyio.spec import OutputSpec
 from dummyio.tensor import Node, TensorSpec, flatten
@@ -80,7 +81,7 @@ class _Axes:
         return bool({"input_values", "input_features"} & set(self.leaves))
 
     @property
-    def _joined(self) -> bool:
+    def joined(self) -> bool:
         """Whether what stands beside the text lengthens it: nothing in the text holds its place."""
         ids = self.leaves.get("input_ids")
         alone = not {"pixel_values", "visual_embeds", "input_features", "input_values"} & set(self.leaves)
@@ -97,7 +98,9 @@ class _Axes:
 
     def _batch(self) -> Size | None:
         found = next((leaf.shape[0] for leaf in self.leaves.values() if leaf.rank), None)
-        folded = any(leaf.rank and isinstance(leaf.shape[0], DimExpr) for leaf in self.leaves.values())
+        codes = self.leaves.get("decoder_input_ids")
+        # Several codebooks side by side, in the batch or behind it, come out as rows in some heads and not in others.
+        folded = codes is not None and (codes.rank > 2 or isinstance(codes.shape[0], DimExpr))
         return self.size("?rows") if folded else found
 
     def _texts(self) -> Size | None:
@@ -109,15 +112,15 @@ class _Axes:
     def _length(self) -> Size | None:
         if "decoder_input_ids" in self.leaves:
             return self._text("decoder_input_ids")
-        if self._joined:
-            return self.size("?joined_sequence_length")
+        if self.joined:
+            return self.size("?output_sequence_length")
         return self.size("?audio_frames") if self._sound else self._text("input_ids")
 
     def _encoded(self) -> Size | None:
-        return self.size("?encoded_length") if self._sound or self._joined else self._text("input_ids")
+        return self.size("?encoded_length") if self._sound or self.joined else self._text("input_ids")
 
     def _hidden(self) -> Size | None:
-        if self._joined or self.config.raw("depths") is not None:  # of stages, whose last is wider than the first
+        if self.joined or self.config.raw("depths") is not None:  # of stages, whose last is wider than the first
             return None
         for config in (self.config.part("decoder"), self.config.part("text")):
             value = config.get("hidden_size")
@@ -149,7 +152,9 @@ def describe_outputs(context: Context, inputs: Mapping[str, Node], class_name: s
         names = [name for name in names if not name.startswith("encoder_")]
     joint = (class_name or "").endswith(_JOINT)
     found = [OutputSpec(name, None if joint else axes.shape(known[name]), context.float_dtype) for name in names]
-    return (*found, *_presents(leaves, config)) if with_past else tuple(found)
+    if not with_past or not find_task(context.task).takes_past:  # heads that do not generate drop the cache
+        return tuple(found)
+    return (*found, *_presents(axes))
 
 
 @lru_cache(maxsize=512)
@@ -169,17 +174,16 @@ def _pools_seldom(class_name: str | None, model_type: str | None) -> bool:
     return source is not None and _NO_POOLER.search(source.text) is not None
 
 
-def _presents(leaves: Mapping[str, TensorSpec], config: NormalizedConfig) -> Iterator[OutputSpec]:
+def _presents(axes: _Axes) -> Iterator[OutputSpec]:
     """Yield what the cache becomes: each tensor with the new tokens behind the past; what stands for an encoder stays as it is."""
-    windowed = past_limit(config) is not None
-    dims = {dim.name: dim for leaf in leaves.values() for size in leaf.shape for dim in symbols(size)}
-    # What a window leaves of past and new tokens is no sum: its length has a symbol of its own.
+    # What a window leaves of past and new tokens is no sum, and what stands beside a text may be kept too.
+    own = Dim("present_sequence_length", 1, min=0) if past_limit(axes.config) is not None or axes.joined else None
     grown: dict[str, Size] = {
-        past: Dim("present_sequence_length", 1, min=0) if windowed else dims[past] + dims[new]
+        past: own if own is not None else axes.dims[past] + axes.dims[new]
         for past, new in _PASTS.items()
-        if past in dims and new in dims
+        if past in axes.dims and new in axes.dims
     }
-    for path, leaf in leaves.items():
+    for path, leaf in axes.leaves.items():
         root, _, rest = path.partition(".")
         if root == "past_key_values" and ".encoder." not in path:
             shape = (grown.get(size.name, size) if isinstance(size, Dim) else size for size in leaf.shape)

@@ -27,6 +27,7 @@ from typing import Any
 
 import msgspec
 
+from dummyio.errors import SourceError
 from dummyio.huggingface.literals import evaluate
 from dummyio.normalized import NormalizedConfig
 
@@ -109,4 +110,9 @@ def _value(value: Any, config: NormalizedConfig) -> Any:
         return value
     expression = ast.parse(value[1:].strip(), mode="eval").body
     names = {node.id: config.raw(node.id) for node in ast.walk(expression) if isinstance(node, ast.Name)}
+    missing = [name for name, known in names.items() if known is None]
+    if missing:
+        raise SourceError(
+            f"the configuration does not say {missing[0]!r}, which {value[1:].strip()} is worked out of: add it."
+        )
     return evaluate(expression, names)

@@ -108,7 +108,7 @@ CASES = {
             "num_conv_pos_embeddings": 16,
             "num_conv_pos_embedding_groups": 2,
         },
-        ["input_values"],
+        ["input_values", "attention_mask"],
     ),
 }
 WITH_PAST = {

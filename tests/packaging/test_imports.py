@@ -23,7 +23,7 @@ LAYERS = [
     ["document", "materialize"],
     ["generators", "helpers", "huggingface", "normalized"],
     ["describe"],
-    ["export", "feeds", "report", "testing", "validate"],
+    ["coherence", "export", "feeds", "report", "testing", "validate"],
     ["__init__"],
     ["cli"],
     ["__main__"],

@@ -1,0 +1,209 @@
+"""Measure how many real model classes run on what is described for them, by modality; write the table of ``docs/coverage.md``.
+
+Each case is a class of Transformers with a tiny configuration, and the inputs that its own tests feed it: name → kind and rank.
+
+    python tests/coverage/measure.py [--only bert,llama] [--show] [--write]
+
+- runs: `forward` takes what was made
+- full: and every input of the case is there, of its kind and rank, and finite
+- dynamic: and what was made at another size of each symbol runs too
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import importlib
+import json
+import os
+import sys
+import warnings
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import torch
+import transformers
+
+import dummyio
+
+ROOT = Path(__file__).parents[2]
+CASES = ROOT / "tests" / "data" / "hf_cases.jsonl.gz"
+PAGE = ROOT / "docs" / "coverage.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+SWITCHES = frozenset(
+    ["labels", "return_loss", "use_cache", "output_hidden_states", "output_router_logits", "interpolate_pos_encoding", "mlm_labels", "mim_labels", "itm_labels", "output_attentions", "class_labels", "mask_labels", "bbox_labels", "return_dict", "generation_mode", "lengths"]
+)
+"""What a case may feed and a description need not: targets and switches."""
+MODALITIES = {
+    "text": ("input_ids", "decoder_input_ids", "bbox"),
+    "vision": ("pixel_values", "flattened_patches", "pixel_values_videos"),
+    "audio": ("input_values", "input_features", "audio_values"),
+}
+MEASURES = ("runs", "full", "dynamic")
+
+
+@dataclass
+class Row:
+    """What came of one class."""
+
+    name: str
+    modality: str
+    runs: bool = False
+    full: bool = False
+    dynamic: bool = False
+    reason: str = field(default="")
+
+
+def modality(inputs: dict[str, Any]) -> str:
+    """Say what a case's data are, by the names of its inputs."""
+    found = [kind for kind, names in MODALITIES.items() if any(name.startswith(names) for name in inputs)]
+    return " and ".join(found) if found else "other"
+
+
+def build(case: dict[str, Any]) -> Any:
+    """Make the model with random weights."""
+    folder = f"transformers.models.{case['folder']}.modeling_{case['folder']}"
+
+    def find(name: str) -> Any:
+        return getattr(transformers, name, None) or getattr(importlib.import_module(folder), name, None)
+
+    cls = find(case["class"])
+    config = find(case["config_class"]) or cls.config_class
+    torch.manual_seed(0)
+    return cls(config.from_dict(case["config"])).eval()
+
+
+def kind(tensor: torch.Tensor) -> str:
+    """Say whether a tensor holds truth values, whole numbers or others."""
+    if tensor.dtype == torch.bool:
+        return "bool"
+    return "float" if tensor.is_floating_point() or tensor.is_complex() else "int"
+
+
+def differences(expected: dict[str, Any], made: dict[str, Any]) -> list[str]:
+    """List what is missing or other than in the case."""
+    found = []
+    for name, entry in expected.items():
+        value = made.get(name)
+        if name in SWITCHES:
+            continue
+        if value is None:
+            found.append(f"{name} is missing")
+        elif isinstance(entry, list) and torch.is_tensor(value):
+            wanted, rank = entry
+            mask = name.endswith(("mask", "masked_pos")) and "float" not in (kind(value), wanted)
+            if value.dim() != rank or (kind(value) != wanted and not mask):
+                found.append(f"{name} is {kind(value)} of rank {value.dim()}, not {wanted} of rank {rank}")
+            if kind(value) == "float" and not torch.isfinite(value).all():
+                found.append(f"{name} is not finite")
+    return found
+
+
+def other_size(dim: dummyio.Dim) -> int | None:
+    """Give another size than the default; None where there is none."""
+    if dim.choices:
+        return next((size for size in dim.choices if size != dim.size), None)
+    for size in (dim.size + dim.multiple_of, dim.size - dim.multiple_of):
+        if size >= max(dim.min, 1) and (dim.max is None or size <= dim.max):
+            return size
+    return None
+
+
+def measure(case: dict[str, Any]) -> Row:
+    """Build, describe, run; describe and run at other sizes."""
+    row = Row(case["class"], modality(case["inputs"]))
+    try:
+        model = build(case)
+        spec = dummyio.describe(model)
+        made = spec.generate("pt")
+        with torch.no_grad():
+            model(**made)
+        row.runs = True
+        found = differences(case["inputs"], made)
+        row.full, row.reason = not found, "; ".join(found)
+        if row.full:
+            sizes = {name: size for name, dim in spec.dims.items() if (size := other_size(dim)) is not None}
+            with torch.no_grad():
+                model(**spec.generate("pt", **sizes))
+            row.dynamic = spec.shapes() != spec.shapes(spec.sizes(**sizes))
+            row.reason = "" if row.dynamic else "no size can change"
+    except Exception as error:  # noqa: BLE001 - whatever a model raises is what is measured
+        text = f"{type(error).__name__}: {error}".splitlines()[0]
+        row.reason = f"{'at other sizes: ' if row.full else ''}{text[:140]}"
+    return row
+
+
+def table(rows: list[Row]) -> list[str]:
+    """Write the shares by modality as a table."""
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.modality].append(row)
+    order = sorted(groups, key=lambda name: -len(groups[name]))
+    lines = ["| data | classes | runs | full | dynamic |", "|---|---:|---:|---:|---:|"]
+    for name, members in [*((name, groups[name]) for name in order), ("**all**", rows)]:
+        counts = (sum(getattr(row, each) for row in members) for each in MEASURES)
+        shares = " | ".join(f"{count} ({count / len(members):.1%})" for count in counts)
+        lines.append(f"| {name} | {len(members)} | {shares} |")
+    return lines
+
+
+def failures(rows: list[Row]) -> list[str]:
+    """Write what does not reach the end as a table."""
+    lines = ["| class | reaches | what stops it |", "|---|---|---|"]
+    for row in sorted(rows, key=lambda row: row.name):
+        if not row.dynamic:
+            reached = next((each for each in reversed(MEASURES) if getattr(row, each)), "nothing")
+            reason = row.reason.replace("|", "\\|").replace("<", "&lt;")
+            lines.append(f"| {row.name} | {reached} | {reason} |")
+    return lines
+
+
+def write(rows: list[Row]) -> None:
+    """Put the tables between the marks of the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    measured = [
+        BEGIN,
+        "",
+        f"{len(rows)} classes of Transformers {transformers.__version__}, PyTorch {torch.__version__.partition('+')[0]}:",
+        "",
+        *table(rows),
+        "",
+        "Those that do not reach `dynamic`:",
+        "",
+        *failures(rows),
+        "",
+        END,
+    ]
+    PAGE.write_text(before + "\n".join(measured) + after, encoding="utf-8")
+
+
+def main() -> int:
+    """Measure all cases, or those asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="folders of Transformers' models, by comma")
+    parser.add_argument("--show", action="store_true", help="a line for each class that does not reach the end")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
+    options = parser.parse_args()
+    transformers.logging.set_verbosity_error()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    only = set(options.only.split(",")) if options.only else None
+    with gzip.open(CASES, "rt", encoding="utf-8") as lines:
+        cases = [case for case in map(json.loads, lines) if only is None or case["folder"] in only]
+    rows = [measure(case) for case in cases]
+    print("\n".join(table(rows)))  # noqa: T201
+    if options.show:
+        print("\n".join(failures(rows)))  # noqa: T201
+        print(Counter(row.reason.partition(":")[0] for row in rows if not row.dynamic))  # noqa: T201
+    if options.write:
+        write(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
