@@ -112,7 +112,7 @@ def load_backend(name: str) -> Backend:
     BrokenBackendError
         where it is there and does not import; the cause is chained.
     """
-    loaded = _LOADED.get(name)
+    loaded = _LOADED.get(name) if isinstance(name, str) else None
     if loaded is None:
         loaded = _LOADED[name] = _load(framework_name(name))
     return loaded

@@ -26,7 +26,7 @@ _TARGETS = re.compile(
 )
 _DATA = re.compile(
     r"mask$|_?ids$|^(x|input|inputs|positions?|timesteps?|t|lengths?|context|cond|conditioning|memory|bbox|boxes|image|images|"
-    r"pixel_values|src|tgt|tokens|segments|features|class_labels?|encoder_hidden_states|noise_level|guidance|audio|text)$"
+    r"pixel_values|src|tgt|tokens|segments|features|class_labels?|encoder_hidden_states|noise|noise_level|guidance|audio|text)$"
 )
 
 

@@ -8,7 +8,7 @@ from itertools import combinations
 
 from dummyio_torch.candidates import Run, Trial
 from dummyio_torch.layout import Layout
-from dummyio_torch.roles import is_mask
+from dummyio_torch.roles import counts, is_mask
 
 __all__ = ["Range", "largest", "least", "ranges", "split"]
 
@@ -63,7 +63,12 @@ def ranges(trial: Trial, run: Run) -> tuple[Layout, dict[int, Range]]:
             sizes = _range(trial, merged, kept, most)
             if sizes is not None:
                 layout, found[kept] = merged, sizes
-    for axis, limit in run.spy.facts.limits.items():
+    limits = dict(run.spy.facts.limits)
+    for path, (rows, _, _) in run.spy.facts.rows.items():
+        leaf = layout.leaves.get(path)
+        if leaf is not None and leaf.axes and counts(path):
+            limits[leaf.axes[-1]] = min(rows, limits.get(leaf.axes[-1], rows))
+    for axis, limit in limits.items():
         sizes = found.get(axis)
         if sizes is not None and sizes.min <= limit and (sizes.max is None or limit < sizes.max):
             found[axis] = replace(sizes, max=limit // sizes.step * sizes.step)

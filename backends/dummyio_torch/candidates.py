@@ -26,9 +26,13 @@ _WORDS = re.compile(
     r"|data pointer|1D CPU int64 tensor|meta tensor|device meta|meta device|'Meta' backend|register_meta"
 )
 """What errors say where a run without values cannot go on."""
-_SECONDS = 20.0
-_NAMED = re.compile(r"size|len|dim|resolution|features|frames|points|height|width|window|positions")
-_USUAL = (28, 32, 64, 224, 16, 128, 256, 8, 96, 48, 384, 512)
+_SECONDS = 10.0
+_AFTER = 30
+"""Runs that a search goes on for after one that worked, for one that took fewer guesses."""
+_NAMED = re.compile(r"size|len|resolution|frames|points|height|width|positions")
+_INSIDE = re.compile(r"kernel|patch|head|hidden|embed|batch|dilat|vocab|input_size|output_size")
+"""Sizes of the module's insides."""
+_USUAL = (28, 32, 64, 224, 16, 128, 256, 8, 96, 48, 384, 512, 84, 227, 299)
 
 
 class NeedsValues(Exception):  # noqa: N818 - a message to the caller, not an error
@@ -127,8 +131,11 @@ def _searched(
     queue: list[tuple[int, int, int, Run]] = [(0, -first.count, 0, first)]
     seen, number, farthest = {start.key}, 0, first
     last, end = trial.runs + budget, time.monotonic() + _SECONDS
+    best: tuple[int, Run] | None = None
     while queue:
         cost, _, _, run = heapq.heappop(queue)
+        if best is not None and best[0] <= cost:
+            return best[1], farthest
         if run.error is None and accept(run):
             return run, farthest
         if run.error is not None and _depends_on_values(run.error) and not trial.shadow.real:
@@ -138,19 +145,21 @@ def _searched(
             if layout is None or layout.key in seen:
                 continue
             if trial.runs > last or time.monotonic() > end:
-                return None, farthest
+                return (best[1] if best is not None else None), farthest
             seen.add(layout.key)
             number += 1
             new = trial.run(layout, strict=strict)
             farthest = new if new.count > farthest.count else farthest
             heapq.heappush(queue, (cost + repair.cost, -new.count, number, new))
+            if new.error is None and accept(new) and (best is None or cost + repair.cost < best[0]):
+                best, last = (cost + repair.cost, new), min(last, trial.runs + _AFTER)
             if repair.cost == 0 and (new.error is None or new.count > run.count):
                 break  # certain, and it helped: the others wait
         else:
             continue
         heapq.heappush(queue, (cost + 1, -run.count, number + 1, run))  # for its other ways, should this one fail
         number += 1
-    return None, farthest
+    return (best[1] if best is not None else None), farthest
 
 
 def _depends_on_values(error: Exception) -> bool:
@@ -173,8 +182,9 @@ def _ways(trial: Trial, run: Run) -> Iterator[Repair]:
 
 
 def _free(layout: Layout, paths: frozenset[str]) -> list[int]:
-    """Return the axes of some inputs whose sizes are still free, without batches."""
-    axes = (a for path, leaf in layout.leaves.items() if path in paths for a in leaf.axes)
+    """Return the axes of some inputs whose sizes are still free, without batches and the channels of images."""
+    leaves = [leaf for path, leaf in layout.leaves.items() if path in paths]
+    axes = [axis for leaf in leaves for axis in leaf.axes[2 if len(leaf.axes) >= 4 else 0 :]]
     return [a for a in dict.fromkeys(axes) if a not in layout.fixed and a not in layout.batches]
 
 
@@ -208,7 +218,7 @@ def _solved(trial: Trial, run: Run, error: Mismatch) -> Iterator[Repair]:
         return 0 if found is None or new.count > run.count else -1
 
     for size in trial.numbers[:4]:
-        if reached(size) == 0:
+        if reached(size) == 0 and reached(2 * size) > 0:  # a single one fits any number, by broadcasting
             yield Repair.sizes(0, axes, size)
             return
     low, high = 1, 2048
@@ -216,7 +226,7 @@ def _solved(trial: Trial, run: Run, error: Mismatch) -> Iterator[Repair]:
         size = (low + high) // 2
         way = reached(size)
         if way == 0:
-            near = [n for n in _USUAL if abs(n - size) <= max(2, size // 6) and n != size]
+            near = [] if size in _USUAL else [n for n in _USUAL if abs(n - size) <= max(2, size // 6)]
             best = next((n for n in near if reached(n) == 0), size)
             yield Repair.sizes(0, axes, best)
             return
@@ -228,7 +238,7 @@ def _numbers(module: nn.Module) -> Iterator[int]:
     found: dict[int, None] = {}
     for part in module.modules():
         for name, value in vars(part).items():
-            if _NAMED.search(name):
+            if _NAMED.search(name) and not _INSIDE.search(name):
                 for each in value if isinstance(value, (tuple, list)) else (value,):
                     if type(each) is int and 2 <= each <= 4096:
                         found[each] = None

@@ -28,9 +28,9 @@ def first_layout(
     shapes: Mapping[str, Any],
 ) -> Layout:
     """Return the first layout of some arguments."""
-    taken = frozenset(size for tensor in weights(module) for size in tensor.shape if size > 3)
+    taken = frozenset(size for tensor in weights(module) for size in tensor.shape)
     layout = Layout(taken=taken)
-    layout, _ = layout.new_axis(size=3)
+    layout, _ = layout.new_axis(size=next((size for size in (3, 5, 7) if size not in taken), None))
     layout = replace(layout, batches=frozenset({_BATCH}))
     for argument in arguments:
         layout = add_argument(layout, argument, floating, wanted, shapes)

@@ -143,8 +143,10 @@ def _gathered(spy: Spy, table: torch.Tensor, *rest: Any, **named: Any) -> None:
 
 
 def _classes(spy: Spy, x: torch.Tensor, target: torch.Tensor, *_: Any, **__: Any) -> None:
-    if target.dtype.is_floating_point and target.shape != x.shape:
+    if target.dtype.is_floating_point and (spy.strict or target.shape != x.shape):
         want_integers(spy, target)
+    if not target.dtype.is_floating_point and target.ndim != x.ndim - 1:
+        want_rank(spy, target, max(x.ndim - 1, 0))
     if not target.dtype.is_floating_point:
         bounded(spy, target, x.shape[1 if x.ndim > 1 else 0])
 

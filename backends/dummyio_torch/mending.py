@@ -188,6 +188,6 @@ def _guesses(spy: Spy, floating: torch.dtype) -> Iterator[Repair]:
                 yield Repair.rank(4 if other > rank else 5, path, other)
         for dtype in (torch.int64, floating, torch.bool):
             yield Repair.dtype(5, path, dtype)
-        if rank >= 2:
+        if rank >= 2 and leaf.axes[-2] not in spy.layout.batches:
             a, b = leaf.axes[-2:]
             yield Repair.equal(5, a, b)

@@ -13,7 +13,7 @@ from dummyio.tensor import TensorSpec
 from dummyio.values import Constant, Normal, PaddingMask, Positions, Rule, TokenIds, Uniform
 from dummyio_torch.spy import Facts
 
-__all__ = ["Guess", "Values", "affix", "guess", "is_mask"]
+__all__ = ["Guess", "Values", "affix", "counts", "guess", "is_mask", "native"]
 
 Number = Literal["int", "float", "bool"]
 
@@ -77,6 +77,11 @@ def is_mask(path: str) -> bool:
     return re.search(r"mask$|^mask|\.mask", path.lower()) is not None
 
 
+def counts(path: str) -> bool:
+    """Whether an input is positions, by its name."""
+    return re.search(r"(^|_|\.)(position|pos)_?ids$|(^|\.)positions$", path.lower()) is not None
+
+
 class Values:
     """Chooses the rules of a spec's tensors."""
 
@@ -137,7 +142,7 @@ class Values:
 
     def _whole(self, path: str, name: str, tensor: TensorSpec) -> Rule:
         rows = self.facts.rows.get(path)
-        if re.search(r"(position|pos)_?ids$|^positions$", name) and tensor.rank:
+        if counts(name) and tensor.rank:
             return Positions()
         if re.search(r"(^|_)(lengths?|lens?)$", name):
             self.notes[path] = "taken for lengths: always 1, which fits any size"

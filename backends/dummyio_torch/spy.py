@@ -203,7 +203,8 @@ class Spy(TorchFunctionMode):
     def name(self, tensor: torch.Tensor, axis: int, name: str) -> None:
         """Note what an axis is."""
         variable = self.variable(tensor, axis)
-        if variable is not None:
+        alike = [v for v, size in self.layout.sizes.items() if size == tensor.shape[axis]]
+        if variable is not None and alike == [variable]:
             self.facts.names.setdefault(variable, name)
 
     def __torch_function__(

@@ -112,8 +112,9 @@ def _name(run: Run, path: str, place: int, axis: int, *, free: bool) -> str:
     said = next((name for name, variable in layout.named if variable == axis), None)
     if said is not None:
         return said
-    if axis in run.spy.facts.names:
-        return _of_part(run.spy.facts.names[axis], path)
+    named = run.spy.facts.names.get(axis)
+    if named is not None and (layout.leaves[path].dtype.is_floating_point or "sequence" in named or "batch" in named):
+        return _of_part(named, path)
     leaf = layout.leaves[path]
     rank = len(leaf.axes)
     if axis in layout.batches or (place == 0 and free):

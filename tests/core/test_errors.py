@@ -58,7 +58,7 @@ def test_near_names_what_was_meant_else_all_there_is(name, known, sentence):
 def test_near_does_not_compare_a_name_of_a_million_characters():
     start = time.process_time()
     assert near("x" * 10_000_000, ["batch_size"]) == "Known: batch_size."
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 0.2
 
 
 def test_near_lists_only_so_many():
