@@ -78,11 +78,11 @@ def encode(spec: InputSpec, *, provenance: bool = True) -> bytes:
     document = _Document(
         dummyio=VERSION,
         task=spec.task,
-        dims={
-            name: _Dim(dim.size, dim.min, dim.max, dim.multiple_of, dim.choices) for name, dim in spec.dims.items()
-        },
+        dims={name: _Dim(dim.size, dim.min, dim.max, dim.multiple_of, dim.choices) for name, dim in spec.dims.items()},
         inputs=tuple(_write(name, node) for name, node in spec.items()),
-        outputs=tuple(_Output(o.name, _texts(o.shape), None if o.dtype is None else str(o.dtype)) for o in spec.outputs),
+        outputs=tuple(
+            _Output(o.name, _texts(o.shape), None if o.dtype is None else str(o.dtype)) for o in spec.outputs
+        ),
         provenance=dict(spec.provenance) if provenance else {},
     )
     return msgspec.json.encode(document, order="sorted")

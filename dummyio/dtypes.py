@@ -97,7 +97,9 @@ class DType(StrEnum):
         try:
             return cls(dtype.name)
         except ValueError:
-            raise DTypeError(f"dtype={dtype!r} of NumPy has no counterpart. {near(dtype.name, map(str, cls))}") from None
+            raise DTypeError(
+                f"dtype={dtype!r} of NumPy has no counterpart. {near(dtype.name, map(str, cls))}"
+            ) from None
 
     @cached_property
     def numpy(self) -> np.dtype[Any]:

@@ -60,7 +60,9 @@ def _allowed(dim: Dim) -> list[int]:
     if dim.choices is not None:
         return [size for size in dim.choices if dim.takes(size)]
     low = max(dim.min, dim.size - _SEARCH)
-    high = dim.size + _SEARCH * dim.multiple_of if dim.max is None else min(dim.max, dim.size + _SEARCH * dim.multiple_of)
+    high = (
+        dim.size + _SEARCH * dim.multiple_of if dim.max is None else min(dim.max, dim.size + _SEARCH * dim.multiple_of)
+    )
     start = -(-low // dim.multiple_of) * dim.multiple_of
     return list(range(start, high + 1, dim.multiple_of))[: 2 * _SEARCH]
 

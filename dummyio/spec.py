@@ -96,7 +96,9 @@ class InputSpec(Mapping[str, Node]):
                 raise SpecError(f"input {path!r} follows mask={mask!r}, which is no input. {near(mask, known)}")
             other = known[mask]
             if mask_of(other.values) is not None or other.dtype.kind not in ("int", "uint", "bool", "float"):
-                raise SpecError(f"input {path!r} follows {mask!r}, which is no mask: it must be numbers that follow none.")
+                raise SpecError(
+                    f"input {path!r} follows {mask!r}, which is no mask: it must be numbers that follow none."
+                )
             if other.rank != leaf.rank or other.shape[:-1] != leaf.shape[:-1]:
                 raise SpecError(
                     f"input {path!r} has shape {leaf.shape}, its mask {mask!r} {other.shape}: "
@@ -145,7 +147,9 @@ class InputSpec(Mapping[str, Node]):
         raise AttributeError(f"InputSpec is immutable: {name!r} cannot be deleted; make a new one.")
 
     def __repr__(self) -> str:
-        inputs = ", ".join(f"{name}: {node if isinstance(node, TensorSpec) else node.kind}" for name, node in self.items())
+        inputs = ", ".join(
+            f"{name}: {node if isinstance(node, TensorSpec) else node.kind}" for name, node in self.items()
+        )
         return f"InputSpec({inputs}{f'; task={self.task}' if self.task else ''})"
 
     def __str__(self) -> str:
@@ -200,7 +204,9 @@ class InputSpec(Mapping[str, Node]):
         self.sizes(**{name: self.dims[name].size if name in self.dims else 0 for name in dims})
         new = {name: dim if isinstance(dim, Dim) else _resized(self.dims[name], dim) for name, dim in dims.items()}
         outputs = tuple(
-            OutputSpec(o.name, tuple(_dims.substitute(size, new) for size in o.shape) if o.shape is not None else None, o.dtype)
+            OutputSpec(
+                o.name, tuple(_dims.substitute(size, new) for size in o.shape) if o.shape is not None else None, o.dtype
+            )
             for o in self.outputs
         )
         inputs = {name: replace_dims(node, self.dims, new) for name, node in self.items()}
@@ -322,4 +328,6 @@ def _resized(dim: Dim, size: int) -> Dim:
 
 
 def _dynamic(leaf: TensorSpec) -> dict[int, str]:
-    return {axis: str(size) for axis, size in enumerate(leaf.shape) if not isinstance(size, int) and not _dims.fixed(size)}
+    return {
+        axis: str(size) for axis, size in enumerate(leaf.shape) if not isinstance(size, int) and not _dims.fixed(size)
+    }

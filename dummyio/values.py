@@ -52,7 +52,14 @@ _WHOLE = 1 << 64
 """Whole numbers up to here are written as ints."""
 
 
-class _Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, repr_omit_defaults=True, tag_field="rule"):
+class _Rule(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    repr_omit_defaults=True,
+    tag_field="rule",
+):
     """What every rule can do: check itself against the tensor that it fills."""
 
     def check(self, dtype: DType, rank: int) -> None:
@@ -154,7 +161,9 @@ class Normal(_Rule, frozen=True, tag="normal"):
             raise self._refuse("mean must be finite, std finite and positive.")
         largest = dtype.limits.max
         if abs(self.mean) > largest or self.std > largest:
-            raise self._refuse(f"{dtype} holds values up to {largest}; choose a wider dtype, or a smaller mean and std.")
+            raise self._refuse(
+                f"{dtype} holds values up to {largest}; choose a wider dtype, or a smaller mean and std."
+            )
 
 
 class Constant(_Rule, frozen=True, tag="constant"):

@@ -17,7 +17,9 @@ PACKAGES = {"np": "numpy", "pt": "torch", "tf": "tensorflow", "jax": "jax", "ort
 
 def test_the_published_schema_is_the_one_that_is_checked():
     published = json.loads((ROOT / "docs/spec.schema.json").read_text())
-    assert published == json.loads(json.dumps(schema())), "write docs/spec.schema.json anew from dummyio.document.schema()"
+    assert published == json.loads(json.dumps(schema())), (
+        "write docs/spec.schema.json anew from dummyio.document.schema()"
+    )
 
 
 def test_the_example_of_a_spec_file_is_valid():

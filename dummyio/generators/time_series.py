@@ -43,7 +43,9 @@ class DummyTimeSeriesInputGenerator(DummyInputGenerator):
     @property
     def future(self) -> Dim:
         """How many moments are to be foretold."""
-        return self.given_or_fixed("prediction_length", self.config.get("prediction_length") or self.config.get("horizon_length"))
+        return self.given_or_fixed(
+            "prediction_length", self.config.get("prediction_length") or self.config.get("horizon_length")
+        )
 
     @property
     def channels(self) -> tuple[int, ...]:

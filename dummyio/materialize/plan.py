@@ -209,7 +209,9 @@ class _Alone:
         key = combine(path_key(path), self._key)
         lattice = region if program.sampler is not None else region.rows()
         index = lattice.flat()[None] if program.recipe.words else None
-        drawn = [counter.words(index, key, stream) for stream in range(program.recipe.words)] if index is not None else []
+        drawn = (
+            [counter.words(index, key, stream) for stream in range(program.recipe.words)] if index is not None else []
+        )
         if program.draw is not None:
             drawn = [integers(word, program.draw) for word in drawn]
         return program.finish(drawn, region, self, 1)

@@ -75,6 +75,8 @@ class Region:
         for place in reversed(range(len(self.shape))):
             axis = self.axes[place]
             coordinate = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64) % PERIOD
-            total = (coordinate * (stride % PERIOD) % PERIOD).reshape(-1, *([1] * (len(self.shape) - 1 - place))) + total
+            total = (coordinate * (stride % PERIOD) % PERIOD).reshape(
+                -1, *([1] * (len(self.shape) - 1 - place))
+            ) + total
             stride *= self.shape[place]
         return np.asarray(total % PERIOD, np.uint32)

@@ -107,7 +107,9 @@ def _padding_mask(rule: PaddingMask, dtype: DType, shape: tuple[int, ...]) -> St
 
 def _positions(rule: Positions, dtype: DType, region: Region, around: Surroundings) -> Array:
     if rule.mask is None:
-        start = rule.start if isinstance(rule.start, int) else evaluate(parse_size(rule.start, around.dims), around.sizes)
+        start = (
+            rule.start if isinstance(rule.start, int) else evaluate(parse_size(rule.start, around.dims), around.sizes)
+        )
         return _rows(_counted(start, 1, region.last(), dtype), region)
     size = around.shape(rule.mask)[-1]
     padding = around.padding(rule.mask, region.with_last(size, range(size)))
@@ -209,5 +211,3 @@ def _ends(mask: str | None, region: Region, around: Surroundings) -> Array:
     size = around.shape(mask)[-1]
     padding = around.padding(mask, region.with_last(size, range(size)))[..., size - length :]
     return length - 1 - np.argmin(padding[..., ::-1], axis=-1)[..., None]
-
-

@@ -35,7 +35,24 @@ CASES = ROOT / "tests" / "data" / "hf_cases.jsonl.gz"
 PAGE = ROOT / "docs" / "coverage.md"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SWITCHES = frozenset(
-    ["labels", "return_loss", "use_cache", "output_hidden_states", "output_router_logits", "interpolate_pos_encoding", "mlm_labels", "mim_labels", "itm_labels", "output_attentions", "class_labels", "mask_labels", "bbox_labels", "return_dict", "generation_mode", "lengths"]
+    [
+        "labels",
+        "return_loss",
+        "use_cache",
+        "output_hidden_states",
+        "output_router_logits",
+        "interpolate_pos_encoding",
+        "mlm_labels",
+        "mim_labels",
+        "itm_labels",
+        "output_attentions",
+        "class_labels",
+        "mask_labels",
+        "bbox_labels",
+        "return_dict",
+        "generation_mode",
+        "lengths",
+    ]
 )
 """What a case may feed and a description need not: targets and switches."""
 MODALITIES = {
