@@ -71,7 +71,7 @@ class Mismatch(Exception):  # noqa: N818 - a message to the search, not an error
         got: int | None = None,
         need: int | None = None,
     ) -> None:
-        super().__init__("mismatch")
+        super().__init__("its operands do not fit" if need is None else f"a size is {got}, and must be {need}")
         self.repairs, self.paths, self.got, self.need = repairs, paths, got, need
 
 
