@@ -7,13 +7,13 @@ encoder has a position for every second frame (``num_mel_bins`` and ``max_source
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from math import prod
 from typing import ClassVar
 
 from dummyio.dims import Dim, Size
 from dummyio.generators.base import Context, DummyInputGenerator
+from dummyio.generators.code import find
 from dummyio.generators.media import media
 from dummyio.generators.sounds import audio_tokens, frame_count
 from dummyio.normalized import NormalizedConfig
@@ -173,7 +173,7 @@ class DummyAudioInputGenerator(_Audio):
 
     def describe_input_features_mask(self) -> TensorSpec:
         """The same, always of frames; of tokens, where the code picks those by it."""
-        picked = re.search(r"audio_features\[input_features_mask\]", self.context.code.get("model", ""))
+        picked = find(r"audio_features\[input_features_mask\]", self.context.code.get("model", ""))
         tokens = audio_tokens(self.context) if picked and self.placed else None
         if tokens is None:
             return self.mask("input_features_mask", framed=True)

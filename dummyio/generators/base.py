@@ -49,6 +49,8 @@ class Context:
     """Source text that tells what no configuration does: of the ``"model"``, of its ``"vision"`` and ``"audio"`` parts."""
     stated: Mapping[str, Statement] = field(default_factory=dict)
     """Argument → what the model's own text says of it."""
+    memo: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """What several inputs ask for and takes long to find; a changed copy starts without."""
 
     def has(self, name: str) -> bool:
         """Whether the spec has, or may have, that input."""

@@ -7,11 +7,11 @@ follows from the image's own size and a table of resolutions.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from math import prod
 
 from dummyio.generators.base import Context
+from dummyio.generators.code import find
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
 from dummyio.normalized import NormalizedConfig
 
@@ -19,8 +19,8 @@ __all__ = ["cut", "frames", "leading", "original_size", "pixel_size", "tiles", "
 
 _TEXT = 16
 """Positions that are left for the text itself."""
-_UNPACKED = re.compile(r"\w+, (num_images|num_tiles|frames|num_frames), \w+, \w+, \w+ = pixel_values\.shape")
-_FLATTENED = re.compile(r"\bpixel_values(\.flatten\(0, 1\)|\[pixel_attention_mask\])")
+_UNPACKED = r"\w+, (num_images|num_tiles|frames|num_frames), \w+, \w+, \w+ = pixel_values\.shape"
+_FLATTENED = r"\bpixel_values(\.flatten\(0, 1\)|\[pixel_attention_mask\])"
 
 
 def vision_of(context: Context) -> NormalizedConfig:
@@ -79,10 +79,10 @@ def leading(context: Context) -> tuple[int, ...]:
     if cut_in is not None:
         return (cut_in[0] * cut_in[1] + 1,)
     code = context.code.get("model", "")
-    found = _UNPACKED.search(code)
+    found = find(_UNPACKED, code)
     if found:
         return (frames(context),) if "frames" in found.group(1) else (1,)
-    return (1,) if _FLATTENED.search(code) else ()
+    return (1,) if find(_FLATTENED, code) else ()
 
 
 def voxels(context: Context) -> bool:
@@ -93,4 +93,4 @@ def voxels(context: Context) -> bool:
 def cut(context: Context) -> bool:
     """Whether images come as flat patches: the code projects patches of all channels at once."""
     code = context.code.get("model", "")
-    return re.search(r"Linear\(\s*config\.patch_size \* config\.patch_size \* config\.num_channels", code) is not None
+    return find(r"Linear\(\s*config\.patch_size \* config\.patch_size \* config\.num_channels", code) is not None

@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt, prod
+from typing import cast
 
 from dummyio.generators.base import Context
+from dummyio.generators.code import find
 from dummyio.generators.grids import GRIDS, edge_of, grid_of, merge_of
 from dummyio.generators.layouts import cut, frames, leading, pixel_size, tiles, vision_of, voxels
 from dummyio.generators.sounds import audio_tokens
@@ -91,11 +93,12 @@ class Medium:
 
 def media(context: Context) -> tuple[Medium, ...]:
     """Return the media that a spec's texts hold, in their order; none where the configuration names no placeholder."""
-    names = context.names
-    if names is None or "input_ids" not in names:
+    if context.names is None or "input_ids" not in context.names:
         return ()
-    found = (_medium(kind, context) for kind, inputs in _GIVEN.items() if names.intersection(inputs))
-    return tuple(medium for medium in found if medium is not None)
+    if "media" not in context.memo:
+        found = (_medium(kind, context) for kind, inputs in _GIVEN.items() if context.names.intersection(inputs))
+        context.memo["media"] = tuple(medium for medium in found if medium is not None)
+    return cast("tuple[Medium, ...]", context.memo["media"])
 
 
 def uncounted(context: Context) -> frozenset[str]:
@@ -190,7 +193,7 @@ def _quantized(context: Context) -> int | None:
         return None
     factor = 2 ** (len(stages) - 1)
     height, width = pixel_size(context)
-    ends = re.search(r"width // [\w.]+ \+ 1", context.code.get("model", "")) is not None
+    ends = find(r"width // [\w.]+ \+ 1", context.code.get("model", "")) is not None
     return (height // factor) * (width // factor + ends)
 
 
@@ -211,7 +214,7 @@ def _stated(context: Context) -> int | None:
     for name in _STATED:
         for part in parts:
             value = part.raw(name)
-            if isinstance(value, int) and (not code or re.search(rf"\.{name}\b", code)):
+            if isinstance(value, int) and (not code or find(rf"\.{name}\b", code)):
                 return value
     return None
 
@@ -247,7 +250,7 @@ def _merged(edge: int, config: NormalizedConfig, vision: NormalizedConfig, conte
 
 def _projector_stride(code: str) -> int:
     """Return the product of the strides of the convolutions in a projector, and of those that are called downsamplers."""
-    found = re.search(r"\nclass \w*Projector\b.*?(?=\nclass |\Z)", code, re.DOTALL)
+    found = find(r"\nclass \w*Projector\b.*?(?=\nclass |\Z)", code, re.DOTALL)
     strides = re.findall(r"nn\.Conv2d\([^)]*stride=(\d+)", found.group()) if found else []
     strides += re.findall(r"self\.downsampler\d* = nn\.Conv2d\([^)]*stride=(\d+)", code)
     return prod(map(int, strides))
@@ -273,12 +276,12 @@ def _means(context: Context) -> int:
 def _has_class_token(context: Context) -> bool:
     """Whether the image model puts a token of its own before the patches."""
     code = context.code.get("vision") or context.code.get("model", "")
-    return re.search(r"self\.(class_embedding|cls_token)\b", code) is not None
+    return find(r"self\.(class_embedding|cls_token)\b", code) is not None
 
 
 def _drops_first(context: Context, config: NormalizedConfig) -> bool:
     """Whether the model leaves out the first of the image model's tokens."""
-    if not re.search(r"(feature|hidden_state)\w*(\[[\w ]+\])?\[:, 1:", context.code.get("model", "")):
+    if not find(r"(feature|hidden_state)\w*(\[[\w ]+\])?\[:, 1:", context.code.get("model", "")):
         return False
     strategy = config.raw("vision_feature_select_strategy")
     return strategy == "default" if strategy is not None else config.raw("vision_use_cls_token") is not False

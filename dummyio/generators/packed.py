@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import ClassVar
 
 from dummyio.dims import Size
 from dummyio.generators.base import Context, DummyInputGenerator
+from dummyio.generators.code import find
 from dummyio.generators.grids import GRIDS, edge_of, grid_of, large_patches, merge_of
 from dummyio.normalized import NormalizedConfig
 from dummyio.tensor import TensorSpec
@@ -54,13 +54,11 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
             edge *= edge_of(vision.raw("pooling_kernel_size")) or 1
         channels = edge_of(vision.get("num_channels")) or 3
         frames = edge_of(vision.raw("temporal_patch_size")) or edge_of(vision.raw("patch_temporal")) or 1
-        small = (
-            re.search(r"channel, height, width = pixel_values\.shape", code) and "_ = pixel_values.shape" not in code
-        )
+        small = find(r"channel, height, width = pixel_values\.shape", code) and "_ = pixel_values.shape" not in code
         if "(num_image_tokens, patch_size * spatial_merge_size" in code:
             side = edge * (edge_of(vision.raw("spatial_merge_size")) or 1)
             return side, side, channels
-        if small or re.search(r"self\.proj\(pixel_values\)", code):
+        if small or find(r"self\.proj\(pixel_values\)", code):
             return channels, edge, edge
         return (channels * frames * edge * edge,)
 
@@ -77,7 +75,7 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
             return self.floats("pixel_values", (1, channels, edge, batch * (rows * columns * edge)), Uniform(-1, 1))
         if names & {"spatial_shapes", "image_position_ids"}:
             return self.floats("pixel_values", (batch, rows * columns, *self.patch), Uniform(-1, 1))
-        apart = re.search(r"= pixel_values\[mask\]", self.context.code.get("model", ""))
+        apart = find(r"= pixel_values\[mask\]", self.context.code.get("model", ""))
         patches: tuple[Size, ...] = (batch, rows * columns) if apart else (batch * (rows * columns),)
         return self.floats("pixel_values", (*patches, *self.patch), Uniform(-1, 1))
 

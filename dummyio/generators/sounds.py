@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 
 from dummyio.generators.base import Context
+from dummyio.generators.code import find
 from dummyio.normalized import NormalizedConfig
 
 __all__ = ["audio_tokens", "frame_count"]
@@ -63,13 +64,13 @@ def _joined(context: Context, frames: int) -> int | None:
     """Return the number of features where a view joins so many neighbours that they are as wide as the feed-forward layer."""
     audio = _audio(context)
     code = context.code.get("model", "")
-    if not re.search(r"audio_hidden_states\.reshape\([^)]*audio_config\.intermediate_size", code):
+    if not find(r"audio_hidden_states\.reshape\([^)]*audio_config\.intermediate_size", code):
         return None
     wide, width = audio.get("intermediate_size") or audio.raw("encoder_ffn_dim"), audio.get("hidden_size")
     if not (isinstance(wide, int) and isinstance(width, int)):
         return None
     features = (frames - 1) // 2 + 1  # the second of two convolutions has stride 2
-    kept = re.search(r"merge_factor = (\d+)", code)
+    kept = find(r"merge_factor = (\d+)", code)
     return features // int(kept.group(1)) if kept else features * width // wide
 
 
@@ -83,7 +84,7 @@ def _windowed(config: NormalizedConfig, frames: int) -> int | None:
 
 def _kept(context: Context, frames: int) -> int | None:
     """Return the frames themselves, where the code picks features by their mask."""
-    return frames if re.search(r"audio_embeds\[input_features_mask", context.code.get("model", "")) else None
+    return frames if find(r"audio_embeds\[input_features_mask", context.code.get("model", "")) else None
 
 
 def _computed(context: Context, frames: int) -> int | None:
@@ -98,7 +99,7 @@ def _computed(context: Context, frames: int) -> int | None:
 
 
 def _function(code: str, name: str) -> ast.FunctionDef | None:
-    found = re.search(rf"^( *)def {name}\(.*?(?=^(?!\1 ) *[^\s)]|\Z)", code, re.DOTALL | re.MULTILINE)
+    found = find(rf"^( *)def {name}\(.*?(?=^(?!\1 ) *[^\s)]|\Z)", code, re.DOTALL | re.MULTILINE)
     if found is None:
         return None
     try:

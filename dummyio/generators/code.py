@@ -1,0 +1,14 @@
+"""Searching a model's source text, once for each question: the texts are long, and many descriptions ask the same."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+__all__ = ["find"]
+
+
+@lru_cache(maxsize=4096)
+def find(pattern: str, code: str, flags: int = 0) -> re.Match[str] | None:
+    """Return the first place in `code` that `pattern` matches; None where there is none."""
+    return re.search(pattern, code, flags)
