@@ -90,7 +90,8 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(arguments, message, tmp
 
 
 def test_a_contradicted_configuration_is_a_warning(tmp_path):
-    (tmp_path / "config.json").write_text('{"model_type": "vit", "architectures": ["ViTModel"], "image_size": 224}')
+    vit = {"model_type": "vit", "architectures": ["ViTModel"], "image_size": 224, "patch_size": 16}
+    (tmp_path / "config.json").write_text(json.dumps({**vit, "hidden_size": 768, "num_attention_heads": 12}))
     result = run("describe", str(tmp_path), "--set", "height=64")
     assert "warning: height=64 contradicts" in result.stderr
 

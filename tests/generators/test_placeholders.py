@@ -100,6 +100,10 @@ def test_a_text_without_room_is_refused():
 def test_the_number_follows_the_size_of_the_image():
     smaller = {**LLAVA, "vision_config": {**LLAVA["vision_config"], "image_size": 8}}
     assert (dummyio.describe(smaller).feeds()["input_ids"] == 7).sum(axis=1).tolist() == [4, 4]
+
+
+def test_the_class_token_counts_where_features_are_kept_whole():
+    pytest.importorskip("transformers", reason="the model's source says whether its vision part has a class token")
     whole = {**LLAVA, "vision_feature_select_strategy": "full"}
     assert (dummyio.describe(whole).feeds()["input_ids"] == 7).sum(axis=1).tolist() == [17, 17]
 
