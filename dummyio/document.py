@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,8 +70,15 @@ class _Document(_Part, frozen=True):
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of the form."""
-    document = msgspec.json.schema(_Document)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dummyio input spec", **document}
+    form = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dummyio input spec"}
+    return {**form, **_cleaned(msgspec.json.schema(_Document))}
+
+
+def _cleaned(part: Any) -> Any:
+    """Take the indentation out of descriptions: they are docstrings, which Python keeps as they are before 3.13."""
+    if isinstance(part, dict):
+        return {key: cleandoc(value) if key == "description" else _cleaned(value) for key, value in part.items()}
+    return [_cleaned(item) for item in part] if isinstance(part, list | tuple) else part
 
 
 def encode(spec: InputSpec, *, provenance: bool = True) -> bytes:

@@ -42,9 +42,10 @@ def test_generate_writes_what_the_library_makes(tmp_path):
     out = tmp_path / "inputs.npz"
     result = run("generate", CONFIG, "-o", str(out), "--seed", "5", "--set", "sequence-length=7")
     assert f"Wrote {out}" in result.stdout.replace("\n", "")
-    made = np.load(out)
+    with np.load(out) as file:
+        made = {name: file[name].tolist() for name in file}
     expected = dummyio.generate(CONFIG, seed=5, sequence_length=7)
-    assert {name: made[name].tolist() for name in made} == {name: v.tolist() for name, v in expected.items()}
+    assert made == {name: values.tolist() for name, values in expected.items()}
 
 
 def test_generate_prints_json_for_machines():

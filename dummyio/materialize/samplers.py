@@ -225,7 +225,7 @@ def scaled(dtype: DType, low: float, high: float) -> Callable[..., Array]:
     """
     work = np.float64 if dtype is DType.FLOAT64 else np.float32
     bottom, top = work(dtype.ceil(low)), work(dtype.floor(high))
-    half = 0.5 if high / 2 - low / 2 > float(np.finfo(work).max) / 4 else 1.0  # a range that overflows is halved first
+    half = 0.5 if high / 2 - low / 2 > float(np.finfo(work).max) / 2 else 1.0  # a range that overflows is halved first
     start, span, double = work(low * half), work(high * half - low * half), work(1 / half)
 
     def scale(unit: Array, out: Array | None = None) -> Array:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -100,6 +101,16 @@ def test_groups_of_rows_do_not_show(shape, rule, dtype, rows, monkeypatch):
     values = spec.feeds()["x"]
     assert values.shape == shape
     assert values.tobytes() == materialize_part(spec, "x", []).tobytes()
+
+
+def test_threads_that_fill_at_the_same_time_do_not_mix():
+    rules = [("float32", Uniform()), ("int64", TokenIds(1000, reserved=(5,))), ("complex128", Normal()), ("bool", None)]
+    spec = InputSpec({f"{dtype}": TensorSpec("", (300_000,), dtype, rule) for dtype, rule in rules})
+    expected = [{path: values.tobytes() for path, values in spec.feeds(seed=seed).items()} for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        made = pool.map(lambda seed: spec.feeds(seed=seed % 4), range(12))
+        for seed, values in enumerate(made):
+            assert {path: array.tobytes() for path, array in values.items()} == expected[seed % 4]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -109,6 +109,15 @@ def test_the_widest_range_of_floats(dtype, make):
         assert abs((values / high).mean()) < 0.03
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_range_from_the_smallest_to_the_largest_value_reaches_both(dtype):
+    dtype = DType.of(dtype)
+    for low in (dtype.floor(0.0), dtype.ceil(math.ulp(0)), -dtype.limits.max, dtype.floor(-1.0)):
+        values = from_words(Uniform(low, dtype.limits.max), dtype)
+        assert values.min() == low
+        assert values.max() > dtype.limits.max * 0.999
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "float8_e5m2", "float8_e4m3fn"])
 def test_denormal_ranges(dtype, make):
     dtype = DType.of(dtype)
