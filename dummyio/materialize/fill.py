@@ -1,16 +1,15 @@
 """Large tensors: filled in blocks that stay in the processor's cache, by several threads.
 
-Values repeat after `PERIOD` elements, so the first period is computed and the rest is copied: most of a large fill is
-as fast as memory. Threads share out the blocks; which thread makes which block changes nothing.
+Values repeat after `PERIOD` elements, so the first period is computed and the rest is copied, by other threads at the same
+time: a large fill is as fast as memory. Which thread copies what changes nothing.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -72,28 +71,6 @@ class _Scratch(threading.local):
 _SCRATCH = _Scratch()
 
 
-def _each(work: Callable[[int], None], items: Iterable[int], threads: int | None) -> None:
-    """Do `work` for every item, on this thread and on others that are free to help."""
-    left = deque(items)
-
-    def help_out() -> None:
-        while True:
-            try:
-                item = left.popleft()
-            except IndexError:
-                return
-            work(item)
-
-    helpers = [_pool().submit(help_out) for _ in range((threads or _processors()) - 1)]
-    try:
-        help_out()
-    finally:
-        left.clear()
-        for helper in helpers:
-            if not helper.cancel():
-                helper.result()
-
-
 def fill_program(out: Array, program: Program, key: Key, around: Surroundings, threads: int | None = None) -> None:
     r"""Fill `out`, of shape (1, \*program.shape), with the values of one sample."""
     if program.sampler is not None:
@@ -103,19 +80,19 @@ def fill_program(out: Array, program: Program, key: Key, around: Surroundings, t
 
 
 def fill_sampler(flat: Array, sampler: Sampler, key: Key, threads: int | None = None) -> None:
-    """Fill a flat, contiguous array element by element; `threads=1` uses this thread alone."""
+    """Fill a flat, contiguous array element by element; `threads=1` uses this thread alone.
+
+    This thread computes the first period, and others copy what it has finished: passes over a block are too short for
+    several threads, which would only hand Python's lock to and fro, and copies are long.
+    """
     if sampler.words == 0:
         flat[...] = sampler.values(())[0]
         return
-    first = flat[:PERIOD]
-    blocks = range(0, first.size, _BLOCK)
-    _each(
-        lambda start: _compute(first[start : start + _BLOCK], start, sampler, key),
-        blocks,
-        threads if len(blocks) > 4 else 1,
-    )
-    if flat.size > PERIOD:
-        _repeat(flat, threads)
+    first, copies = flat[:PERIOD], _Copies(flat, threads or _processors())
+    for start in range(0, first.size, _BLOCK):
+        _compute(first[start : start + _BLOCK], start, sampler, key)
+        copies.reach(min(start + _BLOCK, first.size))
+    copies.finish()
 
 
 @lru_cache(maxsize=1)
@@ -148,19 +125,46 @@ def _draw(start: int, block: Array, sampler: Sampler, key: Key) -> list[Array]:
     return [integers(drawn[0], sampler.draw, block if block.dtype == np.int64 else _SCRATCH.whole[:size])]
 
 
-def _repeat(flat: Array, threads: int | None) -> None:
-    """Copy the first period over all that follows it, piece by piece, so that a piece stays in the cache."""
-    raw = flat if flat.dtype == object else flat.view(np.uint8)
-    period = PERIOD * (1 if flat.dtype == object else flat.itemsize)
-    whole = raw[: raw.size // period * period].reshape(-1, period)
-    rest = raw[whole.size :]
+class _Copies:
+    """The copies of the first period over all that follows it, made piece by piece while the period is computed.
 
-    def copy(start: int) -> None:
-        piece, end = whole[0, start : start + _COPY], rest[start : start + _COPY]
-        whole[1:, start : start + _COPY] = piece
+    A piece goes to all its places at once, so that it is read from the cache.
+    """
+
+    def __init__(self, flat: Array, threads: int) -> None:
+        raw = flat if flat.dtype == object else flat.view(np.uint8)
+        self._unit = 1 if flat.dtype == object else flat.itemsize
+        period = PERIOD * self._unit
+        count = raw.size // period
+        self._whole = raw[: count * period].reshape(count, period)
+        self._rest = raw[count * period :]
+        self._pool = _pool() if threads > 1 and raw.size > period else None
+        self._done = 0
+        self._begun: list[tuple[int, int, Future[None]]] = []
+
+    def reach(self, elements: int) -> None:
+        """Copy what is computed up to there, once it is worth a piece."""
+        stop = elements * self._unit
+        if len(self._whole) and (stop - self._done >= _COPY or elements == PERIOD):
+            if self._pool is None:
+                self._copy(self._done, stop)
+            else:
+                self._begun.append((self._done, stop, self._pool.submit(self._copy, self._done, stop)))
+            self._done = stop
+
+    def finish(self) -> None:
+        """Make the copies that no other thread has begun, and wait for the others."""
+        for start, stop, copy in reversed(self._begun):
+            if copy.cancel():
+                self._copy(start, stop)
+        for _, _, copy in self._begun:
+            if not copy.cancelled():
+                copy.result()
+
+    def _copy(self, start: int, stop: int) -> None:
+        piece, end = self._whole[0, start:stop], self._rest[start:stop]
+        self._whole[1:, start:stop] = piece
         end[...] = piece[: end.size]
-
-    _each(copy, range(0, period, _COPY), threads)
 
 
 def _fill_parts(out: Array, program: Program, key: Key, around: Surroundings) -> None:
