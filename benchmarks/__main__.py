@@ -28,6 +28,7 @@ TOPICS = {
     "memory": "Peak memory while a large tensor is made; the ratio is one of bytes",
     "startup": "Whole processes; times more seconds than the other, or times faster where Optimum is the other",
     "small": "Small inputs; the ratio is one of seconds, so small is good",
+    "describe": "Hugging Face's models; the ratio is one of seconds, so small is good",
     "scaling": "How cost grows; the ratio is one of seconds, so small is good",
 }
 MODULES = {"np": "numpy", "pt": "torch", "tf": "tensorflow", "jax": "jax"}

@@ -20,7 +20,10 @@ from dummyio.spec import InputSpec, OutputSpec
 from dummyio.tensor import Nest, TensorSpec
 
 if TYPE_CHECKING:
+    from dummyio.exporting import export
     from dummyio.materialize import materialize_part
+    from dummyio.runner import open_runner
+    from dummyio.validation import validate
 
 __all__ = [
     "DType",
@@ -36,19 +39,32 @@ __all__ = [
     "capture",
     "describe",
     "errors",
+    "export",
     "generate",
     "load_backend",
     "materialize_part",
+    "open_runner",
+    "validate",
     "values",
 ]
 
 __version__ = "0.1.0"
 
 
+_LATER = {
+    "export": "dummyio.exporting",
+    "materialize_part": "dummyio.materialize",
+    "open_runner": "dummyio.runner",
+    "validate": "dummyio.validation",
+}
+"""What describing does not need, and the module that has it."""
+
+
 def __getattr__(name: str) -> Any:
     """Import what describing does not need when it is asked for."""
-    if name == "materialize_part":
-        from dummyio.materialize import materialize_part  # noqa: PLC0415 - the reason for this function
+    if name in _LATER:
+        from importlib import import_module  # noqa: PLC0415 - as its use
 
-        return materialize_part
+        value = globals()[name] = getattr(import_module(_LATER[name]), name)
+        return value
     raise AttributeError(f"module 'dummyio' has no attribute {name!r}")

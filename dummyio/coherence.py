@@ -16,7 +16,7 @@ from dummyio.dims import Dim, evaluate, symbols
 from dummyio.normalized import NormalizedConfig
 from dummyio.spec import InputSpec
 from dummyio.tensor import TensorSpec
-from dummyio.values import Boxes, PaddingMask, TokenIds
+from dummyio.values import Boxes, PaddingMask, TokenIds, pad_of
 
 __all__ = ["Finding", "check"]
 
@@ -68,7 +68,7 @@ class _Sample:
         length = self.values[ids].shape[-1]
         if mask is None or mask.shape[:-1] != self.values[ids].shape[:-1] or mask.shape[-1] < length:
             return None
-        return mask[..., mask.shape[-1] - length :] != 0
+        return mask[..., mask.shape[-1] - length :] != pad_of(self.leaves[_TEXTS[ids]].values)
 
 
 def check(spec: InputSpec, values: Mapping[str, Any], config: Any = None) -> list[Finding]:
@@ -154,7 +154,7 @@ def _masks(sample: _Sample) -> Iterator[Finding]:
     for path, leaf in sample.leaves.items():
         if not isinstance(leaf.values, PaddingMask):
             continue
-        mask = np.asarray(sample.values[path]).astype(np.int64)
+        mask = np.asarray(sample.values[path]).astype(np.int64) ^ leaf.values.pad
         if mask.size == 0:
             continue
         if not np.isin(mask, (0, 1)).all():

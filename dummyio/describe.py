@@ -20,8 +20,8 @@ def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
     Parameters
     ----------
     source
-        A Hugging Face configuration (``config.json``, its folder, a dict, a ``PretrainedConfig``) or model, any other
-        ``torch.nn.Module``, an ``.onnx`` file or ``ModelProto``, a saved spec (file or dict), or an `InputSpec`.
+        A Hugging Face configuration (``config.json``, its folder, a dict, a ``PretrainedConfig``) or model, of Transformers
+        or Diffusers, any other ``torch.nn.Module``, an ``.onnx`` file or ``ModelProto``, a saved spec (file or dict), or an `InputSpec`.
     task
         The task, such as ``"text-classification"`` or ``"text-generation-with-past"``. A task that is asked for gets the
         inputs that an export of it needs; where none is, it is found from the model's class, and all data that the
@@ -108,6 +108,8 @@ def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> Inp
         path.is_dir() and not (path / "config.json").exists() and (path / "model.onnx").exists()
     ):
         return _describe_onnx(path / "model.onnx" if path.is_dir() else path, task, dims)
+    if path.is_dir() and (path / "model_index.json").exists():
+        raise _pipeline(path)
     if path.is_dir() and not (path / "config.json").exists():
         raise SourceError(f"{path}: the folder holds neither a config.json nor a model.onnx.")
     if path.is_file() and path.suffix != ".json":
@@ -119,6 +121,15 @@ def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> Inp
     if path.is_file() and _holds_spec(path):
         return _sized(InputSpec.load(path), task, dims)
     return describe_configuration(path, task, dims)
+
+
+def _pipeline(folder: Path) -> SourceError:
+    """Make the error for a folder of several models, which names those that can be described."""
+    parts = sorted(part.parent.name for part in folder.glob("*/config.json"))
+    return SourceError(
+        f"{folder}: a pipeline of several models, each with inputs of its own. Describe one of its folders: "
+        f"{', '.join(parts) or 'none is here'}."
+    )
 
 
 def _holds_spec(path: Path) -> bool:
@@ -145,6 +156,11 @@ def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> 
 
     config = getattr(source, "config", None)
     is_configuration = callable(getattr(config, "to_dict", None)) and hasattr(config, "model_type")
+    if hasattr(source, "components") or (_is_module(source) and isinstance(config, Mapping)):
+        from dummyio.huggingface.diffusion.describe import component_class, describe_component_model  # noqa: PLC0415 - as above
+
+        if component_class(source) is not None:
+            return describe_component_model(source, task, dims)
     if _is_module(source) and not is_configuration:
         return _describe_module(source, task, dims)
     if config is not None and callable(getattr(source, "forward", None)):

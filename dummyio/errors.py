@@ -12,6 +12,8 @@
     ├── NotInstalledError    the backend is known, its framework is missing              (ImportError)
     ├── BrokenBackendError   the backend or its framework is there and does not import   (ImportError)
     ├── MemoryBudgetError    the tensors asked for do not fit the memory budget          (MemoryError)
+    ├── ExportError          a model could not be exported on the route that was asked   (RuntimeError)
+    ├── RunError             a model or an artifact could not be run on the feeds given  (RuntimeError)
     └── OutputError          a result could not be written                               (OSError)
 
 Messages say what came, what the rule is and what to do.
@@ -27,11 +29,13 @@ __all__ = [
     "DTypeError",
     "DimError",
     "DummyioError",
+    "ExportError",
     "FrameworkError",
     "MemoryBudgetError",
     "NotInstalledError",
     "OptionError",
     "OutputError",
+    "RunError",
     "SourceError",
     "SpecError",
     "near",
@@ -76,6 +80,14 @@ class BrokenBackendError(DummyioError, ImportError):
 
 class MemoryBudgetError(DummyioError, MemoryError):
     """The tensors asked for do not fit the memory budget."""
+
+
+class ExportError(DummyioError, RuntimeError):
+    """A model could not be exported on the route that was asked for."""
+
+
+class RunError(DummyioError, RuntimeError):
+    """A model or an artifact could not be run on the feeds that it was given."""
 
 
 class OutputError(DummyioError, OSError):

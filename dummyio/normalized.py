@@ -130,7 +130,9 @@ class NormalizedConfig:
     def raw(self, name: str) -> Any:
         """Return what stands under exactly that name; None where nothing does."""
         for source in (self._given, self._config, self._defaults):
-            value = source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
+            # Asking whether a dict is a `Mapping` takes longer than the answer, and this is asked all the time.
+            is_mapping = type(source) is dict or isinstance(source, Mapping)
+            value = source.get(name) if is_mapping else getattr(source, name, None)
             if value is not None:
                 return value
         return None

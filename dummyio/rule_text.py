@@ -25,8 +25,8 @@ __all__ = ["rule_text"]
 _SHOWN = 4
 
 
-def rule_text(rule: Rule) -> str:
-    """Return a rule in a few words."""
+def rule_text(rule: Rule, pad: int = 0) -> str:
+    """Return a rule in a few words; `pad` is what the mask that it follows is where it masks."""
     match rule:
         case Uniform(low, high):
             return f"uniform [{low}, {high})"
@@ -41,11 +41,12 @@ def rule_text(rule: Rule) -> str:
         case Grid(columns):
             return f"grid coordinates, {columns} columns"
         case PaddingMask(side, policy):
-            return "mask, no padding" if policy == "full" else f"mask, {policy}, padded {side}"
+            text = "mask, no padding" if policy == "full" else f"mask, {policy}, padded {side}"
+            return f"{text}, {rule.pad} hides" if rule.pad else text
         case TokenIds():
-            return _token_ids(rule)
+            return _token_ids(rule, pad)
         case Labels(high, ignore_index, _, mask):
-            return f"labels [0, {high})" + (f", {ignore_index} where {mask} is 0" if mask else "")
+            return f"labels [0, {high})" + (f", {ignore_index} where {mask} is {pad}" if mask else "")
         case Choices(options):
             return f"one of {_listed(options)}"
         case OneHot():
@@ -58,13 +59,13 @@ def rule_text(rule: Rule) -> str:
             return f"{low} to {high - 1} of {len(words)} words"
 
 
-def _token_ids(rule: TokenIds) -> str:
+def _token_ids(rule: TokenIds, pad: int) -> str:
     text = f"ids [{rule.low}, {rule.high})"
     text += f" without {_listed(rule.gaps)}" if rule.gaps else ""
     text += f", first {rule.first}" if rule.first is not None else ""
     text += f", last {rule.last}" if rule.last is not None else ""
     text += "".join(f", {run.count} x {run.id} at {run.start}" for run in rule.runs)
-    return text + (f", {rule.pad} where {rule.mask} is 0" if rule.mask else "")
+    return text + (f", {rule.pad} where {rule.mask} is {pad}" if rule.mask else "")
 
 
 def _listed(options: tuple[object, ...]) -> str:

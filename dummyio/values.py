@@ -4,7 +4,7 @@ A rule says nothing of frameworks or generators. `dummyio.materialize` turns (ru
 index) into an element, and nothing else enters. Bounds are half-open, ``[low, high)``, for integers and floats alike.
 
 A rule may name another input of the same spec, by its path, as its `mask`: it then holds its `pad` (or another fixed
-value) wherever that mask is 0. Where the mask is longer on its last axis (it covers the past too), the *last* columns
+value) wherever that mask is 0, or 1 where that is the mask's own `pad`. Where the mask is longer on its last axis (it covers the past too), the *last* columns
 count; all other axes must be equal.
 """
 
@@ -40,6 +40,7 @@ __all__ = [
     "canonical",
     "expression_of",
     "mask_of",
+    "pad_of",
     "with_expression",
 ]
 
@@ -252,6 +253,7 @@ class Grid(_Rule, frozen=True, tag="grid"):
 class PaddingMask(_Rule, frozen=True, tag="padding_mask"):
     """1 for tokens and 0 for padding, on one side of the last axis, with a length for each row.
 
+    With a `pad` of 1 it is the other way round: 0 for tokens, and 1 for what is hidden.
     `policy` ``"ragged"`` draws each row's length from ``[least, size]``, the first row full; ``"full"`` pads nothing;
     ``"shortest"`` keeps `least` tokens in every row but the first. `least` gives way to a smaller size.
     """
@@ -259,6 +261,7 @@ class PaddingMask(_Rule, frozen=True, tag="padding_mask"):
     side: Literal["left", "right"] = "right"
     policy: Literal["ragged", "full", "shortest"] = "ragged"
     least: int = 1
+    pad: Literal[0, 1] = 0
 
     def check(self, dtype: DType, rank: int) -> None:
         """Raise `SpecError` for a scalar, for dtypes that cannot hold 0 and 1, and for rows without a token."""
@@ -526,6 +529,11 @@ def _truth(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_truth(item) for item in value)
     return int(value) if isinstance(value, bool) else value
+
+
+def pad_of(rule: Rule) -> int:
+    """Return what a mask's elements are where it masks: 0, unless its rule says otherwise."""
+    return rule.pad if isinstance(rule, PaddingMask) else 0
 
 
 def mask_of(rule: Rule) -> str | None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from dummyio_jax import signature, tensors
 from dummyio_jax.dtypes import DTYPE_MAPPER
+
+if TYPE_CHECKING:
+    from dummyio.exporting import Written
+    from dummyio.runner import Runner
+    from dummyio.spec import InputSpec
 
 __all__ = ["BACKEND", "JaxBackend"]
 
@@ -20,6 +26,25 @@ class JaxBackend:
     to_numpy = staticmethod(tensors.to_numpy)
     is_tensor = staticmethod(tensors.is_tensor)
     abstract = staticmethod(signature.abstract)
+
+    def describe(self, source: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
+        """Describe what JAX can call; see `dummyio_jax.source`."""
+        from dummyio_jax.source import describe  # noqa: PLC0415 - for those who describe
+
+        return describe(source, dims=dims)
+
+    def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
+        """Return what JAX can call as a function of named feeds; see `dummyio_jax.run`."""
+        from dummyio_jax.run import runner  # noqa: PLC0415 - for those who run
+
+        return runner(target, spec, engine)
+
+    @property
+    def exporters(self) -> Mapping[str, Callable[..., Written]]:
+        """Format → the function that writes it; see `dummyio_jax.export`."""
+        from dummyio_jax.export import EXPORTERS  # noqa: PLC0415 - for those who export
+
+        return EXPORTERS
 
     def cache(self, layers: list[Any]) -> Any:
         """Return the layers themselves: a JAX function takes any tree of lists, tuples and dicts."""

@@ -6,9 +6,7 @@ source is written to has either changed or not. Hence a copy is asked for, and w
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,16 +16,9 @@ from dummyio.dtypes import DType
 from dummyio.errors import DTypeError, OptionError
 from dummyio.native import take_over
 from dummyio_jax.dtypes import to_native
+from dummyio_jax.precision import NARROW, x64
 
 __all__ = ["from_numpy", "is_tensor", "to_numpy"]
-
-_NARROW = {
-    DType.FLOAT64: DType.FLOAT32,
-    DType.COMPLEX128: DType.COMPLEX64,
-    DType.INT64: DType.INT32,
-    DType.UINT64: DType.UINT32,
-}
-
 
 def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -> jax.Array:
     """Return a JAX array with a copy of `values`, of exactly that dtype.
@@ -50,10 +41,10 @@ def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -
     native = to_native(dtype)
     array = take_over(values, dtype)
     place = _place(device)
-    if dtype not in _NARROW or jax.dtypes.canonicalize_dtype(native) == native:
+    if dtype not in NARROW or jax.dtypes.canonicalize_dtype(native) == native:
         return _copy(array, place)
     _check_fits(array, dtype)
-    with _x64():
+    with x64():
         return _copy(array, place)
 
 
@@ -71,15 +62,8 @@ def _copy(array: np.ndarray[Any, Any], place: Any) -> jax.Array:
     return jnp.array(array, device=place).block_until_ready()
 
 
-def _x64() -> AbstractContextManager[None]:
-    """Return a context with 64-bit types; JAX has moved it once."""
-    if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(True)
-    return cast("AbstractContextManager[None]", import_module("jax.experimental").enable_x64())
-
-
 def _check_fits(array: np.ndarray[Any, Any], dtype: DType) -> None:
-    narrow = _NARROW[dtype]
+    narrow = NARROW[dtype]
     if dtype.kind in ("int", "uint"):
         if not array.size or (narrow.limits.min <= array.min() and array.max() <= narrow.limits.max):
             return

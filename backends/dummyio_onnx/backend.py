@@ -29,6 +29,12 @@ class OnnxBackend:
 
         return source.describe(model, dims=dims)
 
+    def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Any:
+        """Return a model as a function of named feeds; the capability that makes it run."""
+        from dummyio_onnx import run  # noqa: PLC0415 - feeding a session does not need to open one
+
+        return run.runner(target, spec, engine)
+
     def cache(self, layers: list[Any]) -> Any:
         """Return the layers themselves; inputs of a graph are flat, so nobody asks."""
         return layers

@@ -8,15 +8,15 @@ their dimensions only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 
 import onnx
 
 from dummyio.dims import Size
+from dummyio.graph_inputs.evidence import Evidence, Origin
 from dummyio_onnx.graph import Constant, Op, constants, read_constant
-from dummyio_onnx.symbols import raw_axes
+from dummyio_onnx.raw_axes import raw_axes
 
-__all__ = ["Evidence", "Facts", "Known", "Limit", "Origin"]
+__all__ = ["Facts", "Known"]
 
 Known = Callable[[str], Size | None]
 """What the text of an axis means, where the inputs' axes say it."""
@@ -26,54 +26,6 @@ _MANY = 64
 
 _LONG = 500
 """Characters of an expression that is not kept any more; a spec can hold twice as many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """An input whose elements a value holds, each plus `offset`."""
-
-    path: str
-    offset: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A size that must not exceed `most`, because of the table named `reason`."""
-
-    size: Size
-    most: int
-    reason: str
-
-
-@dataclass(slots=True)
-class Evidence:
-    """What was found, by input."""
-
-    rows: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
-    """Elements are indices below this, into the table named."""
-
-    indices: set[str] = field(default_factory=set[str])
-    """Elements are indices into something whose size is not known, or varies."""
-
-    parameters: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
-    """Elements are a size, an axis or a step of the operation named; this value is the safe one."""
-
-    divisors: set[str] = field(default_factory=set[str])
-    limits: list[Limit] = field(default_factory=list[Limit])
-    floors: list[tuple[Size, str]] = field(default_factory=list[tuple[Size, str]])
-    """Sizes that must not be negative, because of the operation named."""
-
-    def index(self, origin: Origin, rows: Size | None, table: str) -> None:
-        """Note that an input indexes an axis of that size."""
-        if not isinstance(rows, int) or rows - origin.offset < 1:
-            self.indices.add(origin.path)
-        elif origin.path not in self.rows or rows - origin.offset < self.rows[origin.path][0]:
-            self.rows[origin.path] = (rows - origin.offset, table)
-
-    def limit(self, size: Size, most: int, table: str) -> None:
-        """Note that a size is bounded."""
-        if not isinstance(size, int) and most >= 1:
-            self.limits.append(Limit(size, most, table))
 
 
 class Facts:

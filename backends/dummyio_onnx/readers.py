@@ -10,7 +10,8 @@ import onnx
 
 from dummyio.dims import Size
 from dummyio.errors import DimError
-from dummyio_onnx.evidence import Facts, Known, Origin
+from dummyio.graph_inputs.evidence import Origin
+from dummyio_onnx.evidence import Facts, Known
 from dummyio_onnx.extents import read_extent
 from dummyio_onnx.graph import Op, operations
 

@@ -14,17 +14,19 @@ import onnx
 from dummyio.dims import Dim, Size, substitute, table
 from dummyio.dtypes import DType
 from dummyio.errors import DTypeError, OptionError, SourceError, near
+from dummyio.graph_inputs.axes import find_past, share_names, total_masks
+from dummyio.graph_inputs.evidence import Limit
+from dummyio.graph_inputs.limits import bounded
+from dummyio.graph_inputs.roles import Input, Inputs, position_end
+from dummyio.graph_inputs.symbols import Axes, Symbols
 from dummyio.spec import InputSpec, OutputSpec
 from dummyio.tensor import TensorSpec
 from dummyio.values import Positions
-from dummyio_onnx.axes import find_past, share_names, total_masks
 from dummyio_onnx.dtypes import from_native
-from dummyio_onnx.evidence import Facts, Limit
-from dummyio_onnx.limits import bounded
+from dummyio_onnx.evidence import Facts
 from dummyio_onnx.model_file import read_model
+from dummyio_onnx.raw_axes import raw_axes
 from dummyio_onnx.readers import collect
-from dummyio_onnx.roles import Input, Inputs, position_end
-from dummyio_onnx.symbols import Axes, Symbols, raw_axes
 
 __all__ = ["describe"]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from dummyio.spec import InputSpec
@@ -30,11 +32,30 @@ class TorchBackend:
 
         return source.describe(model, dims=dims)
 
+    @cached_property
+    def exporters(self) -> Mapping[str, Callable[..., Any]]:
+        """Format → function that writes it; the capability that makes modules exportable."""
+        from dummyio_torch.export import exporters  # noqa: PLC0415 - as above
+
+        return exporters
+
+    def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Any:
+        """Return a module or a ``.pt2`` file as a function of named feeds; the capability that makes it run."""
+        from dummyio_torch import run  # noqa: PLC0415 - as above
+
+        return run.runner(target, spec, engine)
+
     def capture(self, model: Any, method: str | None = None) -> Any:
         """Return a context that records calls of a module, or of one of its methods; `dummyio.capture`."""
         from dummyio_torch.capture import Capture  # noqa: PLC0415 - as above
 
         return Capture(model, method)
+
+    def load(self, path: Path, task: str | None) -> tuple[Any, str]:
+        """Return the model of a file or folder, and a sentence that says what it is."""
+        from dummyio_torch.load import load  # noqa: PLC0415 - making tensors does not need the reader
+
+        return load(path, task)
 
 
 BACKEND = TorchBackend()

@@ -28,6 +28,8 @@ class Recorded:
     finite: bool = True
     side: str | None = None
     """Where rows of 0 and 1 have their zeros: ``left``, ``right``, ``none``; None where it is no mask."""
+    hidden: str | None = None
+    """Where they have their ones, in the same words."""
     counts_from: int | None = None
     """Where every row counts up by one from the same number on: that number."""
 
@@ -200,10 +202,17 @@ def _seen(tensor: torch.Tensor) -> Recorded:
         values = values[values.isfinite()]
         if not values.numel():
             return Recorded(shape, dtype, finite=False)
-        return Recorded(shape, dtype, float(values.min()), float(values.max()), finite, _side(tensor))
+        low, high = float(values.min()), float(values.max())
+        return Recorded(shape, dtype, low, high, finite, _side(tensor), _side(1 - tensor))
     values = values.to(torch.int64)
     return Recorded(
-        shape, dtype, int(values.min()), int(values.max()), side=_side(tensor), counts_from=_counts_from(values)
+        shape,
+        dtype,
+        int(values.min()),
+        int(values.max()),
+        side=_side(values),
+        hidden=_side(1 - values),
+        counts_from=_counts_from(values),
     )
 
 

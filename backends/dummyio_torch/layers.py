@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from dummyio_torch.shortcuts import shortcut
 from dummyio_torch.spy import Lineage, Mismatch, Repair, Spy, tensors_in
 from dummyio_torch.wants import want_floats, want_integers, want_rank, want_size, want_truth
 
@@ -152,11 +153,6 @@ def _classes(spy: Spy, x: torch.Tensor, target: torch.Tensor, *_: Any, **__: Any
 
 
 _ARITHMETIC = "add __add__ __radd__ __iadd__ sub __sub__ mul __mul__ __rmul__ __imul__ div __truediv__".split()  # noqa: SIM905
-_RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
-_KEEPS = frozenset(
-    "layer_norm rms_norm batch_norm group_norm dropout relu gelu silu softmax log_softmax sigmoid tanh elu leaky_relu mish".split()  # noqa: SIM905
-)
-"""Operations whose result has the shape of their first operand."""
 
 
 def _alike(spy: Spy, a: Any, b: Any, *_: Any, **__: Any) -> None:
@@ -203,29 +199,8 @@ class Rules:
                 return
 
     def shortcut(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return what an operation gives, where only its shape is asked and the rules have checked its operands."""
-        x = args[0] if args else None
-        if not isinstance(x, torch.Tensor) or not x.is_meta:
-            return None
-        if name in _KEEPS and x.dtype.is_floating_point and not kwargs.get("inplace"):
-            return torch.empty_like(x)
-        if name == "linear" and x.ndim and x.shape[-1] == args[1].shape[-1]:
-            return x.new_empty((*x.shape[:-1], args[1].shape[0]))
-        if name in _RECURRENT and len(args) == 9:
-            return self._recurrent(name, *args)
-        return None
-
-    def _recurrent(self, name: str, x: torch.Tensor, state: Any, weights: Any, *rest: Any) -> Any:
-        """Leave out the steps, of which there are as many as the sequence is long."""
-        _, layers, _, _, both, first = rest
-        ways = 2 if both else 1
-        hidden = weights[1].shape[-1]
-        batch = x.shape[0 if first else 1] if x.ndim == 3 else 0
-        h = (state[0] if name == "lstm" else state).shape[-1]
-        states = (layers * ways, *((batch,) if batch else ()))
-        out = x.new_empty((*x.shape[:-1], h * ways))
-        last = x.new_empty((*states, h))
-        return (out, last, x.new_empty((*states, hidden))) if name == "lstm" else (out, last)
+        """Return what an operation gives, where that is known without running it; None elsewhere."""
+        return shortcut(name, args, kwargs)
 
 
 RULES = Rules(

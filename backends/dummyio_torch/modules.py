@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
 from dummyio_torch.spy import Spy, tensors_in
-from dummyio_torch.wants import want_axes, want_floats, want_rank, want_size, want_truth
+from dummyio_torch.wants import want_alike, want_axes, want_floats, want_rank, want_size, want_truth
 
 __all__ = ["watch"]
 
@@ -22,14 +22,31 @@ def watch(module: nn.Module, current: Callable[[], Spy]) -> None:
         for kinds, rule in _LAYERS:
             if isinstance(part, kinds):
 
-                def hook(layer: nn.Module, args: Any, kwargs: Any, rule: Any = rule) -> None:
+                def hook(layer: nn.Module, args: Any, kwargs: Any, rule: Any = rule) -> Any:
                     spy = current()
                     operands = [*args, *kwargs.values()]
                     if any(spy.lineage(t) is not None for t in tensors_in(operands)):
                         rule(spy, layer, args, kwargs)
+                    return args, {**kwargs, **_hints(layer, args, kwargs)}
 
                 part.register_forward_pre_hook(hook, with_kwargs=True)
                 break
+
+
+_STACKS: tuple[tuple[type[nn.Module], str, int], ...] = (
+    (nn.TransformerEncoder, "is_causal", 3),
+    (nn.TransformerDecoder, "tgt_is_causal", 6),
+)
+"""A stack, its argument that it works out from a mask's values where nobody gives it, and that argument's place."""
+
+
+def _hints(layer: nn.Module, args: Any, kwargs: Mapping[str, Any]) -> dict[str, bool]:
+    """Return what a stack would need values for, which only says whether there is a faster way to the same."""
+    return {
+        name: False
+        for stack, name, place in _STACKS
+        if type(layer).forward is stack.forward and len(args) <= place and kwargs.get(name) is None
+    }
 
 
 def _batch_axes(spy: Spy, x: torch.Tensor, *, first: bool) -> None:
@@ -80,7 +97,7 @@ def _attention_masks(spy: Spy, operands: dict[str, Any], query: Any, key: Any, *
         lineage = spy.lineage(mask)
         if not mask.dtype.is_floating_point or "mask" not in (lineage.direct if lineage and lineage.direct else "mask"):
             want_truth(spy, mask)
-        side = key if name.startswith(("memory", "key")) else query
+        side = key if name.startswith(("memory", "key", "attn")) else query
         batch, length = (0, 1) if first else (1, 0)
         shape = ((side, batch), (side, length)) if "padding" in name else ((query, length), (side, length))
         if not ("padding" not in name and mask.ndim == 3):
@@ -101,6 +118,8 @@ def _block(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
             want_floats(spy, operands[name], attention.out_proj.weight)
             want_size(spy, operands[name], -1, attention.embed_dim)
             _batch_axes(spy, operands[name], first=attention.batch_first)
+    if isinstance(operands.get("memory"), torch.Tensor):
+        want_alike(spy, operands["memory"], operands["tgt"], 0 if attention.batch_first else 1)
     query = operands.get("tgt", operands.get("src"))
     _attention_masks(spy, operands, query, operands.get("memory", query), first=attention.batch_first)
 
@@ -113,6 +132,7 @@ def _stack(spy: Spy, layer: Any, args: Any, kwargs: Any) -> None:
             want_rank(spy, operands[name], 3)
             want_size(spy, operands[name], -1, layer.d_model)
             _batch_axes(spy, operands[name], first=layer.batch_first)
+        want_alike(spy, operands["src"], operands["tgt"], 0 if layer.batch_first else 1)
         for side in ("src", "tgt"):
             own = {name: mask for name, mask in operands.items() if name.startswith(side)}
             _attention_masks(spy, own, operands[side], operands[side], first=layer.batch_first)

@@ -13,7 +13,7 @@ from dummyio.tensor import TensorSpec
 from dummyio.values import Constant, Normal, PaddingMask, Positions, Rule, TokenIds, Uniform
 from dummyio_torch.spy import Facts
 
-__all__ = ["Guess", "Values", "affix", "counts", "guess", "is_mask", "native"]
+__all__ = ["Guess", "Values", "affix", "counts", "guess", "is_mask", "native", "pads_rows"]
 
 Number = Literal["int", "float", "bool"]
 
@@ -100,9 +100,12 @@ class Values:
         found = {path: self._rule(path, tensor) for path, tensor in tensors.items()}
         for path, rule in found.items():
             if isinstance(rule, TokenIds) and rule.mask is None:
-                for other, mask in found.items():
-                    if isinstance(mask, PaddingMask) and tensors[other].shape == tensors[path].shape:
-                        found[path] = TokenIds(rule.high, reserved=rule.reserved, mask=other, pad=rule.pad)
+                masks = [p for p, mask in found.items() if isinstance(mask, PaddingMask)]
+                masks = [other for other in masks if tensors[other].shape == tensors[path].shape]
+                # Of several, that of the same part of the model; last, what is for an encoder's results.
+                masks.sort(key=lambda other: (affix(other) != affix(path), affix(other) == "memory"))
+                if masks:
+                    found[path] = TokenIds(rule.high, reserved=rule.reserved, mask=masks[0], pad=rule.pad)
         return found
 
     def _rule(self, path: str, tensor: TensorSpec) -> Rule:
@@ -112,8 +115,7 @@ class Values:
             else path.split(".", maxsplit=1)[0].lower()
         )
         if path in self.facts.hiding:
-            self.notes[path] = "true where something is hidden: nothing is"
-            return Constant(0.0 if tensor.dtype.kind == "float" else 0)
+            return self._hiding(path, tensor, "true where something is hidden")
         if tensor.dtype.kind == "bool" or is_mask(name):
             return self._mask(path, name, tensor)
         if tensor.dtype.kind == "float":
@@ -121,16 +123,22 @@ class Values:
         return self._whole(path, name, tensor)
 
     def _mask(self, path: str, name: str, tensor: TensorSpec) -> Rule:
-        zero: float | int = 0.0 if tensor.dtype.kind == "float" else 0
         if "key_padding" in name or (re.search(r"(src|tgt|attn|memory)_mask", name) and path not in self.facts.keeping):
-            self.notes[path] = "taken for a mask that is true where something is hidden: nothing is"
-            return Constant(zero)
+            return self._hiding(path, tensor, "taken for a mask that is true where something is hidden")
         if tensor.rank >= 1 and is_mask(name) and _sequences(tensor.shape):
             known = "true where something is kept" if path in self.facts.keeping else "taken for a mask of what is kept"
             self.notes[path] = known
             return PaddingMask(self.side, self.policy)
         self.notes[path] = "nothing says what it holds"
         return Uniform(0, 2) if tensor.dtype.kind != "float" else Uniform()
+
+    def _hiding(self, path: str, tensor: TensorSpec, known: str) -> Rule:
+        """Hide the padding of rows; between positions, where too little might be left to look at, nothing."""
+        if pads_rows(tensor):
+            self.notes[path] = known
+            return PaddingMask(self.side, self.policy, pad=1)
+        self.notes[path] = f"{known}: nothing is"
+        return Constant(0.0 if tensor.dtype.kind == "float" else 0)
 
     def _number(self, path: str, name: str) -> Rule:
         if re.search(r"^timesteps?$", name):
@@ -162,6 +170,12 @@ class Values:
             return Uniform(0, 1000)
         self.notes[path] = "nothing in the module says what it holds: 0 or 1"
         return Uniform(0, 2)
+
+
+def pads_rows(tensor: TensorSpec) -> bool:
+    """Whether a mask is one of the places in each row of a batch: numbers that are added to scores are another thing."""
+    is_rows = tensor.rank == 2 and str(tensor.shape[0]).endswith("batch_size") and tensor.shape[0] != tensor.shape[1]
+    return is_rows and tensor.dtype.kind != "float"
 
 
 def _sequences(shape: tuple[Size, ...]) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from dummyio.tensor import TensorSpec
 from dummyio.values import Constant, PaddingMask, Positions, Rule, TokenIds, Uniform
 from dummyio_torch.capture import Recorded
-from dummyio_torch.roles import affix, is_mask
+from dummyio_torch.roles import affix, is_mask, pads_rows
 from dummyio_torch.spy import Facts
 
 __all__ = ["rules"]
@@ -50,7 +50,7 @@ def _rule(
     tensor = tensors[path]
     low, high = min(leaf.low for leaf in seen), max(leaf.high for leaf in seen)
     if facts is not None and path in facts.hiding:
-        return _constant(tensor, 0), "true where something is hidden: nothing is"
+        return _hiding({leaf.hidden for leaf in seen}, tensor)
     sides = {leaf.side for leaf in seen}
     if None not in sides and is_mask(name):
         return _mask(sides)
@@ -69,14 +69,20 @@ def _constant(tensor: TensorSpec, value: float) -> Constant:
     return Constant(float(value) if tensor.dtype.kind == "float" else int(value))
 
 
-def _mask(sides: set[str | None]) -> tuple[Rule, str]:
+def _hiding(sides: set[str | None], tensor: TensorSpec) -> tuple[Rule, str]:
+    if None in sides or not pads_rows(tensor):
+        return _constant(tensor, 0), "true where something is hidden: nothing is"
+    return _mask(sides, pad=1)
+
+
+def _mask(sides: set[str | None], pad: Literal[0, 1] = 0) -> tuple[Rule, str]:
     if sides == {"none"}:
-        return PaddingMask(policy="full"), "a mask that was 1 everywhere"
+        return PaddingMask(policy="full", pad=pad), f"a mask that was {1 - pad} everywhere"
     sides -= {"none"}
     if len(sides) > 1:
-        return PaddingMask(), "a mask that was padded on either side; right is taken"
+        return PaddingMask(pad=pad), "a mask that was padded on either side; right is taken"
     side: Any = next(iter(sides))
-    return PaddingMask(side), f"a mask, padded on the {side}"
+    return PaddingMask(side, pad=pad), f"a mask, padded on the {side}" + (" where it is 1" if pad else "")
 
 
 def _numbers(low: float, high: float, tensor: TensorSpec) -> tuple[Rule, str]:

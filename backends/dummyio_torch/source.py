@@ -19,6 +19,7 @@ from dummyio_torch.axes import ranges, split
 from dummyio_torch.candidates import NeedsValues, Run, Trial, search
 from dummyio_torch.confirm import confirm, narrowed
 from dummyio_torch.guesses import add_argument, first_layout
+from dummyio_torch.identity import key_of
 from dummyio_torch.shadow import Kind, check_sizes, weights
 from dummyio_torch.writing import Notes, write
 
@@ -66,7 +67,7 @@ def describe(
     chosen = _checked({name: given.pop(name) for name in _OPTIONS if name in given})
     names = set(signature_of(module).parameters)
     constants = {name: given.pop(name) for name in list(given) if name in names}
-    key = _key(module, chosen, constants, given)
+    key = key_of(module, chosen, constants, given)
     spec = _CACHE.get(key) if key is not None else None
     if spec is None:
         spec = _Description(module, chosen, constants, given).spec()
@@ -104,27 +105,6 @@ def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-def _key(module: nn.Module, *options: Mapping[str, Any]) -> object | None:
-    """Return what two modules with the same inputs have in common; None where that cannot be written down."""
-    parts: list[object] = [type(module), str(signature_of(module)), repr(options)]
-    for name, part in module.named_modules():
-        held = tuple((key, repr(value)) for key, value in sorted(vars(part).items()) if _is_plain(value))
-        parts.append((name, type(part), part.extra_repr(), held))
-    parts += [(tuple(t.shape), t.dtype) for t in weights(module)]
-    key = tuple(parts)
-    try:
-        hash(key)
-    except TypeError:
-        return None
-    return key
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, (list, tuple)):
-        return len(value) < 64 and all(map(_is_plain, value))
-    return value is None or isinstance(value, (int, float, str))
-
-
 @dataclass
 class _Description:
     """One module on its way to a spec."""
@@ -147,6 +127,7 @@ class _Description:
     def spec(self) -> InputSpec:
         """Find the inputs."""
         trial, run = self._found()
+        run = split(trial, run)  # before masks, which have the axes of what they are for
         run = self._with_optional(trial, run)
         run = split(trial, run)
         layout, sizes = ranges(trial, run)

@@ -200,6 +200,10 @@ class Spy(TorchFunctionMode):
         free = found - self.layout.fixed
         return next(iter(free)) if len(free) == 1 else None
 
+    def granted(self) -> None:
+        """Count what a rule asked for and got: a layer asks for much before its first operation, and each is a step ahead."""
+        self.count += 1
+
     def name(self, tensor: torch.Tensor, axis: int, name: str) -> None:
         """Note what an axis is."""
         variable = self.variable(tensor, axis)
@@ -215,16 +219,26 @@ class Spy(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in {"size", "dim", "__len__", "stride", "is_floating_point"}:
             return func(*args, **kwargs)
-        sources = [found for each in tensors_in((args, kwargs)) if (found := self.lineage(each)) is not None]
-        if name != "__get__":
-            self._step(name, args, kwargs, sources)
-        result = self.rules.shortcut(name, args, kwargs) if name != "__get__" else None
+        if name == "__get__":
+            return self._attribute(func, args, kwargs)
+        sources = self._sources(args, kwargs)
+        self._step(name, args, kwargs, sources)
+        result = self.rules.shortcut(name, args, kwargs)
         if result is None:
             result = func(*args, **kwargs)
         if sources:
             self._note(name, sources, result, args)
         self.last = None
         return result
+
+    def _attribute(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = func(*args, **kwargs)
+        if isinstance(result, torch.Tensor) and (sources := self._sources(args, kwargs)):  # no shape, no dtype
+            self._note("__get__", sources, result, args)
+        return result
+
+    def _sources(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Lineage]:
+        return [found for each in tensors_in((args, kwargs)) if (found := self.lineage(each)) is not None]
 
     def _step(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], sources: list[Lineage]) -> None:
         self.count += 1
@@ -240,7 +254,7 @@ class Spy(TorchFunctionMode):
         lineage = Lineage(paths)
         first = self.lineage(args[0]) if args else None
         if first is not None and first.direct:
-            compared = name in {"eq", "__eq__"} and len(args) > 1 and args[1] in (0, False)
+            compared = name in {"eq", "__eq__"} and isinstance(args[-1], (bool, int, float)) and args[-1] == 0
             if name in _FLIPS or compared:
                 lineage = Lineage(paths, first.direct, not first.flipped)
             elif name in _VIEWS or name == "__get__" or _plain_index(name, args):

@@ -9,13 +9,14 @@ import torch
 from dummyio_torch.layout import Layout
 from dummyio_torch.spy import Mismatch, Repair, Spy
 
-__all__ = ["want_axes", "want_floats", "want_integers", "want_rank", "want_size", "want_truth"]
+__all__ = ["want_alike", "want_axes", "want_floats", "want_integers", "want_rank", "want_size", "want_truth"]
 
 
 def want_rank(spy: Spy, tensor: torch.Tensor, *ranks: int) -> None:
     """Ask for a number of axes, the first of `ranks` best."""
     lineage = spy.lineage(tensor)
     if lineage is None or tensor.ndim in (ranks if spy.strict else range(max(ranks) + 1)):
+        spy.granted()
         return
     more = ranks[0] - tensor.ndim
     repairs = [
@@ -36,6 +37,7 @@ def want_size(spy: Spy, tensor: torch.Tensor, axis: int, need: int) -> None:
     variable, got = spy.variable(tensor, axis), tensor.shape[axis]
     if got == need:
         # A size that fits by chance, or because the caller says so, is fixed all the same.
+        spy.granted()
         return
     if variable is None:
         raise Mismatch([], paths=lineage.sources, got=got, need=need)
@@ -43,22 +45,34 @@ def want_size(spy: Spy, tensor: torch.Tensor, axis: int, need: int) -> None:
     raise Mismatch([Repair.size(cost, variable, need)], paths=lineage.sources)
 
 
+def want_alike(spy: Spy, one: torch.Tensor, other: torch.Tensor, axis: int) -> None:
+    """Ask for the same size of an axis of two tensors, which are then one axis."""
+    if axis < min(one.ndim, other.ndim) and one.shape[axis] != other.shape[axis]:
+        variables = spy.variable(one, axis), spy.variable(other, axis)
+        if variables[0] is not None and variables[1] is not None:
+            raise Mismatch([Repair.equal(0, variables[0], variables[1])])
+    spy.granted()
+
+
 def want_integers(spy: Spy, tensor: torch.Tensor) -> None:
     """Ask for whole numbers."""
     if tensor.dtype.is_floating_point or tensor.dtype is torch.bool:
         _retype(spy, tensor, torch.int64)
+    spy.granted()
 
 
 def want_truth(spy: Spy, tensor: torch.Tensor) -> None:
     """Ask for booleans."""
     if tensor.dtype is not torch.bool:
         _retype(spy, tensor, torch.bool)
+    spy.granted()
 
 
 def want_floats(spy: Spy, tensor: torch.Tensor, like: torch.Tensor | None) -> None:
     """Ask for the dtype of a layer's weights."""
     if like is not None and like.dtype.is_floating_point and tensor.dtype != like.dtype:
         _retype(spy, tensor, like.dtype)
+    spy.granted()
 
 
 def _retype(spy: Spy, tensor: torch.Tensor, dtype: torch.dtype) -> None:
@@ -76,6 +90,7 @@ def want_axes(spy: Spy, tensor: torch.Tensor, likes: list[tuple[torch.Tensor, in
     lineage = spy.lineage(tensor)
     needed = tuple(x.shape[axis] for x, axis in likes)
     if lineage is None or lineage.direct is None or tuple(tensor.shape) == needed:
+        spy.granted()
         return
     path, axes = lineage.direct, [spy.variable(x, axis) for x, axis in likes]
 

@@ -11,14 +11,14 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from dummyio.errors import OutputError
 
-__all__ = ["atomic_file", "atomic_folder", "check_folder", "make_folder"]
+__all__ = ["atomic_file", "atomic_files", "atomic_folder", "check_folder", "make_folder"]
 
 _REMEDIES = {
     errno.ENOSPC: "Free some space there or write elsewhere.",
@@ -88,6 +88,49 @@ def atomic_folder(path: str | os.PathLike[str], *, force: bool = False) -> Gener
             raise
 
 
+@contextmanager
+def atomic_files(path: str | os.PathLike[str], expected: Iterable[str] = (), *, force: bool = False) -> Generator[Path]:
+    """Give an empty folder to fill, whose files are put into the folder `path` at the end, if all goes well.
+
+    What is in `path` under other names stays. The folder is made where it is missing. The names `expected` are looked for
+    before anything is made, so that a long work does not end in an error.
+
+    Raises
+    ------
+    OutputError
+        as `atomic_file`, and where a file of the same name is there, unless `force`.
+    """
+    with _named(path):
+        target = Path(os.path.realpath(path))
+        _check_names(path, target, expected, force=force)
+        fresh = [folder for folder in (target, *target.parents) if not folder.exists()]
+        target.mkdir(parents=True, exist_ok=True)
+        made = _beside(target / "files")
+        made.mkdir()
+        try:
+            yield made
+            _sync(made)
+            names = sorted(made.iterdir())
+            _check_names(path, target, [name.name for name in names], force=force)
+            for name in names:
+                _put(name, target / name.name)
+        except BaseException:
+            shutil.rmtree(made, ignore_errors=True)
+            for folder in fresh:
+                with suppress(OSError):
+                    folder.rmdir()
+            raise
+        made.rmdir()
+
+
+def _check_names(path: str | os.PathLike[str], target: Path, names: Iterable[str], *, force: bool) -> None:
+    taken = [name for name in names if (target / name).exists()]
+    if taken and not force:
+        raise OutputError(
+            f"{os.fspath(path)}: {', '.join(taken)} would be lost. Choose another folder, or force them to be replaced."
+        )
+
+
 def check_folder(path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Raise `OutputError` where `atomic_folder` would refuse to write."""
     target = Path(path)
@@ -149,8 +192,8 @@ def _sync(folder: Path) -> None:
 
 def _put(made: Path, target: Path) -> None:
     """Rename `made` to `target`; a folder that was there is removed only once the new one stands."""
-    if not target.exists():
-        made.rename(target)
+    if not target.is_dir():
+        made.replace(target)
         return
     aside = _beside(target)
     target.rename(aside)

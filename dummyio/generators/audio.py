@@ -16,6 +16,7 @@ from dummyio.generators.base import Context, DummyInputGenerator
 from dummyio.generators.code import find
 from dummyio.generators.media import media
 from dummyio.generators.sounds import audio_tokens, frame_count
+from dummyio.generators.text import text_length
 from dummyio.normalized import NormalizedConfig
 from dummyio.tensor import TensorSpec
 from dummyio.values import Normal, PaddingMask, Uniform
@@ -68,8 +69,16 @@ class _Audio(DummyInputGenerator):
         return prod(ratios) if beside and ratios else None
 
     @property
+    def embedded(self) -> int | None:
+        """How wide features are that go in as embeddings, in the place of those of a text."""
+        as_they_are = find(r"\binputs_embeds = input_features\b", self.context.code.get("model", ""))
+        return self.audio.integer("hidden_size") if as_they_are else None
+
+    @property
     def bins(self) -> Dim:
         """The features of a frame."""
+        if self.embedded is not None:
+            return self.given_or_fixed("feature_size", self.embedded, "hidden_size")
         size = self.audio.get("audio_features") or self.audio.get("num_mel_bins")
         semantic = self.config.sub("semantic")
         if size is None and semantic is not None:
@@ -81,6 +90,10 @@ class _Audio(DummyInputGenerator):
         """The number of frames; fixed where a text holds as many placeholders as come of them."""
         if self.placed:
             return self.fixed("nb_max_frames", frame_count(self.context), "the encoder")
+        beside = self.config.raw("audio_length_per_tok")
+        if isinstance(beside, int) and "input_ids" in (self.context.names or ()):
+            # Sound and text run side by side, so each token has the frames of its own moment.
+            return text_length(self.context) * beside
         if self.hop is not None:
             return self.wave // self.hop
         positions = self.audio.raw("max_source_positions")
@@ -150,7 +163,7 @@ class DummyAudioInputGenerator(_Audio):
     def describe_input_features(self) -> TensorSpec:
         """Features of frames in [-1, 1): see the module for their layout."""
         batch = self.dim("batch_size")
-        if self.hop is not None or frames_first(self.audio):
+        if self.hop is not None or self.embedded is not None or frames_first(self.audio):
             return self.floats("input_features", (batch, self.frames, self.bins), Uniform(-1, 1))
         side = self.audio.raw("spec_size")
         if isinstance(side, int):  # the spectrogram is folded into a square image, which bounds how many frames fit

@@ -13,6 +13,7 @@ from dummyio.dtypes import DType
 from dummyio.errors import OptionError, near
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES, Sizes
 from dummyio.generators.statement import Statement
+from dummyio.generators.states import States
 from dummyio.normalized import NormalizedConfig
 from dummyio.spec import InputSpec
 from dummyio.tensor import Nest, Node, TensorSpec, flatten, map_node
@@ -49,6 +50,8 @@ class Context:
     """Source text that tells what no configuration does: of the ``"model"``, of its ``"vision"`` and ``"audio"`` parts."""
     stated: Mapping[str, Statement] = field(default_factory=dict)
     """Argument → what the model's own text says of it."""
+    states: States | None = None
+    """What layers of a recurrence or a convolution keep; None where that is not known."""
     memo: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
     """What several inputs ask for and takes long to find; a changed copy starts without."""
 
@@ -243,7 +246,14 @@ def make_context(
         task=task.removesuffix(PAST),
         with_past=task.endswith(PAST),
         config=config,
-        sizes=Sizes(config, sizes, ranges, common.pop("seed", 0), with_past=task.endswith(PAST)),
+        sizes=Sizes(
+            config,
+            sizes,
+            ranges,
+            common.pop("seed", 0),
+            with_past=task.endswith(PAST),
+            static=options.get("cache") == "static",
+        ),
         options=options,
         **_checked(common),
         **fields,

@@ -17,16 +17,16 @@ the largest inputs there are. Describing costs two objects for each layer, howev
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from dummyio.dims import Dim, Size
-from dummyio.errors import OptionError
+from dummyio.errors import OptionError, SourceError, near
 from dummyio.generators.base import Context, DummyInputGenerator
 from dummyio.generators.cache_text import check_kept, keeps_latent
 from dummyio.generators.geometry import Layer, cross_layers, self_layers
-from dummyio.tensor import Nest, Node, TensorSpec
-from dummyio.values import Constant, Positions, Uniform
+from dummyio.tensor import Container, Nest, Node, TensorSpec
+from dummyio.values import Constant, Positions, Rule, Uniform
 
 __all__ = [
     "DummyPastKeyValuesGenerator",
@@ -34,6 +34,7 @@ __all__ = [
     "MultiQueryPastKeyValuesGenerator",
 ]
 
+FORMS = ("dynamic", "static", "legacy")
 _WORDS = re.compile(r"\(([bhsd ]+)\)|([bhsd])")
 
 
@@ -42,14 +43,25 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
 
     Options: ``key_layout`` and ``value_layout``, as in this module's table; ``fused=True`` for one tensor in place of each
     tuple, ``key_value``, keys before values on the axis of sizes, arranged by ``key_layout``; ``latent=True`` or ``False``
-    for what models with low-rank keys and values keep, where their source text does not say whether they expand them first.
+    for what models with low-rank keys and values keep, where their source text does not say whether they expand them first;
+    ``cache``, the form of the whole:
+
+    - ``"dynamic"``: grows with each token; layers of a recurrence or a convolution keep a state in it
+    - ``"static"``: each layer has room for ``max_cache_length`` positions, ``length`` [1] of which are filled
+    - ``"legacy"``: a tuple of tuples, which models took before there were classes for it, and exports and plain modules take
     """
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("past_key_values", "cache_position", "use_cache_branch")
-    OPTIONS: ClassVar[tuple[str, ...]] = ("key_layout", "value_layout", "fused", "latent")
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        "past_key_values",
+        "cache_params",
+        "cache_position",
+        "use_cache_branch",
+    )
+    OPTIONS: ClassVar[tuple[str, ...]] = ("key_layout", "value_layout", "fused", "latent", "cache")
     LAYOUT: ClassVar[str] = "b h s d"
     NEW: ClassVar[str] = "sequence_length"
     PAST: ClassVar[str] = "past_sequence_length"
+    MASK: ClassVar[str] = "attention_mask"
 
     def __init__(self, task: str, normalized_config: Any, **shapes: Any) -> None:
         """Take `sequence_length` for the past's, where that is not given: a cache by itself has no other."""
@@ -70,15 +82,77 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
         asked = self.option("latent")
         return keeps_latent(self.code) if asked is None else bool(asked)
 
+    @property
+    def form(self) -> str:
+        """The container of the layers: ``"dynamic"``, ``"static"`` or ``"legacy"``."""
+        form = self.option("cache", FORMS[0])
+        if form not in FORMS:
+            raise OptionError(f"cache={form!r}: use one of {', '.join(FORMS)}. {near(str(form), FORMS)}")
+        if form != FORMS[0] and self.option("fused"):
+            raise OptionError(
+                f"cache={form!r} with fused=True: keys and values of such a cache are described apart only."
+            )
+        return str(form)
+
     def describe_past_key_values(self) -> Nest:
         """A cache with an item for each layer."""
         check_kept(self.code)
-        layers = self_layers(self.config, latent=self.latent)
-        past = self.dim(self.PAST)
-        if self.option("fused"):
+        layers = self_layers(self.config, latent=self.latent, states=self.context.states is not None)
+        if not all(layer.heads and not layer.state for layer in layers):
+            return self.mixed(layers)
+        if self.form == "dynamic" and self.option("fused"):
             sizes = [(layer.heads, layer.key_dim + layer.value_dim) for layer in layers]
+            past = self.dim(self.PAST)
             return Nest.of("cache", {f"{i}.key_value": self.tensor("key", *each, past) for i, each in enumerate(sizes)})
-        return Nest.of("cache", [Nest.of("tuple", self.tensors(layer, past)) for layer in layers])
+        return self.gathered([self.kept(layer) for layer in layers])
+
+    def describe_cache_params(self) -> Nest:
+        """The same, of a model all of whose layers keep a state, under the name that these have for it."""
+        if self.context.states is None:
+            raise SourceError(
+                "the model takes cache_params, and neither its configuration nor its source text tells which states its layers "
+                "keep in it. Describe the model without its past (a task without '-with-past')."
+            )
+        return self.describe_past_key_values()
+
+    def gathered(self, layers: Iterable[Mapping[str, Node]]) -> Nest:
+        """Return a cache of layers that keep keys and values, in its form."""
+        kind: Container = "dict" if self.form == "static" else "tuple"
+        return Nest.of("tuple" if self.form == "legacy" else "cache", [Nest.of(kind, layer) for layer in layers])
+
+    def mixed(self, layers: Sequence[Layer]) -> Nest:
+        """Return a cache whose layers differ in what they keep: each a dict of what it is called."""
+        if self.form == "legacy" or self.option("fused"):
+            raise OptionError(
+                "cache='legacy' and fused=True are for keys and values only, and some layers keep a state or nothing. "
+                "Leave them out."
+            )
+        kept = (
+            {**(self.kept(layer) if layer.heads else {}), **(self.states() if layer.state else {})} for layer in layers
+        )
+        return Nest.of("cache", [Nest.of("dict", layer) for layer in kept])
+
+    def kept(self, layer: Layer, prefix: str = "") -> Mapping[str, Node]:
+        """Return the keys and values of one layer by name, in a static cache with their number."""
+        if self.form != "static":
+            return self.tensors(layer, self.dim(self.PAST), prefix)
+        past, name = self.dim(self.PAST), f"{prefix}length"
+        # A symbol that no shape has is not in the spec: without a mask, which covers the past too, the number is a constant.
+        known = self.context.names is not None and self.MASK in self.context.names
+        rule: Rule = Positions(start=str(past)) if known else Constant(past.size)
+        filled = TensorSpec(name, (1,), "int64", rule)
+        return {**self.tensors(layer, self.context.sizes.capacity(), prefix), name: filled}
+
+    def states(self) -> dict[str, TensorSpec]:
+        """Return the state of one layer: of its convolution [batch, channels, positions], of its recurrence [batch, ...]."""
+        found: dict[str, TensorSpec] = {}
+        batch, states = self.dim("batch_size"), self.context.states
+        if states is not None and states.conv is not None:
+            found["conv_state"] = self.floats("conv_state", (batch, *states.conv), Uniform(-1, 1))
+        if states is not None and states.recurrent is not None:
+            shape = (batch, *states.recurrent)
+            found["recurrent_state"] = TensorSpec("recurrent_state", shape, "float32", Uniform(-1, 1))
+        return found
 
     def tensors(self, layer: Layer, length: Dim, prefix: str = "") -> Mapping[str, Node]:
         """Return the tensors of one layer, `length` positions long, by name."""
@@ -117,6 +191,7 @@ class DummySeq2SeqPastKeyValuesGenerator(DummyPastKeyValuesGenerator):
 
     NEW = "decoder_sequence_length"
     PAST = "past_decoder_sequence_length"
+    MASK = "decoder_attention_mask"
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
@@ -129,14 +204,10 @@ class DummySeq2SeqPastKeyValuesGenerator(DummyPastKeyValuesGenerator):
         """A cache with an item for each layer: ``decoder.key``, ``decoder.value``, ``encoder.key``, ``encoder.value``."""
         if self.option("fused"):
             raise OptionError("fused=True: keys and values of a decoder beside an encoder are described apart only.")
-        past, encoded = self.dim(self.PAST), self.dim("encoder_sequence_length")
+        encoded = self.dim("encoder_sequence_length")
         layers = zip(self_layers(self.config, latent=self.latent), cross_layers(self.config), strict=True)
-        return Nest.of(
-            "cache",
-            [
-                Nest.of("tuple", {**self.tensors(own, past, "decoder."), **self.tensors(cross, encoded, "encoder.")})
-                for own, cross in layers
-            ],
+        return self.gathered(
+            {**self.kept(own, "decoder."), **self.tensors(cross, encoded, "encoder.")} for own, cross in layers
         )
 
 

@@ -8,19 +8,20 @@ attributes alone; each may be one number, a list with a number per layer, or hav
 - sizes: ``head_dim`` under its many names, else hidden size // heads; values may have a ``v_head_dim`` of their own.
 - keys with a part for positions (``qk_rope_head_dim``) and one without (``qk_nope_head_dim``): their sum, in every query
   head. Where a model keeps the low-rank form instead (`latent`), one head: ``kv_lora_rank`` and ``qk_rope_head_dim``.
-- layers after the last with a cache of its own (``num_kv_shared_layers``) keep nothing.
+- layers after the last with a cache of its own (``num_kv_shared_layers``) keep nothing; nor do those without attention.
+- layers of a recurrence or a convolution keep a state instead, or, where they attend too, besides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dummyio.errors import SourceError
 from dummyio.normalized import NormalizedConfig
 
-__all__ = ["KEPT", "Layer", "cross_layers", "past_limit", "self_layers"]
+__all__ = ["DESCRIBED", "KEPT", "Layer", "cross_layers", "keeps_states", "past_limit", "self_layers"]
 
 _OWN_NAMES: Mapping[str, Mapping[str, str]] = {
     "sliding_attention": {
@@ -35,23 +36,32 @@ _OWN_NAMES: Mapping[str, Mapping[str, str]] = {
 }
 """Kind of layer → attribute → the name that configurations use for it in these layers only."""
 
-_WINDOWED = ("sliding_attention", "chunked_attention")
-KEPT = (*_WINDOWED, "full_attention", "attention", "indexed_attention")
+KEPT = ("sliding_attention", "chunked_attention", "full_attention", "attention", "indexed_attention")
 """Kinds of layers whose state is keys and values."""
+_WINDOWED = ("sliding_attention", "chunked_attention", "hybrid_sliding")
+_RECURRENT = ("linear_attention", "conv")
+_HYBRID = ("hybrid", "hybrid_sliding")
+_NOTHING = ("moe", "mlp")
+DESCRIBED = frozenset((*KEPT, *_RECURRENT, *_HYBRID, *_NOTHING))
+"""Kinds of layers of which it is known what they keep, though not always its shape."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What one layer keeps of each position: `heads` keys and values of these sizes; `window` positions see each other."""
+    """What one layer keeps of each position: `heads` keys and values of these sizes; `window` positions see each other.
+
+    Without heads there are no keys and values. With `state` there is a state of a fixed size, alone or beside them.
+    """
 
     heads: int
     key_dim: int
     value_dim: int
     window: int | None = None
+    state: bool = False
 
 
-def self_layers(config: NormalizedConfig, *, latent: bool = False) -> tuple[Layer, ...]:
-    """Return the layers of a decoder's self-attention.
+def self_layers(config: NormalizedConfig, *, latent: bool = False, states: bool = False) -> tuple[Layer, ...]:
+    """Return the layers of a decoder's self-attention, with `states` those too that keep something else.
 
     Raises
     ------
@@ -59,7 +69,13 @@ def self_layers(config: NormalizedConfig, *, latent: bool = False) -> tuple[Laye
         where the configuration leaves out what is needed, and where a layer keeps a state that is not keys and values.
     """
     decoder = config.part("decoder")
-    return tuple(_self_layer(_View(decoder, place, kind), latent=latent) for place, kind in enumerate(_kinds(decoder)))
+    kinds = _kinds(decoder, DESCRIBED if states else KEPT)
+    return tuple(_self_layer(_View(decoder, place, kind), latent=latent) for place, kind in enumerate(kinds))
+
+
+def keeps_states(config: NormalizedConfig) -> bool:
+    """Whether some layer of a configuration is named as one of a recurrence or a convolution."""
+    return any(kind in (*_RECURRENT, *_HYBRID) for kind in _declared(config.part("decoder")))
 
 
 def cross_layers(config: NormalizedConfig) -> tuple[Layer, ...]:
@@ -99,19 +115,21 @@ def _declared(config: NormalizedConfig) -> tuple[str, ...]:
     return tuple("full_attention" if place % period == offset else "linear_attention" for place in range(count))
 
 
-def _kinds(config: NormalizedConfig) -> list[str]:
+def _kinds(config: NormalizedConfig, known: Collection[str]) -> list[str]:
     """Return the kind of each layer that has a cache of its own."""
-    count = config.get("decoder_num_layers")
+    declared = list(_declared(config))
+    count = config.get("decoder_num_layers", len(declared) or None)
     if count is None:
         count = config.integer("num_layers")
     default = "full_attention" if _window(config) is None else "sliding_attention"
-    kinds = list(_declared(config)) or [default] * count
+    kinds = declared or [default] * count
     kinds = kinds[: max(count - config.integer("num_kv_shared_layers", 0), 0)]
     for place, kind in enumerate(kinds):
-        if kind not in KEPT:
+        if kind not in known:
             raise SourceError(
                 f"layer {place} of the configuration is of type {kind!r}, whose state is not keys and values: only "
-                f"{', '.join(KEPT)} are described. Describe the model without its past (a task without '-with-past')."
+                f"{', '.join(sorted(known))} are described. Describe the model without its past (a task without "
+                "'-with-past')."
             )
     return kinds
 
@@ -154,6 +172,13 @@ class _View:
 
 
 def _self_layer(view: _View, *, latent: bool) -> Layer:
+    if view.kind in (*_RECURRENT, *_NOTHING):
+        return Layer(0, 0, 0, state=view.kind in _RECURRENT)
+    layer = _attending(view, latent=latent)
+    return replace(layer, state=True) if view.kind in _HYBRID else layer
+
+
+def _attending(view: _View, *, latent: bool) -> Layer:
     heads = view.integer("decoder_num_attention_heads", "num_attention_heads")
     window = _window(view.config) if view.kind in _WINDOWED else None
     rotated, plain = view.get("qk_rope_head_dim"), view.get("qk_nope_head_dim")

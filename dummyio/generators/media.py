@@ -15,7 +15,7 @@ from math import isqrt, prod
 from typing import cast
 
 from dummyio.generators.base import Context
-from dummyio.generators.code import find
+from dummyio.generators.code import find, find_all
 from dummyio.generators.grids import GRIDS, edge_of, grid_of, merge_of
 from dummyio.generators.layouts import cut, frames, leading, pixel_size, tiles, vision_of, voxels
 from dummyio.generators.sounds import audio_tokens
@@ -251,8 +251,8 @@ def _merged(edge: int, config: NormalizedConfig, vision: NormalizedConfig, conte
 def _projector_stride(code: str) -> int:
     """Return the product of the strides of the convolutions in a projector, and of those that are called downsamplers."""
     found = find(r"\nclass \w*Projector\b.*?(?=\nclass |\Z)", code, re.DOTALL)
-    strides = re.findall(r"nn\.Conv2d\([^)]*stride=(\d+)", found.group()) if found else []
-    strides += re.findall(r"self\.downsampler\d* = nn\.Conv2d\([^)]*stride=(\d+)", code)
+    strides = find_all(r"nn\.Conv2d\([^)]*stride=(\d+)", found.group()) if found else ()
+    strides += find_all(r"self\.downsampler\d* = nn\.Conv2d\([^)]*stride=(\d+)", code)
     return prod(map(int, strides))
 
 

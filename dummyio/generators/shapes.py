@@ -35,6 +35,7 @@ DEFAULT_DUMMY_SHAPES: Mapping[str, int] = {
     # More symbols. A past is as no other default, so that no two sizes of a cache are mixed up unseen.
     "past_sequence_length": 8,
     "past_decoder_sequence_length": 8,
+    "max_cache_length": 32,
     "encoder_sequence_length": 16,
     "decoder_sequence_length": 16,
     "text_batch_size": 2,
@@ -98,6 +99,8 @@ class Sizes:
         Decides what is drawn.
     with_past
         Whether new tokens share the model's positions with a past.
+    static
+        Whether that past lies in a cache of a fixed length, which then bounds both too.
     """
 
     def __init__(
@@ -108,10 +111,12 @@ class Sizes:
         seed: int = 0,
         *,
         with_past: bool = False,
+        static: bool = False,
     ) -> None:
         """Draw what is to be drawn."""
         self.config = config
         self.with_past = with_past
+        self.static = static and with_past
         self.given: dict[str, int] = {name: _checked(name, size) for name, size in (given or {}).items()}
         for name, (low, high) in (ranges or {}).items():
             self.given.setdefault(name, _drawn(name, low, high, seed))
@@ -183,8 +188,27 @@ class Sizes:
             return min((limit for limit in limits if limit is not None), default=None)
         return self._share(new, total) if self.with_past and total is not None and new in _PASTS else total
 
+    def capacity(self) -> Dim:
+        """Return the positions of a cache of a fixed length: as asked for, else enough for the past and the new tokens."""
+        name = "max_cache_length"
+        if name not in self.dims:
+            new, past = ([self.wanted(each) or 0 for each in names] for names in (_PASTS, _PASTS.values()))
+            limit = self._of_configuration("decoder_sequence_length") or self._of_configuration("sequence_length")
+            usual = max(DEFAULT_DUMMY_SHAPES[name], max(new) + max(past))
+            size = self.wanted(name) or (usual if limit is None else min(usual, limit))
+            # It may have more room than tokens, and not less.
+            self.dims[name] = Dim(name, size, min=size)
+        return self.dims[name]
+
     def _positions(self, name: str) -> int | None:
-        """Return how many positions the configuration has for a symbol."""
+        """Return how many positions the configuration, and a cache of a fixed length, have for a symbol."""
+        limit = self._of_configuration(name)
+        if not self.static or name not in _PASTS:
+            return limit
+        room = self.capacity().size
+        return room if limit is None else min(room, limit)
+
+    def _of_configuration(self, name: str) -> int | None:
         for attribute in _LIMITS.get(name, ()):
             for config in (self.config, self.config.part("text")):
                 limit = config.get(attribute)

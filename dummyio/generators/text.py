@@ -150,7 +150,9 @@ class DummyTextInputGenerator(DummyInputGenerator):
     def describe_attention_mask(self) -> TensorSpec:
         """1 for tokens, 0 for padding; covers the past too, and then is padded on the left."""
         shape, side = self.shape, self.context.padding_side
-        if self.context.with_past and not self.context.encoder_decoder:
+        # A past of states alone, under the name of such, has no positions to cover.
+        states = self.context.names is not None and "cache_params" in self.context.names
+        if self.context.with_past and not self.context.encoder_decoder and not states:
             # New tokens follow the past, so pads can only lie before both.
             shape, side = (*shape[:-1], self.dim("past_sequence_length") + shape[-1]), "left"
         least = max(room(self.context), 1)

@@ -6,11 +6,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dummyio.errors import SourceError
-from dummyio.huggingface.defaults import attribute_map, configuration_defaults, sub_config_defaults
+from dummyio.huggingface.defaults import attribute_map, configuration_defaults, sub_config_defaults, sub_configs
+from dummyio.huggingface.layer_types import made_layer_types, with_new_names
 from dummyio.normalized import NormalizedConfig
 
 __all__ = ["Configuration", "read_configuration"]
@@ -42,8 +44,31 @@ class Configuration:
         kind = self.model_type
         if kind is None:
             return NormalizedConfig(self.values, given=given)
-        defaults = {**(configuration_defaults(kind) or {}), **sub_config_defaults(kind)}
+        # The caller's number of layers is not what the class counted.
+        defaults = self._constant if "num_layers" in given else {**self._constant, **self._made}
         return NormalizedConfig(self.values, given=given, defaults=defaults, attribute_map=attribute_map(kind))
+
+    @cached_property
+    def _constant(self) -> Mapping[str, Any]:
+        """What the class says by itself, for the configuration and those inside it."""
+        kind = self.model_type or ""
+        return {**(configuration_defaults(kind) or {}), **sub_config_defaults(kind)}
+
+    @cached_property
+    def _made(self) -> Mapping[str, Any]:
+        """The kinds of layers that the class makes of the configuration, of its own layers and of those inside it."""
+        kind, found = self.model_type or "", dict[str, Any]()
+        own = made_layer_types(kind, NormalizedConfig(self.values, defaults=self._constant))
+        if own is not None:
+            found["layer_types"] = own
+        for name, sub_kind in sub_configs(kind).items():
+            values, defaults = self.values.get(name), self._constant.get(name)
+            stated = values if isinstance(values, Mapping) else {}
+            constant = defaults if isinstance(defaults, Mapping) else {}
+            inner = made_layer_types(stated.get("model_type", sub_kind), NormalizedConfig(stated, defaults=constant))
+            if inner is not None:
+                found[name] = {**constant, "layer_types": inner}
+        return found
 
 
 def read_configuration(source: Any) -> Configuration:
@@ -66,7 +91,7 @@ def read_configuration(source: Any) -> Configuration:
             values = {"model_type": source.model_type, **values}
     if not values:
         raise SourceError(f"{label}: an empty configuration says nothing about a model.")
-    return Configuration(values, label)
+    return Configuration(with_new_names(values), label)
 
 
 def _read_file(path: Path) -> Mapping[str, Any]:

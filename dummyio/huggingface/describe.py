@@ -15,13 +15,16 @@ from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
 from dummyio.generators.statement import Statement
 from dummyio.huggingface.code import options_by_text, source_text
 from dummyio.huggingface.configuration import Configuration, read_configuration
+from dummyio.huggingface.diffusion.describe import CLASS_NAME, describe_component
 from dummyio.huggingface.docstrings import needed_arguments, stated_arguments
+from dummyio.huggingface.freshness import forget_changed
 from dummyio.huggingface.inputs import Facts, choose_inputs, inputs_from_attributes
 from dummyio.huggingface.installed import transformers_version
 from dummyio.huggingface.layer_types import check_layer_types
 from dummyio.huggingface.outputs import describe_outputs
 from dummyio.huggingface.quirks import corrections
 from dummyio.huggingface.signatures import Parameter, forward_parameters
+from dummyio.huggingface.states import layer_states
 from dummyio.huggingface.tasks import PAST, canonical_task, class_of_task, does_task, task_of_class
 from dummyio.normalized import ALIASES
 from dummyio.spec import InputSpec
@@ -46,7 +49,10 @@ def describe_configuration(source: Any, task: str | None, keywords: Mapping[str,
     The arguments' names come from the model's forward signature, read from the source of the installed Transformers; where
     it is not installed, from the configuration's attributes, and the provenance says so.
     """
+    forget_changed()
     configuration = read_configuration(source)
+    if CLASS_NAME in configuration.values:
+        return describe_component(configuration, task, keywords)
     task = None if task is None else canonical_task(task)
     name = _class_name(configuration, task)
     signature = _signature(configuration, name, keywords)
@@ -56,6 +62,7 @@ def describe_configuration(source: Any, task: str | None, keywords: Mapping[str,
 
 def describe_model(model: Any, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
     """Describe a live model by its configuration and its own signature."""
+    forget_changed()
     configuration = read_configuration(model.config)
     name = type(model).__name__
     found = canonical_task(task or task_of_class(name) or "feature-extraction")
@@ -154,6 +161,7 @@ def _describe(
         stated=signature.stated,
         encoder_decoder=facts.encoder_decoder,
         code=code,
+        states=layer_states(config, code) if context.with_past else None,
     )
     # A medium without its placeholders is refused, so one whose placeholders cannot be counted is left out.
     left_out = uncounted(context) - signature.required
@@ -173,7 +181,7 @@ def _describe(
 
 
 def _check_past(facts: Facts, names: list[str], task: str) -> None:
-    if facts.with_past and "past_key_values" not in names:
+    if facts.with_past and not {"past_key_values", "cache_params"} & set(names):
         raise SourceError(f"task={task!r}: the model takes no past_key_values; leave out {PAST!r}.")
     if facts.with_past:
         check_layer_types(facts.config)

@@ -20,7 +20,8 @@ __all__ = ["needed_arguments", "stated_arguments"]
 
 _ENTRY = re.compile(r"^ *(\w+) \((`[^\n]*|[^\n]*[Tt]ensor[^\n]*)", re.MULTILINE)
 _SHAPE = re.compile(r"(?:of |with )?shape:? *`?\(([^()`]*(?:\([^()`]*\)[^()`]*)*)\)")
-_CODE_SHAPE = r"tensor of shape \(([\w, .]*)\)"
+_CODE_SHAPE = re.compile(r"tensor of shape \(([\w, .]*)\)")
+_RANK_CHECK = re.compile(r"\b(\w+)\.(?:ndim|dim\(\)) *!=")
 _REFUSAL = re.compile(r"^ {8}if (\w+) is None:\n +raise ", re.MULTILINE)
 _USUAL = {"inputs": ("batch_size", "sequence_length", "d_model")}
 """Shapes of arguments without which nothing runs, where no text says them."""
@@ -40,10 +41,11 @@ def stated_arguments(class_name: str, model_type: str | None = None) -> Mapping[
     # The first class of a file that takes an argument is the bare model; later ones add an axis of choices and the like.
     texts = [*reversed(list(module_source(class_name, model_type).values())), own]
     shapes = {name: shape for text in texts for name, shape in _entries(text)}
+    demands = [_demands(text) for text in texts]
     found: dict[str, Statement] = {}
     for parameter in forward_parameters(class_name, model_type):
         shape = (
-            _raised(texts, parameter.name)
+            next((demanded[parameter.name] for demanded in demands if parameter.name in demanded), None)
             or shapes.get(parameter.name, ("", None))[1]
             or _alike(parameter.name, shapes)
         )
@@ -68,11 +70,22 @@ def _refused(class_name: str, model_type: str | None) -> frozenset[str]:
         texts = module_source(class_name, model_type).values()
     except SourceError:
         return frozenset()
-    return frozenset(name for text in texts for name in _REFUSAL.findall(text))
+    return frozenset(name for text in texts for name in _refusals(text))
 
 
-def _entries(text: str) -> Iterator[tuple[str, tuple[str, tuple[str, ...] | None]]]:
+# Classes of one file share its texts: what one of them says is read once, not once for each class that is described.
+@lru_cache(maxsize=2048)
+def _refusals(text: str) -> frozenset[str]:
+    return frozenset(_REFUSAL.findall(text))
+
+
+@lru_cache(maxsize=2048)
+def _entries(text: str) -> tuple[tuple[str, tuple[str, tuple[str, ...] | None]], ...]:
     """List the entries of docstrings: argument, the type as written, and the words of its shape."""
+    return tuple(_read_entries(text))
+
+
+def _read_entries(text: str) -> Iterator[tuple[str, tuple[str, tuple[str, ...] | None]]]:
     for match in _ENTRY.finditer(text):
         name, head = match.groups()
         body = "\n".join(text[match.start() :].split("\n", _BODY)[:_BODY])
@@ -81,11 +94,15 @@ def _entries(text: str) -> Iterator[tuple[str, tuple[str, tuple[str, ...] | None
         yield name, (head, _words(shape.group(1)) if shape else None)
 
 
-def _raised(texts: Iterable[str], name: str) -> tuple[str, ...] | None:
-    """Give the shape that an error message demands, where the argument's rank is what is checked."""
-    demands = (re.search(rf"\b{name}\.(?:ndim|dim\(\)) *!=.*?{_CODE_SHAPE}", text, re.DOTALL) for text in texts)
-    found = next((demand for demand in demands if demand), None)
-    return _words(found.group(1)) if found else None
+@lru_cache(maxsize=2048)
+def _demands(text: str) -> Mapping[str, tuple[str, ...]]:
+    """Give the shapes that error messages demand where an argument's rank is checked: argument → words of its shape."""
+    found: dict[str, tuple[str, ...]] = {}
+    for check in _RANK_CHECK.finditer(text):
+        demand = _CODE_SHAPE.search(text, check.end())
+        if demand is not None:
+            found.setdefault(check.group(1), _words(demand.group(1)))
+    return MappingProxyType(found)
 
 
 def _alike(name: str, shapes: Mapping[str, tuple[str, tuple[str, ...] | None]]) -> tuple[str, ...] | None:

@@ -108,6 +108,7 @@ CONDITIONS: Mapping[str, Rule] = {
         facts.decoder_only and facts.task in _GENERATIVE and "image_grid_thw" not in facts.offered
     ),
     "past_key_values": lambda facts: facts.with_past,
+    "cache_params": lambda facts: facts.with_past,
     "pixel_mask": _everything,
     **dict.fromkeys(
         (

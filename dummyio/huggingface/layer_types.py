@@ -1,21 +1,32 @@
 """The kinds of layers that a configuration class computes where a configuration names none.
 
-Which layer is of which kind is code that is not run here. But which kinds there can be stands in it as text, and that is enough
-to refuse a past where one of them keeps something else than keys and values.
+Mostly that is arithmetic over attributes, which is worked out. Where it is more, the kinds that there can be stand in it as text,
+and that is enough to refuse a past where one of them keeps something else than keys and values.
 """
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from dummyio.errors import SourceError
 from dummyio.generators.geometry import KEPT
+from dummyio.huggingface.attributes import computed_attribute
 from dummyio.huggingface.auto import class_source, configuration_class
-from dummyio.huggingface.sources import lineage
-from dummyio.normalized import NormalizedConfig
+from dummyio.huggingface.installed import transformers_root
+from dummyio.huggingface.literals import constant
+from dummyio.huggingface.sources import lineage, read_text
+from dummyio.huggingface.statements import find_statements
+from dummyio.normalized import ALIASES, NormalizedConfig
 
-__all__ = ["check_layer_types", "computed_layer_types"]
+__all__ = ["check_layer_types", "computed_layer_types", "made_layer_types", "with_new_names"]
+
+_TABLE = "_LEGACY_LAYER_TYPE_REMAP = "
 
 _ASSIGNED = re.compile(r"self\.(?:layer_types|layers_block_type) = (\[.*?\]|[^\n]*)(?: \*[^\n]*)?\n", re.DOTALL)
 _KIND = re.compile(r'(?<!\w\[)"([a-z0-9_]+)"')
@@ -27,6 +38,41 @@ def computed_layer_types(kind: str) -> frozenset[str]:
     source = class_source(configuration_class(kind) or kind, kind, "configuration")
     texts = [owner.text for owner in lineage(source)] if source else []
     return frozenset(name for text in texts for body in _ASSIGNED.findall(text) for name in _KIND.findall(body))
+
+
+@lru_cache(maxsize=4)
+def _renamed(path: Path) -> Mapping[str, str]:
+    """Read which kinds had other names in older configurations, from the library's own table: old name → new name."""
+    for text in find_statements(read_text(path) if path.is_file() else "", _TABLE):
+        statement = ast.parse(text).body[0]
+        if isinstance(statement, ast.Assign):
+            return MappingProxyType(dict(constant(statement.value, otherwise={})))
+    return MappingProxyType({})
+
+
+def with_new_names(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a configuration's values, and those inside it, with the names that kinds of layers have today."""
+    root = transformers_root()
+    table = _renamed(root / "configuration_utils.py") if root else {}
+    changed: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in ALIASES["layer_types"] and isinstance(value, (list, tuple)) and set(table) & set(map(str, value)):
+            changed[name] = [table.get(str(kind), kind) for kind in value]
+        elif isinstance(value, Mapping) and name.endswith("_config"):
+            inner = with_new_names(value)
+            changed |= {} if inner is value else {name: inner}
+    return {**values, **changed} if changed else values
+
+
+def made_layer_types(kind: str, config: NormalizedConfig) -> tuple[str, ...] | None:
+    """Return the kind of each layer that the class makes of what a configuration says; None where it says the kinds itself."""
+    if config.has("layer_types"):
+        return None
+    made = computed_attribute(kind, config.raw, "layer_types")
+    if not isinstance(made, (list, tuple)) or not all(isinstance(each, str) for each in made):
+        return None
+    # What does not go with the number of layers was worked out of something else.
+    return tuple(made) if config.get("num_layers") in (None, len(made)) else None
 
 
 def check_layer_types(config: NormalizedConfig) -> None:

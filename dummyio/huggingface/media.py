@@ -6,10 +6,10 @@ masks, codes and second names are data too, and come where everything is asked f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from dummyio.generators.code import find
 from dummyio.normalized import NormalizedConfig
 
 __all__ = ["MEDIA"]
@@ -57,7 +57,7 @@ def _image_sizes(facts: Facts) -> bool:
     vision, code = facts.code.get("vision", ""), facts.code.get("model", "")
     if vision != code and "image_sizes" in vision:
         return True
-    read = re.search(r"\bin image_sizes\b|image_sizes\[|enumerate\(image_sizes", code)
+    read = find(r"\bin image_sizes\b|image_sizes\[|enumerate\(image_sizes", code)
     return read is not None and "image_sizes is not None" not in code
 
 

@@ -185,6 +185,6 @@ def _presents(axes: _Axes) -> Iterator[OutputSpec]:
     }
     for path, leaf in axes.leaves.items():
         root, _, rest = path.partition(".")
-        if root == "past_key_values" and ".encoder." not in path:
+        if root in ("past_key_values", "cache_params") and ".encoder." not in path:
             shape = (grown.get(size.name, size) if isinstance(size, Dim) else size for size in leaf.shape)
             yield OutputSpec(f"present.{rest}", tuple(shape), leaf.dtype)

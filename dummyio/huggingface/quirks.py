@@ -10,6 +10,7 @@ endings of class names; ``with_past`` where it holds with or without a past only
 ``bounds``      symbol → ``{"min": , "max": , "multiple_of": }``
 ``add``         arguments to feed that would not be
 ``drop``        arguments not to feed that would be
+``refuse``      true where no description is right: describing raises `SourceError` with the reason
 ==============  ====================================================================================================
 
 ``reason`` and ``source`` are for people; a spec's provenance names the reasons. The caller wins over attributes and options.
@@ -49,6 +50,7 @@ class Quirk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bounds: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
     add: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    refuse: bool = False
 
     def holds(self, model_type: str | None, class_name: str | None, *, with_past: bool) -> bool:
         """Whether it is about a model of that type and class."""
@@ -86,9 +88,16 @@ def read_quirks() -> tuple[Quirk, ...]:
 
 
 def corrections(config: NormalizedConfig, class_name: str | None, *, with_past: bool) -> Corrections:
-    """Return what the quirks say of a model with that configuration and class."""
+    """Return what the quirks say of a model with that configuration and class; raise `SourceError` where one refuses it."""
     model_type = config.raw("model_type")
     found = [quirk for quirk in read_quirks() if quirk.holds(model_type, class_name, with_past=with_past)]
+    refused = next((quirk for quirk in found if quirk.refuse), None)
+    if refused is not None:
+        without = "Describe the model without its past (a task without '-with-past')."
+        by_hand = "Describe the inputs by hand with InputSpec and TensorSpec."
+        raise SourceError(
+            f"model type {model_type!r} is not described: {refused.reason} {without if refused.with_past else by_hand}"
+        )
     return Corrections(
         {
             name: _value(value, config)

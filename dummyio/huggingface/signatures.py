@@ -13,7 +13,7 @@ from dummyio.huggingface.literals import constant
 from dummyio.huggingface.sources import ClassSource, class_in_file, class_names, lineage, not_found
 from dummyio.huggingface.statements import find_method, parse_header
 
-__all__ = ["Kind", "Parameter", "forward_parameters", "forward_source", "module_source"]
+__all__ = ["Kind", "Parameter", "forward_parameters", "forward_source", "module_source", "parameters_of"]
 
 Kind: TypeAlias = Literal["positional_only", "positional_or_keyword", "keyword_only"]
 
@@ -37,7 +37,7 @@ class Parameter:
 def forward_parameters(class_name: str, model_type: str | None = None) -> tuple[Parameter, ...]:
     """Read the parameters of a model class's own or inherited `forward`, without `self`, `*args` and `**kwargs`."""
     header = parse_header(forward_source(class_name, model_type))
-    return tuple(_parameters(header.args)) if isinstance(header, ast.FunctionDef) else ()
+    return tuple(parameters_of(header.args)) if isinstance(header, ast.FunctionDef) else ()
 
 
 @lru_cache(maxsize=1024)
@@ -69,7 +69,7 @@ def _model_class(class_name: str, model_type: str | None) -> ClassSource:
     return found
 
 
-def _parameters(arguments: ast.arguments) -> Iterator[Parameter]:
+def parameters_of(arguments: ast.arguments) -> Iterator[Parameter]:
     """List a method's parameters after the first, which is the instance."""
     groups: list[tuple[list[ast.arg], Kind]] = [
         (arguments.posonlyargs, "positional_only"),

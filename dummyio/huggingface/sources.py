@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from dummyio.errors import SourceError
+from dummyio.huggingface.freshness import note_read
 from dummyio.huggingface.installed import transformers_root, transformers_version
 from dummyio.huggingface.statements import find_class, find_statements, parse_header
 
@@ -52,6 +53,7 @@ def not_found(what: str, remedy: str) -> SourceError:
 @lru_cache(maxsize=128)
 def read_text(path: Path) -> str:
     """Read a source file."""
+    note_read(path)
     return path.read_text(encoding="utf-8")
 
 

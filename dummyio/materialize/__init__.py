@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dummyio.materialize.samplers import Array
     from dummyio.spec import InputSpec
 
-__all__ = ["abstract", "feeds", "generate", "materialize_part", "samples"]
+__all__ = ["abstract", "convert", "feeds", "generate", "materialize_part", "samples"]
 
 _PLANS = 64
 
@@ -122,6 +122,11 @@ def abstract(spec: InputSpec, framework: str, dims: Mapping[str, int]) -> dict[s
         {path: leaf.replace(shape=[substitute(s, dims) for s in leaf.shape]) for path, leaf in spec.leaves}
     )
     return _nested(spec, leaves, backend)
+
+
+def convert(spec: InputSpec, leaves: Mapping[str, Array], framework: str, device: Any = None) -> dict[str, Any]:
+    """Return flat NumPy feeds, which the caller gives away, as a framework's tensors, nested as the model takes them."""
+    return _convert(spec, dict(leaves), load_backend(framework), device)
 
 
 def _convert(spec: InputSpec, leaves: dict[str, Array], backend: Backend, device: Any) -> dict[str, Any]:

@@ -71,10 +71,10 @@ class _Made:
         return self.programs[path].shape
 
     def padding(self, path: str, region: Region) -> Array:
-        """Return where another input is 0."""
+        """Return where another input, a mask, masks."""
         padding = self.paddings.get(path)
         if padding is None:
-            padding = self.paddings[path] = self.arrays[path] == self.programs[path].zero
+            padding = self.paddings[path] = self.arrays[path] == self.programs[path].pad
         if region.sizes != region.shape:
             padding = padding[(slice(None), *(slice(a.start, a.stop, a.step) for a in region.axes))]
         return padding
@@ -199,8 +199,8 @@ class _Alone:
         return self._programs[path].shape
 
     def padding(self, path: str, region: Region) -> Array:
-        """Return where another input is 0."""
-        return self.values(path, region) == 0
+        """Return where another input, a mask, masks."""
+        return self.values(path, region) == self._programs[path].pad
 
     def values(self, path: str, region: Region) -> Array:
         """Return a part of an input, with an axis for the one sample."""

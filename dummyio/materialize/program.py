@@ -12,7 +12,7 @@ from dummyio.materialize.region import Region
 from dummyio.materialize.samplers import Array, Integers, Sampler, sampler
 from dummyio.materialize.structures import Overlay, Structure, Surroundings, overlay, structure
 from dummyio.tensor import TensorSpec
-from dummyio.values import mask_of
+from dummyio.values import mask_of, pad_of
 
 __all__ = ["Program", "compile_tensor"]
 
@@ -38,8 +38,8 @@ class Program:
     """The shape at which words are drawn."""
     draw: Integers | None = field(init=False)
     """The whole numbers to draw, where the recipe wants these and not words."""
-    zero: Array = field(init=False, repr=False, compare=False)
-    """What a mask's elements are where it masks; of the dtype, as comparing with a plain 0 takes twice as long."""
+    pad: Array = field(init=False, repr=False, compare=False)
+    """What a mask's elements are where it masks; of the dtype, as comparing with a plain number takes twice as long."""
 
     def __post_init__(self) -> None:
         """Derive, once, what small tensors ask for all the time."""
@@ -48,7 +48,7 @@ class Program:
         object.__setattr__(self, "recipe", recipe)
         object.__setattr__(self, "lattice", self.shape if self.sampler is not None else self.shape[:-1])
         object.__setattr__(self, "draw", recipe.draw)
-        object.__setattr__(self, "zero", np.zeros((), self.spec.dtype.numpy))
+        object.__setattr__(self, "pad", np.full((), pad_of(self.spec.values), self.spec.dtype.numpy))
 
     @property
     def drawn(self) -> int:

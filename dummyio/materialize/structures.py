@@ -33,7 +33,7 @@ class Surroundings(Protocol):
         ...
 
     def padding(self, path: str, region: Region) -> Array:
-        r"""Return where another input is 0, as bools of shape (samples, \*region)."""
+        r"""Return where another input, a mask, masks, as bools of shape (samples, \*region)."""
         ...
 
 
@@ -100,7 +100,7 @@ def _padding_mask(rule: PaddingMask, dtype: DType, shape: tuple[int, ...]) -> St
             lengths[origin if len(lengths) == 1 else first] = size
         ends = lengths[..., None]
         kept = region.last() >= size - ends if left else region.last() < ends
-        return kept.astype(dtype.numpy)
+        return (kept != bool(rule.pad)).astype(dtype.numpy)
 
     return Structure(1, build, Integers(least, max(size, 1) - least + 1))
 

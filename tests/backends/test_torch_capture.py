@@ -147,3 +147,16 @@ def test_calls_that_do_not_agree_are_an_error():
 def test_what_cannot_be_recorded_is_an_error(model, method):
     with pytest.raises(OptionError, match=r"cannot be recorded|name the method"):
         dummyio.capture(model, method)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_mask_of_what_is_hidden(side):
+    x, hidden = torch.rand(3, 6, 8), torch.zeros(3, 6, dtype=torch.bool)
+    hidden[1, 4:] = hidden[2, 1:] = True
+    spec = recorded(zoo.Hidden(), (x, hidden if side == "right" else hidden.flip(-1))).spec()
+    assert spec["ignored"].values == PaddingMask(side, pad=1)
+
+
+def test_a_mask_that_hid_nothing():
+    spec = recorded(zoo.Hidden(), (torch.rand(3, 6, 8), torch.zeros(3, 6, dtype=torch.bool))).spec()
+    assert spec["ignored"].values == PaddingMask(policy="full", pad=1)

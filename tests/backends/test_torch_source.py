@@ -69,6 +69,7 @@ def runs(module, spec):
     with torch.no_grad():
         for sizes in ({}, *spec.probes()):
             out = module(**spec.generate("pt", **sizes))
+            out = out[0] if isinstance(out, tuple) else out
             assert not (isinstance(out, torch.Tensor) and out.isnan().any()), sizes
 
 
@@ -120,7 +121,55 @@ def test_ids_stay_inside_of_their_table():
 
 def test_the_two_senses_of_a_mask():
     assert isinstance(dummyio.describe(zoo.Kept())["mask"].values, PaddingMask)
-    assert dummyio.describe(zoo.Hidden())["ignored"].values == Constant(0)
+    assert dummyio.describe(zoo.Hidden())["ignored"].values == PaddingMask(pad=1)
+    assert dummyio.describe(zoo.Hidden(), padding_side="left")["ignored"].values == PaddingMask("left", pad=1)
+
+
+@pytest.mark.filterwarnings("ignore:.*nested tensors")  # of the module itself
+def test_rows_are_padded_where_their_mask_says_so():
+    spec = dummyio.describe(zoo.Translator())
+    assert spec["src_key_padding_mask"].values == PaddingMask(pad=1)
+    assert spec["src"].values.mask == "src_key_padding_mask"
+    assert spec["tgt"].values.mask is None
+    made = spec.generate("pt", batch_size=8)
+    assert made["src_key_padding_mask"].any()
+    assert not made["src"][made["src_key_padding_mask"]].any()
+
+
+STACKS = {
+    "src": "float32[{src}, 16]",
+    "tgt": "float32[{tgt}, 16]",
+    "src_mask": "bool[src_sequence_length, src_sequence_length]",
+    "tgt_mask": "bool[tgt_sequence_length, tgt_sequence_length]",
+    "memory_mask": "bool[tgt_sequence_length, src_sequence_length]",
+    "src_key_padding_mask": "bool[batch_size, src_sequence_length]",
+    "tgt_key_padding_mask": "bool[batch_size, tgt_sequence_length]",
+    "memory_key_padding_mask": "bool[batch_size, src_sequence_length]",
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*(nested tensor|enable_nested)")  # of the module itself
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_an_encoder_and_a_decoder_with_all_their_masks(batch_first):
+    module = nn.Transformer(16, 2, 2, 2, 32, batch_first=batch_first)
+    source._CACHE.clear()
+    start = time.process_time()
+    spec = dummyio.describe(module)
+    assert time.process_time() - start < 3
+    axes = "batch_size, {}_sequence_length" if batch_first else "{}_sequence_length, batch_size"
+    shapes = {side: axes.format(side) for side in ("src", "tgt")}
+    assert shown(spec) == {name: shape.format(**shapes) for name, shape in STACKS.items()}
+    padded = {path for path, leaf in spec.leaves if leaf.values == PaddingMask(pad=1)}
+    assert padded == {name for name in STACKS if "padding" in name}
+    assert all(spec[name].values == Constant(0) for name in ("src_mask", "tgt_mask", "memory_mask"))
+    runs(module, spec)
+
+
+def test_cross_attention_has_two_lengths():
+    module = nn.MultiheadAttention(16, 2, batch_first=True)
+    spec = dummyio.describe(module)
+    assert shown(spec)["attn_mask"] == "bool[query_sequence_length, key_sequence_length]"
+    runs(module, spec)
 
 
 def test_provenance_says_how_it_is_known():

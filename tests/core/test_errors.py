@@ -17,6 +17,8 @@ BUILTINS = {
     "NotInstalledError": ImportError,
     "BrokenBackendError": ImportError,
     "MemoryBudgetError": MemoryError,
+    "ExportError": RuntimeError,
+    "RunError": RuntimeError,
     "OutputError": OSError,
 }
 

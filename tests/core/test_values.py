@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dummyio.dims import Dim
 from dummyio.dtypes import DType
 from dummyio.errors import SpecError
+from dummyio.materialize import materialize_part
 from dummyio.materialize.samplers import integers, sampler
 from dummyio.spec import InputSpec
 from dummyio.tensor import TensorSpec
@@ -327,6 +328,32 @@ def test_a_mask_pads_one_side_of_each_row(side, policy, shape, least, seed, make
             assert length == size
         elif policy == "shortest":
             assert length == min(least, size)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("dtype", ["bool", "int64", "float32"])
+def test_a_mask_of_what_is_hidden_is_the_other_way_round(side, dtype, make):
+    kept, hidden = (make(PaddingMask(side, pad=pad), dtype, (3, 7, 9), seed=5).astype(int) for pad in (0, 1))
+    assert (kept + hidden == 1).all()
+    assert hidden.any()
+
+
+def test_what_follows_a_mask_of_what_is_hidden_is_padded_there():
+    inputs = {
+        "mask": TensorSpec("", (6, 12), "bool", PaddingMask(pad=1)),
+        "ids": TensorSpec("", (6, 9), "int64", TokenIds(99, low=50, mask="mask", pad=7, last=3)),
+        "positions": TensorSpec("", (6, 12), "int64", Positions("mask")),
+    }
+    spec = InputSpec(inputs)
+    made = spec.feeds()
+    hidden = made["mask"][:, -9:]
+    assert hidden.any()
+    assert ((made["ids"] == 7) == hidden).all()
+    assert ((made["ids"] == 3).sum(axis=-1) == (~hidden).any(axis=-1)).all()
+    assert (made["positions"] == np.maximum(np.cumsum(~made["mask"], axis=-1) - 1, 0)).all()
+    for path in inputs:  # and each alone, a part at a time
+        assert (materialize_part(spec, path, [slice(2, 4)]) == made[path][2:4]).all()
+    assert InputSpec.from_json(spec.to_json()) == spec
 
 
 @pytest.mark.parametrize("least", [1, 3])

@@ -1,24 +1,29 @@
-"""Measure how many real model classes run on what is described for them, by modality; write the table of ``docs/coverage.md``.
+"""Measure how many real model classes run on what is described for them, by modality; write the tables of ``docs/coverage.md``.
 
 Each case is a class of Transformers with a tiny configuration, and the inputs that its own tests feed it: name → kind and rank.
 
-    python tests/coverage/measure.py [--only bert,llama] [--show] [--write]
+    python tests/coverage/measure.py [--only bert,llama] [--half first] [--halves] [--show] [--write]
 
 - runs: `forward` takes what was made
 - full: and every input of the case is there, of its kind and rank, and finite
 - dynamic: and what was made at another size of each symbol runs too
+
+The folders are split into two halves by a hash of their names, which no rule can know: rules that are made while looking at
+one half only (``--half``) are judged by the other, and a difference between the two says how far they fit what was looked at.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
 import importlib
 import json
 import os
 import sys
 import warnings
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +74,7 @@ class Row:
 
     name: str
     modality: str
+    half: str
     runs: bool = False
     full: bool = False
     dynamic: bool = False
@@ -79,6 +85,11 @@ def modality(inputs: dict[str, Any]) -> str:
     """Say what a case's data are, by the names of its inputs."""
     found = [kind for kind, names in MODALITIES.items() if any(name.startswith(names) for name in inputs)]
     return " and ".join(found) if found else "other"
+
+
+def half(folder: str) -> str:
+    """Say in which half a folder is: a draw by its name that is always the same, and keeps classes of one file together."""
+    return ("first", "second")[hashlib.sha256(folder.encode()).digest()[0] % 2]
 
 
 def build(case: dict[str, Any]) -> Any:
@@ -132,7 +143,7 @@ def other_size(dim: dummyio.Dim) -> int | None:
 
 def measure(case: dict[str, Any]) -> Row:
     """Build, describe, run; describe and run at other sizes."""
-    row = Row(case["class"], modality(case["inputs"]))
+    row = Row(case["class"], modality(case["inputs"]), half(case["folder"]))
     try:
         model = build(case)
         spec = dummyio.describe(model)
@@ -154,18 +165,28 @@ def measure(case: dict[str, Any]) -> Row:
     return row
 
 
-def table(rows: list[Row]) -> list[str]:
-    """Write the shares by modality as a table."""
+def table(rows: list[Row], what: str, group: Callable[[Row], str]) -> list[str]:
+    """Write the shares of groups of classes, and of all, as a table; the largest group first."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row.modality].append(row)
-    order = sorted(groups, key=lambda name: -len(groups[name]))
-    lines = ["| data | classes | runs | full | dynamic |", "|---|---:|---:|---:|---:|"]
+        groups[group(row)].append(row)
+    order = sorted(groups, key=lambda name: (-len(groups[name]), name))
+    lines = [f"| {what} | classes | runs | full | dynamic |", "|---|---:|---:|---:|---:|"]
     for name, members in [*((name, groups[name]) for name in order), ("**all**", rows)]:
         counts = (sum(getattr(row, each) for row in members) for each in MEASURES)
         shares = " | ".join(f"{count} ({count / len(members):.1%})" for count in counts)
         lines.append(f"| {name} | {len(members)} | {shares} |")
     return lines
+
+
+def by_modality(rows: list[Row]) -> list[str]:
+    """Write the shares by what a class is fed."""
+    return table(rows, "data", lambda row: row.modality)
+
+
+def by_half(rows: list[Row]) -> list[str]:
+    """Write the shares of the two halves."""
+    return table(rows, "half, by a hash of the folder's name", lambda row: row.half)
 
 
 def failures(rows: list[Row]) -> list[str]:
@@ -188,7 +209,11 @@ def write(rows: list[Row]) -> None:
         "",
         f"{len(rows)} classes of Transformers {transformers.__version__}, PyTorch {torch.__version__.partition('+')[0]}:",
         "",
-        *table(rows),
+        *by_modality(rows),
+        "",
+        "The same in two halves, split by a hash of the model folder's name:",
+        "",
+        *by_half(rows),
         "",
         "Those that do not reach `dynamic`:",
         "",
@@ -203,6 +228,8 @@ def main() -> int:
     """Measure all cases, or those asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="folders of Transformers' models, by comma")
+    parser.add_argument("--half", choices=("first", "second"), help="only the folders of one half")
+    parser.add_argument("--halves", action="store_true", help="the shares of each half too")
     parser.add_argument("--show", action="store_true", help="a line for each class that does not reach the end")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
@@ -212,8 +239,15 @@ def main() -> int:
     only = set(options.only.split(",")) if options.only else None
     with gzip.open(CASES, "rt", encoding="utf-8") as lines:
         cases = [case for case in map(json.loads, lines) if only is None or case["folder"] in only]
+    cases = [case for case in cases if options.half in (None, half(case["folder"]))]
+    if not cases:
+        parser.error("no case is of that folder and half.")
+    if options.write and (options.only or options.half):
+        parser.error("--write is for all cases: leave out --only and --half.")
     rows = [measure(case) for case in cases]
-    print("\n".join(table(rows)))  # noqa: T201
+    print("\n".join(by_modality(rows)))  # noqa: T201
+    if options.halves:
+        print("\n".join(["", *by_half(rows)]))  # noqa: T201
     if options.show:
         print("\n".join(failures(rows)))  # noqa: T201
         print(Counter(row.reason.partition(":")[0] for row in rows if not row.dynamic))  # noqa: T201

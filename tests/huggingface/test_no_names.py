@@ -17,6 +17,7 @@ WORDS = {
     "bit": "of a number",
     "clip": "an operator that bounds values",
     "encoder_decoder": "the two halves of a model",
+    "gte": "an operator of Python's syntax tree",
 }
 """Words that are model types too → what they mean here."""
 TOKENS = (tokenize.NAME, tokenize.STRING, tokenize.COMMENT)

@@ -69,6 +69,98 @@ def test_the_low_rank_form_follows_the_text_unless_asked():
     assert [leaf.shape[1] for path, leaf in spec.leaves if path.startswith("past_key_values.0")] == [1, 1]
 
 
+BESIDE = {
+    "vocab_size": 99,
+    "d_model": 32,
+    "encoder_layers": 1,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "max_position_embeddings": 64,
+}
+FORMS = [
+    *CASES[1:3],
+    ("GPT2LMHeadModel", {"vocab_size": 99, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 20}, CASES[1][2]),
+    ("BartForConditionalGeneration", BESIDE, "text2text-generation-with-past"),
+]
+
+
+@pytest.mark.parametrize(("name", "values", "task"), FORMS, ids=lambda v: v if isinstance(v, str) else "")
+def test_a_cache_of_a_fixed_length_means_the_same(name, values, task):
+    cls = getattr(transformers, name)
+    model = cls(cls.config_class(**values)).eval()
+    grows, fixed = (dummyio.describe(model, task=task, cache=form).generate("pt") for form in ("dynamic", "static"))
+    fixed = {**grows, "past_key_values": fixed["past_key_values"]}
+    beside = [cache for cache in (grows, fixed) if hasattr(cache["past_key_values"], "cross_attention_cache")]
+    own, room = (
+        getattr(made["past_key_values"], "self_attention_cache", made["past_key_values"]) for made in (grows, fixed)
+    )
+    assert [type(cache).__name__ for cache in (own, room)] == ["DynamicCache", "StaticCache"]
+    assert len(beside) in (0, 2)
+    length = own.layers[0].keys.shape[-2]
+    assert room.get_seq_length() == length < room.get_max_length() == room.layers[0].keys.shape[-2]
+    for grown, held in zip(own.layers, room.layers, strict=True):
+        held.keys[..., :length, :], held.values[..., :length, :] = grown.keys, grown.values
+    for made in beside[1:]:
+        made["past_key_values"].cross_attention_cache = beside[0]["past_key_values"].cross_attention_cache
+    with torch.no_grad():
+        torch.testing.assert_close(model(**fixed).logits, model(**grows).logits)
+
+
+def test_a_fixed_length_bounds_what_goes_in():
+    config = {**TEXT, "model_type": "llama", "architectures": ["LlamaForCausalLM"]}
+
+    def described(**sizes):
+        return dummyio.describe(config, task="text-generation-with-past", cache="static", **sizes)
+
+    spec = described(max_cache_length=12, sequence_length=3)
+    key = dict(spec.leaves)["past_key_values.1.key"]
+    assert ", ".join(map(str, key.shape)) == "batch_size, 4, max_cache_length, 8"
+    assert (spec.dims["sequence_length"].max, spec.dims["past_sequence_length"].max) == (6, 6)
+    assert spec.dims["max_cache_length"].min == 12
+    filled = spec.feeds(past_sequence_length=5)["past_key_values.0.length"]
+    assert (filled.shape, filled.tolist(), str(filled.dtype)) == ((1,), [5], "int64")
+    assert described(sequence_length=40, past_sequence_length=9).dims["max_cache_length"].size == 49
+    with pytest.raises(dummyio.DummyioError, match="at most"):
+        described(max_cache_length=12, sequence_length=13)
+
+
+class Plain(torch.nn.Module):
+    """A module of one's own that takes pairs."""
+
+    def forward(self, input_ids, past_key_values):
+        keys = [key for key, value in past_key_values if key.shape == value.shape]
+        return sum(key.sum() for key in keys) + input_ids.sum()
+
+
+def test_a_legacy_past_is_pairs_of_the_same_names():
+    config = {**TEXT, "model_type": "llama", "architectures": ["LlamaForCausalLM"]}
+    specs = [dummyio.describe(config, task="text-generation-with-past", cache=form) for form in ("dynamic", "legacy")]
+    feeds = [spec.feeds() for spec in specs]
+    assert list(feeds[0]) == list(feeds[1])
+    assert all((feeds[0][path] == feeds[1][path]).all() for path in feeds[0])
+    made = specs[1].generate("pt")
+    assert type(made["past_key_values"]) is tuple
+    assert [tuple(key.shape for key in layer) for layer in made["past_key_values"]] == [((2, 4, 8, 8),) * 2] * 2
+    assert torch.isfinite(Plain()(made["input_ids"], made["past_key_values"]))
+    # What a model of today's Transformers makes of such pairs is what it gets in the usual form.
+    from transformers import DynamicCache
+
+    cls = transformers.LlamaForCausalLM
+    model = cls(cls.config_class(**TEXT)).eval()
+    with torch.no_grad():
+        past = DynamicCache(ddp_cache_data=made.pop("past_key_values"))
+        torch.testing.assert_close(model(**made, past_key_values=past).logits, model(**specs[0].generate("pt")).logits)
+
+
+def test_a_form_that_is_none_is_an_error():
+    config = {**TEXT, "model_type": "llama", "architectures": ["LlamaForCausalLM"]}
+    with pytest.raises(dummyio.errors.OptionError, match=r"one of dynamic, static, legacy\. Did you mean 'static'"):
+        dummyio.describe(config, task="text-generation-with-past", cache="statc")
+
+
 VIEWED = "kv = self.norm(kv).view(batch_size, 1, seq_length, self.kv_lora_rank)\n"
 
 
@@ -93,7 +185,7 @@ def test_a_third_state_is_refused():
 
 @pytest.mark.parametrize(
     ("model_type", "message"),
-    [("mamba", "takes no past_key_values"), ("qwen3_next", "state is not keys and values"), ("bert", None)],
+    [("rwkv", "takes no past_key_values"), ("minimax", "state that is not keys and values"), ("bert", None)],
 )
 def test_what_cannot_be_kept_is_said(model_type, message):
     if message is None:

@@ -10,7 +10,48 @@ from dummyio.normalized import NormalizedConfig
 
 ENTRIES = read_quirks()
 
+BYTES = {
+    "vocab_size": 99,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 64,
+}
 SMALL = {
+    "blt": (
+        "BltForCausalLM",
+        "text-generation-with-past",
+        {
+            **BYTES,
+            "patch_in_forward": False,
+            "patch_size": 4,
+            "max_patch_length": 8,
+            "cross_attn_k": 2,
+            "encoder_hash_byte_group_size": [2, 3],
+            "encoder_hash_byte_group_vocab": 64,
+            "patcher_config": BYTES,
+            "encoder_config": BYTES | {"cross_attn_k": 2, "hidden_size_global": 32},
+            "decoder_config": BYTES | {"cross_attn_k": 2, "hidden_size_global": 32},
+            "global_config": BYTES | {"hidden_size": 32},
+        },
+    ),
+    "cpmant": (
+        "CpmAntForCausalLM",
+        "text-generation-with-past",
+        {
+            "vocab_size": 99,
+            "hidden_size": 32,
+            "num_attention_heads": 4,
+            "dim_head": 8,
+            "dim_ff": 32,
+            "num_hidden_layers": 1,
+            "prompt_length": 4,
+            "prompt_types": 4,
+            "segment_types": 4,
+        },
+    ),
     "longcat_flash": (
         "LongcatFlashForCausalLM",
         "text-generation-with-past",
@@ -82,7 +123,7 @@ def test_the_file_is_short_and_says_why():
     for quirk in ENTRIES:
         assert quirk.reason.endswith(".")
         assert quirk.source
-        assert quirk.attributes or quirk.options or quirk.bounds or quirk.add or quirk.drop
+        assert quirk.attributes or quirk.options or quirk.bounds or quirk.add or quirk.drop or quirk.refuse
 
 
 def test_every_entry_is_about_a_model_type_that_there_is():
@@ -109,10 +150,23 @@ def test_each_is_still_needed(model_type, monkeypatch):
     def run():
         spec = dummyio.describe(model, task=task)
         with torch.no_grad():
-            model(**spec.generate("pt"))
+            made = spec.generate("pt")
+            logits = model(**made).logits
+        assert logits.shape[:2] == made.get("decoder_input_ids", made.get("input_ids")).shape
         return spec
 
-    assert run().provenance["quirks"]
+    refusing = next((quirk for quirk in ENTRIES if quirk.model_type == model_type and quirk.refuse), None)
+    if refusing is None:
+        assert run().provenance["quirks"]
+    else:
+        with pytest.raises(SourceError) as refused:
+            run()
+        assert refusing.reason in str(refused.value)
+        monkeypatch.setattr(reader, "corrections", lambda *_, **__: Corrections())
+        # Without its past the model is built and run as described: what is refused is the past alone.
+        task, kept = task.removesuffix("-with-past"), task
+        run()
+        task = kept
     monkeypatch.setattr(reader, "corrections", lambda *_, **__: Corrections())
     # Which error it is depends on the framework and on the layer that notices first.
     with pytest.raises(Exception):  # noqa: B017

@@ -12,18 +12,20 @@ ROOT = Path(__file__).parents[2]
 CORE = ROOT / "dummyio"
 
 FRAMEWORKS = {"jax", "keras", "onnx", "onnxruntime", "safetensors", "tensorflow", "torch", "transformers"}
-ON_DEMAND = {"click", "psutil", "rich"}
+ON_DEMAND = {"click", "jinja2", "psutil", "rich"}
 
 LAYERS = [
     ["errors"],
-    ["dims", "dtypes", "backend"],
+    ["dims", "dtypes", "backend", "results", "targets"],
     ["values"],
     ["tensor", "native", "rule_text"],
     ["spec", "probes"],
     ["document", "materialize"],
-    ["generators", "helpers", "huggingface", "normalized"],
+    ["generators", "graph_inputs", "helpers", "huggingface", "normalized"],
     ["describe"],
-    ["coherence", "export", "feeds", "report", "testing", "validate"],
+    ["coherence", "companions", "feeds", "runner", "testing"],
+    ["exporting", "loading", "validation"],
+    ["report"],
     ["__init__"],
     ["cli"],
     ["__main__"],

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 
 from dummyio.dims import Dim, Size
-from dummyio_onnx.names import affix, is_ids, is_mask, is_other_ids, is_past
-from dummyio_onnx.symbols import Axes
+from dummyio.graph_inputs.names import affix, is_ids, is_mask, is_other_ids, is_past
+from dummyio.graph_inputs.symbols import Axes
 
 __all__ = ["find_past", "share_names", "total_masks"]
 

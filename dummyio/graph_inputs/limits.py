@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dummyio.dims import Dim, Size, evaluate, symbols
-from dummyio_onnx.evidence import Limit
+from dummyio.graph_inputs.evidence import Limit
 
 __all__ = ["bounded"]
 

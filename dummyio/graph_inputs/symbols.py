@@ -12,19 +12,14 @@ import unicodedata
 from collections.abc import Mapping
 from typing import cast
 
-import onnx
-
 from dummyio.dims import Dim, Size, parse_size
 from dummyio.errors import DimError
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
 
-__all__ = ["Axes", "Symbols", "raw_axes"]
+__all__ = ["Axes", "Symbols"]
 
 Axes = tuple[int | str | None, ...]
 """A shape as a graph has it: sizes, texts, and None for axes without either."""
-
-_NO_NAMES = {"", "?", "*", "-1", "None", "none", "unk", "unknown"}
-"""Texts that exporters write where they have no name."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -47,21 +42,6 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
     (r"seq|len|token|time|^[stl]$", "sequence_length"),
 )
 """What a symbol's name contains → the symbol whose default size it has; the first that matches."""
-
-
-def raw_axes(value: onnx.ValueInfoProto) -> Axes | None:
-    """Return the axes of a tensor as the graph has them; None where not even their number is known."""
-    tensor = value.type.tensor_type
-    return tuple(_raw_axis(dim) for dim in tensor.shape.dim) if tensor.HasField("shape") else None
-
-
-def _raw_axis(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
-    if dim.HasField("dim_value"):
-        return dim.dim_value if dim.dim_value >= 0 else None  # negative: what some exporters write for "any"
-    text = f"{dim.dim_param}".strip()  # formatted: what is not UTF-8 comes as bytes
-    if text.isdecimal():
-        return int(text)
-    return None if text in _NO_NAMES else text
 
 
 class Symbols:

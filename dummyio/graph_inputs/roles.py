@@ -13,9 +13,9 @@ from typing import Literal
 
 from dummyio.dims import Dim, Size
 from dummyio.dtypes import DType
+from dummyio.graph_inputs.evidence import Evidence
+from dummyio.graph_inputs.names import affix, is_ids, is_mask, plain_name
 from dummyio.values import Boxes, Constant, PaddingMask, Positions, Rule, Strings, TokenIds, Uniform
-from dummyio_onnx.evidence import Evidence
-from dummyio_onnx.names import affix, is_ids, is_mask, plain_name
 
 __all__ = ["Input", "Inputs", "position_end"]
 

@@ -1,0 +1,71 @@
+"""StableHLO files: what `jax.export` serializes, with the inputs by name and the symbols of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.export
+
+from dummyio.errors import ExportError, SourceError
+from dummyio.exporting import Written
+from dummyio.spec import InputSpec
+from dummyio_jax.exported import open_exported
+from dummyio_jax.job import Job, message, prepare
+from dummyio_jax.narrowing import Static
+from dummyio_jax.precision import enough_bits
+from dummyio_jax.run import ExportedRunner
+from dummyio_jax.trees import plain
+
+__all__ = ["export_stablehlo"]
+
+
+def export_stablehlo(
+    model: Any, spec: InputSpec, path: Path, *, platforms: Sequence[str] | str | None = None, static: Static = None
+) -> Written:
+    """Write what ``jax.export.deserialize(path.read_bytes())`` reads, to be called with the inputs by name, nested as they are.
+
+    Parameters
+    ----------
+    model, spec, path
+        As in `dummyio.exporting`.
+    platforms
+        What it shall run on, such as ``("cpu", "cuda", "tpu")``; what JAX runs on here, where not given.
+    static
+        Dims to fix at their default sizes: ``"all"``, ``"all_but_batch"`` or names.
+    """
+    job = prepare(model, spec, static)
+    wanted = (platforms,) if isinstance(platforms, str) else None if platforms is None else tuple(platforms)
+    exported = _exported(job, wanted)
+    try:
+        path.write_bytes(bytes(exported.serialize()))
+    except (ValueError, TypeError, ImportError) as error:
+        raise ExportError(f"JAX cannot write what it exported: {message(error)}") from error
+    try:
+        runner = ExportedRunner(open_exported(path), job.spec)
+    except SourceError as error:
+        raise ExportError(f"JAX does not read what it wrote: {error}") from error
+    if wanted is None or jax.default_backend() in wanted:
+        job.check(runner)
+    else:
+        job = Job(job.model, job.spec, (*job.notes, f"It was not run: JAX runs on {jax.default_backend()} here."))
+    return Written(job.spec, job.notes)
+
+
+def _exported(job: Job, platforms: tuple[str, ...] | None) -> jax.export.Exported:
+    """Export with containers that every reader knows: a registered one could be read only where it is registered too."""
+    tree = plain(job.nested({path: path for path in job.paths}))
+    paths = jax.tree.leaves(tree)
+
+    def function(**inputs: Any) -> Any:
+        leaves = dict(zip(paths, jax.tree.leaves(inputs), strict=True))
+        return plain(job.model(job.nested(leaves)))
+
+    function.__name__ = job.model.name if job.model.name.isidentifier() else "function"
+    try:
+        with enough_bits(leaf.dtype for _, leaf in job.spec.leaves):
+            return jax.export.export(jax.jit(function), platforms=platforms)(**plain(job.spec.abstract("jax")))
+    except Exception as error:
+        raise ExportError(f"jax.export refuses {job.model.name}. {message(error)}") from error

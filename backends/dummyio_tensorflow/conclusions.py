@@ -1,0 +1,179 @@
+"""From what is declared to a spec: axes get names, inputs their rules, symbols their bounds, outputs their shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from dummyio.dims import Dim, Size, substitute, table
+from dummyio.dtypes import DType
+from dummyio.errors import DummyioError, OptionError, near
+from dummyio.graph_inputs.axes import find_past, total_masks
+from dummyio.graph_inputs.evidence import Evidence, Limit
+from dummyio.graph_inputs.limits import bounded
+from dummyio.graph_inputs.roles import Input, Inputs, position_end
+from dummyio.graph_inputs.symbols import Axes, Symbols
+from dummyio.spec import InputSpec
+from dummyio.tensor import TensorSpec
+from dummyio.values import Positions, Rule, Uniform, mask_of
+from dummyio_tensorflow.lookups import Seen, of_graph
+from dummyio_tensorflow.naming import named_axes, part_of
+from dummyio_tensorflow.outputs import output_specs
+from dummyio_tensorflow.reading import Declared, Leaf
+from dummyio_tensorflow.tracing import Trace, fixed_at, look
+
+__all__ = ["Description"]
+
+_Leaves = dict[str, tuple[Axes, DType]]
+
+
+class Description:
+    """One model on its way to a spec."""
+
+    def __init__(self, declared: Declared, chosen: Mapping[str, Any]) -> None:
+        self._declared = declared
+        self._chosen = chosen
+        self._notes = {"source": declared.label, **declared.notes}
+        self._leaves: _Leaves = {
+            path: (leaf.axes, leaf.dtype) for path, leaf in _flat(declared.tree)
+        }
+        shapes: Mapping[str, Any] = chosen.get("shapes", {})
+        for path, axes in shapes.items():
+            if path not in self._leaves:
+                raise OptionError(f"shapes: no input is named {path!r}. {near(path, self._leaves)}")
+            self._leaves[path] = (tuple(axes), self._leaves[path][1])
+
+    def spec(self) -> InputSpec:
+        """Conclude."""
+        seen, free = self._seen()
+        if any(path in seen.rows for path in self._declared.guessed):
+            changed = [path for path in self._declared.guessed if path in seen.rows and self._leaves[path][1].kind == "float"]
+            for path in changed:  # built on shapes alone: what indexes a table is whole numbers
+                self._leaves[path] = (self._leaves[path][0], DType.INT32)
+        spec, several = self._written(seen, separate=True)
+        traced = look(self._declared.callable, fixed_at(spec)) if self._declared.callable is not None else None
+        if several and (traced is None or traced.error is not None):
+            spec, _ = self._written(seen, separate=False)
+            self._notes["lengths"] = "sequences of one part of the model are taken to be of one length"
+            traced = look(self._declared.callable, fixed_at(spec)) if self._declared.callable is not None else None
+        if traced is not None and traced.error is not None:
+            self._notes["trace"] = f"it does not trace at sizes that all differ: {_line(traced.error)}"
+        outputs = output_specs(spec, free, traced, self._declared.outputs)
+        return InputSpec(dict(spec), outputs=outputs, provenance=self._notes)
+
+    def _seen(self) -> tuple[Seen, Trace | None]:
+        """Return what the graph shows, with all sizes free; and its trace, where there is one."""
+        declared = self._declared
+        if declared.graph is not None:
+            return of_graph(declared.graph, {f"{path}:0": path for path in self._leaves}), None
+        if declared.callable is None:
+            return Seen(declared.rows), None
+        plain, _ = self._written(Seen({}), separate=True)
+        trace = look(declared.callable, plain)
+        if trace.error is not None:
+            self._notes["graph"] = f"not seen, for it does not trace with free sizes: {_line(trace.error)}"
+            return Seen({}), None
+        return of_graph(trace.graph, trace.placeholders), trace
+
+    def _written(self, seen: Seen, *, separate: bool) -> tuple[InputSpec, bool]:
+        """Return the spec, and whether `separate` made a difference."""
+        keys = {path: _role_name(path) for path in self._leaves}
+        axes, several = named_axes({keys[path]: leaf for path, leaf in self._leaves.items()}, separate=separate)
+        symbols = Symbols(axes)
+        shapes = {key: symbols.shape(key, each) for key, each in axes.items()}
+        past = find_past(shapes)
+        for key, size in total_masks(shapes, past).items():
+            symbols.replace(key, axes[key], len(axes[key]) - 1, size)
+        shapes = {key: symbols.shape(key, each) for key, each in axes.items()}
+        evidence = Evidence(rows={keys[path]: rows for path, rows in seen.rows.items()})
+        inputs = Inputs(
+            all={key: Input(key, shapes[key], self._leaves[path][1]) for path, key in keys.items()},
+            evidence=evidence,
+            past=past,
+            side=self._chosen.get("padding_side"),
+            policy=self._chosen.get("mask_policy", "ragged"),
+        )
+        return self._limited(inputs, keys, seen), several
+
+    def _limited(self, inputs: Inputs, keys: Mapping[str, str], seen: Seen) -> InputSpec:
+        paths = {key: path for path, key in keys.items()}
+        tensors: dict[str, TensorSpec] = {}
+        limits: list[Limit] = []
+        for path, key in keys.items():
+            rule = self._rule(inputs, path, key)
+            item = inputs.all[key]
+            if isinstance(rule, Positions) and key in inputs.evidence.rows:
+                limits.append(Limit(position_end(inputs, item, rule), *inputs.evidence.rows[key]))
+            tensors[path] = TensorSpec(path, item.shape, item.dtype, _masked(rule, paths))
+        known = table(size for tensor in tensors.values() for size in tensor.shape)
+        limits += _sequence_limits(seen, known)
+        dims, reasons = bounded(known, limits)
+        self._notes |= {f"dim {name}": reason for name, reason in reasons.items()}
+        leaves = {path: _resized(tensor, dims) for path, tensor in tensors.items()}
+        return InputSpec(_nest(self._declared.tree, leaves))
+
+    def _rule(self, inputs: Inputs, path: str, key: str) -> Rule:
+        span = self._declared.ranges.get(path)
+        if span is not None:
+            return Uniform(*span)
+        rule, note = inputs.rule(key)
+        if note:
+            self._notes[f"input {path}"] = note
+        if path in self._declared.guessed:
+            self._notes.setdefault(f"dtype {path}", "guessed: the model says on which shapes it was built, not of which dtype")
+        return rule
+
+
+def _flat(tree: Any, prefix: str = "") -> Iterator[tuple[str, Leaf]]:
+    if isinstance(tree, Leaf):
+        yield prefix, tree
+        return
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    for key, value in items:
+        yield from _flat(value, f"{prefix}.{key}" if prefix else str(key))
+
+
+def _nest(tree: Any, leaves: Mapping[str, TensorSpec], prefix: str = "") -> Any:
+    if isinstance(tree, Leaf):
+        return leaves[prefix]
+    if isinstance(tree, dict):
+        return {key: _nest(value, leaves, f"{prefix}.{key}" if prefix else str(key)) for key, value in tree.items()}
+    return type(tree)(_nest(value, leaves, f"{prefix}.{place}") for place, value in enumerate(tree))
+
+
+def _role_name(path: str) -> str:
+    """Return what of a path the rules go by: in nested dicts the last key; in lists, whose places say nothing, all."""
+    parts = path.split(".")
+    return path if any(part.isdecimal() for part in parts) else "/".join(parts)
+
+
+def _masked(rule: Rule, paths: Mapping[str, str]) -> Rule:
+    mask = mask_of(rule)
+    if mask is None:
+        return rule
+    changed: Rule = msgspec.structs.replace(rule, mask=paths[mask])
+    return changed
+
+
+def _resized(tensor: TensorSpec, dims: Mapping[str, Dim]) -> TensorSpec:
+    shape: Sequence[Size] = [substitute(size, dims) for size in tensor.shape]
+    return tensor.replace(shape=shape)
+
+
+def _sequence_limits(seen: Seen, known: Mapping[str, Dim]) -> list[Limit]:
+    """Return the bounds that tables of positions mean for the sequence that they belong to."""
+    lengths = [dim for name, dim in known.items() if name.endswith("sequence_length")]
+    found: list[Limit] = []
+    for rows, place in seen.slices:
+        part = part_of(place.replace("/", "."))
+        own = [dim for dim in lengths if part and dim.name.startswith(part)] or lengths
+        if len(own) == 1:
+            found.append(Limit(own[0], rows, place))
+    return found
+
+
+def _line(error: BaseException) -> str:
+    cause = error.__cause__ if isinstance(error, DummyioError) and error.__cause__ is not None else error
+    return " ".join(str(cause).split())[:300]

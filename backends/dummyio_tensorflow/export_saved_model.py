@@ -1,0 +1,95 @@
+"""SavedModel folders and frozen graphs: the frozen function as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from dummyio.errors import ExportError
+from dummyio.exporting import Written
+from dummyio.spec import InputSpec
+from dummyio_tensorflow.freeze import Frozen, freeze, with_outputs
+from dummyio_tensorflow.quiet import quiet
+from dummyio_tensorflow.run_files import GraphRunner, SavedModelRunner
+from dummyio_tensorflow.sound import check_artifact
+from dummyio_tensorflow.static_sizes import Static, bucketed, narrowed
+
+__all__ = ["export_pb", "export_saved_model", "save_signatures"]
+
+
+def export_saved_model(
+    model: Any,
+    spec: InputSpec,
+    path: Path,
+    *,
+    static: Static = None,
+    buckets: Mapping[str, Iterable[int]] | None = None,
+    signature: str | None = None,
+) -> Written:
+    """Write a SavedModel of one frozen signature, ``serving_default``, and one for each further bucket.
+
+    Parameters
+    ----------
+    model, spec, path
+        As in `dummyio.exporting`.
+    static
+        Dims to fix at their default sizes: ``"all"``, ``"all_but_batch"`` or names.
+    buckets
+        One dim and its sizes, each of which becomes a signature.
+    signature
+        Which function of a ``tf.Module`` to export.
+    """
+    spec, notes = narrowed(spec, static)
+    spec, each, more = bucketed(spec, buckets)
+    frozen = {name: freeze(model, one, signature) for name, one in each.items()}
+    spec = with_outputs(spec, frozen["serving_default"])
+    save_signatures(frozen, path)
+    check_artifact(SavedModelRunner(path, spec), model, spec, frozen["serving_default"].outputs, signature)
+    return Written(spec, notes + more)
+
+
+def save_signatures(frozen: Mapping[str, Frozen], folder: Path) -> None:
+    """Write frozen functions as the signatures of a SavedModel."""
+    # Gradients are not wanted, and converters drop the signatures of a graph whose custom gradients cannot be saved.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    signatures = {name: one.function.get_concrete_function() for name, one in frozen.items()}
+    try:
+        with quiet():
+            tf.saved_model.save(tf.Module(), str(folder), signatures=signatures, options=options)
+    except Exception as error:
+        raise ExportError(f"TensorFlow cannot save it: {type(error).__name__}: {str(error)[:500]}") from error
+
+
+def export_pb(
+    model: Any, spec: InputSpec, path: Path, *, static: Static = None, signature: str | None = None
+) -> Written:
+    """Write a frozen graph, whose placeholders and last nodes have the names of inputs and outputs; options as above."""
+    spec, notes = narrowed(spec, static)
+    frozen = freeze(model, spec, signature)
+    spec = with_outputs(spec, frozen)
+    path.write_bytes(_named_graph(frozen).SerializeToString(deterministic=True))
+    check_artifact(GraphRunner(path, spec), model, spec, frozen.outputs, signature)
+    return Written(spec, notes)
+
+
+def _named_graph(frozen: Frozen) -> Any:
+    """Return the graph with a node of its name for each output: freezing calls them ``Identity``, ``Identity_1``."""
+    with tf.Graph().as_default() as whole:
+        tensors = [
+            tf.compat.v1.placeholder(tensor.dtype, tensor.shape, name)
+            for tensor, name in zip(frozen.graph.inputs, frozen.names.values(), strict=True)
+        ]
+        feeds = {tensor.name: own for tensor, own in zip(frozen.graph.inputs, tensors, strict=True)}
+        wanted = [tensor.name for tensor in frozen.graph.outputs]
+        results = tf.graph_util.import_graph_def(frozen.graph.graph.as_graph_def(), feeds, wanted, name="model")
+        for name, value in zip(frozen.outputs, results, strict=True):
+            if tf.identity(value, name).op.name != name:
+                raise ExportError(
+                    f"output {name!r} cannot be the name of a node, or is an input's too: give the outputs other names."
+                )
+    # Without it, the placeholders that were replaced would stay, and look like inputs.
+    ends = [*frozen.names.values(), *frozen.outputs]
+    return tf.compat.v1.graph_util.extract_sub_graph(whole.as_graph_def(), ends)

@@ -1,0 +1,22 @@
+"""Keras models from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from dummyio.errors import OptionError, SourceError
+
+__all__ = ["load"]
+
+
+def load(path: Path, task: str | None) -> tuple[Any, str]:
+    """Return the model of a ``.keras`` or ``.h5`` file, and what it is; raise `SourceError` where Keras cannot load it."""
+    if task is not None:
+        raise OptionError(f"task={task!r}: a Keras model is what it is; a task cannot be chosen.")
+    try:
+        return keras.models.load_model(path), f"the Keras model {path}"
+    except (OSError, ValueError, TypeError) as error:
+        raise SourceError(f"{path}: Keras cannot load it: {error}") from error

@@ -1,0 +1,129 @@
+"""Which table an input's elements index, and how long a sequence can be: read from a graph, whichever it is.
+
+A walk along the operations follows the elements of each input through what leaves them as they are, up to where they choose
+rows of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+__all__ = ["Operation", "Seen", "of_graph", "walk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation: its kind and name, and the keys of the tensors that it takes and returns."""
+
+    kind: str
+    name: str
+    inputs: tuple[object, ...]
+    outputs: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a graph shows of its inputs."""
+
+    rows: Mapping[str, tuple[int, str]]
+    """Input → its elements are below this, the rows of the table named."""
+
+    slices: tuple[tuple[int, str], ...] = ()
+    """Lengths of tables of which as many rows are taken as a sequence is long, and where."""
+
+
+_ALIKE = {
+    *("Cast", "Identity", "Reshape", "ExpandDims", "Squeeze", "StridedSlice", "Slice", "Transpose", "StopGradient"),
+    *("BroadcastTo", "Tile", "Pad", "PadV2", "ConcatV2", "Pack", "SelectV2", "Select", "Minimum", "Maximum"),
+    *("ClipByValue", "EnsureShape", "Abs", "Unpack", "SplitV", "Split"),
+    *("CAST", "RESHAPE", "EXPAND_DIMS", "SQUEEZE", "STRIDED_SLICE", "SLICE", "TRANSPOSE", "BROADCAST_TO", "TILE"),
+    *("PAD", "PADV2", "CONCATENATION", "PACK", "SELECT", "SELECT_V2", "MINIMUM", "MAXIMUM", "ABS", "UNPACK"),
+}
+"""Operations that hand elements on as they are, or make them smaller."""
+
+_GATHERS = {"GatherV2": 1, "Gather": 1, "ResourceGather": 1, "GATHER": 1, "EMBEDDING_LOOKUP": 0, "OneHot": 0, "ONE_HOT": 0}
+"""Operations that choose by index → which of their inputs the indices are."""
+
+
+def walk(
+    operations: Iterable[Operation], origins: Mapping[object, str], rows: Callable[[Operation], int | None]
+) -> dict[str, tuple[int, str]]:
+    """Return input → (rows, table) for all inputs whose elements choose rows of a table of known length.
+
+    Parameters
+    ----------
+    operations
+        In an order in which values are made before they are taken.
+    origins
+        The key of each input's tensor → its path.
+    rows
+        How many rows an operation that chooses by index chooses from; None where that varies.
+    """
+    known: dict[object, frozenset[str]] = {key: frozenset({path}) for key, path in origins.items()}
+    found: dict[str, tuple[int, str]] = {}
+    for op in operations:
+        if op.kind in _GATHERS and len(op.inputs) > _GATHERS[op.kind]:
+            count = rows(op)
+            for path in known.get(op.inputs[_GATHERS[op.kind]], ()) if count else ():
+                if path not in found or (count or 0) < found[path][0]:
+                    found[path] = (count or 0, op.name)
+        elif op.kind in _ALIKE:
+            paths = frozenset().union(*(known.get(key, frozenset[str]()) for key in op.inputs))
+            if paths:
+                known |= dict.fromkeys(op.outputs, paths)
+    return found
+
+
+def of_graph(graph: Any, inputs: Mapping[str, str]) -> Seen:
+    """Return what a TensorFlow graph shows; `inputs` is the name of a placeholder's tensor → path."""
+    operations = graph.get_operations()
+    by_name = {op.name: op for op in operations}
+    each = (
+        Operation(op.type, op.name, tuple(t.name for t in op.inputs), tuple(t.name for t in op.outputs))
+        for op in operations
+    )
+    found = walk(each, dict(inputs), lambda op: _rows(by_name[op.name]))
+    rows = {path: (count, _table(by_name[name])) for path, (count, name) in found.items()}
+    return Seen(rows, tuple(filter(None, map(_slice, operations))))
+
+
+def _rows(op: Any) -> int | None:
+    if op.type == "OneHot":
+        depth = tf.get_static_value(op.inputs[1])
+        return int(depth) if depth is not None else None
+    shape = _shape(op.inputs[0])
+    axis = tf.get_static_value(op.inputs[2]) if op.type == "GatherV2" else 0
+    if shape is None or axis is None or (op.type == "GatherV2" and op.get_attr("batch_dims") != 0):
+        return None
+    axis = int(axis)
+    return shape[axis] if -len(shape) <= axis < len(shape) else None
+
+
+def _shape(tensor: Any) -> list[int | None] | None:
+    """Return a tensor's shape; that of what it refers to, where it is a variable's handle."""
+    shape = tensor.shape
+    if tensor.dtype == tf.resource:
+        data = getattr(tensor, "_handle_data", None)
+        if data is None or not data.is_set or not data.shape_and_type:
+            return None
+        shape = tf.TensorShape(data.shape_and_type[0].shape)
+    return None if shape.rank is None else list(shape.as_list())
+
+
+def _table(op: Any) -> str:
+    return str(op.name).replace("/ReadVariableOp", "").rsplit("/", 1)[0]
+
+
+def _slice(op: Any) -> tuple[int, str] | None:
+    """Return how long the table is of which an operation takes a part as long as some sequence."""
+    if op.type not in ("Slice", "StridedSlice") or op.inputs[0].op.type not in ("ReadVariableOp", "Const"):
+        return None
+    table, part = _shape(op.inputs[0]), _shape(op.outputs[0])
+    if table is None or part is None or len(table) != len(part) or len(table) < 2:
+        return None
+    lengths = [have for have, left in zip(table, part, strict=True) if left is None and have is not None]
+    return (lengths[0], _table(op)) if len(lengths) == 1 else None

@@ -1,0 +1,171 @@
+"""What a model or a file declares of its inputs, before anything is concluded from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from dummyio.dtypes import DType
+from dummyio.errors import DTypeError, OptionError, SourceError, near
+from dummyio.graph_inputs.symbols import Axes
+from dummyio.targets import describe_object
+from dummyio_tensorflow.dtypes import from_native
+
+__all__ = ["Declared", "Leaf", "of_concrete", "of_file", "of_tree"]
+
+_DTYPE = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One input as it is declared; sizes that are free are None."""
+
+    axes: Axes
+    dtype: DType
+
+
+@dataclass
+class Declared:
+    """All inputs as they are declared."""
+
+    label: str
+    tree: dict[str, Any]
+    """Top-level name → leaf, or dicts, lists and tuples of them."""
+
+    callable: Any = None
+    """What can be traced to see more: a model, a function; None for a file that is not run."""
+
+    graph: Any = None
+    """A graph that is at hand, with its placeholders named as the leaves."""
+
+    rows: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+    notes: dict[str, str] = field(default_factory=dict[str, str])
+    outputs: tuple[str, ...] = ()
+    guessed: frozenset[str] = frozenset()
+    """Inputs whose dtype or free sizes nothing declares."""
+
+    ranges: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
+    """Inputs that hold quantized numbers → from where up to below where."""
+
+
+def leaf_of(spec: Any, name: str) -> Leaf:
+    """Return a leaf of anything with a shape and a dtype."""
+    shape = tf.TensorShape(spec.shape)
+    if shape.rank is None:
+        raise SourceError(
+            f"input {name!r} declares no shape, not even a number of axes. Say it with shapes={{{name!r}: ('batch_size', 3)}}."
+        )
+    try:
+        return Leaf(tuple(shape.as_list()), from_native(tf.dtypes.as_dtype(spec.dtype)))
+    except (DTypeError, TypeError) as error:
+        raise SourceError(f"input {name!r} has dtype {spec.dtype}, which no array has: {error}") from error
+
+
+def of_tree(tree: Any, name: str = "") -> Any:
+    """Return a nest of specs or symbolic tensors as a nest of leaves."""
+    if isinstance(tree, Mapping):
+        return {str(key): of_tree(value, f"{name}.{key}" if name else str(key)) for key, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(of_tree(value, f"{name}.{place}") for place, value in enumerate(tree)) if type(tree) in (
+            list,
+            tuple,
+        ) else [of_tree(value, f"{name}.{place}") for place, value in enumerate(tree)]
+    if hasattr(tree, "shape") and hasattr(tree, "dtype"):
+        return leaf_of(tree, name)
+    raise SourceError(f"input {name!r} is no tensor but a {describe_object(tree)}: only tensors can be described.")
+
+
+def of_concrete(function: Any, label: str) -> Declared:
+    """Return what a concrete function declares: its signature, else its placeholders."""
+    signature = function.structured_input_signature
+    if signature is None:
+        tree = {tensor.name.split(":")[0]: leaf_of(tensor, tensor.name) for tensor in function.inputs}
+        return Declared(label, tree, callable=function)
+    positional, keywords = signature
+    names = _positional_names(function, positional)
+    tree = {}
+    for name, spec in zip(names, positional, strict=True):
+        # A single argument that is a dict is the dict of inputs.
+        flat = isinstance(spec, Mapping) and len(positional) == 1 and not keywords
+        tree |= of_tree(spec) if flat else {name: of_tree(spec, name)}
+    tree |= {name: of_tree(spec, name) for name, spec in keywords.items()}
+    return Declared(label, tree, callable=function)
+
+
+def _positional_names(function: Any, positional: Any) -> list[str]:
+    parameters = list(getattr(function.function_type, "parameters", {}))
+    names: list[str] = []
+    for place, spec in enumerate(positional):
+        own = parameters[place] if place < len(parameters) else f"input_{place}"
+        names.append(own or str(getattr(spec, "name", None) or f"input_{place}"))
+    return names
+
+
+def of_file(path: Path, signature: str | None) -> Declared:
+    """Return what a SavedModel, a frozen graph or a TFLite file declares.
+
+    Raises
+    ------
+    SourceError
+        for what is none of them.
+    OptionError
+        for a signature that is not in the file.
+    """
+    if path.is_dir():
+        return _of_saved_model(path, signature)
+    if path.suffix == ".tflite":
+        from dummyio_tensorflow.reading_tflite import of_tflite  # noqa: PLC0415 - for these files only
+
+        return of_tflite(path, signature)
+    return _of_graph(path)
+
+
+def choose(signatures: Mapping[str, Any], signature: str | None, label: str) -> str:
+    """Return the signature that is meant: the one asked for, the usual one, the only one.
+
+    Raises
+    ------
+    OptionError
+        for one that is not there.
+    SourceError
+        where there are several and none is the usual one.
+    """
+    if signature is not None:
+        if signature not in signatures:
+            raise OptionError(f"signature={signature!r}: {label} has none of that name. {near(signature, signatures)}")
+        return signature
+    if "serving_default" in signatures or len(signatures) == 1:
+        return "serving_default" if "serving_default" in signatures else next(iter(signatures))
+    raise SourceError(f"{label} has the signatures {', '.join(signatures)}: say which one with signature='name'.")
+
+
+def _of_saved_model(path: Path, signature: str | None) -> Declared:
+    from dummyio_tensorflow.run_files import load_signatures  # noqa: PLC0415 - for these only
+
+    keep, signatures = load_signatures(path)
+    name = choose(signatures, signature, str(path))
+    function = signatures[name]
+    declared = of_concrete(function, str(path))
+    declared.callable = lambda **inputs: (keep, function(**inputs))[1]
+    declared.outputs = tuple(function.structured_outputs)
+    declared.notes["signature"] = name
+    return declared
+
+
+def _of_graph(path: Path) -> Declared:
+    from dummyio_tensorflow.run_files import load_graph, sinks  # noqa: PLC0415 - for these only
+
+    definition = load_graph(path)
+    with tf.Graph().as_default() as graph:
+        try:
+            tf.graph_util.import_graph_def(definition, name="")
+        except Exception as error:
+            raise SourceError(f"{path}: the graph is damaged, or of a newer TensorFlow: {str(error)[:300]}") from error
+    tree = {
+        op.name: leaf_of(op.outputs[0], op.name) for op in graph.get_operations() if op.type == "Placeholder"
+    }
+    return Declared(str(path), tree, graph=graph, outputs=tuple(sinks(definition)))

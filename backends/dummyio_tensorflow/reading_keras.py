@@ -1,0 +1,75 @@
+"""What a Keras model declares: its symbolic inputs, or the shapes that it was built on."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from dummyio.dtypes import DType
+from dummyio.errors import SourceError
+from dummyio.graph_inputs.names import is_ids, is_mask, is_other_ids
+from dummyio.targets import describe_object
+from dummyio_tensorflow.calling import check_keras_backend, functional_inputs, input_names
+from dummyio_tensorflow.reading import Declared, Leaf, of_tree
+
+__all__ = ["of_keras"]
+
+
+def of_keras(model: Any) -> Declared:
+    """Return the inputs of a Keras model that is made of inputs, or is built.
+
+    Raises
+    ------
+    SourceError
+        for one that is not built yet.
+    """
+    check_keras_backend(model)
+    struct = functional_inputs(model)
+    if struct is not None:
+        tree = {name: of_tree(value, name) for name, value in input_names(struct).items()}
+        return Declared(describe_object(model), tree, callable=model)
+    shapes = getattr(model, "_build_shapes_dict", None)
+    if not shapes:
+        raise SourceError(
+            f"{describe_object(model)} is not built, so nothing says what it takes: call it once on real inputs, "
+            "or model.build(shape), and describe it then."
+        )
+    return _of_shapes(model, dict(shapes))
+
+
+def _of_shapes(model: Any, shapes: Mapping[str, Any]) -> Declared:
+    """Return inputs of the shapes that a model was built on. The batch is free; names say which of them are ids."""
+    arguments = [
+        name
+        for name, parameter in inspect.signature(model.call).parameters.items()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    named = {name.removesuffix("_shape"): shape for name, shape in shapes.items()}
+    if len(named) == 1 and not set(named) <= set(arguments):
+        named = {arguments[0]: next(iter(named.values()))} if arguments else named
+    floating = str(getattr(model, "input_dtype", None) or getattr(model, "compute_dtype", None) or "float32")
+    tree = {name: _leaves(shape, name, floating) for name, shape in named.items()}
+    if len(tree) == 1 and isinstance(only := next(iter(tree.values())), dict):
+        tree = only  # the one argument is the dict of inputs
+    guessed = frozenset(_paths(tree))
+    return Declared(describe_object(model), tree, callable=model, guessed=guessed)
+
+
+def _leaves(shape: Any, name: str, floating: str) -> Any:
+    if isinstance(shape, Mapping):
+        return {str(key): _leaves(value, str(key), floating) for key, value in shape.items()}
+    if isinstance(shape, (list, tuple)) and shape and not all(size is None or isinstance(size, int) for size in shape):
+        return [_leaves(value, f"{name}_{place}", floating) for place, value in enumerate(shape)]
+    whole = is_ids(name) or is_mask(name) or is_other_ids(name)
+    sizes = tuple(shape or ())
+    free = 2 if whole and len(sizes) == 2 else 1  # the length of a text is free too
+    axes = tuple(None if place < free else size for place, size in enumerate(sizes))
+    return Leaf(axes, DType.INT32 if whole else DType.of(floating))
+
+
+def _paths(tree: Any, prefix: str = "") -> list[str]:
+    if isinstance(tree, Leaf):
+        return [prefix]
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    return [path for key, value in items for path in _paths(value, f"{prefix}.{key}" if prefix else str(key))]

@@ -1,0 +1,92 @@
+"""``torch.export`` to a ``.pt2`` file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import Dim
+
+from dummyio.dims import symbols
+from dummyio.errors import ExportError
+from dummyio.exporting import Written
+from dummyio.spec import InputSpec
+from dummyio_torch.calling import Calling, device_of, evaluating
+from dummyio_torch.run import to_tensors
+from dummyio_torch.run_pt2 import NAMES_FILE, open_program
+from dummyio_torch.switches import Switches, first_that_works, quiet
+from dummyio_torch.tracing import FlatModule, fix_dims, output_names, symbolic_axes, trace_sizes
+
+__all__ = ["export_pt2"]
+
+
+def export_pt2(
+    model: nn.Module,
+    spec: InputSpec,
+    path: Path,
+    *,
+    fixed: Sequence[str] = (),
+    attention: str | None = None,
+    experts: str | None = None,
+    strict: bool = False,
+) -> Written:
+    """Write a module as an exported program of flat inputs, which carries their paths and its outputs' names.
+
+    Parameters
+    ----------
+    model, spec, path
+        As in `dummyio.exporting`.
+    fixed
+        Dims that have one size in the file: their default.
+    attention, experts
+        Implementations to trace with, for models of Transformers': ``"eager"``, ``"sdpa"``; ``"batched_mm"``. Where not
+        given: the model's own, and others where tracing that fails.
+    strict
+        Trace Python's bytecode instead of running the module on stand-ins.
+    """
+    spec = fix_dims(spec, fixed)
+
+    def attempt() -> None:
+        _write(model, spec, path, strict=strict)
+
+    note = first_that_works(model, attempt, Switches(attention, experts))
+    return Written(spec, tuple(filter(None, [note])))
+
+
+def _write(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool) -> None:
+    calling = Calling(model, spec)
+    leaves = to_tensors(spec.feeds(**trace_sizes(spec, model)), device_of(model))
+    with evaluating(model), quiet():
+        names = output_names(calling, leaves)
+        axes: dict[str, dict[int, Any]] = {name: {} for name in calling.paths}
+        for name, axis, _ in symbolic_axes(spec):
+            axes[name][axis] = Dim.AUTO  # a name would make of equal sizes, or of sums, a refusal
+        program = torch.export.export(
+            FlatModule(calling, names), tuple(leaves.values()), dynamic_shapes=(tuple(axes.values()),), strict=strict
+        )
+        written = {"inputs": list(calling.paths), "outputs": list(names)}
+        torch.export.save(program, path, extra_files={NAMES_FILE: json.dumps(written)})
+        _check(path, spec)
+
+
+def _check(path: Path, spec: InputSpec) -> None:
+    """Open what was written; with an automatic dim, a size that the trace has made constant is only logged."""
+    ports = {port.name: port.shape or () for port in open_program(path, spec).inputs}
+    symbols: dict[str, str] = {}
+    for name, axis, size in symbolic_axes(spec):
+        found = ports[name][axis]
+        if isinstance(found, int):
+            raise ExportError(
+                f"axis {axis} of {name} ({size}) has become the constant {found} in the trace. Export with that dim fixed, "
+                f"fixed={tuple(dim.name for dim in symbols(size))}, or another implementation of the model's parts."
+            )
+        other = symbols.setdefault(str(found), str(size))
+        if other != str(size):
+            raise ExportError(
+                f"axis {axis} of {name} ({size}) is the same as {other} in the trace: the model takes them equal only. "
+                "Describe it so."
+            )

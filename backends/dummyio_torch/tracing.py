@@ -1,0 +1,156 @@
+"""What a trace is made with: a module of flat inputs and outputs, and sizes that give nothing away.
+
+A size of 1 is taken for a constant by PyTorch's exporters; two sizes that are equal, or equal to a constant of the model, can be
+taken for each other. So a trace has sizes of 2 and up, no two the same, and none that the model's weights or configuration
+have, as far as the bounds of the spec allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from dummyio.dims import Dim, Size, evaluate, fixed, table
+from dummyio.errors import DimError, ExportError, SpecError
+from dummyio.spec import InputSpec
+from dummyio_torch.calling import Calling
+
+__all__ = ["FlatModule", "fix_dims", "output_names", "symbolic_axes", "trace_sizes"]
+
+_TRIES = 64
+_REACH = 512
+"""A trace is this much longer than the default sizes, at most: it costs what a run costs."""
+
+
+class FlatModule(nn.Module):
+    """A module that takes the tensors of a spec in order, and returns the outputs named, in order.
+
+    Whatever else the module takes is closed over: an exporter that is given a constant among the inputs loses the names of
+    all dynamic sizes.
+    """
+
+    def __init__(self, calling: Calling, outputs: Sequence[str]) -> None:
+        """Hold the module as ``model``, so that its parts keep their names behind that."""
+        super().__init__()
+        self.model = calling.module
+        self.training = False
+        self._calling = calling
+        self._outputs = tuple(outputs)
+
+    def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Call the module."""
+        # A copy for each: what is handed back unchanged would be an output that is an input, which exporters rename, and
+        # what is written in place would be an output that nobody asked for.
+        leaves = {path: tensor.clone() for path, tensor in zip(self._calling.paths, tensors, strict=True)}
+        results = self._calling(leaves)
+        return tuple(results[name] for name in self._outputs)
+
+
+def fix_dims(spec: InputSpec, names: Sequence[str]) -> InputSpec:
+    """Return a spec in which the dims named have their default size and no other."""
+    names = (names,) if isinstance(names, str) else tuple(names)
+    spec.with_dims(
+        **{name: spec.dims.get(name, 0) for name in names}
+    )  # the error for unknown names
+    sizes = {name: spec.dims[name].size for name in names}
+    return spec.with_dims(**{name: Dim(name, size, min=size, max=size) for name, size in sizes.items()})
+
+
+def symbolic_axes(spec: InputSpec) -> Iterator[tuple[str, int, Size]]:
+    """Yield path, axis and size of what must stay free."""
+    for path, leaf in spec.leaves:
+        for axis, size in enumerate(leaf.shape):
+            if not fixed(size):
+                yield path, axis, size
+
+
+def output_names(calling: Calling, leaves: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
+    """Run the module once, as it will be traced, and return what its results are named.
+
+    Raises
+    ------
+    ExportError
+        where it does not run, or returns no tensors.
+    """
+    try:
+        results = calling({path: tensor.clone() for path, tensor in leaves.items()})
+    except Exception as error:
+        shapes = ", ".join(f"{path} {list(tensor.shape)}" for path, tensor in leaves.items())
+        raise ExportError(
+            f"{_label(calling.module)} does not run on its own spec ({shapes}), so it cannot be traced: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not results:
+        raise ExportError(f"{_label(calling.module)} returns no tensors: there is nothing to export.")
+    return tuple(results)
+
+
+def trace_sizes(spec: InputSpec, module: nn.Module) -> dict[str, int]:
+    """Return sizes for a trace: of 2 and up, distinct, derived ones included, and unlike the model's constants."""
+    free = [dim for dim in table(size for _, leaf in spec.leaves for size in leaf.shape).values() if not dim.fixed]
+    derived = list(dict.fromkeys(size for _, _, size in symbolic_axes(spec)))
+    own = {size for _, leaf in spec.leaves for size in leaf.shape if isinstance(size, int)}
+    own |= {dim.size for dim in spec.dims.values() if dim.fixed}
+    for avoided in (own | _constants(module), own, set[int]()):
+        for start in range(_TRIES):
+            sizes = spec.sizes() | _distinct(free, avoided, start)
+            if _tells_apart(spec, sizes, derived, avoided):
+                return sizes
+    return spec.probes()[0]
+
+
+def _distinct(free: Sequence[Dim], avoided: set[int], start: int) -> dict[str, int]:
+    taken = set(avoided)
+    sizes: dict[str, int] = {}
+    for place, dim in enumerate(free):
+        candidates = [size for size in _near(dim) if size not in taken and size > 1]
+        # The first few are left out in later tries, of one symbol more than of the next.
+        left = candidates[(start * (place + 1)) // 2 :] or candidates
+        sizes[dim.name] = left[0] if left else dim.size
+        taken.add(sizes[dim.name])
+    return sizes
+
+
+def _near(dim: Dim) -> list[int]:
+    """Return the sizes that a dim takes, those nearest above its default first, and small ones last."""
+    if dim.choices is not None:
+        found: list[int] = [size for size in dim.choices if dim.takes(size)]
+    else:
+        step = dim.multiple_of
+        low = -(-max(dim.min, dim.size - _REACH) // step) * step
+        high = min(dim.size + _REACH * step, dim.max if dim.max is not None else dim.size + _REACH * step)
+        found = list(range(low, high + 1, step))
+    return sorted(found, key=lambda size: (size < 3, size < dim.size, abs(size - dim.size)))
+
+
+def _tells_apart(spec: InputSpec, sizes: Mapping[str, int], derived: Sequence[Size], avoided: set[int]) -> bool:
+    try:
+        spec.shapes(sizes)
+    except (DimError, SpecError):
+        return False
+    values = [evaluate(size, sizes) for size in derived]
+    return len(set(values)) == len(values) and min(values, default=2) > 1 and not avoided & set(values)
+
+
+def _constants(module: nn.Module) -> set[int]:
+    """Return the sizes of a module's weights and the numbers of its configuration."""
+    found = {size for tensor in (*module.parameters(), *module.buffers()) for size in tensor.shape}
+    to_dict: Callable[[], Any] | None = getattr(getattr(module, "config", None), "to_dict", None)
+    return found | (set(_numbers(to_dict())) if callable(to_dict) else set())
+
+
+def _numbers(values: Any) -> Iterator[int]:
+    if isinstance(values, Mapping):
+        values = list(values.values())
+    if isinstance(values, (list, tuple)):
+        for value in values:
+            yield from _numbers(value)
+    elif isinstance(values, int) and not isinstance(values, bool):
+        yield values
+
+
+def _label(module: nn.Module) -> str:
+    return f"{type(module).__module__}.{type(module).__qualname__}"

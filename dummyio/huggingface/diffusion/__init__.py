@@ -1,0 +1,1 @@
+"""Models of the Diffusers library: denoisers, autoencoders, priors and control nets, described from their source text."""

@@ -1,0 +1,212 @@
+"""From a model of the Diffusers library, or its configuration, to an `InputSpec`.
+
+Such a configuration names its class under ``_class_name``. The signature is read from the class's source text, for a live model
+too, so that both are described alike. An autoencoder's halves are tasks: ``vae-encoder`` and ``vae-decoder``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dummyio.errors import OptionError, SourceError, near
+from dummyio.generators import OPTIONS
+from dummyio.generators.base import Context, make_context
+from dummyio.generators.components import DummyComponentInputGenerator
+from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
+from dummyio.generators.statement import Statement
+from dummyio.huggingface.configuration import Configuration
+from dummyio.huggingface.diffusion.axes import shape_in_words
+from dummyio.huggingface.diffusion.choice import component_inputs, inputs_by_attributes
+from dummyio.huggingface.diffusion.library import LIBRARY, Component, find_component
+from dummyio.huggingface.installed import package_version
+from dummyio.normalized import ALIASES, NormalizedConfig
+from dummyio.spec import InputSpec, OutputSpec
+from dummyio.tensor import Node
+
+__all__ = ["CLASS_NAME", "component_class", "describe_component", "describe_component_model"]
+
+CLASS_NAME = "_class_name"
+"""The configuration's key for its class."""
+
+_TASKS: Mapping[str, tuple[str, ...]] = {
+    "denoising": ("unet", "transformer", "prior", "controlnet"),
+    "autoencoding": ("vae", "vqvae", "movq"),
+    "vae-encoder": ("vae_encoder",),
+    "vae-decoder": ("vae_decoder",),
+}
+"""Task → what pipelines call the part that does it."""
+_HALVES: Mapping[str, tuple[str, str]] = {
+    "vae-encoder": ("encode", "sample"),
+    "vae-decoder": ("decode", "latent_sample"),
+}
+"""Task → the method that does it, and what an export calls its input."""
+_RETURNED = re.compile(r"\n +return \w*Output\w*\(([^()]*)\)")
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What is known of a class: its arguments, whether each is required, their shapes in words, and from where."""
+
+    offered: Mapping[str, bool]
+    words: Mapping[str, Statement]
+    known_from: str
+    code: str = ""
+
+
+def describe_component(configuration: Configuration, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
+    """Describe the model that a configuration with a ``_class_name`` stands for; errors as `describe`."""
+    name = configuration.values[CLASS_NAME]
+    if not isinstance(name, str):
+        raise SourceError(
+            f"{configuration.label}: {CLASS_NAME}={name!r} is no name of a class. Describe a single model."
+        )
+    component = find_component(name)
+    values = {**(_settings(component) if component else {}), **configuration.values}
+    given = {key: value for key, value in keywords.items() if key in ALIASES and key not in DEFAULT_DUMMY_SHAPES}
+    config = NormalizedConfig(values, given=given)
+    found = _task(component, config, task)
+    reading = (
+        _read(component, config, {**values, **given}, found) if component else _guess(configuration, config, found)
+    )
+    rest = {key: value for key, value in keywords.items() if key not in given}
+    everything = rest.pop("optional_inputs", task is None)
+    context = make_context(found, config, rest, OPTIONS, stated=reading.words, code={"model": reading.code})
+    names = component_inputs(reading.offered, config, reading.code, everything=everything)
+    inputs = _inputs(context, reading, names, name)
+    _check_sizes(context, inputs)
+    return InputSpec(
+        inputs,
+        task=found,
+        outputs=_outputs(component, found, context),
+        provenance={"source": configuration.label, "model": name, "names": reading.known_from},
+    )
+
+
+def describe_component_model(model: Any, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
+    """Describe a live model of the library, or of a class that comes from one of its, as its configuration is described."""
+    name = component_class(model)
+    if name is None or not isinstance(model.config, Mapping):
+        raise SourceError(f"a {type(model).__qualname__} is no model of {LIBRARY}'s with a configuration.")
+    if isinstance(getattr(model, "components", None), Mapping):
+        parts = [key for key, part in model.components.items() if callable(getattr(part, "forward", None))]
+        raise SourceError(f"a {name} is a pipeline of several models: describe one of its {', '.join(parts)}.")
+    values = {**model.config, CLASS_NAME: name}
+    return describe_component(Configuration(values, f"the configuration of a {type(model).__name__}"), task, keywords)
+
+
+def component_class(model: Any) -> str | None:
+    """Return the name of the library's class that an object is of, or comes from; None for one of another library."""
+    kinds = (kind for kind in type(model).__mro__ if kind.__module__.partition(".")[0] == LIBRARY)
+    return next((kind.__name__ for kind in kinds), None)
+
+
+def _settings(component: Component) -> dict[str, object]:
+    return dict(component.settings)
+
+
+def _task(component: Component | None, config: NormalizedConfig, asked: str | None) -> str:
+    """Return the task: the one that is asked for, where the class does it, else what the class is for."""
+    own = component.parameters("forward") if component else ()
+    coder = (
+        component.has("encode") and component.has("decode") if component else config.raw("latent_channels") is not None
+    )
+    takes_time = any(p.name.startswith("timestep") for p in own) or (component is None and not coder)
+    able = ["autoencoding", *_HALVES] if coder else ["denoising"] if takes_time else ["feature-extraction"]
+    if asked is None:
+        return able[0]
+    names = {alias: name for name in able for alias in (name, *_TASKS.get(name, ()))}
+    if asked not in names:
+        raise OptionError(f"task={asked!r}: this model does not do it. {near(asked, [*names])}")
+    return names[asked]
+
+
+def _read(component: Component, config: NormalizedConfig, values: Mapping[str, Any], task: str) -> _Reading:
+    """Read a class's signature and shapes from its source text."""
+    source = f"source of {LIBRARY} {package_version(LIBRARY)}"
+    if task in _HALVES:
+        method, name = _HALVES[task]
+        shape = shape_in_words(component, values, component.parameters(method)[0].name, method)
+        stated = {name: Statement("float", shape)} if shape else {}
+        return _Reading({name: True}, stated, f"{method} of {component.name}, {source}", component.text(method))
+    parameters = component.parameters("forward")
+    offered = {p.name: not p.has_default for p in parameters}
+    found = {p.name: shape_in_words(component, values, p.name) for p in parameters}
+    stated = {key: Statement("float", shape) for key, shape in _with_conditions(found, config).items() if shape}
+    return _Reading(offered, stated, f"forward signature of {component.name}, {source}", component.text("forward"))
+
+
+def _with_conditions(words: Mapping[str, Any], config: NormalizedConfig) -> dict[str, Any]:
+    """Return the words with the usual shape of a text, where only the configuration says how large its features are."""
+    found = dict(words)
+    shape = found.get("encoder_hidden_states")
+    if (
+        "encoder_hidden_states" in found
+        and config.has("conditioning_size")
+        and (not shape or not _sized(shape, config))
+    ):
+        attribute = "encoder_hid_dim" if config.raw("encoder_hid_dim") is not None else None
+        size = config.integer(attribute or "conditioning_size")
+        found["encoder_hidden_states"] = ("batch_size", "sequence_length", str(size))
+    return found
+
+
+def _sized(shape: tuple[str, ...], config: NormalizedConfig) -> bool:
+    return len(shape) == 3 and (shape[-1].isdigit() or isinstance(config.raw(shape[-1]), int))
+
+
+def _guess(configuration: Configuration, config: NormalizedConfig, task: str) -> _Reading:
+    """Guess the arguments from the configuration's attributes, for want of the library."""
+    names = ["latent_sample"] if task == "vae-decoder" else inputs_by_attributes(config)
+    if not names:
+        raise SourceError(
+            f"{configuration.label}: what a {configuration.values[CLASS_NAME]} takes cannot be read, since {LIBRARY} is not "
+            f"installed, nor guessed from its attributes. Install it: pip install 'dummyio[{LIBRARY}]'."
+        )
+    packed = "img_ids" in names
+    first = ("batch_size", "cells", "channels") if packed else ("batch_size", "channels", "height", "width")
+    words: dict[str, Any] = {names[0]: first}
+    if "pooled_projections" in names:
+        words["pooled_projections"] = ("batch_size", str(config.integer("pooled_projection_dim")))
+    if "encoder_hidden_states" in names:
+        words = _with_conditions({**words, "encoder_hidden_states": None}, config)
+    reason = f"guessed from the configuration's attributes ({LIBRARY} is not installed)"
+    stated = {name: Statement("float", shape) for name, shape in words.items()}
+    return _Reading(dict.fromkeys(names, True), stated, reason)
+
+
+def _inputs(context: Context, reading: _Reading, names: list[str], model: str) -> dict[str, Node]:
+    """Describe the arguments that are fed; an optional one of which nothing is known stays out."""
+    context = replace(context, names=frozenset(names))
+    generator = DummyComponentInputGenerator.of(context)
+    unknown = [name for name in names if not generator.supports_input(name)]
+    needed = [name for name in unknown if reading.offered[name]]
+    if needed:
+        raise SourceError(
+            f"{model}: its text does not say what it needs as {', '.join(needed)}. Describe the inputs by hand with InputSpec "
+            "and TensorSpec."
+        )
+    return {name: generator.spec(name) for name in names if name not in unknown}
+
+
+def _outputs(component: Component | None, task: str, context: Context) -> tuple[OutputSpec, ...]:
+    """Return the outputs by their names; their shapes are the model's own affair."""
+    text = (
+        component.text("decode" if task == "vae-decoder" else "forward") if component and task != "vae-encoder" else ""
+    )
+    returned = _RETURNED.findall(text)
+    names = re.findall(r"(\w+)=", returned[-1]) if returned else []
+    return tuple(OutputSpec(name, None, context.float_dtype) for name in names)
+
+
+def _check_sizes(context: Context, inputs: Mapping[str, Node]) -> None:
+    """Raise `OptionError` for a size that the caller gives and no input has."""
+    unused = context.sizes.unused()
+    if unused:
+        known = [*context.sizes.dims]
+        raise OptionError(
+            f"{unused[0]}={context.sizes.given[unused[0]]}: no dim of {', '.join(inputs)} has that name. "
+            f"{near(unused[0], known)} Dims: {', '.join(known)}."
+        )

@@ -1,0 +1,259 @@
+"""Runs the part of a method that is arithmetic over attributes: sizes that `__init__` works out, lists that a property makes.
+
+Nothing of Python itself is called but what `_CALLABLES` lists, and lists stay short. A statement that needs anything else
+leaves what it assigns unknown, and what is worked out of an unknown value is unknown too.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+__all__ = ["Interpreter", "UnknownValueError"]
+
+_LONGEST = 10_000
+"""As long a list can get: configurations have hundreds of layers."""
+_BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_UNARY: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {ast.USub: operator.neg, ast.Not: operator.not_}
+_COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda left, right: left in right,
+    ast.NotIn: lambda left, right: left not in right,
+}
+_CALLABLES: Mapping[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (bool, enumerate, float, int, len, list, max, min, range, set, sorted, sum, tuple, zip)
+}
+_OF_MATH: Mapping[str, Callable[..., Any]] = {"ceil": math.ceil, "floor": math.floor, "log2": math.log2}
+_FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+
+
+class UnknownValueError(ValueError):
+    """An expression needs what is not known here."""
+
+
+class Interpreter:
+    """Statements and expressions over a configuration's attributes.
+
+    Parameters
+    ----------
+    attribute
+        Gives the configuration's attributes by name, None where it has none.
+    of_self
+        Whether ``self`` is the configuration too: in its own methods, and not in those of a layer.
+    """
+
+    def __init__(self, attribute: Callable[[str], Any], *, of_self: bool) -> None:
+        """Begin with nothing assigned."""
+        self._attribute = attribute
+        self._of_self = of_self
+        self.names: dict[str, Any] = {}
+        """What is assigned so far, by name; attributes of ``self`` as ``self.name``."""
+        self._unknown: set[str] = set()
+
+    def run(self, statements: Iterable[ast.stmt]) -> Any:
+        """Run statements up to a ``return``, whose value is given; None where there is none, or it is not known."""
+        try:
+            return self._run(statements)
+        except _ReturnedError as returned:
+            return returned.value
+
+    def value(self, node: ast.expr) -> Any:
+        """Give the value of an expression; raise `UnknownValueError` where it needs what is not known."""
+        try:
+            return self._value(node)
+        except UnknownValueError:
+            raise
+        except _FAILURES as error:
+            raise UnknownValueError(f"{ast.unparse(node)}: {error}") from error
+
+    def _run(self, statements: Iterable[ast.stmt]) -> None:
+        for statement in statements:
+            try:
+                self._step(statement)
+            except UnknownValueError:
+                self._forget(statement)
+
+    def _forget(self, statement: ast.stmt) -> None:
+        """Make unknown whatever a statement assigns, for it could not be run."""
+        if isinstance(statement, ast.Return):
+            raise _ReturnedError(None)
+        for node in ast.walk(statement):
+            if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
+                self._unknown.add(ast.unparse(node))
+                self.names.pop(ast.unparse(node), None)
+
+    def _step(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.Assign(targets=[target], value=value):
+                self._assign(target, self.value(value))
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self._assign(target, self.value(value))
+            case ast.If(test=test, body=body, orelse=other):
+                self._run(body if self.value(test) else other)
+            case ast.For(target=target, iter=items, body=body):
+                for item in _short(self.value(items)):
+                    self._assign(target, item)
+                    self._run(body)
+            case ast.Return(value=ast.expr() as value):
+                raise _ReturnedError(self.value(value))
+            case ast.Expr() | ast.Pass() | ast.Assert() | ast.Raise():
+                pass
+            case _:
+                raise UnknownValueError(ast.unparse(statement))
+
+    def _assign(self, target: ast.expr, value: Any) -> None:
+        match target:
+            case ast.Name() | ast.Attribute(value=ast.Name(id="self")):
+                name = ast.unparse(target)
+                self.names[name] = value
+                self._unknown.discard(name)
+            case ast.Tuple(elts=targets) if isinstance(value, (list, tuple)) and len(value) == len(targets):
+                for each, item in zip(targets, value, strict=True):
+                    self._assign(each, item)
+            case ast.Subscript(value=owner, slice=place):
+                found = self.value(owner)
+                if not isinstance(found, (list, dict)):
+                    raise UnknownValueError(ast.unparse(target))
+                try:
+                    found[self.value(place)] = value
+                except _FAILURES as error:
+                    raise UnknownValueError(f"{ast.unparse(target)}: {error}") from error
+            case _:
+                raise UnknownValueError(ast.unparse(target))
+
+    def _value(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name(id=name):
+                return self._named(name)
+            case ast.Attribute():
+                return self._of_object(node)
+            case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+                made = [self._value(item) for item in items]
+                return made if isinstance(node, ast.List) else tuple(made) if isinstance(node, ast.Tuple) else set(made)
+            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
+                items = list(self._made(node.elt, node.generators))
+                return set(items) if isinstance(node, ast.SetComp) else items
+            case ast.Subscript(value=owner, slice=place):
+                return self._value(owner)[self._place(place)]
+            case ast.Call():
+                return self._call(node)
+            case _:
+                return self._operation(node)
+
+    def _operation(self, node: ast.expr) -> Any:
+        match node:
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+                return _short(_BINARY[type(op)](*self._factors(left, right)))
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
+                return _UNARY[type(op)](self._value(operand))
+            case ast.BoolOp(op=op, values=values):
+                return self._chosen(values, stop=isinstance(op, ast.Or))
+            case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.Name(id="kwargs")]):
+                return self._attribute(str(self._value(left))) is not None
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARED:
+                return _COMPARED[type(op)](self._value(left), self._value(right))
+            case ast.IfExp(test=test, body=body, orelse=other):
+                return self._value(body if self._value(test) else other)
+            case _:
+                raise UnknownValueError(ast.unparse(node))
+
+    def _factors(self, left: ast.expr, right: ast.expr) -> tuple[Any, Any]:
+        """Return two operands; a list times a number must not get long before it is looked at."""
+        pair = (self._value(left), self._value(right))
+        for items, times in (pair, pair[::-1]):
+            if isinstance(items, (list, tuple, str)) and isinstance(times, int) and len(items) * times > _LONGEST:
+                raise UnknownValueError(f"a list of {len(items) * times} items")
+        return pair
+
+    def _chosen(self, values: list[ast.expr], *, stop: bool) -> Any:
+        found: Any = None
+        for value in values:
+            found = self._value(value)
+            if bool(found) is stop:
+                break
+        return found
+
+    def _place(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Slice):
+            return slice(*(self._value(part) if part else None for part in (node.lower, node.upper, node.step)))
+        return self._value(node)
+
+    def _named(self, name: str) -> Any:
+        if name in self._unknown or name not in self.names:
+            raise UnknownValueError(name)
+        return self.names[name]
+
+    def _of_object(self, node: ast.Attribute) -> Any:
+        owner, name = ast.unparse(node.value), node.attr
+        if owner in ("config", "self.config"):
+            return self._attribute(name)
+        full = f"self.{name}"
+        if owner != "self" or full in self._unknown:
+            raise UnknownValueError(ast.unparse(node))
+        if full in self.names:
+            return self.names[full]
+        if self._of_self:
+            return self._attribute(name)
+        raise UnknownValueError(full)
+
+    def _made(self, element: ast.expr, generators: list[ast.comprehension]) -> Iterator[Any]:
+        """Yield the items of a comprehension over one sequence."""
+        if len(generators) != 1:
+            raise UnknownValueError(ast.unparse(element))
+        (generator,) = generators
+        for item in _short(self._value(generator.iter)):
+            self._assign(generator.target, item)
+            if all(self._value(condition) for condition in generator.ifs):
+                yield self._value(element)
+
+    def _call(self, node: ast.Call) -> Any:
+        match node.func:
+            case ast.Name(id="getattr") if len(node.args) in (2, 3):
+                return self._with_default(node.args[1], node.args[2:])
+            case ast.Attribute(value=ast.Name(id="kwargs"), attr="pop" | "get") if len(node.args) in (1, 2):
+                return self._with_default(node.args[0], node.args[1:])
+            case ast.Name(id=name) if name in _CALLABLES and not node.keywords:
+                return _CALLABLES[name](*(_short(self._value(argument)) for argument in node.args))
+            case ast.Attribute(value=ast.Name(id="math"), attr=name) if name in _OF_MATH:
+                return _OF_MATH[name](*(self._value(argument) for argument in node.args))
+            case _:
+                raise UnknownValueError(ast.unparse(node))
+
+    def _with_default(self, name: ast.expr, otherwise: list[ast.expr]) -> Any:
+        """Give a configuration's attribute that is asked for by a text, or what is given for the case without."""
+        found = self._attribute(str(self._value(name)))
+        return self._value(otherwise[0]) if found is None and otherwise else found
+
+
+class _ReturnedError(Exception):
+    """Ends the run of a method."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, (list, tuple, set, range)) and len(value) > _LONGEST:
+        raise UnknownValueError(f"a list of {len(value)} items")
+    return value

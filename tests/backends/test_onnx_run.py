@@ -1,0 +1,177 @@
+"""ONNX models as runners: every dtype in and out, what is declared, and what a file must be."""
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx")
+ort = pytest.importorskip("onnxruntime")
+
+import ml_dtypes
+from onnx import TensorProto, helper, numpy_helper
+
+from dummyio import InputSpec, Nest, TensorSpec, open_runner
+from dummyio.errors import OptionError, RunError, SourceError
+
+ENGINES = ["onnxruntime", "reference"]
+
+
+def value(name, shape=("rows", 2), kind=TensorProto.FLOAT):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def model(nodes, inputs, outputs, *, weights=(), opset=21, ir=10, domains=()):
+    graph = helper.make_graph(nodes, "graph", inputs, outputs, list(weights))
+    opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(name, 1) for name in domains)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=ir)
+
+
+def identity(kind=TensorProto.FLOAT, **options):
+    return model(
+        [helper.make_node("Identity", ["x"], ["y"])], [value("x", kind=kind)], [value("y", kind=kind)], **options
+    )
+
+
+def saved(proto, folder, name="model.onnx"):
+    path = folder / name
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_file_runs_and_says_what_it_declares(tmp_path, engine):
+    path = saved(identity(), tmp_path)
+    run = open_runner(path, engine=engine)
+    x = np.arange(6, dtype=np.float32).reshape(3, 2)
+    np.testing.assert_array_equal(run({"x": x})["y"], x)
+    (port,) = run.inputs
+    assert (port.name, port.shape, port.dtype) == ("x", ("rows", 2), "float32")
+    assert [port.name for port in run.outputs] == ["y"]
+    assert run.engine.split()[0] in ("onnxruntime", "onnx.reference")
+
+
+def test_a_folder_a_proto_and_a_session_run(tmp_path):
+    x = np.ones((1, 2), np.float32)
+    path = saved(identity(), tmp_path, "other.onnx")
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for target in (tmp_path, identity(), session):
+        run = open_runner(target)
+        assert run({"x": x})["y"].shape == (1, 2)
+        assert run.inputs[0].shape == ("rows", 2)
+
+
+def test_of_several_models_in_a_folder_one_must_be_the_model(tmp_path):
+    saved(identity(), tmp_path, "encoder_model.onnx")
+    saved(identity(), tmp_path, "decoder_model.onnx")
+    with pytest.raises(SourceError, match=r"decoder_model\.onnx, encoder_model\.onnx"):
+        open_runner(tmp_path)
+    saved(identity(), tmp_path)
+    assert open_runner(tmp_path).inputs
+
+
+DTYPES = ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", "int64", "bool"]
+HELD = [("onnxruntime", "string"), *((engine, name) for engine in ENGINES for name in DTYPES)]
+
+
+@pytest.mark.parametrize(("engine", "name"), HELD)
+def test_dtypes_come_out_as_they_went_in(engine, name):
+    kind = {"string": TensorProto.STRING}.get(name) or getattr(TensorProto, name.upper().replace("FLOAT8_", "FLOAT8"))
+    made = InputSpec({"x": TensorSpec("x", (3, 2), name)}).feeds()
+    before = made["x"].copy()
+    result = open_runner(identity(kind), engine=engine)(made)["y"]
+    assert result.dtype == before.dtype
+    assert result.tobytes() == before.tobytes() or name == "string"
+    assert (result == before).all()
+    assert made["x"].tobytes() == before.tobytes() or name == "string"
+
+
+def test_four_bits_are_read_as_four_bits():
+    """Unpacked, ONNX Runtime would read every second element as 0, without a word."""
+    scale = numpy_helper.from_array(np.ones((), np.float32), "scale")
+    node = helper.make_node("DequantizeLinear", ["x", "scale"], ["y"])
+    proto = model([node], [value("x", (4,), TensorProto.INT4)], [value("y", (4,))], weights=[scale])
+    x = np.array([1, 2, -3, 4], ml_dtypes.int4)
+    assert open_runner(proto)({"x": x})["y"].tolist() == [1, 2, -3, 4]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_inputs_go_by_the_paths_of_the_spec(engine):
+    names = ["past_key_values_0_key", "past_key_values.0.value"]
+    node = helper.make_node("Add", names, ["y"])
+    proto = model([node], [value(name) for name in names], [value("y")])
+    parts = {part: TensorSpec(part, (3, 2)) for part in ("key", "value")}
+    spec = InputSpec({"past_key_values": Nest.of("cache", [parts])})
+    run = open_runner(proto, spec, engine=engine)
+    assert [port.name for port in run.inputs] == [path for path, _ in spec.leaves]
+    feeds = spec.feeds()
+    np.testing.assert_allclose(run(feeds)["y"], sum(feeds.values()))
+
+
+def test_external_data_lies_beside(tmp_path):
+    weight = numpy_helper.from_array(np.full((2,), 3, np.float32), "w")
+    proto = model([helper.make_node("Mul", ["x", "w"], ["y"])], [value("x")], [value("y")], weights=[weight])
+    path = tmp_path / "model.onnx"
+    onnx.save(proto, path, save_as_external_data=True, size_threshold=0, location="model.onnx.data")
+    for engine in ENGINES:
+        assert (open_runner(path, engine=engine)({"x": np.ones((1, 2), np.float32)})["y"] == 3).all()
+    (tmp_path / "model.onnx.data").unlink()
+    with pytest.raises(SourceError, match=r"model\.onnx\.data"):
+        open_runner(path)
+
+
+WRONG = {
+    "truncated": (lambda: identity().SerializeToString()[:-5], "not a whole one"),
+    "text": (lambda: b"this is text", "not an ONNX model"),
+    "empty": (lambda: b"", "not a whole ONNX model"),
+    "newer format": (lambda: identity(ir=99).SerializeToString(), "Unsupported model IR version: 99.*Upgrade"),
+    "newer opset": (lambda: identity(opset=99).SerializeToString(), "(?s)Opset 99 is under development.*Upgrade"),
+    "unknown operator": (
+        lambda: model(
+            [helper.make_node("Foo", ["x"], ["y"], domain="com.example")],
+            [value("x")],
+            [value("y")],
+            domains=["com.example"],
+        ).SerializeToString(),
+        "com.example:Foo",
+    ),
+    "dtype": (lambda: identity(TensorProto.COMPLEX64).SerializeToString(), "complex64"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_file_that_cannot_be_run_is_refused_when_it_is_opened(tmp_path, case):
+    content, message = WRONG[case]
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content())
+    with pytest.raises(SourceError, match=message):
+        open_runner(path)
+
+
+def test_an_unknown_engine_is_an_error(tmp_path):
+    with pytest.raises(OptionError, match="'onnxruntime' or 'reference'"):
+        open_runner(identity(), engine="tensorrt")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("feeds", "message"),
+    [
+        ({}, "no feed for x"),
+        ({"x": np.ones((1, 2), np.float32), "z": np.ones(1)}, "'z' is no input"),
+        ({"x": np.ones((1, 2))}, "double|float64"),
+    ],
+)
+def test_feeds_that_do_not_fit_are_errors(feeds, message, engine):
+    with pytest.raises(RunError, match=message):
+        open_runner(identity(), engine=engine)(feeds)
+
+
+def test_the_runtimes_own_message_is_kept():
+    with pytest.raises(RunError, match="Got: 3 Expected: 2") as caught:
+        open_runner(identity())({"x": np.ones((1, 3), np.float32)})
+    assert caught.value.__cause__ is not None
+
+
+def test_what_has_no_rank_is_not_called_a_scalar(tmp_path):
+    proto = model([helper.make_node("Identity", ["x"], ["y"])], [value("x", None)], [value("y", None)])
+    assert open_runner(saved(proto, tmp_path)).inputs[0].shape is None
+    assert open_runner(identity()).inputs[0].shape == ("rows", 2)

@@ -1,0 +1,47 @@
+"""The tool that measures coverage splits and counts as its tables say; what it measures is no test's business."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="module")
+def measure():
+    path = Path(__file__).with_name("measure.py")
+    spec = importlib.util.spec_from_file_location("measure", path)
+    module = sys.modules["measure"] = importlib.util.module_from_spec(spec)  # its dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["measure"]
+
+
+def test_a_folder_is_always_in_the_same_half(measure):
+    assert [measure.half(name) for name in ("bert", "clip", "whisper", "gpt2")] == [
+        "first",
+        "second",
+        "first",
+        "second",
+    ]
+
+
+def test_tables_count_each_class_once(measure):
+    rows = [
+        measure.Row("A", "text", "first", runs=True, full=True, dynamic=True),
+        measure.Row("B", "text", "second", runs=True),
+        measure.Row("C", "vision", "second"),
+    ]
+    assert measure.by_modality(rows)[2:] == [
+        "| text | 2 | 2 (100.0%) | 1 (50.0%) | 1 (50.0%) |",
+        "| vision | 1 | 0 (0.0%) | 0 (0.0%) | 0 (0.0%) |",
+        "| **all** | 3 | 2 (66.7%) | 1 (33.3%) | 1 (33.3%) |",
+    ]
+    assert [line.split(" | ")[:2] for line in measure.by_half(rows)[2:]] == [
+        ["| second", "2"],
+        ["| first", "1"],
+        ["| **all**", "3"],
+    ]
