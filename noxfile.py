@@ -16,11 +16,23 @@ ROOT = Path(__file__).parent
 PYTHONS = ["3.11", "3.12", "3.13"]
 FRAMEWORKS = {
     "torch": ["torch"],
-    "tensorflow": ["tensorflow"],
-    "jax": ["jax"],
+    "tensorflow": ["tensorflow", "ai_edge_litert", "tf2onnx"],
+    "jax": ["jax", "flax"],
     "onnx": ["onnx", "onnxruntime"],
 }
-EVERY_FRAMEWORK = ["torch", "tensorflow", "jax", "onnx", "onnxruntime", "transformers", "safetensors"]
+EVERY_FRAMEWORK = [
+    "torch",
+    "tensorflow",
+    "jax",
+    "flax",
+    "jax2onnx",
+    "onnx",
+    "onnxruntime",
+    "transformers",
+    "diffusers",
+    "safetensors",
+    "jinja2",
+]
 
 nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "virtualenv"
@@ -85,14 +97,14 @@ def oldest(session: nox.Session) -> None:
 @nox.parametrize("name", list(FRAMEWORKS), ids=list(FRAMEWORKS))
 def framework(session: nox.Session, name: str) -> None:
     """Run the tests with one framework, alone in its environment, so that none leans on what another brings."""
-    install(session, name, "test")
+    install(session, name, "test", *(["flax"] if name == "jax" else []))
     pytest(session, "tests", "--ignore=tests/packaging", "--ignore=tests/core", needs=FRAMEWORKS[name])
 
 
 @nox.session
 def everything(session: nox.Session) -> None:
     """Run all tests, with all frameworks in one process."""
-    install(session, "all", "test", "package")
+    install(session, "all", "flax", "jax2onnx", "test", "package", "browser")
     pytest(session, "tests", needs=EVERY_FRAMEWORK)
 
 
@@ -108,6 +120,13 @@ def coverage(session: nox.Session) -> None:
     """Measure how many real model classes run; what follows ``--`` goes to the tool: ``--show``, ``--write``."""
     install(session, "all")
     session.run("python", "tests/coverage/measure.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+
+
+@nox.session(default=False)
+def routes(session: nox.Session) -> None:
+    """Measure which routes out of TensorFlow work on real models; what follows ``--`` goes to the tool: ``--only``, ``--write``."""
+    install(session, "tensorflow", "onnx", "test-models")
+    session.run("python", "tests/coverage/routes_tensorflow.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
 def install(session: nox.Session, *extras: str) -> None:

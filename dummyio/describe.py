@@ -10,6 +10,7 @@ from typing import Any
 
 from dummyio.errors import OptionError, SourceError
 from dummyio.spec import InputSpec
+from dummyio.targets import framework_of_object
 
 __all__ = ["capture", "describe", "generate"]
 
@@ -21,7 +22,8 @@ def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
     ----------
     source
         A Hugging Face configuration (``config.json``, its folder, a dict, a ``PretrainedConfig``) or model, of Transformers
-        or Diffusers, any other ``torch.nn.Module``, an ``.onnx`` file or ``ModelProto``, a saved spec (file or dict), or an `InputSpec`.
+        or Diffusers, any other ``torch.nn.Module``, an ``.onnx`` file or ``ModelProto``, a function of JAX's, a module of
+        Flax, a `jax.export.Exported` or its ``.stablehlo`` file, a saved spec (file or dict), or an `InputSpec`.
     task
         The task, such as ``"text-classification"`` or ``"text-generation-with-past"``. A task that is asked for gets the
         inputs that an export of it needs; where none is, it is found from the model's class, and all data that the
@@ -29,7 +31,8 @@ def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
     dims
         Sizes by name (``batch_size=4``), which win over the model's own; ``random_<name>_range=(low, high)`` to draw one
         from ``seed``; options ``padding_side``, ``mask_policy``, ``int_dtype``, ``float_dtype``; and values for what a
-        configuration leaves out (``vocab_size=...``).
+        configuration leaves out (``vocab_size=...``). For a function of JAX's, ``args`` and ``kwargs``: example arguments, arrays
+        or their shapes, where its signature does not say them; and ``dynamic``, which names their axes.
 
     Raises
     ------
@@ -110,11 +113,17 @@ def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> Inp
         return _describe_onnx(path / "model.onnx" if path.is_dir() else path, task, dims)
     if path.is_dir() and (path / "model_index.json").exists():
         raise _pipeline(path)
+    if path.suffix in {".tflite", ".pb"} or (
+        path.is_dir() and not (path / "config.json").exists() and (path / "saved_model.pb").exists()
+    ):
+        return _describe_tensorflow(path, task, dims)
+    if path.suffix == ".stablehlo":
+        return _describe_jax(path, task, dims)
     if path.is_dir() and not (path / "config.json").exists():
-        raise SourceError(f"{path}: the folder holds neither a config.json nor a model.onnx.")
+        raise SourceError(f"{path}: the folder holds neither a config.json, nor a model.onnx, nor a saved_model.pb.")
     if path.is_file() and path.suffix != ".json":
         raise SourceError(
-            f"{path}: described are .json files (configurations, specs) and .onnx files, and folders of these."
+            f"{path}: described are .json files (configurations, specs), .onnx, .tflite, .pb and .stablehlo files, and folders of these."
         )
     from dummyio.huggingface.describe import describe_configuration  # noqa: PLC0415 - one reader of several
 
@@ -148,10 +157,35 @@ def _describe_onnx(source: Any, task: str | None, dims: Mapping[str, Any]) -> In
     return spec
 
 
+def _describe_tensorflow(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+    from dummyio.backend import load_backend  # noqa: PLC0415 - only for TensorFlow
+
+    if task is not None:
+        raise OptionError(f"task={task!r}: a model of TensorFlow's is what it is; a task cannot be chosen.")
+    reader: Any = load_backend("tf")
+    spec: InputSpec = reader.describe(source, dims=dims)
+    return spec
+
+
+def _describe_jax(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+    from dummyio.backend import load_backend  # noqa: PLC0415 - only for JAX
+
+    if task is not None:
+        raise OptionError(f"task={task!r}: a function of JAX's is what it is; a task cannot be chosen.")
+    reader: Any = load_backend("jax")
+    spec: InputSpec = reader.describe(source, dims=dims)
+    return spec
+
+
 def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
     root = type(source).__module__.split(".")[0]
     if root.startswith("onnx") and type(source).__name__ == "ModelProto":
         return _describe_onnx(source, task, dims)
+    framework = framework_of_object(source)
+    if framework == "tf":
+        return _describe_tensorflow(source, task, dims)
+    if framework == "jax" or (framework is None and callable(source) and not dims.keys().isdisjoint({"args", "kwargs"})):
+        return _describe_jax(source, task, dims)
     from dummyio.huggingface.describe import describe_configuration, describe_model  # noqa: PLC0415 - one reader of several
 
     config = getattr(source, "config", None)
@@ -169,7 +203,7 @@ def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> 
         return describe_configuration(source, task, dims)
     raise SourceError(
         f"a {type(source).__module__}.{type(source).__qualname__} cannot be described. Give a Hugging Face configuration "
-        "(path, dict or object) or model, any torch.nn.Module, an .onnx file or ModelProto, or a saved spec."
+        "(path, dict or object) or model, any torch.nn.Module, a Keras model, a tf.function, a JAX function or module, an .onnx file or ModelProto, or a saved spec."
     )
 
 

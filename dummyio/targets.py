@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from dummyio.errors import OptionError, SourceError
@@ -52,15 +54,58 @@ _ROOTS = {
     "onnx": "ort",
     "onnxruntime": "ort",
 }
+_LOOKED_AT = 64
+"""As many functions are looked at to learn what one is written in."""
 
 
 def framework_of_object(model: object) -> str | None:
-    """Return the framework that an object belongs to; None where none of its classes is a framework's."""
+    """Return the framework that an object belongs to; None where none of its classes is a framework's.
+
+    A plain function is JAX's where its code names something of JAX's: the models of all others are objects of their own.
+    """
+    return _framework_of_class(model) or ("jax" if _names_jax(model, set()) else None)
+
+
+def _framework_of_class(model: object) -> str | None:
     for kind in type(model).__mro__:
         found = _ROOTS.get(kind.__module__.split(".", maxsplit=1)[0])
         if found is not None:
             return found
     return None
+
+
+def _names_jax(model: object, seen: set[int]) -> bool:
+    """Whether a function, a method or a part of one is written in JAX, itself or in the functions that it calls by name."""
+    if id(model) in seen or len(seen) > _LOOKED_AT:
+        return False
+    seen.add(id(model))
+    if isinstance(model, partial):
+        return _names_jax(model.func, seen)
+    if isinstance(model, MethodType):
+        return _framework_of_class(model.__self__) == "jax" or _names_jax(model.__func__, seen)
+    if not isinstance(model, FunctionType):
+        return False
+    names = _names_of(model.__code__)
+    held = [model.__globals__[name] for name in names if name in model.__globals__]
+    held += [cell.cell_contents for cell in model.__closure__ or () if cell != CellType()]  # an empty one has no contents
+    held += [*(model.__defaults__ or ()), *(model.__kwdefaults__ or {}).values()]
+    held += [getattr(kind, "__origin__", kind) for kind in model.__annotations__.values()]
+    return any(_is_of_jax(value) or _names_jax(value, seen) for value in held)
+
+
+def _names_of(code: CodeType) -> set[str]:
+    inner = (part for part in code.co_consts if isinstance(part, CodeType))
+    return {*code.co_names}.union(*map(_names_of, inner))
+
+
+def _is_of_jax(value: object) -> bool:
+    """Whether a module, a class or a function is JAX's, or an object of such a class."""
+    if isinstance(value, type):
+        return any(_ROOTS.get(kind.__module__.split(".", maxsplit=1)[0]) == "jax" for kind in value.__mro__)
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    if isinstance(value, (ModuleType, FunctionType)) and isinstance(name, str):
+        return _ROOTS.get(name.split(".", maxsplit=1)[0]) == "jax"
+    return _framework_of_class(value) == "jax"
 
 
 def framework_of_path(path: str | os.PathLike[str]) -> str | None:
@@ -96,5 +141,7 @@ def format_of(path: str | os.PathLike[str], name: str | None = None) -> Format:
 
 
 def describe_object(model: Any) -> str:
-    """Return an object's class with its module, for messages."""
+    """Return a function's own name, or an object's class, with its module, for messages."""
+    if isinstance(model, FunctionType):
+        return f"{model.__module__}.{model.__qualname__}"
     return f"{type(model).__module__}.{type(model).__qualname__}"

@@ -44,7 +44,10 @@ def annotated_inputs(model: Model) -> dict[str, Node]:
             node = reader.annotation(parameter.name, hints.get(parameter.name, parameter.annotation))
         if node is not None:
             found[parameter.name] = node
-        elif parameter.default is parameter.empty and parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+        elif parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_KEYWORD,
+            parameter.VAR_POSITIONAL,
+        ):
             raise _needs_arguments(model, f"its signature says nothing of {parameter.name!r}")
     if not found:
         raise _needs_arguments(model, f"its signature {model.signature} says nothing of its inputs")
@@ -123,5 +126,3 @@ class _Reader:
 def _nest(kind: Any, items: Mapping[str, Node | None]) -> Node | None:
     known = {name: node for name, node in items.items() if node is not None}
     return Nest.of(kind, known) if known and len(known) == len(items) else None
-
-

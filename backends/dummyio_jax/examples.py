@@ -37,7 +37,9 @@ def example_inputs(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any])
         try:
             bound = model.signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise SourceError(f"{model.name}{model.signature} does not take these example arguments: {error}.") from error
+            raise SourceError(
+                f"{model.name}{model.signature} does not take these example arguments: {error}."
+            ) from error
         named = _flat(model.signature, bound.arguments)
     return {name: node_of(value, name, leaf_of) for name, value in named.items() if value is not None}
 
@@ -64,7 +66,7 @@ def leaf_of(path: str, value: Any, *, exact: bool = False) -> TensorSpec:
     if not hasattr(value, "shape") or not hasattr(value, "dtype"):
         raise SourceError(
             f"{path}: a {type(value).__name__} is no array. Close over what is a setting: "
-            f"functools.partial(function, {path.split('.')[0]}={value!r})."
+            f"functools.partial(function, {path.split('.', maxsplit=1)[0]}={value!r})."
         )
     try:
         dtype = from_native(value.dtype)
@@ -95,7 +97,9 @@ def said_shapes(leaves: Mapping[str, TensorSpec], dynamic: Mapping[str, Any]) ->
             if isinstance(name, str) and name.isidentifier() and isinstance(size, int):
                 known = dims.setdefault(name, Dim(name, size, min=min(size, 1)))
                 if known.size != size:
-                    raise OptionError(f"dynamic: {name!r} is {known.size} in one input and {size} in {path!r}: use two names.")
+                    raise OptionError(
+                        f"dynamic: {name!r} is {known.size} in one input and {size} in {path!r}: use two names."
+                    )
     shapes = {path: leaf.shape for path, leaf in leaves.items()}
     for path, names in dynamic.items():
         axes = zip(names, shapes[path], strict=True)

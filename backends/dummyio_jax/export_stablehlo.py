@@ -56,8 +56,7 @@ def export_stablehlo(
 
 def _exported(job: Job, platforms: tuple[str, ...] | None) -> jax.export.Exported:
     """Export with containers that every reader knows: a registered one could be read only where it is registered too."""
-    tree = plain(job.nested({path: path for path in job.paths}))
-    paths = jax.tree.leaves(tree)
+    paths = job.plain_paths()
 
     def function(**inputs: Any) -> Any:
         leaves = dict(zip(paths, jax.tree.leaves(inputs), strict=True))

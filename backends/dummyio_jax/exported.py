@@ -47,7 +47,16 @@ def open_exported(path: str | os.PathLike[str]) -> jax.export.Exported:
         exported = jax.export.deserialize(bytearray(blob))
         if len(exported.mlir_module_serialized) <= _VERIFIED:
             exported.mlir_module()  # the tables may be whole where the module is not
-    except (struct.error, ValueError, TypeError, AttributeError, IndexError, KeyError, RuntimeError, OverflowError) as error:
+    except (
+        struct.error,
+        ValueError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        KeyError,
+        RuntimeError,
+        OverflowError,
+    ) as error:
         raise SourceError(
             f"{place}: no exported function of JAX can be read from it ({type(error).__name__}: {error}). Such a file holds what "
             f"jax.export.Exported.serialize returned, and is whole; this is JAX {jax.__version__}: a file may be of a newer one."
@@ -71,7 +80,9 @@ def exported_outputs(exported: jax.export.Exported, declared: tuple[str, ...] = 
     return output_specs(jax.tree.unflatten(exported.out_tree, exported.out_avals), declared=declared)
 
 
-def exported_arguments(exported: jax.export.Exported, inputs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def exported_arguments(
+    exported: jax.export.Exported, inputs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return named inputs as an exported function takes them: those that are no keyword of it go by place."""
     args, kwargs = jax.tree.unflatten(exported.in_tree, exported.in_avals)
     placed = iter([value for name, value in inputs.items() if name not in kwargs])

@@ -95,7 +95,7 @@ def _role(leaf: TensorSpec, axis: int) -> str:
     if leaf.rank == 4 and leaf.dtype.kind == "float":
         last = leaf.shape[3] if isinstance(leaf.shape[3], int) else 0
         first = leaf.shape[1] if isinstance(leaf.shape[1], int) else 0
-        edges = (2, 3) if 0 < first <= 4 < last else (1, 2)
-        return dict(zip(edges, ("height", "width"), strict=True)).get(axis, "")
+        height = 2 if 0 < first <= 4 < last else 1
+        return {height: "height", height + 1: "width"}.get(axis, "")
     whole = leaf.dtype.kind in ("int", "uint", "bool")
     return "sequence_length" if axis == 1 and (leaf.rank == 3 or whole or "mask" in leaf.name.lower()) else ""

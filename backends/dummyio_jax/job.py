@@ -21,11 +21,13 @@ from dummyio_jax.narrowing import Static, narrowed
 from dummyio_jax.outputs import output_specs
 from dummyio_jax.precision import NARROW, enough_bits
 from dummyio_jax.run import FunctionRunner
-from dummyio_jax.trees import result_names
+from dummyio_jax.signature import abstract, constraints
+from dummyio_jax.trees import plain, result_names
 
 __all__ = ["Job", "message", "prepare"]
 
-_PROBES = 4
+_PROBES = 3
+"""As many sets of sizes: two with all sizes different, and one with a size of 1."""
 _SHARE = {"float32": 1e-2, "float64": 1e-2, "complex64": 1e-2, "complex128": 1e-2}
 """How far a result may be off, as a share of the largest value: far more than rounding does, and less than any defect."""
 _COARSE = 0.1
@@ -55,19 +57,38 @@ class Job:
     def flat(self, leaves: Sequence[Any]) -> dict[str, Any]:
         """Return name → result of the model on its flat inputs, in the spec's order."""
         with enough_bits(leaf.dtype for _, leaf in self.spec.leaves):
-            return result_names(self.model(self.nested(dict(zip(self.paths, leaves, strict=True)))), tuple(self.outputs))
+            return result_names(
+                self.model(self.nested(dict(zip(self.paths, leaves, strict=True)))), tuple(self.outputs)
+            )
+
+    def abstract(self) -> dict[str, jax.ShapeDtypeStruct]:
+        """Return path → shape and dtype, with symbols of one scope, in the spec's order."""
+        return abstract(dict(self.spec.leaves))
+
+    def constraints(self) -> list[tuple[str, str]]:
+        """Return the bounds of the symbols, each with its symbol's name."""
+        return [(name, bound) for name, dim in self.spec.dims.items() if not dim.fixed for bound in constraints(dim)]
+
+    def plain_paths(self) -> list[str]:
+        """Return the paths in the order in which JAX flattens the inputs once their containers are plain."""
+        found: list[str] = jax.tree.leaves(plain(self.nested({path: path for path in self.paths})))
+        return found
 
     def nested(self, leaves: dict[str, Any]) -> dict[str, Any]:
         """Return values by path as the model takes them."""
         return {name: build(node, leaves, name) for name, node in self.spec.items()}
 
     def check(self, runner: Runner, *, coarse: bool = False) -> None:
-        """Raise `ExportError` where an artifact is not what the spec says, or does not compute what the model does.
+        """Raise `ExportError` where an artifact is not what the spec says, or does not compute what the model does."""
+        for problem in _differences(runner, self.spec):
+            raise ExportError(f"what was written is not what was asked for: {problem}")
+        self.check_results(runner, coarse=coarse)
+
+    def check_results(self, runner: Runner, *, coarse: bool = False) -> None:
+        """Raise `ExportError` where an artifact does not compute what the model does; `coarse` where it is quantized.
 
         It runs at several sizes of every symbol: a converter that takes a size for a constant is right at one of them.
         """
-        for problem in _differences(runner, self.spec):
-            raise ExportError(f"what was written is not what was asked for: {problem}")
         reference = FunctionRunner(self.model, self.spec)
         for sizes in self.spec.probes()[:_PROBES]:
             feeds = self.spec.feeds(**sizes)
@@ -79,7 +100,9 @@ class Job:
             try:
                 results = runner(feeds)
             except DummyioError as error:
-                raise ExportError(f"what was written does not run at {shown}, where the model does: {error} {_REMEDY}") from error
+                raise ExportError(
+                    f"what was written does not run at {shown}, where the model does: {error} {_REMEDY}"
+                ) from error
             for problem in _wrong(expected, results, coarse=coarse):
                 raise ExportError(f"what was written is wrong at {shown}: {problem} {_REMEDY}")
 
@@ -112,7 +135,9 @@ def prepare(model: Any, spec: InputSpec, static: Static = None) -> Job:
     spec = InputSpec(dict(spec), task=spec.task, outputs=outputs, provenance=spec.provenance)
     wide = [path for path, leaf in spec.leaves if leaf.dtype in NARROW]
     if wide and not jax.config.read("jax_enable_x64"):
-        notes += (f"{', '.join(wide)} are of 64 bits: the model was traced with jax_enable_x64, as its runner runs it.",)
+        notes += (
+            f"{', '.join(wide)} are of 64 bits: the model was traced with jax_enable_x64, as its runner runs it.",
+        )
     return Job(whole, spec, (*whole.notes, *notes))
 
 

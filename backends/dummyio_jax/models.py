@@ -39,7 +39,9 @@ class Model:
         for parameter in parameters:
             if parameter.name not in named:
                 continue
-            if parameter.kind is parameter.POSITIONAL_ONLY or (many and parameter.kind is parameter.POSITIONAL_OR_KEYWORD):
+            if parameter.kind is parameter.POSITIONAL_ONLY or (
+                many and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+            ):
                 args.append(named.pop(parameter.name))
             elif parameter.kind is parameter.VAR_POSITIONAL:
                 args += named.pop(parameter.name)

@@ -30,13 +30,16 @@ def narrowed(spec: InputSpec, static: Static) -> tuple[InputSpec, tuple[str, ...
         for what is none of these.
     """
     names = _names(spec, static)
-    fixed = {name: Dim(name, spec.dims[name].size, *(spec.dims[name].size,) * 2) for name in names}
-    notes = [f"static={static!r}: the artifact takes {', '.join(f'{n}={d.size}' for n, d in fixed.items())} only."] if fixed else []
+    fixed = {name: Dim(name, size, min=size, max=size) for name, size in ((n, spec.dims[n].size) for n in names)}
+    shown = ", ".join(f"{name}={dim.size}" for name, dim in fixed.items())
+    notes = [f"static={static!r}: the artifact takes {shown} only."] if fixed else []
     spec = spec.with_dims(**fixed) if fixed else spec
     filled = {dim.name: _filled(dim) for dim in _own(spec).values() if not dim.fixed and dim.takes(0)}
     if filled:
         # JAX decides comparisons with symbols as if none were 0; what was decided so may be wrong for an empty input.
-        notes.append(f"JAX's symbols are 1 or more: the artifact takes no empty {', '.join(filled)}; fix it at 0 for these.")
+        notes.append(
+            f"JAX's symbols are 1 or more: the artifact takes no empty {', '.join(filled)}; fix it at 0 for these."
+        )
         spec = spec.with_dims(**filled)
     return spec, tuple(notes)
 

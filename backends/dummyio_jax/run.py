@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -21,7 +22,7 @@ from dummyio_jax.exported import exported_arguments, exported_inputs, exported_m
 from dummyio_jax.models import as_model
 from dummyio_jax.precision import enough_bits
 from dummyio_jax.tensors import from_numpy
-from dummyio_jax.trees import plain, result_names
+from dummyio_jax.trees import result_names
 
 __all__ = ["ExportedRunner", "FunctionRunner", "runner"]
 
@@ -56,6 +57,8 @@ class FunctionRunner:
     def __init__(self, function: Callable[[dict[str, Any]], Any], spec: InputSpec | None) -> None:
         """Keep a function of named inputs, and the spec that says how these nest; without one they go in flat."""
         self.engine = f"jax {jax.__version__}"
+        # Compiled once for each set of sizes, and not operation by operation, which takes many times as long.
+        self._compiled: Callable[[dict[str, Any]], Any] | None = jax.jit(partial(function))
         self._function = function
         self._spec = spec
 
@@ -65,13 +68,22 @@ class FunctionRunner:
         self._check_names(own)
         try:
             with enough_bits(DType.of(values.dtype) for values in own.values()):
-                result = self._function(self._nested(own))
+                result = self._run(self._nested(own))
                 declared = tuple(output.name for output in self._spec.outputs) if self._spec is not None else ()
                 return {name: np.asarray(value) for name, value in result_names(result, declared).items()}
         except DummyioError as error:
             raise RunError(f"{self.engine} cannot take these feeds: {error}") from error
         except Exception as error:
             raise RunError(f"{self.engine} failed: {type(error).__name__}: {error}") from error
+
+    def _run(self, inputs: dict[str, Any]) -> Any:
+        """Run compiled; as it is written where it asks for values, which only then are there."""
+        if self._compiled is not None:
+            try:
+                return self._compiled(inputs)
+            except jax.errors.JAXTypeError:
+                self._compiled = None
+        return self._function(inputs)
 
     def _check_names(self, feeds: Mapping[str, Array]) -> None:
         if self._spec is None:

@@ -17,7 +17,7 @@ from dummyio.errors import DimError
 from dummyio.tensor import TensorSpec
 from dummyio_jax.dtypes import to_native
 
-__all__ = ["abstract"]
+__all__ = ["abstract", "constraints"]
 
 
 def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, jax.ShapeDtypeStruct]:
@@ -40,7 +40,7 @@ def _symbols(dims: Collection[Dim]) -> dict[str, Any]:
     free = [dim for dim in dims if not dim.fixed]
     known: dict[str, Any] = {dim.name: evaluate(dim) for dim in dims if dim.fixed}
     if free:
-        names, bounds = ", ".join(dim.name for dim in free), [text for dim in free for text in _constraints(dim)]
+        names, bounds = ", ".join(dim.name for dim in free), [text for dim in free for text in constraints(dim)]
         try:
             known |= zip((dim.name for dim in free), jax.export.symbolic_shape(names, constraints=bounds), strict=True)
         except ValueError as error:
@@ -48,7 +48,7 @@ def _symbols(dims: Collection[Dim]) -> dict[str, Any]:
     return known
 
 
-def _constraints(dim: Dim) -> Iterator[str]:
+def constraints(dim: Dim) -> Iterator[str]:
     """Yield the bounds of a symbol; that it is at least 1 JAX knows, and a list of choices it cannot know."""
     low, high = (min(dim.choices), max(dim.choices)) if dim.choices else (dim.min, dim.max)
     if low > 1:

@@ -12,7 +12,14 @@ from dummyio.errors import DimError, SourceError
 
 __all__ = ["SIZES", "default_dim", "dims_of", "names_in", "to_size"]
 
-SIZES = {"batch_size": 2, "sequence_length": 16, "past_sequence_length": 16, "num_channels": 3, "height": 32, "width": 32}
+SIZES = {
+    "batch_size": 2,
+    "sequence_length": 16,
+    "past_sequence_length": 16,
+    "num_channels": 3,
+    "height": 32,
+    "width": 32,
+}
 _SHORT = {"b": 2, "batch": 2, "n": 2, "seq": 16, "s": 16, "t": 16, "length": 16, "h": 32, "w": 32}
 _BOUND = re.compile(r"^\s*(\w+)\s*(>=|<=)\s*(\d+)\s*$")
 _STEP = re.compile(r"^\s*mod\(\s*(\w+)\s*,\s*(\d+)\s*\)\s*==\s*0\s*$")
@@ -80,7 +87,7 @@ def to_size(size: Any, dims: Mapping[str, Dim]) -> Size:
 class _Rewriting(ast.NodeTransformer):
     """From JAX's words to ours: ``floordiv(a, b)`` is ``a // b``, ``mod(a, b)`` is ``a - a // b * b``, powers are products."""
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:  # noqa: N802 - the name that ast asks for
+    def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in {"floordiv", "mod"}:
@@ -89,7 +96,7 @@ class _Rewriting(ast.NodeTransformer):
         quotient = ast.BinOp(top, ast.FloorDiv(), bottom)
         return quotient if name == "floordiv" else ast.BinOp(top, ast.Sub(), ast.BinOp(quotient, ast.Mult(), bottom))
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:  # noqa: N802 - the same
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
         if not isinstance(node.op, ast.Pow):
             return node

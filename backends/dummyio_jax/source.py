@@ -24,8 +24,8 @@ from dummyio_jax.free import Shapes, free_shapes
 from dummyio_jax.models import Model, as_model
 from dummyio_jax.outputs import output_specs
 from dummyio_jax.rules import Rules
-from dummyio_jax.trees import replaced
 from dummyio_jax.tracing import Traced, indexed_rows, trace
+from dummyio_jax.trees import replaced
 
 __all__ = ["describe"]
 
@@ -87,10 +87,11 @@ def _of_exported(source: Any, chosen: Mapping[str, Any]) -> InputSpec:
     wrong = next((name for name in ("args", "kwargs", "dynamic") if name in chosen), None)
     if wrong is not None:
         raise OptionError(f"{wrong}: an exported function says its inputs itself; leave the option out.")
-    exported = source if isinstance(source, jax.export.Exported) else open_exported(source)
+    in_memory = isinstance(source, jax.export.Exported)
+    exported: jax.export.Exported = source if in_memory else open_exported(source)
     inputs = InputSpec(exported_inputs(exported))
     origin = {
-        "source": f"the exported function {exported.fun_name}" if exported is source else os.fspath(source),
+        "source": f"the exported function {exported.fun_name}" if in_memory else str(os.fspath(source)),
         "platforms": ", ".join(exported.platforms),
     }
     return _ruled(inputs, exported_outputs(exported), {}, chosen, origin)
@@ -106,14 +107,16 @@ def _of_model(model: Model, chosen: Mapping[str, Any], given: dict[str, Any]) ->
         spec = _example_shapes(model, InputSpec(nodes), chosen.get("dynamic"))
     else:
         if "dynamic" in chosen:
-            raise OptionError("dynamic: this option names the axes of example arguments; give these too, as args or kwargs.")
+            raise OptionError(
+                "dynamic: this option names the axes of example arguments; give these too, as args or kwargs."
+            )
         spec = _annotated_shapes(model, InputSpec(annotated_inputs(model)), given)
     traced = _traced(model, spec)
     outputs = output_specs(traced[1], spec.dims)
     origin = {
         "source": f"{model.kind} {model.name}",
         "inputs": "example arguments" if examples else "its signature",
-        **({"mode": note for note in model.notes[:1]}),
+        **({"mode": " ".join(model.notes)} if model.notes else {}),
     }
     return _ruled(spec, outputs, indexed_rows(traced, spec), chosen, origin)
 

@@ -20,6 +20,7 @@ from dummyio_jax.precision import NARROW, x64
 
 __all__ = ["from_numpy", "is_tensor", "to_numpy"]
 
+
 def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -> jax.Array:
     """Return a JAX array with a copy of `values`, of exactly that dtype.
 

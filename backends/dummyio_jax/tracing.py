@@ -16,8 +16,24 @@ from dummyio_jax.trees import leaf_paths
 __all__ = ["Traced", "indexed_rows", "trace"]
 
 _KEEPING = frozenset(
-    "convert_element_type broadcast_in_dim reshape squeeze expand_dims transpose select_n add copy slice concatenate "
-    "stop_gradient max min clamp rev".split()
+    [
+        "convert_element_type",
+        "broadcast_in_dim",
+        "reshape",
+        "squeeze",
+        "expand_dims",
+        "transpose",
+        "select_n",
+        "add",
+        "copy",
+        "slice",
+        "concatenate",
+        "stop_gradient",
+        "max",
+        "min",
+        "clamp",
+        "rev",
+    ]
 )
 """Operations on ids whose result is ids still; indexing adds the number of rows to those below zero."""
 
@@ -36,9 +52,7 @@ def indexed_rows(traced: Traced, spec: InputSpec) -> dict[str, int]:
     """Return path → rows of the smallest table that an integer input indexes."""
     jaxpr = traced[0].jaxpr
     whole = {path for path, leaf in spec.leaves if leaf.dtype.kind in ("int", "uint")}
-    origins = {
-        var: path for var, path in zip(jaxpr.invars, leaf_paths(spec), strict=True) if path in whole
-    }
+    origins = {var: path for var, path in zip(jaxpr.invars, leaf_paths(spec), strict=True) if path in whole}
     found: dict[str, int] = {}
     _walk(jaxpr, origins, found)
     return found

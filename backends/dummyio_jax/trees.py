@@ -86,7 +86,9 @@ def _expand(value: Any, path: str) -> Mapping[str, Any] | None:
         own = f"{path}.{key}" if path else f"_{key}" if key.isdecimal() else key
         inner = name_results(item, (), _expand)
         nameless = jax.tree_util.all_leaves([item])
-        found |= {own: item} if nameless else {f"{own}.{name.removeprefix('output_')}": leaf for name, leaf in inner.items()}
+        found |= (
+            {own: item} if nameless else {f"{own}.{name.removeprefix('output_')}": leaf for name, leaf in inner.items()}
+        )
     return found
 
 

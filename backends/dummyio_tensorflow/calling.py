@@ -45,10 +45,13 @@ def bind(model: Any, names: list[str], signature: str | None = None) -> Call:
     if isinstance(model, tf.types.experimental.ConcreteFunction):
         return _bound_concrete(model)
     if isinstance(model, tf.types.experimental.PolymorphicFunction):
-        return _bound_arguments(model, _parameters(model.python_function), names, {})
+        plain: Any = model
+        return _bound_arguments(model, _parameters(plain.python_function), names, {})
     if isinstance(model, tf.Module):
         function = signed_function(model, signature)
-        return _bound_arguments(function, _parameters(function), names, {}) if function is model else bind(function, names)
+        return (
+            _bound_arguments(function, _parameters(function), names, {}) if function is model else bind(function, names)
+        )
     if callable(model):
         return _bound_arguments(model, _parameters(model), names, {})
     raise SourceError(f"a {describe_object(model)} cannot be called: give a Keras model, a tf.function or a tf.Module.")
@@ -102,7 +105,9 @@ def _own_name(value: Any, otherwise: str) -> str:
 def _bound_functional(model: Any, struct: Any, names: list[str], trained: Mapping[str, Any]) -> Call:
     known = input_names(struct)
     if len(known) != len(names):
-        raise SourceError(f"{model.name!r} takes {len(known)} inputs, {', '.join(known)}; the spec has {', '.join(names)}.")
+        raise SourceError(
+            f"{model.name!r} takes {len(known)} inputs, {', '.join(known)}; the spec has {', '.join(names)}."
+        )
     order = list(known) if set(known) == set(names) else names
 
     def call(inputs: Mapping[str, Any]) -> Any:
@@ -129,7 +134,9 @@ def _bound_arguments(
     function: Any, parameters: Mapping[str, inspect.Parameter], names: list[str], more: Mapping[str, Any]
 ) -> Call:
     free = any(item.kind is item.VAR_KEYWORD for item in parameters.values())
-    by_name = {name for name, item in parameters.items() if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)}
+    by_name = {
+        name for name, item in parameters.items() if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)
+    }
     if by_name.issuperset(names) or free:
         return lambda inputs: function(**inputs, **more)
     required = [name for name, item in parameters.items() if item.default is item.empty]
@@ -179,7 +186,9 @@ def signed_function(module: Any, signature: str | None = None) -> Any:
         }
     if signature is not None:
         if signature not in signatures:
-            raise OptionError(f"signature={signature!r}: this module has none of that name. {near(signature, signatures)}")
+            raise OptionError(
+                f"signature={signature!r}: this module has none of that name. {near(signature, signatures)}"
+            )
         return signatures[signature]
     for name in ("serving_default", "__call__"):
         if name in signatures:
@@ -196,7 +205,10 @@ def signed_function(module: Any, signature: str | None = None) -> Any:
 
 def expand(value: Any, path: str) -> Mapping[str, Any] | None:
     """Return the parts of a ragged or sparse tensor, by name; None for all else."""
-    parts = {tf.RaggedTensor: ("flat_values", "nested_row_splits"), tf.SparseTensor: ("indices", "values", "dense_shape")}
+    parts = {
+        tf.RaggedTensor: ("flat_values", "nested_row_splits"),
+        tf.SparseTensor: ("indices", "values", "dense_shape"),
+    }
     for kind, names in parts.items():
         if isinstance(value, kind):
             found: dict[str, Any] = {}

@@ -22,7 +22,7 @@ from dummyio_tensorflow.lookups import Seen, of_graph
 from dummyio_tensorflow.naming import named_axes, part_of
 from dummyio_tensorflow.outputs import output_specs
 from dummyio_tensorflow.reading import Declared, Leaf
-from dummyio_tensorflow.tracing import Trace, fixed_at, look
+from dummyio_tensorflow.tracing import Trace, bounds_by_traces, fixed_at, look
 
 __all__ = ["Description"]
 
@@ -36,9 +36,7 @@ class Description:
         self._declared = declared
         self._chosen = chosen
         self._notes = {"source": declared.label, **declared.notes}
-        self._leaves: _Leaves = {
-            path: (leaf.axes, leaf.dtype) for path, leaf in _flat(declared.tree)
-        }
+        self._leaves: _Leaves = {path: (leaf.axes, leaf.dtype) for path, leaf in _flat(declared.tree)}
         shapes: Mapping[str, Any] = chosen.get("shapes", {})
         for path, axes in shapes.items():
             if path not in self._leaves:
@@ -49,7 +47,9 @@ class Description:
         """Conclude."""
         seen, free = self._seen()
         if any(path in seen.rows for path in self._declared.guessed):
-            changed = [path for path in self._declared.guessed if path in seen.rows and self._leaves[path][1].kind == "float"]
+            changed = [
+                path for path in self._declared.guessed if path in seen.rows and self._leaves[path][1].kind == "float"
+            ]
             for path in changed:  # built on shapes alone: what indexes a table is whole numbers
                 self._leaves[path] = (self._leaves[path][0], DType.INT32)
         spec, several = self._written(seen, separate=True)
@@ -60,6 +60,9 @@ class Description:
             traced = look(self._declared.callable, fixed_at(spec)) if self._declared.callable is not None else None
         if traced is not None and traced.error is not None:
             self._notes["trace"] = f"it does not trace at sizes that all differ: {_line(traced.error)}"
+        elif traced is not None:
+            spec, reasons = bounds_by_traces(self._declared.callable, spec, _sequence_tables(seen, traced, spec))
+            self._notes |= {f"dim {name}": reason for name, reason in reasons.items()}
         outputs = output_specs(spec, free, traced, self._declared.outputs)
         return InputSpec(dict(spec), outputs=outputs, provenance=self._notes)
 
@@ -95,9 +98,9 @@ class Description:
             side=self._chosen.get("padding_side"),
             policy=self._chosen.get("mask_policy", "ragged"),
         )
-        return self._limited(inputs, keys, seen), several
+        return self._limited(inputs, keys), several
 
-    def _limited(self, inputs: Inputs, keys: Mapping[str, str], seen: Seen) -> InputSpec:
+    def _limited(self, inputs: Inputs, keys: Mapping[str, str]) -> InputSpec:
         paths = {key: path for path, key in keys.items()}
         tensors: dict[str, TensorSpec] = {}
         limits: list[Limit] = []
@@ -108,7 +111,6 @@ class Description:
                 limits.append(Limit(position_end(inputs, item, rule), *inputs.evidence.rows[key]))
             tensors[path] = TensorSpec(path, item.shape, item.dtype, _masked(rule, paths))
         known = table(size for tensor in tensors.values() for size in tensor.shape)
-        limits += _sequence_limits(seen, known)
         dims, reasons = bounded(known, limits)
         self._notes |= {f"dim {name}": reason for name, reason in reasons.items()}
         leaves = {path: _resized(tensor, dims) for path, tensor in tensors.items()}
@@ -122,7 +124,9 @@ class Description:
         if note:
             self._notes[f"input {path}"] = note
         if path in self._declared.guessed:
-            self._notes.setdefault(f"dtype {path}", "guessed: the model says on which shapes it was built, not of which dtype")
+            self._notes.setdefault(
+                f"dtype {path}", "guessed: the model says on which shapes it was built, not of which dtype"
+            )
         return rule
 
 
@@ -162,15 +166,28 @@ def _resized(tensor: TensorSpec, dims: Mapping[str, Dim]) -> TensorSpec:
     return tensor.replace(shape=shape)
 
 
-def _sequence_limits(seen: Seen, known: Mapping[str, Dim]) -> list[Limit]:
-    """Return the bounds that tables of positions mean for the sequence that they belong to."""
-    lengths = [dim for name, dim in known.items() if name.endswith("sequence_length")]
-    found: list[Limit] = []
-    for rows, place in seen.slices:
-        part = part_of(place.replace("/", "."))
-        own = [dim for dim in lengths if part and dim.name.startswith(part)] or lengths
-        if len(own) == 1:
-            found.append(Limit(own[0], rows, place))
+def _sequence_tables(seen: Seen, traced: Trace, spec: InputSpec) -> dict[str, tuple[int, str]]:
+    """Return symbol → the largest size that a table of positions allows, and its name.
+
+    In the trace at sizes that all differ, the rows that are taken of a table tell whose length they are; where they are
+    fewer (strides make an input shorter inside), the part of the model does.
+    """
+    sizes = spec.probes()[0]
+    lengths = [name for name in spec.dims if name.endswith("sequence_length") and not spec.dims[name].fixed]
+    found: dict[str, tuple[int, str]] = {}
+    for part in seen.slices:
+        count = part.taken(traced.graph)
+        if not count:
+            continue
+        own = [name for name in lengths if sizes[name] == count]
+        if not own:
+            role = part_of(part.table.replace("/", "."))
+            own = [name for name in lengths if role and name.startswith(role)] or lengths
+        if len(own) != 1:
+            continue
+        most = part.rows * max(round(sizes[own[0]] / count), 1)
+        if own[0] not in found or most < found[own[0]][0]:
+            found[own[0]] = (most, part.table)
     return found
 
 

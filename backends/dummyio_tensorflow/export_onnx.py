@@ -90,6 +90,7 @@ def _converted(frozen: Frozen, opset: int) -> Any:
         raise NotInstalledError(
             f"ONNX needs {error.name}, which is not installed. Install it: pip install 'dummyio[tensorflow,onnx]'"
         ) from error
+    proto: Any = None
     problem: Exception | None = None
     with quiet() as chatter:
         try:
@@ -117,8 +118,8 @@ def _unsupported(errors: list[str]) -> str:
     """Return the operations that tf2onnx logged as lacking, with how often they stand in the model."""
     found: dict[str, str] = {}
     for text in errors:
-        for name, count in re.findall(r"'(\w+)': (\d+)", text) if text.startswith("Unsupported ops") else ():
-            found[name] = count
+        if text.startswith("Unsupported ops"):
+            found |= dict(re.findall(r"'(\w+)': (\d+)", text))
         single = re.search(r"Tensorflow op \[.*: (\w+)\] is not supported", text)
         if single:
             found.setdefault(single[1], "1")
@@ -129,7 +130,11 @@ def _check_operators(proto: Any, opset: int, errors: list[str]) -> None:
     import onnx  # noqa: PLC0415 - tf2onnx has imported it
 
     foreign = sorted(
-        {node.op_type for node in proto.graph.node if node.domain in {"", "ai.onnx"} and not onnx.defs.has(node.op_type, opset)}
+        {
+            node.op_type
+            for node in proto.graph.node
+            if node.domain in {"", "ai.onnx"} and not onnx.defs.has(node.op_type, opset)
+        }
     )
     if foreign:
         said = f" It said: {errors[0][:300]}" if errors else ""

@@ -70,7 +70,9 @@ def export_pb(
     spec, notes = narrowed(spec, static)
     frozen = freeze(model, spec, signature)
     spec = with_outputs(spec, frozen)
-    path.write_bytes(_named_graph(frozen).SerializeToString(deterministic=True))
+    with quiet():
+        graph = _named_graph(frozen)
+    path.write_bytes(graph.SerializeToString(deterministic=True))
     check_artifact(GraphRunner(path, spec), model, spec, frozen.outputs, signature)
     return Written(spec, notes)
 

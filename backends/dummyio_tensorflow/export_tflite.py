@@ -171,6 +171,8 @@ def _notes(quantization: _Quantization) -> tuple[str, ...]:
             return ()
         case "int8":
             outside = ", inputs and outputs too" if quantization.integers_outside else ""
-            return (f"quantize='int8': 8-bit integers{outside}; ranges from {quantization.samples} samples of the spec.",)
+            return (
+                f"quantize='int8': 8-bit integers{outside}; ranges from {quantization.samples} samples of the spec.",
+            )
         case kind:
             return (f"quantize={kind!r}: weights are held as {'float16' if kind == 'float16' else 'int8'}.",)

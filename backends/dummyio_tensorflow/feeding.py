@@ -13,7 +13,7 @@ from dummyio.runner import Port
 from dummyio.spec import InputSpec
 from dummyio_tensorflow.signature import argument_names
 
-__all__ = ["Feeding", "check_names", "fitting"]
+__all__ = ["Feeding", "check_names", "common", "fitting"]
 
 Array = np.ndarray[Any, Any]
 
@@ -50,7 +50,7 @@ class Feeding:
                 "give the spec that lies beside the artifact, or none."
             )
         self._names = names
-        ports = {port.name: port for port in _common(declared, set(own))}
+        ports = {port.name: port for port in common(declared, set(own))}
         self.inputs = tuple(replace(ports[name], name=path) for path, name in names.items())
         given = [output.name for output in spec.outputs] if spec is not None else []
         self._order = given if set(given) == set(outputs) else list(outputs)
@@ -64,7 +64,11 @@ class Feeding:
         check_names(feeds, self._names)
         for port in self.inputs:
             found = feeds[port.name].dtype
-            if port.dtype is not None and found != port.dtype.numpy and not (found.kind in "OUST" and port.dtype.kind == "string"):
+            if (
+                port.dtype is not None
+                and found != port.dtype.numpy
+                and not (found.kind in "OUST" and port.dtype.kind == "string")
+            ):
                 raise RunError(f"input {port.name!r} is {port.dtype}, and was fed {found}: feeds are never converted.")
         return {name: feeds[path] for path, name in self._names.items()}
 
@@ -83,8 +87,8 @@ def check_names(feeds: Mapping[str, Array], paths: Mapping[str, Any]) -> None:
         raise RunError(f"no input is named {unknown!r}. {near(unknown, paths)}")
 
 
-def _common(declared: Mapping[str, Sequence[Port]], own: set[str]) -> list[Port]:
-    """Return the inputs with the sizes on which all signatures of these inputs agree; None where they differ."""
+def common(declared: Mapping[str, Sequence[Port]], own: set[str]) -> list[Port]:
+    """Return the ports with the sizes on which all signatures that have these agree; None where they differ."""
     alike = [{port.name: port for port in ports} for ports in declared.values()]
     alike = [ports for ports in alike if set(ports) == own]
     found: list[Port] = []

@@ -9,7 +9,8 @@ converters see is a function of named tensors that captures nothing.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +98,7 @@ def freeze(model: Any, spec: InputSpec, signature: str | None = None) -> Frozen:
     function, outputs = trace(model, spec, signature)
     if not outputs:
         raise ExportError("the model returns no tensor: there is nothing to export.")
+    _check_writes(function.graph)
     size = sum(variable.shape.num_elements() * variable.dtype.size for variable in function.variables)
     if size > _LARGEST:
         raise ExportError(
@@ -133,6 +135,18 @@ def with_outputs(spec: InputSpec, frozen: Frozen) -> InputSpec:
     return InputSpec(dict(spec), task=spec.task, outputs=outputs, provenance=spec.provenance)
 
 
+def _check_writes(graph: Any) -> None:
+    """Refuse a model that writes variables when it is called: as constants they would stay what they are now."""
+    definition = graph.as_graph_def()
+    nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
+    written = sorted({node.name for node in nodes if re.fullmatch(r"Assign\w*VariableOp|ResourceScatter\w+", node.op)})
+    if written:
+        raise ExportError(
+            f"the model changes its own state when it is called ({', '.join(written[:5])}), which cannot be frozen: take the "
+            "state as an input, and return it."
+        )
+
+
 def _check_frozen(graph: Any) -> None:
     """Refuse what still has state: converted, it would be read from where nothing was ever written."""
     left = sorted({op.name for op in graph.graph.get_operations() if op.type in _VARIABLES})
@@ -150,7 +164,7 @@ def _first(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def without_xla() -> Iterator[None]:
+def without_xla() -> Generator[None]:
     """Let Keras's grouped convolutions be plain operations inside: compiled ones are calls that no converter opens."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(_plain_keras())
@@ -159,7 +173,7 @@ def without_xla() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _plain_keras() -> Iterator[None]:
+def _plain_keras() -> Generator[None]:
     import sys  # noqa: PLC0415 - used here only
 
     layer = sys.modules.get("keras.src.backend.tensorflow.nn")
@@ -186,7 +200,7 @@ class _Uncompiled:
 
 
 @contextlib.contextmanager
-def _plain_tf_keras() -> Iterator[None]:
+def _plain_tf_keras() -> Generator[None]:
     import sys  # noqa: PLC0415 - used here only
 
     layers = sys.modules.get("tf_keras.src.layers.convolutional.base_conv")

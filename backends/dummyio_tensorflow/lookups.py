@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["Operation", "Seen", "of_graph", "walk"]
+__all__ = ["Operation", "Seen", "Slice", "of_graph", "walk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,34 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """A table of which a part is taken, as long as some sequence."""
+
+    rows: int
+    axis: int
+    name: str
+    """The operation's name."""
+
+    table: str
+
+    def taken(self, graph: Any) -> int | None:
+        """Return how many rows the same operation takes in another graph of the model; None where that shows nothing."""
+        try:
+            shape = _shape(graph.get_operation_by_name(self.name).outputs[0])
+        except KeyError:
+            return None
+        return None if shape is None or self.axis >= len(shape) else shape[self.axis]
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What a graph shows of its inputs."""
 
     rows: Mapping[str, tuple[int, str]]
     """Input → its elements are below this, the rows of the table named."""
 
-    slices: tuple[tuple[int, str], ...] = ()
-    """Lengths of tables of which as many rows are taken as a sequence is long, and where."""
+    slices: tuple[Slice, ...] = ()
+    """Tables of which as many rows are taken as a sequence is long."""
 
 
 _ALIKE = {
@@ -45,7 +65,15 @@ _ALIKE = {
 }
 """Operations that hand elements on as they are, or make them smaller."""
 
-_GATHERS = {"GatherV2": 1, "Gather": 1, "ResourceGather": 1, "GATHER": 1, "EMBEDDING_LOOKUP": 0, "OneHot": 0, "ONE_HOT": 0}
+_GATHERS = {
+    "GatherV2": 1,
+    "Gather": 1,
+    "ResourceGather": 1,
+    "GATHER": 1,
+    "EMBEDDING_LOOKUP": 0,
+    "OneHot": 0,
+    "ONE_HOT": 0,
+}
 """Operations that choose by index → which of their inputs the indices are."""
 
 
@@ -86,7 +114,7 @@ def of_graph(graph: Any, inputs: Mapping[str, str]) -> Seen:
         Operation(op.type, op.name, tuple(t.name for t in op.inputs), tuple(t.name for t in op.outputs))
         for op in operations
     )
-    found = walk(each, dict(inputs), lambda op: _rows(by_name[op.name]))
+    found = walk(each, {**inputs}, lambda op: _rows(by_name[op.name]))
     rows = {path: (count, _table(by_name[name])) for path, (count, name) in found.items()}
     return Seen(rows, tuple(filter(None, map(_slice, operations))))
 
@@ -118,12 +146,14 @@ def _table(op: Any) -> str:
     return str(op.name).replace("/ReadVariableOp", "").rsplit("/", 1)[0]
 
 
-def _slice(op: Any) -> tuple[int, str] | None:
-    """Return how long the table is of which an operation takes a part as long as some sequence."""
+def _slice(op: Any) -> Slice | None:
+    """Return the table of which an operation takes a part as long as some sequence."""
     if op.type not in ("Slice", "StridedSlice") or op.inputs[0].op.type not in ("ReadVariableOp", "Const"):
         return None
     table, part = _shape(op.inputs[0]), _shape(op.outputs[0])
     if table is None or part is None or len(table) != len(part) or len(table) < 2:
         return None
-    lengths = [have for have, left in zip(table, part, strict=True) if left is None and have is not None]
-    return (lengths[0], _table(op)) if len(lengths) == 1 else None
+    axes = [
+        axis for axis, (have, left) in enumerate(zip(table, part, strict=True)) if left is None and have is not None
+    ]
+    return Slice(table[axes[0]] or 0, axes[0], op.name, _table(op)) if len(axes) == 1 else None

@@ -47,8 +47,10 @@ def named_axes(inputs: Mapping[str, tuple[Axes, DType]], *, separate: bool) -> t
         elif _is_image(*inputs[name]):
             found[name] = _image(axes)
         else:
-            own = f"{name}_" if separate and several else part_of(name)
-            found[name] = _sequence(axes, re.sub(r"\W", "_", f"{own}sequence_length"))
+            usual = f"{part_of(name)}sequence_length"
+            alone = usual not in used and [part_of(other) for other in rest].count(part_of(name)) == 1
+            own = usual if alone or not separate else f"{name}_sequence_length"
+            found[name] = _sequence(axes, re.sub(r"\W", "_", own))
     return found, several
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dummyio.dims import evaluate, fixed
-from dummyio.dims import Size
+from dummyio.dims import Size, evaluate, fixed
 from dummyio.spec import InputSpec
 
 __all__ = ["give_names"]

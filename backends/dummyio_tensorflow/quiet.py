@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 __all__ = ["Chatter", "quiet"]
@@ -39,7 +39,7 @@ class _Collector(logging.Handler):
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[Chatter]:
+def quiet() -> Generator[Chatter]:
     """Keep what is printed, logged and warned of inside from the user; it is process-wide, for native code has no other way."""
     chatter = Chatter()
     with contextlib.ExitStack() as stack:
@@ -53,7 +53,7 @@ def quiet() -> Iterator[Chatter]:
 
 
 @contextlib.contextmanager
-def _collected(chatter: Chatter) -> Iterator[None]:
+def _collected(chatter: Chatter) -> Generator[None]:
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [(logger, logger.handlers, logger.propagate) for logger in loggers]
     try:
@@ -66,7 +66,7 @@ def _collected(chatter: Chatter) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _nowhere() -> Iterator[None]:
+def _nowhere() -> Generator[None]:
     """Send the process's standard output and error into a file that nobody reads."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # there is none, or it is closed

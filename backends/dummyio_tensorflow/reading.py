@@ -54,7 +54,7 @@ class Declared:
 
 def leaf_of(spec: Any, name: str) -> Leaf:
     """Return a leaf of anything with a shape and a dtype."""
-    shape = tf.TensorShape(spec.shape)
+    shape: Any = tf.TensorShape(spec.shape)
     if shape.rank is None:
         raise SourceError(
             f"input {name!r} declares no shape, not even a number of axes. Say it with shapes={{{name!r}: ('batch_size', 3)}}."
@@ -70,10 +70,15 @@ def of_tree(tree: Any, name: str = "") -> Any:
     if isinstance(tree, Mapping):
         return {str(key): of_tree(value, f"{name}.{key}" if name else str(key)) for key, value in tree.items()}
     if isinstance(tree, (list, tuple)):
-        return type(tree)(of_tree(value, f"{name}.{place}") for place, value in enumerate(tree)) if type(tree) in (
-            list,
-            tuple,
-        ) else [of_tree(value, f"{name}.{place}") for place, value in enumerate(tree)]
+        return (
+            type(tree)(of_tree(value, f"{name}.{place}") for place, value in enumerate(tree))
+            if type(tree)
+            in (
+                list,
+                tuple,
+            )
+            else [of_tree(value, f"{name}.{place}") for place, value in enumerate(tree)]
+        )
     if hasattr(tree, "shape") and hasattr(tree, "dtype"):
         return leaf_of(tree, name)
     raise SourceError(f"input {name!r} is no tensor but a {describe_object(tree)}: only tensors can be described.")
@@ -165,7 +170,5 @@ def _of_graph(path: Path) -> Declared:
             tf.graph_util.import_graph_def(definition, name="")
         except Exception as error:
             raise SourceError(f"{path}: the graph is damaged, or of a newer TensorFlow: {str(error)[:300]}") from error
-    tree = {
-        op.name: leaf_of(op.outputs[0], op.name) for op in graph.get_operations() if op.type == "Placeholder"
-    }
+    tree = {op.name: leaf_of(op.outputs[0], op.name) for op in graph.get_operations() if op.type == "Placeholder"}
     return Declared(str(path), tree, graph=graph, outputs=tuple(sinks(definition)))

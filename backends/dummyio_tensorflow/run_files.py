@@ -14,7 +14,7 @@ from dummyio.errors import DTypeError, RunError, SourceError
 from dummyio.runner import Port
 from dummyio.spec import InputSpec
 from dummyio_tensorflow.dtypes import from_native
-from dummyio_tensorflow.feeding import Feeding, fitting
+from dummyio_tensorflow.feeding import Feeding, common, fitting
 from dummyio_tensorflow.quiet import quiet
 from dummyio_tensorflow.tensors import from_numpy, to_numpy
 
@@ -33,7 +33,9 @@ class _Functions:
         first = next(iter(functions.values()))
         self._feeding = Feeding(str(place), self._declared, [port.name for port in first.outputs], spec)
         self.inputs: tuple[Port, ...] | None = self._feeding.inputs
-        self.outputs: tuple[Port, ...] | None = self._feeding.ordered(first.outputs)
+        names = {port.name for port in first.outputs}
+        outputs = common({name: one.outputs for name, one in functions.items()}, names)
+        self.outputs: tuple[Port, ...] | None = self._feeding.ordered(outputs)
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Call the signature; see `dummyio.runner.Runner`."""

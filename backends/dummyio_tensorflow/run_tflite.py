@@ -14,7 +14,7 @@ from dummyio.dtypes import DType
 from dummyio.errors import DTypeError, NotInstalledError, RunError, SourceError
 from dummyio.runner import Port
 from dummyio.spec import InputSpec
-from dummyio_tensorflow.feeding import Feeding, fitting
+from dummyio_tensorflow.feeding import Feeding, common, fitting
 from dummyio_tensorflow.quiet import quiet
 
 __all__ = ["PLAIN", "TfliteRunner", "declared", "open_interpreter"]
@@ -38,13 +38,16 @@ class TfliteRunner:
         NotInstalledError
             without LiteRT.
         """
-        self.engine = f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}" if _installed() else "ai-edge-litert"
+        self.engine = (
+            f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}" if _installed() else "ai-edge-litert"
+        )
         self._interpreter = open_interpreter(path)
         self._inputs, self._outputs = declared(self._interpreter)
         first = next(iter(self._inputs))
         ports = {name: tuple(_port(key, one) for key, one in each.items()) for name, each in self._inputs.items()}
         self._declared = ports
-        results = [_port(key, one) for key, one in self._outputs[first].items()]
+        each = {name: [_port(key, one) for key, one in outputs.items()] for name, outputs in self._outputs.items()}
+        results = common(each, set(self._outputs[first]))
         self._feeding = Feeding(str(path), ports, [port.name for port in results], spec)
         self._real = _real_names(spec, self._feeding.inputs, results)
         self.inputs = tuple(_as_real(port, self._real) for port in self._feeding.inputs)
@@ -69,7 +72,8 @@ class TfliteRunner:
             raise RunError(f"{self.engine} failed: {_told(error)}") from error
         outputs = self._outputs[name]
         back = {
-            key: _dequantized(array, outputs[key]) if key in self._real else np.array(array) for key, array in found.items()
+            key: _dequantized(array, outputs[key]) if key in self._real else np.array(array)
+            for key, array in found.items()
         }
         return self._feeding.results(back)
 

@@ -1,4 +1,4 @@
-"""Is what was written sound: does it load, does it declare what the spec says, and does it run?"""
+"""Whether what was written is sound: that it loads, declares what the spec says, and runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_artifact(
     """
     for problem in _differences(runner, spec, outputs):
         raise ExportError(f"what was written is not what was asked for: {problem} Please report it with the model.")
-    for sizes in spec.probes()[:1] + [spec.sizes()]:
+    for sizes in [*spec.probes()[:1], spec.sizes()]:
         feeds = spec.feeds(**sizes)
         try:
             results = runner(feeds)
@@ -77,5 +77,3 @@ def _fits(port: Port, sizes: list[int | None]) -> bool:
         (isinstance(have, int) and have == size) if size is not None else not isinstance(have, int)
         for have, size in zip(shape, sizes, strict=True)
     )
-
-

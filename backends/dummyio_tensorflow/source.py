@@ -82,7 +82,9 @@ def _declared(model: Any, signature: str | None) -> Declared:
     if isinstance(model, tf.Module):
         function = signed_function(model, signature)
         if not isinstance(function, tf.types.experimental.GenericFunction):
-            raise SourceError(f"{describe_object(model)} has no tf.function: decorate one with tf.function(input_signature=).")
+            raise SourceError(
+                f"{describe_object(model)} has no tf.function: decorate one with tf.function(input_signature=)."
+            )
         declared = _declared(function, None)
         declared.label = describe_object(model)
         return declared

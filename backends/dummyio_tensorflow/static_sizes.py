@@ -69,9 +69,13 @@ def bucketed(
         return spec, {"serving_default": spec}, ()
     (name, *others), sizes = list(buckets), sorted({*next(iter(buckets.values()))})
     if others or not sizes:
-        raise OptionError(f"buckets={dict(buckets)!r}: give one dim and its sizes, such as {{'sequence_length': (16, 64)}}.")
+        raise OptionError(
+            f"buckets={dict(buckets)!r}: give one dim and its sizes, such as {{'sequence_length': (16, 64)}}."
+        )
     if name not in spec.dims:
-        raise OptionError(f"buckets={dict(buckets)!r}: {name!r} is no dim of this model's inputs. {near(name, spec.dims)}")
+        raise OptionError(
+            f"buckets={dict(buckets)!r}: {name!r} is no dim of this model's inputs. {near(name, spec.dims)}"
+        )
     dim = spec.dims[name]
     each = {
         "serving_default" if place == 0 else f"{name}_{size}": spec.with_dims(**{name: _fixed(dim, size)})

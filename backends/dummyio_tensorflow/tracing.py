@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dummyio.dims import Dim, symbols
@@ -11,7 +12,7 @@ from dummyio.spec import InputSpec
 from dummyio_tensorflow.freeze import freeze, trace, without_xla
 from dummyio_tensorflow.quiet import quiet
 
-__all__ = ["Trace", "fixed_at", "look"]
+__all__ = ["Trace", "bounds_by_traces", "fixed_at", "look"]
 
 _INLINED = 1 << 28
 """Bytes of weights up to which a graph is frozen to see what the functions that it calls do with its inputs."""
@@ -55,12 +56,71 @@ def _weights(function: Any) -> int:
     return sum(int(variable.shape.num_elements() or 0) * variable.dtype.size for variable in function.variables)
 
 
-def fixed_at(spec: InputSpec) -> InputSpec:
-    """Return the spec with every size fixed, at sizes that all differ."""
-    sizes = spec.probes()[0]
+def fixed_at(spec: InputSpec, sizes: Mapping[str, int] | None = None) -> InputSpec:
+    """Return the spec with every size fixed: at these, else at sizes that all differ."""
+    sizes = sizes or spec.probes()[0]
     inputs = {dim.name for _, leaf in spec.leaves for size in leaf.shape for dim in _free(size)}
     return spec.with_dims(**{name: Dim(name, sizes[name], min=sizes[name], max=sizes[name]) for name in inputs})
 
 
 def _free(size: Any) -> tuple[Dim, ...]:
     return tuple(dim for dim in symbols(size) if not dim.fixed)
+
+
+def bounds_by_traces(
+    model: Any, spec: InputSpec, tables: Mapping[str, tuple[int, str]]
+) -> tuple[InputSpec, dict[str, str]]:
+    """Return the spec with the bounds that tables and traces show; and by symbol, where they are from.
+
+    Parameters
+    ----------
+    model, spec
+        What traces at the sizes of ``spec.probes()[0]``.
+    tables
+        Symbol → the largest size that a table of positions allows, and the table's name.
+    """
+    dims: dict[str, Dim] = {}
+    reasons: dict[str, str] = {}
+    for name, (most, place) in tables.items():
+        dim = spec.dims[name]
+        if most >= max(dim.min, 1):
+            dims[name] = replace(dim, size=min(dim.size, most), max=most)
+            reasons[name] = f"at most {most}, because of {place}"
+    for name in _windowed(spec):
+        least = _least(model, spec, name)
+        if least > 1:
+            dims[name] = replace(dims.get(name, spec.dims[name]), min=least)
+            reasons[name] = f"at least {least}: it does not trace below"
+    return (spec.with_dims(**dims) if dims else spec), reasons
+
+
+def _takes(model: Any, spec: InputSpec, name: str, size: int) -> bool:
+    dim = spec.dims[name]
+    wide = spec.with_dims(**{name: replace(dim, max=None, size=size)})
+    sizes = {**spec.sizes(), name: size}
+    return look(model, fixed_at(wide, sizes)).error is None
+
+
+def _windowed(spec: InputSpec) -> list[str]:
+    """Return the free sizes that windows slide along: of inputs of floats, behind the batch."""
+    free = [
+        dim.name
+        for _, leaf in spec.leaves
+        if leaf.dtype.kind == "float"
+        for size in leaf.shape[1:]
+        for dim in _free(size)
+    ]
+    return list(dict.fromkeys(free))
+
+
+def _least(model: Any, spec: InputSpec, name: str) -> int:
+    """Return the smallest size that traces, others at their defaults."""
+    if _takes(model, spec, name, 1):
+        return 1
+    low, high = 1, spec.dims[name].size
+    if not _takes(model, spec, name, high):
+        return 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _takes(model, spec, name, middle) else (middle, high)
+    return high

@@ -39,6 +39,12 @@ class TorchBackend:
 
         return exporters
 
+    def components(self, model: Any, spec: InputSpec, *, past: bool = True) -> Mapping[str, tuple[Any, InputSpec]]:
+        """Return file → module and spec for the parts that a folder of ONNX files has; each runs as any module."""
+        from dummyio_torch.components import components  # noqa: PLC0415 - as above
+
+        return components(model, spec, past=past)
+
     def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Any:
         """Return a module or a ``.pt2`` file as a function of named feeds; the capability that makes it run."""
         from dummyio_torch import run  # noqa: PLC0415 - as above

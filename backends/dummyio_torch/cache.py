@@ -11,7 +11,7 @@ from dummyio.errors import NotInstalledError
 
 __all__ = ["cache"]
 
-_KEPT = frozenset({"key", "value", "length", "conv_state", "recurrent_state"})
+_KEPT = frozenset({"key", "value", "length", "indexer_key", "conv_state", "recurrent_state"})
 _OWN, _CROSS = "decoder.", "encoder."
 
 
@@ -20,7 +20,8 @@ def cache(layers: Sequence[Any]) -> Any:
 
     Keys and values make a ``DynamicCache``; keys and values of self-attention, then of cross-attention, an
     ``EncoderDecoderCache``. Dicts have names for what a layer keeps: with ``length`` keys and values are those of a
-    ``StaticCache``, and ``conv_state`` and ``recurrent_state`` are what a recurrence keeps, in a cache of either class.
+    ``StaticCache``; ``indexer_key`` is what indexed attention keeps besides, and ``conv_state`` and ``recurrent_state`` what
+    a recurrence keeps, in a cache of either class.
     Layers of any other form, and all layers where Transformers is not installed, make a tuple.
     """
     if not layers or not _has_transformers():
@@ -74,16 +75,13 @@ def _named(layers: Sequence[Mapping[str, Any]]) -> Any:
 
 def _layer(kinds: Any, kept: Mapping[str, Any]) -> Any:
     """Return one layer of a cache that holds what is named."""
-    recurs = any(name.endswith("_state") for name in kept)
+    layer = _kind(kinds, kept)
     if "length" in kept:
-        kind = kinds.LinearAttentionAndStaticFullAttentionLayer if recurs else kinds.StaticLayer
-        layer = kind(max_cache_len=kept["key"].shape[-2])
         _fill(layer, kept)
     elif "key" in kept:
-        layer = kinds.LinearAttentionAndFullAttentionLayer() if recurs else kinds.DynamicLayer()
         layer.update(kept["key"], kept["value"])
-    else:
-        layer = kinds.LinearAttentionLayer() if recurs else kinds.DummyLayer()
+        if "indexer_key" in kept:
+            layer.update_indexer(kept["indexer_key"])
     if "conv_state" in kept:
         layer.update_conv_state(kept["conv_state"])
     if "recurrent_state" in kept:
@@ -93,12 +91,29 @@ def _layer(kinds: Any, kept: Mapping[str, Any]) -> Any:
     return layer
 
 
+def _kind(kinds: Any, kept: Mapping[str, Any]) -> Any:
+    """Return an empty layer of the class that keeps what is named."""
+    recurs, indexed = any(name.endswith("_state") for name in kept), "indexer_key" in kept
+    if "length" in kept:
+        own = kinds.StaticIndexedLayer if indexed else kinds.StaticLayer
+        kind = kinds.LinearAttentionAndStaticFullAttentionLayer if recurs else own
+        return kind(max_cache_len=kept["key"].shape[-2])
+    if "key" in kept:
+        own = kinds.DynamicIndexedLayer if indexed else kinds.DynamicLayer
+        return (kinds.LinearAttentionAndFullAttentionLayer if recurs else own)()
+    return (kinds.LinearAttentionLayer if recurs else kinds.DummyLayer)()
+
+
 def _fill(layer: Any, kept: Mapping[str, Any]) -> None:
     """Put keys and values into a layer of a fixed length, whose own tensors are written to and never replaced."""
     layer.lazy_initialization(kept["key"], kept["value"])
     layer.keys.copy_(kept["key"])
     layer.values.copy_(kept["value"])
     layer.cumulative_length.copy_(kept["length"].reshape(()))
+    if "indexer_key" in kept:
+        layer.lazy_initialization_indexer(kept["indexer_key"])
+        layer.indexer_keys.copy_(kept["indexer_key"])
+        layer.indexer_cumulative_length.copy_(layer.cumulative_length)
 
 
 @lru_cache(maxsize=1)

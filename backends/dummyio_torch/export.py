@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+from dummyio.exporting import Written
+from dummyio_torch.export_folder import export_folder
 from dummyio_torch.export_onnx import export_onnx
 from dummyio_torch.export_pt2 import export_pt2
 
 __all__ = ["exporters"]
 
-exporters = {"onnx": export_onnx, "pt2": export_pt2}
+exporters: Mapping[str, Callable[..., Written]] = {"onnx": export_onnx, "pt2": export_pt2, "onnx_folder": export_folder}
 """Format → function."""

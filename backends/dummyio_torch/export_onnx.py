@@ -11,17 +11,19 @@ from typing import Any, Literal
 import onnx
 import torch
 from torch import nn
+from torch.jit._trace import TracerWarning
 
 from dummyio.dims import fixed as is_fixed
 from dummyio.errors import ExportError, NotInstalledError, OptionError, SourceError
 from dummyio.exporting import Written
 from dummyio.spec import InputSpec
-from dummyio_torch.calling import Calling, device_of, evaluating
+from dummyio_torch.calling import Calling, evaluating
+from dummyio_torch.onnx_masks import mask_with_infinity
 from dummyio_torch.onnx_mending import mend
 from dummyio_torch.onnx_scopes import unwrap
-from dummyio_torch.run import to_tensors
-from dummyio_torch.switches import Switches, first_that_works, quiet
-from dummyio_torch.tracing import FlatModule, fix_dims, output_names, trace_sizes
+from dummyio_torch.quiet import quiet
+from dummyio_torch.switches import Switches, first_that_works
+from dummyio_torch.tracing import FlatModule, fix_dims, output_names, trace_inputs
 from dummyio_torch.weightless import save_structure, without_weights
 
 __all__ = ["export_onnx"]
@@ -94,7 +96,7 @@ def _write(model: nn.Module, spec: InputSpec, path: Path, options: _Options) -> 
             raise OptionError("weights=False: the torchscript exporter needs them; leave out exporter=.")
         model = without_weights(model)
     calling = Calling(model, spec)
-    leaves = to_tensors(spec.feeds(**trace_sizes(spec, model)), device_of(model))
+    leaves = trace_inputs(spec, model)
     with evaluating(model), quiet():
         names = output_names(calling, leaves)
         write = _write_dynamo if options.exporter == "dynamo" else _write_torchscript
@@ -141,7 +143,7 @@ def _write_torchscript(
         name: {a: str(size) for a, size in enumerate(shapes.get(name, ())) if not is_fixed(size)} for name in names
     }
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", torch.jit.TracerWarning)
+        warnings.simplefilter("always", TracerWarning)
         torch.onnx.export(
             flat,
             tensors,
@@ -155,7 +157,7 @@ def _write_torchscript(
         )
     if options.external_data:
         onnx.save(onnx.load(path), path, save_as_external_data=True, location=f"{path.name}.data", size_threshold=1024)
-    traced = [warning for warning in caught if issubclass(warning.category, torch.jit.TracerWarning)]
+    traced = [warning for warning in caught if issubclass(warning.category, TracerWarning)]
     if not traced:
         return ()
     return (
@@ -174,9 +176,10 @@ def _finished(path: Path, spec: InputSpec, names: Sequence[str], options: _Optio
         )
     notes = mend(model, spec, names)
     unwrap(model)
+    mask_with_infinity(model.graph)
     path.write_bytes(model.SerializeToString())
-    beside = [file for file in path.parent.iterdir() if file != path]
-    if beside and options.external_data is False:
+    outside = any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer)
+    if outside and options.weights and options.external_data is False:
         raise ExportError("external_data=False: the weights are too large for one file (2 GB). Leave the option out.")
     return (*notes, *(_opened(path, spec, names) if options.weights else ()))
 

@@ -15,11 +15,11 @@ from dummyio.dims import symbols
 from dummyio.errors import ExportError
 from dummyio.exporting import Written
 from dummyio.spec import InputSpec
-from dummyio_torch.calling import Calling, device_of, evaluating
-from dummyio_torch.run import to_tensors
+from dummyio_torch.calling import Calling, evaluating
+from dummyio_torch.quiet import quiet
 from dummyio_torch.run_pt2 import NAMES_FILE, open_program
-from dummyio_torch.switches import Switches, first_that_works, quiet
-from dummyio_torch.tracing import FlatModule, fix_dims, output_names, symbolic_axes, trace_sizes
+from dummyio_torch.switches import Switches, first_that_works
+from dummyio_torch.tracing import FlatModule, fix_dims, output_names, symbolic_axes, trace_inputs
 
 __all__ = ["export_pt2"]
 
@@ -59,7 +59,7 @@ def export_pt2(
 
 def _write(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool) -> None:
     calling = Calling(model, spec)
-    leaves = to_tensors(spec.feeds(**trace_sizes(spec, model)), device_of(model))
+    leaves = trace_inputs(spec, model)
     with evaluating(model), quiet():
         names = output_names(calling, leaves)
         axes: dict[str, dict[int, Any]] = {name: {} for name in calling.paths}
@@ -76,7 +76,7 @@ def _write(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool) -> No
 def _check(path: Path, spec: InputSpec) -> None:
     """Open what was written; with an automatic dim, a size that the trace has made constant is only logged."""
     ports = {port.name: port.shape or () for port in open_program(path, spec).inputs}
-    symbols: dict[str, str] = {}
+    seen: dict[str, str] = {}
     for name, axis, size in symbolic_axes(spec):
         found = ports[name][axis]
         if isinstance(found, int):
@@ -84,7 +84,7 @@ def _check(path: Path, spec: InputSpec) -> None:
                 f"axis {axis} of {name} ({size}) has become the constant {found} in the trace. Export with that dim fixed, "
                 f"fixed={tuple(dim.name for dim in symbols(size))}, or another implementation of the model's parts."
             )
-        other = symbols.setdefault(str(found), str(size))
+        other = seen.setdefault(str(found), str(size))
         if other != str(size):
             raise ExportError(
                 f"axis {axis} of {name} ({size}) is the same as {other} in the trace: the model takes them equal only. "

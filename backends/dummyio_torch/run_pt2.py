@@ -23,6 +23,7 @@ from dummyio.results import name_results
 from dummyio.runner import Port
 from dummyio.spec import InputSpec
 from dummyio_torch.dtypes import from_native
+from dummyio_torch.quiet import quiet
 from dummyio_torch.run import to_arrays, to_tensors
 
 __all__ = ["NAMES_FILE", "ProgramRunner", "open_program"]
@@ -83,7 +84,8 @@ def open_program(path: str | os.PathLike[str], spec: InputSpec | None) -> Progra
     """Return a ``.pt2`` file as a runner; raise `SourceError` for what PyTorch does not open."""
     extra = {NAMES_FILE: ""}
     try:
-        program = torch.export.load(os.fspath(path), extra_files=extra)
+        with quiet():  # a try at an older form of file, of which only a warning says that it failed
+            program = torch.export.load(os.fspath(path), extra_files=extra)
     except Exception as error:  # it unpacks, parses and builds, and fails in as many ways
         text = " ".join(str(error).split()) or type(error).__name__
         raise SourceError(

@@ -17,7 +17,8 @@ _KEEPS = frozenset(
     "layer_norm rms_norm batch_norm group_norm dropout relu gelu silu softmax log_softmax sigmoid tanh elu leaky_relu mish".split()  # noqa: SIM905
 )
 """Operations whose result has the shape of their first operand."""
-_TERMS = frozenset("add __add__ __radd__ sub __sub__ mul __mul__ __rmul__".split())  # noqa: SIM905
+_TERMS = frozenset("add __add__ __radd__ sub __sub__ mul __mul__ __rmul__ div __truediv__".split())  # noqa: SIM905
+_PRODUCTS = frozenset({"matmul", "__matmul__", "bmm"})
 
 
 def shortcut(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -31,6 +32,8 @@ def shortcut(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return x.new_empty((*x.shape[:-1], args[1].shape[0]))
     if name in _TERMS and len(args) == 2 and not kwargs:
         return _term(x, args[1])
+    if name in _PRODUCTS and len(args) == 2 and not kwargs:
+        return _product(x, args[1])
     if name in _RECURRENT and len(args) == 9:
         return _recurrent(name, *args)
     if name == "multi_head_attention_forward" and len(args) == 13:
@@ -38,7 +41,21 @@ def shortcut(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return None
 
 
+def _product(x: torch.Tensor, other: Any) -> torch.Tensor | None:
+    usual = (
+        isinstance(other, torch.Tensor)
+        and other.is_meta
+        and x.ndim == other.ndim >= 2
+        and x.shape[:-2] == other.shape[:-2]
+        and x.shape[-1] == other.shape[-2]
+        and x.dtype == other.dtype
+    )
+    return x.new_empty((*x.shape[:-1], other.shape[-1])) if usual else None
+
+
 def _term(x: torch.Tensor, other: Any) -> torch.Tensor | None:
+    if type(other) in (int, float):
+        return torch.empty_like(x) if x.dtype.is_floating_point else None
     alike = isinstance(other, torch.Tensor) and other.is_meta and other.shape == x.shape and other.dtype == x.dtype
     return torch.empty_like(x) if alike and x.dtype.is_floating_point else None
 

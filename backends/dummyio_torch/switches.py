@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +11,7 @@ from torch import nn
 
 from dummyio.errors import ExportError, OptionError
 
-__all__ = ["Switches", "first_that_works", "quiet"]
-
-_LOGGERS = ("torch.onnx", "torch.export", "torch.fx.experimental.symbolic_shapes", "onnxscript", "onnx_ir")
+__all__ = ["Switches", "first_that_works"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +71,6 @@ def first_that_works(model: nn.Module, attempt: Callable[[], None], chosen: Swit
     raise ExportError(f"{label} cannot be exported on this route: {_line(first)}{tried}") from first
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what exporters warn of and log from the user: what matters of it is checked in what they wrote."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
 def _is_other(model: nn.Module, way: Switches) -> bool:
     """Whether the model has all these implementations and does not use them already."""
     wanted = {part: value for part in _KNOBS if (value := getattr(way, part)) is not None}
@@ -99,10 +79,16 @@ def _is_other(model: nn.Module, way: Switches) -> bool:
 
 def _current(model: nn.Module, part: str) -> str | None:
     setter, attribute = _KNOBS[part]
+    owner = _owner(model, setter)
     has_experts = part != "experts" or any("expert" in name.lower() for name, _ in model.named_modules())
-    if not callable(getattr(model, setter, None)) or not has_experts:
+    if owner is None or not has_experts:
         return None
-    return getattr(getattr(model, "config", None), attribute, None) or "the model's own"
+    return getattr(getattr(owner, "config", None), attribute, None) or "the model's own"
+
+
+def _owner(model: nn.Module, setter: str) -> Any:
+    """Return the outermost part that has that method: a model may be wrapped."""
+    return next((part for part in model.modules() if callable(getattr(part, setter, None))), None)
 
 
 @contextmanager
@@ -126,7 +112,7 @@ def _set(model: Any, way: Switches) -> Iterator[None]:
 
 def _choose(model: Any, part: str, setter: str, value: str) -> None:
     try:
-        getattr(model, setter)(value)
+        getattr(_owner(model, setter), setter)(value)
     except Exception as error:  # no such method, or no such implementation
         raise OptionError(
             f"{part}={value!r}: {type(model).__name__} has no such implementation ({_line(error)}). Leave {part} out."

@@ -16,9 +16,11 @@ from torch import nn
 from dummyio.dims import Dim, Size, evaluate, fixed, table
 from dummyio.errors import DimError, ExportError, SpecError
 from dummyio.spec import InputSpec
-from dummyio_torch.calling import Calling
+from dummyio_torch.calling import Calling, device_of
+from dummyio_torch.dtypes import to_native
+from dummyio_torch.run import to_tensors
 
-__all__ = ["FlatModule", "fix_dims", "output_names", "symbolic_axes", "trace_sizes"]
+__all__ = ["FlatModule", "fix_dims", "output_names", "symbolic_axes", "trace_inputs", "trace_sizes"]
 
 _TRIES = 64
 _REACH = 512
@@ -52,9 +54,7 @@ class FlatModule(nn.Module):
 def fix_dims(spec: InputSpec, names: Sequence[str]) -> InputSpec:
     """Return a spec in which the dims named have their default size and no other."""
     names = (names,) if isinstance(names, str) else tuple(names)
-    spec.with_dims(
-        **{name: spec.dims.get(name, 0) for name in names}
-    )  # the error for unknown names
+    spec.with_dims(**{name: spec.dims.get(name, 0) for name in names})  # the error for unknown names
     sizes = {name: spec.dims[name].size for name in names}
     return spec.with_dims(**{name: Dim(name, size, min=size, max=size) for name, size in sizes.items()})
 
@@ -86,6 +86,16 @@ def output_names(calling: Calling, leaves: Mapping[str, torch.Tensor]) -> tuple[
     if not results:
         raise ExportError(f"{_label(calling.module)} returns no tensors: there is nothing to export.")
     return tuple(results)
+
+
+def trace_inputs(spec: InputSpec, module: nn.Module) -> dict[str, torch.Tensor]:
+    """Return path → tensor to trace with, where the module's weights are; without memory where they have none."""
+    sizes, device = trace_sizes(spec, module), device_of(module)
+    if device.type != "meta":
+        return to_tensors(spec.feeds(**sizes), device)
+    return {
+        path: torch.empty(leaf.sizes(sizes), dtype=to_native(leaf.dtype), device=device) for path, leaf in spec.leaves
+    }
 
 
 def trace_sizes(spec: InputSpec, module: nn.Module) -> dict[str, int]:

@@ -45,6 +45,10 @@ def compare(actual: Any, reference: Any, reports: tuple[str, ...], quiet: bool, 
     wrong = next((path for path in reports if Path(path).suffix not in _SUFFIXES), None)
     if wrong is not None:
         raise OutputError(f"{wrong}: reports are written as {', '.join(_SUFFIXES)}; choose by the suffix.")
+    if any(path.endswith(".html") for path in reports):
+        from dummyio.report.html import require_library  # noqa: PLC0415 - as below
+
+        require_library()  # that it is missing is said before the work, not after
     with _progress(quiet) as advance:
         report = validate(actual, reference, progress=advance, **choices)
     for path in reports:

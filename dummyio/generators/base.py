@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from dummyio import helpers
 from dummyio.dims import Dim, Size, evaluate, parse_size, symbols
@@ -94,7 +94,7 @@ class DummyInputGenerator:
         self.context = make_context(task, NormalizedConfig.of(normalized_config), shapes, type(self).OPTIONS)
 
     @classmethod
-    def of(cls, context: Context) -> DummyInputGenerator:
+    def of(cls, context: Context) -> Self:
         """Return a generator that shares a spec's context with others."""
         generator = cls.__new__(cls)
         generator.context = context

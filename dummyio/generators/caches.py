@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 from dummyio.dims import Dim, Size
 from dummyio.errors import OptionError, SourceError, near
 from dummyio.generators.base import Context, DummyInputGenerator
-from dummyio.generators.cache_text import check_kept, keeps_latent
+from dummyio.generators.cache_text import keeps_indexer, keeps_latent
 from dummyio.generators.geometry import Layer, cross_layers, self_layers
 from dummyio.tensor import Container, Nest, Node, TensorSpec
 from dummyio.values import Constant, Positions, Rule, Uniform
@@ -96,9 +96,13 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
 
     def describe_past_key_values(self) -> Nest:
         """A cache with an item for each layer."""
-        check_kept(self.code)
-        layers = self_layers(self.config, latent=self.latent, states=self.context.states is not None)
-        if not all(layer.heads and not layer.state for layer in layers):
+        layers = self_layers(
+            self.config,
+            latent=self.latent,
+            states=self.context.states is not None,
+            indexer=keeps_indexer(self.code),
+        )
+        if not all(layer.plain for layer in layers):
             return self.mixed(layers)
         if self.form == "dynamic" and self.option("fused"):
             sizes = [(layer.heads, layer.key_dim + layer.value_dim) for layer in layers]
@@ -124,11 +128,16 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
         """Return a cache whose layers differ in what they keep: each a dict of what it is called."""
         if self.form == "legacy" or self.option("fused"):
             raise OptionError(
-                "cache='legacy' and fused=True are for keys and values only, and some layers keep a state or nothing. "
+                "cache='legacy' and fused=True are for keys and values only, and some layers keep something else, or nothing. "
                 "Leave them out."
             )
         kept = (
-            {**(self.kept(layer) if layer.heads else {}), **(self.states() if layer.state else {})} for layer in layers
+            {
+                **(self.kept(layer) if layer.heads else {}),
+                **(self.indexed(layer.indexer) if layer.indexer is not None else {}),
+                **(self.states() if layer.state else {}),
+            }
+            for layer in layers
         )
         return Nest.of("cache", [Nest.of("dict", layer) for layer in kept])
 
@@ -142,6 +151,11 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
         rule: Rule = Positions(start=str(past)) if known else Constant(past.size)
         filled = TensorSpec(name, (1,), "int64", rule)
         return {**self.tensors(layer, self.context.sizes.capacity(), prefix), name: filled}
+
+    def indexed(self, size: int) -> dict[str, TensorSpec]:
+        """Return the keys of one layer's indexer [batch, positions, size]."""
+        length = self.context.sizes.capacity() if self.form == "static" else self.dim(self.PAST)
+        return {"indexer_key": self.floats("indexer_key", (self.dim("batch_size"), length, size), Uniform(-1, 1))}
 
     def states(self) -> dict[str, TensorSpec]:
         """Return the state of one layer: of its convolution [batch, channels, positions], of its recurrence [batch, ...]."""

@@ -23,10 +23,10 @@ class DummyComponentInputGenerator(WordedInputGenerator):
     def describe_timestep(self) -> TensorSpec:
         """One time step for all where maps shrink and grow, else one for each row."""
         shared = self.config.raw("block_out_channels") is not None
-        kind = DummyTimestepInputGenerator if shared else DummyTransformerTimestepInputGenerator
-        node = kind.of(self.context).describe("timestep")
-        assert isinstance(node, TensorSpec)
-        return node
+        context = self.context
+        if shared:
+            return DummyTimestepInputGenerator.of(context).describe_timestep()
+        return DummyTransformerTimestepInputGenerator.of(context).describe_timestep()
 
     def describe_timesteps(self) -> TensorSpec:
         """The same under another name."""

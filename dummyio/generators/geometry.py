@@ -10,6 +10,7 @@ attributes alone; each may be one number, a list with a number per layer, or hav
   head. Where a model keeps the low-rank form instead (`latent`), one head: ``kv_lora_rank`` and ``qk_rope_head_dim``.
 - layers after the last with a cache of its own (``num_kv_shared_layers``) keep nothing; nor do those without attention.
 - layers of a recurrence or a convolution keep a state instead, or, where they attend too, besides.
+- layers that choose what they attend to keep the keys of the indexer that does (``index_head_dim``), unless they share it.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ DESCRIBED = frozenset((*KEPT, *_RECURRENT, *_HYBRID, *_NOTHING))
 class Layer:
     """What one layer keeps of each position: `heads` keys and values of these sizes; `window` positions see each other.
 
-    Without heads there are no keys and values. With `state` there is a state of a fixed size, alone or beside them.
+    Without heads there are no keys and values. With `state` there is a state of a fixed size, alone or beside them; with
+    `indexer` a key of that size for each position too.
     """
 
     heads: int
@@ -58,10 +60,20 @@ class Layer:
     value_dim: int
     window: int | None = None
     state: bool = False
+    indexer: int | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it keeps keys and values and nothing else."""
+        return bool(self.heads) and not self.state and self.indexer is None
 
 
-def self_layers(config: NormalizedConfig, *, latent: bool = False, states: bool = False) -> tuple[Layer, ...]:
+def self_layers(
+    config: NormalizedConfig, *, latent: bool = False, states: bool = False, indexer: bool = False
+) -> tuple[Layer, ...]:
     """Return the layers of a decoder's self-attention, with `states` those too that keep something else.
+
+    With `indexer`, layers of indexed attention keep its keys.
 
     Raises
     ------
@@ -70,7 +82,13 @@ def self_layers(config: NormalizedConfig, *, latent: bool = False, states: bool 
     """
     decoder = config.part("decoder")
     kinds = _kinds(decoder, DESCRIBED if states else KEPT)
-    return tuple(_self_layer(_View(decoder, place, kind), latent=latent) for place, kind in enumerate(kinds))
+    views = [_View(decoder, place, kind) for place, kind in enumerate(kinds)]
+    layers = (_self_layer(view, latent=latent) for view in views)
+    return (
+        tuple(replace(layer, indexer=_indexer(view)) for view, layer in zip(views, layers, strict=True))
+        if indexer
+        else tuple(layers)
+    )
 
 
 def keeps_states(config: NormalizedConfig) -> bool:
@@ -176,6 +194,12 @@ def _self_layer(view: _View, *, latent: bool) -> Layer:
         return Layer(0, 0, 0, state=view.kind in _RECURRENT)
     layer = _attending(view, latent=latent)
     return replace(layer, state=True) if view.kind in _HYBRID else layer
+
+
+def _indexer(view: _View) -> int | None:
+    """Return the size of an indexer's keys; None where a layer has no indexer of its own."""
+    own = view.kind == "indexed_attention" and view.get("indexer_types") != "shared"
+    return view.integer("index_head_dim") if own else None
 
 
 def _attending(view: _View, *, latent: bool) -> Layer:

@@ -26,6 +26,8 @@ _TEMPORAL = ("temporal_compression_ratio", "scale_factor_temporal")
 _SIDES = ("sample_height", "sample_width")
 _CONDITION = ("feature_dim", "embed_dims", "embed_dim", "hidden_size", "dim", "text_embed_dim")
 """What docstrings call the size of a text's features, whatever the configuration calls it."""
+_MASKS = ("encoder_attention_mask", "encoder_hidden_states_mask", "encoder_mask")
+"""Masks of texts."""
 _RATIO = 8
 """How much smaller than images their latents are, where the configuration does not say."""
 
@@ -35,11 +37,7 @@ class WordedInputGenerator(DummyInputGenerator):
 
     def supports_input(self, input_name: str) -> bool:
         """Whether the model's text says what that input looks like, or its name does."""
-        return (
-            hasattr(self, f"describe_{input_name}")
-            or input_name.endswith("_mask")
-            or self.words(input_name) is not None
-        )
+        return hasattr(self, f"describe_{input_name}") or input_name in _MASKS or self.words(input_name) is not None
 
     def spec(self, input_name: str) -> Node:
         """Return the description of an input; raise `SourceError` for one of which nothing says what it looks like."""
@@ -53,7 +51,7 @@ class WordedInputGenerator(DummyInputGenerator):
         if method is not None:
             node: Node = method()
             return node
-        if name.endswith("_mask"):
+        if name in _MASKS:
             shape = (self.batch, self.dim("sequence_length"))
             return self.ints(name, shape, PaddingMask(self.context.padding_side, self.context.mask_policy))
         return self.floats(name, self.shape_of(name), Normal())
@@ -73,7 +71,8 @@ class WordedInputGenerator(DummyInputGenerator):
     def shape_of(self, name: str) -> tuple[Size, ...]:
         """Return an input's shape."""
         words = self.words(name)
-        assert words is not None
+        if words is None:
+            raise SourceError(f"the model's text does not say what shape {name!r} has. Describe it by hand.")
         return tuple(self.size_of(word) for word in words)
 
     def size_of(self, word: str) -> Size:
@@ -166,7 +165,7 @@ class WordedInputGenerator(DummyInputGenerator):
         """The length of a sound: whole strides of its encoder."""
         ratios = self.config.raw("downsampling_ratios")
         stride = prod(ratios) if isinstance(ratios, (list, tuple)) else self.stride
-        return self.dim("audio_sequence_length", size=self.whole("sample_size") or 8 * stride, multiple_of=stride)
+        return self.dim("audio_sequence_length", size=self.whole("sample_size") or 8 * stride, floor=stride, multiple_of=stride)
 
     @property
     def frames(self) -> Size:

@@ -132,7 +132,9 @@ def _mask(inputs: Inputs, item: Input) -> Rule | None:
         return None
     # What comes after a past is not padded, so the padding of a row is before it.
     side = inputs.side or ("left" if inputs.covers_past(item) else "right")
-    return PaddingMask(side=side, policy=inputs.policy)
+    # Of keys, attention is told which to hide.
+    pad: Literal[0, 1] = 1 if item.dtype.kind == "bool" and "key_padding" in plain_name(item.name) else 0
+    return PaddingMask(side=side, policy=inputs.policy, pad=pad)
 
 
 def _token_ids(inputs: Inputs, item: Input) -> Rule | None:

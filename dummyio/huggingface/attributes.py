@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import textwrap
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -36,6 +35,8 @@ def computed_attribute(kind: str, known: Callable[[str], Any], name: str) -> Any
     if found is not None:
         return found
     for body in _preparing(kind):
+        if not _assigned(body) & set(_names(kind, name)):
+            continue
         # While a method prepares attributes, those that it has not reached yet are as they were given.
         interpreter = Interpreter(lambda other: _prepared(kind, known, other), of_self=True)
         interpreter.run(body)
@@ -81,6 +82,13 @@ def _preparing(kind: str) -> tuple[tuple[ast.stmt, ...], ...]:
     return tuple(body for text in _texts(kind) for name in _PREPARES if (body := _body(text, name, None)))
 
 
+@lru_cache(maxsize=1024)
+def _assigned(body: tuple[ast.stmt, ...]) -> frozenset[str]:
+    """Name the attributes that a method may set: only for these it is run."""
+    nodes = (node for statement in body for node in ast.walk(statement))
+    return frozenset(node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+
+
 def _texts(kind: str) -> Iterator[str]:
     source = class_source(configuration_class(kind) or kind, kind, "configuration")
     return (owner.text for owner in lineage(source)) if source else iter(())
@@ -90,7 +98,10 @@ def _body(text: str, name: str, arguments: int | None) -> tuple[ast.stmt, ...]:
     method = find_method(text, name)
     if method is None:
         return ()
-    node = ast.parse(textwrap.dedent(method)).body[0]
+    # Inside a class it may stay indented: text at the margin, such as a comment's, would stop a dedent.
+    (owner,) = ast.parse(f"class _:\n{method}").body
+    assert isinstance(owner, ast.ClassDef)
+    node = owner.body[0]
     if not isinstance(node, ast.FunctionDef) or arguments not in (None, len(node.args.args)):
         return ()
     return tuple(node.body)

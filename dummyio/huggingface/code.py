@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,9 +15,10 @@ from dummyio.huggingface.signatures import forward_source
 from dummyio.huggingface.sources import read_text
 from dummyio.normalized import NormalizedConfig
 
-__all__ = ["options_by_text", "source_text"]
+__all__ = ["bounds_by_text", "options_by_text", "source_text"]
 
 _COUNTS_ENDS = "eos_mask.sum("
+_ONE_ROW = re.compile(r"if self\.config\.(get_text_config\(\)\.)?pad_token_id is None and batch_size != 1:")
 
 
 def source_text(class_name: str, configuration: Configuration) -> Mapping[str, str]:
@@ -36,6 +38,16 @@ def options_by_text(class_name: str, model_type: str | None) -> Mapping[str, str
     except SourceError:  # remote code, or no installed library
         return {}
     return {"last_token": "eos"} if _COUNTS_ENDS in text else {}
+
+
+def bounds_by_text(class_name: str, config: NormalizedConfig) -> Mapping[str, Mapping[str, int]]:
+    """Return what a class's `forward` demands of sizes: one row, where it looks for each row's end and has no padding id."""
+    try:
+        found = _ONE_ROW.search(forward_source(class_name, config.raw("model_type")))
+    except SourceError:  # as above
+        return {}
+    part = config.part("text") if found and found.group(1) else config
+    return {"batch_size": {"max": 1}} if found and part.raw("pad_token_id") is None else {}
 
 
 def _type_of(config: NormalizedConfig, role: str) -> Any:

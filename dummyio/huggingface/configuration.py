@@ -57,17 +57,15 @@ class Configuration:
     @cached_property
     def _made(self) -> Mapping[str, Any]:
         """The kinds of layers that the class makes of the configuration, of its own layers and of those inside it."""
-        kind, found = self.model_type or "", dict[str, Any]()
-        own = made_layer_types(kind, NormalizedConfig(self.values, defaults=self._constant))
-        if own is not None:
-            found["layer_types"] = own
+        kind = self.model_type or ""
+        found: dict[str, Any] = {**made_layer_types(kind, NormalizedConfig(self.values, defaults=self._constant))}
         for name, sub_kind in sub_configs(kind).items():
             values, defaults = self.values.get(name), self._constant.get(name)
             stated = values if isinstance(values, Mapping) else {}
             constant = defaults if isinstance(defaults, Mapping) else {}
             inner = made_layer_types(stated.get("model_type", sub_kind), NormalizedConfig(stated, defaults=constant))
-            if inner is not None:
-                found[name] = {**constant, "layer_types": inner}
+            if inner:
+                found[name] = {**constant, **inner}
         return found
 
 

@@ -13,11 +13,12 @@ from dummyio.generators.base import Context, make_context
 from dummyio.generators.media import media, uncounted
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
 from dummyio.generators.statement import Statement
-from dummyio.huggingface.code import options_by_text, source_text
+from dummyio.huggingface.code import bounds_by_text, options_by_text, source_text
 from dummyio.huggingface.configuration import Configuration, read_configuration
 from dummyio.huggingface.diffusion.describe import CLASS_NAME, describe_component
 from dummyio.huggingface.docstrings import needed_arguments, stated_arguments
 from dummyio.huggingface.freshness import forget_changed
+from dummyio.huggingface.handed import handed_arguments
 from dummyio.huggingface.inputs import Facts, choose_inputs, inputs_from_attributes
 from dummyio.huggingface.installed import transformers_version
 from dummyio.huggingface.layer_types import check_layer_types
@@ -26,7 +27,7 @@ from dummyio.huggingface.quirks import corrections
 from dummyio.huggingface.signatures import Parameter, forward_parameters
 from dummyio.huggingface.states import layer_states
 from dummyio.huggingface.tasks import PAST, canonical_task, class_of_task, does_task, task_of_class
-from dummyio.normalized import ALIASES
+from dummyio.normalized import ALIASES, NormalizedConfig
 from dummyio.spec import InputSpec
 from dummyio.tensor import Node
 
@@ -135,8 +136,9 @@ def _describe(
     config = configuration.normalized({**quirks.attributes, **given}) if quirks.attributes else config
     rest = {**options_by_text(provenance["model"], configuration.model_type), **quirks.options, **rest}
     everything = rest.pop("optional_inputs", not task_asked)
+    signature = _with_handed(signature, provenance["model"], config) if everything else signature
     context = make_context(task, config, rest, OPTIONS)
-    context.sizes.bounds.update(quirks.bounds)
+    context.sizes.bounds.update({**bounds_by_text(provenance["model"], config), **quirks.bounds})
     code = source_text(provenance["model"], configuration)
     facts = Facts(
         frozenset(signature.names),
@@ -177,6 +179,18 @@ def _describe(
         task=context.task + (PAST if context.with_past else ""),
         outputs=describe_outputs(context, inputs, provenance["model"]),
         provenance={"source": configuration.label, **provenance, "names": signature.known_from, **quirks.provenance},
+    )
+
+
+def _with_handed(signature: _Signature, class_name: str, config: NormalizedConfig) -> _Signature:
+    """Return a signature with the data that only a model inside has a name for."""
+    handed = {
+        name: stated for name, stated in handed_arguments(class_name, config).items() if name not in signature.names
+    }
+    return (
+        replace(signature, names=(*signature.names, *handed), stated={**handed, **signature.stated})
+        if handed
+        else signature
     )
 
 

@@ -46,7 +46,16 @@ _FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError
 
 
 class UnknownValueError(ValueError):
-    """An expression needs what is not known here."""
+    """An expression needs what is not known here; its text, which takes long to write, is only written where it is read."""
+
+    def __init__(self, what: ast.AST | str) -> None:
+        """Take the expression, or a reason."""
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        """Return the expression as text."""
+        return self.what if isinstance(self.what, str) else ast.unparse(self.what)
 
 
 class Interpreter:
@@ -82,7 +91,7 @@ class Interpreter:
         except UnknownValueError:
             raise
         except _FAILURES as error:
-            raise UnknownValueError(f"{ast.unparse(node)}: {error}") from error
+            raise UnknownValueError(node) from error
 
     def _run(self, statements: Iterable[ast.stmt]) -> None:
         for statement in statements:
@@ -97,8 +106,8 @@ class Interpreter:
             raise _ReturnedError(None)
         for node in ast.walk(statement):
             if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Store):
-                self._unknown.add(ast.unparse(node))
-                self.names.pop(ast.unparse(node), None)
+                self._unknown.add(_text(node))
+                self.names.pop(_text(node), None)
 
     def _step(self, statement: ast.stmt) -> None:
         match statement:
@@ -109,7 +118,10 @@ class Interpreter:
             case ast.If(test=test, body=body, orelse=other):
                 self._run(body if self.value(test) else other)
             case ast.For(target=target, iter=items, body=body):
-                for item in _short(self.value(items)):
+                found = _short(self.value(items))
+                if not isinstance(found, Iterable):
+                    raise UnknownValueError(items)
+                for item in found:
                     self._assign(target, item)
                     self._run(body)
             case ast.Return(value=ast.expr() as value):
@@ -117,12 +129,12 @@ class Interpreter:
             case ast.Expr() | ast.Pass() | ast.Assert() | ast.Raise():
                 pass
             case _:
-                raise UnknownValueError(ast.unparse(statement))
+                raise UnknownValueError(statement)
 
     def _assign(self, target: ast.expr, value: Any) -> None:
         match target:
             case ast.Name() | ast.Attribute(value=ast.Name(id="self")):
-                name = ast.unparse(target)
+                name = _text(target)
                 self.names[name] = value
                 self._unknown.discard(name)
             case ast.Tuple(elts=targets) if isinstance(value, (list, tuple)) and len(value) == len(targets):
@@ -131,13 +143,13 @@ class Interpreter:
             case ast.Subscript(value=owner, slice=place):
                 found = self.value(owner)
                 if not isinstance(found, (list, dict)):
-                    raise UnknownValueError(ast.unparse(target))
+                    raise UnknownValueError(target)
                 try:
                     found[self.value(place)] = value
                 except _FAILURES as error:
-                    raise UnknownValueError(f"{ast.unparse(target)}: {error}") from error
+                    raise UnknownValueError(target) from error
             case _:
-                raise UnknownValueError(ast.unparse(target))
+                raise UnknownValueError(target)
 
     def _value(self, node: ast.expr) -> Any:
         match node:
@@ -175,7 +187,7 @@ class Interpreter:
             case ast.IfExp(test=test, body=body, orelse=other):
                 return self._value(body if self._value(test) else other)
             case _:
-                raise UnknownValueError(ast.unparse(node))
+                raise UnknownValueError(node)
 
     def _factors(self, left: ast.expr, right: ast.expr) -> tuple[Any, Any]:
         """Return two operands; a list times a number must not get long before it is looked at."""
@@ -204,12 +216,12 @@ class Interpreter:
         return self.names[name]
 
     def _of_object(self, node: ast.Attribute) -> Any:
-        owner, name = ast.unparse(node.value), node.attr
+        owner, name = _text(node.value), node.attr
         if owner in ("config", "self.config"):
             return self._attribute(name)
         full = f"self.{name}"
         if owner != "self" or full in self._unknown:
-            raise UnknownValueError(ast.unparse(node))
+            raise UnknownValueError(node)
         if full in self.names:
             return self.names[full]
         if self._of_self:
@@ -219,7 +231,7 @@ class Interpreter:
     def _made(self, element: ast.expr, generators: list[ast.comprehension]) -> Iterator[Any]:
         """Yield the items of a comprehension over one sequence."""
         if len(generators) != 1:
-            raise UnknownValueError(ast.unparse(element))
+            raise UnknownValueError(element)
         (generator,) = generators
         for item in _short(self._value(generator.iter)):
             self._assign(generator.target, item)
@@ -237,7 +249,7 @@ class Interpreter:
             case ast.Attribute(value=ast.Name(id="math"), attr=name) if name in _OF_MATH:
                 return _OF_MATH[name](*(self._value(argument) for argument in node.args))
             case _:
-                raise UnknownValueError(ast.unparse(node))
+                raise UnknownValueError(node)
 
     def _with_default(self, name: ast.expr, otherwise: list[ast.expr]) -> Any:
         """Give a configuration's attribute that is asked for by a text, or what is given for the case without."""
@@ -251,6 +263,17 @@ class _ReturnedError(Exception):
     def __init__(self, value: Any) -> None:
         super().__init__()
         self.value = value
+
+
+def _text(node: ast.AST) -> str:
+    """Return an expression as text; names, which are most of them, at once."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.Attribute(value=ast.Name(id=owner), attr=name):
+            return f"{owner}.{name}"
+        case _:
+            return ast.unparse(node)
 
 
 def _short(value: Any) -> Any:

@@ -26,6 +26,7 @@ from dummyio.normalized import ALIASES, NormalizedConfig
 
 __all__ = ["check_layer_types", "computed_layer_types", "made_layer_types", "with_new_names"]
 
+_OF_EACH = ("layer_types", "indexer_types")
 _TABLE = "_LEGACY_LAYER_TYPE_REMAP = "
 
 _ASSIGNED = re.compile(r"self\.(?:layer_types|layers_block_type) = (\[.*?\]|[^\n]*)(?: \*[^\n]*)?\n", re.DOTALL)
@@ -64,15 +65,16 @@ def with_new_names(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**values, **changed} if changed else values
 
 
-def made_layer_types(kind: str, config: NormalizedConfig) -> tuple[str, ...] | None:
-    """Return the kind of each layer that the class makes of what a configuration says; None where it says the kinds itself."""
-    if config.has("layer_types"):
-        return None
-    made = computed_attribute(kind, config.raw, "layer_types")
-    if not isinstance(made, (list, tuple)) or not all(isinstance(each, str) for each in made):
-        return None
-    # What does not go with the number of layers was worked out of something else.
-    return tuple(made) if config.get("num_layers") in (None, len(made)) else None
+def made_layer_types(kind: str, config: NormalizedConfig) -> dict[str, tuple[str, ...]]:
+    """Return the kinds of each layer, and of its indexer, that the class makes of a configuration which does not say them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in (name for name in _OF_EACH if not config.has(name)):
+        made = computed_attribute(kind, config.raw, name)
+        # What does not go with the number of layers was worked out of something else.
+        listed = isinstance(made, (list, tuple)) and config.get("num_layers") in (None, len(made))
+        if listed and all(isinstance(each, str) for each in made):
+            found[name] = tuple(made)
+    return found
 
 
 def check_layer_types(config: NormalizedConfig) -> None:

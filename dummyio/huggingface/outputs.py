@@ -13,7 +13,8 @@ from dummyio.generators.base import Context
 from dummyio.generators.geometry import past_limit
 from dummyio.huggingface.auto import class_source
 from dummyio.huggingface.output_table import OUTPUTS
-from dummyio.huggingface.signatures import forward_source
+from dummyio.huggingface.signatures import forward_source, module_source
+from dummyio.huggingface.statements import find_method
 from dummyio.huggingface.tasks import find_task
 from dummyio.normalized import NormalizedConfig
 from dummyio.spec import OutputSpec
@@ -25,6 +26,13 @@ __all__ = ["describe_outputs"]
 _RETURN = re.compile(r"\n +(?:return|outputs? =) \w*Output\w*\(")
 _GIVEN = re.compile(r"\b(\w+)=(?!=|None\b)")
 _NO_POOLER = re.compile(r"add_pooling_layer(?:: bool)? ?= ?False")
+_PROJECTED = re.compile(r"\n +(\w+) = self\.\w*(?:proj|lm_head)\w*\(\1\)(?=[\s\S]*\blast_hidden_state=\1\b)")
+"""A model's last act is a projection: what it returns as hidden states are scores, or of another size."""
+_DOUBLED = re.compile(r"(\w+) = torch\.cat\(\[(\w+), \2\], dim=-1\)\s")
+"""Two copies side by side, which layers with an inverse work on and return."""
+_PART = re.compile(r"self\.(decoder|encoder|model) = (\w+)\(")
+_EMBEDDED = "word_embed_proj_dim"
+"""The attribute for the size of what is returned, where embeddings are of another size than layers."""
 _OPTIONAL = frozenset(
     {
         "pooler_output",
@@ -98,9 +106,12 @@ class _Axes:
 
     def _batch(self) -> Size | None:
         found = next((leaf.shape[0] for leaf in self.leaves.values() if leaf.rank), None)
-        codes = self.leaves.get("decoder_input_ids")
         # Several codebooks side by side, in the batch or behind it, come out as rows in some heads and not in others.
-        folded = codes is not None and (codes.rank > 2 or isinstance(codes.shape[0], DimExpr))
+        codes = self.leaves.get("decoder_input_ids")
+        first = next((leaf for name, leaf in self.leaves.items() if name.endswith("input_ids")), None)
+        folded = (codes is not None and codes.rank > 2) or any(
+            leaf is not None and isinstance(leaf.shape[0], DimExpr) for leaf in (codes, first)
+        )
         return self.size("?rows") if folded else found
 
     def _texts(self) -> Size | None:
@@ -150,8 +161,13 @@ def describe_outputs(context: Context, inputs: Mapping[str, Node], class_name: s
         names = [name for name in names if name != "pooler_output"]
     if with_past:  # one step of a decoder: what the encoder returned was an input
         names = [name for name in names if not name.startswith("encoder_")]
-    joint = (class_name or "").endswith(_JOINT)
-    found = [OutputSpec(name, None if joint else axes.shape(known[name]), context.float_dtype) for name in names]
+    known = {name: None if (class_name or "").endswith(_JOINT) else words for name, words in known.items()}
+    if class_name is not None and "last_hidden_state" in names and _resizes(class_name, model_type):
+        size = "?output_size" if config.raw(_EMBEDDED) is None else _EMBEDDED
+        known["last_hidden_state"] = (known["last_hidden_state"] or "").replace("hidden", size) or None
+    if config.raw("max_action_dim") is not None:  # what a robot does next, not a text
+        known = dict.fromkeys(known)
+    found = [OutputSpec(name, axes.shape(known[name]), context.float_dtype) for name in names]
     if not with_past or not find_task(context.task).takes_past:  # heads that do not generate drop the cache
         return tuple(found)
     return (*found, *_presents(axes))
@@ -172,6 +188,20 @@ def _pools_seldom(class_name: str | None, model_type: str | None) -> bool:
     """Whether a class has a pooler only where it is asked for one."""
     source = class_source(class_name, model_type) if class_name else None
     return source is not None and _NO_POOLER.search(source.text) is not None
+
+
+@lru_cache(maxsize=512)
+def _resizes(class_name: str, model_type: str | None) -> bool:
+    """Whether a class, or the part of it whose result it returns, makes its last hidden states of another size."""
+    try:
+        classes = module_source(class_name, model_type)
+        text = forward_source(class_name, model_type)
+    except SourceError:
+        return False
+    parts = dict(_PART.findall(classes.get(class_name, "")))
+    part = next((parts[name] for name in ("decoder", "model", "encoder") if name in parts), "")
+    texts = (text, find_method(classes.get(part, ""), "forward") or "")
+    return any(_PROJECTED.search(each) or _DOUBLED.search(each) for each in texts)
 
 
 def _presents(axes: _Axes) -> Iterator[OutputSpec]:

@@ -1,4 +1,8 @@
-"""A report as tables, for a terminal."""
+"""A report as tables, for a terminal of any width.
+
+Where there is room, a table says why a case failed in a column of its own; in 80 columns it could show a word to a line,
+and the findings, which say the same for all cases together, are paragraphs.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,14 @@ import io
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from dummyio.report.groups import grouped
+from dummyio.report.text import number, share, shown, sizes
+from dummyio.validation.records import Finding, Outcome
 
 if TYPE_CHECKING:
     from dummyio.validation.report import Report
@@ -17,68 +25,112 @@ if TYPE_CHECKING:
 __all__ = ["to_renderable", "to_text"]
 
 _WIDTH = 160
-_MARKS = {"passed": "[green]passed[/]", "failed": "[red]failed[/]", "skipped": "[yellow]skipped[/]"}
+_WIDE = 120
+"""Columns of a terminal from which on the wide tables are shown."""
+_WHY = 200
+"""Characters of a reason in a table; a runtime's messages may be pages long, and the findings have them whole."""
+_COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 
-def to_text(report: Report) -> str:
-    """Return the tables as plain text."""
-    console = Console(file=io.StringIO(), width=_WIDTH, color_system=None)
-    console.print(to_renderable(report))
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in text.splitlines())
+def to_text(report: Report, width: int = _WIDTH) -> str:
+    """Return the tables as plain text, `width` columns wide at most."""
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None).print(to_renderable(report))
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
 def to_renderable(report: Report) -> RenderableType:
-    """Return what a rich console prints."""
-    parts: list[RenderableType] = [_case_table(report)]
-    if report.by_output():
-        parts.append(_output_table(report))
-    if report.findings:
-        parts.append(_finding_table(report))
-    return Group(*parts, _verdict(report))
+    """Return what a rich console prints; it asks the console for its width."""
+    return _Screen(report)
 
 
-def _table(*columns: str) -> Table:
+class _Screen:
+    """A report, as wide as its console."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = options.max_width >= _WIDE
+        yield _case_table(self._report, wide)
+        if self._report.by_output():
+            yield _output_table(self._report, wide)
+        if self._report.findings:
+            yield _finding_table(self._report) if wide else _finding_paragraphs(self._report)
+        yield _verdict(self._report)
+
+
+def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
     table = Table(box=box.SIMPLE, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", justify="right" if column in right else "left")
     return table
 
 
-def _case_table(report: Report) -> Table:
-    table = _table("case", "sizes", "result", "max abs", "why")
+def _status(status: str) -> Text:
+    return Text(status, style=_COLOURS[status])
+
+
+def _case_table(report: Report, wide: bool) -> Table:
+    table = _table("case", "sizes", "result", "max abs", *(["why"] if wide else []), right=("max abs",))
     for outcome in report.outcomes:
-        wrong = [made for made in outcome.comparisons if not made.ok]
-        why = outcome.reason or "; ".join(f"{made.output}: {made.reason}" for made in wrong)
         most = max((made.max_abs for made in outcome.comparisons), default=None)
-        sizes = ", ".join(f"{name}={size}" for name, size in outcome.case.sizes.items())
-        number = "" if most is None else f"{most:.1e}"
-        table.add_row(escape(outcome.case.name), escape(sizes), _MARKS[outcome.status], number, escape(why))
+        # Text, and not a string with markup: names come from files, and "[/]" in one would end a style that is not open.
+        cells = [Text(outcome.case.name), Text(sizes(outcome.case)), _status(outcome.status)]
+        cells.append(Text("" if most is None else number(most)))
+        table.add_row(*cells, *([Text(_why(outcome))] if wide else []))
     return table
 
 
-def _output_table(report: Report) -> Table:
-    table = _table("output", "result", "max abs", "max rel", "mean abs", "cosine", "off", "top-1", "tolerance")
-    for one in report.by_output():
-        top1 = "" if one.top1 is None else f"{one.top1:.1%}"
-        reason = one.tolerance.reason if one.tolerance is not None else ""
-        mark = _MARKS["passed" if one.ok else "failed"]
-        numbers = (f"{one.max_abs:.1e}", f"{one.max_rel:.1e}", f"{one.mean_abs:.1e}", f"{one.cosine:.6f}")
-        table.add_row(escape(one.output), mark, *numbers, f"{one.mismatched:.1%}", top1, escape(reason))
+def _why(outcome: Outcome) -> str:
+    wrong = [f"{made.output}: {made.reason}" for made in outcome.comparisons if not made.ok]
+    text = " ".join((outcome.reason or "; ".join(wrong)).split())
+    return text if len(text) <= _WHY else f"{text[:_WHY]}…"
+
+
+def _output_table(report: Report, wide: bool) -> Table:
+    groups = grouped(report.by_output())
+    scores = any(group.top1 is not None for group in groups)
+    more = ["max rel", "mean abs"] if wide else []
+    numbers = ["max abs", *more, "cosine", "off", *(["top-1"] if scores else [])]
+    table = _table("output", "result", *numbers, *(["tolerance"] if wide else []), right=tuple(numbers))
+    for group in groups:
+        cells = [Text(group.name), _status("passed" if group.ok else "failed"), Text(number(group.most("max_abs")))]
+        if wide:
+            cells += [Text(number(group.most("max_rel"))), Text(number(group.most("mean_abs")))]
+        cells += [Text(f"{group.cosine:.6f}"), Text(share(group.most("mismatched")))]
+        if scores:
+            cells.append(Text("" if group.top1 is None else share(group.top1)))
+        table.add_row(*cells, *([Text(group.reason)] if wide else []))
     return table
+
+
+def _head(finding: Finding) -> Text:
+    colour = _COLOURS["failed" if finding.severity == "error" else "skipped"]
+    return Text.assemble((finding.severity, colour), f": {finding.kind}")
 
 
 def _finding_table(report: Report) -> Table:
     table = _table("finding", "where", "what", "shown by")
-    for finding in report.findings:
-        colour = "red" if finding.severity == "error" else "yellow"
-        shown = ", ".join(finding.cases[:3]) + (f" and {len(finding.cases) - 3} more" if len(finding.cases) > 3 else "")
-        kind = f"[{colour}]{finding.severity}[/]: {escape(finding.kind)}"
-        table.add_row(kind, escape(finding.where), escape(finding.message), escape(shown))
+    for finding in (*report.errors, *report.warnings):
+        table.add_row(_head(finding), Text(finding.where), Text(finding.message), Text(shown(finding.cases)))
     return table
+
+
+def _finding_paragraphs(report: Report) -> Group:
+    parts: list[RenderableType] = []
+    for finding in (*report.errors, *report.warnings):
+        text = Text(finding.message)
+        if finding.cases:
+            text.append(f"\nshown by: {shown(finding.cases)}", style="dim")
+        parts += [_head(finding).append(f", {finding.where}"), Padding(text, (0, 0, 1, 2))]
+    return Group(*parts)
 
 
 def _verdict(report: Report) -> Text:
     passed = sum(outcome.status == "passed" for outcome in report.outcomes)
-    text = f"{passed} of {len(report.outcomes)} cases passed, {len(report.errors)} errors, {len(report.warnings)} warnings."
-    return Text(f"{'ok' if report.ok else 'not ok'}: {text}", style="bold green" if report.ok else "bold red")
+    counts = [f"{passed} of {len(report.outcomes)} cases passed"]
+    for name, found in (("error", report.errors), ("warning", report.warnings)):
+        counts.append(f"{len(found)} {name}" + ("" if len(found) == 1 else "s"))
+    style = "bold green" if report.ok else "bold red"
+    return Text(f"{'ok' if report.ok else 'not ok'}: {', '.join(counts)}.", style=style)

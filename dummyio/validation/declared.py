@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dummyio.dims import Dim, evaluate, fixed, parse_size
+from dummyio.dims import Dim, evaluate, fixed, parse_size, table
 from dummyio.errors import DimError, RunError, near
 from dummyio.runner import Port, Runner
 from dummyio.spec import InputSpec
@@ -142,8 +142,12 @@ class Shapes:
         self._wrong.setdefault((name, axis), (message, []))[1].append(case)
 
     def _bound(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        """Return symbol → size as the artifact's inputs have them; the spec's own where they say nothing else."""
-        bound = dict(sizes)
+        """Return symbol → size as the artifact's inputs have them; the spec's own where they say nothing else.
+
+        Symbols that only outputs have are free: no input says how large they are.
+        """
+        of_inputs = table(size for _, leaf in self._spec.leaves for size in leaf.shape)
+        bound = {name: size for name, size in sizes.items() if name in of_inputs}
         for path, leaf in self._spec.leaves:
             declared = self._inputs[path].shape if path in self._inputs else None
             if declared is None or len(declared) != leaf.rank:

@@ -12,22 +12,36 @@ __all__ = ["baked", "failures", "skipped"]
 def baked(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
     """Yield a finding for each symbol whose size decides whether a case passes: cases that differ in it alone show it."""
     passing = [outcome.case for outcome in outcomes if outcome.status == "passed"]
-    failing = [outcome.case for outcome in outcomes if outcome.status == "failed"]
-    blamed: dict[str, list[Case]] = {}
-    for case in failing:
-        for name in _suspects(case, passing):
-            blamed.setdefault(name, []).append(case)
-    for name, cases in blamed.items():
+    failing = [outcome for outcome in outcomes if outcome.status == "failed"]
+    by_size = _sizes_decide([outcome.case for outcome in failing], passing)
+    blamed: dict[str, list[Outcome]] = {}
+    for outcome in failing:
+        for name in _suspects(outcome.case, passing, by_size=by_size):
+            blamed.setdefault(name, []).append(outcome)
+    for name, wrong in blamed.items():
         good = sorted({case.sizes[name] for case in passing})
-        bad = sorted({case.sizes[name] for case in cases})
+        bad = sorted({outcome.case.sizes[name] for outcome in wrong})
         if set(good) & set(bad):  # the same size is right elsewhere: it is something else in these cases
+            continue
+        if max(good) <= 1 and not any(map(_breaks, wrong)):  # one element has no other that it could be mixed up with
             continue
         rule = f"it is right at {_listed(good)} only" if len(good) == 1 else f"it is right at {_listed(good)}"
         message = f"{rule}, and wrong at {_listed(bad)}: the artifact keeps a size that should be free."
-        yield Finding("baked", "error", name, message, tuple(case.name for case in cases))
+        yield Finding("baked", "error", name, message, tuple(outcome.case.name for outcome in wrong))
 
 
-def _suspects(case: Case, passing: Sequence[Case]) -> list[str]:
+def _sizes_decide(failing: Sequence[Case], passing: Sequence[Case]) -> bool:
+    """Whether every failing case has some size that no passing one has."""
+    seen = {name: {case.sizes[name] for case in passing} for case in passing for name in case.sizes}
+    return all(any(size not in seen.get(name, ()) for name, size in case.sizes.items()) for case in failing)
+
+
+def _breaks(outcome: Outcome) -> bool:
+    """Whether a case did not run, or returned other shapes: values that are off have other reasons than sizes."""
+    return not outcome.comparisons or any("shape" in made.reason for made in outcome.comparisons)
+
+
+def _suspects(case: Case, passing: Sequence[Case], *, by_size: bool) -> list[str]:
     """Return the symbols that alone tell a failing case from the passing one that is nearest to it."""
     apart = [
         [name for name, size in case.sizes.items() if other.sizes.get(name) != size]
@@ -37,11 +51,10 @@ def _suspects(case: Case, passing: Sequence[Case]) -> list[str]:
     single = [names for names in apart if len(names) == 1]
     if single:
         return sorted({names[0] for names in single})
-    if any(not names for names in apart):
+    if not by_size or not passing or any(not names for names in apart):
         return []
     # None is that near: what no passing case ever had is suspect, where it is one symbol only.
-    seen = {name: {other.sizes[name] for other in passing} for name in case.sizes} if passing else {}
-    fresh = [name for name, sizes in seen.items() if case.sizes[name] not in sizes]
+    fresh = [name for name, size in case.sizes.items() if all(other.sizes[name] != size for other in passing)]
     return fresh if len(fresh) == 1 else []
 
 

@@ -74,6 +74,8 @@ def _broken(
 
 def _worst(broken: list[Comparison]) -> str:
     most = max(broken, key=lambda made: made.max_abs)
+    if most.max_abs <= most.bound:  # a shape, integers, NaN
+        return f"{most.output}: {most.reason}."
     return f"{most.output} is off by {most.max_abs:.2e} at most, {most.bound:.2e} is allowed."
 
 

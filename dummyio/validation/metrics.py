@@ -17,6 +17,8 @@ Array = np.ndarray[Any, Any]
 _BLOCK = 1 << 16
 _SAMPLE = 1 << 14
 _OUTLIER = 100.0
+_MOST, _LEAST = 1e150, 1e-150
+"""Differences are not counted beyond these, so that no quotient of two overflows: JSON has no infinity."""
 EDGES = tuple(10.0**power for power in range(-12, 3))
 """Upper edges of the histogram's bins after the first, which counts exact elements; the last bin has no edge."""
 
@@ -38,8 +40,11 @@ def scale_of(values: Array) -> float:
 
 
 def compare(name: str, reference: Array, actual: Array, tolerance: Tolerance) -> Comparison:
-    """Compare two arrays of one shape; integers, booleans and text must be equal."""
+    """Compare two arrays: their shapes, then their elements; integers, booleans and text must be equal."""
     head: dict[str, Any] = {"output": name, "shape": tuple(actual.shape), "dtype": str(actual.dtype)}
+    if reference.shape != actual.shape:
+        reason = f"its shape is {list(actual.shape)}, the reference's {list(reference.shape)}"
+        return Comparison(**head, ok=False, mismatched=1.0, reason=reason)
     if reference.size == 0:
         return Comparison(**head, ok=True)
     if not _is_inexact(reference) or not _is_inexact(actual):
@@ -55,6 +60,7 @@ class _Sums:
 
     def __init__(self, reference: Array, tolerance: Tolerance) -> None:
         self.tolerance = tolerance
+        self.count = reference.size
         self.scale = scale_of(reference)
         self.floor = tolerance.absolute + tolerance.of_scale * self.scale
         self.mismatched = self.nonfinite = 0
@@ -69,7 +75,7 @@ class _Sums:
             finite = self._add_nonfinite(start, ours, theirs, finite)
             if not finite.any():
                 return
-        difference = np.abs(theirs - ours)
+        difference = np.minimum(np.abs(theirs - ours), _MOST)
         magnitude = np.abs(ours)
         if not finite.all():
             difference, magnitude = np.where(finite, difference, 0), np.where(finite, magnitude, 0)
@@ -80,7 +86,8 @@ class _Sums:
         if over[place] > self.excess or self.excess < 0:
             self.worst, self.excess = start + place, max(float(over[place]), 0.0)
         self.max_abs = max(self.max_abs, float(difference.max()))
-        self.max_rel = max(self.max_rel, float((difference / np.maximum(magnitude, 1e-6 * self.scale + 1e-300)).max()))
+        relative = difference / np.maximum(magnitude, 1e-6 * self.scale + _LEAST)
+        self.max_rel = max(self.max_rel, float(relative.max()))
         self.total += float(difference.sum())
         self.dot += float(np.vdot(ours, theirs).real)
         self.own += float(np.vdot(ours, ours).real)
@@ -104,7 +111,7 @@ class _Sums:
     def comparison(self, head: dict[str, Any], reference: Array, actual: Array) -> Comparison:
         """Return the record."""
         norm = math.sqrt(self.own * self.other)
-        cosine = min(1.0, self.dot / norm) if norm > 0 else 1.0 if self.own == self.other else 0.0
+        cosine = min(1.0, self.dot / norm) if 0 < norm < math.inf else float(self.own == self.other)
         index = tuple(int(i) for i in np.unravel_index(self.worst, reference.shape))
         reason = self._reason(cosine)
         return Comparison(
@@ -126,9 +133,9 @@ class _Sums:
 
     def _reason(self, cosine: float) -> str:
         if self.nonfinite:
-            return f"{self.nonfinite} elements are NaN or Inf in one and not in the other"
+            return f"NaN or Inf in one and not in the other: {self.nonfinite} of {self.count} elements"
         if self.mismatched:
-            return f"{self.mismatched} elements are further off than the tolerance"
+            return f"further off than the tolerance: {self.mismatched} of {self.count} elements"
         if cosine < self.tolerance.cosine:
             return f"the cosine is {cosine:.4f}, below {self.tolerance.cosine:.4f}"
         return ""
@@ -145,7 +152,7 @@ def _compare_exactly(head: dict[str, Any], reference: Array, actual: Array) -> C
         ok=False,
         mismatched=count / reference.size,
         worst=Place(index, _plain(reference[index]), _plain(actual[index])),
-        reason=f"{count} elements differ, where all must be equal",
+        reason=f"not equal, as they must be: {count} of {reference.size} elements",
     )
 
 
@@ -176,6 +183,7 @@ def _agreement(name: str, reference: Array, actual: Array) -> float | None:
 
 def _plain(value: Any) -> float | str:
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return str(value)
+    return number if math.isfinite(number) else str(number)  # JSON has no NaN: it would be written as null

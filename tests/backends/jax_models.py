@@ -83,7 +83,7 @@ class LinenEncoder(linen.Module):
 
 def linen_encoder() -> Case:
     model, ids = LinenEncoder(), np.ones((2, 6), np.int32)
-    variables = model.init(jax.random.key(0), ids, ids)
+    variables = jax.jit(model.init)(jax.random.key(0), ids, ids)  # one compilation for all
     return Case(partial(model.apply, variables), {"args": (ids, ids)}, SEQUENCES)
 
 
@@ -99,7 +99,7 @@ class LinenConvolutions(linen.Module):
 
 def linen_convolutions() -> Case:
     model, images = LinenConvolutions(), np.ones((2, 16, 16, 3), np.float32)
-    return Case(model.bind(model.init(jax.random.key(0), images)), {"args": (images,)}, EDGES)
+    return Case(model.bind(jax.jit(model.init)(jax.random.key(0), images)), {"args": (images,)}, EDGES)
 
 
 class NnxBlock(nnx.Module):
@@ -117,7 +117,7 @@ class NnxBlock(nnx.Module):
 
 
 def nnx_block() -> Case:
-    return Case(NnxBlock(nnx.Rngs(0)), {"args": (np.ones((2, 6), np.int32),)}, SEQUENCES)
+    return Case(nnx.jit(lambda: NnxBlock(nnx.Rngs(0)))(), {"args": (np.ones((2, 6), np.int32),)}, SEQUENCES)
 
 
 class NnxNormed(nnx.Module):

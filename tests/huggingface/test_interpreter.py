@@ -5,6 +5,7 @@ import textwrap
 
 import pytest
 
+from dummyio.huggingface import attributes
 from dummyio.huggingface.interpreter import Interpreter, UnknownValueError
 
 CONFIG = {"layers": 4, "width": 8, "expand": 1.5, "kinds": ["a", "b"], "every": None}
@@ -100,3 +101,31 @@ def test_what_follows_from_the_unknown_is_unknown():
 def test_a_layer_is_not_its_configuration():
     _, names = run("def made(self, config):\n    self.a = config.width\n    self.b = self.width", of_self=False)
     assert names == {"self.a": 8}
+
+
+def test_a_loop_over_what_is_not_there_assigns_nothing():
+    run = interpreter()
+    run.run(ast.parse("self.first = 1\nfor kind in self.every:\n    self.first = kind").body)
+    assert "self.first" not in run.names
+
+
+def test_the_error_says_which_expression():
+    with pytest.raises(UnknownValueError) as raised:
+        interpreter().value(ast.parse("self.width + unknown(3)", mode="eval").body)
+    assert str(raised.value) == "unknown(3)"
+
+
+def test_methods_are_read_whatever_stands_at_their_margin():
+    text = "class A:\n    def __init__(self, width=3):\n# a note\n        self.depth = 2 * self.width\n"
+    body = attributes._body(text, "__init__", None)
+    assert attributes._assigned(body) == {"depth"}
+
+
+def test_methods_that_set_other_attributes_are_not_run(monkeypatch):
+    body = tuple(ast.parse("self.depth = 2 * self.width").body)
+    monkeypatch.setattr(attributes, "_preparing", lambda kind: (body,))
+    asked = []
+    known = lambda name: asked.append(name) or CONFIG.get(name)  # noqa: E731 - short
+    assert attributes.computed_attribute("none", known, "height") is None
+    assert asked == []
+    assert attributes.computed_attribute("none", known, "depth") == 16

@@ -59,9 +59,9 @@ def test_kinds_are_worked_out_in_parts_too():
 
 def test_kinds_that_do_not_fit_are_not_taken():
     named = NormalizedConfig({"layers_block_type": ["hybrid"], "num_hidden_layers": 1})
-    assert made_layer_types("zamba", named) is None
+    assert "layer_types" not in made_layer_types("zamba", named)
     # This class has a list of its own that goes with its usual number of layers only.
-    assert made_layer_types("zamba2", NormalizedConfig({"num_hidden_layers": 4})) is None
+    assert made_layer_types("zamba2", NormalizedConfig({"num_hidden_layers": 4})) == {}
     # The caller's number of layers is not what the class counted.
     config = read_configuration({"model_type": "qwen3_next", "num_hidden_layers": 4}).normalized({"num_layers": 2})
     assert config.get("layer_types") is None
@@ -79,3 +79,9 @@ def test_old_names_of_kinds_are_those_of_today():
     assert old["layers_block_type"] == ["mamba", "hybrid"]
     named = {"model_type": "zamba", "layer_types": ["hybrid"], "text_config": {"hidden_size": 8}}
     assert read_configuration(named).values is named
+
+
+def test_every_configuration_class_can_be_asked():
+    transformers = pytest.importorskip("transformers")
+    for kind in transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES:
+        assert isinstance(made_layer_types(kind, NormalizedConfig({"model_type": kind})), dict)

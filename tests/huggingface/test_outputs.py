@@ -41,7 +41,41 @@ DUAL = {
     "text_config": {**TEXT, "eos_token_id": 98},
     "vision_config": {**IMAGE},
 }
+TRANSLATION = {
+    **{key: value for key, value in PAIR.items() if key != "vocab_size"},
+    "src_vocab_size": 99,
+    "tgt_vocab_size": 99,
+    "langs": ["en", "ru"],
+    "max_position_embeddings": 64,
+}
+REVERSIBLE = {
+    "vocab_size": 99,
+    "hidden_size": 32,
+    "attention_head_size": 16,
+    "num_attention_heads": 2,
+    "attn_layers": ["local"],
+    "local_attn_chunk_length": 4,
+    "axial_pos_shape": [4, 8],
+    "axial_pos_embds_dim": [16, 16],
+    "feed_forward_size": 16,
+    "max_position_embeddings": 32,
+}
+CODES = {
+    "vocab_size": 99,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "ffn_dim": 8,
+    "num_codebooks": 4,
+    "pad_token_id": 98,
+    "bos_token_id": 98,
+}
 CASES = [
+    # Scores, or two copies side by side, under the name of hidden states; several rows of codes for each row returned.
+    ("FSMTModel", TRANSLATION, None, {"last_hidden_state", "encoder_last_hidden_state"}),
+    ("ReformerModel", REVERSIBLE, None, {"last_hidden_state"}),
+    ("MusicgenModel", CODES, None, {"last_hidden_state"}),
+    ("OPTModel", {**TEXT, "ffn_dim": 37, "word_embed_proj_dim": 16}, None, {"last_hidden_state"}),
     ("BertModel", TEXT, None, {"last_hidden_state", "pooler_output"}),
     ("BertForMaskedLM", TEXT, None, {"logits"}),
     ("BertForSequenceClassification", {**TEXT, "num_labels": 3}, None, {"logits"}),
@@ -106,6 +140,18 @@ def test_outputs_of_a_configuration_are_those_of_the_model():
     described = dummyio.describe({**config.to_dict(), "architectures": [cls.__name__]})
     assert described.outputs == dummyio.describe(cls(config)).outputs
     assert dummyio.InputSpec.from_json(described.to_json()).outputs == described.outputs
+
+
+def test_the_size_of_hidden_states_stays_known_where_an_attribute_says_it():
+    cls = transformers.OPTModel
+    config = cls.config_class(**TEXT, ffn_dim=37, word_embed_proj_dim=16)
+    (state,) = dummyio.describe({**config.to_dict(), "architectures": [cls.__name__]}).outputs
+    assert state.shape[-1] == 16
+
+
+def test_what_a_robot_does_next_is_no_text():
+    config = {"model_type": "pi0", "architectures": ["PI0ForConditionalGeneration"]}
+    assert {output.name: output.shape for output in dummyio.describe(config).outputs}["logits"] is None
 
 
 def test_an_axis_that_strides_decide_has_a_symbol_of_its_own():

@@ -4,7 +4,7 @@ import pytest
 
 import dummyio
 from dummyio.errors import SourceError
-from dummyio.generators.cache_text import check_kept, keeps_latent
+from dummyio.generators.cache_text import keeps_indexer, keeps_latent
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -177,10 +177,28 @@ def test_what_a_text_keeps(text, latent):
     assert keeps_latent({"model": text}) is latent
 
 
-def test_a_third_state_is_refused():
-    check_kept({"model": "past_key_values.update(k, v, 0)"})
-    with pytest.raises(SourceError, match="indexer"):
-        check_kept({"text": "k = past_key_values.update_indexer(k, self.layer_idx)"})
+INDEXER = """
+class Indexer(nn.Module):
+    def __init__(self, config):
+        self.head_dim = config.index_head_dim
+
+    def forward(self, k):
+        k = torch.cat([k, k], dim=-1).squeeze(2)
+        k = past_key_values.update_indexer(k, self.layer_idx)
+"""
+
+
+def test_an_indexer_keeps_one_head():
+    assert keeps_indexer({"model": "past_key_values.update(k, v, 0)"}) is False
+    assert keeps_indexer({"model": "", "text": INDEXER}) is True
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(".squeeze(2)", ""), ("index_head_dim", "other_dim"), ("indexer(k,", "indexer(packed,")]
+)
+def test_an_indexer_of_another_form_is_refused(old, new):
+    with pytest.raises(SourceError, match="in a form that the source text does not tell"):
+        keeps_indexer({"model": INDEXER.replace(old, new)})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Layers that keep a state instead of keys and values: what is described is what a model's own cache holds after a prefill."""
+"""Layers that keep something else than keys and values, or more: what is described is what a model's own cache holds after a prefill."""
 
 import pytest
 
@@ -50,11 +50,25 @@ ROUTED = {
     "head_dim": 8,
 }
 ALTERNATING = {"layer_types": ["linear_attention", "full_attention"] * 2}
+INDEXED = {
+    **TEXT,
+    "num_key_value_heads": 4,
+    "qk_rope_head_dim": 4,
+    "qk_nope_head_dim": 8,
+    "v_head_dim": 10,
+    "kv_lora_rank": 16,
+    "q_lora_rank": 16,
+    "first_k_dense_replace": 4,
+    "index_head_dim": 6,
+    "index_n_heads": 4,
+    "index_topk": 4,
+}
 ALONE = {"vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 7}
 CASES = {
     "MambaForCausalLM": ALONE,
     "Mamba2ForCausalLM": {**ALONE, "num_heads": 8, "head_dim": 8, "expand": 2, "n_groups": 2},
     "BambaForCausalLM": {**TEXT, **SCAN, "attn_layer_indices": [1]},
+    "DeepseekV32ForCausalLM": INDEXED,
     "FalconH1ForCausalLM": {**TEXT, **SCAN, "mamba_d_ssm": 64},
     "JambaForCausalLM": {
         **TEXT,
@@ -88,7 +102,7 @@ def held(cache):
     """What a cache holds, by the names that descriptions have."""
     found = {}
     for place, layer in enumerate(cache.layers):
-        for name, own in (("key", "keys"), ("value", "values")):
+        for name, own in (("key", "keys"), ("value", "values"), ("indexer_key", "indexer_keys")):
             if getattr(layer, own, None) is not None:
                 found[f"{place}.{name}"] = getattr(layer, own)
         for name in ("conv_state", "recurrent_state"):
@@ -151,13 +165,30 @@ def test_outputs_are_the_states_that_come_next():
     assert shapes["present.1.key"] == "batch_size, 2, past_sequence_length + sequence_length, 8"
 
 
-def test_a_cache_of_a_fixed_length_holds_states_too():
-    model = tiny("BambaForCausalLM")
-    made = dummyio.describe(model, task=TASK, cache="static").generate("pt")
-    kinds = [type(layer).__name__ for layer in made["past_key_values"].layers]
-    assert kinds == ["LinearAttentionLayer", "StaticLayer", "LinearAttentionLayer", "LinearAttentionLayer"]
+def linear(*places):
+    return ["StaticLayer" if place in places else "LinearAttentionLayer" for place in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("BambaForCausalLM", linear(1)),
+        ("FalconH1ForCausalLM", ["LinearAttentionAndStaticFullAttentionLayer"] * 4),
+        ("DeepseekV32ForCausalLM", ["StaticIndexedLayer"] * 4),
+    ],
+)
+def test_a_cache_of_a_fixed_length_holds_them_too(name, expected):
+    model = tiny(name)
+    grows, fixed = (dummyio.describe(model, task=TASK, cache=form).generate("pt") for form in ("dynamic", "static"))
+    fixed = {**grows, "past_key_values": fixed["past_key_values"]}
+    layers = [made["past_key_values"].layers for made in (grows, fixed)]
+    assert [type(layer).__name__ for layer in layers[1]] == expected
+    for own, held in zip(*layers, strict=True):
+        for kept in ("keys", "values", "indexer_keys"):
+            if getattr(own, kept, None) is not None:
+                getattr(held, kept)[..., :8, :] = getattr(own, kept)
     with torch.no_grad():
-        assert torch.isfinite(model(**made).logits).all()
+        torch.testing.assert_close(model(**fixed).logits, model(**grows).logits)
 
 
 @pytest.mark.parametrize("option", [{"cache": "legacy"}, {"fused": True}])

@@ -600,6 +600,20 @@ def test_ids_follow_the_mask_that_is_theirs(ids, mask, followed):
         spec.feeds(**sizes)
 
 
+@pytest.mark.parametrize(
+    ("mask", "pad"),
+    [
+        ("bool[b, s] key_padding_mask", 1),
+        ("bool[b, s] src_key_padding_mask", 1),
+        ("int64[b, s] key_padding_mask", 0),
+        ("bool[b, s] padding_mask", 0),
+    ],
+)
+def test_a_mask_of_keys_says_which_to_hide(mask, pad):
+    spec = describe(_model(f"(int64[b, s] input_ids, {mask}) => (float y) {{}}"))
+    assert spec[mask.split()[-1]].values == PaddingMask(pad=pad)
+
+
 PAST = 'float[batch, 2, past_len, 8] "past_key_values.0.key", float[batch, 2, past_len, 8] "past_key_values.0.value"'
 
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "dummyio"
 
-FRAMEWORKS = {"jax", "keras", "onnx", "onnxruntime", "safetensors", "tensorflow", "torch", "transformers"}
+FRAMEWORKS = {"diffusers", "jax", "keras", "onnx", "onnxruntime", "safetensors", "tensorflow", "torch", "transformers"}
 ON_DEMAND = {"click", "jinja2", "psutil", "rich"}
 
 LAYERS = [

@@ -16,7 +16,7 @@ pytest.importorskip("hatchling")
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["dummyio", "dummyio_jax", "dummyio_numpy", "dummyio_onnx", "dummyio_tensorflow", "dummyio_torch"]
-SUFFIXES = {".py", ".typed", ".json"}
+SUFFIXES = {".py", ".typed", ".json", ".css", ".j2", ".js"}
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,14 @@ def test_every_source_file_is_in_the_wheel(wheel):
 def test_nothing_strays_into_the_wheel(wheel):
     strays = [name for name in shipped(wheel) if Path(name).suffix not in SUFFIXES or "test_" in name]
     assert strays == []
+
+
+@pytest.mark.parametrize("name", ["report.html.j2", "report.css", "report.js"])
+def test_the_files_of_the_html_report_are_in_both(wheel, dist, name):
+    assert wheel.read(f"dummyio/report/{name}") == (ROOT / "dummyio/report" / name).read_bytes()
+    (path,) = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        assert any(member.endswith(f"/dummyio/report/{name}") for member in archive.getnames())
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -98,8 +98,8 @@ def _unpacked(component: Component, argument: str, method: str, depth: int = _DE
     body = component.body(method)
     for target, index in _unpackings(body, argument) if body else ():
         names = [item.id if isinstance(item, ast.Name) else "_" for item in target]
-        words = [_AXES.get(name.lower().lstrip("_") or "_") for name in names]
-        if index is None and len(words) >= 2:
+        words: list[str | None] = [_AXES.get(name.lower().lstrip("_") or "_") for name in names]
+        if index is None and len(words) > 1:
             return _filled(words)
         if index == "-2:" and words == ["height", "width"]:
             return _IMAGE
@@ -108,7 +108,7 @@ def _unpacked(component: Component, argument: str, method: str, depth: int = _DE
         if words == ["batch_size", "num_frames"] and index == ":2":
             return _FRAMES_FIRST
     inner = handed_on(component, argument, method) if depth else ()
-    return next((words for name, given in inner if (words := _unpacked(component, given, name, depth - 1))), None)
+    return next((found for name, given in inner if (found := _unpacked(component, given, name, depth - 1))), None)
 
 
 def _unpackings(body: ast.FunctionDef, argument: str) -> Iterator[tuple[Sequence[ast.expr], str | None]]:
@@ -116,7 +116,8 @@ def _unpackings(body: ast.FunctionDef, argument: str) -> Iterator[tuple[Sequence
     for node in ast.walk(body):
         if not isinstance(node, ast.Assign):
             continue
-        value, index = node.value, None
+        value: ast.expr = node.value
+        index = None
         if isinstance(value, ast.Subscript):
             value, index = value.value, ast.unparse(value.slice)
         match value:
@@ -147,5 +148,5 @@ def _stated(component: Component, argument: str, method: str) -> Words | None:
     if shape is None:
         return None
     words = [re.sub(r"\W+", "_", word.strip()).strip("_") for word in shape.group(1).split(",")]
-    words = [_AXES.get(word.lower(), word) for word in words if word]
-    return tuple(words) if words and len(set(words)) == len(words) and words[0] == "batch_size" else None
+    found = tuple(_AXES.get(word.lower(), word) for word in words if word)
+    return found if found and len(set(found)) == len(found) and found[0] == "batch_size" else None

@@ -132,10 +132,19 @@ def _read(component: Component, config: NormalizedConfig, values: Mapping[str, A
         stated = {name: Statement("float", shape)} if shape else {}
         return _Reading({name: True}, stated, f"{method} of {component.name}, {source}", component.text(method))
     parameters = component.parameters("forward")
-    offered = {p.name: not p.has_default for p in parameters}
+    code = component.text("forward")
+    offered = {p.name: not p.has_default or _is_read(p.name, code) for p in parameters}
     found = {p.name: shape_in_words(component, values, p.name) for p in parameters}
     stated = {key: Statement("float", shape) for key, shape in _with_conditions(found, config).items() if shape}
     return _Reading(offered, stated, f"forward signature of {component.name}, {source}", component.text("forward"))
+
+
+def _is_read(name: str, code: str) -> bool:
+    """Whether a method takes apart what may be left out, without a look at whether it is there."""
+    return (
+        re.search(rf"\b{name}(?:\.(?!get)\w|\[)", code) is not None
+        and re.search(rf"\b{name} is (?:not )?None|\bif (?:not )?{name}\b", code) is None
+    )
 
 
 def _with_conditions(words: Mapping[str, Any], config: NormalizedConfig) -> dict[str, Any]:

@@ -228,7 +228,7 @@ def _inside(
     settings = _bound(component, call, known)
     header = parse_header(component.source.text)
     bases = [ast.unparse(base) for base in header.bases] if isinstance(header, ast.ClassDef) else []
-    own = next((_LAYERS[base[3:]] for base in bases if base.startswith("nn.") and base[3:] in _LAYERS), None)
+    own: Kind | None = next((_LAYERS[b[3:]] for b in bases if b.startswith("nn.") and b[3:] in _LAYERS), None)
     if own is not None:
         sizes = (settings.get(name) for name in _SIZES)
         return Layer(own, next((size for size in sizes if isinstance(size, int)), None))

@@ -1,0 +1,174 @@
+"""Measure how many real model classes export to ONNX with their sizes symbolic, and validate; write ``docs/exports.md``.
+
+The cases are those of ``measure.py``. Each is described, exported with ``torch.onnx.export`` by `dummyio.export`, and validated
+over the probe plan. Where that fails, it is traced once more with every size fixed: what cannot be traced even so is for
+PyTorch to mend, and does not count.
+
+    python tests/coverage/exports.py [--only bert,llama] [--every 4] [--workers 2] [--show] [--write]
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import signal
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from measure import CASES, ROOT, build
+
+import dummyio
+from dummyio.errors import DummyioError
+
+PAGE = ROOT / "docs" / "exports.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+LIMIT = 240
+"""Seconds for one step of one class."""
+
+
+@dataclass
+class Row:
+    """What came of one class."""
+
+    name: str
+    state: str
+    """``passed``; ``validation``, ``export``, ``describe``: the step that failed; ``trace``: not even with fixed sizes."""
+    reason: str = ""
+    notes: str = ""
+    seconds: float = 0.0
+
+
+class _TooLongError(Exception):
+    pass
+
+
+@contextmanager
+def limit(seconds: int) -> Any:
+    """Raise where a step takes longer."""
+
+    def stop(*_: object) -> None:
+        raise _TooLongError(f"took more than {seconds} s")
+
+    old = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, old)
+
+
+def first_line(error: BaseException) -> str:
+    """Return an error's class and what its deepest cause says."""
+    while isinstance(error, DummyioError) and error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    return f"{type(error).__name__}: {lines[0][:160]}"
+
+
+def measure(case: dict[str, Any]) -> Row:
+    """Export and validate one class."""
+    warnings.simplefilter("ignore")
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(1)
+    row = Row(case["class"], "describe")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with limit(LIMIT):
+                model = build(case)
+                spec = dummyio.describe(model)
+            row.state = "export"
+            with limit(LIMIT):
+                artifact = dummyio.export(model, Path(folder) / "model.onnx", spec=spec)
+            row.notes = "; ".join(artifact.notes)
+            row.state = "validation"
+            with limit(LIMIT):
+                report = dummyio.validate(artifact.path, model, spec=artifact.spec)
+            row.state = "passed" if report.ok else "validation"
+            row.reason = "; ".join(f"{found.kind} {found.where}: {found.message}" for found in report.errors)[:400]
+        except (Exception, _TooLongError) as error:  # noqa: BLE001 - whatever a model raises is what is measured
+            row.reason = first_line(error)
+        if row.state == "export" and not traces(model, spec, Path(folder) / "fixed.onnx"):
+            row.state = "trace"
+    return row
+
+
+def traces(model: Any, spec: dummyio.InputSpec, path: Path) -> bool:
+    """Say whether the model can be traced with every size fixed."""
+    free = [name for name, dim in spec.dims.items() if not dim.fixed]
+    try:
+        with limit(LIMIT):
+            dummyio.export(model, path, spec=spec, fixed=free)
+    except (Exception, _TooLongError):  # noqa: BLE001 - as above
+        return False
+    return True
+
+
+def table(rows: list[Row]) -> list[str]:
+    """Write the counts, and each class that does not pass with the reason."""
+    counts = Counter(row.state for row in rows)
+    traced = len(rows) - counts["trace"] - counts["describe"]
+    share = f"{counts['passed'] / traced:.1%}" if traced else "none"
+    lines = [
+        f"{len(rows)} classes; {traced} can be traced with every size fixed; of these {counts['passed']} ({share}) export with "
+        "their sizes symbolic and pass the validation.",
+        "",
+        "| class | stops at | reason |",
+        "|---|---|---|",
+    ]
+    for row in sorted(rows, key=lambda row: (row.state, row.name)):
+        if row.state != "passed":
+            reason = row.reason.replace("|", "\\|").replace("<", "&lt;")
+            lines.append(f"| {row.name} | {row.state} | {reason} |")
+    return lines
+
+
+def main() -> int:
+    """Measure all cases, or those asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="folders of Transformers' models, by comma")
+    parser.add_argument("--classes", help="classes, by comma")
+    parser.add_argument("--every", type=int, default=1, help="only every n-th case")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="write the rows to this file as they come, as JSON lines")
+    parser.add_argument("--show", action="store_true", help="print the table")
+    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
+    options = parser.parse_args()
+    with gzip.open(CASES, "rt", encoding="utf-8") as lines:
+        cases = list(map(json.loads, lines))[:: options.every]
+    for given, key in ((options.only, "folder"), (options.classes, "class")):
+        cases = [case for case in cases if given is None or case[key] in given.split(",")]
+    rows = []
+    context = get_context("spawn")
+    with ProcessPoolExecutor(options.workers, mp_context=context, max_tasks_per_child=16) as pool:
+        waiting = {pool.submit(measure, case): case["class"] for case in cases}
+        for done in as_completed(waiting):
+            error = done.exception()
+            row = done.result() if error is None else Row(waiting[done], "export", f"the process died: {error}")
+            rows.append(row)
+            print(f"{len(rows)}/{len(cases)} {row.name}: {row.state} {row.reason[:150]}", flush=True)  # noqa: T201
+            if options.out:
+                with options.out.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps(asdict(row)) + "\n")
+    if options.show:
+        print("\n".join(table(rows)))  # noqa: T201
+    if options.write:
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        after = rest.partition(END)[2]
+        PAGE.write_text(before + "\n".join([BEGIN, "", *table(rows), "", END]) + after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""The models that routes out of TensorFlow are measured on: small, with random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import keras_hub
+import numpy as np
+import tensorflow as tf
+
+from dummyio import Dim, InputSpec, TensorSpec
+from dummyio.values import Constant, TokenIds
+
+SMALL = {"vocabulary_size": 64, "num_layers": 2, "hidden_dim": 32, "intermediate_dim": 64}
+
+
+def hub(name: str, **options: Any) -> Callable[[], Any]:
+    """Return what makes a backbone of Keras Hub."""
+    return lambda: getattr(keras_hub.models, f"{name}Backbone")(**options)
+
+
+def gemma_with_cache() -> tuple[Any, InputSpec]:
+    """Make one step of generation, which takes its past and returns it."""
+    backbone = hub("Gemma", **SMALL, num_query_heads=2, num_key_value_heads=1, head_dim=16)()
+    model = keras_hub.models.GemmaCausalLM(backbone=backbone, preprocessor=None)
+
+    @tf.function
+    def step(token_ids: Any, cache: Any, cache_update_index: Any) -> Any:
+        logits, hidden, past = model.call_with_cache(token_ids, cache, cache_update_index)
+        return {"logits": logits, "hidden_states": hidden, "cache": past}
+
+    batch, length = Dim("batch_size", 2), 8
+    spec = InputSpec(
+        {
+            "token_ids": TensorSpec("token_ids", (batch, 1), "int32", TokenIds(64)),
+            "cache": TensorSpec("cache", (batch, 2, 2, length, 1, 16)),
+            "cache_update_index": TensorSpec("cache_update_index", (), "int32", Constant(3)),
+        }
+    )
+    return step, spec
+
+
+def warm(model: Any) -> Any:
+    """Let normalizations see numbers once: untrained, they make deep networks return the same for any image."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    noise = np.random.default_rng(0).random((8, *model.input_shape[1:]), np.float32)
+    model(noise, training=True)
+    return model
+
+
+class Module(tf.Module):
+    """A module without Keras, of nested inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = tf.Variable(tf.random.stateless_normal((11, 4), seed=(1, 2)))
+
+    @tf.function(
+        input_signature=[
+            {"ids": tf.TensorSpec([None, None], tf.int32), "weights": tf.TensorSpec([None, 4])},
+            tf.TensorSpec([], tf.float32),
+        ]
+    )
+    def __call__(self, inputs: Any, scale: Any) -> Any:
+        rows = tf.reduce_mean(tf.gather(self.table, inputs["ids"]), axis=1)
+        return rows * inputs["weights"] * scale, {"length": tf.shape(inputs["ids"])[1]}
+
+
+class Subclassed(keras.Model):
+    """A model by subclassing, of a dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = keras.layers.Embedding(30, 8)
+        self.dense = keras.layers.Dense(5, activation="gelu")
+
+    def call(self, inputs: Any) -> Any:
+        mask = keras.ops.cast(inputs["padding_mask"], "float32")
+        total = keras.ops.sum(self.embed(inputs["token_ids"]) * keras.ops.expand_dims(mask, -1), axis=1)
+        return {"logits": self.dense(total), "mask": mask}
+
+
+def functional() -> Any:
+    ids = keras.Input((None,), dtype="int32", name="token_ids")
+    mask = keras.Input((None,), dtype="int32", name="padding_mask")
+    x = keras.layers.Embedding(50, 16)(ids)
+    x = x + keras.layers.MultiHeadAttention(2, 8)(x, x, key_mask=keras.ops.cast(mask, "bool"))
+    x = keras.layers.LayerNormalization()(x)
+    x = keras.layers.Dense(16, activation="gelu")(x)
+    return keras.Model({"token_ids": ids, "padding_mask": mask}, {"hidden": x, "pooled": keras.ops.mean(x, axis=1)})
+
+
+def sequential() -> Any:
+    layers = [
+        keras.Input((24, 24, 3)),
+        keras.layers.Conv2D(8, 3, activation="relu"),
+        keras.layers.DepthwiseConv2D(3),
+        keras.layers.Conv2D(8, 3, groups=2),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(4),
+    ]
+    return keras.Sequential(layers)
+
+
+def subclassed() -> Any:
+    model = Subclassed()
+    model({"token_ids": np.ones((2, 6), np.int32), "padding_mask": np.ones((2, 6), np.int32)})
+    return model
+
+
+def with_softmax_off(name: str) -> Callable[[], Any]:
+    """Return what makes one of Keras's applications, without the softmax that hides differences."""
+    make = getattr(keras.applications, name)
+    return lambda: warm(make(weights=None, input_shape=(32, 32, 3), classes=10, classifier_activation=None))
+
+
+_HEADS = {**SMALL, "num_heads": 2, "max_sequence_length": 40}
+_QUERIES = {**SMALL, "num_query_heads": 2, "num_key_value_heads": 1}
+_MIT = {
+    "layerwise_num_layers": [1, 1],
+    "num_layers": 2,
+    "layerwise_num_heads": [1, 2],
+    "layerwise_sr_ratios": [2, 1],
+    "max_drop_path_rate": 0.0,
+    "layerwise_patch_sizes": [7, 3],
+    "layerwise_strides": [4, 2],
+    "image_shape": (32, 32, 3),
+    "hidden_dims": [16, 32],
+}
+_VIT = {
+    "image_shape": (32, 32, 3),
+    "patch_size": (8, 8),
+    "num_layers": 2,
+    "num_heads": 2,
+    "hidden_dim": 32,
+    "mlp_dim": 64,
+}
+_WHISPER = {"num_mels": 80, "max_encoder_sequence_length": 60, "max_decoder_sequence_length": 40}
+
+CASES: dict[str, Callable[[], Any]] = {
+    "tf.Module, nested inputs": Module,
+    "Keras functional, attention and GELU": functional,
+    "Keras Sequential, grouped convolutions": sequential,
+    "Keras subclassed, a dict": subclassed,
+    "BertBackbone": hub("Bert", **_HEADS),
+    "RobertaBackbone": hub("Roberta", **_HEADS),
+    "AlbertBackbone": hub("Albert", **_HEADS, embedding_dim=16),
+    "DebertaV3Backbone": hub("DebertaV3", **_HEADS, bucket_size=8),
+    "GPT2Backbone": hub("GPT2", **_HEADS),
+    "LlamaBackbone": hub("Llama", **_QUERIES),
+    "GemmaBackbone": hub("Gemma", **_QUERIES, head_dim=16),
+    "T5Backbone": hub("T5", **SMALL, num_heads=2),
+    "BartBackbone": hub("Bart", **_HEADS),
+    "WhisperBackbone": hub("Whisper", **SMALL, num_heads=2, **_WHISPER),
+    "ViTBackbone": hub("ViT", **_VIT),
+    "MiTBackbone": hub("MiT", **_MIT),
+    "FNetBackbone": hub("FNet", **{**SMALL, "max_sequence_length": 40}),
+    "GemmaCausalLM.call_with_cache": gemma_with_cache,
+    "applications.MobileNetV2": with_softmax_off("MobileNetV2"),
+    "applications.EfficientNetB0": with_softmax_off("EfficientNetB0"),
+}

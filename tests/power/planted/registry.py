@@ -1,0 +1,92 @@
+"""A defect: an export in which one thing is wrong, as it goes wrong in real exporters and in the hands that use them.
+
+Each is made of a real export: its graph is edited, or the module is changed before it is exported, as an exporter that gets
+an operation wrong would leave it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import onnx
+from torch import nn
+
+import dummyio
+from planted.bases import base
+
+DEFECTS: dict[str, Defect] = {}
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One way to be wrong."""
+
+    name: str
+    about: str
+    base: str
+    edit: Callable[[onnx.ModelProto], None] | None = None
+    rewrite: Callable[[Any], nn.Module | None] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the base is exported with."""
+
+    def write(self, path: Path) -> None:
+        """Write the defective artifact."""
+        if self.rewrite is None:
+            model = onnx.load_from_string(exported(self.base, **self.options).read_bytes())
+        else:
+            module = copy.deepcopy(base(self.base).module)
+            changed = self.rewrite(module) or module
+            dummyio.export(changed, path, spec=base(self.base).spec, exporter="torchscript", force=True, **self.options)
+            model = onnx.load(path)
+        if self.edit is not None:
+            self.edit(model)
+        onnx.save(model, path)
+        path.with_suffix(".dummyio.json").unlink(missing_ok=True)
+
+
+def edited(name: str, about: str, **options: Any) -> Callable[[Callable[[onnx.ModelProto], None]], Any]:
+    """Register a function that edits the graph of the base `name`, exported with these options."""
+
+    def register(function: Callable[[onnx.ModelProto], None]) -> Any:
+        return _add(Defect(_title(function), about, name, edit=function, options=options))
+
+    return register
+
+
+def rewritten(name: str, about: str) -> Callable[[Callable[[Any], nn.Module | None]], Any]:
+    """Register a function that changes a copy of the module of the base `name`, which then is exported."""
+
+    def register(function: Callable[[Any], nn.Module | None]) -> Any:
+        return _add(Defect(_title(function), about, name, rewrite=function))
+
+    return register
+
+
+def _title(function: Any) -> str:
+    return function.__name__.replace("_", " ")
+
+
+def _add(defect: Defect) -> Defect:
+    assert defect.name not in DEFECTS, defect.name
+    DEFECTS[defect.name] = defect
+    return defect
+
+
+_FOLDER = TemporaryDirectory(prefix="power-")
+
+
+@cache
+def exported(name: str, suffix: str = ".onnx", exporter: str = "torchscript", fixed: tuple[str, ...] = ()) -> Path:
+    """Return a sound export of a base; made once."""
+    path = Path(_FOLDER.name) / "-".join([name, exporter, *fixed, "model"]) / f"model{suffix}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options: dict[str, Any] = {} if suffix != ".onnx" else {"exporter": exporter}
+    found = base(name)
+    dummyio.export(found.module, path, spec=found.spec, force=True, **options, **({"fixed": fixed} if fixed else {}))
+    return path

@@ -1,0 +1,51 @@
+"""A mask that is 1 where something is hidden is read as that wherever masks are read."""
+
+import numpy as np
+import pytest
+
+from dummyio.cli.tables import held
+from dummyio.coherence import check
+from dummyio.dims import Dim
+from dummyio.spec import InputSpec
+from dummyio.tensor import TensorSpec
+from dummyio.validation.cases import Cases
+from dummyio.validation.metamorphic import _kept
+from dummyio.values import PaddingMask, TokenIds
+
+BATCH, LENGTH = Dim("batch_size", 4), Dim("sequence_length", 9)
+
+
+@pytest.fixture
+def spec():
+    return InputSpec(
+        {
+            "input_ids": TensorSpec("", (BATCH, LENGTH), "int64", TokenIds(99, low=1, mask="attention_mask")),
+            "attention_mask": TensorSpec("", (BATCH, LENGTH), "bool", PaddingMask(pad=1)),
+        }
+    )
+
+
+def test_a_sample_is_coherent(spec):
+    values = spec.feeds()
+    assert check(spec, values) == []
+    values["attention_mask"][1] = True
+    assert "attention_mask: keeps nothing in some row." in map(str, check(spec, values))
+
+
+def test_a_row_that_is_all_padding_is_hidden(spec):
+    cases = Cases(spec)
+    case = next(case for case in cases.plan() if case.values == "hidden_row")
+    mask = cases.feeds(case)["attention_mask"]
+    assert mask[-1].all()
+    assert not mask[0].any()
+
+
+def test_masks_that_hide_nothing(spec):
+    kept = _kept(spec, spec.feeds())
+    assert not kept["attention_mask"].any()
+    assert kept["attention_mask"].dtype == np.bool_
+
+
+def test_people_are_told_which_value_hides(spec):
+    assert held(spec, spec["attention_mask"]) == "mask, ragged, padded right, 1 hides"
+    assert held(spec, spec["input_ids"]) == "ids [1, 99), 0 where attention_mask is 1"
