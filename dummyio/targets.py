@@ -87,7 +87,9 @@ def _names_jax(model: object, seen: set[int]) -> bool:
         return False
     names = _names_of(model.__code__)
     held = [model.__globals__[name] for name in names if name in model.__globals__]
-    held += [cell.cell_contents for cell in model.__closure__ or () if cell != CellType()]  # an empty one has no contents
+    held += [
+        cell.cell_contents for cell in model.__closure__ or () if cell != CellType()
+    ]  # an empty one has no contents
     held += [*(model.__defaults__ or ()), *(model.__kwdefaults__ or {}).values()]
     held += [getattr(kind, "__origin__", kind) for kind in model.__annotations__.values()]
     return any(_is_of_jax(value) or _names_jax(value, seen) for value in held)

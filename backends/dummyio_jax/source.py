@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
+from itertools import combinations
 from typing import Any
 
 import jax
@@ -31,6 +32,8 @@ __all__ = ["describe"]
 
 _CHOICES = {"padding_side": ("left", "right"), "mask_policy": ("ragged", "full", "shortest")}
 _OPTIONS = (*_CHOICES, "args", "kwargs", "dynamic")
+_SEARCHED = 8
+"""Of as many sizes that are given, those that must be fixed are found by trial."""
 
 Nodes = dict[str, Node]
 
@@ -135,14 +138,12 @@ def _annotated_shapes(model: Model, spec: InputSpec, given: dict[str, Any]) -> I
     """Return the spec with symbols that cannot be free, for the function's own arrays fix them, at the size that was given."""
     sized = {name: given[name] for name in spec.dims if name in given}
     spec = spec.with_dims(**sized)
-    fixed: dict[str, Dim] = {}
-    for name, size in sized.items():
-        trial = _fixed(spec, {**fixed, name: Dim(name, size, min=size, max=size)})
-        if not _runs(model, spec) and _runs(model, trial):
-            return trial
-        if not _runs(model, _fixed(spec, fixed)):
-            fixed[name] = Dim(name, size, min=size, max=size)
-    return _fixed(spec, fixed)
+    for count in range(len(sized) + 1 if len(sized) <= _SEARCHED else 1):
+        for names in combinations(sized, count):
+            trial = _fixed(spec, {name: Dim(name, sized[name], min=sized[name], max=sized[name]) for name in names})
+            if _runs(model, trial):
+                return trial
+    return spec
 
 
 def _fixed(spec: InputSpec, dims: Mapping[str, Dim]) -> InputSpec:

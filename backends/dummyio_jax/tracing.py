@@ -84,8 +84,10 @@ def _indexing(equation: Any, sources: list[str | None]) -> Iterator[tuple[str, i
     shape = equation.invars[0].aval.shape
     match equation.primitive.name:
         case "gather" if sources[1]:
+            taken = equation.params["slice_sizes"]
             axes = equation.params["dimension_numbers"].start_index_map
-            rows = [(sources[1], shape[axes[0]])] if len(axes) == 1 else []
+            chosen = [shape[axis] for axis in axes if taken[axis] != shape[axis]]  # the rest is taken whole, from 0 on
+            rows = [(sources[1], chosen[0])] if len(chosen) == 1 else []
         case "dynamic_slice":
             taken = equation.params["slice_sizes"]
             rows = [(p, size - n + 1) for p, size, n in zip(sources[1:], shape, taken, strict=True) if p]

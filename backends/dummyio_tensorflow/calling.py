@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -25,15 +25,13 @@ _COUNTED = re.compile(r"(keras_tensor|input_layer|input)(_\d+)?$")
 """Names that Keras gives to inputs without one: they count what was made before, and differ from run to run."""
 
 
-def bind(model: Any, names: list[str], signature: str | None = None) -> Call:
+def bind(model: Any, names: list[str]) -> Call:
     """Return `model` as a function of a dict of nested tensors, which has the top-level `names`.
 
     Raises
     ------
     SourceError
         where nothing says how the model takes these inputs.
-    OptionError
-        for a `signature` that the model does not have.
     """
     if is_keras(model):
         check_keras_backend(model)
@@ -48,7 +46,7 @@ def bind(model: Any, names: list[str], signature: str | None = None) -> Call:
         plain: Any = model
         return _bound_arguments(model, _parameters(plain.python_function), names, {})
     if isinstance(model, tf.Module):
-        function = signed_function(model, signature)
+        function = signed_function(model, names=names)
         return (
             _bound_arguments(function, _parameters(function), names, {}) if function is model else bind(function, names)
         )
@@ -171,36 +169,54 @@ def _bound_concrete(function: Any) -> Call:
     return call
 
 
-def signed_function(module: Any, signature: str | None = None) -> Any:
-    """Return what of a ``tf.Module`` is called: its signature of that name, its ``__call__``, else its only ``tf.function``."""
-    signatures = dict(getattr(module, "signatures", None) or {})
-    if not signatures:
-        signatures = {
-            name: getattr(module, name)
-            for name in dir(type(module))
-            if isinstance(getattr(type(module), name, None), tf.types.experimental.PolymorphicFunction)
-        } | {
-            name: value
-            for name, value in vars(module).items()
-            if isinstance(value, (tf.types.experimental.PolymorphicFunction, tf.types.experimental.ConcreteFunction))
-        }
+def signed_function(module: Any, signature: str | None = None, names: Collection[str] | None = None) -> Any:
+    """Return what of a ``tf.Module`` is called: its signature of that name, or of these inputs, its ``__call__``, the only one.
+
+    Raises
+    ------
+    OptionError
+        for a signature that it does not have.
+    SourceError
+        where it has none, or several of which nothing says which one is meant.
+    """
+    signatures = _signatures(module)
     if signature is not None:
         if signature not in signatures:
             raise OptionError(
                 f"signature={signature!r}: this module has none of that name. {near(signature, signatures)}"
             )
         return signatures[signature]
-    for name in ("serving_default", "__call__"):
-        if name in signatures:
-            return signatures[name]
-    if len(signatures) == 1:
-        return next(iter(signatures.values()))
+    alike = {key: one for key, one in signatures.items() if names is not None and _argument_names(one) == set(names)}
+    for candidates in (alike, signatures):
+        usual = [candidates[key] for key in ("serving_default", "__call__") if key in candidates]
+        if usual or len(candidates) == 1:
+            return usual[0] if usual else next(iter(candidates.values()))
     if not signatures and callable(module):
         return module
+    have = f"the functions {', '.join(signatures)}" if signatures else "no tf.function"
     raise SourceError(
-        f"{describe_object(module)} has {'no tf.function' if not signatures else 'the functions ' + ', '.join(signatures)}: "
-        "say which one with signature='name', or give the function itself."
+        f"{describe_object(module)} has {have}: describe it with signature='name', or give the function itself."
     )
+
+
+def _signatures(module: Any) -> dict[str, Any]:
+    """Return the signatures of a loaded SavedModel, else the ``tf.function``s of a module, by name."""
+    loaded = dict(getattr(module, "signatures", None) or {})
+    kinds = (tf.types.experimental.PolymorphicFunction, tf.types.experimental.ConcreteFunction)
+    bound = {key: getattr(module, key) for key in dir(type(module)) if isinstance(_static(module, key), kinds[0])}
+    return loaded or bound | {key: value for key, value in vars(module).items() if isinstance(value, kinds)}
+
+
+def _static(module: Any, name: str) -> Any:
+    """Return a class's attribute without binding it, which for a property would run it."""
+    return inspect.getattr_static(type(module), name, None)
+
+
+def _argument_names(function: Any) -> set[str]:
+    if isinstance(function, tf.types.experimental.ConcreteFunction):
+        positional, keywords = function.structured_input_signature or ((), {})
+        return {str(getattr(spec, "name", "")) for spec in positional} | set(keywords)
+    return set(_parameters(function.python_function)) - {"self"}
 
 
 def expand(value: Any, path: str) -> Mapping[str, Any] | None:

@@ -41,7 +41,6 @@ def export_onnx(
     *,
     opset: int = 18,
     static: Static = None,
-    signature: str | None = None,
 ) -> Written:
     """Write an ONNX file.
 
@@ -51,7 +50,7 @@ def export_onnx(
         As in `dummyio.exporting`.
     opset
         9 to 18.
-    static, signature
+    static
         As in `dummyio_tensorflow.export_saved_model`.
 
     Raises
@@ -63,13 +62,13 @@ def export_onnx(
         raise OptionError(f"opset={opset!r}: tf2onnx writes {_OPSETS.start} to {_OPSETS.stop - 1}.")
     spec, notes = narrowed(spec, static)
     with without_xla():
-        frozen = freeze(model, spec, signature)
+        frozen = freeze(model, spec)
     spec = with_outputs(spec, frozen)
     _check_dtypes(frozen)
     proto = _converted(frozen, opset)
     give_names(proto, spec, frozen.names, frozen.outputs)
     path.write_bytes(proto.SerializeToString(deterministic=True))
-    check_artifact(_Session(path), model, spec, frozen.outputs, signature)
+    check_artifact(_Session(path), model, spec, frozen.outputs)
     return Written(spec, notes)
 
 

@@ -27,7 +27,6 @@ def export_saved_model(
     *,
     static: Static = None,
     buckets: Mapping[str, Iterable[int]] | None = None,
-    signature: str | None = None,
 ) -> Written:
     """Write a SavedModel of one frozen signature, ``serving_default``, and one for each further bucket.
 
@@ -39,15 +38,13 @@ def export_saved_model(
         Dims to fix at their default sizes: ``"all"``, ``"all_but_batch"`` or names.
     buckets
         One dim and its sizes, each of which becomes a signature.
-    signature
-        Which function of a ``tf.Module`` to export.
     """
     spec, notes = narrowed(spec, static)
     spec, each, more = bucketed(spec, buckets)
-    frozen = {name: freeze(model, one, signature) for name, one in each.items()}
+    frozen = {name: freeze(model, one) for name, one in each.items()}
     spec = with_outputs(spec, frozen["serving_default"])
     save_signatures(frozen, path)
-    check_artifact(SavedModelRunner(path, spec), model, spec, frozen["serving_default"].outputs, signature)
+    check_artifact(SavedModelRunner(path, spec), model, spec, frozen["serving_default"].outputs)
     return Written(spec, notes + more)
 
 
@@ -63,17 +60,15 @@ def save_signatures(frozen: Mapping[str, Frozen], folder: Path) -> None:
         raise ExportError(f"TensorFlow cannot save it: {type(error).__name__}: {str(error)[:500]}") from error
 
 
-def export_pb(
-    model: Any, spec: InputSpec, path: Path, *, static: Static = None, signature: str | None = None
-) -> Written:
+def export_pb(model: Any, spec: InputSpec, path: Path, *, static: Static = None) -> Written:
     """Write a frozen graph, whose placeholders and last nodes have the names of inputs and outputs; options as above."""
     spec, notes = narrowed(spec, static)
-    frozen = freeze(model, spec, signature)
+    frozen = freeze(model, spec)
     spec = with_outputs(spec, frozen)
     with quiet():
         graph = _named_graph(frozen)
     path.write_bytes(graph.SerializeToString(deterministic=True))
-    check_artifact(GraphRunner(path, spec), model, spec, frozen.outputs, signature)
+    check_artifact(GraphRunner(path, spec), model, spec, frozen.outputs)
     return Written(spec, notes)
 
 

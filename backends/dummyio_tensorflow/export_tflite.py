@@ -74,7 +74,6 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
     int8_io: bool = False,
     static: Static = None,
     buckets: Mapping[str, Iterable[int]] | None = None,
-    signature: str | None = None,
 ) -> Written:
     """Write a TFLite file with the signature ``serving_default``, and one for each further bucket.
 
@@ -89,7 +88,7 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
         How many samples that are.
     int8_io
         Inputs and outputs that are floats become int8 too; integers stay what they are.
-    static, buckets, signature
+    static, buckets
         As in `dummyio_tensorflow.export_saved_model`.
 
     Raises
@@ -100,11 +99,11 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
     quantization = _Quantization(quantize, calibration_samples, int8_io)
     spec, notes = narrowed(spec, static)
     spec, each, more = bucketed(spec, buckets)
-    frozen = {name: freeze(model, one, signature) for name, one in each.items()}
+    frozen = {name: freeze(model, one) for name, one in each.items()}
     spec = with_outputs(spec, frozen["serving_default"])
     path.write_bytes(_converted(frozen, each, quantization, static))
     _check_operators(path)
-    check_artifact(TfliteRunner(path, spec), model, spec, frozen["serving_default"].outputs, signature)
+    check_artifact(TfliteRunner(path, spec), model, spec, frozen["serving_default"].outputs)
     return Written(spec, (*notes, *more, *_notes(quantization)))
 
 

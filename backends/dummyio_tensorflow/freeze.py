@@ -57,7 +57,7 @@ def nested(spec: InputSpec, leaves: Mapping[str, Any]) -> dict[str, Any]:
     return {name: build(node, leaves, name, tuple) for name, node in spec.items()}
 
 
-def trace(model: Any, spec: InputSpec, signature: str | None = None) -> tuple[Any, tuple[str, ...]]:
+def trace(model: Any, spec: InputSpec) -> tuple[Any, tuple[str, ...]]:
     """Return the model as a concrete function of the spec's flat inputs, and the names of its results.
 
     Raises
@@ -65,7 +65,7 @@ def trace(model: Any, spec: InputSpec, signature: str | None = None) -> tuple[An
     ExportError
         where the model does not trace on these inputs, or returns something that is no tensor.
     """
-    call = bind(model, list(spec), signature)
+    call = bind(model, list(spec))
     specs = abstract(dict(spec.leaves))
     declared = [output.name for output in spec.outputs]
     names: list[str] = []
@@ -87,7 +87,7 @@ def trace(model: Any, spec: InputSpec, signature: str | None = None) -> tuple[An
     return function, tuple(names)
 
 
-def freeze(model: Any, spec: InputSpec, signature: str | None = None) -> Frozen:
+def freeze(model: Any, spec: InputSpec) -> Frozen:
     """Return the model as a flat function without variables.
 
     Raises
@@ -95,7 +95,7 @@ def freeze(model: Any, spec: InputSpec, signature: str | None = None) -> Frozen:
     ExportError
         where it does not trace, has state that cannot be frozen, or is too large for one graph.
     """
-    function, outputs = trace(model, spec, signature)
+    function, outputs = trace(model, spec)
     if not outputs:
         raise ExportError("the model returns no tensor: there is nothing to export.")
     _check_writes(function.graph)

@@ -78,7 +78,7 @@ _GATHERS = {
 
 
 def walk(
-    operations: Iterable[Operation], origins: Mapping[object, str], rows: Callable[[Operation], int | None]
+    operations: Iterable[Operation], origins: Mapping[Any, str], rows: Callable[[Operation], int | None]
 ) -> dict[str, tuple[int, str]]:
     """Return input → (rows, table) for all inputs whose elements choose rows of a table of known length.
 
@@ -114,7 +114,7 @@ def of_graph(graph: Any, inputs: Mapping[str, str]) -> Seen:
         Operation(op.type, op.name, tuple(t.name for t in op.inputs), tuple(t.name for t in op.outputs))
         for op in operations
     )
-    found = walk(each, {**inputs}, lambda op: _rows(by_name[op.name]))
+    found = walk(each, inputs, lambda op: _rows(by_name[op.name]))
     rows = {path: (count, _table(by_name[name])) for path, (count, name) in found.items()}
     return Seen(rows, tuple(filter(None, map(_slice, operations))))
 

@@ -20,9 +20,7 @@ __all__ = ["check_artifact"]
 Array = np.ndarray[Any, Any]
 
 
-def check_artifact(
-    runner: Runner, model: Any, spec: InputSpec, outputs: tuple[str, ...], signature: str | None = None
-) -> None:
+def check_artifact(runner: Runner, model: Any, spec: InputSpec, outputs: tuple[str, ...]) -> None:
     """Raise `ExportError` where an artifact's inputs or outputs are not the spec's, or where it does not run.
 
     It runs at the default sizes, and at other sizes of every symbol that it keeps free: what was baked in shows there.
@@ -34,7 +32,7 @@ def check_artifact(
         try:
             results = runner(feeds)
         except DummyioError as error:
-            if not _runs(model, spec, feeds, signature):  # the model itself cannot do it: no fault of the artifact
+            if not _runs(model, spec, feeds):  # the model itself cannot do it: no fault of the artifact
                 continue
             shown = ", ".join(f"{name}={size}" for name, size in sizes.items())
             raise ExportError(
@@ -48,7 +46,7 @@ def check_artifact(
 def _runs(model: Any, spec: InputSpec, feeds: Mapping[str, Array], signature: str | None) -> bool:
     leaves = {path: from_numpy(feeds[path].copy(), leaf.dtype) for path, leaf in spec.leaves}
     try:
-        bind(model, list(spec), signature)(nested(spec, leaves))
+        bind(model, list(spec))(nested(spec, leaves))
     except Exception:  # noqa: BLE001 - whatever it raises, it does not run
         return False
     return True

@@ -136,12 +136,16 @@ def _set(dim: onnx.TensorShapeProto.Dimension, size: Size) -> None:
 
 
 def _mend_outputs(graph: onnx.GraphProto, spec: InputSpec, outputs: Sequence[str]) -> None:
-    found = [value.name for value in graph.output]
-    if found != list(outputs):
+    if len(graph.output) != len(outputs):
+        found = ", ".join(value.name for value in graph.output)
         raise ExportError(
-            f"the graph returns {', '.join(found)}, and the model {', '.join(outputs)}: the exporter renamed, merged or "
-            "dropped outputs. Use the other exporter."
+            f"the graph returns {found}, and the model {', '.join(outputs)}: the exporter dropped outputs, or has some of its "
+            "own. Use the other exporter."
         )
+    for value, name in zip(graph.output, outputs, strict=True):
+        if value.name != name:  # of two outputs that are one tensor, and of an input handed back
+            graph.node.add(op_type="Identity", input=[value.name], output=[name], name=f"{name}_identity")
+            value.name = name
     inputs = {dim for _, leaf in spec.leaves for size in leaf.shape for dim in symbols(size)}
     shapes = {output.name: output.shape for output in spec.outputs}
     for value in graph.output:

@@ -16,7 +16,7 @@ from dummyio.errors import OutputError
 if TYPE_CHECKING:
     from dummyio.validation import Report
 
-__all__ = ["compare", "comparison_options", "show"]
+__all__ = ["check_reports", "compare", "comparison_options", "show"]
 
 _SUFFIXES = (".json", ".html", ".xml")
 
@@ -38,17 +38,21 @@ def comparison_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def compare(actual: Any, reference: Any, reports: tuple[str, ...], quiet: bool, **choices: Any) -> Report:
-    """Validate with a progress bar, and write the reports; their names are checked before anything runs."""
-    from dummyio.validation import validate  # noqa: PLC0415 - only where something is validated
-
+def check_reports(reports: tuple[str, ...]) -> None:
+    """Raise for reports that could not be written, before there is anything to write."""
     wrong = next((path for path in reports if Path(path).suffix not in _SUFFIXES), None)
     if wrong is not None:
         raise OutputError(f"{wrong}: reports are written as {', '.join(_SUFFIXES)}; choose by the suffix.")
     if any(path.endswith(".html") for path in reports):
-        from dummyio.report.html import require_library  # noqa: PLC0415 - as below
+        from dummyio.report.html import require_library  # noqa: PLC0415 - only for pages
 
-        require_library()  # that it is missing is said before the work, not after
+        require_library()
+
+
+def compare(actual: Any, reference: Any, reports: tuple[str, ...], quiet: bool, **choices: Any) -> Report:
+    """Validate with a progress bar, and write the reports."""
+    from dummyio.validation import validate  # noqa: PLC0415 - only where something is validated
+
     with _progress(quiet) as advance:
         report = validate(actual, reference, progress=advance, **choices)
     for path in reports:

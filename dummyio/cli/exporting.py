@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dummyio.cli.comparing import compare, comparison_options, show
+from dummyio.cli.comparing import check_reports, compare, comparison_options, show
 from dummyio.cli.shared import EPILOG, chosen, fails_cleanly, json_option, set_option, task_option
 from dummyio.cli.tables import console
 
@@ -50,6 +50,7 @@ def export(
     from dummyio.exporting import export as write  # noqa: PLC0415 - only where something is exported
     from dummyio.loading import load_model  # noqa: PLC0415 - as above
 
+    check_reports(choices["reports"])
     options = chosen(settings)
     loaded, what = load_model(model, task)
     artifact = write(loaded, out, task, format=format_, force=force, **options)

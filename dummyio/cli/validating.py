@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from dummyio.cli.comparing import compare, comparison_options, show
+from dummyio.cli.comparing import check_reports, compare, comparison_options, show
 from dummyio.cli.shared import EPILOG, chosen, fails_cleanly, json_option, set_option, task_option
 
 __all__ = ["validate"]
@@ -45,6 +45,7 @@ def validate(
     from dummyio.loading import load_model  # noqa: PLC0415 - only where something is validated
     from dummyio.spec import InputSpec  # noqa: PLC0415 - as above
 
+    check_reports(reports)
     model = load_model(reference, task)[0] if reference is not None else None
     spec = InputSpec.load(spec_path) if spec_path is not None else None
     report = compare(Path(actual), model, reports, as_json, spec=spec, task=task, **choices, **chosen(settings))

@@ -165,7 +165,9 @@ class WordedInputGenerator(DummyInputGenerator):
         """The length of a sound: whole strides of its encoder."""
         ratios = self.config.raw("downsampling_ratios")
         stride = prod(ratios) if isinstance(ratios, (list, tuple)) else self.stride
-        return self.dim("audio_sequence_length", size=self.whole("sample_size") or 8 * stride, floor=stride, multiple_of=stride)
+        return self.dim(
+            "audio_sequence_length", size=self.whole("sample_size") or 8 * stride, floor=stride, multiple_of=stride
+        )
 
     @property
     def frames(self) -> Size:

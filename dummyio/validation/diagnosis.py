@@ -13,10 +13,11 @@ def baked(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
     """Yield a finding for each symbol whose size decides whether a case passes: cases that differ in it alone show it."""
     passing = [outcome.case for outcome in outcomes if outcome.status == "passed"]
     failing = [outcome for outcome in outcomes if outcome.status == "failed"]
-    by_size = _sizes_decide([outcome.case for outcome in failing], passing)
+    if not _sizes_decide([outcome.case for outcome in failing], passing):
+        failing = [outcome for outcome in failing if _breaks(outcome)]
     blamed: dict[str, list[Outcome]] = {}
     for outcome in failing:
-        for name in _suspects(outcome.case, passing, by_size=by_size):
+        for name in _suspects(outcome.case, passing):
             blamed.setdefault(name, []).append(outcome)
     for name, wrong in blamed.items():
         good = sorted({case.sizes[name] for case in passing})
@@ -41,7 +42,7 @@ def _breaks(outcome: Outcome) -> bool:
     return not outcome.comparisons or any("shape" in made.reason for made in outcome.comparisons)
 
 
-def _suspects(case: Case, passing: Sequence[Case], *, by_size: bool) -> list[str]:
+def _suspects(case: Case, passing: Sequence[Case]) -> list[str]:
     """Return the symbols that alone tell a failing case from the passing one that is nearest to it."""
     apart = [
         [name for name, size in case.sizes.items() if other.sizes.get(name) != size]
@@ -51,7 +52,7 @@ def _suspects(case: Case, passing: Sequence[Case], *, by_size: bool) -> list[str
     single = [names for names in apart if len(names) == 1]
     if single:
         return sorted({names[0] for names in single})
-    if not by_size or not passing or any(not names for names in apart):
+    if not passing or any(not names for names in apart):
         return []
     # None is that near: what no passing case ever had is suspect, where it is one symbol only.
     fresh = [name for name, size in case.sizes.items() if all(other.sizes[name] != size for other in passing)]

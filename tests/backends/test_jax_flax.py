@@ -34,7 +34,7 @@ def test_a_module_is_described_and_run_as_it_evaluates_and_stays_as_it_is():
     after = nnx.to_pure_dict(nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat)))
     jax.tree.map(np.testing.assert_array_equal, before, after)
     model.eval()
-    np.testing.assert_allclose(results["output"], model(feeds["features"]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(results["output"], nnx.jit(model)(feeds["features"]), rtol=1e-5, atol=1e-6)
     assert "mode" not in dummyio.describe(model, args=(np.zeros((4, 6), np.float32),)).provenance
 
 

@@ -59,7 +59,7 @@ class Model(nn.Module):
         for block in self.blocks:
             x = block(x) * mask[:, :, None]
         total = x.sum(1) + pair["b"].sum(1)
-        return {"total": total, "again": total, "back": pair["a"], "x": x}
+        return {"total": total, "again": total, "back": pair["a"], "y": x}
 
 
 def float_tensor(name, *shape):
@@ -70,7 +70,7 @@ OUTPUTS = (
     OutputSpec("total", (ROWS, 8)),
     OutputSpec("again", (ROWS, 8)),
     OutputSpec("back"),
-    OutputSpec("x", (ROWS, LONG, 8)),
+    OutputSpec("y", (ROWS, LONG, 8)),
 )
 SPEC = InputSpec(
     {
@@ -106,8 +106,8 @@ def declared(spec):
 def test_inputs_and_outputs_are_the_specs(exported, module):
     graph = onnx.load(exported.path).graph
     assert list(shapes(graph.input).items()) == list(declared(SPEC).items())
-    assert [output.name for output in graph.output] == ["total", "again", "back", "x"]
-    assert shapes(graph.output)["x"] == ["rows", "long", 8]
+    assert [output.name for output in graph.output] == ["total", "again", "back", "y"]
+    assert shapes(graph.output)["y"] == ["rows", "long", 8]
     assert exported.notes == ()
     assert module.training
 
@@ -115,7 +115,7 @@ def test_inputs_and_outputs_are_the_specs(exported, module):
 def test_it_computes_the_same_at_all_probes(exported, module):
     worst, names = compared(module, exported.path, SPEC)
     assert worst < 1e-5
-    assert names == ["total", "again", "back", "x"]
+    assert names == ["total", "again", "back", "y"]
 
 
 def test_weights_and_scopes_have_the_models_own_names(exported):
@@ -144,10 +144,10 @@ def test_pt2(module, tmp_path):
     artifact = dummyio.export(module, tmp_path / "model.pt2", spec=SPEC)
     run = open_runner(artifact.path)
     assert [port.name for port in run.inputs] == [path for path, _ in SPEC.leaves]
-    assert [port.name for port in run.outputs] == ["total", "again", "back", "x"]
+    assert [port.name for port in run.outputs] == ["total", "again", "back", "y"]
     worst, names = compared(module, artifact.path, SPEC)
     assert worst < 1e-6
-    assert names == ["total", "again", "back", "x"]
+    assert names == ["total", "again", "back", "y"]
 
 
 def test_weights_beside(module, tmp_path):
@@ -178,13 +178,6 @@ def test_a_model_that_has_no_weights_yet(tmp_path):
 # What exporters do without a word.
 
 
-class Fixed(nn.Module):
-    """Takes a size for a number of its own."""
-
-    def forward(self, x):
-        return x.reshape(int(x.shape[0]) * 8, -1)[: x.shape[0]] if x.shape[1] == 5 else x
-
-
 class Equal(nn.Module):
     def forward(self, a, b):
         return a + b
@@ -213,6 +206,16 @@ def test_two_sizes_that_became_one_are_refused(tmp_path, suffix):
     spec = InputSpec({"a": TensorSpec("a", (left, 8)), "b": TensorSpec("b", (right, 8))})
     with pytest.raises(ExportError):
         dummyio.export(Equal(), tmp_path / f"model{suffix}", spec=spec)
+
+
+def test_an_output_with_the_name_of_an_input_is_refused(tmp_path):
+    class Same(nn.Module):
+        def forward(self, x):
+            return {"x": x * 2}
+
+    spec = InputSpec({"x": TensorSpec("x", (ROWS, 4))})
+    with pytest.raises(ExportError, match="x is the name of an input and of an output"):
+        dummyio.export(Same(), tmp_path / "model.onnx", spec=spec)
 
 
 def test_an_opset_that_the_exporter_does_not_write_is_refused(module, tmp_path):

@@ -166,3 +166,32 @@ def test_bfloat16_in_tflite(tmp_path):
     results = dummyio.open_runner(artifact.path, artifact.spec)(spec.feeds())
     assert results["y"].dtype == ml_dtypes.bfloat16
     np.testing.assert_array_equal(results["y"], spec.feeds()["x"].reshape(-1))
+
+
+class Two(tf.Module):
+    """Two functions of other inputs."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2])])
+    def encode(self, x):
+        return x + 1
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2])])
+    def decode(self, y):
+        return y - 1
+
+
+def test_the_spec_says_which_function_of_a_module_is_meant(tmp_path):
+    spec = dummyio.describe(Two(), signature="decode")
+    feeds = spec.feeds()
+    for target in (Two(), dummyio.export(Two(), tmp_path / "decode.pb", signature="decode").path):
+        results = dummyio.open_runner(target, spec)(feeds)
+        np.testing.assert_array_equal(results["output"], feeds["y"] - 1)
+
+
+def test_keras_on_another_framework_is_told(monkeypatch):
+    model, spec = made("sequential")
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(SourceError, match="KERAS_BACKEND"):
+        dummyio.describe(model)
+    with pytest.raises(SourceError, match="KERAS_BACKEND"):
+        dummyio.open_runner(model, spec)

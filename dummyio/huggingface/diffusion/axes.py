@@ -118,8 +118,8 @@ def _unpackings(body: ast.FunctionDef, argument: str) -> Iterator[tuple[Sequence
             continue
         value: ast.expr = node.value
         index = None
-        if isinstance(value, ast.Subscript):
-            value, index = value.value, ast.unparse(value.slice)
+        if isinstance(node.value, ast.Subscript):
+            value, index = node.value.value, ast.unparse(node.value.slice)
         match value:
             case ast.Attribute(value=ast.Name(id=name), attr="shape") if name == argument:
                 target = node.targets[0]

@@ -148,7 +148,7 @@ def _text(module: nn.Module) -> Made:
 
 def _clock() -> Made:
     # Up to a few hours over what 32 bits hold: most times fit.
-    time = TensorSpec("time", (Dim("batch_size", 2), Dim("events", 6)), "int64", Uniform(0, 2**31 + 20_000_000))
+    time = TensorSpec("time", (Dim("batch_size", 2), Dim("events", 60)), "int64", Uniform(0, 2**31 + 20_000_000))
     return modules.Clock(), InputSpec({"time": time})
 
 

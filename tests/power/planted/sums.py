@@ -16,9 +16,10 @@ from planted.registry import edited, rewritten
 
 @edited("meter", "squares are taken in half precision: loud signals are infinite")
 def fp16_overflow(model):
-    mean = nodes_of(model, "ReduceMean")[0].output[0]
-    after(model, mean, ("Cast", {"to": onnx.TensorProto.FLOAT}))
-    after(model, "signal", ("Cast", {"to": onnx.TensorProto.FLOAT16}))
+    # Between the casts stands what keeps an optimizer from leaving both out.
+    square = nodes_of(model, "Mul")[0].output[0]
+    half, single = (("Cast", {"to": kind}) for kind in (onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT))
+    after(model, square, half, ("Unsqueeze", np.array([0])), single, ("Squeeze", np.array([0])))
 
 
 @rewritten("bert", "the values between two layers go through half precision")

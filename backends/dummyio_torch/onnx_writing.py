@@ -1,0 +1,154 @@
+"""Write an ONNX file by either of PyTorch's exporters, mend it, and check that it is what was asked for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+from torch.jit._trace import TracerWarning
+
+from dummyio.dims import fixed as is_fixed
+from dummyio.errors import ExportError, NotInstalledError, OptionError, SourceError
+from dummyio.spec import InputSpec
+from dummyio_torch.calling import Calling, evaluating
+from dummyio_torch.onnx_masks import mask_with_infinity
+from dummyio_torch.onnx_mending import mend
+from dummyio_torch.onnx_scopes import unwrap
+from dummyio_torch.options import OnnxOptions
+from dummyio_torch.quiet import quiet
+from dummyio_torch.tracing import FlatModule, output_names, trace_inputs
+from dummyio_torch.weightless import save_structure, without_weights
+
+__all__ = ["write"]
+
+_OLDEST = 18
+"""What the exporter of today writes at least; asked for less, it writes this, without a word."""
+
+
+def write(model: nn.Module, spec: InputSpec, path: Path, options: OnnxOptions) -> tuple[str, ...]:
+    """Write `model` at `path`; return notes for the user; raise `ExportError` for anything that is not as it should be."""
+    if not options.weights:
+        if options.exporter != "dynamo":
+            raise OptionError("weights=False: the torchscript exporter needs them; leave out exporter=.")
+        model = without_weights(model)
+    calling = Calling(model, spec)
+    leaves = trace_inputs(spec, model)
+    with evaluating(model), quiet():
+        names = output_names(calling, leaves)
+        _check_names(calling.paths, names)
+        export = _write_dynamo if options.exporter == "dynamo" else _write_torchscript
+        notes = export(FlatModule(calling, names), tuple(leaves.values()), spec, names, path, options)
+    return (*notes, *_finished(path, spec, names, options))
+
+
+def _check_names(paths: Sequence[str], outputs: Sequence[str]) -> None:
+    both = [name for name in outputs if name in paths]
+    if both:
+        raise ExportError(
+            f"{', '.join(both)} is the name of an input and of an output: in an ONNX graph no two values have one name. Return "
+            "it under another name, or let the spec declare outputs without it."
+        )
+
+
+def _write_dynamo(
+    flat: FlatModule,
+    tensors: tuple[torch.Tensor, ...],
+    spec: InputSpec,
+    names: Sequence[str],
+    path: Path,
+    options: OnnxOptions,
+) -> tuple[str, ...]:
+    axes = spec.dynamic_axes()
+    program: Any = torch.onnx.export(
+        flat,
+        tensors,
+        input_names=list(axes),
+        output_names=list(names),
+        opset_version=options.opset,
+        dynamic_shapes=(tuple(axes.values()),),
+        optimize=options.optimize and options.weights,
+        verbose=False,
+    )
+    if not options.weights:
+        save_structure(program, path)
+        return ("without weights: the file has their names, shapes and places, and nothing that could be run",)
+    program.save(path, external_data=options.external_data)
+    return ()
+
+
+def _write_torchscript(
+    flat: FlatModule,
+    tensors: tuple[torch.Tensor, ...],
+    spec: InputSpec,
+    names: Sequence[str],
+    path: Path,
+    options: OnnxOptions,
+) -> tuple[str, ...]:
+    shapes = {output.name: output.shape or () for output in spec.outputs}
+    axes = spec.dynamic_axes() | {
+        name: {a: str(size) for a, size in enumerate(shapes.get(name, ())) if not is_fixed(size)} for name in names
+    }
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", TracerWarning)
+        torch.onnx.export(
+            flat,
+            tensors,
+            path,
+            input_names=list(spec.dynamic_axes()),
+            output_names=list(names),
+            dynamic_axes=axes,
+            opset_version=options.opset,
+            do_constant_folding=options.optimize,
+            dynamo=False,
+        )
+    if options.external_data:
+        onnx.save(onnx.load(path), path, save_as_external_data=True, location=f"{path.name}.data", size_threshold=1024)
+    traced = [warning for warning in caught if issubclass(warning.category, TracerWarning)]
+    if not traced:
+        return ()
+    return (
+        f"the trace took {len(traced)} values for constants, which may be wrong at other sizes ({_line(traced[0])})",
+    )
+
+
+def _finished(path: Path, spec: InputSpec, names: Sequence[str], options: OnnxOptions) -> tuple[str, ...]:
+    """Mend what was written, and check that it is what was asked for and opens."""
+    model = onnx.load(path, load_external_data=False)
+    opset = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
+    if options.opset is not None and opset != options.opset:
+        raise ExportError(
+            f"opset={options.opset}: the exporter wrote opset {opset} instead. It writes {_OLDEST} and newer; for an older one, "
+            "use exporter='torchscript'."
+        )
+    notes = mend(model, spec, names)
+    unwrap(model)
+    mask_with_infinity(model.graph)
+    path.write_bytes(model.SerializeToString())
+    outside = any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer)
+    if outside and options.weights and options.external_data is False:
+        raise ExportError("external_data=False: the weights are too large for one file (2 GB). Leave the option out.")
+    return (*notes, *(_opened(path, spec, names) if options.weights else ()))
+
+
+def _opened(path: Path, spec: InputSpec, names: Sequence[str]) -> tuple[str, ...]:
+    from dummyio.runner import open_runner  # noqa: PLC0415 - the other backend's framework may be missing
+
+    try:
+        run = open_runner(path, spec)
+    except NotInstalledError:
+        return ("not opened to check it: ONNX Runtime is not installed",)
+    except SourceError as error:
+        raise ExportError(f"what the exporter wrote does not open: {error}") from error
+    declared = [port.name for port in run.inputs or ()], [port.name for port in run.outputs or ()]
+    if declared != ([path for path, _ in spec.leaves], list(names)):
+        raise ExportError(f"what the exporter wrote declares {declared}, which is not what the spec has.")
+    return ()
+
+
+def _line(warning: warnings.WarningMessage) -> str:
+    return f"{Path(warning.filename).name}, line {warning.lineno}"

@@ -1,0 +1,78 @@
+"""What each of the three says of an artifact."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import dummyio
+from dummyio.errors import DummyioError
+from planted import peers
+from planted.bases import base
+from planted.registry import Defect
+from planted.sound import Sound
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was said of one artifact; an empty text is a pass, None that it cannot be asked."""
+
+    name: str
+    about: str
+    dummyio: str
+    torch: str | None
+    allclose: str
+
+
+def of_defect(defect: Defect) -> Verdict:
+    """Return what is said of a defect."""
+    with _folder() as folder:
+        path = folder / "model.onnx"
+        defect.write(path)
+        found = base(defect.base)
+        return Verdict(
+            defect.name,
+            f"{defect.base}: {defect.about}",
+            validated(path, found.module, found.spec),
+            peers.torch_finds(defect.base, path),
+            peers.allclose_finds(found.module, found.spec, path),
+        )
+
+
+def of_sound(sound: Sound) -> Verdict:
+    """Return what is said of a sound export."""
+    with _folder() as folder:
+        path, reference, spec = sound.write(folder)
+        torch = peers.torch_finds(sound.name, path) if _is_torch(sound, path) else None
+        return Verdict(
+            sound.name,
+            sound.route,
+            validated(path, reference, spec, tolerance=sound.tolerance),
+            torch,
+            peers.allclose_finds(reference, spec, path),
+        )
+
+
+def validated(path: Path, reference: Any, spec: Any, **options: Any) -> str:
+    """Return which findings `dummyio.validate` has; what it refuses to compare is found too."""
+    try:
+        report = dummyio.validate(path, reference, spec=spec, **options)
+    except DummyioError as error:
+        return type(error).__name__
+    return ", ".join(dict.fromkeys(finding.kind for finding in report.errors)) or ("" if report.ok else "nothing passed")
+
+
+def _is_torch(sound: Sound, path: Path) -> bool:
+    return sound.route.startswith("PyTorch") and path.suffix == ".onnx"
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="power-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # exporters deprecate their own parts, at length
+        yield Path(folder)
