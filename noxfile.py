@@ -129,6 +129,20 @@ def routes(session: nox.Session) -> None:
     session.run("python", "tests/coverage/routes_tensorflow.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
+@nox.session(default=False)
+def routes_jax(session: nox.Session) -> None:
+    """Measure which routes out of JAX work on small models of many kinds; what follows ``--`` goes to the tool: ``--only``, ``--write``."""
+    install(session, "jax", "jax2onnx", "tensorflow", "onnx")
+    session.run("python", "tests/coverage/routes_jax.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
+
+
+@nox.session(default=False)
+def power(session: nox.Session) -> None:
+    """Measure which planted defects a validation finds; what follows ``--`` goes to the tool: ``--only``, ``--write``."""
+    install(session, "all")
+    session.run("python", "tests/power/measure.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+
+
 def install(session: nox.Session, *extras: str) -> None:
     """Install the checkout, editable, with these extras."""
     if "torch" in extras or "all" in extras:

@@ -96,8 +96,12 @@ def _names_jax(model: object, seen: set[int]) -> bool:
 
 
 def _names_of(code: CodeType) -> set[str]:
+    """Return the globals that a code reads; `co_names` has the names of attributes among them."""
+    import dis  # noqa: PLC0415 - used here only
+
     inner = (part for part in code.co_consts if isinstance(part, CodeType))
-    return {*code.co_names}.union(*map(_names_of, inner))
+    own = {str(step.argval) for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
+    return own.union(*map(_names_of, inner))
 
 
 def _is_of_jax(value: object) -> bool:

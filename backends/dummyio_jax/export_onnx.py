@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from dummyio.dims import Size, evaluate, fixed
 from dummyio.dtypes import DType
 from dummyio.errors import DTypeError, ExportError, NotInstalledError, OptionError
@@ -68,7 +70,7 @@ def _converted(job: Job, opset: int) -> Any:
         return tuple(job.flat(leaves).values())
 
     try:
-        with enough_bits(leaf.dtype for _, leaf in job.spec.leaves), _quiet():
+        with _left_alone(), enough_bits(leaf.dtype for _, leaf in job.spec.leaves), _quiet():
             return jax2onnx.to_onnx(
                 function,
                 list(job.abstract().values()),
@@ -82,6 +84,16 @@ def _converted(job: Job, opset: int) -> Any:
         raise
     except Exception as error:
         raise ExportError(f"jax2onnx {version('jax2onnx')} refuses {job.model.name}. {message(error)}") from error
+
+
+@contextmanager
+def _left_alone() -> Generator[None, None, None]:
+    """Undo what jax2onnx sets for the whole process: it restores the precision that it met, which was this export's own."""
+    before = jax.config.read("jax_enable_x64")
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
 
 
 @contextmanager

@@ -93,9 +93,9 @@ def _nnx(target: Any) -> Model | None:
     definition, state = nnx.split(resting)
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        # Merged anew in every call: what a call writes (statistics, counters) must not reach the caller's module, and a
-        # tracer that was written there would outlive its trace.
-        return getattr(nnx.merge(definition, state), method)(*args, **kwargs)
+        # Copied anew in every call: what a call writes (statistics, counters of random keys) must not reach the next one,
+        # and Flax refuses to write to variables that were made outside of a trace.
+        return getattr(nnx.merge(definition, state, copy=True), method)(*args, **kwargs)
 
     notes = ("The module was in training; what was taken is how it evaluates.",) if _training(nnx, module) else ()
     return Model(type(module).__name__, function, _signature(getattr(module, method)), "nnx", notes)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import onnx
-import onnxruntime as ort
 
 from dummyio.dtypes import DType
 from dummyio.errors import DTypeError
@@ -31,7 +31,7 @@ def input_values(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     return [value for value in graph.input if value.name not in weights]
 
 
-def session_ports(values: Iterable[ort.NodeArg]) -> tuple[Port, ...]:
+def session_ports(values: Iterable[Any]) -> tuple[Port, ...]:
     """Return a session's inputs or outputs; it says of no tensor that its rank is not known, but calls it a scalar."""
     return tuple(Port(value.name, tuple(value.shape) or None, _session_dtype(value.type)) for value in values)
 

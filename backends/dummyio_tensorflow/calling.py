@@ -213,7 +213,7 @@ def _static(module: Any, name: str) -> Any:
 
 
 def _argument_names(function: Any) -> set[str]:
-    if isinstance(function, tf.types.experimental.ConcreteFunction):
+    if not hasattr(function, "python_function"):  # a concrete one
         positional, keywords = function.structured_input_signature or ((), {})
         return {str(getattr(spec, "name", "")) for spec in positional} | set(keywords)
     return set(_parameters(function.python_function)) - {"self"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from dummyio_tensorflow.lookups import Seen, of_graph
 from dummyio_tensorflow.naming import named_axes, part_of
 from dummyio_tensorflow.outputs import output_specs
 from dummyio_tensorflow.reading import Declared, Leaf
-from dummyio_tensorflow.tracing import Trace, bounds_by_traces, fixed_at, look
+from dummyio_tensorflow.tracing import Trace, bounds_by_traces, look, look_at
 
 __all__ = ["Description"]
 
@@ -53,18 +54,28 @@ class Description:
             for path in changed:  # built on shapes alone: what indexes a table is whole numbers
                 self._leaves[path] = (self._leaves[path][0], DType.INT32)
         spec, several = self._written(seen, separate=True)
-        traced = look(self._declared.callable, fixed_at(spec)) if self._declared.callable is not None else None
+        traced = self._at_sizes_that_differ(spec, seen)
         if several and (traced is None or traced.error is not None):
             spec, _ = self._written(seen, separate=False)
             self._notes["lengths"] = "sequences of one part of the model are taken to be of one length"
-            traced = look(self._declared.callable, fixed_at(spec)) if self._declared.callable is not None else None
+            traced = self._at_sizes_that_differ(spec, seen)
         if traced is not None and traced.error is not None:
             self._notes["trace"] = f"it does not trace at sizes that all differ: {_line(traced.error)}"
         elif traced is not None:
-            spec, reasons = bounds_by_traces(self._declared.callable, spec, _sequence_tables(seen, traced, spec))
+            spec, reasons = bounds_by_traces(self._declared.callable, spec, _sequence_tables(seen, traced, spec.dims))
             self._notes |= {f"dim {name}": reason for name, reason in reasons.items()}
         outputs = output_specs(spec, free, traced, self._declared.outputs)
         return InputSpec(dict(spec), outputs=outputs, provenance=self._notes)
+
+    def _at_sizes_that_differ(self, spec: InputSpec, seen: Seen) -> Trace | None:
+        """Return the trace at sizes that all differ, no sequence longer than any table of positions."""
+        if self._declared.callable is None:
+            return None
+        most = min((part.rows for part in seen.slices), default=None)
+        if most is not None and most >= len(spec.dims):
+            lengths = [dim for dim in spec.dims.values() if _is_length(dim)]
+            spec = spec.with_dims(**{d.name: replace(d, size=min(d.size, most), max=most) for d in lengths})
+        return look_at(self._declared.callable, spec, spec.probes()[0])
 
     def _seen(self) -> tuple[Seen, Trace | None]:
         """Return what the graph shows, with all sizes free; and its trace, where there is one."""
@@ -166,14 +177,14 @@ def _resized(tensor: TensorSpec, dims: Mapping[str, Dim]) -> TensorSpec:
     return tensor.replace(shape=shape)
 
 
-def _sequence_tables(seen: Seen, traced: Trace, spec: InputSpec) -> dict[str, tuple[int, str]]:
+def _sequence_tables(seen: Seen, traced: Trace, dims: Mapping[str, Dim]) -> dict[str, tuple[int, str]]:
     """Return symbol → the largest size that a table of positions allows, and its name.
 
     In the trace at sizes that all differ, the rows that are taken of a table tell whose length they are; where they are
     fewer (strides make an input shorter inside), the part of the model does.
     """
-    sizes = spec.probes()[0]
-    lengths = [name for name in spec.dims if name.endswith("sequence_length") and not spec.dims[name].fixed]
+    sizes = traced.sizes
+    lengths = [name for name, dim in dims.items() if _is_length(dim) and name in sizes]
     found: dict[str, tuple[int, str]] = {}
     for part in seen.slices:
         count = part.taken(traced.graph)
@@ -189,6 +200,10 @@ def _sequence_tables(seen: Seen, traced: Trace, spec: InputSpec) -> dict[str, tu
         if own[0] not in found or most < found[own[0]][0]:
             found[own[0]] = (most, part.table)
     return found
+
+
+def _is_length(dim: Dim) -> bool:
+    return dim.name.endswith("sequence_length") and not dim.fixed
 
 
 def _line(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from dummyio.errors import ExportError, NotInstalledError, OptionError, RunError
 from dummyio.exporting import Written
 from dummyio.runner import Port
 from dummyio.spec import InputSpec
-from dummyio_tensorflow.freeze import Frozen, freeze, with_outputs, without_xla
+from dummyio_tensorflow.freeze import Frozen, check_names_apart, freeze, with_outputs, without_xla
 from dummyio_tensorflow.onnx_names import give_names
 from dummyio_tensorflow.quiet import quiet
 from dummyio_tensorflow.sound import check_artifact
@@ -64,6 +64,7 @@ def export_onnx(
     with without_xla():
         frozen = freeze(model, spec)
     spec = with_outputs(spec, frozen)
+    check_names_apart(frozen)
     _check_dtypes(frozen)
     proto = _converted(frozen, opset)
     give_names(proto, spec, frozen.names, frozen.outputs)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from dummyio.errors import ExportError
 from dummyio.exporting import Written
 from dummyio.spec import InputSpec
-from dummyio_tensorflow.freeze import Frozen, freeze, with_outputs
+from dummyio_tensorflow.freeze import Frozen, check_names_apart, freeze, with_outputs
 from dummyio_tensorflow.quiet import quiet
 from dummyio_tensorflow.run_files import GraphRunner, SavedModelRunner
 from dummyio_tensorflow.sound import check_artifact
@@ -65,6 +65,7 @@ def export_pb(model: Any, spec: InputSpec, path: Path, *, static: Static = None)
     spec, notes = narrowed(spec, static)
     frozen = freeze(model, spec)
     spec = with_outputs(spec, frozen)
+    check_names_apart(frozen)
     with quiet():
         graph = _named_graph(frozen)
     path.write_bytes(graph.SerializeToString(deterministic=True))
@@ -84,9 +85,7 @@ def _named_graph(frozen: Frozen) -> Any:
         results = tf.graph_util.import_graph_def(frozen.graph.graph.as_graph_def(), feeds, wanted, name="model")
         for name, value in zip(frozen.outputs, results, strict=True):
             if tf.identity(value, name).op.name != name:
-                raise ExportError(
-                    f"output {name!r} cannot be the name of a node, or is an input's too: give the outputs other names."
-                )
+                raise ExportError(f"output {name!r} cannot be the name of a node: return it under another name.")
     # Without it, the placeholders that were replaced would stay, and look like inputs.
     ends = [*frozen.names.values(), *frozen.outputs]
     return tf.compat.v1.graph_util.extract_sub_graph(whole.as_graph_def(), ends)

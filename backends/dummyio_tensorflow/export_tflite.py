@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from dummyio_tensorflow.signature import argument_names
 from dummyio_tensorflow.sound import check_artifact
 from dummyio_tensorflow.static_sizes import Static, bucketed, narrowed
 from dummyio_tensorflow.tflite_file import operators
+from dummyio_tensorflow.tflite_worker import convert_apart
 
 __all__ = ["export_tflite"]
 
@@ -50,18 +51,12 @@ class _Quantization:
         if self.integers_outside and self.kind != "int8":
             raise OptionError("int8_io=True goes with quantize='int8' only.")
 
-    def apply(self, converter: Any, feeds: Callable[[], Iterator[Any]]) -> None:
-        """Set up a converter; `feeds` makes the samples that the ranges of numbers are measured on."""
-        if self.kind is None:
-            return
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    def apply(self, converter: Any) -> None:
+        """Set up a converter for what needs no samples."""
+        if self.kind is not None:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if self.kind == "float16":
             converter.target_spec.supported_types = [tf.float16]
-        if self.kind == "int8":
-            converter.representative_dataset = feeds
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            if self.integers_outside:
-                converter.inference_input_type = converter.inference_output_type = tf.int8
 
 
 def export_tflite(  # noqa: PLR0913 - each is an option that a user has
@@ -111,11 +106,15 @@ def _converted(
     frozen: Mapping[str, Frozen], specs: Mapping[str, InputSpec], quantization: _Quantization, static: Static
 ) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        save_signatures(frozen, Path(folder))
+        place = Path(folder) / "model"
+        save_signatures(frozen, place)
         try:
+            if quantization.kind == "int8":
+                feeds = _samples(specs, quantization.samples)
+                return convert_apart(Path(folder), list(frozen), feeds, integers_outside=quantization.integers_outside)
             with quiet():
-                converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(frozen))
-                quantization.apply(converter, lambda: _samples(specs, quantization.samples))
+                converter = tf.lite.TFLiteConverter.from_saved_model(str(place), signature_keys=list(frozen))
+                quantization.apply(converter)
                 return converter.convert()
         except Exception as error:
             raise _refused(error, static) from error
@@ -142,7 +141,8 @@ def _refused(error: Exception, static: Static) -> ExportError:
     ]
     if not lacking:
         lines = [line.strip() for line in text.splitlines() if "error:" in line] or [text.strip()]
-        return ExportError(f"TFLite's converter failed: {type(error).__name__}: {lines[0][:500]}")
+        kind = "" if isinstance(error, RuntimeError) else f"{type(error).__name__}: "
+        return ExportError(f"TFLite's converter failed: {kind}{lines[0][:500]}")
     if static == "all":
         remedy = "TFLite does not have them: write the model without them, or choose another format."
     else:

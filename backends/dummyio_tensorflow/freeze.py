@@ -28,7 +28,7 @@ from dummyio_tensorflow.dtypes import from_native
 from dummyio_tensorflow.quiet import quiet
 from dummyio_tensorflow.signature import abstract, argument_names
 
-__all__ = ["Frozen", "freeze", "nested", "trace", "with_outputs", "without_xla"]
+__all__ = ["Frozen", "check_names_apart", "freeze", "nested", "trace", "with_outputs", "without_xla"]
 
 _LARGEST = (1 << 31) - (1 << 24)
 """Bytes of constants that fit a graph: it is one protobuf message, which ends at 2 GiB."""
@@ -122,6 +122,16 @@ def freeze(model: Any, spec: InputSpec) -> Frozen:
         return {name: tf.identity(value) for name, value in zip(outputs, graph(*tensors), strict=True)}
 
     return Frozen(tf.function(flat, input_signature=specs, autograph=False), graph, names, outputs)
+
+
+def check_names_apart(frozen: Frozen) -> None:
+    """Raise `ExportError` where an output has an input's name: in one graph of values, each has its own."""
+    both = sorted({*frozen.outputs} & {*frozen.names, *frozen.names.values()})
+    if both:
+        raise ExportError(
+            f"{', '.join(map(repr, both))} is an input and an output, and in this format no two values have one name: "
+            f"return it under another name, such as 'new_{both[0]}', or export a SavedModel or a TFLite file."
+        )
 
 
 def with_outputs(spec: InputSpec, frozen: Frozen) -> InputSpec:

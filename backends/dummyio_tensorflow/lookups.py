@@ -37,12 +37,18 @@ class Slice:
     table: str
 
     def taken(self, graph: Any) -> int | None:
-        """Return how many rows the same operation takes in another graph of the model; None where that shows nothing."""
-        try:
-            shape = _shape(graph.get_operation_by_name(self.name).outputs[0])
-        except KeyError:
-            return None
-        return None if shape is None or self.axis >= len(shape) else shape[self.axis]
+        """Return how many rows are taken in another graph of the model; None where that shows nothing.
+
+        Operations are found by their scope: in a graph whose sizes are known there are fewer, and their numbers differ.
+        """
+        for op in graph.get_operations():
+            if op.name.rpartition("/")[0] == self.name.rpartition("/")[0] and _is_part_of_table(op):
+                table, part = _shape(op.inputs[0]), _shape(op.outputs[0])
+                if table is None or part is None or not len(table) == len(part) > self.axis:
+                    continue
+                if table[self.axis] == self.rows:
+                    return part[self.axis]
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,7 @@ def _table(op: Any) -> str:
 
 def _slice(op: Any) -> Slice | None:
     """Return the table of which an operation takes a part as long as some sequence."""
-    if op.type not in ("Slice", "StridedSlice") or op.inputs[0].op.type not in ("ReadVariableOp", "Const"):
+    if not _is_part_of_table(op):
         return None
     table, part = _shape(op.inputs[0]), _shape(op.outputs[0])
     if table is None or part is None or len(table) != len(part) or len(table) < 2:
@@ -157,3 +163,7 @@ def _slice(op: Any) -> Slice | None:
         axis for axis, (have, left) in enumerate(zip(table, part, strict=True)) if left is None and have is not None
     ]
     return Slice(table[axes[0]] or 0, axes[0], op.name, _table(op)) if len(axes) == 1 else None
+
+
+def _is_part_of_table(op: Any) -> bool:
+    return op.type in ("Slice", "StridedSlice") and op.inputs[0].op.type in ("ReadVariableOp", "Const")

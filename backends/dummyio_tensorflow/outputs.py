@@ -25,14 +25,14 @@ def output_specs(
     spec
         The inputs.
     free, fixed
-        The traces with free sizes, and at those of ``spec.probes()[0]``.
+        The traces with free sizes, and at sizes that all differ.
     declared
         The names of a file's outputs.
     """
     source = free if free is not None and free.error is None else fixed
     if source is None or source.error is not None:
         return tuple(OutputSpec(name) for name in declared)
-    sizes = spec.probes()[0]
+    sizes = fixed.sizes if fixed is not None else {}
     known = {name: spec.dims[name] for name in sizes}
     at = dict(fixed.outputs) if fixed is not None and fixed.error is None else {}
     found: list[OutputSpec] = []

@@ -43,7 +43,7 @@ def check_artifact(runner: Runner, model: Any, spec: InputSpec, outputs: tuple[s
             raise ExportError(f"the artifact returns {', '.join(results)}, the model {', '.join(outputs)}.")
 
 
-def _runs(model: Any, spec: InputSpec, feeds: Mapping[str, Array], signature: str | None) -> bool:
+def _runs(model: Any, spec: InputSpec, feeds: Mapping[str, Array]) -> bool:
     leaves = {path: from_numpy(feeds[path].copy(), leaf.dtype) for path, leaf in spec.leaves}
     try:
         bind(model, list(spec))(nested(spec, leaves))

@@ -12,7 +12,7 @@ from dummyio.spec import InputSpec
 from dummyio_tensorflow.freeze import freeze, trace, without_xla
 from dummyio_tensorflow.quiet import quiet
 
-__all__ = ["Trace", "bounds_by_traces", "fixed_at", "look"]
+__all__ = ["Trace", "bounds_by_traces", "look", "look_at"]
 
 _INLINED = 1 << 28
 """Bytes of weights up to which a graph is frozen to see what the functions that it calls do with its inputs."""
@@ -30,6 +30,9 @@ class Trace:
     """Name → a symbolic tensor, in the model's order."""
 
     error: Exception | None = None
+
+    sizes: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The sizes of the symbols; none where they were free."""
 
 
 def look(model: Any, spec: InputSpec) -> Trace:
@@ -56,9 +59,12 @@ def _weights(function: Any) -> int:
     return sum(int(variable.shape.num_elements() or 0) * variable.dtype.size for variable in function.variables)
 
 
-def fixed_at(spec: InputSpec, sizes: Mapping[str, int] | None = None) -> InputSpec:
-    """Return the spec with every size fixed: at these, else at sizes that all differ."""
-    sizes = sizes or spec.probes()[0]
+def look_at(model: Any, spec: InputSpec, sizes: Mapping[str, int]) -> Trace:
+    """Return the trace with every size fixed."""
+    return replace(look(model, _fixed_at(spec, sizes)), sizes=sizes)
+
+
+def _fixed_at(spec: InputSpec, sizes: Mapping[str, int]) -> InputSpec:
     inputs = {dim.name for _, leaf in spec.leaves for size in leaf.shape for dim in _free(size)}
     return spec.with_dims(**{name: Dim(name, sizes[name], min=sizes[name], max=sizes[name]) for name in inputs})
 
@@ -75,7 +81,7 @@ def bounds_by_traces(
     Parameters
     ----------
     model, spec
-        What traces at the sizes of ``spec.probes()[0]``.
+        What traces at sizes that all differ.
     tables
         Symbol → the largest size that a table of positions allows, and the table's name.
     """
@@ -98,7 +104,7 @@ def _takes(model: Any, spec: InputSpec, name: str, size: int) -> bool:
     dim = spec.dims[name]
     wide = spec.with_dims(**{name: replace(dim, max=None, size=size)})
     sizes = {**spec.sizes(), name: size}
-    return look(model, fixed_at(wide, sizes)).error is None
+    return look_at(model, wide, sizes).error is None
 
 
 def _windowed(spec: InputSpec) -> list[str]:

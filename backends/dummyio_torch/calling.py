@@ -6,7 +6,7 @@ A runner and an exporter do this alike, so that a model and what came of it have
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -79,7 +79,7 @@ def device_of(module: nn.Module) -> torch.device:
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
+def evaluating(module: nn.Module) -> Generator[None, None, None]:
     """Put a module and all its parts into evaluation, without gradients, and each back into its own mode afterwards."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()

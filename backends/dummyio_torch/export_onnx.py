@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -70,12 +71,11 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
 
 def _writer() -> Callable[[nn.Module, InputSpec, Path, OnnxOptions], tuple[str, ...]]:
     """Return what writes, which needs packages that PyTorch does not bring."""
-    try:
-        import onnxscript  # noqa: F401, PLC0415 - PyTorch's exporter imports it, and says of its absence less than we can
-
-        from dummyio_torch.onnx_writing import write  # noqa: PLC0415
-    except ModuleNotFoundError as error:
+    missing = next((name for name in ("onnx", "onnxscript") if find_spec(name) is None), None)
+    if missing is not None:
         raise NotInstalledError(
-            f"writing ONNX needs {error.name}, which is not installed. Install it: pip install 'dummyio[onnx]'"
-        ) from error
+            f"writing ONNX needs {missing}, which is not installed. Install it: pip install 'dummyio[onnx]'"
+        )
+    from dummyio_torch.onnx_writing import write  # noqa: PLC0415 - it imports them
+
     return write

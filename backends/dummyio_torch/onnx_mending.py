@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import onnx
 
-from dummyio.dims import Size, fixed, parse_size, symbols
+from dummyio.dims import Size, evaluate, fixed, parse_size, symbols
 from dummyio.errors import DimError, DTypeError, ExportError
 from dummyio.spec import InputSpec
 from dummyio.tensor import TensorSpec
@@ -127,7 +127,7 @@ def _set(dim: onnx.TensorShapeProto.Dimension, size: Size) -> None:
     if isinstance(size, int):
         dim.dim_value = size
     elif fixed(size):
-        dim.dim_value = size.size if hasattr(size, "size") else dim.dim_value
+        dim.dim_value = evaluate(size)
     else:
         dim.dim_param = str(size)
 

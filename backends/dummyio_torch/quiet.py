@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 __all__ = ["quiet"]
@@ -13,7 +13,7 @@ _LOGGERS = ("torch.onnx", "torch.export", "torch.fx.experimental.symbolic_shapes
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None, None, None]:
     """Keep what exporters warn of and log from the user: what matters of it is checked in what they wrote."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]

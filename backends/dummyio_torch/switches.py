@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from torch import nn
 from dummyio.errors import ExportError, OptionError
 
 __all__ = ["Switches", "first_that_works"]
+
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def _owner(model: nn.Module, setter: str) -> Any:
 
 
 @contextmanager
-def _set(model: Any, way: Switches) -> Iterator[None]:
+def _set(model: Any, way: Switches) -> Generator[None, None, None]:
     """Choose implementations, and put back what was there, also in the configurations of parts."""
     configs = [part.config for part in model.modules() if hasattr(part, "config")]
     attributes = [attribute for _, attribute in _KNOBS.values()]
@@ -119,6 +123,9 @@ def _choose(model: Any, part: str, setter: str, value: str) -> None:
         ) from error
 
 
-def _line(error: object) -> str:
-    text = " ".join(str(error).split())
+def _line(error: BaseException | None) -> str:
+    """Return what an exporter says, in a line: where it wraps its failures, what it says of the innermost."""
+    while error is not None and not isinstance(error, ExportError) and error.__cause__ is not None:
+        error = error.__cause__
+    text = " ".join(_COLOURS.sub("", str(error)).split())
     return f"{type(error).__name__}: {text[:400]}"

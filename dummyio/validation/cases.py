@@ -10,12 +10,13 @@ import msgspec
 import numpy as np
 
 from dummyio.materialize import feeds
+from dummyio.runner import Runner
 from dummyio.spec import InputSpec
 from dummyio.tensor import TensorSpec, map_node
 from dummyio.validation.records import Case
 from dummyio.values import PaddingMask, TokenIds, Uniform, pad_of
 
-__all__ = ["BATCH", "Cases", "batch_axis", "masks_of", "row_axes"]
+__all__ = ["BATCH", "Cases", "batch_axis", "likely_sizes", "masks_of", "row_axes"]
 
 Array = np.ndarray[Any, Any]
 
@@ -107,6 +108,21 @@ def row_axes(spec: InputSpec, sizes: Mapping[str, int], found: Mapping[str, Arra
         if axis is not None and values.shape[axis] == sizes.get(BATCH):
             axes[name] = axis
     return axes
+
+
+def likely_sizes(spec: InputSpec, actual: Runner, sizes: Mapping[str, int]) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield sizes that an artifact may have been made with: those that it declares, the spec's defaults."""
+    fixed = dict(spec.sizes())
+    for port in actual.inputs or ():
+        leaf = dict(spec.leaves).get(port.name)
+        for declared_size, size in zip(port.shape or (), leaf.shape if leaf is not None else (), strict=False):
+            if isinstance(declared_size, int) and str(size) in fixed:
+                fixed[str(size)] = declared_size
+    seen = [dict(sizes)]
+    for name, other in (("declared sizes", fixed), ("default sizes", dict(spec.sizes()))):
+        if other not in seen and all(spec.dims[dim].takes(size) for dim, size in other.items()):
+            seen.append(other)
+            yield name, other
 
 
 def _difference(first: Mapping[str, int], sizes: Mapping[str, int]) -> str:

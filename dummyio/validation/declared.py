@@ -129,7 +129,9 @@ class Shapes:
                 continue
             for axis, (declared, size) in enumerate(zip(port.shape, np.shape(values), strict=True)):
                 said = _size(declared, bound)
-                if said is not None and said != size:
+                if said is None and isinstance(declared, str):
+                    bound[declared] = size  # it has this size wherever else it stands
+                elif said is not None and said != size:
                     self._note(name, axis, f"{declared} is declared, which is {said} here, and {size} came", case)
 
     def findings(self) -> Iterator[Finding]:

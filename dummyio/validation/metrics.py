@@ -36,7 +36,7 @@ def scale_of(values: Array) -> float:
     sample = sample[np.isfinite(sample) & (sample > 0)]
     if sample.size == 0:
         return 0.0
-    return float(min(sample.max(), _OUTLIER * np.median(sample)))
+    return min(float(sample.max()), _OUTLIER * float(np.median(sample)))
 
 
 def compare(name: str, reference: Array, actual: Array, tolerance: Tolerance) -> Comparison:
@@ -75,16 +75,18 @@ class _Sums:
             finite = self._add_nonfinite(start, ours, theirs, finite)
             if not finite.any():
                 return
-        difference = np.minimum(np.abs(theirs - ours), _MOST)
-        magnitude = np.abs(ours)
         if not finite.all():
-            difference, magnitude = np.where(finite, difference, 0), np.where(finite, magnitude, 0)
             ours, theirs = np.where(finite, ours, 0), np.where(finite, theirs, 0)
-        over = difference - (self.floor + self.tolerance.relative * magnitude)
-        self.mismatched += int(np.count_nonzero(over > 0))
-        place = int(over.argmax())
-        if over[place] > self.excess or self.excess < 0:
-            self.worst, self.excess = start + place, max(float(over[place]), 0.0)
+        with np.errstate(over="ignore"):  # of the largest numbers of both signs
+            apart = np.abs(theirs - ours)
+        magnitude = np.abs(ours)
+        limit = self.floor + self.tolerance.relative * magnitude
+        self.mismatched += int(np.count_nonzero(apart > limit))
+        difference = np.minimum(apart, _MOST)
+        share = difference / np.maximum(limit, _LEAST)
+        place = int(share.argmax())
+        if share[place] > self.excess:
+            self.worst, self.excess = start + place, float(share[place])
         self.max_abs = max(self.max_abs, float(difference.max()))
         relative = difference / np.maximum(magnitude, 1e-6 * self.scale + _LEAST)
         self.max_rel = max(self.max_rel, float(relative.max()))
@@ -94,7 +96,7 @@ class _Sums:
         self.other += float(np.vdot(theirs, theirs).real)
         bins = np.searchsorted(EDGES, difference, side="left") + 1
         bins[difference == 0] = 0
-        self.histogram += np.bincount(bins.reshape(-1), minlength=len(self.histogram))
+        self.histogram += np.bincount(bins[finite], minlength=len(self.histogram))
 
     def _add_nonfinite(self, start: int, ours: Array, theirs: Array, finite: Array) -> Array:
         """Count NaN and Inf that are not the same in both; return where both are finite."""
@@ -182,6 +184,8 @@ def _agreement(name: str, reference: Array, actual: Array) -> float | None:
 
 
 def _plain(value: Any) -> float | str:
+    if isinstance(value, (complex, np.complexfloating)):  # its float would be its real part alone
+        return str(value)
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -22,6 +22,9 @@ __all__ = ["Match", "Pair"]
 Array = np.ndarray[Any, Any]
 Match = Literal["name", "position"]
 
+_AGAIN = 8
+"""An output that is off by less than as many times its tolerance is measured once more against double precision."""
+
 
 @dataclass
 class Pair:
@@ -98,6 +101,17 @@ class Pair:
                 theirs = _without_padding(ours, theirs, rows.get(name))
             made.append(self.compare(name, ours, theirs))
         return made
+
+    def is_close(self, outcome: Outcome) -> bool:
+        """Whether an outcome failed by so little that rounding may be the reason."""
+        wrong = [made for made in outcome.comparisons if not made.ok]
+        return bool(wrong) and all(
+            made.worst is not None
+            and not made.nonfinite
+            and made.max_abs <= _AGAIN * made.bound
+            and not self.tolerances.of(made.output, np.dtype(made.dtype), np.dtype(made.dtype)).given
+            for made in wrong
+        )
 
     def matched(self, expected: list[str], found: list[str]) -> list[tuple[str, str]]:
         """Return the names of the outputs that are compared with each other."""

@@ -21,14 +21,15 @@ __all__ = ["PRESETS", "Tolerances", "own_error"]
 
 Array = np.ndarray[Any, Any]
 
-_STEPS = 32
-"""Rounding steps of the coarser dtype that are always allowed, of the output's scale."""
-_BLIND_STEPS = 256
-"""The same, where the reference could not be run in double precision."""
+_STEPS = (32, 256)
+"""Rounding steps of the coarser dtype that are always allowed, of the output's scale; and where the reference could not be
+run in double precision."""
+_COARSE_STEPS = (4, 8)
+"""The same for coarse dtypes: as many steps of bfloat16 as of float32 would be more than the scale itself."""
 _OWN = 10
 """As many times the reference's own error is allowed."""
 _COARSE = 1e-4
-"""From this step on a dtype is coarse: an eighth of the steps, and a third of the errors, already says nothing more."""
+"""From this step on a dtype is coarse: a third of the reference's own errors is allowed, too."""
 
 PRESETS = {
     "float16": Tolerance(of_scale=2e-2, relative=2e-2, cosine=0.999, reason="weights or arithmetic in float16"),
@@ -44,8 +45,8 @@ def own_error(reference: Array, precise: Array) -> float:
     if reference.shape != precise.shape or reference.size == 0 or reference.dtype.kind not in "fc":
         return 0.0
     scale = scale_of(reference)
-    difference = np.abs(reference.astype(precise.dtype) - precise)
-    difference = difference[np.isfinite(difference)]
+    finite = np.isfinite(reference) & np.isfinite(precise)
+    difference = np.abs(reference[finite].astype(precise.dtype) - precise[finite])
     return float(difference.max()) / scale if difference.size and scale > 0 else 0.0
 
 
@@ -103,7 +104,7 @@ class Tolerances:
     def _derived(self, name: str, reference: np.dtype[Any], actual: np.dtype[Any]) -> Tolerance:
         step = max(_step(reference), _step(actual))
         coarse = step >= _COARSE
-        steps = (_STEPS if self.precise else _BLIND_STEPS) // (8 if coarse else 1)
+        steps = (_COARSE_STEPS if coarse else _STEPS)[0 if self.precise else 1]
         times = _OWN // 3 if coarse else _OWN
         own = self._own.get(name, 0.0)
         reason = f"{steps} rounding steps of {max((reference, actual), key=_step)}"

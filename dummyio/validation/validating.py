@@ -15,12 +15,12 @@ import numpy as np
 
 from dummyio.errors import OptionError, RunError, SourceError
 from dummyio.exporting import spec_file
-from dummyio.runner import Runner, open_runner
+from dummyio.runner import open_runner
 from dummyio.spec import InputSpec
 from dummyio.targets import describe_object
 from dummyio.validation import declared, diagnosis, evidence
 from dummyio.validation.baseline import against
-from dummyio.validation.cases import Cases
+from dummyio.validation.cases import Cases, likely_sizes
 from dummyio.validation.failing import save_case
 from dummyio.validation.metamorphic import metamorphic
 from dummyio.validation.pair import Match, Pair
@@ -33,9 +33,6 @@ __all__ = ["validate"]
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], object]
-
-_AGAIN = 8
-"""An output that is off by less than as many times its tolerance is measured once more against double precision."""
 
 
 def validate(  # noqa: PLR0913 - keywords, each a choice of its own
@@ -187,22 +184,11 @@ class _Validation:
                 self.digests.append(evidence.digest(outputs))
 
         outcome = self.pair.outcome(case, seen)
-        return self._looked_at_again(outcome) if self._is_close(outcome) else outcome
+        return self._looked_at_again(outcome) if self.pair.is_close(outcome) else outcome
 
     def _see_outputs(self, outputs: dict[str, Array]) -> None:
         if self.pair.reference is not None and self.pair.match == "name":
             self.findings += declared.check_outputs(self.expected, self.pair.actual, outputs, self.dtypes)
-
-    def _is_close(self, outcome: Outcome) -> bool:
-        """Whether an outcome failed by so little that rounding may be the reason."""
-        wrong = [made for made in outcome.comparisons if not made.ok]
-        return bool(wrong) and all(
-            made.worst is not None
-            and not made.nonfinite
-            and made.max_abs <= _AGAIN * made.bound
-            and not self.pair.tolerances.of(made.output, np.dtype(made.dtype), np.dtype(made.dtype)).given
-            for made in wrong
-        )
 
     def _looked_at_again(self, outcome: Outcome) -> Outcome:
         """Measure the reference's own error in this case too, and compare once more."""
@@ -215,7 +201,7 @@ class _Validation:
         if any(outcome.status == "passed" for outcome in self.outcomes):
             return
         spec, first = self.pair.cases.spec, self.outcomes[0].case
-        for name, sizes in _likely(spec, self.pair.actual, first.sizes):
+        for name, sizes in likely_sizes(spec, self.pair.actual, first.sizes):
             case = msgspec.structs.replace(first, name=name, sizes=sizes)
             outcome = self.pair.outcome(case)
             if outcome.status != "passed":
@@ -297,21 +283,6 @@ def _spec(actual: Any, reference: Any, spec: InputSpec | None, task: str | None,
         if spec_file(actual).is_file() and task is None:
             return describe(spec_file(actual), None, **dims)
     return describe(actual if reference is None else reference, task, **dims)
-
-
-def _likely(spec: InputSpec, actual: Runner, sizes: Mapping[str, int]) -> Iterator[tuple[str, dict[str, int]]]:
-    """Yield sizes that an artifact may have been made with: those that it declares, the spec's defaults."""
-    fixed = dict(spec.sizes())
-    for port in actual.inputs or ():
-        leaf = dict(spec.leaves).get(port.name)
-        for declared_size, size in zip(port.shape or (), leaf.shape if leaf is not None else (), strict=False):
-            if isinstance(declared_size, int) and str(size) in fixed:
-                fixed[str(size)] = declared_size
-    seen = [dict(sizes)]
-    for name, other in (("declared sizes", fixed), ("default sizes", dict(spec.sizes()))):
-        if other not in seen and all(spec.dims[dim].takes(size) for dim, size in other.items()):
-            seen.append(other)
-            yield name, other
 
 
 def _name(target: Any) -> str:

@@ -206,6 +206,14 @@ def test_onnx_has_the_spec_s_names_order_and_symbols(tmp_path):
         dummyio.export(join, tmp_path / "other.onnx", spec=spec, opset=11)
 
 
+def test_wide_ids_stay_wide_in_onnx_and_the_process_computes_as_before(tmp_path):
+    pytest.importorskip("jax2onnx")
+    spec = spec_of(TensorSpec("ids", (BATCH,), "int64", Uniform(0, 4)))
+    artifact = dummyio.export(lambda ids: WEIGHT[ids], tmp_path / "model.onnx", spec=spec)
+    assert dummyio.open_runner(artifact.path).inputs[0].dtype == "int64"
+    assert jnp.asarray(np.zeros(2, np.int64)).dtype == jnp.int32  # jax2onnx itself leaves 64 bits switched on
+
+
 def test_onnx_that_is_wrong_at_another_size_is_never_written(tmp_path):
     pytest.importorskip("jax2onnx")
     linen = pytest.importorskip("flax.linen")

@@ -38,6 +38,16 @@ def test_a_module_is_described_and_run_as_it_evaluates_and_stays_as_it_is():
     assert "mode" not in dummyio.describe(model, args=(np.zeros((4, 6), np.float32),)).provenance
 
 
+def test_a_module_that_counts_its_random_keys_is_traced_and_each_call_is_the_first(tmp_path):
+    model = nnx.RNN(nnx.LSTMCell(4, 6, rngs=nnx.Rngs(0)))
+    artifact = dummyio.export(model, tmp_path / "model.stablehlo", args=(np.zeros((2, 5, 4), np.float32),))
+    feeds = artifact.spec.feeds(sequence_length=3)
+    runner = dummyio.open_runner(model, artifact.spec)
+    first, second = runner(feeds)["output"], runner(feeds)["output"]
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(dummyio.open_runner(artifact.path)(feeds)["output"], first, rtol=1e-5, atol=1e-6)
+
+
 def test_a_method_of_a_module_is_a_function_of_its_own():
     class Two(nnx.Module):
         def __init__(self):

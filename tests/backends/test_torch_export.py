@@ -270,3 +270,15 @@ def test_a_convolution_described_by_itself(tmp_path):
     assert artifact.spec.dims
     torch.manual_seed(0)
     assert compared(Convolution(), artifact.path, artifact.spec)[0] < 1e-5
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_dtype_that_the_cpu_has_no_kernels_for_is_exported_with_a_note(tmp_path, dtype):
+    module = nn.Linear(4, 4).to(getattr(torch, dtype))
+    spec = InputSpec({"input": TensorSpec("input", (ROWS, 4), dtype)})
+    artifact = dummyio.export(module, tmp_path / "model.onnx", spec=spec)
+    graph = onnx.load(artifact.path).graph
+    assert onnx.TensorProto.DataType.Name(graph.input[0].type.tensor_type.elem_type) == dtype.upper()
+    assert [note[:31] for note in artifact.notes] == (
+        ["ONNX Runtime has no kernel on t"] if dtype == "bfloat16" else []
+    )

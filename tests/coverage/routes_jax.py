@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import warnings
@@ -82,7 +83,8 @@ def table(names: list[str]) -> str:
 
 
 def cell(difference: float | None, static: str, reason: str, notes: list[str]) -> str:
-    """Write one result; a reason becomes a note."""
+    """Write one result; a reason becomes a note, without the folders of the machine that measured it."""
+    reason = re.sub(r"/\S*site-packages/", " ", reason)
     if reason and reason not in notes:
         notes.append(reason)
     mark = f" ({notes.index(reason) + 1})" if reason else ""

@@ -29,7 +29,7 @@ def gemma_with_cache() -> tuple[Any, InputSpec]:
     @tf.function
     def step(token_ids: Any, cache: Any, cache_update_index: Any) -> Any:
         logits, hidden, past = model.call_with_cache(token_ids, cache, cache_update_index)
-        return {"logits": logits, "hidden_states": hidden, "cache": past}
+        return {"logits": logits, "hidden_states": hidden, "new_cache": past}
 
     batch, length = Dim("batch_size", 2), 8
     spec = InputSpec(
@@ -121,7 +121,7 @@ def with_softmax_off(name: str) -> Callable[[], Any]:
 _HEADS = {**SMALL, "num_heads": 2, "max_sequence_length": 40}
 _QUERIES = {**SMALL, "num_query_heads": 2, "num_key_value_heads": 1}
 _MIT = {
-    "layerwise_num_layers": [1, 1],
+    "layerwise_depths": [1, 1],
     "num_layers": 2,
     "layerwise_num_heads": [1, 2],
     "layerwise_sr_ratios": [2, 1],

@@ -53,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write docs/power.md")
     asked = parser.parse_args(arguments)
     parts = [part for part in asked.only.split(",") if part]
+    if parts and asked.write:
+        parser.error("--write is of all: leave out --only")
     console = Console()
 
     def chosen(text: str) -> bool:
@@ -91,7 +93,9 @@ def _summary(defects: Sequence[Verdict], sound: Sequence[Verdict]) -> list[str]:
         found = sum(bool(_said(one)[place]) for one in defects)
         judged = [said for one in sound if (said := _said(one)[place]) is not None]
         passed = sum(not said for said in judged)
-        lines.append(f"{name}: finds {found} of {len(defects)} defects; passes {passed} of {len(judged)} sound exports.")
+        lines.append(
+            f"{name}: finds {found} of {len(defects)} defects; passes {passed} of {len(judged)} sound exports."
+        )
     return lines
 
 
@@ -105,7 +109,7 @@ def _page(defects: Sequence[Verdict], sound: Sequence[Verdict]) -> str:
 def _rows(heads: tuple[str, str], verdicts: Sequence[Verdict], nothing: str) -> list[str]:
     lines = [f"| {' | '.join((*heads, *ASKED))} |", "| --- | --- | --- | --- | --- |"]
     for one in verdicts:
-        cells = ["not of PyTorch" if text is None else text or nothing for text in _said(one)]
+        cells = ["not asked" if text is None else text or nothing for text in _said(one)]
         lines.append(f"| {' | '.join((one.name, one.about, *cells))} |")
     return lines
 

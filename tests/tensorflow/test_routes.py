@@ -273,3 +273,30 @@ def test_a_model_that_does_not_take_its_spec(tmp_path):
     )
     with pytest.raises(ExportError, match="does not trace"):
         dummyio.export(module(), tmp_path / "model.pb", spec=spec)
+
+
+@pytest.mark.parametrize("file", ["model.pb", "model.onnx"])
+def test_an_output_with_an_inputs_name(file, tmp_path):
+    if file.endswith("onnx"):
+        pytest.importorskip("tf2onnx")
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], name="cache")])
+    def model(cache):
+        return {"cache": cache + 1}
+
+    with pytest.raises(ExportError, match="new_cache"):
+        dummyio.export(model, tmp_path / file)
+
+
+def test_a_converter_that_ends_the_process_ends_its_own(models, monkeypatch, tmp_path):
+    """Calibration does so on some models, by a segmentation fault."""
+    pytest.importorskip("ai_edge_litert")
+    from dummyio_tensorflow import tflite_worker
+
+    crash = tmp_path / "crash.sh"
+    crash.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    crash.chmod(0o755)
+    monkeypatch.setattr(tflite_worker.sys, "executable", str(crash))
+    with pytest.raises(ExportError, match="signal 11"):
+        exported(models, "module", tmp_path / "model.tflite", quantize="int8")
+    assert [path.name for path in tmp_path.iterdir()] == ["crash.sh"]

@@ -142,7 +142,7 @@ def test_the_largest_numbers_of_a_dtype(dtype):
     assert compared(values, values).ok
     made = compared(values, -values)
     assert not made.ok
-    assert made.mismatched == pytest.approx(1.0)
+    assert made.mismatched > 0.6  # next to the largest, 1 and -1 may be the same
 
 
 def test_the_smallest_numbers_of_a_dtype():

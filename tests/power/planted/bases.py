@@ -69,7 +69,9 @@ def _bert() -> Made:
 
 
 def _sorter() -> Made:
-    config = hf.DistilBertConfig(vocab_size=99, max_position_embeddings=64, dim=32, n_layers=2, n_heads=4, hidden_dim=64)
+    config = hf.DistilBertConfig(
+        vocab_size=99, max_position_embeddings=64, dim=32, n_layers=2, n_heads=4, hidden_dim=64
+    )
     return hf.DistilBertForSequenceClassification(config), {"task": "text-classification"}
 
 

@@ -23,12 +23,19 @@ def batch_fixed_and_declared(model):
     del model
 
 
-@edited("bert", "the batch of the trace is kept in the graph, and declared free", fixed=("batch_size",), exporter="dynamo")
+@edited(
+    "bert", "the batch of the trace is kept in the graph, and declared free", fixed=("batch_size",), exporter="dynamo"
+)
 def baked_batch(model):
     declare_free(model, {2: "batch_size"})
 
 
-@edited("bert", "the length of the trace is kept in the graph, and declared free", fixed=("sequence_length",), exporter="dynamo")
+@edited(
+    "bert",
+    "the length of the trace is kept in the graph, and declared free",
+    fixed=("sequence_length",),
+    exporter="dynamo",
+)
 def baked_length(model):
     declare_free(model, {16: "sequence_length"})
 
@@ -74,6 +81,12 @@ def wrong_symbol_in_an_output(model):
 @edited("llama", "a present state is declared to be as long as the new tokens: the past is forgotten")
 def past_forgotten_in_a_declaration(model):
     declare(model, "present.0.key", 2, "sequence_length")
+
+
+@edited("convolutional", "both sides of a result have one name, as of a square")
+def one_symbol_for_two_sides(model):
+    declare(model, "map", 2, "side")
+    declare(model, "map", 3, "side")
 
 
 # Names and dtypes.

@@ -98,9 +98,7 @@ def _nodes(model: onnx.ModelProto, tensor: str, steps: Sequence[Step]) -> tuple[
     for step in steps:
         operator, *rest = step
         attributes = rest.pop() if rest and isinstance(rest[-1], dict) else {}
-        inputs = [tensor]
-        for values in rest:
-            inputs.append(_constant(model, values) if values is not None else "")
+        inputs = [tensor, *(_constant(model, values) for values in rest)]
         tensor = _fresh(operator)
         nodes.append(helper.make_node(operator, inputs, [tensor], **attributes))
     return nodes, tensor

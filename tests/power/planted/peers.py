@@ -16,7 +16,6 @@ from torch.onnx.verification import verify_onnx_program
 from dummyio.errors import DummyioError
 from dummyio.runner import open_runner
 from dummyio.values import PaddingMask
-
 from planted.registry import exported
 
 Array = np.ndarray[Any, Any]
@@ -34,7 +33,7 @@ def torch_finds(name: str, artifact: Path) -> str:
     program = torch.onnx.ONNXProgram(onnx_ir.load(artifact), _program(name))
     try:
         found = verify_onnx_program(program)
-    except Exception as error:  # it does not run: whatever the runtime raises
+    except Exception as error:  # noqa: BLE001 - it does not run: whatever the runtime raises
         return type(error).__name__
     # As the exporter itself judges; what compares with nothing is infinitely far off.
     wrong = [made.name for made in found if made.max_abs_diff >= 5e-3 or made.max_rel_diff >= 1e-1]
@@ -79,5 +78,3 @@ def optimum_feeds(spec: Any) -> dict[str, Array]:
             columns = np.arange(feeds[path].shape[-1])
             feeds[path][...] = columns < feeds[path].shape[-1] - 5
     return feeds
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,10 +30,7 @@ class Sound:
 
 def sounds() -> Iterator[Sound]:
     """Yield all sound exports."""
-    for name in names():
-        for exporter in ("torchscript", "dynamo"):
-            yield _of_torch(name, ".onnx", exporter)
-        yield _of_torch(name, ".pt2", "export")
+    yield from sounds_of_torch(names())
     yield Sound("distilbert", "PyTorch → ONNX, opset 18", lambda folder: _torch(folder, "distilbert", opset=18))
     yield Sound("distilbert", "PyTorch → ONNX, weights beside", lambda f: _torch(f, "distilbert", external_data=True))
     yield Sound("distilbert", "PyTorch → ONNX, not optimized", lambda f: _torch(f, "distilbert", optimize=False))
@@ -43,6 +40,14 @@ def sounds() -> Iterator[Sound]:
 
     yield from sound_tensorflow.sounds()
     yield from sound_jax.sounds()
+
+
+def sounds_of_torch(chosen: Iterable[str]) -> Iterator[Sound]:
+    """Yield these bases on the routes that all of them have."""
+    for name in chosen:
+        for exporter in ("torchscript", "dynamo"):
+            yield _of_torch(name, ".onnx", exporter)
+        yield _of_torch(name, ".pt2", "export")
 
 
 def _of_torch(name: str, suffix: str, exporter: str) -> Sound:
@@ -56,7 +61,11 @@ def _of_torch(name: str, suffix: str, exporter: str) -> Sound:
 
 def _torch(folder: Path, name: str, **options: Any) -> tuple[Path, Any, InputSpec]:
     found = base(name)
-    return dummyio.export(found.module, folder / "model.onnx", spec=found.spec, **options).path, found.module, found.spec
+    return (
+        dummyio.export(found.module, folder / "model.onnx", spec=found.spec, **options).path,
+        found.module,
+        found.spec,
+    )
 
 
 def _optimized(folder: Path) -> tuple[Path, Any, InputSpec]:

@@ -20,9 +20,7 @@ def mask_ignored(model):
 
 @edited("bert", "the mask is read from the other end")
 def wrong_padding_side(model):
-    after(
-        model, "attention_mask", ("Slice", np.array([-1]), np.array([-(2**62)]), np.array([1]), np.array([-1]))
-    )
+    after(model, "attention_mask", ("Slice", np.array([-1]), np.array([-(2**62)]), np.array([1]), np.array([-1])))
 
 
 @edited("bert", "padding is attended to, and what is kept is not")
@@ -158,9 +156,7 @@ def token_types_ignored(model):
 
 @edited("clock", "milliseconds are kept in 32 bits: later times wrap around")
 def int32_overflow(model):
-    after(
-        model, "time", ("Cast", {"to": onnx.TensorProto.INT32}), ("Cast", {"to": onnx.TensorProto.INT64})
-    )
+    after(model, "time", ("Cast", {"to": onnx.TensorProto.INT32}), ("Cast", {"to": onnx.TensorProto.INT64}))
 
 
 @edited("clock", "milliseconds go through a float: they are rounded to a quarter of a second")

@@ -1,0 +1,70 @@
+"""A failing case as a folder: complete, and run again by its own script."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime")
+
+import small
+
+import dummyio
+from dummyio.errors import SourceError
+from dummyio.feeds import npz
+from dummyio.validation.cases import Cases
+from dummyio.validation.failing import replay
+
+
+@pytest.fixture
+def failed(tmp_path):
+    path = small.write_onnx(tmp_path, by=1.01)
+    report = dummyio.validate(path, small.perceptron, spec=small.FEATURES, failing=tmp_path / "cases")
+    assert not report.ok
+    (folder,) = report.failing
+    return tmp_path, folder
+
+
+def test_the_case_is_shrunk_and_its_files_are_what_it_says(failed):
+    _, folder = failed
+    outcome = replay(folder)
+    assert outcome.status == "failed"
+    assert outcome.case.sizes == {"batch_size": 1}
+    feeds = npz.read(f"{folder}/inputs.npz")
+    np.testing.assert_array_equal(feeds["x"], Cases(small.FEATURES).feeds(outcome.case)["x"])
+    np.testing.assert_array_equal(npz.read(f"{folder}/expected.npz")["scores"], small.perceptron(**feeds)["scores"])
+
+
+def test_another_artifact_can_be_tried_on_it(failed):
+    home, folder = failed
+    assert replay(folder, small.write_onnx(home)).status == "passed"
+
+
+def test_the_script_runs_by_itself(failed):
+    home, folder = failed
+    again = subprocess.run([sys.executable, f"{folder}/replay.py"], capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stderr) == (1, "")
+    assert "failed" in again.stdout
+    mended = [sys.executable, f"{folder}/replay.py", str(small.write_onnx(home))]
+    assert subprocess.run(mended, capture_output=True, check=False).returncode == 0
+
+
+def test_a_second_validation_replaces_the_folder(failed):
+    home, folder = failed
+    report = dummyio.validate(
+        small.write_onnx(home, by=1.01), small.perceptron, spec=small.FEATURES, failing=home / "cases"
+    )
+    assert list(report.failing) == [folder]
+
+
+def test_a_folder_without_a_case(tmp_path):
+    with pytest.raises(SourceError, match="no failing case"):
+        replay(tmp_path)
+
+
+def test_what_passes_leaves_no_folder(tmp_path):
+    path = small.write_onnx(tmp_path)
+    report = dummyio.validate(path, small.perceptron, spec=small.FEATURES, failing=tmp_path / "cases")
+    assert report.ok
+    assert not (tmp_path / "cases").exists()

@@ -1,0 +1,188 @@
+"""What `validate` says of models and files: what passes, what is found, and what it refuses to compare."""
+
+import itertools
+
+import numpy as np
+import pytest
+import small
+
+import dummyio
+from dummyio import Dim, InputSpec, TensorSpec
+from dummyio.errors import OptionError, RunError, SourceError
+from dummyio.values import Normal, Uniform
+
+
+def kinds(report):
+    return {finding.kind for finding in report.errors}
+
+
+def validated(actual, **options):
+    return dummyio.validate(actual, small.perceptron, spec=small.FEATURES, **options)
+
+
+def test_a_model_passes_against_itself():
+    report = validated(small.perceptron)
+    assert report.ok
+    assert report.runs["actual"] >= len(report.outcomes)
+    assert type(report).from_json(report.to_json()) == report
+
+
+def test_progress_is_told():
+    told = []
+    validated(small.perceptron, progress=lambda *step: told.append(step))
+    assert [number for number, _, _ in told] == list(range(1, told[0][1] + 1))
+
+
+def test_values_that_are_off():
+    report = validated(lambda x: {"scores": small.perceptron(x)["scores"] * 1.001})
+    assert kinds(report) == {"values"}
+
+
+def test_a_tolerance_of_the_callers():
+    off = {"actual": lambda x: {"scores": small.perceptron(x)["scores"] * 1.001}}
+    assert validated(**off, rtol=1e-2).ok
+    assert validated(**off, tolerance="float16").ok
+    assert not validated(**off, atol={"scores": 1e-9}).ok
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind"),
+    [
+        (lambda x: {"scores": small.perceptron(x)["scores"][:, :7]}, "shape"),
+        (lambda x: {"score": small.perceptron(x)["scores"]}, "names"),
+        (lambda x: {"scores": small.perceptron(x)["scores"].astype(np.float64)}, "dtype"),
+        (lambda x: {"scores": np.where(x.sum() > 0, np.nan, 1) * small.perceptron(x)["scores"]}, "nonfinite"),
+        (lambda x: small.perceptron(x.reshape(3, 4)), "baked"),
+        (lambda x: small.perceptron(x[:, :3]), "run"),
+    ],
+    ids=["shape", "names", "dtype", "nonfinite", "baked", "run"],
+)
+def test_what_is_wrong_has_a_kind(wrong, kind):
+    assert kind in kinds(validated(wrong))
+
+
+def test_outputs_by_place():
+    renamed = {"actual": lambda x: {"y": small.perceptron(x)["scores"]}}
+    assert not validated(**renamed).ok
+    assert validated(**renamed, match="position").ok
+
+
+def test_what_differs_from_run_to_run():
+    numbers = itertools.count()
+    report = validated(lambda x: {"scores": small.perceptron(x)["scores"] + np.float32(next(numbers))})
+    assert "nondeterministic" in kinds(report)
+
+
+def test_agreement_that_shows_nothing_is_told():
+    def constant(x):
+        return {"scores": np.ones((len(x), 2), np.float32)}
+
+    report = dummyio.validate(constant, constant, spec=small.FEATURES)
+    assert [finding.kind for finding in report.warnings] == ["vacuous"]
+
+
+def test_outputs_that_are_always_empty_are_told():
+    def nothing(x):
+        return {"scores": x[:, :0]}
+
+    report = dummyio.validate(nothing, nothing, spec=small.FEATURES)
+    assert "vacuous" in {finding.kind for finding in report.warnings}
+
+
+# What keeps anything from being said.
+
+
+def test_a_reference_that_fails():
+    def fails(x):
+        raise ValueError("no")
+
+    with pytest.raises(RunError, match=r"the reference itself fails.*batch_size"):
+        dummyio.validate(small.perceptron, fails, spec=small.FEATURES)
+
+
+def test_a_reference_that_refuses_some_sizes_leaves_these_out():
+    def small_batches(x):
+        if len(x) > 3:
+            raise ValueError("too many")
+        return small.perceptron(x)
+
+    report = dummyio.validate(small.perceptron, small_batches, spec=small.FEATURES)
+    assert report.ok
+    assert "skipped" in {finding.kind for finding in report.warnings}
+
+
+def test_a_reference_that_differs_from_run_to_run():
+    numbers = itertools.count()
+    with pytest.raises(RunError, match="not deterministic: scores"):
+        dummyio.validate(small.perceptron, lambda x: {"scores": x + np.float32(next(numbers))}, spec=small.FEATURES)
+
+
+def test_an_unknown_way_to_match():
+    with pytest.raises(OptionError, match="'name' or by 'position'"):
+        validated(small.perceptron, match="order")
+
+
+def test_an_unknown_dim():
+    with pytest.raises(OptionError, match="batch_size"):
+        validated(small.perceptron, batch_sise=3)
+
+
+def test_an_unknown_engine():
+    with pytest.raises(OptionError, match="engine"):
+        validated(small.perceptron, engine="fast")
+
+
+def test_a_tolerance_for_no_output():
+    with pytest.raises(OptionError, match="no output is named 'score'"):
+        validated(small.perceptron, atol={"score": 1.0})
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(SourceError, match="no such file"):
+        dummyio.validate(tmp_path / "model.onnx", small.perceptron)
+
+
+def test_a_file_of_no_known_kind(tmp_path):
+    (tmp_path / "model.bin").write_bytes(b"")
+    with pytest.raises(SourceError, match="onnx"):
+        dummyio.validate(tmp_path / "model.bin", small.perceptron, spec=small.FEATURES)
+
+
+def test_inputs_that_only_the_file_has(tmp_path):
+    path = small.write_onnx(tmp_path, "y")
+    with pytest.raises(RunError, match="does not know: y"):
+        dummyio.validate(path, small.perceptron, spec=small.FEATURES)
+
+
+# What a file declares.
+
+
+def test_sizes_that_only_outputs_have_are_free(tmp_path):
+    path = small.write_onnx(tmp_path, sizes=("batch_size", "hidden"))
+    spec = InputSpec(
+        dict(small.FEATURES), outputs=(dummyio.spec.OutputSpec("scores", (small.BATCH, Dim("hidden", 1))),)
+    )
+    assert dummyio.validate(path, small.perceptron, spec=spec).ok
+
+
+def test_a_symbol_that_says_another_size(tmp_path):
+    columns = InputSpec({"x": TensorSpec("x", (small.BATCH, Dim("columns", 4, min=4, max=4)), "float32", Normal())})
+    path = small.write_onnx(tmp_path, sizes=("batch_size", "batch_size"))
+    report = dummyio.validate(path, small.perceptron, spec=columns)
+    assert [(finding.kind, finding.where) for finding in report.errors] == [("symbols", "scores")]
+
+
+def test_a_symbol_has_one_size(tmp_path):
+    report = dummyio.validate(small.write_onnx(tmp_path, sizes=("n", "n")), small.perceptron, spec=small.FEATURES)
+    assert [(finding.kind, finding.where) for finding in report.errors] == [("symbols", "scores")]
+
+
+def test_a_size_that_is_declared_fixed(tmp_path):
+    report = dummyio.validate(small.write_onnx(tmp_path, rows=3), small.perceptron, spec=small.FEATURES)
+    assert ("baked", "batch_size") in {(finding.kind, finding.where) for finding in report.errors}
+
+
+def test_the_largest_integers_are_drawn():
+    spec = InputSpec({"x": TensorSpec("x", (small.BATCH,), "int64", Uniform(0, 2**31 + 1))})
+    report = dummyio.validate(lambda x: {"y": x.astype(np.int32).astype(np.int64)}, lambda x: {"y": x}, spec=spec)
+    assert [outcome.case.name for outcome in report.outcomes if outcome.status == "failed"] == ["ends of ranges"]
