@@ -120,7 +120,7 @@ def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> Inp
     if path.suffix == ".stablehlo":
         return _describe_jax(path, task, dims)
     if path.is_dir() and not (path / "config.json").exists():
-        raise SourceError(f"{path}: the folder holds neither a config.json, nor a model.onnx, nor a saved_model.pb.")
+        raise SourceError(f"{path}: the folder holds neither a config.json nor a model.onnx, nor a saved_model.pb.")
     if path.is_file() and path.suffix != ".json":
         raise SourceError(
             f"{path}: described are .json files (configurations, specs), .onnx, .tflite, .pb and .stablehlo files, and folders of these."

@@ -152,8 +152,10 @@ class NormalizedConfig:
     def _names(self, name: str) -> Iterator[str]:
         for alias in ALIASES.get(name, (name,)):
             yield alias
-            if alias in self._map:
-                yield self._map[alias]
+            other = self._map.get(alias)
+            # What a class takes for the whole model's is the encoder's at times: that says nothing of the decoder.
+            if other is not None and not (name.startswith("decoder_") and other.startswith("encoder_")):
+                yield other
 
     def has(self, name: str) -> bool:
         """Whether there is a value under a canonical name."""

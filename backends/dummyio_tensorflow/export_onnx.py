@@ -64,7 +64,7 @@ def export_onnx(
     with without_xla():
         frozen = freeze(model, spec)
     spec = with_outputs(spec, frozen)
-    check_names_apart(frozen)
+    check_names_apart(frozen.names, frozen.outputs)
     _check_dtypes(frozen)
     proto = _converted(frozen, opset)
     give_names(proto, spec, frozen.names, frozen.outputs)

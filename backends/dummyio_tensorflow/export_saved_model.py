@@ -65,7 +65,7 @@ def export_pb(model: Any, spec: InputSpec, path: Path, *, static: Static = None)
     spec, notes = narrowed(spec, static)
     frozen = freeze(model, spec)
     spec = with_outputs(spec, frozen)
-    check_names_apart(frozen)
+    check_names_apart(frozen.names.values(), frozen.outputs)
     with quiet():
         graph = _named_graph(frozen)
     path.write_bytes(graph.SerializeToString(deterministic=True))

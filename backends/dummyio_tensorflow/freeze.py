@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,9 +124,9 @@ def freeze(model: Any, spec: InputSpec) -> Frozen:
     return Frozen(tf.function(flat, input_signature=specs, autograph=False), graph, names, outputs)
 
 
-def check_names_apart(frozen: Frozen) -> None:
+def check_names_apart(inputs: Iterable[str], outputs: Iterable[str]) -> None:
     """Raise `ExportError` where an output has an input's name: in one graph of values, each has its own."""
-    both = sorted({*frozen.outputs} & {*frozen.names, *frozen.names.values()})
+    both = sorted({*inputs} & {*outputs})
     if both:
         raise ExportError(
             f"{', '.join(map(repr, both))} is an input and an output, and in this format no two values have one name: "

@@ -49,7 +49,7 @@ class Declared:
     """Inputs whose dtype or free sizes nothing declares."""
 
     ranges: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
-    """Inputs that hold quantized numbers → from where up to below where."""
+    """Inputs of which the numbers are known, quantized ones and pixels → from where up to below where."""
 
 
 def leaf_of(spec: Any, name: str) -> Leaf:

@@ -28,7 +28,9 @@ def of_keras(model: Any) -> Declared:
     struct = functional_inputs(model)
     if struct is not None:
         tree = {name: of_tree(value, name) for name, value in input_names(struct).items()}
-        return Declared(describe_object(model), tree, callable=model)
+        declared = Declared(describe_object(model), tree, callable=model)
+        _read_pixels(model, declared)
+        return declared
     shapes = getattr(model, "_build_shapes_dict", None)
     if not shapes:
         raise SourceError(
@@ -36,6 +38,19 @@ def of_keras(model: Any) -> Declared:
             "or model.build(shape), and describe it then."
         )
     return _of_shapes(model, dict(shapes))
+
+
+def _read_pixels(model: Any, declared: Declared) -> None:
+    """Note that an image is of pixels in [0, 256), where the model divides it by their largest value or half of it."""
+    images = [name for name, leaf in declared.tree.items() if isinstance(leaf, Leaf) and len(leaf.axes) == 4]
+    scales = [getattr(layer, "scale", None) for layer in _layers(model) if type(layer).__name__ == "Rescaling"]
+    if len(images) == 1 and any(isinstance(scale, float) and scale in (1 / 255, 1 / 127.5) for scale in scales):
+        declared.ranges[images[0]] = (0, 256)
+        declared.notes[f"input {images[0]}"] = "pixels in [0, 256): the model has a layer that rescales them"
+
+
+def _layers(model: Any) -> list[Any]:
+    return list(model._flatten_layers())  # noqa: SLF001 - the public list ends at the layers of the model itself
 
 
 def _of_shapes(model: Any, shapes: Mapping[str, Any]) -> Declared:

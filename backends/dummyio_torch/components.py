@@ -2,7 +2,7 @@
 
 ==========================  ==============================================================================
 ``model.onnx``              a whole model; one that generates text takes its past
-``encoder_model.onnx``      of an encoder-decoder: once for each text or sound
+``encoder_model.onnx``      of a model of an encoder and a decoder: once for each text or sound
 ``decoder_model.onnx``      its first step, which makes the caches
 ``decoder_with_past_model.onnx``  each further step
 ==========================  ==============================================================================
@@ -43,7 +43,7 @@ Parts = dict[str, tuple[nn.Module, InputSpec]]
 
 
 class DecoderStep(nn.Module):
-    """The decoder of an encoder-decoder with its head, under the names that Optimum's decoders have."""
+    """The decoder of a model of an encoder and a decoder with its head, under the names that Optimum's decoders have."""
 
     def __init__(self, model: nn.Module, states: Node) -> None:
         """Hold the whole model; `states` is how it takes what its encoder returned."""
@@ -83,7 +83,7 @@ def components(model: nn.Module, spec: InputSpec, *, past: bool = True) -> Parts
     Raises
     ------
     ExportError
-        for a module that is no model of Transformers', and for an encoder-decoder whose parts cannot be told.
+        for a module that is no model of Transformers', and for a model of an encoder and a decoder whose parts cannot be told.
     """
     if not hasattr(model, "config"):
         raise ExportError(

@@ -63,4 +63,5 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     notes = tuple(f"{file}: {note}" for file, one in written.items() for note in one.notes)
     if list(written) == [MODEL]:
         return Written(written[MODEL].spec, notes)
-    return Written(spec, notes, {file: one.spec for file, one in written.items()})
+    references = {file: part for file, (part, _) in parts.items()}
+    return Written(spec, notes, {file: one.spec for file, one in written.items()}, references)

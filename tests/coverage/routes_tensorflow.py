@@ -150,7 +150,7 @@ def page(rows: list[Row]) -> str:
     lines = [f"| model | largest value | {' | '.join(ROUTES)} |", f"|---|---:|{'---:|' * len(ROUTES)}"]
     for row in rows:
         cells = " | ".join(row.cells[route].text(notes) for route in ROUTES)
-        lines.append(f"| {row.name} | {row.largest:.1f} | {cells} |")
+        lines.append(f"| {row.name} | {row.largest:.2g} | {cells} |")
     names = ("tensorflow", "keras", "keras-hub", "tf2onnx", "onnxruntime", "ai-edge-litert")
     head = ", ".join(f"{name} {version(name)}" for name in names)
     told = [f"{place}. {note}" for place, note in enumerate(notes, 1)]

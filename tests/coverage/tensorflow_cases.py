@@ -10,6 +10,7 @@ import keras_hub
 import numpy as np
 import tensorflow as tf
 
+import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.values import Constant, TokenIds
 
@@ -47,7 +48,7 @@ def warm(model: Any) -> Any:
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
-    noise = np.random.default_rng(0).random((8, *model.input_shape[1:]), np.float32)
+    (noise,) = dummyio.generate(model, seed=1, batch_size=16).values()
     model(noise, training=True)
     return model
 
@@ -115,7 +116,7 @@ def subclassed() -> Any:
 def with_softmax_off(name: str) -> Callable[[], Any]:
     """Return what makes one of Keras's applications, without the softmax that hides differences."""
     make = getattr(keras.applications, name)
-    return lambda: warm(make(weights=None, input_shape=(32, 32, 3), classes=10, classifier_activation=None))
+    return lambda: warm(make(weights=None, input_shape=(96, 96, 3), classes=10, classifier_activation=None))
 
 
 _HEADS = {**SMALL, "num_heads": 2, "max_sequence_length": 40}

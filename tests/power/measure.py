@@ -34,7 +34,7 @@ ASKED = ("dummyio", "PyTorch's verification", "allclose at one shape")
 _ABOUT = """# The power of a validation
 
 What a validation finds is measured here: on exports with a defect planted in each, of which it must find all, and on sound
-ones, of which it must let all pass. Made by `python tests/power/measure.py --write`.
+ones, of which it must let all pass. `nox -s power -- --write` measures anew and writes this page.
 
 The models are tiny, with weights of deviation 0.2, about what training leaves at their width: with a fresh model's 0.02 most
 defects below would move results by less than rounding. Each defect is an edit of a real export's graph, or an export of a

@@ -53,6 +53,12 @@ def test_a_sequential_model_has_the_least_size_that_its_windows_take():
     assert (spec.dims["height"].min, spec.dims["width"].min) == (5, 5)
 
 
+def test_pixels_are_known_by_the_layer_that_rescales_them():
+    layers = [keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(2, 3)]
+    assert dummyio.describe(keras.Sequential(layers))["inputs"].values == Uniform(0, 256)
+    assert dummyio.describe(keras.Sequential([layers[0], layers[2]]))["inputs"].values == Uniform(0, 1)
+
+
 def test_a_subclassed_model_says_that_dtypes_are_guessed():
     spec = dummyio.describe(made("subclassed")[0])
     assert shapes(spec) == both(spec)

@@ -46,7 +46,10 @@ def of_defect(defect: Defect) -> Verdict:
 def of_sound(sound: Sound) -> Verdict:
     """Return what is said of a sound export; the others are not asked of what is coarser on purpose."""
     with _folder() as folder:
-        path, reference, spec = sound.write(folder)
+        try:
+            path, reference, spec = sound.write(folder)
+        except DummyioError as error:
+            return Verdict(sound.name, sound.route, f"not exported: {error}", None, None)
         plain = sound.tolerance is None
         of_torch = plain and sound.route.startswith("PyTorch") and path.suffix == ".onnx"
         return Verdict(

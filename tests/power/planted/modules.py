@@ -44,7 +44,7 @@ class Pooler(nn.Module):
         kept = attention_mask.to(torch.float32)
         count = kept.sum(1, keepdim=True)
         total = self.total(torch.tanh(self.dense(self.embed(input_ids))), kept)
-        return {"embedding": total / self.at_least(count)}
+        return {"sentence_embedding": total / self.at_least(count)}
 
     def at_least(self, count: torch.Tensor) -> torch.Tensor:
         return count.clamp(min=1e-9)
