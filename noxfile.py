@@ -137,6 +137,13 @@ def routes_jax(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def exports(session: nox.Session) -> None:
+    """Measure which classes of Transformers export with symbolic sizes; what follows ``--`` goes to the tool: ``--every``, ``--write``."""
+    install(session, "all")
+    session.run("python", "tests/coverage/exports.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+
+
+@nox.session(default=False)
 def power(session: nox.Session) -> None:
     """Measure which planted defects a validation finds; what follows ``--`` goes to the tool: ``--only``, ``--write``."""
     install(session, "all")

@@ -184,7 +184,9 @@ def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> 
     framework = framework_of_object(source)
     if framework == "tf":
         return _describe_tensorflow(source, task, dims)
-    if framework == "jax" or (framework is None and callable(source) and not dims.keys().isdisjoint({"args", "kwargs"})):
+    if framework == "jax" or (
+        framework is None and callable(source) and not dims.keys().isdisjoint({"args", "kwargs"})
+    ):
         return _describe_jax(source, task, dims)
     from dummyio.huggingface.describe import describe_configuration, describe_model  # noqa: PLC0415 - one reader of several
 

@@ -175,7 +175,9 @@ def _export_file(
         beside = [spec_file(folder / target.name), *write_companions(model, folder)]
         written.spec.save(beside[0])
     files = [target.parent / name for name in (*names, *(path.relative_to(folder) for path in beside))]
-    return Artifact(target, kind.name, written.spec, tuple(files), written.notes, written.components, written.references)
+    return Artifact(
+        target, kind.name, written.spec, tuple(files), written.notes, written.components, written.references
+    )
 
 
 def _export_folder(

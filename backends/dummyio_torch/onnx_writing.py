@@ -18,6 +18,7 @@ from dummyio.spec import InputSpec
 from dummyio_torch.calling import Calling, evaluating
 from dummyio_torch.onnx_masks import mask_with_infinity
 from dummyio_torch.onnx_mending import mend
+from dummyio_torch.onnx_operators import translations
 from dummyio_torch.onnx_scopes import unwrap
 from dummyio_torch.options import OnnxOptions
 from dummyio_torch.quiet import quiet
@@ -72,6 +73,7 @@ def _write_dynamo(
         opset_version=options.opset,
         dynamic_shapes=(tuple(axes.values()),),
         optimize=options.optimize and options.weights,
+        custom_translation_table=translations(),
         verbose=False,
     )
     if not options.weights:

@@ -26,8 +26,9 @@ def baked(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
             continue
         if max(good) <= 1 and not any(map(_breaks, wrong)):  # one element has no other that it could be mixed up with
             continue
-        rule = f"it is right at {_listed(good)} only" if len(good) == 1 else f"it is right at {_listed(good)}"
-        message = f"{rule}, and wrong at {_listed(bad)}: the artifact keeps a size that should be free."
+        message = f"it is right at {_listed(good)}, and wrong at {_listed(bad)}: the artifact takes fewer sizes than the spec says."
+        if len(good) == 1:
+            message = f"it is right at {good[0]} only, and wrong at {_listed(bad)}: the artifact keeps a size that should be free."
         yield Finding("baked", "error", name, message, tuple(outcome.case.name for outcome in wrong))
 
 

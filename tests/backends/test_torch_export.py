@@ -282,3 +282,20 @@ def test_a_dtype_that_the_cpu_has_no_kernels_for_is_exported_with_a_note(tmp_pat
     assert [note[:31] for note in artifact.notes] == (
         ["ONNX Runtime has no kernel on t"] if dtype == "bfloat16" else []
     )
+
+
+class Checking(nn.Module):
+    """Looks at its own input, as models do that take images and their places in a text."""
+
+    def forward(self, x):
+        return x * torch._is_all_true(x > -1)
+
+
+def test_an_operator_that_the_exporter_lacks(tmp_path):
+    spec = dummyio.InputSpec({"x": dummyio.TensorSpec("x", [dummyio.Dim("batch_size", 2), 4])})
+    artifact = dummyio.export(Checking(), tmp_path / "model.onnx", spec=spec)
+    run = dummyio.open_runner(artifact.path)
+    x = np.ones((3, 4), np.float32)
+    assert (run({"x": x})["output"] == 1).all()
+    assert (run({"x": -2 * x})["output"] == 0).all()
+    assert dummyio.validate(artifact.path, Checking()).ok

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import torch
 from onnx import helper, numpy_helper
 
 from planted.bases import base
 from planted.graphs import after, declare, declare_free, nodes_of, rename, reorder, swap, value
-from planted.registry import edited
+from planted.hooks import change_masks
+from planted.registry import edited, rewritten
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OUTPUTS = ("start_logits", "end_logits")
@@ -40,9 +42,15 @@ def baked_length(model):
     declare_free(model, {16: "sequence_length"})
 
 
-@edited("llama", "the past's length is kept in the graph, and declared free", fixed=("past_sequence_length",))
-def baked_past_length(model):
-    declare_free(model, {8: "past_sequence_length"})
+@rewritten("llama", "the past's length in the trace is where new tokens begin to see each other")
+def baked_past_length(module):
+    def cut(mask):
+        queries, keys = mask.shape[-2:]
+        begins = int(keys) - int(queries)  # a tracer makes a number of it
+        columns = torch.arange(keys)[None, :] <= torch.arange(queries)[:, None] + begins
+        return mask[..., -1:, :] & columns
+
+    change_masks(module, cut)
 
 
 @edited("convolutional", "the image's size is kept in the graph, and declared free", fixed=("height", "width"))

@@ -30,7 +30,8 @@ def torch_finds(name: str, artifact: Path) -> str:
     It runs the exported program and the ONNX model on the example inputs of the export, and reports a difference of 5e-3,
     or a relative one of 0.1.
     """
-    program = torch.onnx.ONNXProgram(onnx_ir.load(artifact), _program(name))
+    model = onnx_ir.external_data.load_to_model(onnx_ir.load(artifact))
+    program = torch.onnx.ONNXProgram(model, _program(name))
     try:
         found = verify_onnx_program(program)
     except Exception as error:  # noqa: BLE001 - it does not run: whatever the runtime raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,15 +46,25 @@ def sounds_of_torch(chosen: Iterable[str]) -> Iterator[Sound]:
     """Yield these bases on the routes that all of them have."""
     for name in chosen:
         for exporter in ("torchscript", "dynamo"):
-            yield _of_torch(name, ".onnx", exporter)
+            if (name, exporter) != ("clock", "dynamo"):  # which is a defect: "integers divided as floats"
+                yield _of_torch(name, ".onnx", exporter)
         yield _of_torch(name, ".pt2", "export")
+
+
+def narrowed(name: str, suffix: str) -> InputSpec:
+    """Return a base's spec, as far as the format can keep to it."""
+    spec = base(name).spec
+    if (name, suffix) != ("wav2vec2", ".pt2"):
+        return spec
+    # The model takes 20 samples and more; its trace asks for 28, and the program refuses fewer.
+    return spec.with_dims(audio_sequence_length=replace(spec.dims["audio_sequence_length"], min=28))
 
 
 def _of_torch(name: str, suffix: str, exporter: str) -> Sound:
     def write(folder: Path) -> tuple[Path, Any, InputSpec]:
         del folder
         path = exported(name, suffix, exporter) if suffix == ".onnx" else exported(name, suffix)
-        return path, base(name).module, base(name).spec
+        return path, base(name).module, narrowed(name, suffix)
 
     return Sound(name, f"PyTorch → {suffix}" + (f", {exporter}" if suffix == ".onnx" else ""), write)
 

@@ -166,6 +166,11 @@ def integer_through_float(model):
     after(model, "time", cast[0], ("Floor",), cast[1])
 
 
+@edited("clock", "whole numbers are divided as floats: as PyTorch's newer exporter does", exporter="dynamo")
+def integers_divided_as_floats(model):
+    del model  # nothing is planted here
+
+
 @edited("picker", "of several largest the last one is taken")
 def last_of_several(model):
     set_attribute(nodes_of(model, "ArgMax")[0], "select_last_index", 1)
