@@ -19,11 +19,11 @@ from dummyio.errors import ExportError, NotInstalledError, OptionError, RunError
 from dummyio.exporting import Written
 from dummyio.runner import Port
 from dummyio.spec import InputSpec
+from dummyio.static_sizes import Static, narrowed
 from dummyio_tensorflow.freeze import Frozen, check_names_apart, freeze, with_outputs, without_xla
 from dummyio_tensorflow.onnx_names import give_names
 from dummyio_tensorflow.quiet import quiet
 from dummyio_tensorflow.sound import check_artifact
-from dummyio_tensorflow.static_sizes import Static, narrowed
 
 __all__ = ["export_onnx"]
 

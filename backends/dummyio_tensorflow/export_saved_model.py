@@ -11,11 +11,11 @@ import tensorflow as tf
 from dummyio.errors import ExportError
 from dummyio.exporting import Written
 from dummyio.spec import InputSpec
+from dummyio.static_sizes import Static, bucketed, narrowed
 from dummyio_tensorflow.freeze import Frozen, check_names_apart, freeze, with_outputs
 from dummyio_tensorflow.quiet import quiet
 from dummyio_tensorflow.run_files import GraphRunner, SavedModelRunner
 from dummyio_tensorflow.sound import check_artifact
-from dummyio_tensorflow.static_sizes import Static, bucketed, narrowed
 
 __all__ = ["export_pb", "export_saved_model", "save_signatures"]
 

@@ -18,13 +18,13 @@ import tensorflow as tf
 from dummyio.errors import ExportError, OptionError, near
 from dummyio.exporting import Written
 from dummyio.spec import InputSpec
+from dummyio.static_sizes import Static, bucketed, narrowed
 from dummyio_tensorflow.export_saved_model import save_signatures
 from dummyio_tensorflow.freeze import Frozen, freeze, with_outputs
 from dummyio_tensorflow.quiet import quiet
 from dummyio_tensorflow.run_tflite import TfliteRunner
 from dummyio_tensorflow.signature import argument_names
 from dummyio_tensorflow.sound import check_artifact
-from dummyio_tensorflow.static_sizes import Static, bucketed, narrowed
 from dummyio_tensorflow.tflite_file import operators
 from dummyio_tensorflow.tflite_worker import convert_apart
 

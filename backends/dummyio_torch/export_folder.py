@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from torch import nn
 
 from dummyio.exporting import Written
 from dummyio.spec import InputSpec
+from dummyio.static_sizes import Static
 from dummyio_torch.components import MODEL, components
 from dummyio_torch.export_onnx import export_onnx
 
@@ -26,7 +27,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     exporter: Literal["dynamo", "torchscript"] = "dynamo",
     external_data: bool | None = None,
     optimize: bool = True,
-    fixed: Sequence[str] = (),
+    static: Static = None,
     attention: str | None = None,
     experts: str | None = None,
 ) -> Written:
@@ -39,7 +40,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     past
         Whether a model that generates takes its past, without which each token costs a run over all before it. ``False``
         writes the whole model as one file, as `spec` has it.
-    opset, exporter, external_data, optimize, fixed, attention, experts
+    opset, exporter, external_data, optimize, static, attention, experts
         As in `dummyio_torch.export_onnx.export_onnx`, for all files.
     """
     options: dict[str, Any] = {
@@ -51,13 +52,9 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
         "experts": experts,
     }
     parts = components(model, spec, past=past)
-    names = (fixed,) if isinstance(fixed, str) else tuple(fixed)
     known = {name for _, own in parts.values() for name in own.dims}
     written = {
-        # A name that no part has is every part's to refuse.
-        file: export_onnx(
-            part, own, path / file, fixed=[n for n in names if n in own.dims or n not in known], **options
-        )
+        file: export_onnx(part, own, path / file, static=_own_static(static, own, known), **options)
         for file, (part, own) in parts.items()
     }
     notes = tuple(f"{file}: {note}" for file, one in written.items() for note in one.notes)
@@ -65,3 +62,11 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
         return Written(written[MODEL].spec, notes)
     references = {file: part for file, (part, _) in parts.items()}
     return Written(spec, notes, {file: one.spec for file, one in written.items()}, references)
+
+
+def _own_static(static: Static, spec: InputSpec, known: Container[str]) -> Static:
+    """Return what is static of one part; a name that no part has is every part's to refuse."""
+    if static is None or static in ("all", "all_but_batch"):
+        return static
+    names = (static,) if isinstance(static, str) else static
+    return [name for name in names if name in spec.dims or name not in known]

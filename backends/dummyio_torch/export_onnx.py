@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -12,9 +12,9 @@ from torch import nn
 from dummyio.errors import NotInstalledError, OptionError
 from dummyio.exporting import Written
 from dummyio.spec import InputSpec
+from dummyio.static_sizes import Static, narrowed
 from dummyio_torch.options import OnnxOptions
 from dummyio_torch.switches import Switches, first_that_works
-from dummyio_torch.tracing import fix_dims
 
 __all__ = ["export_onnx"]
 
@@ -29,7 +29,7 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     external_data: bool | None = None,
     weights: bool = True,
     optimize: bool = True,
-    fixed: Sequence[str] = (),
+    static: Static = None,
     attention: str | None = None,
     experts: str | None = None,
 ) -> Written:
@@ -49,15 +49,15 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
         Without them, what is written is the structure: each weight with its shape, in a file that is not there.
     optimize
         Fold constants and simplify, where the exporter does.
-    fixed
-        Dims that have one size in the file: their default.
+    static
+        Dims that have one size in the file, their default: ``"all"``, ``"all_but_batch"``, or names.
     attention, experts
         Implementations to trace with, for models of Transformers': ``"eager"``, ``"sdpa"``; ``"batched_mm"``. Where not
         given: the model's own, and others where exporting that fails.
     """
     if exporter not in ("dynamo", "torchscript"):
         raise OptionError(f"exporter={exporter!r} is none: use 'dynamo' or 'torchscript'.")
-    spec = fix_dims(spec, fixed)
+    spec, narrowing = narrowed(spec, static)
     options = OnnxOptions(opset, exporter, external_data, optimize, weights)
     write = _writer()
     notes: list[str] = []
@@ -66,7 +66,7 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
         notes[:] = write(model, spec, path, options)
 
     other = first_that_works(model, attempt, Switches(attention, experts))
-    return Written(spec, (*([other] if other else []), *notes))
+    return Written(spec, (*narrowing, *([other] if other else []), *notes))
 
 
 def _writer() -> Callable[[nn.Module, InputSpec, Path, OnnxOptions], tuple[str, ...]]:

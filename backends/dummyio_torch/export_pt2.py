@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ from dummyio.dims import symbols
 from dummyio.errors import ExportError
 from dummyio.exporting import Written
 from dummyio.spec import InputSpec
+from dummyio.static_sizes import Static, narrowed
 from dummyio_torch.calling import Calling, evaluating
 from dummyio_torch.quiet import quiet
 from dummyio_torch.run_pt2 import NAMES_FILE, open_program
 from dummyio_torch.switches import Switches, first_that_works
-from dummyio_torch.tracing import FlatModule, fix_dims, output_names, symbolic_axes, trace_inputs
+from dummyio_torch.tracing import FlatModule, output_names, symbolic_axes, trace_inputs
 
 __all__ = ["export_pt2"]
 
@@ -29,7 +29,7 @@ def export_pt2(
     spec: InputSpec,
     path: Path,
     *,
-    fixed: Sequence[str] = (),
+    static: Static = None,
     attention: str | None = None,
     experts: str | None = None,
     strict: bool = False,
@@ -40,21 +40,21 @@ def export_pt2(
     ----------
     model, spec, path
         As in `dummyio.exporting`.
-    fixed
-        Dims that have one size in the file: their default.
+    static
+        Dims that have one size in the file, their default: ``"all"``, ``"all_but_batch"``, or names.
     attention, experts
         Implementations to trace with, for models of Transformers': ``"eager"``, ``"sdpa"``; ``"batched_mm"``. Where not
         given: the model's own, and others where tracing that fails.
     strict
         Trace Python's bytecode instead of running the module on stand-ins.
     """
-    spec = fix_dims(spec, fixed)
+    spec, narrowing = narrowed(spec, static)
 
     def attempt() -> None:
         _write(model, spec, path, strict=strict)
 
     note = first_that_works(model, attempt, Switches(attention, experts))
-    return Written(spec, tuple(filter(None, [note])))
+    return Written(spec, (*narrowing, *([note] if note else [])))
 
 
 def _write(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool) -> None:
@@ -82,7 +82,7 @@ def _check(path: Path, spec: InputSpec) -> None:
         if isinstance(found, int):
             raise ExportError(
                 f"axis {axis} of {name} ({size}) has become the constant {found} in the trace. Export with that dim fixed, "
-                f"fixed={tuple(dim.name for dim in symbols(size))}, or another implementation of the model's parts."
+                f"static={tuple(dim.name for dim in symbols(size))}, or another implementation of the model's parts."
             )
         other = seen.setdefault(str(found), str(size))
         if other != str(size):

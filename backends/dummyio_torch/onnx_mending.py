@@ -99,7 +99,7 @@ def _renames(graph: onnx.GraphProto, spec: InputSpec) -> dict[str, str]:
             if dim.HasField("dim_value"):
                 raise ExportError(
                     f"axis {axis} of {path} ({size}) has become the constant {dim.dim_value} in the graph. Export with it "
-                    f"fixed, fixed={_names(size)}, or with another implementation of the model's parts "
+                    f"fixed, static={_names(size)}, or with another implementation of the model's parts "
                     "(attention='eager')."
                 )
             other = renames.setdefault(dim.dim_param, str(size)) if dim.dim_param else str(size)
@@ -160,7 +160,7 @@ def _mend_outputs(graph: onnx.GraphProto, spec: InputSpec, outputs: Sequence[str
             if dim.HasField("dim_value"):
                 raise ExportError(
                     f"axis {axis} of the output {value.name} ({size}) has become the constant {dim.dim_value} in the graph. "
-                    f"Export with it fixed, fixed={_names(size)}, or with another implementation of the "
+                    f"Export with it fixed, static={_names(size)}, or with another implementation of the "
                     "model's parts (attention='eager')."
                 )
             dim.dim_param = str(size)

@@ -20,7 +20,7 @@ from dummyio_torch.calling import Calling, device_of
 from dummyio_torch.dtypes import to_native
 from dummyio_torch.run import to_tensors
 
-__all__ = ["FlatModule", "fix_dims", "output_names", "symbolic_axes", "trace_inputs", "trace_sizes"]
+__all__ = ["FlatModule", "output_names", "symbolic_axes", "trace_inputs", "trace_sizes"]
 
 _TRIES = 64
 _REACH = 512
@@ -49,14 +49,6 @@ class FlatModule(nn.Module):
         leaves = {path: tensor.clone() for path, tensor in zip(self._calling.paths, tensors, strict=True)}
         results = self._calling(leaves)
         return tuple(results[name] for name in self._outputs)
-
-
-def fix_dims(spec: InputSpec, names: Sequence[str]) -> InputSpec:
-    """Return a spec in which the dims named have their default size and no other."""
-    names = (names,) if isinstance(names, str) else tuple(names)
-    spec.with_dims(**{name: spec.dims.get(name, 0) for name in names})  # the error for unknown names
-    sizes = {name: spec.dims[name].size for name in names}
-    return spec.with_dims(**{name: Dim(name, size, min=size, max=size) for name, size in sizes.items()})
 
 
 def symbolic_axes(spec: InputSpec) -> Iterator[tuple[str, int, Size]]:

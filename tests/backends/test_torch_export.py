@@ -195,7 +195,7 @@ def test_a_size_that_became_a_constant_is_refused(tmp_path, suffix):
     with pytest.raises(ExportError, match=r"constant|length"):
         dummyio.export(Constant(), tmp_path / f"model{suffix}", spec=spec)
     assert list(tmp_path.iterdir()) == []
-    artifact = dummyio.export(Constant(), tmp_path / f"model{suffix}", spec=spec, fixed="length")
+    artifact = dummyio.export(Constant(), tmp_path / f"model{suffix}", spec=spec, static="length")
     assert artifact.spec.dims["length"].fixed
     assert compared(Constant(), artifact.path, artifact.spec)[0] == 0
 
@@ -226,7 +226,7 @@ def test_an_opset_that_the_exporter_does_not_write_is_refused(module, tmp_path):
 def test_options_are_checked(module, tmp_path):
     for options, message in (
         ({"exporter": "jit"}, "'dynamo' or 'torchscript'"),
-        ({"fixed": ("lenght",)}, "lenght"),
+        ({"static": ("lenght",)}, "lenght"),
         ({"attention": "flash"}, "no such implementation"),
     ):
         with pytest.raises(OptionError, match=message):

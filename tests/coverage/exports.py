@@ -127,10 +127,9 @@ def trained(model: Any) -> Any:
 
 def traces(model: Any, spec: dummyio.InputSpec, path: Path) -> bool:
     """Say whether the model can be traced with every size fixed."""
-    free = [name for name, dim in spec.dims.items() if not dim.fixed]
     try:
         with limit(LIMIT):
-            dummyio.export(model, path, spec=spec, fixed=free)
+            dummyio.export(model, path, spec=spec, static="all")
     except (Exception, _TooLongError):  # noqa: BLE001 - as above
         return False
     return True

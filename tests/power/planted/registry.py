@@ -88,5 +88,5 @@ def exported(name: str, suffix: str = ".onnx", exporter: str = "torchscript", fi
     path.parent.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = {} if suffix != ".onnx" else {"exporter": exporter}
     found = base(name)
-    dummyio.export(found.module, path, spec=found.spec, force=True, **options, **({"fixed": fixed} if fixed else {}))
+    dummyio.export(found.module, path, spec=found.spec, force=True, **options, **({"static": fixed} if fixed else {}))
     return path
