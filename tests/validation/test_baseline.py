@@ -1,7 +1,7 @@
 """A report against an earlier one: what became worse, and nothing else."""
 
 import pytest
-import small
+import small_models as small
 
 import dummyio
 from dummyio.errors import SourceError

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 
-import small
+import small_models as small
 
 import dummyio
 from dummyio.errors import SourceError

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-import small
+import small_models as small
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-import small
+import small_models as small
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec

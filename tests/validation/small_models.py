@@ -1,6 +1,7 @@
 """Small models and files for the tests of validations."""
 
 import numpy as np
+import pytest
 
 from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.spec import OutputSpec
@@ -53,7 +54,8 @@ def running(input_ids, past_key_values):
 
 def write_onnx(folder, name="x", *, rows="batch_size", sizes=("batch_size", 8), by=1.0):
     """Write `perceptron` as a file, its scores times a number; return its path."""
-    import onnx
+    onnx = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
     from onnx import helper, numpy_helper
 
     graph = helper.make_graph(
