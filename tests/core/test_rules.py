@@ -210,7 +210,7 @@ REFUSED = [
     (PaddingMask(policy=None), "int64", "Expected `str`"),
     (PaddingMask(least=10**400), "int64", "too large"),
     (PaddingMask(pad=2), "int64", "Invalid enum value"),
-    (Constant(object()), "int64", "is no number and no text"),
+    (Constant(...), "int64", "is no number and no text"),
     (Constant(None), "int64", "Expected"),
     (Constant([1]), "int64", "Expected"),
     (Choices(5), "int64", "Expected `array`"),
