@@ -299,3 +299,27 @@ def test_an_operator_that_the_exporter_lacks(tmp_path):
     assert (run({"x": x})["output"] == 1).all()
     assert (run({"x": -2 * x})["output"] == 0).all()
     assert dummyio.validate(artifact.path, Checking()).ok
+
+
+class Dividing(nn.Module):
+    def forward(self, x, y):
+        floor, trunc = torch.div(x, 7, rounding_mode="floor"), torch.div(x, -3, rounding_mode="trunc")
+        return {
+            "floor": floor,
+            "trunc": trunc,
+            "by": torch.div(x, x.abs() + 1, rounding_mode="floor"),
+            "real": torch.div(y, 0.5, rounding_mode="floor"),
+            "mixed": torch.div(y, x.abs() + 1, rounding_mode="trunc"),
+        }
+
+
+def test_integers_are_divided_as_integers(tmp_path):
+    rows = dummyio.Dim("batch_size", 3)
+    spec = InputSpec({"x": TensorSpec("x", [rows], "int64"), "y": TensorSpec("y", [rows])})
+    run = open_runner(dummyio.export(Dividing(), tmp_path / "model.onnx", spec=spec).path, spec)
+    x = np.array([2**40 + 5, -(2**40) - 5, 123456789012345, -7, 7, -1, 0], np.int64)
+    feeds = {"x": x, "y": np.linspace(-2, 3, 7, dtype=np.float32)}
+    expected = open_runner(Dividing(), spec)(feeds)
+    found = run(feeds)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
