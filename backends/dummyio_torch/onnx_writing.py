@@ -16,6 +16,7 @@ from dummyio.dims import fixed as is_fixed
 from dummyio.errors import ExportError, NotInstalledError, OptionError, SourceError
 from dummyio.spec import InputSpec
 from dummyio_torch.calling import Calling, evaluating
+from dummyio_torch.onnx_exact import exact_zeros
 from dummyio_torch.onnx_masks import mask_with_infinity
 from dummyio_torch.onnx_mending import mend
 from dummyio_torch.onnx_operators import translations
@@ -65,17 +66,18 @@ def _write_dynamo(
     options: OnnxOptions,
 ) -> tuple[str, ...]:
     axes = spec.dynamic_axes()
-    program: Any = torch.onnx.export(
-        flat,
-        tensors,
-        input_names=list(axes),
-        output_names=list(names),
-        opset_version=options.opset,
-        dynamic_shapes=(tuple(axes.values()),),
-        optimize=options.optimize and options.weights,
-        custom_translation_table=translations(),
-        verbose=False,
-    )
+    with exact_zeros():
+        program: Any = torch.onnx.export(
+            flat,
+            tensors,
+            input_names=list(axes),
+            output_names=list(names),
+            opset_version=options.opset,
+            dynamic_shapes=(tuple(axes.values()),),
+            optimize=options.optimize and options.weights,
+            custom_translation_table=translations(),
+            verbose=False,
+        )
     if not options.weights:
         save_structure(program, path)
         return ("without weights: the file has their names, shapes and places, and nothing that could be run",)

@@ -323,3 +323,16 @@ def test_integers_are_divided_as_integers(tmp_path):
     found = run(feeds)
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values, err_msg=name)
+
+
+class Norm(nn.Module):
+    def forward(self, x):
+        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-8) * 1.000001
+
+
+def test_a_small_epsilon_stays(tmp_path):
+    spec = InputSpec({"x": TensorSpec("x", [dummyio.Dim("batch_size", 3), 4])})
+    run = open_runner(dummyio.export(Norm(), tmp_path / "model.onnx", spec=spec).path, spec)
+    x = np.array([[0, 0, 0, 0], [1e-4, -1e-4, 1e-4, 2e-4]], np.float32)
+    expected = open_runner(Norm(), spec)({"x": x})["output"]
+    np.testing.assert_allclose(run({"x": x})["output"], expected, rtol=1e-6)
