@@ -106,7 +106,9 @@ def test_what_cannot_be_done_is_2(code, tmp_path, arguments):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_an_interrupt_leaves_nothing(code, tmp_path):
     # Where the tests run in the background the signal is ignored, which a child would inherit.
-    start = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from dummyio.cli import main; main()"
+    start = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from dummyio.cli import main; main()"
+    )
     command = [sys.executable, "-c", start, "export", f"{code}:slow()", "out/model.onnx", "--set", "batch_size=2"]
     job = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     end = time.monotonic() + 120
