@@ -40,6 +40,7 @@ _SUMMARY = (
     "{classes} classes; {traced} can be traced with every size fixed; of these {passed} ({share}) export with their sizes "
     "symbolic and pass the validation."
 )
+_STATIC = "torch.export makes a size static: the model's own Python looks at it (a loop, int(), a comparison)"
 PORTION = 16
 """Classes that one process measures."""
 
@@ -81,6 +82,8 @@ def first_line(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    if text.startswith("Found the following conflicts"):
+        return _STATIC
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
     return f"{type(error).__name__}: {lines[0][:200]}"
 
