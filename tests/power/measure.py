@@ -44,9 +44,6 @@ Asked are `dummyio.validate` with nothing but the artifact, the module and its i
 exported program and its example inputs, by the limits that ``torch.onnx.export(verify=True)`` has; and a comparison as Optimum's
 is: names of outputs, shapes and ``numpy.allclose(atol=1e-4)``, once, at the sizes of the export. PyTorch's verification takes
 inputs and outputs in their order, so names mean nothing to it, and it also reports elements that are nearly 0 and a little off.
-
-One defect is not planted: PyTorch's newer exporter divides 64-bit integers as floats (`integers divided as floats`). It stood
-among the sound exports until it was found here.
 """
 
 

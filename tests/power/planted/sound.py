@@ -46,8 +46,7 @@ def sounds_of_torch(chosen: Iterable[str]) -> Iterator[Sound]:
     """Yield these bases on the routes that all of them have."""
     for name in chosen:
         for exporter in ("torchscript", "dynamo"):
-            if (name, exporter) != ("clock", "dynamo"):  # which is a defect: "integers divided as floats"
-                yield _of_torch(name, ".onnx", exporter)
+            yield _of_torch(name, ".onnx", exporter)
         yield _of_torch(name, ".pt2", "export")
 
 

@@ -166,9 +166,14 @@ def integer_through_float(model):
     after(model, "time", cast[0], ("Floor",), cast[1])
 
 
-@edited("clock", "whole numbers are divided as floats: as PyTorch's newer exporter does", exporter="dynamo")
-def integers_divided_as_floats(model):
-    del model  # nothing is planted here
+@rewritten("clock", "whole numbers are divided as floats: as PyTorch's newer exporter does by itself")
+def integers_divided_as_floats(module):
+    def forward(time):
+        second = (time.float() / 1000).floor().long()
+        hour = (second.float() / 3600).floor().long().remainder(24)
+        return {"second": second, "hour": hour, "vector": module.embed(hour)}
+
+    module.forward = forward
 
 
 @edited("picker", "of several largest the last one is taken")
