@@ -110,15 +110,15 @@ def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> Inp
     if path.suffix == ".onnx" or (
         path.is_dir() and not (path / "config.json").exists() and (path / "model.onnx").exists()
     ):
-        return _describe_onnx(path / "model.onnx" if path.is_dir() else path, task, dims)
+        return _describe_by("ort", path / "model.onnx" if path.is_dir() else path, task, dims)
     if path.is_dir() and (path / "model_index.json").exists():
         raise _pipeline(path)
     if path.suffix in {".tflite", ".pb"} or (
         path.is_dir() and not (path / "config.json").exists() and (path / "saved_model.pb").exists()
     ):
-        return _describe_tensorflow(path, task, dims)
+        return _describe_by("tf", path, task, dims)
     if path.suffix == ".stablehlo":
-        return _describe_jax(path, task, dims)
+        return _describe_by("jax", path, task, dims)
     if path.is_dir() and not (path / "config.json").exists():
         raise SourceError(f"{path}: the folder holds neither a config.json nor a model.onnx, nor a saved_model.pb.")
     if path.is_file() and path.suffix != ".json":
@@ -147,32 +147,22 @@ def _holds_spec(path: Path) -> bool:
         return b'"dummyio"' in stream.read(1 << 16)
 
 
-def _describe_onnx(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
-    from dummyio.backend import load_backend  # noqa: PLC0415 - only for ONNX
+_WITHOUT_TASKS = {
+    "ort": "an ONNX file",
+    "tf": "a model of TensorFlow's",
+    "jax": "a function of JAX's",
+    "pt": "a module without a configuration",
+}
+"""Framework → what its reader describes, for which a task cannot be chosen."""
+
+
+def _describe_by(framework: str, source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+    """Describe what the backend of a framework reads."""
+    from dummyio.backend import load_backend  # noqa: PLC0415 - only for what is a framework's own
 
     if task is not None:
-        raise OptionError(f"task={task!r}: an ONNX file is what it is; a task cannot be chosen.")
-    reader: Any = load_backend("ort")
-    spec: InputSpec = reader.describe(source, dims=dims)
-    return spec
-
-
-def _describe_tensorflow(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
-    from dummyio.backend import load_backend  # noqa: PLC0415 - only for TensorFlow
-
-    if task is not None:
-        raise OptionError(f"task={task!r}: a model of TensorFlow's is what it is; a task cannot be chosen.")
-    reader: Any = load_backend("tf")
-    spec: InputSpec = reader.describe(source, dims=dims)
-    return spec
-
-
-def _describe_jax(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
-    from dummyio.backend import load_backend  # noqa: PLC0415 - only for JAX
-
-    if task is not None:
-        raise OptionError(f"task={task!r}: a function of JAX's is what it is; a task cannot be chosen.")
-    reader: Any = load_backend("jax")
+        raise OptionError(f"task={task!r}: {_WITHOUT_TASKS[framework]} is what it is; a task cannot be chosen.")
+    reader: Any = load_backend(framework)
     spec: InputSpec = reader.describe(source, dims=dims)
     return spec
 
@@ -180,14 +170,14 @@ def _describe_jax(source: Any, task: str | None, dims: Mapping[str, Any]) -> Inp
 def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
     root = type(source).__module__.split(".")[0]
     if root.startswith("onnx") and type(source).__name__ == "ModelProto":
-        return _describe_onnx(source, task, dims)
+        return _describe_by("ort", source, task, dims)
     framework = framework_of_object(source)
     if framework == "tf":
-        return _describe_tensorflow(source, task, dims)
+        return _describe_by("tf", source, task, dims)
     if framework == "jax" or (
         framework is None and callable(source) and not dims.keys().isdisjoint({"args", "kwargs"})
     ):
-        return _describe_jax(source, task, dims)
+        return _describe_by("jax", source, task, dims)
     from dummyio.huggingface.describe import describe_configuration, describe_model  # noqa: PLC0415 - one reader of several
 
     config = getattr(source, "config", None)
@@ -198,7 +188,7 @@ def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> 
         if component_class(source) is not None:
             return describe_component_model(source, task, dims)
     if _is_module(source) and not is_configuration:
-        return _describe_module(source, task, dims)
+        return _describe_by("pt", source, task, dims)
     if config is not None and callable(getattr(source, "forward", None)):
         return describe_model(source, task, dims)
     if callable(getattr(source, "to_dict", None)) and hasattr(source, "model_type"):
@@ -213,13 +203,3 @@ def _is_module(source: Any) -> bool:
     """Whether `source` is a module of PyTorch's, which is then imported already."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(source, torch.nn.Module)
-
-
-def _describe_module(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
-    from dummyio.backend import load_backend  # noqa: PLC0415 - only for PyTorch
-
-    if task is not None:
-        raise OptionError(f"task={task!r}: a module without a configuration is what it is; a task cannot be chosen.")
-    reader: Any = load_backend("pt")
-    spec: InputSpec = reader.describe(source, dims=dims)
-    return spec

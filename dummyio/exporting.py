@@ -175,9 +175,7 @@ def _export_file(
         beside = [spec_file(folder / target.name), *write_companions(model, folder)]
         written.spec.save(beside[0])
     files = [target.parent / name for name in (*names, *(path.relative_to(folder) for path in beside))]
-    return Artifact(
-        target, kind.name, written.spec, tuple(files), written.notes, written.components, written.references
-    )
+    return _artifact(target, kind, written, files)
 
 
 def _export_folder(
@@ -197,12 +195,10 @@ def _export_folder(
         for name, component in (written.components or {}).items():
             component.save(spec_file(folder / name))
         names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return _artifact(target, kind, written, [target / name for name in names])
+
+
+def _artifact(target: Path, kind: Format, written: Written, files: list[Path]) -> Artifact:
     return Artifact(
-        target,
-        kind.name,
-        written.spec,
-        tuple(target / name for name in names),
-        written.notes,
-        written.components,
-        written.references,
+        target, kind.name, written.spec, tuple(files), written.notes, written.components, written.references
     )

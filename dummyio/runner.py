@@ -7,7 +7,7 @@ target. Feeds and inputs go by the paths of the spec (``past_key_values.0.key``)
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,13 +16,13 @@ import numpy as np
 
 from dummyio.backend import load_backend
 from dummyio.dtypes import DType
-from dummyio.errors import OptionError, SourceError
+from dummyio.errors import OptionError, RunError, SourceError, near
 from dummyio.targets import FORMATS, describe_object, framework_of_object, framework_of_path
 
 if TYPE_CHECKING:
     from dummyio.spec import InputSpec
 
-__all__ = ["Array", "Port", "Runner", "open_runner"]
+__all__ = ["Array", "Port", "Runner", "check_names", "open_runner"]
 
 Array = np.ndarray[Any, Any]
 
@@ -99,6 +99,16 @@ def open_runner(target: Any, spec: InputSpec | None = None, *, engine: str | Non
     if framework is None:
         raise SourceError(f"a {describe_object(target)} cannot be run: give a path, a model or a function of feeds.")
     return _opened(framework, target, spec, engine)
+
+
+def check_names(feeds: Mapping[str, Array], paths: Collection[str]) -> None:
+    """Raise `RunError` for feeds that lack one of the inputs at `paths`, or have another: what every runner looks at first."""
+    missing = [path for path in paths if path not in feeds]
+    if missing:
+        raise RunError(f"no feed for {', '.join(missing)}: the inputs are {', '.join(paths)}.")
+    unknown = next((path for path in feeds if path not in paths), None)
+    if unknown is not None:
+        raise RunError(f"{unknown!r} is no input of this model. {near(unknown, paths)}")
 
 
 def _of_path(path: Path) -> str:

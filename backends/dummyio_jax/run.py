@@ -12,9 +12,9 @@ import jax.export
 import numpy as np
 
 from dummyio.dtypes import DType
-from dummyio.errors import DummyioError, OptionError, RunError, near
+from dummyio.errors import DummyioError, OptionError, RunError
 from dummyio.materialize import convert
-from dummyio.runner import Port
+from dummyio.runner import Port, check_names
 from dummyio.spec import InputSpec, OutputSpec
 from dummyio.tensor import build, flatten
 from dummyio_jax.dtypes import from_native
@@ -65,7 +65,8 @@ class FunctionRunner:
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Call it; see `dummyio.runner.Runner`."""
         own = {name: np.array(values) for name, values in feeds.items()}  # JAX may keep the memory that it is given
-        self._check_names(own)
+        if self._spec is not None:
+            check_names(own, [path for path, _ in self._spec.leaves])
         try:
             with enough_bits(DType.of(values.dtype) for values in own.values()):
                 result = self._run(self._nested(own))
@@ -84,17 +85,6 @@ class FunctionRunner:
             except jax.errors.JAXTypeError:
                 self._compiled = None
         return self._function(inputs)
-
-    def _check_names(self, feeds: Mapping[str, Array]) -> None:
-        if self._spec is None:
-            return
-        known = [path for path, _ in self._spec.leaves]
-        missing = [path for path in known if path not in feeds]
-        unknown = [path for path in feeds if path not in known]
-        if unknown:
-            raise RunError(f"no input is named {unknown[0]!r}. {near(unknown[0], known)}")
-        if missing:
-            raise RunError(f"feeds are missing for {', '.join(missing)}; given are {', '.join(feeds) or 'none'}.")
 
     def _nested(self, feeds: dict[str, Array]) -> dict[str, Any]:
         if self._spec is not None:

@@ -15,7 +15,8 @@ import jax
 import jax.export
 
 from dummyio.dims import Dim, substitute
-from dummyio.errors import OptionError, SourceError, near
+from dummyio.errors import OptionError, SourceError
+from dummyio.source_options import CHOICES, check_choices, sized
 from dummyio.spec import InputSpec, OutputSpec
 from dummyio.tensor import Node, TensorSpec
 from dummyio_jax.annotations import annotated_inputs
@@ -30,8 +31,7 @@ from dummyio_jax.trees import replaced
 
 __all__ = ["describe"]
 
-_CHOICES = {"padding_side": ("left", "right"), "mask_policy": ("ragged", "full", "shortest")}
-_OPTIONS = (*_CHOICES, "args", "kwargs", "dynamic")
+_OPTIONS = (*CHOICES, "args", "kwargs", "dynamic")
 _SEARCHED = 8
 """Of as many sizes that are given, those that must be fixed are found by trial."""
 
@@ -64,17 +64,11 @@ def describe(source: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec
         spec = _of_exported(source, chosen)
     else:
         spec = _of_model(as_model(source), chosen, given)
-    unknown = next((name for name in given if name not in spec.dims), None)
-    if unknown is not None:
-        known = near(unknown, [*spec.dims, *_OPTIONS])
-        raise OptionError(f"{unknown}={given[unknown]!r}: no dim or option of this function has that name. {known}")
-    return spec.with_dims(**given) if given else spec
+    return sized(spec, given, _OPTIONS, "function")
 
 
 def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
-    for name, choices in _CHOICES.items():
-        if name in chosen and chosen[name] not in choices:
-            raise OptionError(f"{name}={chosen[name]!r} is unknown. {near(str(chosen[name]), choices)}")
+    check_choices(chosen)
     if not isinstance(chosen.get("args", ()), (tuple, list)):
         raise OptionError(f"args is a {type(chosen['args']).__name__}: give a tuple of example arguments, args=(x,).")
     for name in ("kwargs", "dynamic"):

@@ -10,7 +10,7 @@ import numpy as np
 from dummyio.errors import OptionError, RunError
 from dummyio.materialize import convert
 from dummyio.results import name_results
-from dummyio.runner import Port
+from dummyio.runner import Port, check_names
 from dummyio.spec import InputSpec
 
 __all__ = ["FunctionRunner", "runner"]
@@ -32,6 +32,8 @@ class FunctionRunner:
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Call the function; see `dummyio.runner.Runner`."""
+        if self._spec is not None:
+            check_names(feeds, [path for path, _ in self._spec.leaves])
         own = {name: np.array(values) for name, values in feeds.items()}  # a function may write on what it is given
         inputs = own if self._spec is None else convert(self._spec, own, "np")
         try:

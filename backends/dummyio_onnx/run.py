@@ -11,8 +11,8 @@ import onnx
 import onnxruntime as ort
 
 from dummyio.dtypes import DType
-from dummyio.errors import DTypeError, OptionError, RunError, near
-from dummyio.runner import Port
+from dummyio.errors import DTypeError, OptionError, RunError
+from dummyio.runner import Port, check_names
 from dummyio.spec import InputSpec
 from dummyio_onnx.opening import open_evaluator, open_session, read
 from dummyio_onnx.ports import input_values, model_ports, paths_of, session_ports
@@ -39,23 +39,13 @@ class OnnxRunner:
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run on these feeds; see `dummyio.runner.Runner`."""
-        self._check_names(feeds)
+        check_names(feeds, self._paths.values())
         own = {name: np.asarray(feeds[path]) for name, path in self._paths.items()}
         try:
             results = self._compute(own)
         except Exception as error:  # no common root: see `open_session`
             raise RunError(f"{self.engine} failed: {' '.join(str(error).split())}") from error
         return {port.name: values for port, values in zip(self.outputs, results, strict=True)}
-
-    def _check_names(self, feeds: Mapping[str, Array]) -> None:
-        """Compare the names first: ONNX Runtime says of one name too many or too few only that something is."""
-        known = list(self._paths.values())
-        missing = [path for path in known if path not in feeds]
-        if missing:
-            raise RunError(f"no feed for {', '.join(missing)}: this model takes {', '.join(known) or 'nothing'}.")
-        unknown = next((path for path in feeds if path not in known), None)
-        if unknown is not None:
-            raise RunError(f"{unknown!r} is no input of this model. {near(unknown, known)}")
 
 
 def runner(target: Any, spec: InputSpec | None, engine: str | None) -> OnnxRunner:

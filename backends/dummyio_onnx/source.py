@@ -19,6 +19,7 @@ from dummyio.graph_inputs.evidence import Limit
 from dummyio.graph_inputs.limits import bounded
 from dummyio.graph_inputs.roles import Input, Inputs, position_end
 from dummyio.graph_inputs.symbols import Axes, Symbols
+from dummyio.source_options import CHOICES, check_choices, sized
 from dummyio.spec import InputSpec, OutputSpec
 from dummyio.tensor import TensorSpec
 from dummyio.values import Positions
@@ -30,8 +31,7 @@ from dummyio_onnx.readers import collect
 
 __all__ = ["describe"]
 
-_CHOICES = {"padding_side": ("left", "right"), "mask_policy": ("ragged", "full", "shortest")}
-_OPTIONS = (*_CHOICES, "shapes")
+_OPTIONS = (*CHOICES, "shapes")
 
 
 def describe(
@@ -62,17 +62,11 @@ def describe(
     given = {**(dims or {}), **(options or {})}
     chosen = _checked({name: given.pop(name) for name in _OPTIONS if name in given})
     spec = _described(read_model(source), source, chosen)
-    unknown = next((name for name in given if name not in spec.dims), None)
-    if unknown is not None:
-        known = near(unknown, [*spec.dims, *_OPTIONS])
-        raise OptionError(f"{unknown}={given[unknown]!r}: no dim or option of this model has that name. {known}")
-    return spec.with_dims(**given) if given else spec
+    return sized(spec, given, _OPTIONS, "model")
 
 
 def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
-    for name, choices in _CHOICES.items():
-        if name in chosen and chosen[name] not in choices:
-            raise OptionError(f"{name}={chosen[name]!r} is unknown. {near(str(chosen[name]), choices)}")
+    check_choices(chosen)
     if not isinstance(chosen.get("shapes", {}), Mapping):
         raise OptionError(
             f"shapes={chosen['shapes']!r}: give a mapping of inputs to shapes, such as {{'x': ('batch', 3)}}."

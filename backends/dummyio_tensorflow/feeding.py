@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dummyio.errors import RunError, SourceError, near
-from dummyio.runner import Port
+from dummyio.errors import RunError, SourceError
+from dummyio.runner import Port, check_names
 from dummyio.spec import InputSpec
 from dummyio_tensorflow.signature import argument_names
 
@@ -75,16 +75,6 @@ class Feeding:
     def results(self, found: Mapping[str, Array]) -> dict[str, Array]:
         """Return results in the order that is declared."""
         return {name: found[name] for name in self._order}
-
-
-def check_names(feeds: Mapping[str, Array], paths: Mapping[str, Any]) -> None:
-    """Raise `RunError` for missing and unknown names."""
-    missing = [path for path in paths if path not in feeds]
-    if missing:
-        raise RunError(f"inputs are missing: {', '.join(missing)}.")
-    unknown = next((name for name in feeds if name not in paths), None)
-    if unknown is not None:
-        raise RunError(f"no input is named {unknown!r}. {near(unknown, paths)}")
 
 
 def common(declared: Mapping[str, Sequence[Port]], own: set[str]) -> list[Port]:

@@ -11,9 +11,9 @@ import tensorflow as tf
 from dummyio.errors import DTypeError, RunError, SourceError
 from dummyio.materialize import convert
 from dummyio.results import name_results
+from dummyio.runner import check_names
 from dummyio.spec import InputSpec
 from dummyio_tensorflow.calling import bind, expand
-from dummyio_tensorflow.feeding import check_names
 from dummyio_tensorflow.tensors import to_numpy
 
 __all__ = ["ModelRunner"]

@@ -13,7 +13,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from dummyio.errors import OptionError, SourceError, near
+from dummyio.errors import OptionError, SourceError
+from dummyio.source_options import CHOICES, check_choices, sized
 from dummyio.spec import InputSpec
 from dummyio.targets import describe_object
 from dummyio_tensorflow.calling import bind, is_keras, signed_function
@@ -23,8 +24,7 @@ from dummyio_tensorflow.reading_keras import of_keras
 
 __all__ = ["describe"]
 
-_CHOICES = {"padding_side": ("left", "right"), "mask_policy": ("ragged", "full", "shortest")}
-_OPTIONS = (*_CHOICES, "shapes", "signature")
+_OPTIONS = (*CHOICES, "shapes", "signature")
 
 
 def describe(
@@ -53,17 +53,11 @@ def describe(
     given = {**(dims or {}), **(options or {})}
     chosen = _checked({name: given.pop(name) for name in _OPTIONS if name in given})
     spec = Description(_declared(model, chosen.get("signature")), chosen).spec()
-    unknown = next((name for name in given if name not in spec.dims), None)
-    if unknown is not None:
-        known = near(unknown, [*spec.dims, *_OPTIONS])
-        raise OptionError(f"{unknown}={given[unknown]!r}: no dim or option of this model has that name. {known}")
-    return spec.with_dims(**given) if given else spec
+    return sized(spec, given, _OPTIONS, "model")
 
 
 def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
-    for name, choices in _CHOICES.items():
-        if name in chosen and chosen[name] not in choices:
-            raise OptionError(f"{name}={chosen[name]!r} is unknown. {near(str(chosen[name]), choices)}")
+    check_choices(chosen)
     shapes = chosen.get("shapes", {})
     if not isinstance(shapes, Mapping) or not all(isinstance(shape, (list, tuple)) for shape in shapes.values()):
         raise OptionError(f"shapes={shapes!r}: give a mapping of inputs to shapes, such as {{'x': ('batch_size', 3)}}.")

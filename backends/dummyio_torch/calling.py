@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from dummyio.errors import RunError, near
 from dummyio.results import name_results
 from dummyio.spec import InputSpec
 from dummyio.tensor import build
@@ -61,15 +60,6 @@ class Calling:
         if self.declared and all(name in tensors for name in self.declared):
             return {name: tensors[name] for name in self.declared}
         return tensors
-
-    def check(self, given: Mapping[str, Any]) -> None:
-        """Raise `RunError` for feeds that lack an input, or have one that the spec does not."""
-        missing = [path for path in self.paths if path not in given]
-        if missing:
-            raise RunError(f"no feed for {', '.join(missing)}: the spec has {', '.join(self.paths) or 'no inputs'}.")
-        unknown = next((path for path in given if path not in self.paths), None)
-        if unknown is not None:
-            raise RunError(f"{unknown!r} is no input of this spec. {near(unknown, self.paths)}")
 
 
 def device_of(module: nn.Module) -> torch.device:

@@ -14,6 +14,7 @@ from torch import nn
 
 from dummyio.dtypes import DType
 from dummyio.errors import DTypeError, OptionError, RunError, SourceError
+from dummyio.runner import check_names
 from dummyio.spec import InputSpec
 from dummyio.targets import describe_object
 from dummyio_torch.calling import Calling, device_of, evaluating
@@ -62,7 +63,7 @@ class ModuleRunner:
         return Calling(module, self._calling.spec)
 
     def _run(self, calling: Calling, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        calling.check(feeds)
+        check_names(feeds, calling.paths)
         leaves = to_tensors(feeds, device_of(calling.module))
         try:
             with evaluating(calling.module):

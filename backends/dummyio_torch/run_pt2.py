@@ -18,9 +18,9 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree
 
 from dummyio.dtypes import DType
-from dummyio.errors import DTypeError, RunError, SourceError, near
+from dummyio.errors import DTypeError, RunError, SourceError
 from dummyio.results import name_results
-from dummyio.runner import Port
+from dummyio.runner import Port, check_names
 from dummyio.spec import InputSpec
 from dummyio_torch.dtypes import from_native
 from dummyio_torch.quiet import quiet
@@ -54,12 +54,7 @@ class ProgramRunner:
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run the program; see `dummyio.runner.Runner`."""
-        for path in self._paths:
-            if path not in feeds:
-                raise RunError(f"no feed for {path}: this program takes {', '.join(self._paths) or 'nothing'}.")
-        for path in feeds:
-            if path not in self._paths:
-                raise RunError(f"{path!r} is no input of this program. {near(path, self._paths)}")
+        check_names(feeds, self._paths)
         try:
             args, kwargs = self._arguments(to_tensors({path: feeds[path] for path in self._paths}, torch.device("cpu")))
             with torch.no_grad():

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from dummyio.errors import OptionError, SourceError, near
+from dummyio.errors import OptionError, SourceError
+from dummyio.source_options import CHOICES, check_choices, sized
 from dummyio.spec import InputSpec
 from dummyio_torch.arguments import Argument, arguments, signature_of
 from dummyio_torch.axes import ranges, split
@@ -25,8 +26,7 @@ from dummyio_torch.writing import Notes, write
 
 __all__ = ["describe"]
 
-_CHOICES = {"padding_side": ("left", "right"), "mask_policy": ("ragged", "full", "shortest")}
-_OPTIONS = (*_CHOICES, "shapes", "optional_inputs")
+_OPTIONS = (*CHOICES, "shapes", "optional_inputs")
 _SMALL = 1 << 24
 """As many weights a module may have to be run with values."""
 _BUDGETS: Mapping[Kind, int] = {"meta": 250, "fake": 150, "real": 80}
@@ -75,11 +75,7 @@ def describe(
             if len(_CACHE) >= _KEPT:
                 _CACHE.clear()
             _CACHE[key] = spec
-    unknown = next((name for name in given if name not in spec.dims), None)
-    if unknown is not None:
-        known = near(unknown, [*spec.dims, *_OPTIONS, *names])
-        raise OptionError(f"{unknown}={given[unknown]!r}: no dim or option of this module has that name. {known}")
-    return spec.with_dims(**given) if given else spec
+    return sized(spec, given, (*_OPTIONS, *names), "module")
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
@@ -92,9 +88,7 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 
 
 def _checked(chosen: dict[str, Any]) -> dict[str, Any]:
-    for name, choices in _CHOICES.items():
-        if name in chosen and chosen[name] not in choices:
-            raise OptionError(f"{name}={chosen[name]!r} is unknown. {near(str(chosen[name]), choices)}")
+    check_choices(chosen)
     shapes = chosen.get("shapes", {})
     good = isinstance(shapes, Mapping) and all(
         isinstance(shape, (tuple, list)) and all(isinstance(axis, str) or type(axis) is int for axis in shape)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dummyio.errors import OptionError, SourceError, near
+from dummyio.errors import SourceError
 from dummyio.generators import OPTIONS, generator_for
-from dummyio.generators.base import Context, make_context
+from dummyio.generators.base import make_context
 from dummyio.generators.media import media, uncounted
 from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
 from dummyio.generators.statement import Statement
@@ -25,11 +25,11 @@ from dummyio.huggingface.layer_types import check_layer_types
 from dummyio.huggingface.outputs import describe_outputs
 from dummyio.huggingface.quirks import corrections
 from dummyio.huggingface.signatures import Parameter, forward_parameters
+from dummyio.huggingface.sizes import check_sizes
 from dummyio.huggingface.states import layer_states
 from dummyio.huggingface.tasks import PAST, canonical_task, class_of_task, does_task, task_of_class
 from dummyio.normalized import ALIASES, NormalizedConfig
 from dummyio.spec import InputSpec
-from dummyio.tensor import Node
 
 __all__ = ["describe_configuration", "describe_model"]
 
@@ -173,7 +173,7 @@ def _describe(
     context = replace(context, dual=both and config.has("projection_dim") and not media(context))
     generators = {name: generator_for(name, context) for name in names}
     inputs = {name: generator.spec(name) for name, generator in generators.items() if generator is not None}
-    _check_sizes(context, inputs)
+    check_sizes(context, inputs)
     return InputSpec(
         inputs,
         task=context.task + (PAST if context.with_past else ""),
@@ -199,14 +199,3 @@ def _check_past(facts: Facts, names: list[str], task: str) -> None:
         raise SourceError(f"task={task!r}: the model takes no past_key_values; leave out {PAST!r}.")
     if facts.with_past:
         check_layer_types(facts.config)
-
-
-def _check_sizes(context: Context, inputs: Mapping[str, Node]) -> None:
-    """Raise `OptionError` for a size that the caller gives and no input has."""
-    unused = context.sizes.unused()
-    if unused:
-        known = [*context.sizes.dims]
-        raise OptionError(
-            f"{unused[0]}={context.sizes.given[unused[0]]}: no dim of {', '.join(inputs)} has that name. "
-            f"{near(unused[0], known)} Dims: {', '.join(known)}."
-        )

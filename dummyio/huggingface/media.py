@@ -6,40 +6,12 @@ masks, codes and second names are data too, and come where everything is asked f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
 
 from dummyio.generators.code import find
-from dummyio.normalized import NormalizedConfig
+from dummyio.huggingface.conditions import Condition, Facts
 
 __all__ = ["MEDIA"]
-
-
-class Facts(Protocol):
-    """What the conditions ask for."""
-
-    @property
-    def offered(self) -> frozenset[str]:
-        """Names of the arguments."""
-        ...
-
-    @property
-    def config(self) -> NormalizedConfig:
-        """The model's configuration."""
-        ...
-
-    @property
-    def everything(self) -> bool:
-        """Whether to feed all data that the model takes."""
-        ...
-
-    @property
-    def code(self) -> Mapping[str, str]:
-        """The model's source text."""
-        ...
-
-
-Condition = Callable[[Facts], bool]
 
 
 def _always(_: Facts) -> bool:

@@ -6,34 +6,11 @@ where a decoder of codes stands alone, a mask of a wave where the wave is not a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Mapping
 
-from dummyio.normalized import NormalizedConfig
+from dummyio.huggingface.conditions import Condition, Facts
 
 __all__ = ["OPTIONAL"]
-
-
-class Facts(Protocol):
-    """What the conditions ask for."""
-
-    @property
-    def offered(self) -> frozenset[str]:
-        """Names of the arguments."""
-        ...
-
-    @property
-    def config(self) -> NormalizedConfig:
-        """The model's configuration."""
-        ...
-
-    @property
-    def everything(self) -> bool:
-        """Whether to feed all data that the model takes."""
-        ...
-
-
-Condition = Callable[[Facts], bool]
 
 
 def _everything(facts: Facts) -> bool:

@@ -48,18 +48,28 @@ class _Check:
 def metamorphic(pair: Pair, case: Case) -> Iterator[Finding]:
     """Yield a finding for each relation that the actual one breaks and the reference keeps."""
     feeds = pair.cases.feeds(case)
+    actual, reference = (_shared(pair, which, feeds) for which in ("actual", "reference"))
     for check in CHECKS:
-        broken = _broken(pair, check, case, feeds, "actual")
-        if broken and not (pair.reference is not None and _broken(pair, check, case, feeds, "reference")):
+        broken = _broken(pair, check, case, feeds, actual)
+        if broken and not (pair.reference is not None and _broken(pair, check, case, feeds, reference)):
             yield Finding(check.name, "error", broken[0].output, f"{check.message} {_worst(broken)}", (case.name,))
 
 
-def _broken(
-    pair: Pair, check: _Check, case: Case, feeds: Feeds, which: Literal["reference", "actual"]
-) -> list[Comparison]:
-    def run(values: Feeds) -> Feeds:
-        return pair.run(which, values)
+def _shared(pair: Pair, which: Literal["reference", "actual"], feeds: Feeds) -> Run:
+    """Return how one of the two is run, on the case's own feeds once for all checks."""
+    own: list[Feeds] = []
 
+    def run(values: Feeds) -> Feeds:
+        if values is not feeds:
+            return pair.run(which, values)
+        if not own:
+            own.append(pair.run(which, feeds))
+        return own[0]
+
+    return run
+
+
+def _broken(pair: Pair, check: _Check, case: Case, feeds: Feeds, run: Run) -> list[Comparison]:
     broken = []
     try:
         for name, expected, found in check.pairs(pair.cases.spec, case, feeds, run):

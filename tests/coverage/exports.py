@@ -28,12 +28,12 @@ from typing import Any
 
 import torch
 import transformers
+from marks import write_between
 from measure import CASES, ROOT, build
 
 import dummyio
 
 PAGE = ROOT / "docs" / "exports.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 LIMIT = 240
 """Seconds for one step of one class."""
 _SUMMARY = (
@@ -192,9 +192,7 @@ def main() -> int:
     if options.show:
         print("\n".join(table(rows)))  # noqa: T201
     if options.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        PAGE.write_text(before + "\n".join([BEGIN, "", *table(rows), "", END]) + after, encoding="utf-8")
+        write_between(PAGE, "\n".join(table(rows)))
     return 0
 
 

@@ -32,13 +32,13 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 import transformers
+from marks import write_between
 
 import dummyio
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "data" / "hf_cases.jsonl.gz"
 PAGE = ROOT / "docs" / "coverage.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SWITCHES = frozenset(
     [
         "labels",
@@ -202,11 +202,7 @@ def failures(rows: list[Row]) -> list[str]:
 
 def write(rows: list[Row]) -> None:
     """Put the tables between the marks of the page."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
     measured = [
-        BEGIN,
-        "",
         f"{len(rows)} classes of Transformers {transformers.__version__}, PyTorch {torch.__version__.partition('+')[0]}:",
         "",
         *by_modality(rows),
@@ -218,10 +214,8 @@ def write(rows: list[Row]) -> None:
         "Those that do not reach `dynamic`:",
         "",
         *failures(rows),
-        "",
-        END,
     ]
-    PAGE.write_text(before + "\n".join(measured) + after, encoding="utf-8")
+    write_between(PAGE, "\n".join(measured))
 
 
 def main() -> int:

@@ -23,13 +23,13 @@ sys.path.append(str(Path(__file__).parents[1] / "backends"))
 
 import numpy as np
 from jax_models import CASES, Case
+from marks import write_between
 
 import dummyio
 from dummyio.errors import DummyioError, ExportError
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "jax.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 ROUTES = {"StableHLO": "model.stablehlo", "ONNX": "model.onnx", "SavedModel": "saved_model", "TFLite": "model.tflite"}
 STATIC = (None, "all_but_batch", "all")
 
@@ -103,9 +103,7 @@ def main() -> None:
     text = table(options.only.split(","))
     print(text)  # noqa: T201
     if options.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, after = page.split(BEGIN)[0], page.split(END)[1]
-        PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
+        write_between(PAGE, text.rstrip("\n"))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ sys.path.append(str(Path(__file__).parent))
 
 import keras
 import numpy as np
+from marks import write_between
 from tensorflow_cases import CASES
 
 import dummyio
@@ -33,7 +34,6 @@ from dummyio.errors import ExportError
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "tensorflow.md"
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 ROUTES: dict[str, tuple[str, dict[str, Any]]] = {
     "SavedModel": ("saved_model", {}),
     ".pb": ("model.pb", {}),
@@ -197,8 +197,7 @@ def main() -> int:
     text = page(rows)
     print(text)  # noqa: T201
     if options.write:
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        write_between(PAGE, text)
     wrong = failures(rows)
     print("\n".join(wrong))  # noqa: T201
     return 1 if wrong else 0

@@ -13,11 +13,13 @@ pytest.importorskip("transformers")
 @pytest.fixture(scope="module")
 def measure():
     path = Path(__file__).with_name("measure.py")
+    sys.path.insert(0, str(path.parent))  # as where it is run as a command
     spec = importlib.util.spec_from_file_location("measure", path)
     module = sys.modules["measure"] = importlib.util.module_from_spec(spec)  # its dataclasses look themselves up there
     spec.loader.exec_module(module)
     yield module
     del sys.modules["measure"]
+    sys.path.remove(str(path.parent))
 
 
 def test_a_folder_is_always_in_the_same_half(measure):

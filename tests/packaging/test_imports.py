@@ -20,7 +20,7 @@ LAYERS = [
     ["values"],
     ["tensor", "native", "rule_text"],
     ["spec", "probes"],
-    ["document", "materialize", "static_sizes"],
+    ["document", "materialize", "source_options", "static_sizes"],
     ["generators", "graph_inputs", "helpers", "huggingface", "normalized"],
     ["describe"],
     ["coherence", "companions", "feeds", "runner", "testing"],

@@ -50,7 +50,7 @@ def test_declared_ports_are_the_specs(opened):
 def test_feeds_that_do_not_fit(opened):
     runner, spec = opened
     feeds = spec.feeds()
-    with pytest.raises(RunError, match="missing: padding_mask"):
+    with pytest.raises(RunError, match="no feed for padding_mask"):
         runner({"token_ids": feeds["token_ids"]})
     with pytest.raises(RunError, match="token_ids"):
         runner({**feeds, "token_idz": feeds["token_ids"]})

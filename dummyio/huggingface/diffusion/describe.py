@@ -22,6 +22,7 @@ from dummyio.huggingface.diffusion.axes import shape_in_words
 from dummyio.huggingface.diffusion.choice import component_inputs, inputs_by_attributes
 from dummyio.huggingface.diffusion.library import LIBRARY, Component, find_component
 from dummyio.huggingface.installed import package_version
+from dummyio.huggingface.sizes import check_sizes
 from dummyio.normalized import ALIASES, NormalizedConfig
 from dummyio.spec import InputSpec, OutputSpec
 from dummyio.tensor import Node
@@ -76,7 +77,7 @@ def describe_component(configuration: Configuration, task: str | None, keywords:
     context = make_context(found, config, rest, OPTIONS, stated=reading.words, code={"model": reading.code})
     names = component_inputs(reading.offered, config, reading.code, everything=everything)
     inputs = _inputs(context, reading, names, name)
-    _check_sizes(context, inputs)
+    check_sizes(context, inputs)
     return InputSpec(
         inputs,
         task=found,
@@ -208,14 +209,3 @@ def _outputs(component: Component | None, task: str, context: Context) -> tuple[
     returned = _RETURNED.findall(text)
     names = re.findall(r"(\w+)=", returned[-1]) if returned else []
     return tuple(OutputSpec(name, None, context.float_dtype) for name in names)
-
-
-def _check_sizes(context: Context, inputs: Mapping[str, Node]) -> None:
-    """Raise `OptionError` for a size that the caller gives and no input has."""
-    unused = context.sizes.unused()
-    if unused:
-        known = [*context.sizes.dims]
-        raise OptionError(
-            f"{unused[0]}={context.sizes.given[unused[0]]}: no dim of {', '.join(inputs)} has that name. "
-            f"{near(unused[0], known)} Dims: {', '.join(known)}."
-        )
