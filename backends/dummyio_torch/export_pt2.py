@@ -19,7 +19,7 @@ from dummyio_torch.calling import Calling, evaluating
 from dummyio_torch.quiet import quiet
 from dummyio_torch.run_pt2 import NAMES_FILE, open_program
 from dummyio_torch.switches import Switches, first_that_works
-from dummyio_torch.tracing import FlatModule, output_names, symbolic_axes, trace_inputs
+from dummyio_torch.tracing import FlatModule, other_inputs, output_names, symbolic_axes, trace_inputs
 
 __all__ = ["export_pt2"]
 
@@ -61,7 +61,7 @@ def _write(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool) -> No
     calling = Calling(model, spec)
     leaves = trace_inputs(spec, model)
     with evaluating(model), quiet():
-        names = output_names(calling, leaves)
+        names = output_names(calling, other_inputs(spec, model))
         axes: dict[str, dict[int, Any]] = {name: {} for name in calling.paths}
         for name, axis, _ in symbolic_axes(spec):
             axes[name][axis] = Dim.AUTO  # a name would make of equal sizes, or of sums, a refusal

@@ -11,6 +11,10 @@ __all__ = ["translations"]
 
 _INT64 = 7
 """ONNX's number of int64."""
+_EXPONENT_BITS = 16
+"""Integers are raised to powers of as many bits."""
+_HALF = 1 << 30
+"""Integers are summed in parts above and below this: each sum of some thousands is exact in a double."""
 
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
@@ -35,7 +39,52 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         # A remainder of ONNX's has the divisor's sign, so what is left divides without one.
         return op.Div(op.Sub(dividend, op.Mod(dividend, whole)), whole)
 
+    def power(base: Any, exponent: Any) -> Any:
+        """Raise integers by multiplying: ONNX Runtime goes by way of doubles, which are exact to 2**53, and integers wrap around."""
+        if not (base.dtype.is_integer() and exponent.dtype.is_integer()):
+            return core.aten_pow(base, exponent)
+        one, two = (op.CastLike(op.Constant(value_int=number), base) for number in (1, 2))
+        rest = op.Abs(op.CastLike(exponent, base))
+        result, factor = one, base
+        for bit in range(_EXPONENT_BITS):
+            odd = op.Equal(op.Mod(rest, two), one)
+            result = op.Mul(result, op.Where(odd, factor, one))
+            if bit + 1 < _EXPONENT_BITS:
+                rest, factor = op.Div(rest, two), op.Mul(factor, factor)
+        none = op.CastLike(op.Constant(value_int=0), base)
+        vanishes = op.And(op.Less(op.CastLike(exponent, base), none), op.Not(op.Equal(op.Abs(base), one)))
+        return op.Where(vanishes, none, result)
+
+    def total(values: Any, dim: Any = None, keepdim: bool = False, dtype: int = -1) -> Any:  # noqa: FBT001, FBT002 - as PyTorch has it
+        """Sum integers that were multiplied in two halves: ONNX Runtime sums by way of doubles, too."""
+        producer = values.producer()
+        if not values.dtype.is_integer() or producer is None or producer.op_type != "Mul" or not values.shape:
+            return core.aten_sum_dim_IntList(values, dim, keepdim, dtype)
+        half = op.CastLike(op.Constant(value_int=_HALF), values)
+        low = op.Mod(values, half)
+        high = op.Div(op.Sub(values, low), half)
+        axes = [] if dim is None else [op.Constant(value_ints=[dim] if isinstance(dim, int) else list(dim))]
+        sums = [op.ReduceSum(part, *axes, keepdims=int(keepdim)) for part in (high, low)]
+        result = op.Add(op.Mul(sums[0], half), sums[1])
+        return result if dtype in (-1, None) else op.Cast(result, to=dtype)
+
+    def by_number(kept: Callable[..., Any], with_tensor: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what takes a number as the exporter does, and one that is a symbol as a tensor."""
+
+        def translated(values: Any, number: Any) -> Any:
+            if isinstance(number, (bool, int, float)):
+                return kept(values, number)
+            return with_tensor(values, op.CastLike(number, values))
+
+        return translated
+
+    aten: Any = torch.ops.aten
     return {
-        torch.ops.aten._is_all_true.default: is_all_true,  # noqa: SLF001 - the name that graphs have it under
-        torch.ops.aten.div.Tensor_mode: divide_with_mode,
+        aten._is_all_true.default: is_all_true,  # noqa: SLF001 - the name that graphs have it under
+        aten.div.Tensor_mode: divide_with_mode,
+        aten.pow.Tensor_Tensor: power,
+        aten.sum.dim_IntList: total,
+        aten.pow.Tensor_Scalar: by_number(core.aten_pow_tensor_scalar, core.aten_pow),
+        aten.mul.Scalar: by_number(core.aten_mul_scalar, core.aten_mul),
+        aten.remainder.Scalar: by_number(core.aten_remainder_scalar, core.aten_remainder),
     }

@@ -16,6 +16,7 @@ from dummyio.dims import fixed as is_fixed
 from dummyio.errors import ExportError, NotInstalledError, OptionError, SourceError
 from dummyio.spec import InputSpec
 from dummyio_torch.calling import Calling, evaluating
+from dummyio_torch.symbolic import symbolic_sizes
 from dummyio_torch.onnx_exact import exact_zeros
 from dummyio_torch.onnx_masks import mask_with_infinity
 from dummyio_torch.onnx_mending import mend
@@ -23,7 +24,7 @@ from dummyio_torch.onnx_operators import translations
 from dummyio_torch.onnx_scopes import unwrap
 from dummyio_torch.options import OnnxOptions
 from dummyio_torch.quiet import quiet
-from dummyio_torch.tracing import FlatModule, output_names, trace_inputs
+from dummyio_torch.tracing import FlatModule, other_inputs, output_names, trace_inputs
 from dummyio_torch.weightless import save_structure, without_weights
 
 __all__ = ["write"]
@@ -41,7 +42,7 @@ def write(model: nn.Module, spec: InputSpec, path: Path, options: OnnxOptions) -
     calling = Calling(model, spec)
     leaves = trace_inputs(spec, model)
     with evaluating(model), quiet():
-        names = output_names(calling, leaves)
+        names = output_names(calling, other_inputs(spec, model))
         _check_names(calling.paths, names)
         export = _write_dynamo if options.exporter == "dynamo" else _write_torchscript
         notes = export(FlatModule(calling, names), tuple(leaves.values()), spec, names, path, options)
@@ -66,7 +67,7 @@ def _write_dynamo(
     options: OnnxOptions,
 ) -> tuple[str, ...]:
     axes = spec.dynamic_axes()
-    with exact_zeros():
+    with exact_zeros(), symbolic_sizes(flat.model):
         program: Any = torch.onnx.export(
             flat,
             tensors,

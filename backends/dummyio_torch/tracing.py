@@ -20,7 +20,7 @@ from dummyio_torch.calling import Calling, device_of
 from dummyio_torch.dtypes import to_native
 from dummyio_torch.run import to_tensors
 
-__all__ = ["FlatModule", "output_names", "symbolic_axes", "trace_inputs", "trace_sizes"]
+__all__ = ["FlatModule", "other_inputs", "output_names", "symbolic_axes", "trace_inputs", "trace_sizes"]
 
 _TRIES = 64
 _REACH = 512
@@ -60,7 +60,7 @@ def symbolic_axes(spec: InputSpec) -> Iterator[tuple[str, int, Size]]:
 
 
 def output_names(calling: Calling, leaves: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
-    """Run the module once, as it will be traced, and return what its results are named.
+    """Run the module once and return what its results are named.
 
     Raises
     ------
@@ -82,7 +82,21 @@ def output_names(calling: Calling, leaves: Mapping[str, torch.Tensor]) -> tuple[
 
 def trace_inputs(spec: InputSpec, module: nn.Module) -> dict[str, torch.Tensor]:
     """Return path → tensor to trace with, where the module's weights are; without memory where they have none."""
-    sizes, device = trace_sizes(spec, module), device_of(module)
+    return _inputs(spec, module, trace_sizes(spec, module))
+
+
+def other_inputs(spec: InputSpec, module: nn.Module) -> dict[str, torch.Tensor]:
+    """Return inputs as `trace_inputs`, at other sizes: what a module remembers of a run must not fit the trace.
+
+    Positions that are kept for the length of the last text, for one, would be taken for constants of that length.
+    """
+    sizes = trace_sizes(spec, module)
+    apart = [sum(size != sizes[name] for name, size in other.items()) for other in spec.probes()]
+    return _inputs(spec, module, spec.probes()[apart.index(max(apart))])
+
+
+def _inputs(spec: InputSpec, module: nn.Module, sizes: Mapping[str, int]) -> dict[str, torch.Tensor]:
+    device = device_of(module)
     if device.type != "meta":
         return to_tensors(spec.feeds(**sizes), device)
     return {
@@ -117,7 +131,11 @@ def _distinct(free: Sequence[Dim], avoided: set[int], start: int) -> dict[str, i
 
 
 def _near(dim: Dim) -> list[int]:
-    """Return the sizes that a dim takes, those nearest above its default first, and small ones last."""
+    """Return the sizes that a dim takes, those nearest above its default first, and small ones last.
+
+    At the ends of its range a model may have a way of its own, such as an image that need not be resized: these come late.
+    """
+    ends = (dim.min, dim.max)
     if dim.choices is not None:
         found: list[int] = [size for size in dim.choices if dim.takes(size)]
     else:
@@ -125,7 +143,7 @@ def _near(dim: Dim) -> list[int]:
         low = -(-max(dim.min, dim.size - _REACH) // step) * step
         high = min(dim.size + _REACH * step, dim.max if dim.max is not None else dim.size + _REACH * step)
         found = list(range(low, high + 1, step))
-    return sorted(found, key=lambda size: (size < 3, size < dim.size, abs(size - dim.size)))
+    return sorted(found, key=lambda size: (size < 3, size in ends, size < dim.size, abs(size - dim.size)))
 
 
 def _tells_apart(spec: InputSpec, sizes: Mapping[str, int], derived: Sequence[Size], avoided: set[int]) -> bool:

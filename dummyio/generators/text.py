@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dummyio.dims import Size
 from dummyio.errors import OptionError, SourceError
@@ -94,6 +94,13 @@ def text_batch(context: Context) -> Size:
     return context.sizes.dim("text_batch_size" if context.dual else "batch_size")
 
 
+def ends_rows(context: Context, wanted: Any) -> bool:
+    """Return whether every row of a text ends with one end of sequence: where that is asked for, or an encoder and a decoder classify."""
+    if wanted not in (None, "eos", "any"):
+        raise OptionError(f"last_token={wanted!r}: use 'eos' or 'any'.")
+    return wanted == "eos" or (wanted is None and context.encoder_decoder and context.task == "text-classification")
+
+
 class DummyTextInputGenerator(DummyInputGenerator):
     """An encoder's, or a lone decoder's, text.
 
@@ -124,10 +131,7 @@ class DummyTextInputGenerator(DummyInputGenerator):
     def last(self) -> int | None:
         """The id that every row ends with, where it is asked for."""
         wanted = self.option("last_token")
-        if wanted not in (None, "eos", "any"):
-            raise OptionError(f"last_token={wanted!r}: use 'eos' or 'any'.")
-        needed = self.context.encoder_decoder and self.context.task == "text-classification"
-        if wanted == "any" or (wanted is None and not needed):
+        if not ends_rows(self.context, wanted):
             return None
         found = end_of_sequence(self.config.part("text"))
         if found is None and wanted == "eos":
@@ -218,9 +222,13 @@ class DummyDecoderTextInputGenerator(DummyInputGenerator):
         "decoder_position_ids",
     )
 
+    OPTIONS: ClassVar[tuple[str, ...]] = ("last_token",)
+
     @property
     def shape(self) -> tuple[Size, ...]:
-        """[batch, decoder's sequence]."""
+        """[batch, decoder's sequence]; as long as the encoder's where its ends are looked up in what the decoder returns."""
+        if self.context.encoder_decoder and ends_rows(self.context, self.option("last_token")):
+            return (self.dim("batch_size"), text_length(self.context))
         return (self.dim("batch_size"), self.dim("decoder_sequence_length"))
 
     @property

@@ -1,0 +1,25 @@
+"""The functions that rewritten code calls."""
+
+from dummyio_torch.symbolic.choices import chosen, compare, either, is_open, least, most, whole
+from dummyio_torch.symbolic.loops import Span, enumerate_, mapped, pick, range_, rows, scan, zip_
+from dummyio_torch.symbolic.rows import length, listed
+
+__all__ = [
+    "Span",
+    "chosen",
+    "compare",
+    "either",
+    "enumerate_",
+    "is_open",
+    "least",
+    "length",
+    "listed",
+    "mapped",
+    "most",
+    "pick",
+    "range_",
+    "rows",
+    "scan",
+    "whole",
+    "zip_",
+]
