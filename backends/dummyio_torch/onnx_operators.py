@@ -20,7 +20,7 @@ _HALF = 1 << 30
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """Return operator → translation, for ``torch.onnx.export(custom_translation_table=...)``."""
     import onnxscript  # noqa: PLC0415 - comes with ONNX, which this backend does not need else
-    from onnxscript.function_libs.torch_lib.ops import core  # noqa: PLC0415 - as above
+    from onnxscript.function_libs.torch_lib.ops import core, nn  # noqa: PLC0415 - as above
 
     op: Any = onnxscript.opset18
 
@@ -68,6 +68,32 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         result = op.Add(op.Mul(sums[0], half), sums[1])
         return result if dtype in (-1, None) else op.Cast(result, to=dtype)
 
+    def scatter(values: Any, dim: int, index: Any, source: Any, reduce: str, include_self: bool = True) -> Any:  # noqa: FBT001, FBT002, PLR0913, PLR0917 - as above
+        """Write means as sums and counts: of several values for one place the exporter keeps the last, without a word."""
+        if reduce != "mean":
+            return core.aten_scatter_reduce(values, dim, index, source, reduce, include_self)
+        if values.dtype.is_integer() or not values.shape:
+            raise NotImplementedError("a mean of integers, or of scalars, by scatter_reduce has no translation.")
+        zeros = op.Expand(op.CastLike(op.Constant(value_float=0.0), values), op.Shape(values))
+        ones = op.Expand(one_like(values), op.Shape(index))
+        count = op.ScatterElements(zeros, index, ones, axis=dim, reduction="add")
+        if include_self:
+            return op.Div(op.ScatterElements(values, index, source, axis=dim, reduction="add"), op.Add(count, one_like(values)))
+        mean = op.Div(op.ScatterElements(zeros, index, source, axis=dim, reduction="add"), op.Max(count, one_like(values)))
+        return op.Where(op.Greater(count, zeros), mean, values)
+
+    def one_like(values: Any) -> Any:
+        return op.CastLike(op.Constant(value_float=1.0), values)
+
+    def attend(query: Any, key: Any, value: Any, mask: Any = None, *rest: Any, **options: Any) -> Any:
+        """Return zeros for rows that a mask of numbers hides all of, as PyTorch does; without that they are no numbers."""
+        result = nn.aten_scaled_dot_product_attention(query, key, value, mask, *rest, **options)
+        if mask is None or not mask.dtype.is_floating_point():
+            return result
+        largest = op.ReduceMax(mask, op.Constant(value_ints=[-1]), keepdims=1)
+        hidden = op.Equal(largest, op.CastLike(op.Constant(value_float=float("-inf")), mask))
+        return op.Where(hidden, op.CastLike(op.Constant(value_float=0.0), result), result)
+
     def by_number(kept: Callable[..., Any], with_tensor: Callable[..., Any]) -> Callable[..., Any]:
         """Return what takes a number as the exporter does, and one that is a symbol as a tensor."""
 
@@ -83,6 +109,8 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         aten._is_all_true.default: is_all_true,  # noqa: SLF001 - the name that graphs have it under
         aten.div.Tensor_mode: divide_with_mode,
         aten.pow.Tensor_Tensor: power,
+        aten.scaled_dot_product_attention.default: attend,
+        aten.scatter_reduce.two: scatter,
         aten.sum.dim_IntList: total,
         aten.pow.Tensor_Scalar: by_number(core.aten_pow_tensor_scalar, core.aten_pow),
         aten.mul.Scalar: by_number(core.aten_mul_scalar, core.aten_mul),

@@ -21,6 +21,7 @@ from dummyio_torch.onnx_exact import exact_zeros
 from dummyio_torch.onnx_masks import mask_with_infinity
 from dummyio_torch.onnx_mending import mend
 from dummyio_torch.onnx_operators import translations
+from dummyio_torch.onnx_padding import keep_padding
 from dummyio_torch.onnx_scopes import unwrap
 from dummyio_torch.options import OnnxOptions
 from dummyio_torch.quiet import quiet
@@ -133,6 +134,7 @@ def _finished(path: Path, spec: InputSpec, names: Sequence[str], options: OnnxOp
     notes = mend(model, spec, names)
     unwrap(model)
     mask_with_infinity(model.graph)
+    keep_padding(model)
     path.write_bytes(model.SerializeToString())
     outside = any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer)
     if outside and options.weights and options.external_data is False:

@@ -34,6 +34,10 @@ from dummyio.spec import InputSpec
 __all__ = ["describe_configuration", "describe_model"]
 
 
+_COMPARING = ("feature-extraction", "zero-shot-image-classification", "zero-shot-object-detection")
+"""Tasks in which every image is compared with every text; in others each image has a text of its own."""
+
+
 @dataclass(frozen=True)
 class _Signature:
     """The arguments of a model, and how they are known."""
@@ -169,7 +173,7 @@ def _describe(
     left_out = uncounted(context) - signature.required
     names = [name for name in names if name not in left_out]
     context = replace(context, names=frozenset(names))
-    both = {"pixel_values", "input_ids"} <= set(names)
+    both = {"pixel_values", "input_ids"} <= set(names) and context.task in _COMPARING
     context = replace(context, dual=both and config.has("projection_dim") and not media(context))
     generators = {name: generator_for(name, context) for name in names}
     inputs = {name: generator.spec(name) for name, generator in generators.items() if generator is not None}

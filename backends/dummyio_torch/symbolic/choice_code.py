@@ -55,6 +55,9 @@ class Choices(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802 - the visitor's own name
         """``int(x)`` and its like, of numbers only."""
         self.generic_visit(node)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "tolist" and not node.args and not node.keywords:
+            self.found += 1
+            return ast.copy_location(call("counts", [node.func.value]), node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         arity = len(node.args) == 1 if name in _OF_ONE else len(node.args) > 1
         if name not in _CALLS or node.keywords or not arity or any(isinstance(each, ast.Starred) for each in node.args):

@@ -191,10 +191,14 @@ def _head(node: ast.For | ast.comprehension) -> tuple[str, tuple[ast.expr, ...],
 def _appended(statements: Sequence[ast.stmt]) -> Iterator[_Appended]:
     for statement in statements:
         match statement:
-            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "append"), [value], [])):
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "append"), [value], [])) if _may_be_tensor(value):
                 yield _Appended(name, statement, value)
             case _:
                 pass
+
+
+def _may_be_tensor(value: ast.expr) -> bool:
+    return not isinstance(value, (ast.Tuple, ast.List, ast.Dict, ast.Set, ast.Constant, ast.JoinedStr))
 
 
 def _writes(statements: Sequence[ast.stmt], index: str) -> Iterator[_Written]:
@@ -263,13 +267,32 @@ class _Comprehensions(ast.NodeTransformer):
         head = _head(node.generators[0])
         if len(node.generators) > 1 or node.generators[0].ifs or node.generators[0].is_async or head is None:
             return node
-        if any(isinstance(inner, (ast.NamedExpr, ast.Await)) for inner in ast.walk(node)):
+        if any(isinstance(inner, (ast.NamedExpr, ast.Await)) for inner in ast.walk(node)) or not _may_be_tensor(node.elt):
             return node
         self.found += 1
         kind, items, names = head
         arguments = [ast.arg(name) for name in names]
         body = ast.Lambda(ast.arguments([], arguments, None, [], [], None, []), _Picks(names).visit(node.elt))
-        return ast.copy_location(call("mapped", [call(kind, items), body]), node)
+        made = call("mapped", [call(kind, items), body])
+        if _flattens(node.elt, names[0]):
+            made.keywords.append(ast.keyword("joins", ast.Constant(value=True)))
+        return ast.copy_location(made, node)
+
+
+def _flattens(value: ast.expr, item: str) -> bool:
+    """Whether code is ``item.reshape(-1, item.shape[-1])``: done to items one behind the other, it gives the results so."""
+    match value:
+        case ast.Call(
+            ast.Attribute(ast.Name(name), "reshape" | "view"),
+            [
+                ast.UnaryOp(ast.USub(), ast.Constant(1)),
+                ast.Subscript(ast.Attribute(ast.Name(other), "shape"), ast.UnaryOp(ast.USub(), ast.Constant(1))),
+            ],
+            [],
+        ):
+            return name == other == item
+        case _:
+            return False
 
 
 def _as_value(key: ast.expr) -> ast.expr:

@@ -10,7 +10,7 @@ import torch
 from torch._higher_order_ops.scan import scan as scan_operator
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
-from dummyio_torch.symbolic.rows import Rows, all_rows
+from dummyio_torch.symbolic.rows import Pieces, Rows, all_rows
 
 __all__ = ["Span", "Turns", "enumerate_", "mapped", "pick", "range_", "rows", "scan", "zip_"]
 
@@ -107,8 +107,10 @@ def zip_(*values: Any) -> Turns:
     return Turns((), items) if len(items) == len(values) else Turns(zip(*values), several=True)
 
 
-def mapped(turns: Turns, body: Callable[..., Any]) -> Any:
-    """``[body(item) for item in ...]``."""
+def mapped(turns: Turns, body: Callable[..., Any], *, joins: bool = False) -> Any:
+    """``[body(item) for item in ...]``; with whether the body does to items concatenated what it does to each."""
+    if isinstance(turns.plain, Pieces) and joins:
+        return Pieces(body(turns.plain.whole))
     if not turns.symbolic:
         return [body(*item) if turns.several else body(item) for item in turns]
     return scan(turns, lambda *items: ((), (), (body(*items),), ()), (), ([],), (), ())[2][0]

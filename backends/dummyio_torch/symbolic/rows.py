@@ -1,4 +1,4 @@
-"""A list with as many tensors as a symbol says."""
+"""Lists with as many tensors as a symbol says."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from typing import Any, NoReturn
 
 import torch
 
-__all__ = ["Rows", "all_rows", "length", "listed"]
+__all__ = ["Counts", "Pieces", "Rows", "all_rows", "counts", "length", "listed"]
 
 
-class Rows(list[torch.Tensor]):
-    """What a loop over a symbolic size fills: tensors of one shape, held as one, with their number on its first axis.
-
-    To PyTorch it is a list, which its functions take; `dummyio_torch.symbolic.torch_functions` then does what they would do.
-    """
+class _Symbolic(list[torch.Tensor]):
+    """A list as long as a symbol, which holds one tensor in place of its items."""
 
     def __init__(self, whole: torch.Tensor) -> None:
-        """Hold the tensors, stacked."""
+        """Hold the items as one tensor."""
         super().__init__([whole])
         self.whole = whole
 
@@ -24,6 +21,21 @@ class Rows(list[torch.Tensor]):
         raise TypeError("a list whose length is a symbol can be looped over, stacked or concatenated, and nothing else.")
 
     __iter__ = __getitem__ = __len__ = __add__ = append = extend = _refused  # type: ignore[assignment]
+
+
+class Rows(_Symbolic):
+    """What a loop over a symbolic size fills: tensors of one shape, stacked.
+
+    To PyTorch it is a list, which its functions take; `dummyio_torch.symbolic.torch_functions` then does what they would do.
+    """
+
+
+class Counts(_Symbolic):
+    """``counts.tolist()``: what another tensor is split by."""
+
+
+class Pieces(_Symbolic):
+    """``values.split(counts.tolist())``: tensors of several rows each, concatenated."""
 
 
 def all_rows(values: Any) -> torch.Tensor | None:
@@ -43,3 +55,9 @@ def length(values: Any) -> Any:
     """``len(values)``."""
     whole = all_rows(values)
     return len(values) if whole is None else whole.shape[0]
+
+
+def counts(values: Any) -> Any:
+    """``values.tolist()``."""
+    whole = all_rows(values)
+    return values.tolist() if whole is None or whole.dim() != 1 else Counts(whole)

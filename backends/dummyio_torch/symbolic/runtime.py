@@ -2,12 +2,13 @@
 
 from dummyio_torch.symbolic.choices import chosen, compare, either, is_open, least, most, whole
 from dummyio_torch.symbolic.loops import Span, enumerate_, mapped, pick, range_, rows, scan, zip_
-from dummyio_torch.symbolic.rows import length, listed
+from dummyio_torch.symbolic.rows import counts, length, listed
 
 __all__ = [
     "Span",
     "chosen",
     "compare",
+    "counts",
     "either",
     "enumerate_",
     "is_open",

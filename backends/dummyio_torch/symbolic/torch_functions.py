@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from dummyio_torch.symbolic.rows import Rows
+from dummyio_torch.symbolic.rows import Counts, Pieces, Rows
 
 __all__ = ["SymbolicFunctions"]
 
@@ -29,7 +29,7 @@ class SymbolicFunctions(TorchFunctionMode):
 
 def _symbols(values: Any) -> bool:
     """Whether a symbol is among these values, in lists or not, or a list is as long as one."""
-    if isinstance(values, Rows):
+    if isinstance(values, (Rows, Counts, Pieces)):
         return True
     if isinstance(values, (list, tuple)):
         return any(map(_symbols, values))
@@ -76,8 +76,19 @@ def _stack(tensors: Rows, dim: int = 0) -> torch.Tensor:
     return tensors.whole.movedim(0, dim)
 
 
-def _cat(tensors: Rows, dim: int = 0) -> torch.Tensor:
+def _split(values: torch.Tensor, counts: Counts, dim: int = 0) -> Pieces:
+    """``values.split(counts)``."""
+    if dim != 0:
+        raise TypeError("a tensor is split by as many counts as a symbol says along its first axis only.")
+    return Pieces(values)
+
+
+def _cat(tensors: Rows | Pieces, dim: int = 0) -> torch.Tensor:
     """``torch.cat``."""
+    if isinstance(tensors, Pieces):
+        if dim != 0:
+            raise TypeError("pieces of several rows each are concatenated along their first axis only.")
+        return tensors.whole
     axis = dim % (tensors.whole.dim() - 1)
     return tensors.whole.movedim(0, axis).flatten(axis, axis + 1)
 
@@ -89,4 +100,6 @@ _OTHERS: dict[Callable[..., Any], Callable[..., torch.Tensor]] = {
     torch.stack: _stack,
     torch.cat: _cat,
     torch.concat: _cat,
+    torch.split: _split,
+    torch.Tensor.split: _split,
 }
