@@ -19,6 +19,7 @@ from dummyio_torch.calling import Calling, evaluating
 from dummyio_torch.quiet import quiet
 from dummyio_torch.run_pt2 import NAMES_FILE, open_program
 from dummyio_torch.switches import Switches, first_that_works
+from dummyio_torch.symbolic import symbolic_sizes
 from dummyio_torch.tracing import FlatModule, other_inputs, output_names, symbolic_axes, trace_inputs
 
 __all__ = ["export_pt2"]
@@ -65,9 +66,13 @@ def _write(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool) -> No
         axes: dict[str, dict[int, Any]] = {name: {} for name in calling.paths}
         for name, axis, _ in symbolic_axes(spec):
             axes[name][axis] = Dim.AUTO  # a name would make of equal sizes, or of sums, a refusal
-        program = torch.export.export(
-            FlatModule(calling, names), tuple(leaves.values()), dynamic_shapes=(tuple(axes.values()),), strict=strict
-        )
+        with symbolic_sizes(model):
+            program = torch.export.export(
+                FlatModule(calling, names),
+                tuple(leaves.values()),
+                dynamic_shapes=(tuple(axes.values()),),
+                strict=strict,
+            )
         written = {"inputs": list(calling.paths), "outputs": list(names)}
         torch.export.save(program, path, extra_files={NAMES_FILE: json.dumps(written)})
         _check(path, spec)

@@ -16,7 +16,6 @@ from dummyio.dims import fixed as is_fixed
 from dummyio.errors import ExportError, NotInstalledError, OptionError, SourceError
 from dummyio.spec import InputSpec
 from dummyio_torch.calling import Calling, evaluating
-from dummyio_torch.symbolic import symbolic_sizes
 from dummyio_torch.onnx_exact import exact_zeros
 from dummyio_torch.onnx_masks import mask_with_infinity
 from dummyio_torch.onnx_mending import mend
@@ -25,6 +24,7 @@ from dummyio_torch.onnx_padding import keep_padding
 from dummyio_torch.onnx_scopes import unwrap
 from dummyio_torch.options import OnnxOptions
 from dummyio_torch.quiet import quiet
+from dummyio_torch.symbolic import symbolic_sizes
 from dummyio_torch.tracing import FlatModule, other_inputs, output_names, trace_inputs
 from dummyio_torch.weightless import save_structure, without_weights
 
@@ -77,7 +77,7 @@ def _write_dynamo(
             opset_version=options.opset,
             dynamic_shapes=(tuple(axes.values()),),
             optimize=options.optimize and options.weights,
-            custom_translation_table=translations(),
+            custom_translation_table=translations(options.opset),
             verbose=False,
         )
     if not options.weights:

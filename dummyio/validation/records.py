@@ -37,6 +37,8 @@ class Tolerance(msgspec.Struct, frozen=True, omit_defaults=True):
     absolute: float = 0.0
     cosine: float = -1.0
     """The least cosine between the two outputs; -1 where none is asked for."""
+    share: float = 0.0
+    """Of integers, which must be equal: the share that may not be, for rounding decides them."""
     reason: str = ""
     given: bool = False
     """Whether the caller gave it; then it is never widened."""

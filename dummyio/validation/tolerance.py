@@ -31,6 +31,11 @@ _OWN = 10
 _COARSE = 1e-4
 """From this step on a dtype is coarse: a third of the reference's own errors is allowed, too."""
 
+_FLIPS = 2
+"""As many times the integers that the reference's own rounding decides may differ: places of the largest of equal scores."""
+_UNDECIDED = 0.02
+"""Where rounding decides more of them than this, an output says nothing about rounding, and they must be equal."""
+
 PRESETS = {
     "float16": Tolerance(of_scale=2e-2, relative=2e-2, cosine=0.999, reason="weights or arithmetic in float16"),
     "bfloat16": Tolerance(of_scale=8e-2, relative=8e-2, cosine=0.99, reason="weights or arithmetic in bfloat16"),
@@ -41,9 +46,11 @@ PRESETS = {
 
 
 def own_error(reference: Array, precise: Array) -> float:
-    """Return how far the reference is from its double precision run, as a share of its scale."""
-    if reference.shape != precise.shape or reference.size == 0 or reference.dtype.kind not in "fc":
+    """Return how far the reference is from its double precision run, as a share of its scale; of integers, how many differ."""
+    if reference.shape != precise.shape or reference.size == 0:
         return 0.0
+    if reference.dtype.kind not in "fc":
+        return float(np.mean(reference != precise))
     scale = scale_of(reference)
     finite = np.isfinite(reference) & np.isfinite(precise)
     difference = np.abs(reference[finite].astype(precise.dtype) - precise[finite])
@@ -103,6 +110,8 @@ class Tolerances:
 
     def _derived(self, name: str, reference: np.dtype[Any], actual: np.dtype[Any]) -> Tolerance:
         step = max(_step(reference), _step(actual))
+        if step == 0:
+            return self._decided(name)
         coarse = step >= _COARSE
         steps = (_COARSE_STEPS if coarse else _STEPS)[0 if self.precise else 1]
         times = _OWN // 3 if coarse else _OWN
@@ -111,6 +120,14 @@ class Tolerances:
         if times * own > steps * step:
             reason = f"{times} times the reference's own error, {own:.1e} of its scale against double precision"
         return Tolerance(max(steps * step, times * own), steps * step, reason=reason)
+
+    def _decided(self, name: str) -> Tolerance:
+        """Return the tolerance of integers: none, but for those that the reference itself decides otherwise without rounding."""
+        own = self._own.get(name, 0.0)
+        if not 0 < own <= _UNDECIDED:
+            return Tolerance(0.0, 0.0, reason="equal")
+        reason = f"equal but for {_FLIPS} times the {own:.2%} that the reference decides otherwise in double precision"
+        return Tolerance(0.0, 0.0, share=_FLIPS * own, reason=reason)
 
 
 def _step(dtype: np.dtype[Any]) -> float:

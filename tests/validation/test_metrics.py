@@ -229,3 +229,21 @@ def test_a_record_survives_being_written(values):
 
     made = compare("x", values, np.zeros_like(values), TIGHT)
     assert msgspec.json.decode(msgspec.json.encode(made), type=type(made)) == made
+
+
+def test_integers_that_rounding_decides_may_differ_in_as_many_places():
+    reference = np.arange(100)
+    actual = reference.copy()
+    actual[:2] += 1
+    assert not compared(reference, actual, Tolerance(of_scale=0, relative=0)).ok
+    assert not compared(reference, actual, Tolerance(of_scale=0, relative=0, share=0.01)).ok
+    made = compared(reference, actual, Tolerance(of_scale=0, relative=0, share=0.02))
+    assert made.ok
+    assert made.mismatched == 0.02
+
+
+def test_zeros_leave_room_for_rounding_and_no_more():
+    zeros = np.zeros(8, np.float32)
+    assert compared(zeros, zeros + np.float32(1e-8)).ok
+    assert not compared(zeros, zeros + np.float32(1e-6)).ok
+    assert not compared(zeros, zeros + np.float32(1e-8), EXACT).ok

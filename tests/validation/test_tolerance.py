@@ -78,5 +78,14 @@ def test_the_own_error_is_a_share_of_the_scale():
     precise = np.array([100.0, 50.0, np.inf])
     reference = np.array([100.001, 50.0, np.inf], np.float32)
     assert own_error(reference, precise) == pytest.approx(1e-5, rel=0.1)
-    assert own_error(np.array([1, 2]), np.array([1, 3])) == 0.0
+    assert own_error(np.array([1, 2]), np.array([1, 3])) == 0.5  # of integers, how many rounding decides
     assert own_error(np.zeros((0,)), np.zeros((0,))) == 0.0
+
+
+def test_integers_must_be_equal_but_for_those_that_the_reference_decides_by_rounding():
+    whole = np.dtype("int64")
+    assert derived().of("y", whole, whole).share == 0
+    for own, share in ((0.001, 0.002), (0.5, 0.0)):
+        tolerances = derived()
+        tolerances.learn("y", own)
+        assert tolerances.of("y", whole, whole).share == pytest.approx(share)

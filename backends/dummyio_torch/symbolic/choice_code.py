@@ -52,7 +52,7 @@ class Choices(ast.NodeTransformer):
     def __init__(self) -> None:
         self.found = 0
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802 - the visitor's own name
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """``int(x)`` and its like, of numbers only."""
         self.generic_visit(node)
         if isinstance(node.func, ast.Attribute) and node.func.attr == "tolist" and not node.args and not node.keywords:
@@ -65,7 +65,7 @@ class Choices(ast.NodeTransformer):
         self.found += 1
         return ast.copy_location(call(_CALLS[name], node.args), node)
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:  # noqa: N802 - as above
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         """``a if size > n else b``, of numbers only."""
         self.generic_visit(node)
         test = _tested(node.test)
@@ -75,20 +75,20 @@ class Choices(ast.NodeTransformer):
         ways = [ast.Lambda(_no_arguments(), way) for way in (node.body, node.orelse)]
         return ast.copy_location(call("either", [test, *ways]), node)
 
-    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:  # noqa: N802 - as above
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         """An ``if`` whose branches assign one number each, to the same name."""
         self.generic_visit(node)
         test, name = _tested(node.test), _same_name(node)
         if test is None or name is None:
             return node
         self.found += 1
-        assert isinstance(node.body[0], ast.Assign)  # noqa: S101 - says it to the type checker
-        assert isinstance(node.orelse[0], ast.Assign)  # noqa: S101 - as above
+        assert isinstance(node.body[0], ast.Assign)
+        assert isinstance(node.orelse[0], ast.Assign)
         begin = ast.Assign([ast.Name(_TEST, ast.Store())], test)
         chosen = ast.Assign([ast.Name(name, ast.Store())], call("chosen", _read(_TEST, node.body[0], node.orelse[0])))
         plain = ast.If(ast.Name(_TEST, ast.Load()), node.body, node.orelse)
         choice = statement("if True: pass")
-        assert isinstance(choice, ast.If)  # noqa: S101 - as above
+        assert isinstance(choice, ast.If)
         choice.test = call("is_open", [ast.Name(_TEST, ast.Load())])
         choice.body, choice.orelse = [chosen], [plain]
         return [located(begin, node), located(choice, node)]

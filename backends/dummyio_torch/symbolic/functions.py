@@ -14,6 +14,7 @@ from types import CodeType, FunctionType
 
 from torch import nn
 
+from dummyio_torch.symbolic.checks import checks_that_hold
 from dummyio_torch.symbolic.rewriting import rewrite
 from dummyio_torch.symbolic.torch_functions import SymbolicFunctions
 
@@ -36,7 +37,7 @@ def symbolic_sizes(model: nn.Module) -> Generator[None]:
             if other is not None and other.co_freevars == code.co_freevars:
                 changed.append((function, code))
                 function.__code__ = other
-        with SymbolicFunctions():
+        with SymbolicFunctions(), checks_that_hold():
             yield
     finally:
         for function, code in changed:
@@ -88,7 +89,7 @@ def codes_of(file: str) -> dict[_Place, CodeType]:
 def _compiled(function: ast.FunctionDef, file: str, tree: ast.Module) -> CodeType:
     """Return a function's code: that of a method may use ``super()``, which is a cell of its class."""
     cell = ast.parse("def outer(__class__):\n    pass").body[0]
-    assert isinstance(cell, ast.FunctionDef)  # noqa: S101 - says it to the type checker
+    assert isinstance(cell, ast.FunctionDef)
     cell.body = [function]
     module = ast.fix_missing_locations(ast.Module([cell], []))
     features = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dummyio_torch.symbolic.liveness import live_before, loaded, stored
-from dummyio_torch.symbolic.syntax import RUNTIME, call, located, statement
+from dummyio_torch.symbolic.syntax import RUNTIME, call, located
 
 __all__ = ["Loops"]
 
@@ -108,7 +108,9 @@ class _Loop:
         writes = tuple(_writes(node.body, targets[0]))
         collected = [each.name for each in (*appended, *writes)]
         others = [
-            statement for statement in node.body if all(statement is not each.statement for each in (*appended, *writes))
+            statement
+            for statement in node.body
+            if all(statement is not each.statement for each in (*appended, *writes))
         ]
         mentioned = loaded(others) | stored(others) | loaded([each.value for each in (*appended, *writes)])
         if len(set(collected)) != len(collected) or mentioned & set(collected) or _changes(others):
@@ -132,24 +134,26 @@ class _Loop:
             f"{_tuple(names[2])}, {_tuple(writes)}, {_tuple(axes)})"
         ).body[0]
         turns = ast.parse(f"{_TURNS} = {RUNTIME}.{self.kind}()").body[0]
-        assert isinstance(turns, ast.Assign)  # noqa: S101 - says it to the type checker
-        assert isinstance(turns.value, ast.Call)  # noqa: S101 - as above
+        assert isinstance(turns, ast.Assign)
+        assert isinstance(turns.value, ast.Call)
         turns.value.args = list(self.items)
         choice = ast.parse(f"if {_TURNS}.symbolic: pass").body[0]
-        assert isinstance(choice, ast.If)  # noqa: S101 - as above
+        assert isinstance(choice, ast.If)
         plain = ast.For(self.node.target, ast.Name(_TURNS, ast.Load()), inside, [])
         choice.body, choice.orelse = [body, call], [plain]
         return [located(turns, self.node), located(choice, self.node)]
 
     def _body(self) -> ast.FunctionDef:
         made = ast.parse(f"def {_BODY}({', '.join((*self.targets, *self.carried))}): pass").body[0]
-        assert isinstance(made, ast.FunctionDef)  # noqa: S101 - says it to the type checker
+        assert isinstance(made, ast.FunctionDef)
         collected = {id(each.statement): f"_dummyio_{each.name}" for each in (*self.appended, *self.writes)}
         values = {id(each.statement): each.value for each in (*self.appended, *self.writes)}
         statements: list[ast.stmt] = []
         for statement in self.node.body:
             if id(statement) in collected:
-                assigned = ast.Assign([ast.Name(collected[id(statement)], ast.Store())], copy.deepcopy(values[id(statement)]))
+                assigned = ast.Assign(
+                    [ast.Name(collected[id(statement)], ast.Store())], copy.deepcopy(values[id(statement)])
+                )
                 statements.append(ast.copy_location(assigned, statement))
             else:
                 statements.append(copy.deepcopy(statement))
@@ -209,7 +213,9 @@ def _writes(statements: Sequence[ast.stmt], index: str) -> Iterator[_Written]:
                 keys = key.elts if isinstance(key, ast.Tuple) else [key]
                 places = [place for place, part in enumerate(keys) if isinstance(part, ast.Name) and part.id == index]
                 rest = [part for part in keys if not (isinstance(part, ast.Name) and part.id == index)]
-                dots = [place for place, part in enumerate(keys) if isinstance(part, ast.Constant) and part.value is ...]
+                dots = [
+                    place for place, part in enumerate(keys) if isinstance(part, ast.Constant) and part.value is ...
+                ]
                 if len(places) == 1 and len(dots) <= 1 and all(_is_whole(part) for part in rest):
                     from_end = bool(dots) and dots[0] < places[0]
                     yield _Written(name, statement, places[0] - len(keys) if from_end else places[0], value)
@@ -235,7 +241,7 @@ def _changes(statements: Sequence[ast.stmt]) -> bool:
 class _OutOfPlace(ast.NodeTransformer):
     """``x += y`` → ``x = x + y``: a scan's body may not write on what it is given."""
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:  # noqa: N802 - the visitor's own name
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         if not isinstance(node.target, ast.Name):
             return node
         read = ast.Name(node.target.id, ast.Load())
@@ -248,7 +254,7 @@ class _Picks(ast.NodeTransformer):
     def __init__(self, names: Sequence[str]) -> None:
         self._names = set(names)
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:  # noqa: N802 - as above
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
         if not isinstance(node.ctx, ast.Load) or not loaded(node.slice) & self._names:
             return node
@@ -262,12 +268,14 @@ class _Comprehensions(ast.NodeTransformer):
     def __init__(self) -> None:
         self.found = 0
 
-    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:  # noqa: N802 - as above
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
         self.generic_visit(node)
         head = _head(node.generators[0])
         if len(node.generators) > 1 or node.generators[0].ifs or node.generators[0].is_async or head is None:
             return node
-        if any(isinstance(inner, (ast.NamedExpr, ast.Await)) for inner in ast.walk(node)) or not _may_be_tensor(node.elt):
+        if any(isinstance(inner, (ast.NamedExpr, ast.Await)) for inner in ast.walk(node)) or not _may_be_tensor(
+            node.elt
+        ):
             return node
         self.found += 1
         kind, items, names = head
@@ -296,7 +304,6 @@ def _flattens(value: ast.expr, item: str) -> bool:
 
 
 def _as_value(key: ast.expr) -> ast.expr:
-    if not isinstance(key, ast.Slice):
-        return key
-    parts = [part or ast.Constant(None) for part in (key.lower, key.upper, key.step)]
-    return call("Span", list(parts))
+    if isinstance(key, ast.Slice):
+        return call("Span", [part or ast.Constant(None) for part in (key.lower, key.upper, key.step)])
+    return call("Place", [key]) if isinstance(key, ast.BinOp) else key

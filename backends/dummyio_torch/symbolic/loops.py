@@ -12,7 +12,7 @@ from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from dummyio_torch.symbolic.rows import Pieces, Rows, all_rows
 
-__all__ = ["Span", "Turns", "enumerate_", "mapped", "pick", "range_", "rows", "scan", "zip_"]
+__all__ = ["Place", "Span", "Turns", "enumerate_", "mapped", "pick", "range_", "rows", "scan", "zip_"]
 
 
 @dataclass
@@ -25,6 +25,8 @@ class Turns:
     """One element for each turn: the index, or a row."""
     start: Any = 0
     count: Any = None
+    idle: bool = False
+    """Whether the first turn does nothing: a loop may have no turn at all, which ONNX Runtime's scan cannot do."""
     several: bool = False
     """Whether each turn has more than one item, as ``zip`` and ``enumerate`` give them."""
 
@@ -68,6 +70,19 @@ class Span:
         return values.index_select(axis, start + torch.arange(length))
 
 
+@dataclass(frozen=True)
+class Place:
+    """A number that is computed from a turn's: where it is negative, it counts from the end."""
+
+    number: Any
+
+    def within(self, size: Any) -> Any:
+        """Return the number from the beginning."""
+        if not _is_number(self.number):
+            return self.number
+        return torch.where(self.number < 0, self.number + size, self.number)
+
+
 def _bound(bound: Any, default: Any, size: Any) -> torch.Tensor:
     """Return a bound as Python takes it: negative from the end, and none beyond."""
     if bound is None:
@@ -81,9 +96,11 @@ def range_(*bounds: Any) -> Turns:
     if not any(isinstance(bound, torch.SymInt) for bound in bounds):
         return Turns(range(*bounds))
     start, stop, step = (0, *bounds, 1) if len(bounds) == 1 else (*bounds, 1)[:3]
-    if step == 1:
-        return Turns((), (torch.arange(start, stop),), start, stop - start)
-    return Turns((), (torch.arange(start, stop, step),))
+    if step != 1:
+        return Turns((), (torch.arange(start, stop, step),))
+    if isinstance(start, int) and start > 0:
+        return Turns((), (torch.arange(start - 1, stop),), start, stop - start, idle=True)
+    return Turns((), (torch.arange(start, stop),), start, stop - start)
 
 
 def rows(values: Any) -> Turns:
@@ -104,7 +121,7 @@ def zip_(*values: Any) -> Turns:
     """``for one, other in zip(...)``."""
     found = [all_rows(each) for each in values]
     items = tuple(whole for whole in found if whole is not None)
-    return Turns((), items) if len(items) == len(values) else Turns(zip(*values), several=True)
+    return Turns((), items) if len(items) == len(values) else Turns(zip(*values, strict=False), several=True)
 
 
 def mapped(turns: Turns, body: Callable[..., Any], *, joins: bool = False) -> Any:
@@ -138,7 +155,9 @@ def scan(
     if strange:
         raise TypeError(f"a loop over a symbolic size changes a value that is no tensor ({strange[0]}).")
     begin = [value.clone(memory_format=torch.contiguous_format) for value in carried]
-    begin = begin or [torch.zeros((), device=turns.items[0].device)]  # an operator of its own rules: something must go on
+    begin = begin or [
+        torch.zeros((), device=turns.items[0].device)
+    ]  # an operator of its own rules: something must go on
 
     def turn(held: list[torch.Tensor], items: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         again, last, appended, written = body(*items, *(held if carried else ()))
@@ -146,9 +165,14 @@ def scan(
             value.to(buffer.dtype).expand(buffer.select(axis, 0).shape)
             for value, buffer, axis in zip(written, buffers, axes, strict=True)
         ]
-        return _fresh(again if carried else held), _fresh([*last, *appended, *made])
+        again = list(again if carried else held)
+        if turns.idle:
+            again = [torch.where(items[0] < turns.start, old, new) for old, new in zip(held, again, strict=True)]
+        return _fresh(again), _fresh([*last, *appended, *made])
 
     held, made = scan_operator(turn, begin, list(turns.items))
+    if turns.idle:
+        made = [values[1:] for values in made]
     ends = len(made) - len(lists) - len(buffers)
     joined = [Rows(values) for values in made[ends : ends + len(lists)]]
     written = [
@@ -163,11 +187,12 @@ def pick(values: Any, *key: Any) -> Any:
 
     Slices come as `Span`, for an operator's body is traced by other rules, under which a slice of tensors has no size.
     """
-    plain = tuple(part.plain() if isinstance(part, Span) else part for part in key)
+    plain = tuple(_plain(part) for part in key)
     if not isinstance(values, torch.Tensor) or not any(_is_turns(part) for part in key):
         return values[plain if len(plain) > 1 else plain[0]]
     axis, rest = 0, []
-    for part in _spelled_out(key, values.dim()):
+    for each in _spelled_out(key, values.dim()):
+        part = each.within(values.shape[axis]) if isinstance(each, Place) else each
         if isinstance(part, Span) and part.has_tensors:
             values = part.cut(values, axis)
             rest.append(slice(None))
@@ -175,7 +200,7 @@ def pick(values: Any, *key: Any) -> Any:
             values = values.index_select(axis, part.reshape(1))
             rest.append(0)
         else:
-            rest.append(part.plain() if isinstance(part, Span) else part)
+            rest.append(_plain(part))
         axis += int(part is not None)
     return values[tuple(rest)]
 
@@ -186,7 +211,7 @@ def _put(buffer: torch.Tensor, values: torch.Tensor, axis: int, turns: Turns) ->
     moved = values.movedim(0, axis)
     if turns.start == 0 and turns.count is not None and statically_known_true(turns.count == buffer.shape[axis]):
         return moved
-    return buffer.index_copy(axis, turns.items[0], moved)
+    return buffer.index_copy(axis, turns.items[0][int(turns.idle) :], moved)
 
 
 def _fresh(values: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -206,7 +231,13 @@ def _spelled_out(key: tuple[Any, ...], rank: int) -> list[Any]:
 
 
 def _is_turns(part: Any) -> bool:
-    return part.has_tensors if isinstance(part, Span) else _is_number(part)
+    return part.has_tensors if isinstance(part, Span) else _is_number(part.number if isinstance(part, Place) else part)
+
+
+def _plain(part: Any) -> Any:
+    if isinstance(part, Place):
+        return part.number
+    return part.plain() if isinstance(part, Span) else part
 
 
 def _is_number(part: Any) -> bool:

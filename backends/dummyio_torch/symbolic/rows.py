@@ -18,7 +18,9 @@ class _Symbolic(list[torch.Tensor]):
         self.whole = whole
 
     def _refused(self, *_: Any) -> NoReturn:
-        raise TypeError("a list whose length is a symbol can be looped over, stacked or concatenated, and nothing else.")
+        raise TypeError(
+            "a list whose length is a symbol can be looped over, stacked or concatenated, and nothing else."
+        )
 
     __iter__ = __getitem__ = __len__ = __add__ = append = extend = _refused  # type: ignore[assignment]
 

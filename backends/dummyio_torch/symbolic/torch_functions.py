@@ -58,7 +58,7 @@ def _has_fraction(values: Any) -> bool:
     return isinstance(values, (float, torch.SymFloat)) or (torch.is_tensor(values) and values.is_floating_point())
 
 
-def _linspace(  # noqa: PLR0913 - the parameters of what this stands for
+def _linspace(
     start: Any, end: Any, steps: Any, *, dtype: torch.dtype | None = None, device: Any = None, **_: Any
 ) -> torch.Tensor:
     """``torch.linspace``, as PyTorch counts: from both ends to the middle."""
@@ -76,8 +76,8 @@ def _stack(tensors: Rows, dim: int = 0) -> torch.Tensor:
     return tensors.whole.movedim(0, dim)
 
 
-def _split(values: torch.Tensor, counts: Counts, dim: int = 0) -> Pieces:
-    """``values.split(counts)``."""
+def _split(values: torch.Tensor, split_size: Counts, dim: int = 0) -> Pieces:  # noqa: ARG001 - it says how many, not where
+    """``values.split(counts.tolist())``."""
     if dim != 0:
         raise TypeError("a tensor is split by as many counts as a symbol says along its first axis only.")
     return Pieces(values)
