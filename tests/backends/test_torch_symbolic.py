@@ -19,7 +19,7 @@ from dummyio.values import Uniform
 from dummyio_torch.symbolic import symbolic_sizes
 from dummyio_torch.symbolic.choices import compare, either, least, most, whole
 from dummyio_torch.symbolic.liveness import live_before
-from dummyio_torch.symbolic.loops import Place, Span, pick
+from dummyio_torch.symbolic.picking import Place, Span, pick
 from dummyio_torch.symbolic.rewriting import rewrite
 from dummyio_torch.symbolic.rows import Rows, length, listed
 from dummyio_torch.symbolic.torch_functions import SymbolicFunctions, _linspace

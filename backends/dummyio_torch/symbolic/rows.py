@@ -22,7 +22,7 @@ class _Symbolic(list[torch.Tensor]):
             "a list whose length is a symbol can be looped over, stacked or concatenated, and nothing else."
         )
 
-    __iter__ = __getitem__ = __len__ = __add__ = append = extend = _refused  # type: ignore[assignment]
+    __iter__ = __getitem__ = __len__ = __add__ = append = extend = _refused
 
 
 class Rows(_Symbolic):

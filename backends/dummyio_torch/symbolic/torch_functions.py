@@ -93,7 +93,7 @@ def _cat(tensors: Rows | Pieces, dim: int = 0) -> torch.Tensor:
     return tensors.whole.movedim(0, axis).flatten(axis, axis + 1)
 
 
-_OTHERS: dict[Callable[..., Any], Callable[..., torch.Tensor]] = {
+_OTHERS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.tensor: _tensor,
     torch.as_tensor: _tensor,
     torch.linspace: _linspace,
