@@ -18,7 +18,7 @@ from dummyio.spec import InputSpec
 from dummyio.tensor import build
 from dummyio_torch.cache import cache
 
-__all__ = ["Calling", "device_of", "evaluating", "unchanged"]
+__all__ = ["Calling", "device_of", "evaluating"]
 
 _PRESENT = "present"
 _PAST = "past_key_values"
@@ -79,20 +79,6 @@ def evaluating(module: nn.Module) -> Generator[None, None, None]:
     finally:
         for part, mode in modes:
             part.training = mode
-
-
-@contextmanager
-def unchanged(module: nn.Module) -> Generator[None, None, None]:
-    """Put what a module and its parts hold back as it was: what one run remembers must not stand in the next."""
-    held = [(part, dict(vars(part)), dict(part._buffers)) for part in module.modules()]  # noqa: SLF001 - where they are
-    try:
-        yield
-    finally:
-        for part, attributes, buffers in held:
-            vars(part).clear()
-            vars(part).update(attributes)
-            part._buffers.clear()  # noqa: SLF001 - as above
-            part._buffers.update(buffers)  # noqa: SLF001 - as above
 
 
 def _constants(module: nn.Module, spec: InputSpec, declared: Sequence[str]) -> dict[str, Any]:

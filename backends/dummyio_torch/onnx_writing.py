@@ -68,23 +68,30 @@ def _write_dynamo(
     options: OnnxOptions,
 ) -> tuple[str, ...]:
     axes = spec.dynamic_axes()
-    with exact_zeros(), symbolic_sizes(flat.model):
-        program: Any = torch.onnx.export(
-            flat,
-            tensors,
-            input_names=list(axes),
-            output_names=list(names),
-            opset_version=options.opset,
-            dynamic_shapes=(tuple(axes.values()),),
-            optimize=options.optimize and options.weights,
-            custom_translation_table=translations(options.opset),
-            verbose=False,
-        )
+    with exact_zeros(), symbolic_sizes(flat.model) as watch:
+        try:
+            program: Any = torch.onnx.export(
+                flat,
+                tensors,
+                input_names=list(axes),
+                output_names=list(names),
+                opset_version=options.opset,
+                dynamic_shapes=(tuple(axes.values()),),
+                optimize=options.optimize and options.weights,
+                custom_translation_table=translations(options.opset),
+                verbose=False,
+            )
+        except Exception as error:
+            reason = watch.reason(error)
+            if reason is None:
+                raise
+            raise ExportError(reason) from error
+    notes = (f"taken for granted of sizes, so validate it at others: {watch.granted()}",) if watch.fixed else ()
     if not options.weights:
         save_structure(program, path)
-        return ("without weights: the file has their names, shapes and places, and nothing that could be run",)
+        return (*notes, "without weights: the file has their names, shapes and places, and nothing that could be run")
     program.save(path, external_data=options.external_data)
-    return ()
+    return notes
 
 
 def _write_torchscript(

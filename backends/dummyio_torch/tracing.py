@@ -16,7 +16,7 @@ from torch import nn
 from dummyio.dims import Dim, Size, evaluate, fixed, table
 from dummyio.errors import DimError, ExportError, SpecError
 from dummyio.spec import InputSpec
-from dummyio_torch.calling import Calling, device_of, unchanged
+from dummyio_torch.calling import Calling, device_of
 from dummyio_torch.dtypes import to_native
 from dummyio_torch.run import to_tensors
 
@@ -68,8 +68,7 @@ def output_names(calling: Calling, leaves: Mapping[str, torch.Tensor]) -> tuple[
         where it does not run, or returns no tensors.
     """
     try:
-        with unchanged(calling.module):
-            results = calling({path: tensor.clone() for path, tensor in leaves.items()})
+        results = calling({path: tensor.clone() for path, tensor in leaves.items()})
     except Exception as error:
         shapes = ", ".join(f"{path} {list(tensor.shape)}" for path, tensor in leaves.items())
         raise ExportError(

@@ -40,8 +40,8 @@ def test_a_size_that_python_looks_at_stays_free(module, tmp_path):
     passes(module(), SPEC, tmp_path)
 
 
-GUARDED = {"Halved", "Padded", "Written"}
-"""A program carries what its trace took for granted of sizes behind a model's own arithmetic, and refuses the least of them."""
+GUARDED = {"Halved", "Padded", "Written", "Remembering"}
+"""A program carries what its trace took for granted: of sizes behind a model's own arithmetic, and that they are not the last ones."""
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,36 @@ class Leaving(torch.nn.Module):
         return x
 
 
-def test_a_loop_that_is_left_early_is_an_error_that_says_which_size_it_makes_static(tmp_path):
-    with pytest.raises(ExportError, match="static"):
+def test_a_loop_that_is_left_early_is_an_error_that_says_in_which_line(tmp_path, capfd):
+    said = r"a size becomes a constant .*test_torch_symbolic.py, line \d+: for step in range.* static="
+    with pytest.raises(ExportError, match=said):
         dummyio.export(Leaving(), tmp_path / "model.onnx", spec=SPEC)
+    assert capfd.readouterr() == ("", "")
     passes(Leaving(), SPEC, tmp_path, static="sequence_length")
+
+
+class Deciding(torch.nn.Module):
+    def forward(self, x):
+        if x.sum() > 0:
+            return x
+        return x + 1
+
+
+def test_a_decision_by_values_is_an_error_that_says_in_which_line(tmp_path, capfd):
+    with pytest.raises(ExportError, match=r"decides by values.*test_torch_symbolic.py, line \d+: if x.sum\(\) > 0:"):
+        dummyio.export(Deciding(), tmp_path / "model.onnx", spec=SPEC)
+    assert capfd.readouterr() == ("", "")
+
+
+class Granting(torch.nn.Module):
+    def forward(self, x):
+        return x + 1 if x.shape[1] // 20 == 1 else x
+
+
+def test_what_a_trace_takes_for_granted_is_a_note(tmp_path):
+    artifact = dummyio.export(Granting(), tmp_path / "model.onnx", spec=SPEC)
+    assert any("taken for granted" in note and "x.shape[1] // 20 == 1" in note for note in artifact.notes)
+    assert not dummyio.validate(artifact.path, Granting(), spec=artifact.spec).ok
 
 
 def rewritten(text):

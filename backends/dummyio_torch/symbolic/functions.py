@@ -17,6 +17,7 @@ from torch import nn
 from dummyio_torch.symbolic.checks import checks_that_hold
 from dummyio_torch.symbolic.rewriting import rewrite
 from dummyio_torch.symbolic.torch_functions import SymbolicFunctions
+from dummyio_torch.symbolic.watching import Watch, watching
 
 __all__ = ["symbolic_sizes"]
 
@@ -26,8 +27,8 @@ _OTHERS = ("torch", "builtins", "typing", "abc", "dummyio_torch")
 
 
 @contextmanager
-def symbolic_sizes(model: nn.Module) -> Generator[None]:
-    """Run a model's own Python so that sizes which are symbols stay symbols, as long as this is open."""
+def symbolic_sizes(model: nn.Module) -> Generator[Watch]:
+    """Run a model's own Python so that sizes which are symbols stay symbols, as long as this is open; note where they do not."""
     codes = {file: codes_of(file) for file in _files(model)}
     changed = []
     try:
@@ -37,8 +38,8 @@ def symbolic_sizes(model: nn.Module) -> Generator[None]:
             if other is not None and other.co_freevars == code.co_freevars:
                 changed.append((function, code))
                 function.__code__ = other
-        with SymbolicFunctions(), checks_that_hold():
-            yield
+        with SymbolicFunctions(), checks_that_hold(), watching(codes) as watch:
+            yield watch
     finally:
         for function, code in changed:
             function.__code__ = code

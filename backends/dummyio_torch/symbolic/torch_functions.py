@@ -21,18 +21,18 @@ class SymbolicFunctions(TorchFunctionMode):
     ) -> Any:
         """Call what stands for the function, where a number is a symbol."""
         given = kwargs or {}
-        other = _OTHERS.get(func)
-        if other is not None and (_symbols(args) or _symbols([*given.values()])):
-            return other(*args, **given)
+        values = (*args, *given.values())
+        if func in _OF_NUMBERS and any(map(_has_symbol, values)):
+            return _OF_NUMBERS[func](*args, **given)
+        if func in _OF_LISTS and any(isinstance(value, (Rows, Counts, Pieces)) for value in values):
+            return _OF_LISTS[func](*args, **given)
         return func(*args, **given)
 
 
-def _symbols(values: Any) -> bool:
-    """Whether a symbol is among these values, in lists or not, or a list is as long as one."""
-    if isinstance(values, (Rows, Counts, Pieces)):
-        return True
-    if isinstance(values, (list, tuple)):
-        return any(map(_symbols, values))
+def _has_symbol(values: Any) -> bool:
+    """Whether a symbol is among these values, in lists or not."""
+    if isinstance(values, (list, tuple)) and not isinstance(values, (Rows, Counts, Pieces)):
+        return any(map(_has_symbol, values))
     return isinstance(values, (torch.SymInt, torch.SymFloat))
 
 
@@ -93,13 +93,17 @@ def _cat(tensors: Rows | Pieces, dim: int = 0) -> torch.Tensor:
     return tensors.whole.movedim(0, axis).flatten(axis, axis + 1)
 
 
-_OTHERS: dict[Callable[..., Any], Callable[..., Any]] = {
+_OF_NUMBERS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.tensor: _tensor,
     torch.as_tensor: _tensor,
     torch.linspace: _linspace,
+}
+"""Asked where a number is a symbol."""
+_OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.stack: _stack,
     torch.cat: _cat,
     torch.concat: _cat,
     torch.split: _split,
     torch.Tensor.split: _split,
 }
+"""Asked where a list is as long as a symbol."""
