@@ -43,7 +43,9 @@ def write(model: nn.Module, spec: InputSpec, path: Path, options: OnnxOptions) -
     calling = Calling(model, spec)
     leaves = trace_inputs(spec, model)
     with evaluating(model), quiet():
-        names = output_names(calling, other_inputs(spec, model))
+        # Without memory no module runs that looks at a value, so what it returns is what the spec says, where that says it.
+        declared = calling.declared if not options.weights else ()
+        names = declared or output_names(calling, other_inputs(spec, model))
         _check_names(calling.paths, names)
         export = _write_dynamo if options.exporter == "dynamo" else _write_torchscript
         notes = export(FlatModule(calling, names), tuple(leaves.values()), spec, names, path, options)

@@ -4,7 +4,9 @@ The cases are those of ``measure.py``. Each is described, exported with ``torch.
 over the probe plan. Where that fails, it is traced once more with every size fixed: what cannot be traced even so is for
 PyTorch to mend, and does not count.
 
-    python tests/coverage/exports.py [--only bert,llama] [--every 4] [--workers 2] [--show] [--write]
+    python tests/coverage/exports.py [--only bert,llama] [--every 4] [--workers 2] [--rows rows.jsonl] [--show] [--write]
+
+All of them take hours: ``--rows`` keeps what was measured, and a later run goes on from there.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import re
 import signal
 import sys
 import tempfile
+import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -32,15 +35,15 @@ from marks import write_between
 from measure import CASES, ROOT, build
 
 import dummyio
+from dummyio.errors import ExportError
 
 PAGE = ROOT / "docs" / "exports.md"
-LIMIT = 240
+LIMIT = 600
 """Seconds for one step of one class."""
 _SUMMARY = (
     "{classes} classes; {traced} can be traced with every size fixed; of these {passed} ({share}) export with their sizes "
     "symbolic and pass the validation."
 )
-_STATIC = "torch.export makes a size static: the model's own Python looks at it (a loop, int(), a comparison)"
 PORTION = 16
 """Classes that one process measures."""
 
@@ -78,12 +81,12 @@ def limit(seconds: int) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """Return an error's class and what its deepest cause says."""
+    """Return what an error says where it names a line of the model's, else its deepest cause and what that says."""
+    if isinstance(error, ExportError) and str(error).startswith(("a size becomes", "the model decides")):
+        return str(error)
     while error.__cause__ is not None:
         error = error.__cause__
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-    if text.startswith("Found the following conflicts"):
-        return _STATIC
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
     return f"{type(error).__name__}: {lines[0][:200]}"
 
@@ -93,7 +96,7 @@ def measure(case: dict[str, Any]) -> Row:
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)
-    row = Row(case["class"], "describe")
+    row, began = Row(case["class"], "describe"), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         try:
             with limit(LIMIT):
@@ -112,6 +115,7 @@ def measure(case: dict[str, Any]) -> Row:
             row.reason = first_line(error)
         if row.state == "export" and not traces(model, spec, Path(folder) / "fixed.onnx"):
             row.state = "trace"
+    row.seconds = round(time.perf_counter() - began, 1)
     return row
 
 
@@ -167,6 +171,13 @@ def table(rows: list[Row]) -> list[str]:
     return lines
 
 
+def kept(file: Path | None) -> list[Row]:
+    """Return the rows of earlier runs."""
+    if file is None or not file.exists():
+        return []
+    return [Row(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
 def main() -> int:
     """Measure all cases, or those asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -174,7 +185,9 @@ def main() -> int:
     parser.add_argument("--classes", help="classes, by comma")
     parser.add_argument("--every", type=int, default=1, help="only every n-th case")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="write the rows to this file as they come, as JSON lines")
+    parser.add_argument(
+        "--rows", type=Path, help="keep the rows in this file, as JSON lines, and measure what it lacks"
+    )
     parser.add_argument("--show", action="store_true", help="print the table")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
@@ -182,12 +195,14 @@ def main() -> int:
         cases = list(map(json.loads, lines))[:: options.every]
     for given, key in ((options.only, "folder"), (options.classes, "class")):
         cases = [case for case in cases if given is None or case[key] in given.split(",")]
-    rows = []
+    rows = kept(options.rows)
+    known = {row.name for row in rows}
+    cases = [case for case in cases if case["class"] not in known]
     for row in measured(cases, options.workers):
         rows.append(row)
-        print(f"{len(rows)}/{len(cases)} {row.name}: {row.state} {row.reason[:150]}", flush=True)  # noqa: T201
-        if options.out:
-            with options.out.open("a", encoding="utf-8") as stream:
+        print(f"{len(rows)} {row.name}: {row.state} {row.reason[:150]}", flush=True)  # noqa: T201
+        if options.rows:
+            with options.rows.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(asdict(row)) + "\n")
     if options.show:
         print("\n".join(table(rows)))  # noqa: T201
