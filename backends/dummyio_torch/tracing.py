@@ -91,8 +91,8 @@ def other_inputs(spec: InputSpec, module: nn.Module) -> dict[str, torch.Tensor]:
     Positions that are kept for the length of the last text, for one, would be taken for constants of that length.
     """
     sizes = trace_sizes(spec, module)
-    apart = [sum(size != sizes[name] for name, size in other.items()) for other in spec.probes()]
-    return _inputs(spec, module, spec.probes()[apart.index(max(apart))])
+    other = spec.sizes() | _distinct(_free(spec), set(sizes.values()), 0)
+    return _inputs(spec, module, other if _is_valid(spec, other) else spec.sizes())
 
 
 def _inputs(spec: InputSpec, module: nn.Module, sizes: Mapping[str, int]) -> dict[str, torch.Tensor]:
@@ -106,7 +106,7 @@ def _inputs(spec: InputSpec, module: nn.Module, sizes: Mapping[str, int]) -> dic
 
 def trace_sizes(spec: InputSpec, module: nn.Module) -> dict[str, int]:
     """Return sizes for a trace: of 2 and up, distinct, derived ones included, and unlike the model's constants."""
-    free = [dim for dim in table(size for _, leaf in spec.leaves for size in leaf.shape).values() if not dim.fixed]
+    free = _free(spec)
     derived = list(dict.fromkeys(size for _, _, size in symbolic_axes(spec)))
     own = {size for _, leaf in spec.leaves for size in leaf.shape if isinstance(size, int)}
     own |= {dim.size for dim in spec.dims.values() if dim.fixed}
@@ -116,6 +116,18 @@ def trace_sizes(spec: InputSpec, module: nn.Module) -> dict[str, int]:
             if _tells_apart(spec, sizes, derived, avoided):
                 return sizes
     return spec.probes()[0]
+
+
+def _free(spec: InputSpec) -> list[Dim]:
+    return [dim for dim in table(size for _, leaf in spec.leaves for size in leaf.shape).values() if not dim.fixed]
+
+
+def _is_valid(spec: InputSpec, sizes: Mapping[str, int]) -> bool:
+    try:
+        spec.shapes(sizes)
+    except (DimError, SpecError):
+        return False
+    return True
 
 
 def _distinct(free: Sequence[Dim], avoided: set[int], start: int) -> dict[str, int]:
@@ -147,9 +159,7 @@ def _near(dim: Dim) -> list[int]:
 
 
 def _tells_apart(spec: InputSpec, sizes: Mapping[str, int], derived: Sequence[Size], avoided: set[int]) -> bool:
-    try:
-        spec.shapes(sizes)
-    except (DimError, SpecError):
+    if not _is_valid(spec, sizes):
         return False
     values = [evaluate(size, sizes) for size in derived]
     return len(set(values)) == len(values) and min(values, default=2) > 1 and not avoided & set(values)

@@ -49,12 +49,24 @@ def whole(value: Any) -> Any:
 
 def least(*values: Any) -> Any:
     """``min(...)``."""
-    return reduce(torch.sym_min, values) if _symbolic(*values) else min(values)
+    return reduce(_least, values) if _symbolic(*values) else min(values)
 
 
 def most(*values: Any) -> Any:
     """``max(...)``."""
-    return reduce(torch.sym_max, values) if _symbolic(*values) else max(values)
+    return reduce(_most, values) if _symbolic(*values) else max(values)
+
+
+def _least(one: Any, other: Any) -> Any:
+    if statically_known_true(one <= other):
+        return one
+    return other if statically_known_true(other <= one) else torch.sym_min(one, other)
+
+
+def _most(one: Any, other: Any) -> Any:
+    if statically_known_true(one >= other):
+        return one
+    return other if statically_known_true(other >= one) else torch.sym_max(one, other)
 
 
 def compare(name: str, left: Any, right: Any, dividend: Any = None) -> Any:
