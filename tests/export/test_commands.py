@@ -103,6 +103,18 @@ def test_what_cannot_be_done_is_2(code, tmp_path, arguments):
     assert not (tmp_path / "out").exists()
 
 
+def interrupted(job):
+    """Interrupt a job, and again where it did not hear: an exception that is raised in a callback of the collector's is lost."""
+    for _ in range(6):
+        job.send_signal(signal.SIGINT)
+        try:
+            return job.communicate(timeout=20)[0]
+        except subprocess.TimeoutExpired:
+            continue
+    job.kill()
+    pytest.fail("the job does not end")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_an_interrupt_leaves_nothing(code, tmp_path):
     # Where the tests run in the background the signal is ignored, which a child would inherit.
@@ -114,7 +126,6 @@ def test_an_interrupt_leaves_nothing(code, tmp_path):
     end = time.monotonic() + 120
     while time.monotonic() < end and job.poll() is None and not (tmp_path / "out").exists():
         time.sleep(0.2)
-    job.send_signal(signal.SIGINT)
-    output, _ = job.communicate(timeout=60)
+    output = interrupted(job)
     assert job.returncode == 130, output
     assert not (tmp_path / "out").exists()
