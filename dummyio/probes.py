@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from dummyio.errors import DimError, SpecError
 if TYPE_CHECKING:
     from dummyio.spec import InputSpec
 
-__all__ = ["probes"]
+__all__ = ["is_valid", "probes"]
 
 # A probe must stay cheap to run: it may hold this many times the elements of the default sizes, and no fewer than this.
 _GROWTH = 8
@@ -39,7 +39,7 @@ def probes(spec: InputSpec) -> list[dict[str, int]]:
     budget = max(_ELEMENTS, _GROWTH * _elements(spec, base))
     kept: list[dict[str, int]] = []
     for sizes in plan:
-        if sizes not in kept and _valid(spec, sizes) and _elements(spec, sizes) <= budget:
+        if sizes not in kept and is_valid(spec, sizes) and _elements(spec, sizes) <= budget:
             kept.append(sizes)
     return kept or [base]
 
@@ -74,7 +74,8 @@ def _extremes(dim: Dim) -> list[int]:
     return [size for size in dict.fromkeys(wanted) if dim.takes(size)]
 
 
-def _valid(spec: InputSpec, sizes: dict[str, int]) -> bool:
+def is_valid(spec: InputSpec, sizes: Mapping[str, int]) -> bool:
+    """Whether the inputs of a spec have shapes at these sizes."""
     try:
         spec.shapes(sizes)
     except (DimError, SpecError):

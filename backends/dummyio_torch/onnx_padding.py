@@ -14,16 +14,14 @@ _WITH_AXES = 18
 """The first version of the operators in which ``Pad`` may name its axes."""
 
 
-def keep_padding(model: onnx.ModelProto) -> int:
+def keep_padding(graph: onnx.GraphProto, opset: int) -> int:
     """Give each ``Pad`` before a maximum its axes; return how many got them."""
-    graph = model.graph
-    version = next((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), 0)
     pooled = {node.input[0] for node in graph.node if node.op_type == "MaxPool"}
     lengths = {tensor.name: tensor.dims[0] for tensor in graph.initializer if len(tensor.dims) == 1}
     changed = 0
     for node in graph.node:
         known = len(node.input) in (2, 3) and node.input[1] in lengths
-        if version < _WITH_AXES or node.op_type != "Pad" or node.output[0] not in pooled or not known:
+        if opset < _WITH_AXES or node.op_type != "Pad" or node.output[0] not in pooled or not known:
             continue
         rank = lengths[node.input[1]] // 2
         name = f"{node.output[0]}_axes"

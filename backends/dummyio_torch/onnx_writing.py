@@ -143,7 +143,7 @@ def _finished(path: Path, spec: InputSpec, names: Sequence[str], options: OnnxOp
     notes = mend(model, spec, names)
     unwrap(model)
     mask_with_infinity(model.graph)
-    keep_padding(model)
+    keep_padding(model.graph, opset)
     path.write_bytes(model.SerializeToString())
     outside = any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer)
     if outside and options.weights and options.external_data is False:

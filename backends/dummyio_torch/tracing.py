@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from dummyio.dims import Dim, Size, evaluate, fixed, table
-from dummyio.errors import DimError, ExportError, SpecError
+from dummyio.errors import ExportError
+from dummyio.probes import is_valid
 from dummyio.spec import InputSpec
 from dummyio_torch.calling import Calling, device_of
 from dummyio_torch.dtypes import to_native
@@ -92,7 +93,7 @@ def other_inputs(spec: InputSpec, module: nn.Module) -> dict[str, torch.Tensor]:
     """
     sizes = trace_sizes(spec, module)
     other = spec.sizes() | _distinct(_free(spec), set(sizes.values()), 0)
-    return _inputs(spec, module, other if _is_valid(spec, other) else spec.sizes())
+    return _inputs(spec, module, other if is_valid(spec, other) else spec.sizes())
 
 
 def _inputs(spec: InputSpec, module: nn.Module, sizes: Mapping[str, int]) -> dict[str, torch.Tensor]:
@@ -120,14 +121,6 @@ def trace_sizes(spec: InputSpec, module: nn.Module) -> dict[str, int]:
 
 def _free(spec: InputSpec) -> list[Dim]:
     return [dim for dim in table(size for _, leaf in spec.leaves for size in leaf.shape).values() if not dim.fixed]
-
-
-def _is_valid(spec: InputSpec, sizes: Mapping[str, int]) -> bool:
-    try:
-        spec.shapes(sizes)
-    except (DimError, SpecError):
-        return False
-    return True
 
 
 def _distinct(free: Sequence[Dim], avoided: set[int], start: int) -> dict[str, int]:
@@ -159,7 +152,7 @@ def _near(dim: Dim) -> list[int]:
 
 
 def _tells_apart(spec: InputSpec, sizes: Mapping[str, int], derived: Sequence[Size], avoided: set[int]) -> bool:
-    if not _is_valid(spec, sizes):
+    if not is_valid(spec, sizes):
         return False
     values = [evaluate(size, sizes) for size in derived]
     return len(set(values)) == len(values) and min(values, default=2) > 1 and not avoided & set(values)

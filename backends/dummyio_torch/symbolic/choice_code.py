@@ -6,7 +6,7 @@
     pad = max(k - s, 0)                 pad = runtime.most(k - s, 0)
     if size % s == 0:                   test = runtime.compare("==", size % s, 0)
         pad = k - s                     if runtime.is_open(test):
-    else:                                   [pad] = runtime.chosen(test, [k - s], [k - size % s])
+    else:                                   pad = runtime.chosen(test, k - s, k - size % s)
         pad = k - size % s              elif test: pad = k - s
                                         else: pad = k - size % s
 """

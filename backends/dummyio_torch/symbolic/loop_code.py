@@ -2,12 +2,12 @@
 
 ::
 
-    for i in range(n):                      turns = runtime.turns(range(n)'s arguments)
-        state = a[:, i] * state             if turns is symbolic:
+    for i in range(n):                      turns = runtime.range_(n)
+        state = a[:, i] * state             if turns.symbolic:
         states.append(state[:, 0])              def body(i, state):
                                                     state = runtime.pick(a, Span(), i) * state
-                                                    return (state,), (state[:, 0],), ()
-                                                (state,), (states,), () = runtime.scan(turns, body, ...)
+                                                    return [state], [], [state[:, 0]], []
+                                                [state], [], [states], [] = runtime.scan(turns, body, ...)
                                             else:
                                                 the loop as it is
 
