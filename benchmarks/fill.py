@@ -10,10 +10,10 @@ import numpy as np
 from benchmarks.options import MIB, Options, mib
 from benchmarks.table import Row, faster
 from benchmarks.timing import subject, take_turns
-from dummyio.dtypes import DType
-from dummyio.materialize.fill import fill_sampler
-from dummyio.materialize.samplers import sampler
-from dummyio.values import Rule, Uniform
+from dummyio.materialize.block_fill import fill_sampler
+from dummyio.materialize.elementwise_rules import make_sampler
+from dummyio.spec.dtypes import DType
+from dummyio.spec.values import Rule, Uniform
 
 UNIT = Uniform()
 RULES: dict[str, Rule] = {"float16": UNIT, "bfloat16": UNIT, "int8": Uniform(0, 100), "int64": Uniform(0, 30522)}
@@ -82,7 +82,7 @@ def touched(size: int) -> np.ndarray:
 def filler(memory: np.ndarray, dtype: str, rule: Rule, threads: int | None = None) -> Callable[[], None]:
     """Return what fills `memory` by a rule."""
     kind = DType.of(dtype)
-    flat, drawn = memory.view(kind.numpy), sampler(rule, kind)
+    flat, drawn = memory.view(kind.numpy), make_sampler(rule, kind)
     assert drawn is not None
     return lambda: fill_sampler(flat, drawn, KEY, threads)
 

@@ -11,9 +11,9 @@ from benchmarks.fill import RULES, UNIT
 from benchmarks.options import Options, mib
 from benchmarks.table import Row, faster
 from benchmarks.timing import subject, take_turns
-from dummyio.dtypes import DType
-from dummyio.spec import InputSpec
-from dummyio.tensor import TensorSpec
+from dummyio.input_spec import InputSpec
+from dummyio.spec.dtypes import DType
+from dummyio.spec.tensor_spec import TensorSpec
 
 DTYPES = {"float32": UNIT, **RULES}
 Maker = Callable[[], object]

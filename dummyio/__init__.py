@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dummyio import errors, values
-from dummyio.backend import available_backends, load_backend
-from dummyio.describe import capture, describe, generate
-from dummyio.dims import Dim, DimExpr
-from dummyio.dtypes import DType
+from dummyio import errors
+from dummyio.backend.registry import available_backends, load_backend
+from dummyio.describing import capture, describe, generate
 from dummyio.errors import DummyioError
-from dummyio.spec import InputSpec, OutputSpec
-from dummyio.tensor import Nest, TensorSpec
+from dummyio.input_spec import InputSpec
+from dummyio.spec import values
+from dummyio.spec.dims import Dim, DimExpr
+from dummyio.spec.dtypes import DType
+from dummyio.spec.spec_data import OutputSpec
+from dummyio.spec.tensor_spec import Nest, TensorSpec
 
 if TYPE_CHECKING:
-    from dummyio.exporting import export
-    from dummyio.materialize import materialize_part
-    from dummyio.runner import open_runner
+    from dummyio.exporting.export import export
+    from dummyio.materialize.generate import materialize_part
+    from dummyio.running.runner import open_runner
     from dummyio.validation import validate
 
 __all__ = [
@@ -52,9 +54,9 @@ __version__ = "0.1.0"
 
 
 _LATER = {
-    "export": "dummyio.exporting",
-    "materialize_part": "dummyio.materialize",
-    "open_runner": "dummyio.runner",
+    "export": "dummyio.exporting.export",
+    "materialize_part": "dummyio.materialize.generate",
+    "open_runner": "dummyio.running.runner",
     "validate": "dummyio.validation",
 }
 """What describing does not need, and the module that has it."""

@@ -38,7 +38,7 @@ __all__ = [
     "RunError",
     "SourceError",
     "SpecError",
-    "near",
+    "suggest_names",
 ]
 
 
@@ -98,7 +98,7 @@ _LONG = 200
 _SHOWN = 60
 
 
-def near(name: str, known: Iterable[str]) -> str:
+def suggest_names(name: str, known: Iterable[str]) -> str:
     """Return a sentence for error messages: the near names, else all that are known."""
     names = sorted(set(known))
     # Names come from files too: one of a million characters is near to nothing, and comparing it would take minutes.

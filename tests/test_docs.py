@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import dummyio
-from dummyio.document import schema
+from dummyio.spec.json_format import make_json_schema
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -16,14 +16,14 @@ PACKAGES = {"np": "numpy", "pt": "torch", "tf": "tensorflow", "jax": "jax", "ort
 
 
 def test_the_published_schema_is_the_one_that_is_checked():
-    published = json.loads((ROOT / "docs/spec.schema.json").read_text())
-    assert published == json.loads(json.dumps(schema())), (
-        "write docs/spec.schema.json anew from dummyio.document.schema()"
+    published = json.loads((ROOT / "docs/reference/spec.schema.json").read_text())
+    assert published == json.loads(json.dumps(make_json_schema())), (
+        "write docs/reference/spec.schema.json anew from dummyio.spec.json_format.make_json_schema()"
     )
 
 
 def test_the_example_of_a_spec_file_is_valid():
-    example = re.search(r"```json\n(.*?)```", (ROOT / "docs/spec-file.md").read_text(), re.DOTALL)
+    example = re.search(r"```json\n(.*?)```", (ROOT / "docs/reference/spec-file.md").read_text(), re.DOTALL)
     assert dummyio.InputSpec.from_json(example[1]).task == "fill-mask"
 
 
@@ -39,6 +39,6 @@ def test_the_values_in_the_readme_are_those_that_are_made(framework):
 
 
 def test_links_lead_somewhere():
-    for page in (ROOT / "README.md", *ROOT.glob("docs/*.md"), ROOT / "backends/README.md"):
+    for page in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "backends/README.md"):
         for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page}: {target}"

@@ -9,9 +9,9 @@ from dummyio_jax import signature, tensors
 from dummyio_jax.dtypes import DTYPE_MAPPER
 
 if TYPE_CHECKING:
-    from dummyio.exporting import Written
-    from dummyio.runner import Runner
-    from dummyio.spec import InputSpec
+    from dummyio.exporting.artifact import ExportResult
+    from dummyio.input_spec import InputSpec
+    from dummyio.running.runner import Runner
 
 __all__ = ["BACKEND", "JaxBackend"]
 
@@ -29,20 +29,20 @@ class JaxBackend:
 
     def describe(self, source: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
         """Describe what JAX can call; see `dummyio_jax.source`."""
-        from dummyio_jax.source import describe  # noqa: PLC0415 - for those who describe
+        from dummyio_jax.description.describe_function import describe  # noqa: PLC0415 - for those who describe
 
         return describe(source, dims=dims)
 
     def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
         """Return what JAX can call as a function of named feeds; see `dummyio_jax.run`."""
-        from dummyio_jax.run import runner  # noqa: PLC0415 - for those who run
+        from dummyio_jax.running.open_runner import runner  # noqa: PLC0415 - for those who run
 
         return runner(target, spec, engine)
 
     @property
-    def exporters(self) -> Mapping[str, Callable[..., Written]]:
+    def exporters(self) -> Mapping[str, Callable[..., ExportResult]]:
         """Format → the function that writes it; see `dummyio_jax.export`."""
-        from dummyio_jax.export import EXPORTERS  # noqa: PLC0415 - for those who export
+        from dummyio_jax.exporting.exporters import EXPORTERS  # noqa: PLC0415 - for those who export
 
         return EXPORTERS
 

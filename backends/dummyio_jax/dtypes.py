@@ -10,8 +10,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dummyio.dtypes import DType
-from dummyio.native import find_dtype, find_native
+from dummyio.backend.native_dtypes import to_canonical_dtype, to_native_dtype
+from dummyio.spec.dtypes import DType
 
 __all__ = ["DTYPE_MAPPER", "from_native", "to_native"]
 
@@ -26,7 +26,7 @@ _INVERSE = {native: dtype for dtype, native in DTYPE_MAPPER.items()}
 
 def to_native(dtype: DType) -> np.dtype[Any]:
     """Return JAX's dtype; raise `DTypeError` where it has none."""
-    return find_native(DTYPE_MAPPER, dtype, "jax")
+    return to_native_dtype(DTYPE_MAPPER, dtype, "jax")
 
 
 def from_native(native: Any) -> DType:
@@ -35,4 +35,4 @@ def from_native(native: Any) -> DType:
         known = np.dtype(native)
     except TypeError:
         known = native
-    return find_dtype(_INVERSE, known, "jax")
+    return to_canonical_dtype(_INVERSE, known, "jax")

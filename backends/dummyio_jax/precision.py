@@ -9,9 +9,9 @@ from typing import cast
 
 import jax
 
-from dummyio.dtypes import DType
+from dummyio.spec.dtypes import DType
 
-__all__ = ["NARROW", "as_computed", "enough_bits", "x64"]
+__all__ = ["NARROW", "canonicalize_dtype", "enable_wide_dtypes", "x64"]
 
 NARROW = {
     DType.FLOAT64: DType.FLOAT32,
@@ -29,11 +29,11 @@ def x64() -> AbstractContextManager[None]:
     return cast("AbstractContextManager[None]", import_module("jax.experimental").enable_x64())
 
 
-def enough_bits(dtypes: Iterable[DType]) -> AbstractContextManager[None]:
+def enable_wide_dtypes(dtypes: Iterable[DType]) -> AbstractContextManager[None]:
     """Return a context in which none of these dtypes is narrowed: as JAX is set up, where none is of 64 bits."""
     return x64() if any(dtype in NARROW for dtype in dtypes) else nullcontext()
 
 
-def as_computed(dtype: DType) -> DType:
+def canonicalize_dtype(dtype: DType) -> DType:
     """Return what a function sees where it is given an array of `dtype`, as JAX is set up now."""
     return dtype if jax.dtypes.canonicalize_dtype(dtype.numpy) == dtype.numpy else NARROW[dtype]

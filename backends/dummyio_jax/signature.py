@@ -12,9 +12,9 @@ from typing import Any, cast
 import jax
 import jax.export
 
-from dummyio.dims import Dim, Size, evaluate, table
 from dummyio.errors import DimError
-from dummyio.tensor import TensorSpec
+from dummyio.spec.dims import Dim, Size, collect_dims, evaluate_size
+from dummyio.spec.tensor_spec import TensorSpec
 from dummyio_jax.dtypes import to_native
 
 __all__ = ["abstract", "constraints"]
@@ -28,7 +28,7 @@ def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, jax.ShapeDtypeStruct
     DimError
         for a name or a bound that JAX does not take.
     """
-    symbols = _symbols(table(size for leaf in leaves.values() for size in leaf.shape).values())
+    symbols = _symbols(collect_dims(size for leaf in leaves.values() for size in leaf.shape).values())
     return {
         path: jax.ShapeDtypeStruct(tuple(_axis(size, symbols) for size in leaf.shape), to_native(leaf.dtype))
         for path, leaf in leaves.items()
@@ -38,7 +38,7 @@ def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, jax.ShapeDtypeStruct
 def _symbols(dims: Collection[Dim]) -> dict[str, Any]:
     """Return name → symbol, or the size where there is only one."""
     free = [dim for dim in dims if not dim.fixed]
-    known: dict[str, Any] = {dim.name: evaluate(dim) for dim in dims if dim.fixed}
+    known: dict[str, Any] = {dim.name: evaluate_size(dim) for dim in dims if dim.fixed}
     if free:
         names, bounds = ", ".join(dim.name for dim in free), [text for dim in free for text in constraints(dim)]
         try:
@@ -61,4 +61,4 @@ def constraints(dim: Dim) -> Iterator[str]:
 
 def _axis(size: Size, symbols: Mapping[str, Any]) -> Any:
     """Return an int, or JAX's own expression: its symbols add, multiply and divide as ints do."""
-    return evaluate(size, cast("Mapping[str, int]", symbols))
+    return evaluate_size(size, cast("Mapping[str, int]", symbols))

@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dummyio.dtypes import DType
+from dummyio.backend.native_dtypes import as_owned_array
 from dummyio.errors import DTypeError, OptionError
-from dummyio.native import take_over
+from dummyio.spec.dtypes import DType
 from dummyio_jax.dtypes import to_native
 from dummyio_jax.precision import NARROW, x64
 
@@ -40,7 +40,7 @@ def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -
         for a device that is not there.
     """
     native = to_native(dtype)
-    array = take_over(values, dtype)
+    array = as_owned_array(values, dtype)
     place = _place(device)
     if dtype not in NARROW or jax.dtypes.canonicalize_dtype(native) == native:
         return _copy(array, place)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dummyio_numpy import run, signature, tensors
+from dummyio_numpy import running as run
+from dummyio_numpy import signature, tensors
 from dummyio_numpy.dtypes import DTYPE_MAPPER
 
 __all__ = ["BACKEND", "NumpyBackend"]

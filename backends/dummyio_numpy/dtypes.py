@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dummyio.dtypes import DType
+from dummyio.spec.dtypes import DType
 
 __all__ = ["DTYPE_MAPPER", "from_native", "to_native"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dummyio.tensor import TensorSpec
+from dummyio.spec.tensor_spec import TensorSpec
 
 __all__ = ["abstract"]
 

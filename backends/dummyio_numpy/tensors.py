@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dummyio.dtypes import DType
 from dummyio.errors import OptionError
+from dummyio.spec.dtypes import DType
 
 __all__ = ["from_numpy", "is_tensor", "to_numpy"]
 

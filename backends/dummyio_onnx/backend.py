@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dummyio.spec import InputSpec
+from dummyio.input_spec import InputSpec
 from dummyio_onnx import signature, tensors
 from dummyio_onnx.dtypes import DTYPE_MAPPER
 
@@ -25,13 +25,13 @@ class OnnxBackend:
 
     def describe(self, model: Any, *, dims: Mapping[str, Any]) -> InputSpec:
         """Return the description of an ONNX file or ``ModelProto``; the capability that makes it a source."""
-        from dummyio_onnx import source  # noqa: PLC0415 - feeding a session does not need the reader
+        from dummyio_onnx import description as source  # noqa: PLC0415 - feeding a session does not need the reader
 
         return source.describe(model, dims=dims)
 
     def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Any:
         """Return a model as a function of named feeds; the capability that makes it run."""
-        from dummyio_onnx import run  # noqa: PLC0415 - feeding a session does not need to open one
+        from dummyio_onnx.running import onnx_runner as run  # noqa: PLC0415 - feeding a session does not need to open one
 
         return run.runner(target, spec, engine)
 

@@ -10,8 +10,8 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from dummyio.dtypes import DType
-from dummyio.native import find_dtype, find_native
+from dummyio.backend.native_dtypes import to_canonical_dtype, to_native_dtype
+from dummyio.spec.dtypes import DType
 
 __all__ = ["DTYPE_MAPPER", "ONNX_TYPES", "from_native", "to_native"]
 
@@ -49,9 +49,9 @@ _INVERSE = {number: dtype for dtype, number in ONNX_TYPES.items()}
 
 def to_native(dtype: DType) -> int:
     """Return the number of the element type; raise `DTypeError` where ONNX Runtime cannot hold it."""
-    return find_native(DTYPE_MAPPER, dtype, "ort")
+    return to_native_dtype(DTYPE_MAPPER, dtype, "ort")
 
 
 def from_native(native: int) -> DType:
     """Return the canonical dtype of an element type that a file can declare; raise `DTypeError` where there is none."""
-    return find_dtype(_INVERSE, native, "ort")
+    return to_canonical_dtype(_INVERSE, native, "ort")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from onnx import ValueInfoProto, helper
 
-from dummyio.dims import Size, evaluate, fixed
-from dummyio.tensor import TensorSpec
+from dummyio.spec.dims import Size, evaluate_size, is_static
+from dummyio.spec.tensor_spec import TensorSpec
 from dummyio_onnx.dtypes import to_native
 
 __all__ = ["abstract"]
@@ -22,4 +22,4 @@ def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, ValueInfoProto]:
 
 
 def _axis(size: Size) -> int | str:
-    return evaluate(size) if fixed(size) else str(size)
+    return evaluate_size(size) if is_static(size) else str(size)

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from dummyio.dtypes import DType
+from dummyio.backend.native_dtypes import as_owned_array
 from dummyio.errors import DTypeError, OptionError
-from dummyio.native import take_over
-from dummyio_onnx.bits import pack, unpack
+from dummyio.spec.dtypes import DType
 from dummyio_onnx.dtypes import from_native, to_native
-from dummyio_onnx.strings import string_value
+from dummyio_onnx.packed_bits import pack, unpack
+from dummyio_onnx.string_values import string_value
 
 __all__ = ["from_numpy", "is_tensor", "run_with_ort_values", "session_feeds", "to_numpy"]
 
@@ -46,7 +46,7 @@ def from_numpy(values: Array, dtype: DType, device: Any = None) -> ort.OrtValue:
         for a device that is not there.
     """
     number = to_native(dtype)
-    array = take_over(values, dtype)
+    array = as_owned_array(values, dtype)
     place, index = ("cpu", 0) if device is None else _place(device)
     if dtype is DType.STRING:
         value = string_value(array)

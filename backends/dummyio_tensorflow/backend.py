@@ -11,8 +11,8 @@ from dummyio_tensorflow import signature, tensors
 from dummyio_tensorflow.dtypes import DTYPE_MAPPER
 
 if TYPE_CHECKING:
-    from dummyio.runner import Runner
-    from dummyio.spec import InputSpec
+    from dummyio.input_spec import InputSpec
+    from dummyio.running.runner import Runner
 
 __all__ = ["BACKEND", "TensorflowBackend"]
 
@@ -35,25 +35,25 @@ class TensorflowBackend:
     @cached_property
     def exporters(self) -> Mapping[str, Callable[..., Any]]:
         """Format → the function that writes it."""
-        from dummyio_tensorflow.export import EXPORTERS  # noqa: PLC0415 - for exports only
+        from dummyio_tensorflow.exporting.exporters import EXPORTERS  # noqa: PLC0415 - for exports only
 
         return EXPORTERS
 
     def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
         """See `dummyio_tensorflow.run.runner`."""
-        from dummyio_tensorflow.run import runner  # noqa: PLC0415 - for running only
+        from dummyio_tensorflow.running.open_runner import runner  # noqa: PLC0415 - for running only
 
         return runner(target, spec, engine)
 
     def describe(self, model: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
         """See `dummyio_tensorflow.source.describe`."""
-        from dummyio_tensorflow.source import describe  # noqa: PLC0415 - for describing only
+        from dummyio_tensorflow.description.describe_model import describe  # noqa: PLC0415 - for describing only
 
         return describe(model, dims=dims or {})
 
     def load(self, path: Path, task: str | None) -> tuple[Any, str]:
         """Return the model of a file or folder, and a sentence that says what it is."""
-        from dummyio_tensorflow.load import load  # noqa: PLC0415 - making tensors does not need the reader
+        from dummyio_tensorflow.calling.load_model import load  # noqa: PLC0415 - making tensors does not need the reader
 
         return load(path, task)
 

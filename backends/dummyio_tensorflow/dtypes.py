@@ -6,8 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from dummyio.dtypes import DType
-from dummyio.native import find_dtype, find_native
+from dummyio.backend.native_dtypes import to_canonical_dtype, to_native_dtype
+from dummyio.spec.dtypes import DType
 
 __all__ = ["DTYPE_MAPPER", "from_native", "to_native"]
 
@@ -29,9 +29,9 @@ _INVERSE = {native: dtype for dtype, native in DTYPE_MAPPER.items()}
 
 def to_native(dtype: DType) -> Any:
     """Return TensorFlow's dtype; raise `DTypeError` where it has none."""
-    return find_native(DTYPE_MAPPER, dtype, "tf")
+    return to_native_dtype(DTYPE_MAPPER, dtype, "tf")
 
 
 def from_native(native: Any) -> DType:
     """Return the canonical dtype; raise `DTypeError` where there is none (quantized ones, resources, variants)."""
-    return find_dtype(_INVERSE, native, "tf")
+    return to_canonical_dtype(_INVERSE, native, "tf")

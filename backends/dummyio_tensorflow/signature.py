@@ -8,8 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from dummyio.dims import Size, evaluate, fixed
-from dummyio.tensor import TensorSpec
+from dummyio.spec.dims import Size, evaluate_size, is_static
+from dummyio.spec.tensor_spec import TensorSpec
 from dummyio_tensorflow.dtypes import to_native
 
 __all__ = ["abstract", "argument_names"]
@@ -41,4 +41,4 @@ def argument_names(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _axis(size: Size) -> int | None:
-    return evaluate(size) if fixed(size) else None
+    return evaluate_size(size) if is_static(size) else None

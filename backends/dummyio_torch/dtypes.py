@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from dummyio.dtypes import DType
-from dummyio.native import find_dtype, find_native
+from dummyio.backend.native_dtypes import to_canonical_dtype, to_native_dtype
+from dummyio.spec.dtypes import DType
 
 __all__ = ["DTYPE_MAPPER", "from_native", "to_native"]
 
@@ -22,9 +22,9 @@ _INVERSE = {native: dtype for dtype, native in DTYPE_MAPPER.items()}
 
 def to_native(dtype: DType) -> torch.dtype:
     """Return PyTorch's dtype; raise `DTypeError` where it has none."""
-    return find_native(DTYPE_MAPPER, dtype, "pt")
+    return to_native_dtype(DTYPE_MAPPER, dtype, "pt")
 
 
 def from_native(native: torch.dtype) -> DType:
     """Return the canonical dtype; raise `DTypeError` where there is none (quantized and packed ones)."""
-    return find_dtype(_INVERSE, native, "pt")
+    return to_canonical_dtype(_INVERSE, native, "pt")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from dummyio.tensor import TensorSpec
+from dummyio.spec.tensor_spec import TensorSpec
 from dummyio_torch.dtypes import to_native
 
 __all__ = ["abstract"]

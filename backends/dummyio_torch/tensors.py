@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from dummyio.dtypes import DType
+from dummyio.backend.native_dtypes import as_owned_array
 from dummyio.errors import DTypeError, OptionError
-from dummyio.native import take_over
+from dummyio.spec.dtypes import DType
 from dummyio_torch.dtypes import from_native, to_native
 
 __all__ = ["from_numpy", "is_tensor", "to_numpy"]
@@ -34,7 +34,7 @@ def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -
         for a device that is not there.
     """
     native = to_native(dtype)
-    array = take_over(values, dtype)
+    array = as_owned_array(values, dtype)
     if _is_plain(dtype):
         tensor = torch.from_numpy(array)
     else:

@@ -4,6 +4,6 @@ Exit codes: 0, it was done; 1, a validation found a mismatch; 2, it could not be
 that is missing, output that cannot be written). Only here is anything printed, and only here do errors become a line of text.
 """
 
-from dummyio.cli.group import main
+from dummyio.cli.command_group import main
 
 __all__ = ["main"]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dummyio.rule_text import rule_text
-from dummyio.tensor import TensorSpec
-from dummyio.values import mask_of, pad_of
+from dummyio.spec.rule_text import explain_rule
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import get_mask_path, get_padding_value
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from dummyio.spec import InputSpec
+    from dummyio.input_spec import InputSpec
 
 __all__ = ["console", "dim_table", "held", "input_table", "print_provenance", "table", "value_table"]
 
@@ -43,8 +43,8 @@ def input_table(spec: InputSpec) -> Table:
 
 
 def held(spec: InputSpec, leaf: TensorSpec) -> str:
-    mask = dict(spec.leaves).get(mask_of(leaf.values) or "")
-    return rule_text(leaf.values, pad_of(mask.values) if mask is not None else 0)
+    mask = dict(spec.leaves).get(get_mask_path(leaf.values) or "")
+    return explain_rule(leaf.values, get_padding_value(mask.values) if mask is not None else 0)
 
 
 def dim_table(spec: InputSpec) -> Table:

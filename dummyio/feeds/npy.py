@@ -14,9 +14,9 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 
-from dummyio.dtypes import DType
+from dummyio.atomic_files import atomic_folder
 from dummyio.errors import DTypeError, SourceError
-from dummyio.feeds.atomic import atomic_folder
+from dummyio.spec.dtypes import DType
 
 __all__ = ["DTYPES", "read", "read_array", "write", "write_array"]
 

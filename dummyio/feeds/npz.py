@@ -9,8 +9,8 @@ import os
 import zipfile
 from collections.abc import Mapping
 
+from dummyio.atomic_files import atomic_file
 from dummyio.errors import OutputError, SourceError
-from dummyio.feeds.atomic import atomic_file
 from dummyio.feeds.npy import DTYPES, Array, read_array, write_array
 
 __all__ = ["DTYPES", "read", "write"]

@@ -15,9 +15,9 @@ from typing import IO, Any
 import msgspec
 import numpy as np
 
-from dummyio.dtypes import DType
+from dummyio.atomic_files import atomic_file
 from dummyio.errors import DTypeError, OutputError, SourceError
-from dummyio.feeds.atomic import atomic_file
+from dummyio.spec.dtypes import DType
 
 __all__ = ["DTYPES", "read", "write"]
 

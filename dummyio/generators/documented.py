@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dummyio.dims import Size
 from dummyio.errors import SourceError
-from dummyio.generators.base import Context
-from dummyio.generators.statement import Kind, Statement
-from dummyio.generators.text import text_batch, text_length
-from dummyio.generators.vision import _Vision
-from dummyio.normalized import SUB_CONFIGS, NormalizedConfig
-from dummyio.tensor import Node, TensorSpec
-from dummyio.values import Boxes, Constant, Normal, PaddingMask, Positions, Rule, TokenIds, Uniform
+from dummyio.generators.base.context import Context
+from dummyio.generators.base.model_facts import ArgumentFacts, Kind
+from dummyio.generators.media.vision import ImageInputGenerator
+from dummyio.generators.text.text import text_batch, text_length
+from dummyio.model_config.normalized_config import SUB_CONFIGS, NormalizedConfig
+from dummyio.spec.dims import Size
+from dummyio.spec.tensor_spec import Node, TensorSpec
+from dummyio.spec.values import Boxes, Constant, Normal, PaddingMask, Positions, Rule, TokenIds, Uniform
 
-__all__ = ["DummyDocumentedInputGenerator", "readable", "vocabulary_of"]
+__all__ = ["DummyDocumentedInputGenerator", "is_shape_text", "vocabulary_of"]
 
 _BATCH = ("batch_size", "batch", "bs")
 _LENGTH = ("sequence_length", "seq_length", "seq_len", "seqlen", "text_seq_len", "text_sequence_length")
@@ -72,14 +72,14 @@ def vocabulary_of(config: NormalizedConfig, name: str) -> int | None:
     return None
 
 
-class DummyDocumentedInputGenerator(_Vision):
+class DummyDocumentedInputGenerator(ImageInputGenerator):
     """What a name and a docstring say; asked only where no other generator describes an input."""
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
         """Where the model's text gives a shape whose words can be understood."""
         statement = context.stated.get(name)
-        return statement is not None and readable(statement.shape)
+        return statement is not None and is_shape_text(statement.shape)
 
     def supports_input(self, input_name: str) -> bool:
         """Whether the text says what that input looks like."""
@@ -95,7 +95,7 @@ class DummyDocumentedInputGenerator(_Vision):
         """Return the description that name and text give."""
         statement = self.context.stated[name]
         ids = self.context.stated.get(name.removesuffix("attention_mask") + "input_ids")
-        words = ids.shape if ids is not None and readable(ids.shape) and _ends(name, _MASKS) else statement.shape
+        words = ids.shape if ids is not None and is_shape_text(ids.shape) and _ends(name, _MASKS) else statement.shape
         shape = self.shape_of(name, words or ())
         kind = _kind(name, statement)
         if kind == "float":
@@ -193,12 +193,12 @@ def _ends(name: str, endings: Sequence[str]) -> bool:
     return any(name == ending or name.endswith(f"_{ending}") for ending in endings)
 
 
-def _kind(name: str, statement: Statement) -> Kind:
+def _kind(name: str, statement: ArgumentFacts) -> Kind:
     if "num_channels" in (statement.shape or ()):  # an image, and be it one of a mask
         return "float"
     return statement.kind or ("int" if _ends(name, _WHOLE) and name != "inputs" else "float")
 
 
-def readable(words: tuple[str, ...] | None) -> bool:
+def is_shape_text(words: tuple[str, ...] | None) -> bool:
     """Whether the words of a shape are names and numbers, and so can be understood."""
     return bool(words) and all(word.removeprefix("config.").isidentifier() or word.isdigit() for word in words or ())

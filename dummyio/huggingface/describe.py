@@ -8,28 +8,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dummyio.errors import SourceError
-from dummyio.generators import OPTIONS, generator_for
-from dummyio.generators.base import make_context
-from dummyio.generators.media import media, uncounted
-from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
-from dummyio.generators.statement import Statement
-from dummyio.huggingface.code import bounds_by_text, options_by_text, source_text
-from dummyio.huggingface.configuration import Configuration, read_configuration
+from dummyio.generators.base.context import build_context
+from dummyio.generators.base.model_facts import ArgumentFacts
+from dummyio.generators.media_tokens.token_counts import find_uncounted_media_inputs, list_media
+from dummyio.generators.registry import OPTIONS, generator_for
+from dummyio.huggingface.config.configuration import Configuration, read_configuration
+from dummyio.huggingface.config.layer_types import check_layer_types
 from dummyio.huggingface.diffusion.describe import CLASS_NAME, describe_component
-from dummyio.huggingface.docstrings import needed_arguments, stated_arguments
-from dummyio.huggingface.freshness import forget_changed
-from dummyio.huggingface.handed import handed_arguments
-from dummyio.huggingface.inputs import Facts, choose_inputs, inputs_from_attributes
-from dummyio.huggingface.installed import transformers_version
-from dummyio.huggingface.layer_types import check_layer_types
-from dummyio.huggingface.outputs import describe_outputs
-from dummyio.huggingface.quirks import corrections
-from dummyio.huggingface.signatures import Parameter, forward_parameters
-from dummyio.huggingface.sizes import check_sizes
-from dummyio.huggingface.states import layer_states
-from dummyio.huggingface.tasks import PAST, canonical_task, class_of_task, does_task, task_of_class
-from dummyio.normalized import ALIASES, NormalizedConfig
-from dummyio.spec import InputSpec
+from dummyio.huggingface.facts.argument_docs import find_required_arguments, read_documented_arguments
+from dummyio.huggingface.facts.layer_states import layer_states
+from dummyio.huggingface.facts.quirks import collect_quirks
+from dummyio.huggingface.facts.source_facts import read_option_facts, read_size_bounds, source_text
+from dummyio.huggingface.inputs.check_sizes import check_sizes
+from dummyio.huggingface.inputs.choose_inputs import choose_inputs, inputs_from_attributes
+from dummyio.huggingface.inputs.conditions import InputFacts
+from dummyio.huggingface.inputs.forwarded_arguments import find_forwarded_arguments
+from dummyio.huggingface.outputs.describe_outputs import describe_outputs
+from dummyio.huggingface.source.cache_invalidation import clear_stale_caches
+from dummyio.huggingface.source.forward_signatures import Parameter, forward_parameters
+from dummyio.huggingface.source.installed import transformers_version
+from dummyio.huggingface.tasks.find_task import PAST, canonical_task, class_of_task, class_supports_task, task_of_class
+from dummyio.input_spec import InputSpec
+from dummyio.model_config.normalized_config import ALIASES, NormalizedConfig
+from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 
 __all__ = ["describe_configuration", "describe_model"]
 
@@ -45,7 +46,7 @@ class _Signature:
     names: tuple[str, ...]
     required: frozenset[str]
     known_from: str
-    stated: Mapping[str, Statement] = field(default_factory=dict)
+    stated: Mapping[str, ArgumentFacts] = field(default_factory=dict)
 
 
 def describe_configuration(source: Any, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
@@ -54,7 +55,7 @@ def describe_configuration(source: Any, task: str | None, keywords: Mapping[str,
     The arguments' names come from the model's forward signature, read from the source of the installed Transformers; where
     it is not installed, from the configuration's attributes, and the provenance says so.
     """
-    forget_changed()
+    clear_stale_caches()
     configuration = read_configuration(source)
     if CLASS_NAME in configuration.values:
         return describe_component(configuration, task, keywords)
@@ -67,7 +68,7 @@ def describe_configuration(source: Any, task: str | None, keywords: Mapping[str,
 
 def describe_model(model: Any, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
     """Describe a live model by its configuration and its own signature."""
-    forget_changed()
+    clear_stale_caches()
     configuration = read_configuration(model.config)
     name = type(model).__name__
     found = canonical_task(task or task_of_class(name) or "feature-extraction")
@@ -80,9 +81,9 @@ def describe_model(model: Any, task: str | None, keywords: Mapping[str, Any]) ->
     signature = _Signature(
         offered,
         frozenset(n for n, has_default in parameters if not has_default)
-        | needed_arguments(offered, name, configuration.model_type),
+        | find_required_arguments(offered, name, configuration.model_type),
         f"forward signature of the live {name}",
-        stated_arguments(name, configuration.model_type),
+        read_documented_arguments(name, configuration.model_type),
     )
     return _describe(configuration, signature, found, keywords, {"model": name}, task is not None)
 
@@ -91,7 +92,7 @@ def _class_name(configuration: Configuration, task: str | None) -> str | None:
     kind = configuration.model_type
     if transformers_version() is None or (kind is None and configuration.architecture is None):
         return configuration.architecture
-    if configuration.architecture and (task is None or does_task(configuration.architecture, task)):
+    if configuration.architecture and (task is None or class_supports_task(configuration.architecture, task)):
         return configuration.architecture
     if kind is None:
         return configuration.architecture
@@ -110,8 +111,8 @@ def _signature(configuration: Configuration, name: str | None, keywords: Mapping
         return _guessed(configuration, keywords, f"transformers {version} has no class {name}")
     names = _names(parameters)
     required = frozenset(p.name for p in parameters if not p.has_default)
-    required |= needed_arguments(names, name, configuration.model_type)
-    stated = stated_arguments(name, configuration.model_type)
+    required |= find_required_arguments(names, name, configuration.model_type)
+    stated = read_documented_arguments(name, configuration.model_type)
     return _Signature(names, required, f"forward signature of {name}, source of transformers {version}", stated)
 
 
@@ -136,15 +137,15 @@ def _describe(
     given = {key: value for key, value in keywords.items() if key in ALIASES and key not in DEFAULT_DUMMY_SHAPES}
     rest: dict[str, Any] = {key: value for key, value in keywords.items() if key not in given}
     config = configuration.normalized(given)
-    quirks = corrections(config, provenance["model"], with_past=task.endswith(PAST))
+    quirks = collect_quirks(config, provenance["model"], with_past=task.endswith(PAST))
     config = configuration.normalized({**quirks.attributes, **given}) if quirks.attributes else config
-    rest = {**options_by_text(provenance["model"], configuration.model_type), **quirks.options, **rest}
+    rest = {**read_option_facts(provenance["model"], configuration.model_type), **quirks.options, **rest}
     everything = rest.pop("optional_inputs", not task_asked)
     signature = _with_handed(signature, provenance["model"], config) if everything else signature
-    context = make_context(task, config, rest, OPTIONS)
-    context.sizes.bounds.update({**bounds_by_text(provenance["model"], config), **quirks.bounds})
+    context = build_context(task, config, rest, OPTIONS)
+    context.sizes.bounds.update({**read_size_bounds(provenance["model"], config), **quirks.bounds})
     code = source_text(provenance["model"], configuration)
-    facts = Facts(
+    facts = InputFacts(
         frozenset(signature.names),
         signature.required,
         config,
@@ -170,11 +171,11 @@ def _describe(
         states=layer_states(config, code) if context.with_past else None,
     )
     # A medium without its placeholders is refused, so one whose placeholders cannot be counted is left out.
-    left_out = uncounted(context) - signature.required
+    left_out = find_uncounted_media_inputs(context) - signature.required
     names = [name for name in names if name not in left_out]
     context = replace(context, names=frozenset(names))
     both = {"pixel_values", "input_ids"} <= set(names) and context.task in _COMPARING
-    context = replace(context, dual=both and config.has("projection_dim") and not media(context))
+    context = replace(context, dual=both and config.has("projection_dim") and not list_media(context))
     generators = {name: generator_for(name, context) for name in names}
     inputs = {name: generator.spec(name) for name, generator in generators.items() if generator is not None}
     check_sizes(context, inputs)
@@ -189,7 +190,9 @@ def _describe(
 def _with_handed(signature: _Signature, class_name: str, config: NormalizedConfig) -> _Signature:
     """Return a signature with the data that only a model inside has a name for."""
     handed = {
-        name: stated for name, stated in handed_arguments(class_name, config).items() if name not in signature.names
+        name: stated
+        for name, stated in find_forwarded_arguments(class_name, config).items()
+        if name not in signature.names
     }
     return (
         replace(signature, names=(*signature.names, *handed), stated={**handed, **signature.stated})
@@ -198,7 +201,7 @@ def _with_handed(signature: _Signature, class_name: str, config: NormalizedConfi
     )
 
 
-def _check_past(facts: Facts, names: list[str], task: str) -> None:
+def _check_past(facts: InputFacts, names: list[str], task: str) -> None:
     if facts.with_past and not {"past_key_values", "cache_params"} & set(names):
         raise SourceError(f"task={task!r}: the model takes no past_key_values; leave out {PAST!r}.")
     if facts.with_past:

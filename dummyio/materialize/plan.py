@@ -13,17 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dummyio.materialize import counter
-from dummyio.materialize.budget import check_budget
-from dummyio.materialize.counter import Key, combine, counts, first_word, path_key, sample_key, scramble
-from dummyio.materialize.fill import fill_program
-from dummyio.materialize.program import Program, compile_tensor, ordered
-from dummyio.materialize.region import Region
-from dummyio.materialize.samplers import Array, integers
+from dummyio.materialize import counter_rng as counter
+from dummyio.materialize.block_fill import fill_program
+from dummyio.materialize.counter_rng import (
+    Key,
+    combine_keys,
+    first_word,
+    hash_counters,
+    path_key,
+    sample_key,
+    scale_counters,
+)
+from dummyio.materialize.elementwise_rules import Array, integers
+from dummyio.materialize.index_region import Region
+from dummyio.materialize.memory_budget import check_budget
+from dummyio.materialize.tensor_program import Program, compile_tensor, ordered
 
 if TYPE_CHECKING:
-    from dummyio.dims import Dim
-    from dummyio.spec import InputSpec
+    from dummyio.spec.dims import Dim
+    from dummyio.spec.spec_data import SpecData
 
 __all__ = ["Plan"]
 
@@ -36,14 +44,14 @@ _CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
+class _WordSlice:
     """Where a small tensor's words lie in the common array: pieces of the lattice's shape, one after another."""
 
     program: Program
     pieces: tuple[tuple[slice, slice], ...]
     whole: Region
 
-    def finish(self, words: Array, whole: Array, around: _Made) -> Array:
+    def finish(self, words: Array, whole: Array, around: _MaskStore) -> Array:
         """Return the tensor, with an axis of samples, from the common array as words and as whole numbers."""
         program, samples = self.program, len(words)
         common, shape = words if program.draw is None else whole, (samples, *program.lattice)
@@ -54,7 +62,7 @@ class _Cut:
         return program.finish(drawn, self.whole, around, samples)
 
 
-class _Made:
+class _MaskStore:
     """The surroundings of a plan's rules: masks that are already made."""
 
     __slots__ = ("arrays", "dims", "paddings", "programs", "sizes")
@@ -83,7 +91,7 @@ class _Made:
 class Plan:
     """The inputs of one spec at one choice of sizes."""
 
-    def __init__(self, spec: InputSpec, sizes: dict[str, int]) -> None:
+    def __init__(self, spec: SpecData, sizes: dict[str, int]) -> None:
         """Compile every tensor of `spec`."""
         self.sizes: Mapping[str, int] = sizes
         self.dims: Mapping[str, Dim] = spec.dims
@@ -106,7 +114,7 @@ class Plan:
         first, second, low, span = [], [], [], []
         for cut in self._cuts:
             key = path_key(cut.program.path)
-            count = counts(Region.whole(cut.program.lattice).flat().ravel())
+            count = scale_counters(Region.whole(cut.program.lattice).flat().ravel())
             for stream in range(cut.program.recipe.words):
                 first.append(count + np.uint32(first_word(key, stream)))
                 second.append(np.full(count.size, key[1], np.uint32))
@@ -136,13 +144,13 @@ class Plan:
 
     def _make(self, keys: Sequence[Key]) -> dict[str, Array]:
         """Return the inputs with a leading axis of samples, one for each key."""
-        around = _Made(self)
+        around = _MaskStore(self)
         words, whole = self._draw(keys)
         for cut in self._cuts:
             around.arrays[cut.program.path] = cut.finish(words, whole, around)
         for program in self._large:
             out = np.empty((1, *program.shape), program.spec.dtype.numpy)
-            fill_program(out, program, combine(path_key(program.path), keys[0]), around)
+            fill_program(out, program, combine_keys(path_key(program.path), keys[0]), around)
             around.arrays[program.path] = out
         return around.arrays
 
@@ -156,7 +164,7 @@ class Plan:
             table = np.array(keys, np.uint32)
             first, second = table[:, :1], table[:, 1:]
         x = np.empty((len(keys), self._first.size), np.uint32)
-        scramble(self._first, first, self._second ^ second, x, np.empty_like(x))
+        hash_counters(self._first, first, self._second ^ second, x, np.empty_like(x))
         return x, self._integers(x) if self._draws_integers else x
 
     def _integers(self, x: Array) -> Array:
@@ -182,10 +190,10 @@ class Plan:
 
     def part(self, path: str, region: Region, seed: int, sample: int) -> Array:
         """Return a part of one input, made alone: nothing else of the tensor is made."""
-        return _Alone(self, sample_key(seed, sample)).values(path, region)[0, ...]
+        return _OnDemandMasks(self, sample_key(seed, sample)).values(path, region)[0, ...]
 
 
-class _Alone:
+class _OnDemandMasks:
     """Surroundings that make the parts of masks on demand."""
 
     def __init__(self, plan: Plan, key: Key) -> None:
@@ -206,11 +214,13 @@ class _Alone:
         """Return a part of an input, with an axis for the one sample."""
         program = self._programs[path]
         check_budget(8 * prod(region.sizes), f"a part of {path}")  # a rule can ask for whole rows of its mask
-        key = combine(path_key(path), self._key)
+        key = combine_keys(path_key(path), self._key)
         lattice = region if program.sampler is not None else region.rows()
         index = lattice.flat()[None] if program.recipe.words else None
         drawn = (
-            [counter.words(index, key, stream) for stream in range(program.recipe.words)] if index is not None else []
+            [counter.random_words(index, key, stream) for stream in range(program.recipe.words)]
+            if index is not None
+            else []
         )
         if program.draw is not None:
             drawn = [integers(word, program.draw) for word in drawn]
@@ -221,17 +231,17 @@ def _elements(program: Program) -> int:
     return max(prod(program.shape), program.drawn)
 
 
-def spec_bytes(spec: InputSpec, sizes: Mapping[str, int]) -> int:
+def spec_bytes(spec: SpecData, sizes: Mapping[str, int]) -> int:
     """Return the bytes of one sample."""
     return sum(leaf.nbytes(sizes) for _, leaf in spec.leaves)
 
 
-def _cut(programs: Sequence[Program]) -> list[_Cut]:
+def _cut(programs: Sequence[Program]) -> list[_WordSlice]:
     cuts, start = [], 0
     for program in programs:
         size = prod(program.lattice)
         pieces = [(slice(None), slice(start + k * size, start + (k + 1) * size)) for k in range(program.recipe.words)]
-        cuts.append(_Cut(program, tuple(pieces), Region.whole(program.shape)))
+        cuts.append(_WordSlice(program, tuple(pieces), Region.whole(program.shape)))
         start += program.drawn
     return cuts
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from dummyio.errors import DimError, OptionError, SpecError
-from dummyio.spec import InputSpec
-from dummyio.validation.records import Case
+from dummyio.input_spec import InputSpec
+from dummyio.validation.data.records import Case
 
 __all__ = ["shrink"]
 

@@ -1,4 +1,4 @@
-"""Measure how many real model classes export to ONNX with their sizes symbolic, and validate; write ``docs/exports.md``.
+"""Measure how many real model classes export to ONNX with their sizes symbolic, and validate; write ``docs/reference/exports.md``.
 
 The cases are those of ``measure.py``. Each is described, exported with ``torch.onnx.export`` by `dummyio.export`, and validated
 over the probe plan. Where that fails, it is traced once more with every size fixed: what cannot be traced even so is for
@@ -37,7 +37,7 @@ from measure import CASES, ROOT, build
 import dummyio
 from dummyio.errors import ExportError
 
-PAGE = ROOT / "docs" / "exports.md"
+PAGE = ROOT / "docs" / "reference" / "exports.md"
 LIMIT = 600
 """Seconds for one step of one class."""
 _SUMMARY = (

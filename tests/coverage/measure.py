@@ -1,4 +1,4 @@
-"""Measure how many real model classes run on what is described for them, by modality; write the tables of ``docs/coverage.md``.
+"""Measure how many real model classes run on what is described for them, by modality; write the tables of ``docs/reference/coverage.md``.
 
 Each case is a class of Transformers with a tiny configuration, and the inputs that its own tests feed it: name → kind and rank.
 
@@ -38,7 +38,7 @@ import dummyio
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "data" / "hf_cases.jsonl.gz"
-PAGE = ROOT / "docs" / "coverage.md"
+PAGE = ROOT / "docs" / "reference" / "coverage.md"
 SWITCHES = frozenset(
     [
         "labels",

@@ -1,4 +1,4 @@
-"""Measure which routes out of JAX work, on small models of many kinds, against the model itself; write ``docs/jax.md``.
+"""Measure which routes out of JAX work, on small models of many kinds, against the model itself; write ``docs/reference/jax.md``.
 
     python tests/coverage/routes_jax.py [--only scan,attention] [--write]
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.append(str(Path(__file__).parents[1] / "backends"))
+sys.path.append(str(Path(__file__).parents[1] / "models"))
 
 import numpy as np
 from jax_models import CASES, Case
@@ -29,7 +29,7 @@ import dummyio
 from dummyio.errors import DummyioError, ExportError
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "jax.md"
+PAGE = ROOT / "docs" / "reference" / "jax.md"
 ROUTES = {"StableHLO": "model.stablehlo", "ONNX": "model.onnx", "SavedModel": "saved_model", "TFLite": "model.tflite"}
 STATIC = (None, "all_but_batch", "all")
 
@@ -97,7 +97,7 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="names of models, with commas between", default=",".join(CASES))
-    parser.add_argument("--write", action="store_true", help="write the table into docs/jax.md")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/reference/jax.md")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     text = table(options.only.split(","))

@@ -1,4 +1,4 @@
-"""Measure which routes out of TensorFlow work, on real models, against the model itself; write ``docs/tensorflow.md``.
+"""Measure which routes out of TensorFlow work, on real models, against the model itself; write ``docs/reference/tensorflow.md``.
 
     python tests/coverage/routes_tensorflow.py [--only Bert,T5] [--rows FILE] [--write]
 
@@ -33,7 +33,7 @@ import dummyio
 from dummyio.errors import ExportError
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "tensorflow.md"
+PAGE = ROOT / "docs" / "reference" / "tensorflow.md"
 ROUTES: dict[str, tuple[str, dict[str, Any]]] = {
     "SavedModel": ("saved_model", {}),
     ".pb": ("model.pb", {}),

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
-from dummyio.values import Constant, TokenIds
+from dummyio.spec.values import Constant, TokenIds
 
 SMALL = {"vocabulary_size": 64, "num_layers": 2, "hidden_dim": 32, "intermediate_dim": 64}
 

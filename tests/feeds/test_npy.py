@@ -2,9 +2,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from dummyio.dtypes import DType
 from dummyio.errors import DTypeError, OutputError, SourceError
 from dummyio.feeds import npy
+from dummyio.spec.dtypes import DType
 
 
 def test_numpy_reads_what_is_written(tmp_path):

@@ -5,9 +5,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from dummyio.dtypes import DType
 from dummyio.errors import DTypeError, OutputError, SourceError
 from dummyio.feeds import safetensors
+from dummyio.spec.dtypes import DType
 
 
 def _array(dtype):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dummyio.generators import OPTIONS, generator_for, make_context
-from dummyio.normalized import NormalizedConfig
-from dummyio.spec import InputSpec
+from dummyio.generators.registry import OPTIONS, build_context, generator_for
+from dummyio.input_spec import InputSpec
+from dummyio.model_config.normalized_config import NormalizedConfig
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -186,7 +186,7 @@ def test_a_real_model_takes_them(name, config, task, names, keywords):
     torch.manual_seed(0)
     model = cls(cls.config_class(**config)).eval()
     inputs = names.split()
-    context = make_context(
+    context = build_context(
         task,
         NormalizedConfig(model.config),
         keywords,

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dummyio.dims import Dim, evaluate, parse_size
-from dummyio.generators import OPTIONS, generator_for, make_context
-from dummyio.normalized import NormalizedConfig
-from dummyio.tensor import Nest
+from dummyio.generators.registry import OPTIONS, build_context, generator_for
+from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.spec.dims import Dim, evaluate_size, parse_size
+from dummyio.spec.tensor_spec import Nest
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "optimum_golden.json").read_text())["cases"]
 
@@ -28,7 +28,7 @@ OTHER_NAMES = {
 def context(case):
     inputs = case["inputs"]
     axes = {axis for entry in inputs.values() for axis in entry["axes"].values()}
-    return make_context(
+    return build_context(
         case["task"] if any(path.startswith("past_") for path in inputs) else case["task"].removesuffix("-with-past"),
         NormalizedConfig(case["config"]),
         case["sizes"],
@@ -44,7 +44,7 @@ def size(axis, number, sizes):
     if "+" not in axis:
         return number
     names = axis.split(" + ")
-    return evaluate(parse_size(axis, {name: Dim(name, sizes[name], min=0) for name in names}))
+    return evaluate_size(parse_size(axis, {name: Dim(name, sizes[name], min=0) for name in names}))
 
 
 @pytest.mark.parametrize("key", CASES)

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import dummyio.generators as ours
-from dummyio.dims import Dim, evaluate, parse_size
-from dummyio.dtypes import DType
-from dummyio.generators import OPTIONS, generator_for, make_context
-from dummyio.materialize import feeds
-from dummyio.normalized import NormalizedConfig
-from dummyio.spec import InputSpec
-from dummyio.tensor import flatten
+from dummyio.errors import OptionError
+from dummyio.generators.registry import OPTIONS, build_context, generator_for
+from dummyio.input_spec import InputSpec
+from dummyio.materialize.generate import feeds
+from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.spec.dims import Dim, evaluate_size, parse_size
+from dummyio.spec.dtypes import DType
+from dummyio.spec.tensor_spec import iterate_leaves
 
 ROWS = json.loads((Path(__file__).parents[1] / "data" / "optimum_generators.json").read_text())["rows"]
 SIZES = {
@@ -42,7 +43,7 @@ IDS = [f"{row['optimum']}-{row['ours']}" + ("-onnx" if row.get("package") == "op
 
 
 def read(size):
-    return size if isinstance(size, int) else evaluate(parse_size(size, SYMBOLS))
+    return size if isinstance(size, int) else evaluate_size(parse_size(size, SYMBOLS))
 
 
 def keywords(row):
@@ -122,7 +123,7 @@ def test_a_configuration_with_attributes_will_do(row):
 @pytest.mark.parametrize("row", ROWS, ids=IDS)
 def test_the_rules_choose_that_class(row):
     names = frozenset(path.split(".")[0] for path in row["inputs"])
-    made = make_context(
+    made = build_context(
         row["task"], NormalizedConfig(row["config"]), keywords(row), OPTIONS, names=names, **row.get("context", {})
     )
     for name in names:
@@ -133,7 +134,7 @@ def test_the_rules_choose_that_class(row):
 
 
 def leaf_shapes(node):
-    return [(path, spec.sizes(SIZES), spec.dtype) for path, spec in flatten([("", node)])]
+    return [(path, spec.sizes(SIZES), spec.dtype) for path, spec in iterate_leaves([("", node)])]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=IDS)
@@ -146,7 +147,7 @@ def test_length_1_works(row):
 
 @pytest.mark.parametrize("row", ROWS, ids=IDS)
 def test_a_keyword_that_nothing_knows_is_an_error(row):
-    with pytest.raises(ours.base.OptionError, match=r"Did you mean .*'batch_size'"):
+    with pytest.raises(OptionError, match=r"Did you mean .*'batch_size'"):
         getattr(ours, row["ours"])(row["task"], row["config"], batch_sze=3)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import dummyio
 from dummyio.errors import DimError, OptionError, SourceError
-from dummyio.generators.shapes import SizeWarning
+from dummyio.generators.base.dim_sizes import SizeWarning
 
 transformers = pytest.importorskip("transformers")
 

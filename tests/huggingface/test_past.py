@@ -4,7 +4,7 @@ import pytest
 
 import dummyio
 from dummyio.errors import SourceError
-from dummyio.generators.cache_text import keeps_indexer, keeps_latent
+from dummyio.huggingface.facts.cache_layout import caches_indexer_keys, caches_latent_attention
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -174,7 +174,7 @@ VIEWED = "kv = self.norm(kv).view(batch_size, 1, seq_length, self.kv_lora_rank)\
     ],
 )
 def test_what_a_text_keeps(text, latent):
-    assert keeps_latent({"model": text}) is latent
+    assert caches_latent_attention({"model": text}) is latent
 
 
 INDEXER = """
@@ -189,8 +189,8 @@ class Indexer(nn.Module):
 
 
 def test_an_indexer_keeps_one_head():
-    assert keeps_indexer({"model": "past_key_values.update(k, v, 0)"}) is False
-    assert keeps_indexer({"model": "", "text": INDEXER}) is True
+    assert caches_indexer_keys({"model": "past_key_values.update(k, v, 0)"}) is False
+    assert caches_indexer_keys({"model": "", "text": INDEXER}) is True
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_an_indexer_keeps_one_head():
 )
 def test_an_indexer_of_another_form_is_refused(old, new):
     with pytest.raises(SourceError, match="in a form that the source text does not tell"):
-        keeps_indexer({"model": INDEXER.replace(old, new)})
+        caches_indexer_keys({"model": INDEXER.replace(old, new)})
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from rich.table import Table
 
 __all__ = ["faces", "main", "sums", "uses"]
 
-PAGE = Path(__file__).parents[2] / "docs" / "power.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "validation-power.md"
 ASKED = ("dummyio", "PyTorch's verification", "allclose at one shape")
 
 _ABOUT = """# The power of a validation
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and write the page where that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="parts of names, separated by commas")
-    parser.add_argument("--write", action="store_true", help="write docs/power.md")
+    parser.add_argument("--write", action="store_true", help="write docs/reference/validation-power.md")
     asked = parser.parse_args(arguments)
     parts = [part for part in asked.only.split(",") if part]
     if parts and asked.write:

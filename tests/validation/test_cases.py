@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from dummyio import Dim, InputSpec, TensorSpec
-from dummyio.spec import OutputSpec
-from dummyio.validation.cases import Cases, batch_axis, masks_of, row_axes
-from dummyio.validation.records import Case
-from dummyio.values import PaddingMask, TokenIds, Uniform
+from dummyio.spec.spec_data import OutputSpec
+from dummyio.spec.values import PaddingMask, TokenIds, Uniform
+from dummyio.validation.comparing.cases import Cases, batch_axis, masks_of, row_axes
+from dummyio.validation.data.records import Case
 
 BATCH, LENGTH = Dim("batch_size", 2), Dim("sequence_length", 6, max=40)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dummyio.validation.diagnosis import baked, failures
-from dummyio.validation.records import Case, Comparison, Outcome, Place
+from dummyio.validation.checks.diagnosis import find_specialized_dims, list_failures
+from dummyio.validation.data.records import Case, Comparison, Outcome, Place
 
 FIRST = {"batch_size": 3, "sequence_length": 16}
 
@@ -24,7 +24,7 @@ def off(policy=None, **changes):
 
 
 def blamed(*outcomes):
-    return [finding.where for finding in baked(outcomes)]
+    return [finding.where for finding in find_specialized_dims(outcomes)]
 
 
 @pytest.mark.parametrize("wrong", [broken, off])
@@ -35,7 +35,7 @@ def test_a_size_that_alone_decides(wrong):
 
 
 def test_a_size_that_was_kept():
-    (finding,) = baked([passed(), broken(batch_size=1), broken(batch_size=4, sequence_length=16)])
+    (finding,) = find_specialized_dims([passed(), broken(batch_size=1), broken(batch_size=4, sequence_length=16)])
     assert finding.message.startswith("it is right at 3 only, and wrong at 1, 4")
 
 
@@ -66,4 +66,4 @@ def test_without_a_case_that_passes_nothing_is_blamed():
 
 
 def test_what_fails_is_a_finding_for_each_output_and_one_for_what_did_not_run():
-    assert [finding.kind for finding in failures([off(), off(batch_size=1), broken()])] == ["values", "run"]
+    assert [finding.kind for finding in list_failures([off(), off(batch_size=1), broken()])] == ["values", "run"]

@@ -13,8 +13,8 @@ import small_models as small
 import dummyio
 from dummyio.errors import SourceError
 from dummyio.feeds import npz
-from dummyio.validation.cases import Cases
-from dummyio.validation.failing import replay
+from dummyio.validation.comparing.cases import Cases
+from dummyio.validation.failing_cases import replay
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from dummyio.cli.tables import held
-from dummyio.coherence import check
-from dummyio.dims import Dim
-from dummyio.spec import InputSpec
-from dummyio.tensor import TensorSpec
-from dummyio.validation.cases import Cases
-from dummyio.validation.metamorphic import _kept
-from dummyio.values import PaddingMask, TokenIds
+from dummyio.input_spec import InputSpec
+from dummyio.spec.dims import Dim
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import PaddingMask, TokenIds
+from dummyio.testing.sample_coherence import find_incoherent_inputs
+from dummyio.validation.checks.metamorphic import _kept
+from dummyio.validation.comparing.cases import Cases
 
 BATCH, LENGTH = Dim("batch_size", 4), Dim("sequence_length", 9)
 
@@ -27,9 +27,9 @@ def spec():
 
 def test_a_sample_is_coherent(spec):
     values = spec.feeds()
-    assert check(spec, values) == []
+    assert find_incoherent_inputs(spec, values) == []
     values["attention_mask"][1] = True
-    assert "attention_mask: keeps nothing in some row." in map(str, check(spec, values))
+    assert "attention_mask: keeps nothing in some row." in map(str, find_incoherent_inputs(spec, values))
 
 
 def test_a_row_that_is_all_padding_is_hidden(spec):

@@ -6,8 +6,8 @@ import small_models as small
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
-from dummyio.validation.metamorphic import CHECKS
-from dummyio.values import Normal
+from dummyio.spec.values import Normal
+from dummyio.validation.checks.metamorphic import CHECKS
 
 
 def mixes_rows(x):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from dummyio.validation.metrics import EDGES, compare, scale_of
-from dummyio.validation.records import Tolerance
+from dummyio.validation.comparing.metrics import EDGES, compare, scale_of
+from dummyio.validation.data.records import Tolerance
 
 TIGHT = Tolerance(of_scale=1e-6, relative=1e-6)
 EXACT = Tolerance(of_scale=0.0, relative=0.0)

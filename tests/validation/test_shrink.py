@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dummyio import Dim, InputSpec, TensorSpec
-from dummyio.validation.records import Case
+from dummyio.spec.values import PaddingMask
+from dummyio.validation.data.records import Case
 from dummyio.validation.shrink import _simpler, shrink
-from dummyio.values import PaddingMask
 
 ROWS, LENGTH = Dim("batch_size", 2), Dim("sequence_length", 8, min=2, max=64, multiple_of=2)
 SPEC = InputSpec({"mask": TensorSpec("", (ROWS, LENGTH), "int64", PaddingMask())})

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dummyio.errors import OptionError
-from dummyio.validation.tolerance import PRESETS, Tolerances, own_error
+from dummyio.validation.comparing.tolerance import PRESETS, Tolerances, measure_rounding_error
 
 FLOAT, DOUBLE, HALF = np.dtype("float32"), np.dtype("float64"), np.dtype("float16")
 
@@ -77,9 +77,9 @@ def test_a_tolerance_for_an_output_that_is_not_there_is_refused():
 def test_the_own_error_is_a_share_of_the_scale():
     precise = np.array([100.0, 50.0, np.inf])
     reference = np.array([100.001, 50.0, np.inf], np.float32)
-    assert own_error(reference, precise) == pytest.approx(1e-5, rel=0.1)
-    assert own_error(np.array([1, 2]), np.array([1, 3])) == 0.5  # of integers, how many rounding decides
-    assert own_error(np.zeros((0,)), np.zeros((0,))) == 0.0
+    assert measure_rounding_error(reference, precise) == pytest.approx(1e-5, rel=0.1)
+    assert measure_rounding_error(np.array([1, 2]), np.array([1, 3])) == 0.5  # of integers, how many rounding decides
+    assert measure_rounding_error(np.zeros((0,)), np.zeros((0,))) == 0.0
 
 
 def test_integers_must_be_equal_but_for_those_that_the_reference_decides_by_rounding():

@@ -9,7 +9,7 @@ import small_models as small
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.errors import OptionError, RunError, SourceError
-from dummyio.values import Normal, Uniform
+from dummyio.spec.values import Normal, Uniform
 
 
 def kinds(report):
@@ -159,9 +159,7 @@ def test_inputs_that_only_the_file_has(tmp_path):
 
 def test_sizes_that_only_outputs_have_are_free(tmp_path):
     path = small.write_onnx(tmp_path, sizes=("batch_size", "hidden"))
-    spec = InputSpec(
-        dict(small.FEATURES), outputs=(dummyio.spec.OutputSpec("scores", (small.BATCH, Dim("hidden", 1))),)
-    )
+    spec = InputSpec(dict(small.FEATURES), outputs=(dummyio.OutputSpec("scores", (small.BATCH, Dim("hidden", 1))),))
     assert dummyio.validate(path, small.perceptron, spec=spec).ok
 
 

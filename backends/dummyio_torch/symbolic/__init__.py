@@ -7,6 +7,6 @@ of PyTorch's ``scan``, and a choice becomes arithmetic; where it is a number, ev
 not understood keeps its code, and the exporter then says what it thinks of it.
 """
 
-from dummyio_torch.symbolic.functions import symbolic_sizes
+from dummyio_torch.symbolic.symbolic_sizes import symbolic_sizes
 
 __all__ = ["symbolic_sizes"]

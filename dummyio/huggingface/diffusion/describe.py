@@ -11,21 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dummyio.errors import OptionError, SourceError, near
-from dummyio.generators import OPTIONS
-from dummyio.generators.base import Context, make_context
-from dummyio.generators.components import DummyComponentInputGenerator
-from dummyio.generators.shapes import DEFAULT_DUMMY_SHAPES
-from dummyio.generators.statement import Statement
-from dummyio.huggingface.configuration import Configuration
-from dummyio.huggingface.diffusion.axes import shape_in_words
-from dummyio.huggingface.diffusion.choice import component_inputs, inputs_by_attributes
+from dummyio.errors import OptionError, SourceError, suggest_names
+from dummyio.generators.base.context import Context, build_context
+from dummyio.generators.base.model_facts import ArgumentFacts
+from dummyio.generators.diffusion.components import DummyComponentInputGenerator
+from dummyio.generators.registry import OPTIONS
+from dummyio.huggingface.config.configuration import Configuration
+from dummyio.huggingface.diffusion.argument_shapes import read_shape_words
+from dummyio.huggingface.diffusion.choose_inputs import component_inputs, inputs_by_attributes
 from dummyio.huggingface.diffusion.library import LIBRARY, Component, find_component
-from dummyio.huggingface.installed import package_version
-from dummyio.huggingface.sizes import check_sizes
-from dummyio.normalized import ALIASES, NormalizedConfig
-from dummyio.spec import InputSpec, OutputSpec
-from dummyio.tensor import Node
+from dummyio.huggingface.inputs.check_sizes import check_sizes
+from dummyio.huggingface.source.installed import package_version
+from dummyio.input_spec import InputSpec
+from dummyio.model_config.normalized_config import ALIASES, NormalizedConfig
+from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
+from dummyio.spec.spec_data import OutputSpec
+from dummyio.spec.tensor_spec import Node
 
 __all__ = ["CLASS_NAME", "component_class", "describe_component", "describe_component_model"]
 
@@ -52,7 +53,7 @@ class _Reading:
     """What is known of a class: its arguments, whether each is required, their shapes in words, and from where."""
 
     offered: Mapping[str, bool]
-    words: Mapping[str, Statement]
+    words: Mapping[str, ArgumentFacts]
     known_from: str
     code: str = ""
 
@@ -74,7 +75,7 @@ def describe_component(configuration: Configuration, task: str | None, keywords:
     )
     rest = {key: value for key, value in keywords.items() if key not in given}
     everything = rest.pop("optional_inputs", task is None)
-    context = make_context(found, config, rest, OPTIONS, stated=reading.words, code={"model": reading.code})
+    context = build_context(found, config, rest, OPTIONS, stated=reading.words, code={"model": reading.code})
     names = component_inputs(reading.offered, config, reading.code, everything=everything)
     inputs = _inputs(context, reading, names, name)
     check_sizes(context, inputs)
@@ -120,7 +121,7 @@ def _task(component: Component | None, config: NormalizedConfig, asked: str | No
         return able[0]
     names = {alias: name for name in able for alias in (name, *_TASKS.get(name, ()))}
     if asked not in names:
-        raise OptionError(f"task={asked!r}: this model does not do it. {near(asked, [*names])}")
+        raise OptionError(f"task={asked!r}: this model does not do it. {suggest_names(asked, [*names])}")
     return names[asked]
 
 
@@ -129,14 +130,14 @@ def _read(component: Component, config: NormalizedConfig, values: Mapping[str, A
     source = f"source of {LIBRARY} {package_version(LIBRARY)}"
     if task in _HALVES:
         method, name = _HALVES[task]
-        shape = shape_in_words(component, values, component.parameters(method)[0].name, method)
-        stated = {name: Statement("float", shape)} if shape else {}
+        shape = read_shape_words(component, values, component.parameters(method)[0].name, method)
+        stated = {name: ArgumentFacts("float", shape)} if shape else {}
         return _Reading({name: True}, stated, f"{method} of {component.name}, {source}", component.text(method))
     parameters = component.parameters("forward")
     code = component.text("forward")
     offered = {p.name: not p.has_default or _is_read(p.name, code) for p in parameters}
-    found = {p.name: shape_in_words(component, values, p.name) for p in parameters}
-    stated = {key: Statement("float", shape) for key, shape in _with_conditions(found, config).items() if shape}
+    found = {p.name: read_shape_words(component, values, p.name) for p in parameters}
+    stated = {key: ArgumentFacts("float", shape) for key, shape in _with_conditions(found, config).items() if shape}
     return _Reading(offered, stated, f"forward signature of {component.name}, {source}", component.text("forward"))
 
 
@@ -183,7 +184,7 @@ def _guess(configuration: Configuration, config: NormalizedConfig, task: str) ->
     if "encoder_hidden_states" in names:
         words = _with_conditions({**words, "encoder_hidden_states": None}, config)
     reason = f"guessed from the configuration's attributes ({LIBRARY} is not installed)"
-    stated = {name: Statement("float", shape) for name, shape in words.items()}
+    stated = {name: ArgumentFacts("float", shape) for name, shape in words.items()}
     return _Reading(dict.fromkeys(names, True), stated, reason)
 
 

@@ -9,10 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from dummyio.errors import SourceError
-from dummyio.huggingface.installed import package_root, package_version
-from dummyio.huggingface.signatures import Parameter, parameters_of
-from dummyio.huggingface.sources import ClassSource, class_in_files, lineage
-from dummyio.huggingface.statements import find_method
+from dummyio.huggingface.source.class_lookup import ClassSource, base_classes, class_in_files
+from dummyio.huggingface.source.forward_signatures import Parameter, parameters_of
+from dummyio.huggingface.source.installed import package_root, package_version
+from dummyio.huggingface.source.statements import find_method
 
 __all__ = ["LIBRARY", "Component", "find_component"]
 
@@ -42,7 +42,7 @@ class Component:
 
     def text(self, method: str) -> str:
         """Return the text of a method, own or inherited; nothing where there is none."""
-        found = (find_method(owner.text, method) for owner in lineage(self.source))
+        found = (find_method(owner.text, method) for owner in base_classes(self.source))
         return next((text for text in found if text), "")
 
     def body(self, method: str) -> ast.FunctionDef | None:

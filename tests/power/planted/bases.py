@@ -18,7 +18,7 @@ from torch import nn
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
-from dummyio.values import Uniform
+from dummyio.spec.values import Uniform
 from planted import modules
 
 STD = 0.2
@@ -140,7 +140,7 @@ def _convolutional() -> Made:
 
 
 def _text(module: nn.Module) -> Made:
-    from dummyio.values import PaddingMask, TokenIds
+    from dummyio.spec.values import PaddingMask, TokenIds
 
     shape = (Dim("batch_size", 2), Dim("sequence_length", 16, max=64))
     ids = TensorSpec("input_ids", shape, "int64", TokenIds(60, reserved=(0,), mask="attention_mask"))

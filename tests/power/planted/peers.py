@@ -14,8 +14,8 @@ import torch
 from torch.onnx.verification import verify_onnx_program
 
 from dummyio.errors import DummyioError
-from dummyio.runner import open_runner
-from dummyio.values import PaddingMask
+from dummyio.running.runner import open_runner
+from dummyio.spec.values import PaddingMask
 from planted.registry import exported
 
 Array = np.ndarray[Any, Any]

@@ -12,7 +12,7 @@ import numpy as np
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
-from dummyio.values import Normal, PaddingMask, TokenIds
+from dummyio.spec.values import Normal, PaddingMask, TokenIds
 from planted.sound import Sound
 
 ROUTES = {"StableHLO": "model.stablehlo", "ONNX": "model.onnx", "TFLite": "model.tflite"}

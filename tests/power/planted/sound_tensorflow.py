@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
-from dummyio.values import Normal, PaddingMask, TokenIds
+from dummyio.spec.values import Normal, PaddingMask, TokenIds
 from planted.sound import Sound
 
 ROUTES = {"SavedModel": "model", "frozen graph": "model.pb", "TFLite": "model.tflite", "ONNX": "model.onnx"}

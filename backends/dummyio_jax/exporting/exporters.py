@@ -1,0 +1,19 @@
+"""The formats that JAX's functions and modules are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dummyio.exporting.artifact import ExportResult
+from dummyio_jax.exporting.export_onnx import export_onnx
+from dummyio_jax.exporting.export_stablehlo import export_stablehlo
+from dummyio_jax.exporting.export_tensorflow import export_saved_model, export_tflite
+
+__all__ = ["EXPORTERS"]
+
+EXPORTERS: Mapping[str, Callable[..., ExportResult]] = {
+    "stablehlo": export_stablehlo,
+    "onnx": export_onnx,
+    "saved_model": export_saved_model,
+    "tflite": export_tflite,
+}

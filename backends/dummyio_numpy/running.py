@@ -1,0 +1,51 @@
+"""Plain functions as runners: they take NumPy arrays by name, nested as the spec is, and return arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from dummyio.backend.result_names import name_outputs
+from dummyio.errors import OptionError, RunError
+from dummyio.input_spec import InputSpec
+from dummyio.materialize.generate import to_framework
+from dummyio.running.runner import DeclaredTensor, check_feed_names
+
+__all__ = ["FunctionRunner", "runner"]
+
+Array = np.ndarray[Any, Any]
+
+
+class FunctionRunner:
+    """A function of named arrays; it declares nothing."""
+
+    inputs: tuple[DeclaredTensor, ...] | None = None
+    outputs: tuple[DeclaredTensor, ...] | None = None
+
+    def __init__(self, function: Callable[..., Any], spec: InputSpec | None) -> None:
+        """Keep the function, and the spec that says how its inputs nest; without one they go in flat."""
+        self.engine = f"python {getattr(function, '__qualname__', type(function).__qualname__)}"
+        self._function = function
+        self._spec = spec
+
+    def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Call the function; see `dummyio.runner.Runner`."""
+        if self._spec is not None:
+            check_feed_names(feeds, [path for path, _ in self._spec.leaves])
+        own = {name: np.array(values) for name, values in feeds.items()}  # a function may write on what it is given
+        inputs = own if self._spec is None else to_framework(self._spec, own, "np")
+        try:
+            result = self._function(**inputs)
+        except Exception as error:
+            raise RunError(f"{self.engine} failed: {type(error).__name__}: {error}") from error
+        declared = [output.name for output in self._spec.outputs] if self._spec is not None else []
+        return {name: np.asarray(value) for name, value in name_outputs(result, declared).items()}
+
+
+def runner(target: Any, spec: InputSpec | None, engine: str | None) -> FunctionRunner:
+    """Return a function as a runner; raise `OptionError` for any `engine`, for there is one only."""
+    if engine is not None:
+        raise OptionError(f"engine={engine!r}: a Python function is called as it is; leave the engine out.")
+    return FunctionRunner(target, spec)

@@ -1,0 +1,107 @@
+"""What a graph shows of its inputs: which table an id indexes, how long a sequence can be, what is a size or a divisor.
+
+Gathered by `dummyio_onnx.readers` in one walk along the operations. Of each value is kept, where known: its shape, its
+contents where these are sizes, the inputs whose elements it holds, and what its elements stay below. Weights enter by
+their dimensions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import onnx
+
+from dummyio.sources.graph.graph_facts import GraphFacts, InputAlias
+from dummyio.spec.dims import Size
+from dummyio_onnx.analysis.flat_graph import Constant, Op, constants, read_constant
+from dummyio_onnx.analysis.raw_axes import read_raw_axes
+
+__all__ = ["Known", "ValueFacts"]
+
+Known = Callable[[str], Size | None]
+"""What the text of an axis means, where the inputs' axes say it."""
+
+_MANY = 64
+"""Parts of one fact that are kept: graphs can be made whose facts double with each operation."""
+
+_LONG = 500
+"""Characters of an expression that is not kept any more; a spec can hold twice as many."""
+
+
+class ValueFacts:
+    """What is known of the values of a graph, so far."""
+
+    def __init__(self, model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...]], known: Known) -> None:
+        """Start from the inputs' shapes, the constants, and the shapes that the graph says itself."""
+        self.constants: dict[str, Constant] = constants(model)
+        self.shapes: dict[str, tuple[Size | None, ...]] = {name: tuple(shape) for name, shape in shapes.items()}
+        self.contents: dict[str, tuple[Size, ...]] = {}
+        self.origins: dict[str, frozenset[InputAlias]] = {name: frozenset({InputAlias(name)}) for name in shapes}
+        self.bounds: dict[str, Size] = {}
+        """Value → what its elements stay below."""
+
+        self.evidence = GraphFacts()
+        for name, constant in self.constants.items():
+            self.add_constant(name, constant)
+        for value in model.graph.value_info:
+            if value.name not in self.shapes and value.type.tensor_type.HasField("shape"):
+                axes = read_raw_axes(value) or ()
+                self.shapes[value.name] = tuple(known(axis) if isinstance(axis, str) else axis for axis in axes)
+
+    def add_constant(self, name: str, constant: Constant) -> None:
+        """Enter a constant."""
+        self.constants[name] = constant
+        self.shapes[name] = constant.dims
+        if constant.elements is not None:
+            self.add_contents(name, constant.elements)
+
+    def add_contents(self, name: str, sizes: tuple[Size, ...]) -> None:
+        """Enter what a value holds."""
+        if len(sizes) <= _MANY and all(map(_is_short, sizes)):
+            self.contents[name] = sizes
+
+    def add_origins(self, name: str, origins: Iterable[InputAlias]) -> None:
+        """Enter whose elements a value holds."""
+        found = frozenset(origins)
+        if 0 < len(found) <= _MANY:
+            self.origins[name] = found
+
+    def read_constant(self, op: Op) -> None:
+        """Enter the constant that an operation makes."""
+        for kind, part in op.attributes.items():
+            if kind == "value":
+                self.add_constant(op.outputs[0], read_constant(part.t))
+            elif kind == "value_int":
+                self.add_constant(op.outputs[0], Constant((), (part.i,)))
+            elif kind == "value_ints":
+                self.add_constant(op.outputs[0], Constant((len(part.ints),), tuple(part.ints)))
+
+    def add_shape(self, name: str, shape: tuple[Size | None, ...]) -> None:
+        """Enter a shape that was found, or what it adds to the one that is known."""
+        shape = tuple(size if size is None or _is_short(size) else None for size in shape)
+        before = self.shapes.get(name)
+        if before is None or len(before) != len(shape):
+            self.shapes[name] = shape
+        else:
+            self.shapes[name] = tuple(new if old is None else old for old, new in zip(before, shape, strict=True))
+
+    def axis_size(self, name: str, axis: int) -> Size | None:
+        """Return the size of an axis, counted from the end where it is negative."""
+        shape = self.shapes.get(name)
+        return shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
+
+    def scalar(self, name: str) -> Size | None:
+        """Return the content of a value that holds one size."""
+        contents = self.contents.get(name)
+        return contents[0] if contents is not None and len(contents) == 1 else None
+
+    def index(self, indices: str, rows: Size | None, table: str) -> None:
+        """Note that a value indexes an axis of that size."""
+        for origin in self.origins.get(indices, ()):
+            self.evidence.index(origin, rows, table)
+        if indices in self.bounds and isinstance(rows, int):
+            self.evidence.limit(self.bounds[indices], rows, table)
+
+
+def _is_short(size: Size) -> bool:
+    return abs(size) < 1 << 63 if isinstance(size, int) else len(str(size)) < _LONG

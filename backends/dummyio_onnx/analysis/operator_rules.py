@@ -1,0 +1,240 @@
+"""What each operation does to the facts: a reader for each kind that carries ids, sizes or positions on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import islice
+
+import onnx
+
+from dummyio.errors import DimError
+from dummyio.sources.graph.graph_facts import InputAlias
+from dummyio.spec.dims import Size
+from dummyio_onnx.analysis.flat_graph import Op, operations
+from dummyio_onnx.analysis.graph_facts import Known, ValueFacts
+from dummyio_onnx.analysis.shape_rules import infer_output_shape
+
+__all__ = ["propagate_facts"]
+
+MAX_OPERATIONS = 300_000
+"""Operations that are looked at: calls within calls can make any number of them."""
+
+_INDEXED: dict[str, tuple[tuple[int, int, str | int], ...]] = {
+    "Gather": ((1, 0, "axis"),),
+    "GatherElements": ((1, 0, "axis"),),
+    "ScatterElements": ((1, 0, "axis"),),
+    "RotaryEmbedding": ((3, 1, 0),),
+    "ai.onnx.ml.ArrayFeatureExtractor": ((1, 0, -1),),
+    "com.microsoft.EmbedLayerNormalization": ((0, 2, 0), (1, 4, 0), (8, 3, 0)),
+    "com.microsoft.GatherBlockQuantized": ((1, 0, "gather_axis"),),
+    "com.microsoft.RotaryEmbedding": ((1, 2, 0),),
+}
+"""Operation → (indices, table, axis of the table): places among its inputs, and an axis or the attribute that says it."""
+
+_PARAMETERS: dict[str, dict[int, int]] = {
+    "ConstantOfShape": {0: 1},
+    "CumSum": {1: 0},
+    "Expand": {1: 1},
+    "OneHot": {1: 1},
+    "Pad": {1: 0},
+    "Range": {0: 0, 1: 1, 2: 1},
+    "Reshape": {1: 1},
+    "Resize": {3: 1},
+    "Slice": {1: 0, 2: 1, 3: 0, 4: 1},
+    "Split": {1: 1},
+    "Squeeze": {1: 0},
+    "Tile": {1: 1},
+    "TopK": {1: 1},
+    "Trilu": {1: 0},
+    "Unsqueeze": {1: 0},
+}
+"""Operation → place among its inputs that says a size, an axis or a step → the value that is safe there."""
+
+
+def propagate_facts(model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...]], known: Known) -> ValueFacts:
+    """Walk along the operations, and return what is known after them; `shapes` are those of the inputs."""
+    facts = ValueFacts(model, shapes, known)
+    for op in islice(operations(model), MAX_OPERATIONS):
+        if not any(op.outputs):
+            continue
+        if op.kind == "Constant":
+            facts.read_constant(op)
+        else:
+            _read(op, facts)
+    return facts
+
+
+def _read(op: Op, facts: ValueFacts) -> None:
+    """Enter what one operation shows and carries on."""
+    for place, safe in _PARAMETERS.get(op.kind, {}).items():
+        for origin in facts.origins.get(op.input(place), ()):
+            facts.evidence.parameters.setdefault(origin.path, (safe, op.kind))
+    for indices, table, axis in _INDEXED.get(op.kind, ()):
+        place = axis if isinstance(axis, int) else op.number(axis, 0)
+        facts.index(op.input(indices), facts.axis_size(op.input(table), place), op.input(table))
+    reader = _READERS.get(op.kind)
+    if reader is not None:
+        reader(op, facts)
+    infer_output_shape(op, facts)
+
+
+def _carry(op: Op, facts: ValueFacts) -> None:
+    """Carry on elements that move, or change their type, and stay what they are."""
+    source, output = op.input(0), op.outputs[0]
+    if source in facts.origins:
+        facts.origins[output] = facts.origins[source]
+    if source in facts.bounds:
+        facts.bounds[output] = facts.bounds[source]
+
+
+def _carry_all(op: Op, facts: ValueFacts) -> None:
+    """Carry on a few elements, in their order: the contents too."""
+    _carry(op, facts)
+    if op.input(0) in facts.contents:
+        facts.add_contents(op.outputs[0], facts.contents[op.input(0)])
+    if op.input(0) in facts.constants and op.kind == "Identity":
+        facts.constants[op.outputs[0]] = facts.constants[op.input(0)]
+
+
+def _shape(op: Op, facts: ValueFacts) -> None:
+    shape = facts.shapes.get(op.input(0))
+    if shape is None:
+        return
+    part = shape[op.number("start", 0) : op.number("end", len(shape))]
+    known = tuple(size for size in part if size is not None)
+    if len(known) == len(part):
+        facts.add_contents(op.outputs[0], known)
+
+
+def _gather(op: Op, facts: ValueFacts) -> None:
+    data, indices, output = op.input(0), op.input(1), op.outputs[0]
+    axis = op.number("axis", 0)
+    _carry(op, facts)
+    contents, chosen = facts.contents.get(data), facts.contents.get(indices)
+    if contents is not None and chosen is not None:
+        places = [place for place in chosen if isinstance(place, int) and -len(contents) <= place < len(contents)]
+        if len(places) == len(chosen):
+            facts.add_contents(output, tuple(contents[place] for place in places))
+    table, places_shape = facts.shapes.get(data), facts.shapes.get(indices)
+    if table and places_shape is not None and -len(table) <= axis < len(table):
+        axis %= len(table)
+        facts.add_shape(output, (*table[:axis], *places_shape, *table[axis + 1 :]))
+
+
+def _gather_nd(op: Op, facts: ValueFacts) -> None:
+    """Read an index of several axes at once: it is bounded by the shortest of them."""
+    shape = facts.shapes.get(op.input(0)) or (None,)
+    known = [size for size in shape if isinstance(size, int)]
+    facts.index(op.input(1), min(known) if len(known) == len(shape) else None, op.input(0))
+    _carry(op, facts)
+
+
+def _slice(op: Op, facts: ValueFacts) -> None:
+    """Read a part of a vector of sizes; or a part, as long as a sequence, of a constant that is as long as it can be."""
+    data = op.input(0)
+    starts, ends = facts.contents.get(op.input(1)), facts.contents.get(op.input(2))
+    axes = facts.contents.get(op.input(3)) if op.input(3) else None
+    _carry(op, facts)
+    if starts is None or ends is None:
+        return
+    if data in facts.contents and len(starts) == 1 and not op.input(4):
+        _slice_contents(op, facts, starts[0], ends[0])
+    for place, end in enumerate(ends):
+        axis = place if axes is None else axes[place] if place < len(axes) else None
+        size = facts.axis_size(data, axis) if isinstance(axis, int) else None
+        if data in facts.constants and isinstance(size, int):
+            facts.evidence.limit(end, size, data)
+
+
+def _slice_contents(op: Op, facts: ValueFacts, start: Size, end: Size) -> None:
+    if isinstance(start, int) and isinstance(end, int):
+        facts.add_contents(op.outputs[0], facts.contents[op.input(0)][start:end])
+
+
+def _concat(op: Op, facts: ValueFacts) -> None:
+    _merge(op, facts)
+    parts = [facts.contents.get(name) for name in op.inputs]
+    if all(part is not None for part in parts):
+        facts.add_contents(op.outputs[0], tuple(size for part in parts for size in part or ()))
+
+
+def _merge(op: Op, facts: ValueFacts) -> None:
+    """Carry on the elements of all inputs."""
+    facts.add_origins(op.outputs[0], (origin for name in op.inputs for origin in facts.origins.get(name, ())))
+
+
+def _where(op: Op, facts: ValueFacts) -> None:
+    _merge(Op(op.kind, op.inputs[1:], op.outputs, op.attributes), facts)
+
+
+def _add(op: Op, facts: ValueFacts, sign: int = 1) -> None:
+    """Add sizes; shift ids by a constant; shift positions by a size."""
+    left, right, output = op.input(0), op.input(1), op.outputs[0]
+    _combine(op, facts, lambda a, b: a + sign * b)
+    pairs = ((left, right), (right, left)) if sign > 0 else ((left, right),)
+    for values, other in pairs:
+        shift = facts.scalar(other)
+        if shift is None:
+            continue
+        if isinstance(shift, int) and values in facts.origins:
+            facts.add_origins(output, (InputAlias(o.path, o.offset + sign * shift) for o in facts.origins[values]))
+        if values in facts.bounds:
+            facts.bounds[output] = facts.bounds[values] + sign * shift
+
+
+def _subtract(op: Op, facts: ValueFacts) -> None:
+    _add(op, facts, -1)
+
+
+def _multiply(op: Op, facts: ValueFacts) -> None:
+    _combine(op, facts, lambda a, b: a * b)
+
+
+def _divide(op: Op, facts: ValueFacts) -> None:
+    facts.evidence.divisors |= {origin.path for origin in facts.origins.get(op.input(1), ())}
+    _combine(op, facts, lambda a, b: a // b)
+
+
+def _combine(op: Op, facts: ValueFacts, work: Callable[[Size, Size], Size]) -> None:
+    """Compute with sizes, one with one or one with each."""
+    left, right = facts.contents.get(op.input(0)), facts.contents.get(op.input(1))
+    if not left or not right or not (len(left) == len(right) or 1 in (len(left), len(right))):
+        return
+    count = max(len(left), len(right))
+    left, right = left * (count // len(left)), right * (count // len(right))
+    with suppress(DimError, ZeroDivisionError):  # a graph that divides sizes by 0 is not followed
+        facts.add_contents(op.outputs[0], tuple(work(a, b) for a, b in zip(left, right, strict=True)))
+
+
+def _range(op: Op, facts: ValueFacts) -> None:
+    limit = facts.scalar(op.input(1))
+    if limit is not None and facts.scalar(op.input(2)) == 1:
+        facts.bounds[op.outputs[0]] = limit
+
+
+def _one_hot(op: Op, facts: ValueFacts) -> None:
+    depth = facts.scalar(op.input(1))
+    if depth is not None:
+        facts.index(op.input(0), depth, op.kind)
+
+
+_READERS: dict[str, Callable[[Op, ValueFacts], None]] = {
+    **dict.fromkeys(("Identity", "Cast", "CastLike", "Squeeze", "Unsqueeze", "Reshape", "Flatten"), _carry_all),
+    **dict.fromkeys(("Transpose", "Expand", "Tile", "Dropout", "GatherElements", "Split", "ReverseSequence"), _carry),
+    "Shape": _shape,
+    "Gather": _gather,
+    "GatherND": _gather_nd,
+    "ScatterND": _gather_nd,
+    "Slice": _slice,
+    "Concat": _concat,
+    "Max": _merge,
+    "Where": _where,
+    "Add": _add,
+    "Sub": _subtract,
+    "Mul": _multiply,
+    "Div": _divide,
+    "Mod": _divide,
+    "Range": _range,
+    "OneHot": _one_hot,
+}

@@ -1,0 +1,138 @@
+"""How operations change shapes, as far as images go through a network: what convolutions and pools leave of them.
+
+A convolution or a pool whose output would have no row or column fails, so each shows how small an image can be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dummyio.spec.dims import Dim, DimExpr, Size
+from dummyio_onnx.analysis.flat_graph import Op
+from dummyio_onnx.analysis.graph_facts import ValueFacts
+
+__all__ = ["infer_output_shape"]
+
+Shape = tuple[Size | None, ...]
+
+_ALIKE = (
+    *("Identity", "Cast", "CastLike", "Dropout", "Clip", "Abs", "Neg", "Sqrt", "Exp", "Erf", "Softmax", "LRN"),
+    *("Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "Mish", "Softplus", "Tanh"),
+    *("Sigmoid", "HardSigmoid", "HardSwish", "ThresholdedRelu", "QuantizeLinear", "DequantizeLinear"),
+    *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LayerNormalization", "LpNormalization"),
+)
+"""Operations whose output has the shape of their first input."""
+
+
+def infer_output_shape(op: Op, facts: ValueFacts) -> None:
+    """Enter the shape of an operation's output, where those of its inputs say it and the graph does not."""
+    reader = _READERS.get(op.kind)
+    if reader is None:
+        return
+    shape = reader(op, facts)
+    if shape is not None:
+        facts.add_shape(op.outputs[0], shape)
+
+
+def _alike(op: Op, facts: ValueFacts) -> Shape | None:
+    return facts.shapes.get(op.input(0))
+
+
+def _broadcast(op: Op, facts: ValueFacts) -> Shape | None:
+    left, right = facts.shapes.get(op.input(0)), facts.shapes.get(op.input(1))
+    if left is None or right is None:
+        return None
+    rank = max(len(left), len(right))
+    pairs = zip((1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right, strict=True)
+    return tuple(b if a == 1 else a for a, b in pairs)
+
+
+def _concat(op: Op, facts: ValueFacts) -> Shape | None:
+    shapes = [facts.shapes.get(name) for name in op.inputs]
+    first = shapes[0] if shapes else None
+    axis = op.number("axis", 0)
+    if first is None or not -len(first) <= axis < len(first):
+        return None
+    total: Size = 0
+    for shape in shapes:
+        part = shape[axis] if shape is not None and len(shape) == len(first) else None
+        if part is None:
+            return None
+        total = total + part
+    axis %= len(first)
+    return (*first[:axis], total, *first[axis + 1 :])
+
+
+def _transpose(op: Op, facts: ValueFacts) -> Shape | None:
+    shape = facts.shapes.get(op.input(0))
+    if shape is None:
+        return None
+    order = op.numbers("perm") or tuple(reversed(range(len(shape))))
+    return tuple(shape[axis] for axis in order) if sorted(order) == list(range(len(shape))) else None
+
+
+def _pad(op: Op, facts: ValueFacts) -> Shape | None:
+    shape, pads = facts.shapes.get(op.input(0)), facts.contents.get(op.input(1))
+    if shape is None or pads is None or len(pads) != 2 * len(shape) or op.input(3):
+        return None
+    return tuple(None if size is None else _sum(size, pads[k], pads[k + len(shape)]) for k, size in enumerate(shape))
+
+
+def _sum(*sizes: Size) -> Size:
+    total: Size = 0
+    for size in sizes:
+        total = total + size
+    return total
+
+
+def _convolution(op: Op, facts: ValueFacts) -> Shape | None:
+    """Convolve: as many channels as filters, and what the windows leave of the rest."""
+    filters = 3 if op.kind == "QLinearConv" else 1
+    shape, weight = facts.shapes.get(op.input(0)), facts.shapes.get(op.input(filters))
+    if shape is None or weight is None or len(weight) != len(shape):
+        return None
+    window = op.numbers("kernel_shape") or tuple(size if isinstance(size, int) else 1 for size in weight[2:])
+    return (shape[0], weight[0], *_windows(op, facts, shape[2:], window))
+
+
+def _pool(op: Op, facts: ValueFacts) -> Shape | None:
+    shape = facts.shapes.get(op.input(0))
+    window = op.numbers("kernel_shape")
+    if shape is None or len(window) != len(shape) - 2:
+        return None
+    return (*shape[:2], *_windows(op, facts, shape[2:], window))
+
+
+def _windows(op: Op, facts: ValueFacts, sizes: Shape, window: tuple[int, ...]) -> Shape:
+    """Return how many places a sliding window has on each axis; there must be one."""
+    count = len(sizes)
+    strides = op.numbers("strides") or (1,) * count
+    dilations = op.numbers("dilations") or (1,) * count
+    pads = op.numbers("pads") or (0,) * (2 * count)
+    mode = op.text("auto_pad", "NOTSET")
+    if not len(window) == len(strides) == len(dilations) == len(pads) // 2 == count or 0 in strides:
+        return (None,) * count
+    found: list[Size | None] = []
+    for k, size in enumerate(sizes):
+        if size is None:
+            found.append(None)
+        elif mode.startswith("SAME"):
+            found.append((size + strides[k] - 1) // strides[k])
+        else:
+            reach = dilations[k] * (window[k] - 1) + 1
+            room = size - reach + (pads[k] + pads[k + count] if mode == "NOTSET" else 0)
+            if isinstance(room, (Dim, DimExpr)):
+                facts.evidence.floors.append((room, op.kind))
+            found.append((room + (strides[k] - 1 if op.number("ceil_mode", 0) else 0)) // strides[k] + 1)
+    return tuple(found)
+
+
+_READERS: dict[str, Callable[[Op, ValueFacts], Shape | None]] = {
+    **dict.fromkeys(_ALIKE, _alike),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"), _broadcast),
+    **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), _pool),
+    "Concat": _concat,
+    **dict.fromkeys(("Conv", "ConvInteger", "QLinearConv"), _convolution),
+    "Pad": _pad,
+    "Transpose": _transpose,
+}

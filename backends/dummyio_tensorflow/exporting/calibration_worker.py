@@ -1,0 +1,89 @@
+"""TFLite's converter with a calibration, in a process of its own: on some models it does not raise but ends the process.
+
+``python -m dummyio_tensorflow.exporting.calibration_worker FOLDER`` reads a job that `convert_in_subprocess` has put there, and writes the file, or why
+there is none.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+__all__ = ["convert_in_subprocess"]
+
+_MODEL, _SAMPLES, _JOB, _RESULT, _ERROR = "model", "samples", "job", "model.tflite", "error"
+
+
+def convert_in_subprocess(
+    folder: Path, signatures: list[str], feeds: Iterable[Any], *, integers_outside: bool
+) -> bytes:
+    """Return the int8 file of the SavedModel at ``folder/model``.
+
+    Parameters
+    ----------
+    folder
+        Where the SavedModel is, and what goes to and fro.
+    signatures
+        Its signatures, the usual one first.
+    feeds
+        Samples as (signature, name → array).
+    integers_outside
+        Whether inputs and outputs become int8 too.
+
+    Raises
+    ------
+    RuntimeError
+        with the converter's own message, or the signal that ended it.
+    """
+    with (folder / _SAMPLES).open("wb") as stream:
+        for sample in feeds:
+            pickle.dump(sample, stream)
+    (folder / _JOB).write_bytes(pickle.dumps((signatures, integers_outside)))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "dummyio_tensorflow.exporting.calibration_worker", str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603 - ourselves
+    if (folder / _RESULT).exists():
+        return (folder / _RESULT).read_bytes()
+    if (folder / _ERROR).exists():
+        raise RuntimeError((folder / _ERROR).read_text(encoding="utf-8"))
+    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+    how = f"was ended by signal {-done.returncode}" if done.returncode < 0 else f"ended with {done.returncode}: {last}"
+    raise RuntimeError(f"the converter itself crashed: its process {how}.")
+
+
+def _samples(path: Path) -> Iterator[Any]:
+    with path.open("rb") as stream:
+        while True:
+            try:
+                yield pickle.load(stream)  # noqa: S301 - our own file, in a folder of our own
+            except EOFError:
+                return
+
+
+def _convert(folder: Path) -> None:
+    import tensorflow as tf  # noqa: PLC0415 - in the other process only
+
+    signatures, integers_outside = pickle.loads((folder / _JOB).read_bytes())  # noqa: S301 - as above
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / _MODEL), signature_keys=signatures)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: _samples(folder / _SAMPLES)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if integers_outside:
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    try:
+        blob = converter.convert()
+    except Exception as error:  # noqa: BLE001 - it is told to the other process
+        (folder / _ERROR).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        return
+    part = folder / f"{_RESULT}.part"
+    part.write_bytes(blob)
+    part.rename(folder / _RESULT)
+
+
+if __name__ == "__main__":
+    _convert(Path(sys.argv[1]))

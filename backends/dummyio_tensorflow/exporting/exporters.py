@@ -1,0 +1,19 @@
+"""The formats that TensorFlow's models are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dummyio.exporting.artifact import ExportResult
+from dummyio_tensorflow.exporting.export_onnx import export_onnx
+from dummyio_tensorflow.exporting.export_saved_model import export_pb, export_saved_model
+from dummyio_tensorflow.exporting.export_tflite import export_tflite
+
+__all__ = ["EXPORTERS"]
+
+EXPORTERS: Mapping[str, Callable[..., ExportResult]] = {
+    "saved_model": export_saved_model,
+    "pb": export_pb,
+    "tflite": export_tflite,
+    "onnx": export_onnx,
+}

@@ -1,0 +1,29 @@
+"""Exporters talk: on standard error, in logs and in warnings."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager, redirect_stderr
+
+__all__ = ["silence_exporters"]
+
+_LOGGERS = ("torch.onnx", "torch.export", "torch.fx.experimental.symbolic_shapes", "onnxscript", "onnx_ir")
+
+
+@contextmanager
+def silence_exporters() -> Generator[None, None, None]:
+    """Keep what exporters warn of and log from the user: what matters of it is checked in what they wrote."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

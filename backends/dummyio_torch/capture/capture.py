@@ -1,0 +1,119 @@
+"""Records real calls of a module: the shapes, dtypes and ranges of its inputs, and none of the inputs themselves."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+from torch import nn
+
+from dummyio.errors import OptionError, SourceError
+from dummyio.input_spec import InputSpec
+from dummyio_torch.capture.recorded_calls import Call, _recorded
+
+__all__ = ["Capture"]
+
+
+class Capture:
+    """A context that records the calls of a module, or of one of its methods.
+
+    It has the calls that it saw as its length.
+    """
+
+    def __init__(self, model: Any, method: str | None = None) -> None:
+        self._model, self._method = model, method
+        target = model if method is None else getattr(model, method, None)
+        if not callable(target):
+            what = "it cannot be called" if method is None else f"it has no method {method!r}"
+            raise OptionError(f"a {type(model).__qualname__} cannot be recorded: {what}.")
+        if method is None and not isinstance(model, nn.Module):
+            raise OptionError(
+                f"a {type(model).__qualname__} is no torch.nn.Module: name the method to record, "
+                "dummyio.capture(model, 'predict')."
+            )
+        function = model.forward if method is None else target
+        try:
+            self._signature = inspect.signature(function)
+        except (TypeError, ValueError) as error:
+            raise SourceError(
+                f"{function!r} has no signature to read, so its inputs have no names: {error}."
+            ) from error
+        self.calls: list[Call] = []
+        self.settings: list[dict[str, Any]] = []
+        """What else each call was given: numbers, words and switches."""
+        self._undo: Callable[[], None] | None = None
+
+    def __len__(self) -> int:
+        return len(self.calls)
+
+    def __enter__(self) -> Self:
+        if self._undo is not None:
+            raise OptionError("this recording has been entered already: leave it first, or make another.")
+        self._undo = self._hooked() if self._method is None else self._wrapped(self._method)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._undo is not None:
+            self._undo()
+            self._undo = None
+
+    def _hooked(self) -> Callable[[], None]:
+        def record(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            self._record(args, kwargs)
+
+        handle = self._model.register_forward_pre_hook(record, with_kwargs=True)
+        return handle.remove
+
+    def _wrapped(self, method: str) -> Callable[[], None]:
+        original, own = getattr(self._model, method), method in vars(self._model)
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            self._record(args, kwargs)
+            return original(*args, **kwargs)
+
+        # Past an own __setattr__, which may take nothing but weights.
+        object.__setattr__(self._model, method, wrapper)
+
+        def undo() -> None:
+            if own:
+                object.__setattr__(self._model, method, original)
+            else:
+                object.__delattr__(self._model, method)
+
+        return undo
+
+    def _record(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError:
+            return  # the call itself raises, with its own words
+        named: dict[str, Any] = {}
+        for name, value in bound.arguments.items():
+            kind = self._signature.parameters[name].kind
+            if kind is inspect.Parameter.VAR_KEYWORD:
+                named.update(value)
+            elif kind is inspect.Parameter.VAR_POSITIONAL:
+                named.update({f"{name}_{place}": each for place, each in enumerate(value)})
+            else:
+                named[name] = value
+        trees = {name: tree for name, value in named.items() if (tree := _recorded(value)) is not None}
+        self.calls.append(trees)
+        self.settings.append({name: each for name, each in named.items() if isinstance(each, (bool, int, float, str))})
+
+    def spec(self) -> InputSpec:
+        """Return the spec of the calls.
+
+        Axes that varied are symbols; those with the same size in every call share one, and one that was the sum of two others
+        in every call is their sum. After a single call, a symbol is what a shape-only run of the module confirms.
+
+        Raises
+        ------
+        SourceError
+            where no call was recorded, none had a tensor, or the calls do not agree in names, ranks or dtypes.
+        """
+        from dummyio_torch.capture.describe_calls import Recording, describe_calls  # noqa: PLC0415 - recording does not need it
+
+        module = self._model if self._method is None else None
+        label = f"{type(self._model).__module__}.{type(self._model).__qualname__}"
+        return describe_calls(Recording(self.calls, self.settings, module, label))

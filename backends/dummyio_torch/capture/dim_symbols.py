@@ -1,0 +1,113 @@
+"""Which axes of recorded inputs are symbols, and what these are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from dummyio.spec.dims import Dim, Size
+from dummyio_torch.capture.recorded_calls import Axis, Recorded
+from dummyio_torch.discovery.input_roles import affix, is_mask
+
+if TYPE_CHECKING:
+    from dummyio_torch.capture.shape_probe import Probe
+
+__all__ = ["DimInference"]
+
+
+class DimInference:
+    """The axes of some calls, each with its sizes, one for each call."""
+
+    def __init__(
+        self, vectors: Mapping[Axis, tuple[int, ...]], leaves: Mapping[str, Recorded], caches: frozenset[str]
+    ) -> None:
+        self._vectors, self._leaves, self._caches = vectors, leaves, caches
+        self._used: set[str] = set()
+
+    def varied(self) -> dict[Axis, Size]:
+        """Return the size of every axis: a symbol, a sum of two, or the number that it was in all calls."""
+        moving = list(dict.fromkeys(v for v in self._vectors.values() if len(set(v)) > 1))
+        sums = {v: parts for v in moving if (parts := self._parts(v, moving)) is not None}
+        named: dict[tuple[int, ...], Size] = {}
+        for axis, vector in self._vectors.items():
+            if vector in moving and vector not in sums and vector not in named:
+                named[vector] = Dim(self._name(axis), vector[0], min(vector), max(vector))
+        for vector, (one, other) in sums.items():
+            named[vector] = named[one] + (other if isinstance(other, int) else named[other])
+        return {axis: named.get(vector, vector[0]) for axis, vector in self._vectors.items()}
+
+    def _parts(
+        self, vector: tuple[int, ...], moving: list[tuple[int, ...]]
+    ) -> tuple[tuple[int, ...], tuple[int, ...] | int] | None:
+        """Return two other sizes whose sum an axis was in every call; a batch is no part of a sum."""
+        lengths = [
+            v for v in moving if v != vector and any(axis > 0 for (_, axis), w in self._vectors.items() if w == v)
+        ]
+        for one, other in combinations(lengths, 2):
+            if all(a + b == total for a, b, total in zip(one, other, vector, strict=True)):
+                return one, other
+        steps = {
+            w[0]
+            for (path, axis), w in self._vectors.items()
+            if axis > 0 and len(set(w)) == 1 and not self._leaves[path].dtype.is_floating_point
+        }
+        masks = any(
+            w == vector and axis == len(self._leaves[p].shape) - 1 and is_mask(p)
+            for (p, axis), w in self._vectors.items()
+        )
+        for one in lengths if masks else ():
+            step = vector[0] - one[0]
+            if step in steps and all(a + step == total for a, total in zip(one, vector, strict=True)):
+                return one, step
+        return None
+
+    def confirmed(self, probe: Probe | None) -> dict[Axis, Size]:
+        """Return the size of every axis of one call: a symbol where the module takes another size."""
+        sizes: dict[Axis, Size] = {axis: vector[0] for axis, vector in self._vectors.items()}
+        if probe is None:
+            return sizes
+        for group in self._groups():
+            for axes in (group, *([axis] for axis in group)) if len(group) > 1 else (group,):
+                free = [axis for axis in axes if isinstance(sizes[axis], int)]
+                size = self._vectors[axes[0]][0]
+                if free and len(free) == len(axes) and probe.takes(dict.fromkeys(free, size + 1)):
+                    dim = Dim(self._name(free[0]), size, min(1, size))
+                    sizes.update(dict.fromkeys(free, dim))
+        return sizes
+
+    def _groups(self) -> list[list[Axis]]:
+        """Return axes of the same size: first ones by themselves, then the others."""
+        groups: dict[tuple[bool, int], list[Axis]] = {}
+        for axis, vector in self._vectors.items():
+            groups.setdefault((axis[1] > 0, vector[0]), []).append(axis)
+        return [groups[key] for key in sorted(groups, key=lambda key: key[0])]
+
+    def _name(self, axis: Axis) -> str:
+        path, place = axis
+        name = self._plain_name(path, place, len(self._leaves[path].shape))
+        long = name if name not in self._used else f"{path.replace('.', '_')}_{name}"
+        number = 2
+        while long in self._used or not long.isidentifier():
+            long, number = f"{name}_{number}", number + 1
+        self._used.add(long)
+        return long
+
+    def _plain_name(self, path: str, place: int, rank: int) -> str:
+        """Return what an axis is, by its place and its input's name."""
+        if path.split(".", maxsplit=1)[0] in self._caches:
+            own = {0: "batch_size", 2: "past_sequence_length"}
+            return (
+                "encoder_sequence_length"
+                if ".encoder." in path and place == 2
+                else own.get(place, f"cache_size_{place}")
+            )
+        if place == 0:
+            return "batch_size"
+        floating = self._leaves[path].dtype.is_floating_point
+        if floating and rank >= 4 and place >= rank - 2:
+            return ("height", "width")[place - rank + 2]
+        if place == 1 and (rank <= 3 or is_mask(path)):
+            part = affix(path.split(".", maxsplit=1)[0])
+            return f"{part}_sequence_length" if part else "sequence_length"
+        return f"{path.replace('.', '_')}_size_{place}"

@@ -1,0 +1,132 @@
+"""Moved out of backends/dummyio_torch/capture/capture.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was seen of one tensor."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    low: float = 0.0
+    high: float = 0.0
+    """Least and greatest value; 0 for none."""
+    finite: bool = True
+    side: str | None = None
+    """Where rows of 0 and 1 have their zeros: ``left``, ``right``, ``none``; None where it is no mask."""
+    hidden: str | None = None
+    """Where they have their ones, in the same words."""
+    counts_from: int | None = None
+    """Where every row counts up by one from the same number on: that number."""
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of recorded trees."""
+
+    kind: str
+    items: tuple[tuple[str, Tree], ...]
+
+
+Tree = Recorded | Container
+
+
+Call = dict[str, Tree]
+
+
+def _recorded(value: Any) -> Tree | None:
+    """Return what is kept of an argument; None for what is no data."""
+    if isinstance(value, torch.Tensor):
+        return _seen(value)
+    layers = _layers(value)
+    if layers is not None:
+        value, kind = layers, "cache"
+    elif isinstance(value, Mapping):
+        kind = "dict"
+    elif isinstance(value, (list, tuple)):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+    else:
+        return None
+    pairs = value.items() if isinstance(value, Mapping) else ((str(place), item) for place, item in enumerate(value))
+    items = tuple((str(key), tree) for key, item in pairs if (tree := _recorded(item)) is not None)
+    return Container(kind, items) if items else None
+
+
+def _layers(value: Any) -> list[dict[str, torch.Tensor]] | None:
+    """Return the layers of a cache of Transformers'; None for anything else."""
+    if hasattr(value, "self_attention_cache") and hasattr(value, "cross_attention_cache"):
+        own, cross = _layers(value.self_attention_cache) or [], _layers(value.cross_attention_cache) or []
+        if len(own) != len(cross):
+            return None
+        return [
+            {**{f"decoder.{k}": t for k, t in a.items()}, **{f"encoder.{k}": t for k, t in b.items()}}
+            for a, b in zip(own, cross, strict=True)
+        ]
+    layers = getattr(value, "layers", None)
+    if not isinstance(layers, list) or not hasattr(value, "get_seq_length"):
+        return None
+    found: list[dict[str, torch.Tensor]] = []
+    for layer in layers:
+        key, value = getattr(layer, "keys", None), getattr(layer, "values", None)
+        if not isinstance(key, torch.Tensor) or not isinstance(value, torch.Tensor):
+            return []  # nothing in it yet
+        found.append({"key": key, "value": value})
+    return found
+
+
+def _seen(tensor: torch.Tensor) -> Recorded:
+    """Return what is kept of a tensor."""
+    shape, dtype = tuple(tensor.shape), tensor.dtype
+    values = tensor.detach()
+    if tensor.is_meta or not values.numel() or dtype.is_complex:
+        return Recorded(shape, dtype)
+    if dtype.is_floating_point:
+        values = values.to(torch.float64)
+        finite = bool(values.isfinite().all())
+        values = values[values.isfinite()]
+        if not values.numel():
+            return Recorded(shape, dtype, finite=False)
+        low, high = float(values.min()), float(values.max())
+        return Recorded(shape, dtype, low, high, finite, _side(tensor), _side(1 - tensor))
+    values = values.to(torch.int64)
+    return Recorded(
+        shape,
+        dtype,
+        int(values.min()),
+        int(values.max()),
+        side=_side(values),
+        hidden=_side(1 - values),
+        counts_from=_counts_from(values),
+    )
+
+
+def _side(tensor: torch.Tensor) -> str | None:
+    if tensor.ndim < 1 or not bool(((tensor == 0) | (tensor == 1)).all()):
+        return None
+    rows = tensor.detach().reshape(-1, tensor.shape[-1]).to(torch.int8)
+    steps = rows[:, 1:] - rows[:, :-1]
+    if bool((rows == 1).all()):
+        return "none"
+    if bool((steps <= 0).all()) and bool((rows[:, 0] == 1).all()):
+        return "right"
+    return "left" if bool((steps >= 0).all()) and bool((rows[:, -1] == 1).all()) else None
+
+
+def _counts_from(values: torch.Tensor) -> int | None:
+    if values.ndim < 1 or values.shape[-1] < 1:
+        return None
+    rows = values.reshape(-1, values.shape[-1])
+    first = int(rows[0, 0])
+    counted = torch.arange(first, first + rows.shape[-1], device=rows.device)
+    return first if bool((rows == counted).all()) else None
+
+
+Axis = tuple[str, int]
+"""An input's path, and the number of its axis."""

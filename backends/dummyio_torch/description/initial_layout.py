@@ -1,0 +1,118 @@
+"""The first layout of a module's arguments, from their names, their annotations, and what the caller says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from dummyio_torch.calling.meta_copy import iterate_weights
+from dummyio_torch.description.signature_arguments import Argument
+from dummyio_torch.discovery.input_roles import Guess, affix, guess_layout, to_torch_dtype
+from dummyio_torch.discovery.layout import Branch, InputLayout, Leaf, Tree
+
+__all__ = ["add_argument", "first_layout"]
+
+_BATCH = 0
+"""The variable of the batch that inputs share until a run shows that they need not."""
+
+
+def first_layout(
+    arguments: Sequence[Argument],
+    module: nn.Module,
+    floating: torch.dtype,
+    wanted: Mapping[str, Any],
+    shapes: Mapping[str, Any],
+) -> InputLayout:
+    """Return the first layout of some arguments."""
+    taken = frozenset(size for tensor in iterate_weights(module) for size in tensor.shape)
+    layout = InputLayout(taken=taken)
+    layout, _ = layout.new_axis(size=next((size for size in (3, 5, 7) if size not in taken), None))
+    layout = replace(layout, batches=frozenset({_BATCH}))
+    for argument in arguments:
+        layout = add_argument(layout, argument, floating, wanted, shapes)
+    return layout
+
+
+def add_argument(
+    layout: InputLayout, argument: Argument, floating: torch.dtype, wanted: Mapping[str, Any], shapes: Mapping[str, Any]
+) -> InputLayout:
+    """Return a layout with one argument more."""
+    tree: Tree
+    if argument.form == "dict" or argument.form == "list" or argument.form == "tuple":  # noqa: PLR1714 - which type checkers follow
+        items: list[tuple[str, Tree]] = []
+        for key in argument.keys:
+            name = key if not key.isdigit() else argument.name
+            layout, leaf = _leaf(
+                layout, f"{argument.name}.{key}", guess_layout(name, argument.text), floating, wanted, shapes
+            )
+            items.append((key, leaf))
+        tree = Branch(argument.form, tuple(items))
+    else:
+        layout, tree = _leaf(
+            layout, argument.name, guess_layout(argument.name, argument.text), floating, wanted, shapes
+        )
+    return replace(layout, trees=(*layout.trees, (argument.name, tree)))
+
+
+def _leaf(
+    layout: InputLayout,
+    path: str,
+    first: Guess,
+    floating: torch.dtype,
+    wanted: Mapping[str, Any],
+    shapes: Mapping[str, Any],
+) -> tuple[InputLayout, Leaf]:
+    axes: list[int] = []
+    if path in shapes:
+        for size in shapes[path]:
+            layout, axis = _said(layout, size)
+            axes.append(axis)
+        return layout, Leaf(path, to_torch_dtype(first.number, floating), tuple(axes))
+    edges = iter(("height", "width"))
+    for letter in first.axes:
+        name = {"b": "batch_size", "s": "sequence_length", "n": "sequence_length"}.get(letter)
+        name = next(edges, None) if letter == "e" else name
+        layout, axis = _axis(layout, path, letter, wanted.get(name or ""))
+        axes.append(axis)
+    return layout, Leaf(path, to_torch_dtype(first.number, floating), tuple(axes))
+
+
+def _axis(layout: InputLayout, path: str, letter: str, size: Any) -> tuple[InputLayout, int]:
+    size = size if type(size) is int and size > 0 else None
+    if letter == "b":
+        return layout, _BATCH
+    if letter == "s":
+        shared = _shared(layout, path)
+        return (layout, shared) if shared is not None else layout.new_axis(size=size)
+    if letter == "2":
+        layout, axis = layout.new_axis(size=2)
+        return replace(layout, fixed=layout.fixed | {axis}), axis
+    return layout.new_axis(edge=letter == "e", size=size)
+
+
+def _shared(layout: InputLayout, path: str) -> int | None:
+    """Return the sequence that another input of the same part of the model has."""
+    for other, leaf in layout.leaves.items():
+        if affix(other) == affix(path) and len(leaf.axes) >= 2 and leaf.axes[1] not in layout.fixed:
+            sequence = len(leaf.axes) == 2 and not leaf.dtype.is_floating_point
+            if sequence or len(leaf.axes) == 3:
+                return leaf.axes[1]
+    return None
+
+
+def _said(layout: InputLayout, size: int | str) -> tuple[InputLayout, int]:
+    """Return the axis that the caller says: a number, or a name, the same one for the same name."""
+    if isinstance(size, int):
+        layout, axis = layout.new_axis(size=size)
+        return replace(layout, fixed=layout.fixed | {axis}), axis
+    if size == "batch_size":
+        return layout, _BATCH
+    known = dict(layout.named)
+    if size in known:
+        return layout, known[size]
+    layout, axis = layout.new_axis(edge=size in {"height", "width"})
+    return replace(layout, named=(*layout.named, (size, axis))), axis

@@ -1,0 +1,123 @@
+"""Which axes can change, and between which sizes: found by running a layout that works at other sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from dummyio_torch.discovery.input_roles import is_mask, is_position_ids
+from dummyio_torch.discovery.layout import InputLayout
+from dummyio_torch.discovery.search import LayoutTrial, Run
+
+__all__ = ["Range", "find_axis_ranges", "find_largest_size", "find_smallest_size", "separate_axes"]
+
+_STEPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64)
+_FAR = 1 << 14
+_NEAR = 160
+"""The largest size that is tried where runs have values, and cost memory and time."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The sizes that an axis can take."""
+
+    min: int
+    max: int | None
+    step: int = 1
+
+
+def separate_axes(trial: LayoutTrial, run: Run) -> Run:
+    """Return a run in which axes that were thought to be one, and need not be, are apart."""
+    for path, leaf in run.layout.leaves.items():
+        if path not in run.spy.facts.used or is_mask(path):
+            continue
+        for place, axis in enumerate(leaf.axes):
+            now = run.layout.leaves
+            shared = [p for p, other in now.items() if p != path and axis in other.axes and p in run.spy.facts.used]
+            if axis in run.layout.fixed or not shared or path == next(iter(now)):
+                continue
+            layout, new = run.layout.new_axis()
+            own = now[path].axes
+            layout = layout.with_axes(path, (*own[:place], new, *own[place + 1 :]))
+            if axis in layout.batches:
+                layout = replace(layout, batches=layout.batches | {new})
+            other_run = trial.run(layout)
+            if other_run.error is None:
+                run = other_run
+    return run
+
+
+def find_axis_ranges(trial: LayoutTrial, run: Run) -> tuple[InputLayout, dict[int, Range]]:
+    """Return the sizes that each free axis can take, and the layout with those that must be equal made one."""
+    layout, found = run.layout, dict[int, Range]()
+    most = 20 * run.count + 2000
+    for axis in _free(layout):
+        sizes = _range(trial, layout, axis, most)
+        if sizes is not None:
+            found[axis] = sizes
+    for one, other in _pairs(layout, found):
+        merged = layout.with_equal(one, other)
+        if merged is not None and one not in found and other not in found and trial.passes(merged):
+            kept = one if any(one in leaf.axes for leaf in merged.leaves.values()) else other
+            sizes = _range(trial, merged, kept, most)
+            if sizes is not None:
+                layout, found[kept] = merged, sizes
+    limits = dict(run.spy.facts.limits)
+    for path, (rows, _, _) in run.spy.facts.rows.items():
+        leaf = layout.leaves.get(path)
+        if leaf is not None and leaf.axes and is_position_ids(path):
+            limits[leaf.axes[-1]] = min(rows, limits.get(leaf.axes[-1], rows))
+    for axis, limit in limits.items():
+        sizes = found.get(axis)
+        if sizes is not None and sizes.min <= limit and (sizes.max is None or limit < sizes.max):
+            found[axis] = replace(sizes, max=limit // sizes.step * sizes.step)
+    return layout, found
+
+
+def _free(layout: InputLayout) -> list[int]:
+    axes = (axis for leaf in layout.leaves.values() for axis in leaf.axes)
+    return [axis for axis in dict.fromkeys(axes) if axis not in layout.fixed]
+
+
+def _pairs(layout: InputLayout, found: dict[int, Range]) -> list[tuple[int, int]]:
+    """Return axes of one input that could not change alone, by twos."""
+    stuck = [[a for a in leaf.axes if a not in layout.fixed and a not in found] for leaf in layout.leaves.values()]
+    return [pair for axes in stuck for pair in combinations(dict.fromkeys(axes), 2)]
+
+
+def _range(trial: LayoutTrial, layout: InputLayout, axis: int, most: int) -> Range | None:
+    """Return the sizes that one axis can take; None where it can take no other than it has."""
+    size = layout.sizes[axis]
+
+    def passes(other: int) -> bool | None:
+        return trial.passes(layout.with_size(axis, other, fix=False), most)
+
+    step = next((s for s in _STEPS if size % s == 0 and passes(size + s)), None)
+    if step is None:
+        return None
+    low = step if passes(step) else step * find_smallest_size(lambda n: passes(n * step), 1, size // step)
+    far = (_NEAR if trial.shadow.real else _FAR) // step * step
+    if far <= size or passes(far) is not False:
+        return Range(low, None, step)
+    # The limit is mostly the number of rows of a table.
+    known = next((n for n in sorted(layout.taken) if n > size and not passes((n // step + 1) * step)), far)
+    if known < far and passes(known // step * step):
+        return Range(low, known // step * step, step)
+    return Range(low, step * find_largest_size(lambda n: passes(n * step), size // step, far // step), step)
+
+
+def find_smallest_size(passes: Callable[[int], bool | None], bad: int, good: int) -> int:
+    """Return the smallest size that passes, between one that does not and one that does."""
+    while good - bad > 1:
+        middle = (bad + good) // 2
+        bad, good = (bad, middle) if passes(middle) else (middle, good)
+    return good
+
+
+def find_largest_size(passes: Callable[[int], bool | None], good: int, bad: int) -> int:
+    """Return the largest size that passes, between one that does and one that does not."""
+    while bad - good > 1:
+        middle = (bad + good) // 2
+        good, bad = (middle, bad) if passes(middle) else (good, middle)
+    return good

@@ -1,0 +1,237 @@
+"""What operations ask of their operands: which rank, how many channels, which dtype, and what indices stay below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from dummyio_torch.discovery.requirements import require_bool, require_rank, want_floats, want_integers, want_size
+from dummyio_torch.discovery.run_observer import AxisOrigin, LayoutChange, OperandMismatch, RunObserver, tensors_in
+from dummyio_torch.discovery.shape_shortcuts import infer_result_shape
+
+__all__ = ["RULES", "Rules"]
+
+_EDGES = {1: ("sequence_length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+def _linear(spy: RunObserver, x: torch.Tensor, weight: torch.Tensor, *_: Any) -> None:
+    if x.ndim == 0:
+        require_rank(spy, x, 2)
+    want_floats(spy, x, weight)
+    lineage = spy.lineage(x)
+    variable = spy.variable(x, -1)
+    if x.ndim == 1 and lineage is not None and variable in spy.layout.batches:
+        require_rank(spy, x, 2, 3)
+    want_size(spy, x, -1, weight.shape[-1])
+
+
+def _embedding(
+    spy: RunObserver, ids: torch.Tensor, weight: torch.Tensor, padding_idx: int | None = None, *_: Any, **__: Any
+) -> None:
+    want_integers(spy, ids)
+    bounded(spy, ids, weight.shape[0], None if padding_idx in (None, -1) else padding_idx)
+
+
+def bounded(spy: RunObserver, ids: torch.Tensor, rows: int, pad: int | None = None) -> None:
+    """Note that what these ids index has so many rows; where they count along an axis, its size has a limit."""
+    lineage = spy.lineage(ids)
+    if lineage is not None and lineage.direct:
+        spy.facts.bound(lineage.direct, rows, pad, exact=True)
+    elif lineage is not None:
+        for path in lineage.sources:
+            if not spy.layout.leaves[path].dtype.is_floating_point:
+                spy.facts.bound(path, rows, pad, exact=False)
+    for variable, size in spy.layout.sizes.items():
+        if (
+            (lineage is None or not lineage.direct)
+            and ids.ndim
+            and ids.shape[-1] == size
+            and variable not in spy.layout.batches
+        ):
+            spy.facts.limits[variable] = min(rows, spy.facts.limits.get(variable, rows))
+
+
+def _convolution(axes: int, *, transposed: bool = False) -> Callable[..., None]:
+    def rule(spy: RunObserver, x: torch.Tensor, weight: torch.Tensor, *rest: Any, **named: Any) -> None:
+        require_rank(spy, x, axes + 2)
+        want_floats(spy, x, weight)
+        groups = named.get("groups", rest[5 if transposed else 4] if len(rest) > (5 if transposed else 4) else 1)
+        want_size(spy, x, -axes - 1, weight.shape[0] if transposed else weight.shape[1] * groups)
+        for place, name in enumerate(_EDGES[axes]):
+            spy.name(x, place - axes, name)
+        spy.name(x, -axes - 1, "num_channels")
+
+    return rule
+
+
+def _layer_norm(
+    spy: RunObserver, x: torch.Tensor, shape: Any, weight: torch.Tensor | None = None, *_: Any, **__: Any
+) -> None:
+    for place, size in enumerate(reversed(list(shape)), 1):
+        want_size(spy, x, -place, size)
+    want_floats(spy, x, weight)
+
+
+def _channels(spy: RunObserver, x: torch.Tensor, *rest: Any, **named: Any) -> None:
+    sized = next((t for t in (*rest, *named.values()) if isinstance(t, torch.Tensor) and t.ndim == 1), None)
+    if sized is not None and x.ndim > 1 and sized.numel() > 1:
+        want_size(spy, x, 1, sized.shape[0])
+
+
+def _masked_fill(spy: RunObserver, _: torch.Tensor, mask: torch.Tensor, *__: Any, **___: Any) -> None:
+    require_bool(spy, mask)
+    _note_mask(spy, mask, hides=True)
+
+
+def _note_mask(spy: RunObserver, mask: Any, *, hides: bool) -> None:
+    lineage = spy.lineage(mask)
+    if lineage is not None and lineage.direct:
+        (spy.facts.hiding if hides != lineage.flipped else spy.facts.keeping).add(lineage.direct)
+
+
+def _where(spy: RunObserver, condition: Any, *_: Any) -> None:
+    if isinstance(condition, torch.Tensor):
+        require_bool(spy, condition)
+
+
+def _attention(spy: RunObserver, _: Any, __: Any, ___: Any, mask: Any = None, *____: Any, **named: Any) -> None:
+    mask = named.get("attn_mask", mask)
+    if isinstance(mask, torch.Tensor) and not mask.dtype.is_floating_point:
+        require_bool(spy, mask)
+        _note_mask(spy, mask, hides=False)
+
+
+def _one_hot(spy: RunObserver, x: torch.Tensor, classes: int = -1, *_: Any, **named: Any) -> None:
+    want_integers(spy, x)
+    count = named.get("num_classes", classes)
+    if isinstance(count, int) and count > 0:
+        bounded(spy, x, count)
+
+
+def _indexed(spy: RunObserver, table: torch.Tensor, index: Any) -> None:
+    parts = index if isinstance(index, tuple) else (index,)
+    for axis, part in enumerate(parts):
+        if isinstance(part, str):
+            _unnest(spy, table)
+        if isinstance(part, torch.Tensor):
+            if part.dtype is not torch.bool:
+                want_integers(spy, part)
+            if axis < table.ndim:
+                _bound_index(spy, part, table, axis)
+
+
+def _unnest(spy: RunObserver, tensor: torch.Tensor) -> None:
+    lineage = spy.lineage(tensor)
+    if lineage is not None and lineage.direct:
+        path = lineage.direct
+        raise OperandMismatch([LayoutChange.nest(0, path)])
+
+
+def _bound_index(spy: RunObserver, index: torch.Tensor, table: torch.Tensor, axis: int) -> None:
+    lineage: AxisOrigin | None = spy.lineage(index)
+    if spy.lineage(table) is None:
+        bounded(spy, index, table.shape[axis])
+    elif lineage is not None:
+        spy.facts.zeros |= {p for p in lineage.sources if not spy.layout.leaves[p].dtype.is_floating_point}
+
+
+def _gathered(spy: RunObserver, table: torch.Tensor, *rest: Any, **named: Any) -> None:
+    index = named.get("index", next((r for r in rest if isinstance(r, torch.Tensor)), None))
+    axis = named.get("dim", rest[0] if rest and isinstance(rest[0], int) else 0)
+    if isinstance(index, torch.Tensor) and isinstance(axis, int):
+        want_integers(spy, index)
+        _bound_index(spy, index, table, axis)
+
+
+def _classes(spy: RunObserver, x: torch.Tensor, target: torch.Tensor, *_: Any, **__: Any) -> None:
+    if target.dtype.is_floating_point and (spy.strict or target.shape != x.shape):
+        want_integers(spy, target)
+    if not target.dtype.is_floating_point and target.ndim != x.ndim - 1:
+        require_rank(spy, target, max(x.ndim - 1, 0))
+    if not target.dtype.is_floating_point:
+        bounded(spy, target, x.shape[1 if x.ndim > 1 else 0])
+
+
+_ARITHMETIC = "add __add__ __radd__ __iadd__ sub __sub__ mul __mul__ __rmul__ __imul__ div __truediv__".split()  # noqa: SIM905
+
+
+def _alike(spy: RunObserver, a: Any, b: Any, *_: Any, **__: Any) -> None:
+    """Operands that both come from inputs have as many axes as each other, where that works: broadcasting hides mistakes."""
+    if not (
+        spy.strict
+        and isinstance(a, torch.Tensor)
+        and isinstance(b, torch.Tensor)
+        and a.ndim != b.ndim
+        and a.ndim
+        and b.ndim
+    ):
+        return
+    one, other = spy.lineage(a), spy.lineage(b)
+    if one is None or other is None or one.sources & other.sources or a.numel() == 1 or b.numel() == 1:
+        return
+    repairs: list[LayoutChange] = []
+    for mine, lineage, like in ((a, one, b), (b, other, a)):
+        for path in lineage.sources if len(lineage.sources) == 1 and "mask" not in str(lineage.sources) else ():
+            rank = len(spy.layout.leaves[path].axes) + like.ndim - mine.ndim
+            repairs.append(LayoutChange.rank(1, path, rank))
+    if repairs:
+        raise OperandMismatch(repairs)
+
+
+class Rules:
+    """The table below, as what a `Spy` asks."""
+
+    def __init__(self, table: dict[str, Callable[..., None]]) -> None:
+        self._table = table
+
+    def check(self, spy: RunObserver, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise `OperandMismatch` where an operation does not fit its operands."""
+        rule = self._table.get(name)
+        if rule is not None and (
+            rule is _embedding or any(spy.lineage(t) is not None for t in tensors_in((args, kwargs)))
+        ):
+            # Operands by keyword: the rule is not for them, and the operation will say itself what it lacks.
+            if not args and "input" in kwargs:
+                args, kwargs = (kwargs["input"],), {k: v for k, v in kwargs.items() if k != "input"}
+            try:
+                rule(spy, *args, **kwargs)
+            except (TypeError, AttributeError, IndexError):
+                return
+
+    def shortcut(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return what an operation gives, where that is known without running it; None elsewhere."""
+        return infer_result_shape(name, args, kwargs)
+
+
+RULES = Rules(
+    {
+        "linear": _linear,
+        "embedding": _embedding,
+        "embedding_bag": _embedding,
+        "conv1d": _convolution(1),
+        "conv2d": _convolution(2),
+        "conv3d": _convolution(3),
+        "conv_transpose1d": _convolution(1, transposed=True),
+        "conv_transpose2d": _convolution(2, transposed=True),
+        "conv_transpose3d": _convolution(3, transposed=True),
+        "layer_norm": _layer_norm,
+        "rms_norm": _layer_norm,
+        "batch_norm": _channels,
+        "group_norm": lambda spy, x, _, *rest, **named: _channels(spy, x, *rest, **named),
+        "instance_norm": _channels,
+        "masked_fill": _masked_fill,
+        "masked_fill_": _masked_fill,
+        "where": _where,
+        "scaled_dot_product_attention": _attention,
+        "one_hot": _one_hot,
+        **dict.fromkeys(_ARITHMETIC, _alike),
+        "__getitem__": _indexed,
+        "gather": _gathered,
+        "index_select": _gathered,
+        "take_along_dim": _gathered,
+        "cross_entropy": _classes,
+        "nll_loss": _classes,
+    }
+)

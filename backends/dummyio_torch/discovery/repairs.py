@@ -1,0 +1,193 @@
+"""What could mend a run that failed: first what the failing operation's operands show, then the error's words, then guesses."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import torch
+
+from dummyio_torch.discovery.input_roles import guess_layout, to_torch_dtype
+from dummyio_torch.discovery.layout import Branch, InputLayout, MissingItem
+from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, tensors_in
+
+__all__ = ["suggest_changes"]
+
+_UNPACK = re.compile(r"(?:not enough|too many) values to unpack \(expected (\d+)")
+_PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "baddbmm"})
+_JOINS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
+_SHAPERS = frozenset({"view", "reshape", "unflatten"})
+_WINDOWS = ("conv", "pool", "pad", "unfold", "stft", "interpolate")
+
+
+def suggest_changes(spy: RunObserver, error: Exception, floating: torch.dtype) -> list[LayoutChange]:
+    """Return what could mend a run that ended in `error`, the likeliest first."""
+    if isinstance(error, MissingItem):
+        first = guess_layout(error.key if not error.key.isdigit() else error.path, "")
+        dtype, rank = to_torch_dtype(first.number, floating), len(first.axes)
+        return [LayoutChange(0, lambda layout: layout.with_item(error.path, error.key, dtype, rank))]
+    found: list[LayoutChange] = list(error.repairs) if isinstance(error, OperandMismatch) else []
+    if not isinstance(error, OperandMismatch) and spy.last is not None:
+        found += _of_operation(spy, *spy.last)
+    if not isinstance(error, OperandMismatch):
+        found += _changes_from_error_text(spy, error, floating)
+    return [*found, *_guesses(spy, floating)]
+
+
+def _of_operation(spy: RunObserver, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[LayoutChange]:
+    tensors = list(tensors_in((args, kwargs)))
+    if name in _PRODUCTS and len(tensors) >= 2:
+        yield from _multiplied(spy, *tensors[-2:])
+    elif name in _JOINS:
+        axis = kwargs.get("dim", args[1] if len(args) > 1 else 0)
+        yield from _joined(spy, tensors, axis if name != "stack" else None)
+    elif name in _SHAPERS and tensors:
+        yield from _shaped(spy, tensors[0], args[1:])
+    elif any(word in name for word in _WINDOWS):
+        yield from _larger(spy, tensors)
+    else:
+        for a, b in pairwise(tensors):
+            yield from _lifted(spy, a, b)
+            for axis in range(-1, -min(a.ndim, b.ndim) - 1, -1):
+                if 1 not in (a.shape[axis], b.shape[axis]):
+                    yield from _equal(spy, a, axis, b, axis)
+
+
+def _multiplied(spy: RunObserver, a: torch.Tensor, b: torch.Tensor) -> Iterator[LayoutChange]:
+    if b.ndim and a.ndim:
+        yield from _equal(spy, a, -1, b, -2 if b.ndim > 1 else -1)
+    if a.dtype != b.dtype:
+        yield from _same_dtype(spy, a, b)
+    for axis in range(-min(a.ndim, b.ndim), -2):
+        yield from _equal(spy, a, axis, b, axis)
+
+
+def _equal(spy: RunObserver, a: torch.Tensor, i: int, b: torch.Tensor, j: int) -> Iterator[LayoutChange]:
+    """Two axes must be as long as each other."""
+    if a.shape[i] == b.shape[j]:
+        return
+    one, other = spy.variable(a, i), spy.variable(b, j)
+    if one is not None and other is not None:
+        yield LayoutChange.equal(0, one, other)
+    for mine, tensor, size in ((one, b, b.shape[j]), (other, a, a.shape[i])):
+        if mine is not None:
+            cost = (0 if spy.lineage(tensor) is None else 2) + (4 if mine in spy.layout.batches else 0)
+            yield LayoutChange.size(cost, mine, size)
+    for known, tensor, got, need in ((b, a, a.shape[i], b.shape[j]), (a, b, b.shape[j], a.shape[i])):
+        lineage = spy.lineage(tensor)
+        if lineage is not None and spy.lineage(known) is None and (one is None and other is None):
+            raise OperandMismatch([], paths=lineage.sources, got=got, need=need)
+
+
+def _same_dtype(spy: RunObserver, a: torch.Tensor, b: torch.Tensor) -> Iterator[LayoutChange]:
+    for mine, other in ((a, b), (b, a)):
+        lineage = spy.lineage(mine)
+        if lineage is not None and lineage.direct and other.dtype.is_floating_point:
+            yield LayoutChange.dtype(0, lineage.direct, other.dtype)
+
+
+def _joined(spy: RunObserver, tensors: list[torch.Tensor], dim: Any) -> Iterator[LayoutChange]:
+    for a, b in pairwise(tensors):
+        if a.ndim != b.ndim:
+            yield from _lifted(spy, a, b)
+            continue
+        for axis in range(a.ndim):
+            if dim is None or axis != dim % a.ndim:
+                yield from _equal(spy, a, axis, b, axis)
+
+
+def _lifted(spy: RunObserver, a: torch.Tensor, b: torch.Tensor) -> Iterator[LayoutChange]:
+    """Two operands could need as many axes as each other."""
+    for mine, other in ((a, b), (b, a)):
+        lineage = spy.lineage(mine)
+        if lineage is not None and len(lineage.sources) == 1 and mine.ndim != other.ndim:
+            path, more = next(iter(lineage.sources)), other.ndim - mine.ndim
+            rank = len(spy.layout.leaves[path].axes) + more
+            certain = lineage.direct is None and spy.lineage(other) is not None
+            yield LayoutChange.rank(0 if certain else 2, path, rank)
+
+
+def _shaped(spy: RunObserver, x: torch.Tensor, target: tuple[Any, ...]) -> Iterator[LayoutChange]:
+    """The elements must fill a shape: the numbers in it that are no sizes of inputs are the module's own."""
+    sizes = list(target[0]) if len(target) == 1 and isinstance(target[0], (tuple, list)) else list(target)
+    own = [s for s in sizes if isinstance(s, int) and s > 0 and s not in spy.layout.sizes.values()]
+    product = 1
+    for size in own:
+        product *= size
+    lineage = spy.lineage(x)
+    if lineage is None or product <= 1:
+        return
+    for path in sorted(lineage.sources):
+        axes = [a for a in spy.layout.leaves[path].axes[1:] if a not in spy.layout.fixed]
+        if len(axes) == 1:
+            yield LayoutChange.size(1, axes[0], product)
+        rest = 1
+        for axis in axes[:-1]:
+            rest *= spy.layout.sizes[axis]
+        if len(axes) > 1 and product % rest == 0:
+            yield LayoutChange.size(2, axes[-1], product // rest)
+
+
+def _larger(spy: RunObserver, tensors: list[torch.Tensor]) -> Iterator[LayoutChange]:
+    """A window could be larger than what it slides over."""
+    for tensor in tensors:
+        lineage = spy.lineage(tensor)
+        for path in sorted(lineage.sources) if lineage is not None else ():
+            axes = [a for a in spy.layout.leaves[path].axes[1:] if a not in spy.layout.fixed]
+            if axes and max(spy.layout.sizes[a] for a in axes) < 1 << 14:
+                yield LayoutChange(1, partial(_grown, axes=tuple(axes)))
+
+
+def _grown(layout: InputLayout, axes: tuple[int, ...]) -> InputLayout | None:
+    found: InputLayout | None = layout
+    for axis in axes:
+        if found is not None:
+            found = found.with_size(axis, -(-found.sizes[axis] * 4 // 32) * 32, fix=False)
+    return found
+
+
+def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch.dtype) -> Iterator[LayoutChange]:
+    text, line = str(error), _line(error)
+    leaves = spy.layout.leaves
+    unpack = _UNPACK.search(text)
+    for path, leaf in leaves.items():
+        named = re.search(rf"\b{re.escape(path.rpartition('.')[2])}\b", line) is not None
+        rank = len(leaf.axes)
+        if unpack is not None:
+            yield LayoutChange.rank(0 if named else 1, path, int(unpack[1]))
+        elif "out of range" in text:
+            yield LayoutChange.rank(1 if named else 2, path, rank + 1)
+        if isinstance(error, AttributeError) and re.search(r"'(items|keys|values|get)'", text):
+            yield LayoutChange.nest(0 if named else 1, path)
+    if unpack is not None:
+        for name, tree in spy.layout.trees:
+            if isinstance(tree, Branch) and tree.kind != "dict" and len(tree.items) < int(unpack[1]):
+                key = str(len(tree.items))
+                yield LayoutChange(0, partial(_longer, name=name, key=key, dtype=floating))
+
+
+def _longer(layout: InputLayout, name: str, key: str, dtype: torch.dtype) -> InputLayout:
+    return layout.with_item(name, key, dtype, 2)
+
+
+def _line(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return (frames[-1].line or "") if frames else ""
+
+
+def _guesses(spy: RunObserver, floating: torch.dtype) -> Iterator[LayoutChange]:
+    """What is tried where nothing else helps: another axis, another dtype, two axes alike, sizes that the module names."""
+    for path, leaf in spy.layout.leaves.items():
+        rank = len(leaf.axes)
+        for other in (rank + 1, rank - 1):
+            if 1 <= other <= 5:
+                yield LayoutChange.rank(4 if other > rank else 5, path, other)
+        for dtype in (torch.int64, floating, torch.bool):
+            yield LayoutChange.dtype(5, path, dtype)
+        if rank >= 2 and leaf.axes[-2] not in spy.layout.batches:
+            a, b = leaf.axes[-2:]
+            yield LayoutChange.equal(5, a, b)

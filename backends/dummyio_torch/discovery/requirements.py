@@ -1,0 +1,113 @@
+"""How a rule asks for a rank, a size or a dtype: by `OperandMismatch`, with what would mend it, where an input can be changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from dummyio_torch.discovery.layout import InputLayout
+from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver
+
+__all__ = [
+    "require_bool",
+    "require_equal_sizes",
+    "require_rank",
+    "want_axes",
+    "want_floats",
+    "want_integers",
+    "want_size",
+]
+
+
+def require_rank(spy: RunObserver, tensor: torch.Tensor, *ranks: int) -> None:
+    """Ask for a number of axes, the first of `ranks` best."""
+    lineage = spy.lineage(tensor)
+    if lineage is None or tensor.ndim in (ranks if spy.strict else range(max(ranks) + 1)):
+        spy.granted()
+        return
+    more = ranks[0] - tensor.ndim
+    repairs = [
+        _ranked(path, len(spy.layout.leaves[path].axes) + more, len(lineage.sources) > 1) for path in lineage.sources
+    ]
+    raise OperandMismatch(repairs)
+
+
+def _ranked(path: str, rank: int, doubtful: bool) -> LayoutChange:
+    return LayoutChange.rank(int(doubtful), path, rank)
+
+
+def want_size(spy: RunObserver, tensor: torch.Tensor, axis: int, need: int) -> None:
+    """Ask for the size of an axis."""
+    lineage = spy.lineage(tensor)
+    if lineage is None or not -tensor.ndim <= axis < tensor.ndim:
+        return
+    variable, got = spy.variable(tensor, axis), tensor.shape[axis]
+    if got == need:
+        # A size that fits by chance, or because the caller says so, is fixed all the same.
+        spy.granted()
+        return
+    if variable is None:
+        raise OperandMismatch([], paths=lineage.sources, got=got, need=need)
+    cost = 4 if variable in spy.layout.batches else 0
+    raise OperandMismatch([LayoutChange.size(cost, variable, need)], paths=lineage.sources)
+
+
+def require_equal_sizes(spy: RunObserver, one: torch.Tensor, other: torch.Tensor, axis: int) -> None:
+    """Ask for the same size of an axis of two tensors, which are then one axis."""
+    if axis < min(one.ndim, other.ndim) and one.shape[axis] != other.shape[axis]:
+        variables = spy.variable(one, axis), spy.variable(other, axis)
+        if variables[0] is not None and variables[1] is not None:
+            raise OperandMismatch([LayoutChange.equal(0, variables[0], variables[1])])
+    spy.granted()
+
+
+def want_integers(spy: RunObserver, tensor: torch.Tensor) -> None:
+    """Ask for whole numbers."""
+    if tensor.dtype.is_floating_point or tensor.dtype is torch.bool:
+        _retype(spy, tensor, torch.int64)
+    spy.granted()
+
+
+def require_bool(spy: RunObserver, tensor: torch.Tensor) -> None:
+    """Ask for booleans."""
+    if tensor.dtype is not torch.bool:
+        _retype(spy, tensor, torch.bool)
+    spy.granted()
+
+
+def want_floats(spy: RunObserver, tensor: torch.Tensor, like: torch.Tensor | None) -> None:
+    """Ask for the dtype of a layer's weights."""
+    if like is not None and like.dtype.is_floating_point and tensor.dtype != like.dtype:
+        _retype(spy, tensor, like.dtype)
+    spy.granted()
+
+
+def _retype(spy: RunObserver, tensor: torch.Tensor, dtype: torch.dtype) -> None:
+    lineage = spy.lineage(tensor)
+    if lineage is not None:
+        paths = [lineage.direct] if lineage.direct else sorted(lineage.sources)
+        cost = 0 if len(paths) == 1 else 1
+        repairs = [LayoutChange.dtype(cost, path, dtype) for path in paths]
+        if any(repair.change(spy.layout) is not None for repair in repairs):
+            raise OperandMismatch(repairs)
+
+
+def want_axes(spy: RunObserver, tensor: torch.Tensor, likes: list[tuple[torch.Tensor, int]]) -> None:
+    """Ask for the shape that axes of other tensors have; they are then the same axes."""
+    lineage = spy.lineage(tensor)
+    needed = tuple(x.shape[axis] for x, axis in likes)
+    if lineage is None or lineage.direct is None or tuple(tensor.shape) == needed:
+        spy.granted()
+        return
+    path, axes = lineage.direct, [spy.variable(x, axis) for x, axis in likes]
+
+    def change(layout: InputLayout) -> InputLayout:
+        own: list[int] = []
+        for axis, size in zip(axes, needed, strict=True):
+            layout, new = (layout, axis) if axis is not None else layout.new_axis(size=size)
+            layout = layout if axis is not None else replace(layout, fixed=layout.fixed | {new})
+            own.append(new)
+        return layout.with_axes(path, tuple(own))
+
+    raise OperandMismatch([LayoutChange(0, change)])

@@ -1,0 +1,281 @@
+"""Watches a run: which operations and layers it reaches, and which inputs' axes the sizes in them are.
+
+Rules of `dummyio_torch.layers` look at each before it runs. Where one does not fit, they raise `OperandMismatch` with what would
+mend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from dummyio_torch.discovery.layout import Branch, InputLayout
+
+__all__ = ["AxisOrigin", "Facts", "LayoutChange", "OperandMismatch", "RunObserver", "RunTooLong", "tensors_in"]
+
+
+@dataclass(frozen=True)
+class LayoutChange:
+    """A change of the layout that could mend what failed; `cost` 0 where a layer's weights ask for it."""
+
+    cost: int
+    change: Callable[[InputLayout], InputLayout | None]
+
+    @classmethod
+    def size(cls, cost: int, variable: int, size: int) -> LayoutChange:
+        """Give an axis a size."""
+        return cls(cost, lambda layout: layout.with_size(variable, size))
+
+    @classmethod
+    def sizes(cls, cost: int, variables: Iterable[int], size: int) -> LayoutChange:
+        """Give several axes one size."""
+        axes = tuple(variables)
+        return cls(cost, lambda layout: layout.with_sizes(axes, size))
+
+    @classmethod
+    def equal(cls, cost: int, one: int, other: int) -> LayoutChange:
+        """Make two axes one."""
+        return cls(cost, lambda layout: layout.with_equal(one, other))
+
+    @classmethod
+    def rank(cls, cost: int, path: str, rank: int) -> LayoutChange:
+        """Give an input another number of axes."""
+        return cls(cost, lambda layout: layout.with_rank(path, rank))
+
+    @classmethod
+    def dtype(cls, cost: int, path: str, dtype: torch.dtype) -> LayoutChange:
+        """Give an input another dtype."""
+        return cls(cost, lambda layout: layout.with_dtype(path, dtype))
+
+    @classmethod
+    def nest(cls, cost: int, path: str) -> LayoutChange:
+        """Make an input a dict."""
+        return cls(cost, lambda layout: layout.with_tree(path, Branch("dict", ())))
+
+
+class OperandMismatch(Exception):  # noqa: N818 - a message to the search, not an error
+    """An operation does not fit its operands.
+
+    `got` is a size that would have to be `need`, where it follows from several axes and no rule says how.
+    """
+
+    def __init__(
+        self,
+        repairs: list[LayoutChange],
+        *,
+        paths: frozenset[str] = frozenset(),
+        got: int | None = None,
+        need: int | None = None,
+    ) -> None:
+        super().__init__("its operands do not fit" if need is None else f"a size is {got}, and must be {need}")
+        self.repairs, self.paths, self.got, self.need = repairs, paths, got, need
+
+
+class RunTooLong(Exception):  # noqa: N818 - the same
+    """The run has many more operations than the one that worked."""
+
+
+@dataclass(frozen=True)
+class AxisOrigin:
+    """Where a tensor comes from."""
+
+    sources: frozenset[str]
+    """Paths of the inputs that enter."""
+    direct: str | None = None
+    """The input whose elements it holds."""
+    flipped: bool = False
+    """Whether it is true where that input is 0."""
+
+
+@dataclass
+class Facts:
+    """What a run has shown of the inputs."""
+
+    rows: dict[str, tuple[int, int | None, bool]] = field(default_factory=dict[str, tuple[int, int | None, bool]])
+    """Input → ids stay below, the id that pads, whether the input itself is what indexes."""
+    limits: dict[int, int] = field(default_factory=dict[int, int])
+    """Variable → its size is at most."""
+    names: dict[int, str] = field(default_factory=dict[int, str])
+    """Variable → what layers show it to be."""
+    hiding: set[str] = field(default_factory=set[str])
+    """Masks that are true where something is hidden."""
+    keeping: set[str] = field(default_factory=set[str])
+    zeros: set[str] = field(default_factory=set[str])
+    """Indices into an axis whose size varies."""
+    used: set[str] = field(default_factory=set[str])
+    wide: dict[str, int] = field(default_factory=dict[str, int])
+    """Input → the axis on which a layer asked for features."""
+
+    def bound(self, path: str, rows: int, pad: int | None, *, exact: bool) -> None:
+        """Note that an input indexes a table; the smallest counts."""
+        known = self.rows.get(path)
+        if known is None or rows < known[0]:
+            self.rows[path] = (rows, pad if known is None or pad is not None else known[1], exact)
+
+
+_VIEWS = frozenset(
+    [
+        "view",
+        "reshape",
+        "unsqueeze",
+        "squeeze",
+        "expand",
+        "permute",
+        "transpose",
+        "contiguous",
+        "to",
+        "long",
+        "float",
+        "bool",
+        "int",
+        "half",
+        "double",
+        "type",
+        "clone",
+        "detach",
+        "flatten",
+        "unflatten",
+        "expand_as",
+        "repeat",
+        "t",
+        "movedim",
+        "swapaxes",
+        "chunk",
+        "split",
+        "unbind",
+        "narrow",
+        "select",
+        "type_as",
+        "bfloat16",
+        "cpu",
+        "view_as",
+        "reshape_as",
+        "repeat_interleave",
+        "__and__",
+        "logical_and",
+        "bitwise_and",
+    ]
+)
+_FLIPS = frozenset("__invert__ bitwise_not logical_not __rsub__ rsub".split())  # noqa: SIM905
+
+
+class RunObserver(TorchFunctionMode):
+    """One run's watcher."""
+
+    def __init__(self, layout: InputLayout, rules: Any, *, strict: bool = True, most: int | None = None) -> None:
+        super().__init__()
+        self.layout, self.rules, self.strict, self.most = layout, rules, strict, most
+        self.facts = Facts()
+        self.count = 0
+        self.last: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
+        self._lineages: dict[int, AxisOrigin] = {}
+        self._kept: list[Any] = []  # while a tensor lives, its id is its own
+        self._inputs: dict[int, str] = {}
+
+    def enter(self, path: str, tensor: torch.Tensor) -> None:
+        """Take note of an input."""
+        self._inputs[id(tensor)] = path
+        self._lineages[id(tensor)] = AxisOrigin(frozenset({path}), path)
+        self._kept.append(tensor)
+
+    def lineage(self, tensor: object) -> AxisOrigin | None:
+        """Return where a tensor comes from; None for weights and constants."""
+        return self._lineages.get(id(tensor))
+
+    def variable(self, tensor: torch.Tensor, axis: int) -> int | None:
+        """Return whose size that of an axis is; None where that cannot be told."""
+        lineage = self.lineage(tensor)
+        if lineage is None or not -tensor.ndim <= axis < tensor.ndim:
+            return None
+        leaves = self.layout.leaves
+        path = self._inputs.get(id(tensor))
+        if path is not None:
+            return leaves[path].axes[axis]
+        size = tensor.shape[axis]
+        found = {v for p in lineage.sources for v in leaves[p].axes if self.layout.sizes[v] == size}
+        free = found - self.layout.fixed
+        return next(iter(free)) if len(free) == 1 else None
+
+    def granted(self) -> None:
+        """Count what a rule asked for and got: a layer asks for much before its first operation, and each is a step ahead."""
+        self.count += 1
+
+    def name(self, tensor: torch.Tensor, axis: int, name: str) -> None:
+        """Note what an axis is."""
+        variable = self.variable(tensor, axis)
+        alike = [v for v, size in self.layout.sizes.items() if size == tensor.shape[axis]]
+        if variable is not None and alike == [variable]:
+            self.facts.names.setdefault(variable, name)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Look at an operation, run it, and note where its result comes from."""
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        if name in {"size", "dim", "__len__", "stride", "is_floating_point"}:
+            return func(*args, **kwargs)
+        if name == "__get__":
+            return self._attribute(func, args, kwargs)
+        sources = self._sources(args, kwargs)
+        self._step(name, args, kwargs, sources)
+        result = self.rules.shortcut(name, args, kwargs)
+        if result is None:
+            result = func(*args, **kwargs)
+        if sources:
+            self._note(name, sources, result, args)
+        self.last = None
+        return result
+
+    def _attribute(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        result = func(*args, **kwargs)
+        if isinstance(result, torch.Tensor) and (sources := self._sources(args, kwargs)):  # no shape, no dtype
+            self._note("__get__", sources, result, args)
+        return result
+
+    def _sources(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[AxisOrigin]:
+        return [found for each in tensors_in((args, kwargs)) if (found := self.lineage(each)) is not None]
+
+    def _step(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], sources: list[AxisOrigin]) -> None:
+        self.count += 1
+        if self.most is not None and self.count > self.most:
+            raise RunTooLong
+        self.last = (name, args, kwargs)
+        for lineage in sources:
+            self.facts.used |= lineage.sources
+        self.rules.check(self, name, args, kwargs)
+
+    def _note(self, name: str, sources: list[AxisOrigin], result: Any, args: tuple[Any, ...]) -> None:
+        paths = frozenset().union(*(lineage.sources for lineage in sources))
+        lineage = AxisOrigin(paths)
+        first = self.lineage(args[0]) if args else None
+        if first is not None and first.direct:
+            compared = name in {"eq", "__eq__"} and isinstance(args[-1], (bool, int, float)) and args[-1] == 0
+            if name in _FLIPS or compared:
+                lineage = AxisOrigin(paths, first.direct, not first.flipped)
+            elif name in _VIEWS or name == "__get__" or _plain_index(name, args):
+                lineage = AxisOrigin(paths, first.direct, first.flipped)
+        for tensor in tensors_in(result):
+            self._kept.append(tensor)
+            if id(tensor) not in self._inputs:
+                self._lineages[id(tensor)] = lineage
+
+
+def _plain_index(name: str, args: tuple[Any, ...]) -> bool:
+    return name == "__getitem__" and not any(True for _ in tensors_in(args[1:]))
+
+
+def tensors_in(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:
+    """Yield the tensors in nested containers."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)) and depth < 5:
+        for item in value:
+            yield from tensors_in(item, depth + 1)
+    elif isinstance(value, dict) and depth < 5:
+        for item in value.values():
+            yield from tensors_in(item, depth + 1)

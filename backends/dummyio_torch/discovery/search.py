@@ -1,0 +1,247 @@
+"""Searches for inputs that a module takes: runs it, mends what does not fit, the likeliest way first, and runs it again."""
+
+from __future__ import annotations
+
+import heapq
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from dummyio_torch.calling.meta_copy import Kind, MetaCopy
+from dummyio_torch.discovery.layer_rules import observe_layers
+from dummyio_torch.discovery.layout import InputLayout
+from dummyio_torch.discovery.operation_rules import RULES
+from dummyio_torch.discovery.repairs import suggest_changes
+from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, RunTooLong
+
+__all__ = ["LayoutTrial", "NeedsValues", "Run", "search_layout"]
+
+_WORDS = re.compile(
+    r"DataDependent|DynamicOutputShape|GuardOnData|UnsupportedFakeTensor|UnsupportedOperator|numpy\(\) is not supported"
+    r"|data pointer|1D CPU int64 tensor|meta tensor|device meta|meta device|'Meta' backend|register_meta"
+)
+"""What errors say where a run without values cannot go on."""
+_SECONDS = 10.0
+_AFTER = 30
+"""Runs that a search goes on for after one that worked, for one that took fewer guesses."""
+_NAMED = re.compile(r"size|len|resolution|frames|points|height|width|positions")
+_INSIDE = re.compile(r"kernel|patch|head|hidden|embed|batch|dilat|vocab|input_size|output_size")
+"""Sizes of the module's insides."""
+_USUAL = (28, 32, 64, 224, 16, 128, 256, 8, 96, 48, 384, 512, 84, 227, 299)
+
+
+class NeedsValues(Exception):  # noqa: N818 - a message to the caller, not an error
+    """The module's way depends on values, which shapes alone do not have."""
+
+    def __init__(self, layout: InputLayout) -> None:
+        super().__init__("the module needs values")
+        self.layout = layout
+
+
+@dataclass
+class Run:
+    """How one run ended."""
+
+    layout: InputLayout
+    spy: RunObserver
+    error: Exception | None
+
+    @property
+    def count(self) -> int:
+        """How many operations it reached."""
+        return self.spy.count
+
+
+@dataclass
+class LayoutTrial:
+    """A module under trial."""
+
+    shadow: MetaCopy
+    positional: tuple[str, ...] = ()
+    constants: dict[str, Any] = field(default_factory=dict[str, Any])
+    floating: torch.dtype = torch.float32
+    numbers: tuple[int, ...] = ()
+    """Sizes that the module's attributes name."""
+    runs: int = 0
+    asked: bool = False
+    """Whether a rule has refused a run."""
+    _spy: RunObserver | None = None
+
+    @classmethod
+    def of(cls, module: nn.Module, kind: Kind = "meta", **fields: Any) -> LayoutTrial:
+        """Return a trial on a copy of a module."""
+        trial = cls(MetaCopy(module, kind), numbers=tuple(_numbers(module)), **fields)
+        observe_layers(trial.shadow.module, trial.current)
+        return trial
+
+    def current(self) -> RunObserver:
+        """Return the watcher of the run that is on."""
+        assert self._spy is not None
+        return self._spy
+
+    def run(self, layout: InputLayout, *, strict: bool = False, most: int | None = None) -> Run:
+        """Run the module once."""
+        self.runs += 1
+        spy = self._spy = RunObserver(layout, RULES, strict=strict, most=most)
+        tensors = {path: self.shadow.tensor(layout.shape(leaf), leaf.dtype) for path, leaf in layout.leaves.items()}
+        for path, tensor in tensors.items():
+            spy.enter(path, tensor)
+        error: Exception | None = None
+        try:
+            self.shadow.run(spy, self.positional, {**layout.build(tensors), **self.constants})
+        except Exception as caught:  # noqa: BLE001 - whatever a module raises is what the search is after
+            error = caught
+            self.asked = self.asked or isinstance(caught, OperandMismatch)
+        return Run(layout, spy, error)
+
+    def passes(self, layout: InputLayout | None, most: int | None = None) -> bool | None:
+        """Whether the module takes a layout; None where the run was too long to know, or needed values."""
+        if layout is None:
+            return False
+        error = self.run(layout, most=most).error
+        if isinstance(error, RunTooLong) or (error is not None and not self.shadow.real and _depends_on_values(error)):
+            return None
+        return error is None
+
+
+def search_layout(
+    trial: LayoutTrial, start: InputLayout, budget: int, accept: Callable[[Run], bool] = lambda _: True
+) -> tuple[Run | None, Run]:
+    """Return the first run that worked and is accepted, or None; and the run that got farthest.
+
+    Raises `NeedsValues` where shapes alone cannot tell.
+    """
+    trial.asked = False
+    found, farthest = _searched(trial, start, budget, accept, strict=True)
+    if found is None and trial.asked:  # rules that only prefer may have been in the way
+        found, far = _searched(trial, start, budget, accept, strict=False)
+        farthest = far if far.count > farthest.count else farthest
+    return found, farthest
+
+
+def _searched(
+    trial: LayoutTrial, start: InputLayout, budget: int, accept: Callable[[Run], bool], *, strict: bool
+) -> tuple[Run | None, Run]:
+    first = trial.run(start, strict=strict)
+    queue: list[tuple[int, int, int, Run]] = [(0, -first.count, 0, first)]
+    seen, number, farthest = {start.key}, 0, first
+    last, end = trial.runs + budget, time.monotonic() + _SECONDS
+    best: tuple[int, Run] | None = None
+    while queue:
+        cost, _, _, run = heapq.heappop(queue)
+        if best is not None and best[0] <= cost:
+            return best[1], farthest
+        if run.error is None and accept(run):
+            return run, farthest
+        if run.error is not None and _depends_on_values(run.error) and not trial.shadow.real:
+            raise NeedsValues(run.layout)
+        for repair in _candidate_changes(trial, run):
+            layout = repair.change(run.layout)
+            if layout is None or layout.key in seen:
+                continue
+            if trial.runs > last or time.monotonic() > end:
+                return (best[1] if best is not None else None), farthest
+            seen.add(layout.key)
+            number += 1
+            new = trial.run(layout, strict=strict)
+            farthest = new if new.count > farthest.count else farthest
+            heapq.heappush(queue, (cost + repair.cost, -new.count, number, new))
+            if new.error is None and accept(new) and (best is None or cost + repair.cost < best[0]):
+                best, last = (cost + repair.cost, new), min(last, trial.runs + _AFTER)
+            if repair.cost == 0 and (new.error is None or new.count > run.count):
+                break  # certain, and it helped: the others wait
+        else:
+            continue
+        heapq.heappush(queue, (cost + 1, -run.count, number + 1, run))  # for its other ways, should this one fail
+        number += 1
+    return (best[1] if best is not None else None), farthest
+
+
+def _depends_on_values(error: Exception) -> bool:
+    return _WORDS.search(f"{type(error).__name__} {error}") is not None
+
+
+def _candidate_changes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
+    """Yield what could mend a run."""
+    if run.error is None:  # it works and is not what is looked for
+        return
+    error = run.error
+    try:
+        found = suggest_changes(run.spy, error, trial.floating)
+    except OperandMismatch as mismatch:
+        error, found = mismatch, suggest_changes(run.spy, mismatch, trial.floating)
+    if isinstance(error, OperandMismatch) and error.need is not None:
+        yield from _solved(trial, run, error)
+    yield from sorted(found, key=lambda repair: repair.cost)
+    yield from _named_sizes(trial, run)
+
+
+def _free(layout: InputLayout, paths: frozenset[str]) -> list[int]:
+    """Return the axes of some inputs whose sizes are still free, without batches and the channels of images."""
+    leaves = [leaf for path, leaf in layout.leaves.items() if path in paths]
+    axes = [axis for leaf in leaves for axis in leaf.axes[2 if len(leaf.axes) >= 4 else 0 :]]
+    return [a for a in dict.fromkeys(axes) if a not in layout.fixed and a not in layout.batches]
+
+
+def _named_sizes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
+    """Sizes that the module's attributes name, and usual ones, for axes that nothing else decides."""
+    for path in run.layout.leaves:
+        axes = _free(run.layout, frozenset({path}))
+        for size in dict.fromkeys((*trial.numbers, *_USUAL)) if axes else ():
+            cost = 3 if size in trial.numbers else 6
+            yield LayoutChange.sizes(cost, axes, size)
+
+
+def _solved(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[LayoutChange]:
+    """Find the size of an input's free axes at which a size that follows from them is as needed: more gives more."""
+    axes = _free(run.layout, error.paths)
+    if not axes or error.need is None:
+        return
+
+    def reached(size: int) -> int:
+        """Whether that size is too small (-1), too large (1), or right (0)."""
+        layout = run.layout.with_sizes(tuple(axes), size)
+        new = trial.run(layout, strict=run.spy.strict) if layout is not None else run
+        found = new.error
+        if not isinstance(found, OperandMismatch) and found is not None and new.count == run.count:
+            try:
+                suggest_changes(new.spy, found, trial.floating)
+            except OperandMismatch as mismatch:
+                found = mismatch
+        if isinstance(found, OperandMismatch) and found.got is not None and new.count == run.count:
+            return (found.got > (error.need or 0)) - (found.got < (error.need or 0))
+        return 0 if found is None or new.count > run.count else -1
+
+    for size in trial.numbers[:4]:
+        if reached(size) == 0 and reached(2 * size) > 0:  # a single one fits any number, by broadcasting
+            yield LayoutChange.sizes(0, axes, size)
+            return
+    low, high = 1, 2048
+    while low <= high:
+        size = (low + high) // 2
+        way = reached(size)
+        if way == 0:
+            near = [] if size in _USUAL else [n for n in _USUAL if abs(n - size) <= max(2, size // 6)]
+            best = next((n for n in near if reached(n) == 0), size)
+            yield LayoutChange.sizes(0, axes, best)
+            return
+        low, high = (size + 1, high) if way < 0 else (low, size - 1)
+
+
+def _numbers(module: nn.Module) -> Iterator[int]:
+    """Yield the sizes that a module and its parts name, each once."""
+    found: dict[int, None] = {}
+    for part in module.modules():
+        for name, value in vars(part).items():
+            if _NAMED.search(name) and not _INSIDE.search(name):
+                for each in value if isinstance(value, (tuple, list)) else (value,):
+                    if type(each) is int and 2 <= each <= 4096:
+                        found[each] = None
+        if len(found) > 12:
+            break
+    yield from list(found)[:12]

@@ -1,0 +1,19 @@
+"""What this backend writes: ONNX files and folders of them, and PyTorch's own exported programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dummyio.exporting.artifact import ExportResult
+from dummyio_torch.exporting.export_folder import export_folder
+from dummyio_torch.exporting.export_onnx import export_onnx
+from dummyio_torch.exporting.export_pt2 import export_pt2
+
+__all__ = ["exporters"]
+
+exporters: Mapping[str, Callable[..., ExportResult]] = {
+    "onnx": export_onnx,
+    "pt2": export_pt2,
+    "onnx_folder": export_folder,
+}
+"""Format → function."""

@@ -1,0 +1,96 @@
+"""Read a loop: what it goes over, and what its turns collect."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+__all__ = ["Collected", "LoopHeader", "appended", "head_of", "may_be_tensor", "mutates_outer_objects", "written"]
+
+
+class LoopHeader(NamedTuple):
+    """What a loop goes over: the runtime's function for it, its arguments, and the names that a turn's items have."""
+
+    kind: str
+    items: tuple[ast.expr, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Collected:
+    """``name.append(value)``, or ``name[:, index] = value`` on the axis that the index stands on."""
+
+    name: str
+    statement: ast.stmt
+    value: ast.expr
+    axis: int = 0
+
+
+def head_of(node: ast.For | ast.comprehension) -> LoopHeader | None:
+    """Return the head of ``i in range(n)``, ``one, other in zip(a, b)``, ``row in rows``; None for any other."""
+    targets = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
+    names = tuple(name.id for name in targets if isinstance(name, ast.Name))
+    if len(names) != len(targets):
+        return None
+    several = isinstance(node.target, ast.Tuple)
+    match node.iter:
+        case ast.Call(ast.Name("range"), arguments, []) if not several:
+            return LoopHeader("range_", tuple(arguments), names)
+        case ast.Call(ast.Name("enumerate"), [values], []) if len(names) == 2:
+            return LoopHeader("enumerate_", (values,), names)
+        case ast.Call(ast.Name("zip"), arguments, []) if len(names) == len(arguments) and several:
+            return LoopHeader("zip_", tuple(arguments), names)
+        case _ if not several:
+            return LoopHeader("rows", (node.iter,), names)
+        case _:
+            return None
+
+
+def appended(statements: Sequence[ast.stmt]) -> Iterator[Collected]:
+    """Find what is appended to lists."""
+    for statement in statements:
+        match statement:
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "append"), [value], [])) if may_be_tensor(value):
+                yield Collected(name, statement, value)
+            case _:
+                pass
+
+
+def may_be_tensor(value: ast.expr) -> bool:
+    """Whether code makes one thing, and not a tuple or a text."""
+    return not isinstance(value, (ast.Tuple, ast.List, ast.Dict, ast.Set, ast.Constant, ast.JoinedStr))
+
+
+def written(statements: Sequence[ast.stmt], index: str) -> Iterator[Collected]:
+    """Find what is written at the place of the turn: all of the other axes, and the index alone on one."""
+    for statement in statements:
+        match statement:
+            case ast.Assign([ast.Subscript(ast.Name(name), key)], value):
+                keys = key.elts if isinstance(key, ast.Tuple) else [key]
+                places = [place for place, part in enumerate(keys) if isinstance(part, ast.Name) and part.id == index]
+                rest = [part for part in keys if not (isinstance(part, ast.Name) and part.id == index)]
+                dots = [
+                    place for place, part in enumerate(keys) if isinstance(part, ast.Constant) and part.value is ...
+                ]
+                if len(places) == 1 and len(dots) <= 1 and all(_is_whole(part) for part in rest):
+                    from_end = bool(dots) and dots[0] < places[0]
+                    yield Collected(name, statement, value, places[0] - len(keys) if from_end else places[0])
+            case _:
+                pass
+
+
+def _is_whole(key: ast.expr) -> bool:
+    whole = isinstance(key, ast.Slice) and key.lower is None and key.upper is None and key.step is None
+    return whole or (isinstance(key, ast.Constant) and key.value is ...)
+
+
+def mutates_outer_objects(statements: Sequence[ast.stmt]) -> bool:
+    """Whether something outside is changed in place: an item or an attribute assigned, a list appended to."""
+    for node in (inner for statement in statements for inner in ast.walk(statement)):
+        if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, (ast.Store, ast.Del)):
+            return True
+        if isinstance(node, ast.Attribute) and node.attr in ("append", "extend", "insert", "pop", "update"):
+            return True
+    return False

@@ -1,0 +1,115 @@
+"""Parts of a tensor by numbers that a turn of a loop holds: in an operator's body these are tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+__all__ = ["SymbolicIndex", "SymbolicSlice", "symbolic_getitem"]
+
+
+@dataclass(frozen=True)
+class SymbolicSlice:
+    """A slice."""
+
+    start: Any = None
+    stop: Any = None
+    step: Any = None
+
+    @property
+    def has_tensors(self) -> bool:
+        """Whether a bound is known in the turn only."""
+        return isinstance(self.start, torch.Tensor) or isinstance(self.stop, torch.Tensor)
+
+    def plain(self) -> slice:
+        """Return the slice."""
+        return slice(self.start, self.stop, self.step)
+
+    def cut(self, values: torch.Tensor, axis: int) -> torch.Tensor:
+        """Return ``values[start:stop]`` on an axis, whose length is then known in the turn only."""
+        if self.step is not None:
+            raise TypeError("a loop over a symbolic size takes every other element up to a bound of its own.")
+        size = values.shape[axis]
+        start, stop = _bound(self.start, 0, size), _bound(self.stop, size, size)
+        length: Any = (stop - start).clamp(min=0).item()
+        torch._check(length >= 0)  # noqa: SLF001 - the way to say what a number is, in a trace
+        torch._check(length <= size)  # noqa: SLF001 - as above
+        if self.start is None:
+            return values.narrow(axis, 0, length)
+        return values.index_select(axis, start + torch.arange(length))
+
+
+@dataclass(frozen=True)
+class SymbolicIndex:
+    """A number that is computed from a turn's: where it is negative, it counts from the end."""
+
+    number: Any
+
+    def within(self, size: Any) -> Any:
+        """Return the number from the beginning."""
+        if not _is_number(self.number):
+            return self.number
+        return torch.where(self.number < 0, self.number + size, self.number)
+
+
+def symbolic_getitem(values: Any, *key: Any) -> Any:
+    """``values[key]``, where a part of the key may be the number of a turn, and a bound of a slice what a turn holds.
+
+    Slices come as `SymbolicSlice`, for an operator's body is traced by other rules, under which a slice of tensors has no size.
+    """
+    plain: tuple[Any, ...] = tuple(_plain(part) for part in key)
+    if not isinstance(values, torch.Tensor) or not any(_is_turns(part) for part in key):
+        return values[plain[0]] if len(plain) == 1 else values[plain]
+    axis = 0
+    rest: list[Any] = []
+    for each in _spelled_out(key, values.dim()):
+        part: Any = each.within(values.shape[axis]) if isinstance(each, SymbolicIndex) else each
+        if isinstance(part, SymbolicSlice) and part.has_tensors:
+            values = part.cut(values, axis)
+            rest.append(slice(None))
+        elif isinstance(part, torch.Tensor) and _is_number(part):
+            values = values.index_select(axis, part.reshape(1))
+            rest.append(0)
+        else:
+            rest.append(_plain(part))
+        axis += int(part is not None)
+    return values[tuple(rest)]
+
+
+def _bound(bound: Any, default: Any, size: Any) -> torch.Tensor:
+    """Return a bound as Python takes it: negative from the end, and none beyond."""
+    if bound is None:
+        return torch.full((), default, dtype=torch.int64)
+    number = bound if isinstance(bound, torch.Tensor) else torch.full((), bound, dtype=torch.int64)
+    return torch.where(number < 0, number + size, number).clamp(min=0, max=size)
+
+
+def _spelled_out(key: tuple[Any, ...], rank: int) -> list[Any]:
+    """Return a key without dots."""
+    named = 0
+    for part in key:
+        named += int(part is not None and part is not ...)
+    parts: list[Any] = []
+    for part in key:
+        parts += [SymbolicSlice()] * (rank - named) if part is ... else [part]
+    return parts
+
+
+def _is_turns(part: Any) -> bool:
+    return (
+        part.has_tensors
+        if isinstance(part, SymbolicSlice)
+        else _is_number(part.number if isinstance(part, SymbolicIndex) else part)
+    )
+
+
+def _plain(part: Any) -> Any:
+    if isinstance(part, SymbolicIndex):
+        return part.number
+    return part.plain() if isinstance(part, SymbolicSlice) else part
+
+
+def _is_number(part: Any) -> bool:
+    return isinstance(part, torch.Tensor) and part.dim() == 0 and not part.dtype.is_floating_point

@@ -1,0 +1,109 @@
+"""Functions of PyTorch that take numbers and lists: where one is a symbol, or as long as one, it does not become a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from dummyio_torch.symbolic.runtime.symbolic_lists import SplitList, SplitSizes, StackedList
+
+__all__ = ["SymbolicFunctions"]
+
+
+class SymbolicFunctions(TorchFunctionMode):
+    """As long as this is open, ``torch.tensor([height, width])``, ``torch.stack(rows)`` and their like keep symbols."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Call what stands for the function, where a number is a symbol."""
+        given = kwargs or {}
+        values = (*args, *given.values())
+        if func in _OF_NUMBERS and any(map(_has_symbol, values)):
+            return _OF_NUMBERS[func](*args, **given)
+        if func in _OF_LISTS and any(isinstance(value, (StackedList, SplitSizes, SplitList)) for value in values):
+            return _OF_LISTS[func](*args, **given)
+        return func(*args, **given)
+
+
+def _has_symbol(values: Any) -> bool:
+    """Whether a symbol is among these values, in lists or not."""
+    if isinstance(values, (list, tuple)) and not isinstance(values, (StackedList, SplitSizes, SplitList)):
+        return any(map(_has_symbol, values))
+    return isinstance(values, (torch.SymInt, torch.SymFloat))
+
+
+def _tensor(data: Any, *, dtype: torch.dtype | None = None, device: Any = None, **options: Any) -> torch.Tensor:
+    """``torch.tensor``, ``torch.as_tensor``."""
+    if dtype is None:
+        dtype = torch.get_default_dtype() if _has_fraction(data) else torch.int64
+    made = _made(data, dtype, device)
+    return made.requires_grad_() if options.get("requires_grad") else made
+
+
+def _made(values: Any, dtype: torch.dtype, device: Any) -> torch.Tensor:
+    if isinstance(values, (list, tuple)):
+        return torch.stack([_made(value, dtype, device) for value in values])
+    if isinstance(values, torch.Tensor):
+        return values.to(device=device, dtype=dtype)
+    return torch.scalar_tensor(values, dtype=dtype, device=device)
+
+
+def _has_fraction(values: Any) -> bool:
+    if isinstance(values, (list, tuple)):
+        return any(map(_has_fraction, values))
+    return isinstance(values, (float, torch.SymFloat)) or (torch.is_tensor(values) and values.is_floating_point())
+
+
+def _linspace(
+    start: Any, end: Any, steps: Any, *, dtype: torch.dtype | None = None, device: Any = None, **_: Any
+) -> torch.Tensor:
+    """``torch.linspace``, as PyTorch counts: from both ends to the middle."""
+    dtype = dtype or torch.get_default_dtype()
+    first, last = _tensor(start, dtype=dtype, device=device), _tensor(end, dtype=dtype, device=device)
+    count = _tensor(steps, dtype=torch.int64, device=device)
+    places = torch.arange(steps, device=device)
+    step = (last - first) / (count - 1).clamp(min=1)
+    up, down = first + step * places, last - step * (count - 1 - places)
+    return torch.where(places < count // 2, up, torch.where(count > 1, down, first)).to(dtype)
+
+
+def _stack(tensors: StackedList, dim: int = 0) -> torch.Tensor:
+    """``torch.stack``."""
+    return tensors.whole.movedim(0, dim)
+
+
+def _split(values: torch.Tensor, split_size: SplitSizes, dim: int = 0) -> SplitList:  # noqa: ARG001 - it says how many, not where
+    """``values.split(counts.tolist())``."""
+    if dim != 0:
+        raise TypeError("a tensor is split by as many counts as a symbol says along its first axis only.")
+    return SplitList(values)
+
+
+def _cat(tensors: StackedList | SplitList, dim: int = 0) -> torch.Tensor:
+    """``torch.cat``."""
+    if isinstance(tensors, SplitList):
+        if dim != 0:
+            raise TypeError("pieces of several rows each are concatenated along their first axis only.")
+        return tensors.whole
+    axis = dim % (tensors.whole.dim() - 1)
+    return tensors.whole.movedim(0, axis).flatten(axis, axis + 1)
+
+
+_OF_NUMBERS: dict[Callable[..., Any], Callable[..., Any]] = {
+    torch.tensor: _tensor,
+    torch.as_tensor: _tensor,
+    torch.linspace: _linspace,
+}
+"""Asked where a number is a symbol."""
+_OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {
+    torch.stack: _stack,
+    torch.cat: _cat,
+    torch.concat: _cat,
+    torch.split: _split,
+    torch.Tensor.split: _split,
+}
+"""Asked where a list is as long as a symbol."""

@@ -1,0 +1,38 @@
+"""``dummyio backends``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+import dummyio
+from dummyio.cli.shared_options import EPILOG, fails_cleanly, json_option
+from dummyio.cli.tables import console, table
+from dummyio.errors import DummyioError
+
+__all__ = ["backends"]
+
+
+@click.command(epilog=EPILOG)
+@json_option
+@fails_cleanly
+def backends(as_json: bool) -> None:
+    """List the backends, and whether their frameworks are installed."""
+    rows = [_backend_row(name) for name in dummyio.available_backends()]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    shown = table("framework", "state", "dtypes")
+    for row in rows:
+        shown.add_row(row["name"], row["state"], str(row["dtypes"] or ""))
+    console().print(shown)
+
+
+def _backend_row(name: str) -> dict[str, Any]:
+    try:
+        backend = dummyio.load_backend(name)
+    except DummyioError as error:
+        return {"name": name, "installed": False, "state": str(error), "dtypes": 0}
+    return {"name": name, "installed": True, "state": "installed", "dtypes": len(backend.dtypes)}

@@ -1,0 +1,46 @@
+"""``dummyio describe``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+import dummyio
+from dummyio.cli.shared_options import (
+    EPILOG,
+    chosen,
+    fails_cleanly,
+    json_option,
+    set_option,
+    source_argument,
+    task_option,
+)
+from dummyio.cli.tables import console, dim_table, input_table, print_provenance
+
+__all__ = ["describe"]
+
+
+@click.command(epilog=EPILOG)
+@source_argument
+@task_option
+@set_option
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the spec to this file.")
+@json_option
+@fails_cleanly
+def describe(source: str, task: str | None, settings: tuple[Any, ...], output: str | None, as_json: bool) -> None:
+    """Describe the inputs of SOURCE: a config.json or its folder, an .onnx file, a saved spec."""
+    spec = dummyio.describe(source, task, **chosen(settings))
+    if output:
+        spec.save(output)
+    if as_json:
+        click.echo(json.dumps({"sha256": spec.sha256, **json.loads(spec.to_json())}, indent=2))
+        return
+    screen = console()
+    screen.print(input_table(spec))
+    if spec.dims:
+        screen.print(dim_table(spec))
+    print_provenance(screen, spec)
+    if output:
+        screen.print(f"Wrote {output}", markup=False, highlight=False)

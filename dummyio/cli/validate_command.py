@@ -1,0 +1,56 @@
+"""``dummyio validate``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dummyio.cli.comparison_options import check_reports, compare, comparison_options, show
+from dummyio.cli.shared_options import EPILOG, chosen, fails_cleanly, json_option, set_option, task_option
+
+__all__ = ["validate"]
+
+
+@click.command(epilog=EPILOG)
+@click.argument("actual", type=click.Path())
+@click.option("--reference", help="The model that was exported: as MODEL of export, or another artifact.")
+@task_option
+@set_option
+@click.option("--spec", "spec_path", type=click.Path(exists=True, dir_okay=False), help="The inputs, as a saved spec.")
+@click.option("--engine", help="Another runtime than the usual one, such as reference for ONNX.")
+@click.option(
+    "--match",
+    type=click.Choice(["name", "position"]),
+    default="name",
+    show_default=True,
+    help="How outputs are paired.",
+)
+@comparison_options
+@json_option
+@fails_cleanly
+def validate(
+    actual: str,
+    reference: str | None,
+    task: str | None,
+    settings: tuple[Any, ...],
+    spec_path: str | None,
+    as_json: bool,
+    reports: tuple[str, ...],
+    **choices: Any,
+) -> None:
+    """Compare the artifact ACTUAL with its reference at many sizes, values and masks."""
+    from dummyio.input_spec import InputSpec  # noqa: PLC0415 - as above
+    from dummyio.running.load_model import load_model  # noqa: PLC0415 - only where something is validated
+
+    check_reports(reports)
+    model = load_model(reference, task)[0] if reference is not None else None
+    spec = InputSpec.load(spec_path) if spec_path is not None else None
+    report = compare(Path(actual), model, reports, as_json, spec=spec, task=task, **choices, **chosen(settings))
+    if as_json:
+        click.echo(report.to_json().decode())
+    else:
+        show(report, reports)
+    sys.exit(0 if report.ok else 1)

@@ -1,0 +1,145 @@
+"""Feeds: samples written to files for other tools, and read back.
+
+One sample is in memory at a time. Each file or folder is whole or not there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dummyio.atomic_files import atomic_folder, check_folder, make_folder
+from dummyio.errors import OptionError, OutputError, SourceError
+from dummyio.feeds.file_formats import FORMATS, Format, check_dtypes, choose_format, sample_paths
+from dummyio.feeds.onnx_test_data import FILE
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dummyio.input_spec import InputSpec
+
+__all__ = ["FORMATS", "load_feeds", "save_samples"]
+
+
+def save_samples(
+    spec: InputSpec,
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,  # noqa: A002 - the word that users know
+    seed: int = 0,
+    samples: int = 1,
+    force: bool = False,
+    progress: Callable[[], object] | None = None,
+    **dims: int,
+) -> list[Path]:
+    """Write samples 0 to ``samples - 1`` to files, and return the file or folder of each.
+
+    Parameters
+    ----------
+    spec
+        What to make.
+    path
+        ``inputs.npz``, ``inputs.safetensors``, a folder (of ``.npy`` files), or ``test_data_set_0`` (ONNX test data).
+        Several samples are numbered: ``inputs.0.npz``, ``folder/0``, ``test_data_set_0``, each with the next number.
+    format
+        ``"npz"``, ``"npy"``, ``"safetensors"`` or ``"onnx-test-data"``, where the path does not say.
+    seed, dims
+        As in `InputSpec.generate`.
+    force
+        Replace a folder that holds something; files are always replaced.
+    progress
+        Called after each sample.
+
+    Raises
+    ------
+    DTypeError
+        where the format cannot hold an input's dtype; the message names those that can.
+    OptionError
+        for a format, a suffix or a size that nothing knows.
+    OutputError
+        where it cannot be written; what was there before stays.
+    """
+    place = Path(path)
+    kind = choose_format(place, format)
+    check_dtypes(kind, spec.leaves)
+    if samples < 1:
+        raise OptionError(f"samples={samples}: ask for at least 1.")
+    sizes = spec.sizes(**dims)
+    final = sample_paths(kind, place, samples)
+    if not kind.suffix:
+        _check_folders(kind, [place] if kind.name == "npy" else final, force=force)
+    facts = {"seed": str(seed), "sizes": json.dumps(sizes), "spec_sha256": spec.sha256}
+    with _shared_folder(kind, place, final, force=force) as made:
+        for sample, target in enumerate(made):
+            arrays = spec.feeds(seed=seed, sample=sample, **dims)
+            kind.write(arrays, target, metadata={**facts, "sample": str(sample)}, force=force)
+            if progress is not None:
+                progress()
+    return final
+
+
+def _check_folders(kind: Format, folders: list[Path], *, force: bool) -> None:
+    """Refuse early what will be refused, and never force away what is not ours: a slip of the path must not cost it."""
+    ours = ".npy" if kind.name == "npy" else ".pb"
+    for folder in folders:
+        check_folder(folder, force=force)
+        strange = next((file for file in folder.rglob("*") if not file.is_dir() and file.suffix != ours), None)
+        if strange is not None:
+            raise OutputError(
+                f"{folder}: this folder holds other files than {ours} ({strange.name}), so it is not replaced, not even by "
+                "force. Choose another name, or remove it yourself."
+            )
+
+
+@contextmanager
+def _shared_folder(kind: Format, place: Path, final: list[Path], *, force: bool) -> Generator[list[Path]]:
+    """Make the folder that several samples share, and give the places to write to in it."""
+    if kind.name == "onnx-test-data":
+        make_folder(final[0].parent)  # a model's own folder, more often than not: never replaced
+        yield final
+    elif kind.suffix or len(final) == 1:
+        yield final
+    else:
+        with atomic_folder(place, force=force) as folder:
+            try:
+                yield [folder / target.name for target in final]
+            except OutputError as error:  # it names the folder that is being filled, which nobody knows
+                raise OutputError(str(error).replace(str(folder), str(place))) from error
+
+
+def load_feeds(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
+    """Read one sample that `save_samples` wrote, as path → array with the dtypes that it had.
+
+    Raises
+    ------
+    SourceError
+        where there is no sample, or it is broken.
+    """
+    place = Path(path)
+    kind = _format_at(place)
+    try:
+        return kind.read(place)
+    except OSError as error:
+        raise SourceError(f"{place}: cannot be read ({error.strerror or error}).") from error
+
+
+def _format_at(place: Path) -> Format:
+    if place.is_dir():
+        names = sorted(file.name for file in place.iterdir())
+        if any(FILE.fullmatch(name) for name in names):
+            return FORMATS["onnx-test-data"]
+        if any(name.endswith(".npy") for name in names):
+            return FORMATS["npy"]
+        inside = next((name for name in names if (place / name).is_dir()), None)
+        remedy = f"Give one of its folders, such as {place / inside}." if inside else "Give the folder of one sample."
+        raise SourceError(f"{place}: this folder holds no .npy files and no input_0.pb. {remedy}")
+    for kind in FORMATS.values():
+        if kind.suffix and place.suffix == kind.suffix:
+            return kind
+    raise SourceError(
+        f"{place}: feeds are read from .npz and .safetensors files, and from folders of .npy or .pb files."
+    )

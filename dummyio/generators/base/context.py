@@ -1,0 +1,111 @@
+"""Moved out of dummyio/generators/base/input_generator.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dummyio.errors import OptionError, suggest_names
+from dummyio.generators.base.dim_sizes import DimSizes
+from dummyio.generators.base.model_facts import ArgumentFacts, LayerState
+from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
+from dummyio.spec.dtypes import DType
+
+PAST = "-with-past"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a description depends on besides the input's name."""
+
+    task: str
+    """The task without ``-with-past``."""
+    config: NormalizedConfig
+    sizes: DimSizes
+    with_past: bool = False
+    """Whether the model gets a cache."""
+    int_dtype: DType = DType.INT64
+    float_dtype: DType = DType.FLOAT32
+    padding_side: Literal["left", "right"] = "right"
+    mask_policy: Literal["ragged", "full", "shortest"] = "ragged"
+    names: frozenset[str] | None = None
+    """The inputs that the spec will have; None where any may be there."""
+    encoder_decoder: bool = False
+    """Whether the text inputs are an encoder's, beside a decoder's."""
+    dual: bool = False
+    """Whether texts and images come in batches of their own."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """A generator's own options."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """Source text that tells what no configuration does: of the ``"model"``, of its ``"vision"`` and ``"audio"`` parts."""
+    stated: Mapping[str, ArgumentFacts] = field(default_factory=dict)
+    """Argument → what the model's own text says of it."""
+    states: LayerState | None = None
+    """What layers of a recurrence or a convolution keep; None where that is not known."""
+    memo: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """What several inputs ask for and takes long to find; a changed copy starts without."""
+
+    def has(self, name: str) -> bool:
+        """Whether the spec has, or may have, that input."""
+        return self.names is None or name in self.names
+
+
+_COMMON = ("padding_side", "mask_policy", "int_dtype", "float_dtype", "seed")
+
+
+def build_context(
+    task: str, config: NormalizedConfig, keywords: Mapping[str, Any], own: Iterable[str] = (), **fields: Any
+) -> Context:
+    """Return the context that `keywords` (sizes, ranges, options) ask for; raise `OptionError` for unknown ones."""
+    sizes: dict[str, int] = {}
+    ranges: dict[str, tuple[int, int]] = {}
+    common: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    own = tuple(own)
+    for key, value in keywords.items():
+        if key in own:
+            options[key] = value
+        elif key in _COMMON:
+            common[key] = value
+        elif key in DEFAULT_DUMMY_SHAPES:
+            if value is not None:
+                sizes[key] = value
+        elif key.startswith("random_") and key.endswith("_range"):
+            if value is not None:
+                ranges[_range_name(key)] = value
+        else:
+            known = [*DEFAULT_DUMMY_SHAPES, *_COMMON, *own, *(f"random_{name}_range" for name in DEFAULT_DUMMY_SHAPES)]
+            raise OptionError(f"{key}={value!r}: neither a size nor an option. {suggest_names(key, known)}")
+    return Context(
+        task=task.removesuffix(PAST),
+        with_past=task.endswith(PAST),
+        config=config,
+        sizes=DimSizes(
+            config,
+            sizes,
+            ranges,
+            common.pop("seed", 0),
+            with_past=task.endswith(PAST),
+            static=options.get("cache") == "static",
+        ),
+        options=options,
+        **_checked(common),
+        **fields,
+    )
+
+
+def _range_name(key: str) -> str:
+    name = key.removeprefix("random_").removesuffix("_range")
+    if name not in DEFAULT_DUMMY_SHAPES:
+        raise OptionError(f"{key}: no size is named {name!r}. {suggest_names(name, DEFAULT_DUMMY_SHAPES)}")
+    return name
+
+
+def _checked(common: Mapping[str, Any]) -> dict[str, Any]:
+    choices = {"padding_side": ("left", "right"), "mask_policy": ("ragged", "full", "shortest")}
+    for key, allowed in choices.items():
+        if key in common and common[key] not in allowed:
+            raise OptionError(f"{key}={common[key]!r}: use one of {', '.join(allowed)}.")
+    return {key: DType.of(value) if key.endswith("dtype") else value for key, value in common.items()}

@@ -1,0 +1,184 @@
+"""Shapes given as words: what each word means in a denoiser or an autoencoder, by its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from math import lcm, prod
+
+from dummyio.errors import SourceError
+from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.spec.dims import Dim, Size
+from dummyio.spec.tensor_spec import Node
+from dummyio.spec.values import Normal, PaddingMask
+
+__all__ = ["ShapeWordsInputGenerator"]
+
+_DEPTHS = (
+    "block_out_channels",
+    "encoder_block_out_channels",
+    "down_block_types",
+    "dim_mult",
+    "decoder_block_out_channels",
+)
+"""Attributes with an entry for each size that an image has on its way; between two of them it halves."""
+_TEMPORAL = ("temporal_compression_ratio", "scale_factor_temporal")
+_SIDES = ("sample_height", "sample_width")
+_CONDITION = ("feature_dim", "embed_dims", "embed_dim", "hidden_size", "dim", "text_embed_dim")
+"""What docstrings call the size of a text's features, whatever the configuration calls it."""
+_MASKS = ("encoder_attention_mask", "encoder_hidden_states_mask", "encoder_mask")
+"""Masks of texts."""
+_RATIO = 8
+"""How much smaller than images their latents are, where the configuration does not say."""
+
+
+class ShapeWordsInputGenerator(DummyInputGenerator):
+    """What the words of a shape say."""
+
+    def supports_input(self, input_name: str) -> bool:
+        """Whether the model's text says what that input looks like, or its name does."""
+        return hasattr(self, f"describe_{input_name}") or input_name in _MASKS or self.words(input_name) is not None
+
+    def spec(self, input_name: str) -> Node:
+        """Return the description of an input; raise `SourceError` for one of which nothing says what it looks like."""
+        if not self.supports_input(input_name):
+            raise SourceError(f"the model's text does not say what {input_name!r} looks like. Describe it by hand.")
+        return self.describe(input_name)
+
+    def describe(self, name: str) -> Node:
+        """Return the description that a name or the words of a shape give."""
+        method = getattr(self, f"describe_{name}", None)
+        if method is not None:
+            node: Node = method()
+            return node
+        if name in _MASKS:
+            shape = (self.batch, self.dim("sequence_length"))
+            return self.ints(name, shape, PaddingMask(self.context.padding_side, self.context.mask_policy))
+        return self.floats(name, self.shape_of(name), Normal())
+
+    def words(self, name: str) -> tuple[str, ...] | None:
+        """Return the words of an input's shape, where each of them means something."""
+        statement = self.context.stated.get(name)
+        words = None if statement is None else statement.shape
+        return words if words and all(self.means(word) for word in words) else None
+
+    def means(self, word: str) -> bool:
+        """Whether a word of a shape is a number, a symbol or an attribute of the configuration."""
+        known = ("batch_size", "channels", "num_frames", "height", "width", "cells", "length", "sequence_length")
+        of_text = word in _CONDITION and self.config.has("conditioning_size")
+        return word.isdigit() or word in known or isinstance(self.config.raw(word), int) or of_text
+
+    def shape_of(self, name: str) -> tuple[Size, ...]:
+        """Return an input's shape."""
+        words = self.words(name)
+        if words is None:
+            raise SourceError(f"the model's text does not say what shape {name!r} has. Describe it by hand.")
+        return tuple(self.size_of(word) for word in words)
+
+    def size_of(self, word: str) -> Size:
+        """Return the size that a word says."""
+        sizes: Mapping[str, str] = {"height": "height", "width": "width", "num_frames": "frames", "cells": "cells"}
+        if word.isdigit():
+            return int(word)
+        if word in sizes:
+            size: Size = getattr(self, sizes[word])
+            return size
+        if word == "channels":
+            return self.given_or_fixed("num_channels", self.config.get("num_channels"), "in_channels")
+        if word == "length":
+            return self.length
+        if word == "sequence_length":
+            places = self.whole("max_text_seq_length")  # a position for each token, and images begin behind the last
+            fixed = places is not None and not self.config.raw("use_rotary_positional_embeddings")
+            return self.given_or_fixed(word, places, "max_text_seq_length") if fixed else self.dim(word)
+        if word == "batch_size":
+            return self.batch
+        return self.config.integer(
+            "conditioning_size" if word in _CONDITION and self.config.raw(word) is None else word
+        )
+
+    @property
+    def batch(self) -> Dim:
+        """The batch."""
+        return self.dim("batch_size")
+
+    def whole(self, name: str) -> int | None:
+        """Return an attribute that is a whole number; None where it is something else or missing."""
+        found = self.config.raw(name)
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+    @cached_property
+    def patch(self) -> tuple[int, int, int]:
+        """How many frames, rows and columns one token is made of."""
+        size = self.config.raw("patch_size")
+        frames = self.whole("patch_size_t") or 1
+        if isinstance(size, (list, tuple)) and len(size) == 3:
+            return size[0], size[1], size[2]
+        edge = size if isinstance(size, int) else size[0] if isinstance(size, (list, tuple)) and size else 1
+        return frames, edge, edge
+
+    @cached_property
+    def stride(self) -> int:
+        """How many pixels an edge must be a multiple of."""
+        depth = next((len(v) for name in _DEPTHS if isinstance(v := self.config.raw(name), (list, tuple))), None)
+        code = self.context.code.get("model", "")
+        if depth is None or "forward_upsample_size" in code:  # or it brings maps of any size together
+            return _RATIO if self.context.task.startswith(("autoencoding", "vae")) else 1
+        return 2 ** (depth - 1)
+
+    def edge(self, name: str, place: int) -> Dim:
+        """Return an edge of the image: whole patches, and whole strides of the coarsest map."""
+        own = self.config.size("sample_size")
+        size = self.whole(_SIDES[place]) or (own[place] if own else None)
+        multiple = lcm(self.patch[1 + place], self.stride)
+        limit = self.whole("pos_embed_max_size") or self.whole("rope_max_seq_len")
+        bounds = {} if limit is None else {"max": limit * self.patch[1 + place]}
+        if "cells" in (self.main or ()):
+            size, multiple = None, 2
+        if self.config.raw("use_learned_positional_embeddings") and size is not None:
+            return self.given_or_fixed(name, size, _SIDES[place])
+        return self.dim(name, size=size, floor=multiple, multiple_of=multiple, **bounds)
+
+    @property
+    def main(self) -> tuple[str, ...] | None:
+        """The words of what the model draws or reads."""
+        return next((s.shape for s in self.context.stated.values()), None)
+
+    @property
+    def height(self) -> Size:
+        """The height."""
+        return self.edge("height", 0)
+
+    @property
+    def width(self) -> Size:
+        """The width."""
+        return self.edge("width", 1)
+
+    @property
+    def cells(self) -> Size:
+        """The rows that an image is packed into, two by two."""
+        height, width = self.edge("height", 0), self.edge("width", 1)
+        return (height // 2) * (width // 2)
+
+    @property
+    def length(self) -> Dim:
+        """The length of a sound: whole strides of its encoder."""
+        ratios = self.config.raw("downsampling_ratios")
+        stride = prod(ratios) if isinstance(ratios, (list, tuple)) else self.stride
+        return self.dim(
+            "audio_sequence_length", size=self.whole("sample_size") or 8 * stride, floor=stride, multiple_of=stride
+        )
+
+    @property
+    def frames(self) -> Size:
+        """The frames of a video; an encoder's are one, and whole strides of time."""
+        flags = self.config.raw("temperal_downsample")
+        ratio = next((r for name in _TEMPORAL if (r := self.whole(name)) is not None), None)
+        if ratio is None and isinstance(flags, (list, tuple)):
+            ratio = 2 ** sum(bool(flag) for flag in flags)
+        if ratio and self.context.task in ("autoencoding", "vae-encoder"):
+            return self.dim("num_frames", size=2 * ratio + 1, choices=tuple(n * ratio + 1 for n in range(1, 5)))
+        places = self.whole("video_length")  # a position for each frame
+        if places is not None:
+            return self.given_or_fixed("num_frames", places, "video_length")
+        return self.dim("num_frames", floor=self.patch[0], multiple_of=self.patch[0])

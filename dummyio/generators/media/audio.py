@@ -1,0 +1,288 @@
+"""Sound: waves, features of frames, spectrograms, codes, and what speech is made from.
+
+Features are laid out by what the configuration says. Frames come first where it names the features of a frame
+(``input_feat_per_channel`` and the like) or subsamples frames by convolution; features come first elsewhere, and where the
+encoder has a position for every second frame (``num_mel_bins`` and ``max_source_positions``) their number is fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import ClassVar
+
+from dummyio.generators.base.context import Context
+from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.generators.media_tokens.audio_token_counts import audio_tokens, frame_count
+from dummyio.generators.media_tokens.token_counts import list_media
+from dummyio.generators.text.text import text_length
+from dummyio.huggingface.source.text_search import search_source
+from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.spec.dims import Dim, Size
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import Normal, PaddingMask, Uniform
+
+__all__ = [
+    "DummyAudioCodesInputGenerator",
+    "DummyAudioInputGenerator",
+    "DummySpectrogramInputGenerator",
+    "DummySpeechSynthesisInputGenerator",
+]
+
+_SHORT = 400
+"""25 ms at 16 kHz: the least that a usual stack of convolutions makes one frame of."""
+_FEW = 16
+"""Frames that a usual stack of convolutions makes at least one position of."""
+
+
+class _Audio(DummyInputGenerator):
+    """What sounds share: the sound model's configuration, and the symbols of length."""
+
+    @property
+    def audio(self) -> NormalizedConfig:
+        """The sound model's configuration."""
+        return self.config.part("audio")
+
+    @property
+    def placed(self) -> bool:
+        """Whether a text holds placeholders for the sound."""
+        return any(medium.kind == "audio" for medium in list_media(self.context))
+
+    @property
+    def wave(self) -> Dim:
+        """The length of a wave, in samples."""
+        step = _frame_length(self.config.part("encoder")) or self.hop
+        if step is None and self.codec is not None:
+            step = self.codec.raw("hop_length")
+        bounds = {"multiple_of": step} if step else {}
+        return self.dim("audio_sequence_length", floor=_receptive_field(self.audio), **bounds)
+
+    @property
+    def codec(self) -> NormalizedConfig | None:
+        """The configuration of a codec inside the sound model, which reads the wave first."""
+        return self.audio.inner("codebook_size")
+
+    @property
+    def hop(self) -> int | None:
+        """How many samples a codec makes one frame of, where features of the same frames go in beside its wave."""
+        ratios, names = self.audio.raw("downsampling_ratios"), self.context.names or frozenset()
+        beside = {"input_values", "input_features"} <= names and isinstance(ratios, Sequence)
+        return prod(ratios) if beside and ratios else None
+
+    @property
+    def embedded(self) -> int | None:
+        """How wide features are that go in as embeddings, in the place of those of a text."""
+        as_they_are = search_source(r"\binputs_embeds = input_features\b", self.context.code.get("model", ""))
+        return self.audio.integer("hidden_size") if as_they_are else None
+
+    @property
+    def bins(self) -> Dim:
+        """The features of a frame."""
+        if self.embedded is not None:
+            return self.given_or_fixed("feature_size", self.embedded, "hidden_size")
+        size = self.audio.get("audio_features") or self.audio.get("num_mel_bins")
+        semantic = self.config.sub("semantic")
+        if size is None and semantic is not None:
+            size = semantic.get("audio_features")
+        return self.given_or_fixed("feature_size", size, "the number of features")
+
+    @property
+    def frames(self) -> Size:
+        """The number of frames; fixed where a text holds as many placeholders as come of them."""
+        if self.placed:
+            return self.fixed("nb_max_frames", frame_count(self.context), "the encoder")
+        beside = self.config.raw("audio_length_per_tok")
+        if isinstance(beside, int) and "input_ids" in (self.context.names or ()):
+            # Sound and text run side by side, so each token has the frames of its own moment.
+            return text_length(self.context) * beside
+        if self.hop is not None:
+            return self.wave // self.hop
+        positions = self.audio.raw("max_source_positions")
+        if positions is not None and self.audio.has("num_mel_bins") and not frames_first(self.audio):
+            # The encoder's second convolution has stride 2, and its positions are added without being cut.
+            return self.given_or_fixed("nb_max_frames", 2 * positions, "max_source_positions")
+        return self.dim("nb_max_frames", floor=_FEW)
+
+
+def frames_first(config: NormalizedConfig) -> bool:
+    """Whether features are [batch, frames, features], not [batch, features, frames]."""
+    named = ("subsampling_factor", "subsampling_conv_stride", "model_in_channels")
+    return config.has("audio_features") or any(config.raw(name) is not None for name in named)
+
+
+def _frame_length(config: NormalizedConfig) -> int | None:
+    """Return how many samples a wave is cut into frames of, where the configuration gives their duration."""
+    duration, rate = config.raw("frame_ms"), config.raw("sample_rate")
+    return round(duration * rate / 1000) if isinstance(duration, (int, float)) and isinstance(rate, int) else None
+
+
+def _receptive_field(config: NormalizedConfig) -> int:
+    """Return how many samples one frame is made of, by the convolutions' kernels and strides."""
+    kernels, strides = config.raw("conv_kernel"), config.raw("conv_stride")
+    if not (isinstance(kernels, Sequence) and isinstance(strides, Sequence)):
+        return _SHORT
+    field = 1
+    for kernel, stride in zip(reversed(kernels), reversed(strides), strict=False):
+        field = (field - 1) * stride + kernel
+    return field
+
+
+class DummyAudioInputGenerator(_Audio):
+    """Waves, features of frames, and which of them count."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        "input_values",
+        "input_features",
+        "attention_mask",
+        "padding_mask",
+        "input_features_mask",
+        "feature_attention_mask",
+        "audio_input_ids",
+        "audio_input_ids_mask",
+    )
+
+    @classmethod
+    def applies(cls, context: Context, name: str) -> bool:
+        """Where sounds are there and no text, a mask is the sounds'; codes of frames are those of mel features."""
+        if name.startswith("audio_input_ids"):
+            return context.config.unwrapped().part("audio").raw("mel_vocab_size") is not None
+        names = context.names or frozenset()
+        return name != "attention_mask" or (
+            "input_ids" not in names and bool(names & {"input_values", "input_features"})
+        )
+
+    def describe_input_values(self) -> TensorSpec:
+        """Waves [batch, samples] in [-1, 1); codecs have an axis of channels before the samples."""
+        shape: tuple[Size, ...] = (self.dim("batch_size"), self.wave)
+        codec = (
+            self.audio.raw("codebook_size") is not None and not self.audio.has("vocab_size")
+        ) or self.codec is not None
+        if codec or self.audio.raw("audio_channels") is not None:
+            shape = (shape[0], self.audio.integer("audio_channels", 1), self.wave)
+        return self.floats("input_values", shape, Uniform(-1, 1))
+
+    def describe_input_features(self) -> TensorSpec:
+        """Features of frames in [-1, 1): see the module for their layout."""
+        batch = self.dim("batch_size")
+        if self.hop is not None or self.embedded is not None or frames_first(self.audio):
+            return self.floats("input_features", (batch, self.frames, self.bins), Uniform(-1, 1))
+        side = self.audio.raw("spec_size")
+        if isinstance(side, int):  # the spectrogram is folded into a square image, which bounds how many frames fit
+            most = side * (side // self.bins.size)
+            frames = self.dim("nb_max_frames", size=most, floor=_FEW, max=most)
+            return self.floats("input_features", (batch, 1, frames, self.bins), Uniform(-1, 1))
+        return self.floats("input_features", (batch, self.bins, self.frames), Uniform(-1, 1))
+
+    def describe_attention_mask(self) -> TensorSpec:
+        """1 for sound, 0 for padding: [batch, samples], or [batch, frames] where the model gets frames."""
+        names = self.context.names
+        framed = (
+            self.audio.has("num_mel_bins") or frames_first(self.audio) if names is None else "input_features" in names
+        )
+        return self.mask("attention_mask", framed=framed)
+
+    def describe_padding_mask(self) -> TensorSpec:
+        """The same under codecs' name for it, always of samples."""
+        return self.mask("padding_mask", framed=False)
+
+    def describe_input_features_mask(self) -> TensorSpec:
+        """The same, always of frames; of tokens, where the code picks those by it."""
+        picked = search_source(r"audio_features\[input_features_mask\]", self.context.code.get("model", ""))
+        tokens = audio_tokens(self.context) if picked and self.placed else None
+        if tokens is None:
+            return self.mask("input_features_mask", framed=True)
+        return TensorSpec("input_features_mask", (self.dim("batch_size"), tokens), "bool", PaddingMask(policy="full"))
+
+    def describe_audio_input_ids(self) -> TensorSpec:
+        """Codes of frames [batch, frames, features], below ``mel_vocab_size``."""
+        shape = (self.dim("batch_size"), self.frames, self.audio.integer("n_mel_bins"))
+        return self.ints("audio_input_ids", shape, Uniform(0, self.audio.integer("mel_vocab_size")))
+
+    def describe_audio_input_ids_mask(self) -> TensorSpec:
+        """Which frames of codes count."""
+        return self.mask("audio_input_ids_mask", framed=True)
+
+    def describe_feature_attention_mask(self) -> TensorSpec:
+        """The same under another name."""
+        return self.mask("feature_attention_mask", framed=True)
+
+    def mask(self, name: str, *, framed: bool) -> TensorSpec:
+        """Return a mask in which every row keeps enough for the convolutions to return something."""
+        length, least = (self.frames, _FEW) if framed else (self.wave, _receptive_field(self.audio))
+        # Each sound becomes as many tokens as its text has placeholders, so all are of the same length.
+        policy = "full" if self.placed else self.context.mask_policy
+        rule = PaddingMask(self.context.padding_side, policy, least)
+        return self.ints(name, (self.dim("batch_size"), length), rule)
+
+
+class DummySpectrogramInputGenerator(_Audio):
+    """A spectrogram that is cut into patches as an image is: [batch, frames, features], their number fixed."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("input_values",)
+
+    @classmethod
+    def applies(cls, context: Context, name: str) -> bool:
+        """Where the configuration has patches of mel features."""
+        del name
+        audio = context.config.part("audio")
+        return all(audio.raw(attribute) is not None for attribute in ("max_length", "num_mel_bins", "patch_size"))
+
+    def describe_input_values(self) -> TensorSpec:
+        """A spectrogram, normal, as feature extractors scale it."""
+        frames = self.given_or_fixed("nb_max_frames", self.audio.integer("max_length"), "max_length")
+        return self.floats("input_values", (self.dim("batch_size"), frames, self.bins), Normal())
+
+
+class DummySpeechSynthesisInputGenerator(_Audio):
+    """What speech is made from: the frames so far, a voice, and a whole spectrogram for a vocoder."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        "output_sequence",
+        "speaker_embeddings",
+        "spectrogram",
+        "noise_sequence",
+    )
+
+    def describe_output_sequence(self) -> TensorSpec:
+        """The frames so far [batch, sequence, features], normal."""
+        return self.floats(
+            "output_sequence", (self.dim("batch_size"), self.dim("sequence_length"), self.bins), Normal()
+        )
+
+    def describe_speaker_embeddings(self) -> TensorSpec:
+        """The voice [batch, size], normal."""
+        size = self.config.integer("speaker_embedding_dim")
+        return self.floats("speaker_embeddings", (self.dim("batch_size"), size), Normal())
+
+    def describe_noise_sequence(self) -> TensorSpec:
+        """What a wave is made from [batch, frames, channels], normal."""
+        shape = (self.dim("batch_size"), self.frames, self.config.integer("model_in_channels"))
+        return self.floats("noise_sequence", shape, Normal())
+
+    def describe_spectrogram(self) -> TensorSpec:
+        """One spectrogram [frames, features], normal."""
+        return self.floats("spectrogram", (self.dim("spectrogram_length"), self.bins), Normal())
+
+
+class DummyAudioCodesInputGenerator(_Audio):
+    """Codes of a codec [batch, codebooks, sequence]; of one that works in chunks, an axis of one chunk before these."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("audio_codes",)
+
+    @property
+    def codebooks(self) -> int:
+        """How many codebooks there are."""
+        for config in (self.config.sub("decoder"), self.audio, self.config):
+            if config is not None and config.has("num_codebooks"):
+                return config.integer("num_codebooks")
+        return self.audio.integer("num_codebooks")
+
+    def describe_audio_codes(self) -> TensorSpec:
+        """Codes below ``codebook_size``."""
+        shape: tuple[Size, ...] = (self.dim("batch_size"), self.codebooks, self.dim("sequence_length"))
+        decoder = self.config.sub("decoder")
+        chunked = self.audio.raw("target_bandwidths") is not None or (
+            decoder is not None and decoder.has("num_codebooks")
+        )
+        high = self.audio.get("codebook_size") or self.config.part("decoder").integer("vocab_size")
+        return self.ints("audio_codes", (1, *shape) if chunked else shape, Uniform(0, high))

@@ -1,0 +1,110 @@
+"""Images beside a text, one for each of its rows: as many tokens stand for them as `dummyio.generators.media` counts."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dummyio.errors import SourceError
+from dummyio.generators.base.context import Context
+from dummyio.generators.media.vision import ImageInputGenerator
+from dummyio.generators.media_tokens.image_layout import (
+    axes_before_channels,
+    frames,
+    has_flat_patches,
+    has_frame_patches,
+    original_size,
+    pixel_size,
+)
+from dummyio.generators.media_tokens.patch_grids import square_side
+from dummyio.generators.media_tokens.token_counts import list_media
+from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.spec.dims import Dim
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import PaddingMask, Rows, Uniform
+
+__all__ = ["DummyTextImagesInputGenerator"]
+
+
+class DummyTextImagesInputGenerator(ImageInputGenerator):
+    """The pixels of images and videos that a text has placeholders for; their sizes are fixed, as the placeholders are."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        "pixel_values",
+        "pixel_values_images",
+        "pixel_values_videos",
+        "pixel_attention_mask",
+        "high_res_pixel_values",
+        "image_patches",
+        "image_sizes",
+    )
+
+    @classmethod
+    def applies(cls, context: Context, name: str) -> bool:
+        """Where a text holds placeholders; sizes and masks of images are here for all."""
+        return name in {"image_sizes", "pixel_attention_mask"} or any(
+            m.kind in {"image", "video"} for m in list_media(context)
+        )
+
+    @property
+    def edges(self) -> tuple[Dim, Dim]:
+        """The height and width of an image, which the number of its tokens fixes."""
+        height, width = pixel_size(self.context)
+        return self.fixed("height", height, "image_size"), self.fixed("width", width, "image_size")
+
+    def pixels(self, name: str, *before: int) -> TensorSpec:
+        """Return pixels in [-1, 1), with some axes between batch and channels."""
+        return self.floats(name, (self.dim("batch_size"), *before, self.channels, *self.edges), Uniform(-1, 1))
+
+    def patches(self, name: str) -> TensorSpec:
+        """Return flat patches [batch, patches, height * width * channels]."""
+        edge = square_side(self.vision.get("patch_size"))
+        if edge is None:
+            raise SourceError("the configuration does not say patch_size: patches cannot be counted.")
+        height, width = pixel_size(self.context)
+        shape = (self.dim("batch_size"), (height // edge) * (width // edge), edge * edge * self.channels.size)
+        return self.floats(name, shape, Uniform(-1, 1))
+
+    def describe_pixel_values(self) -> TensorSpec:
+        """Images, tiles of images, or frames."""
+        if has_frame_patches(self.context):  # one patch for each row
+            edge, depth = (square_side(self.vision.get(name)) or 1 for name in ("patch_size", "temporal_patch_size"))
+            shape = (self.dim("batch_size"), depth, edge, edge, self.channels.size)
+            return self.floats("pixel_values", shape, Uniform(-1, 1))
+        return (
+            self.patches("pixel_values")
+            if has_flat_patches(self.context)
+            else self.pixels("pixel_values", *axes_before_channels(self.context))
+        )
+
+    def describe_image_patches(self) -> TensorSpec:
+        """Images as flat patches."""
+        return self.patches("image_patches")
+
+    def describe_pixel_values_images(self) -> TensorSpec:
+        """Images beside videos."""
+        return self.pixels("pixel_values_images")
+
+    def describe_pixel_values_videos(self) -> TensorSpec:
+        """Videos [batch, frames, channels, height, width]."""
+        return self.pixels("pixel_values_videos", frames(self.context))
+
+    def describe_high_res_pixel_values(self) -> TensorSpec:
+        """The same images, as large as a second image model takes them."""
+        inner = self.config.unwrapped().raw("high_res_vision_config")
+        size = None if inner is None else NormalizedConfig.of(inner).size()
+        if size is None:
+            raise SourceError("the configuration does not say the image_size of its high_res_vision_config.")
+        return self.floats("high_res_pixel_values", (self.dim("batch_size"), self.channels, *size), Uniform(-1, 1))
+
+    def describe_pixel_attention_mask(self) -> TensorSpec:
+        """1 for every pixel [batch, images, height, width]; for every image [batch, images] where the code unpacks two sizes."""
+        code = self.context.code.get("model", "")
+        whole = "= pixel_attention_mask.shape" in code or "pixel_values[pixel_attention_mask]" in code
+        edges = () if whole else self.edges
+        shape = (self.dim("batch_size"), *(axes_before_channels(self.context) or ()), *edges)
+        return TensorSpec("pixel_attention_mask", shape, "bool", PaddingMask(policy="full"))
+
+    def describe_image_sizes(self) -> TensorSpec:
+        """The height and width of each image [batch, 2]."""
+        size = original_size(self.context) or tuple(edge.size for edge in self.edges)
+        return self.ints("image_sizes", (self.dim("batch_size"), 2), Rows(size))

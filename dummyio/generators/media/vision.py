@@ -1,0 +1,298 @@
+"""Images: pixels, latents, masks, patches, points and what encoders made of them."""
+
+from __future__ import annotations
+
+from math import lcm
+from typing import Any, ClassVar
+
+from dummyio.errors import SourceError
+from dummyio.generators.base.context import Context
+from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
+from dummyio.spec.dims import Dim, Size
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import Boxes, Normal, OneHot, PaddingMask, Rule, TokenIds, Uniform
+
+__all__ = [
+    "DummyPatchesInputGenerator",
+    "DummyPointsGenerator",
+    "DummyVideoInputGenerator",
+    "DummyVisionEmbeddingsGenerator",
+    "DummyVisionInputGenerator",
+    "DummyVisualInputGenerator",
+]
+
+_SMALL = 32
+"""Images below this size are smaller than the strides of most backbones, so none is tried unless it is asked for."""
+
+_PYRAMIDS = ("backbone_config", "feat_strides", "num_feature_levels", "num_queries")
+"""Attributes of models that work on feature maps of several sizes."""
+
+_DENSE = ("depth-estimation", "image-matting", "semantic-segmentation", "object-detection", "instance-segmentation")
+"""Tasks whose models bring such maps back to the size of the image."""
+
+_VISUAL_DIM = 512
+"""The size of ready-made visual features, where the configuration does not say."""
+
+
+class ImageInputGenerator(DummyInputGenerator):
+    """What all image inputs share: the size and the channels of an image."""
+
+    @property
+    def vision(self) -> NormalizedConfig:
+        """The image model's configuration."""
+        encoder = self.config.part("encoder")
+        return self.config.sub("vision") or (encoder if encoder.size() is not None else self.config)
+
+    @property
+    def channels(self) -> Dim:
+        """The channels of an image, which every model fixes."""
+        return self.given_or_fixed("num_channels", _channels(self.config) or _channels(self.vision))
+
+    @property
+    def edges(self) -> tuple[Dim, Dim]:
+        """The height and width of an image: fixed where position embeddings fix it, else free."""
+        height, width = self.config.size() or self.vision.size() or (None, None)
+        if height is not None and width is not None and self.bound:
+            return self.given_or_fixed("height", height, "image_size"), self.given_or_fixed(
+                "width", width, "image_size"
+            )
+        return self.edge("height", height), self.edge("width", width)
+
+    def edge(self, name: str, size: int | None) -> Dim:
+        """Return a free edge; in whole strides where feature maps of several sizes are laid over each other."""
+        wanted = self.context.sizes.wanted(name) or size or DEFAULT_DUMMY_SHAPES[name]
+        stride = self.stride
+        strided = wanted % stride == 0 and (
+            self.context.task in _DENSE or any(self.config.raw(attribute) is not None for attribute in _PYRAMIDS)
+        )
+        bounds = {"multiple_of": stride} if strided else {}
+        if name == "height" and self.config.raw("head_out_channels") is not None:
+            bounds = {"min": wanted, "max": wanted}  # a reader of lines folds the height of its maps into one row
+        return self.dim(name, size=size, floor=_SMALL, **bounds)
+
+    @property
+    def stride(self) -> int:
+        """How many pixels lie between neighbours in the coarsest map: a window of patches where there are windows."""
+        windows, patch = self.vision.raw("num_windows_side"), _patch(self.vision)
+        return lcm(windows * patch[0], _SMALL) if isinstance(windows, int) and patch is not None else _SMALL
+
+    @property
+    def bound(self) -> bool:
+        """Whether the model has a position for each patch: it cuts patches and attends, and is no mere backbone."""
+        configs = [c for c in (self.config, self.vision) if c.size() is not None]
+        alone = self.config.size() is not None or self.config.raw("backbone_config") is None
+        return alone and any(_patch(c) is not None and c.has("num_attention_heads") for c in configs)
+
+    def image(self, name: str) -> TensorSpec:
+        """Return an image [batch, channels, height, width] with values in [-1, 1), as image processors return it."""
+        return self.floats(name, (self.dim("batch_size"), self.channels, *self.edges), Uniform(-1, 1))
+
+
+def _channels(config: NormalizedConfig) -> int | None:
+    size = config.get("image_size")
+    if isinstance(size, (list, tuple)) and len(size) == 3 and isinstance(size[0], int):
+        return size[0]  # (channels, height, width)
+    number = config.get("num_channels")
+    return number if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def _patch(config: NormalizedConfig) -> tuple[int, int] | None:
+    """Return the height and width of patches; None where there are none, or another size in each stage."""
+    size: Any = config.raw("patch_size")
+    if isinstance(size, dict):
+        size = (size.get("height"), size.get("width"))
+    pair = (size, size) if isinstance(size, int) else tuple(size[-2:]) if isinstance(size, (list, tuple)) else ()
+    return (pair[0], pair[1]) if len(pair) == 2 and all(isinstance(p, int) and p > 0 for p in pair) else None
+
+
+class DummyVisionInputGenerator(ImageInputGenerator):
+    """Images, latents of images, and which of their pixels count."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        "pixel_values",
+        "pixel_mask",
+        "sample",
+        "latent_sample",
+        "bool_masked_pos",
+    )
+
+    def describe_pixel_values(self) -> TensorSpec:
+        """Images [batch, channels, height, width]; pairs of these [batch, 2, ...] where the model compares two."""
+        statement = self.context.stated.get("pixel_values")
+        image = self.image("pixel_values")
+        if statement is not None and statement.shape is not None and statement.shape[1:2] == ("2",):
+            return image.replace(shape=(image.shape[0], 2, *image.shape[1:]))
+        return image
+
+    def describe_pixel_mask(self) -> TensorSpec:
+        """1 for every pixel [batch, height, width]: each image fills its frame, for a length per row is no rectangle."""
+        shape = (self.dim("batch_size"), *self.edges)
+        # Detectors shrink the mask to each feature map's size as they do with images: as numbers.
+        names = self.context.names or frozenset()
+        tokens = any(name.endswith("_inputs") for name in names)  # a tokenizer's masks are whole numbers
+        detects = bool(names) and not tokens and any(self.config.raw(each) is not None for each in _PYRAMIDS)
+        kind = self.context.float_dtype if detects else self.context.int_dtype
+        return TensorSpec("pixel_mask", shape, kind, PaddingMask(policy="full"))
+
+    def describe_sample(self) -> TensorSpec:
+        """What a denoiser or an autoencoder starts from [batch, channels, height, width], normal; any size will do."""
+        height, width = self.config.size("image_size") or (None, None)
+        edges = self.dim("height", size=height, floor=_SMALL), self.dim("width", size=width, floor=_SMALL)
+        return self.floats("sample", (self.dim("batch_size"), self.channels, *edges), Normal())
+
+    def describe_latent_sample(self) -> TensorSpec:
+        """What a decoder of latents starts from [batch, latent channels, latent height, latent width], normal."""
+        channels = self.given_or_fixed("latent_channels", self.config.get("latent_channels"))
+        edges = self.dim("latent_height", floor=8), self.dim("latent_width", floor=8)
+        return self.floats("latent_sample", (self.dim("batch_size"), channels, *edges), Normal())
+
+    def describe_bool_masked_pos(self) -> TensorSpec:
+        """Which patches are hidden [batch, patches]."""
+        patch = _patch(self.vision) or _patch(self.config)
+        if patch is None:
+            raise SourceError("the configuration does not say patch_size: patches cannot be counted.")
+        height, width = self.edges
+        cells: Size = (height // patch[0]) * (width // patch[1])
+        tube, frames = self.vision.raw("tubelet_size"), self.vision.get("num_frames")
+        rule: Rule = Uniform(0, 2)
+        if isinstance(tube, int) and isinstance(frames, int):  # of each video as many must be hidden
+            cells, rule = frames // tube * cells, OneHot()
+        return TensorSpec("bool_masked_pos", (self.dim("batch_size"), cells), "bool", rule)
+
+
+class DummyVisualInputGenerator(DummyInputGenerator):
+    """Features of image regions that stand beside a text, ready made: [batch, regions, ...]."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        "visual_embeds",
+        "visual_attention_mask",
+        "visual_token_type_ids",
+    )
+
+    @property
+    def shape(self) -> tuple[Size, ...]:
+        """[batch, regions]; with a task of choices [batch, choices, regions]."""
+        batch, length = self.dim("batch_size"), self.dim("visual_seq_length")
+        return (batch, self.dim("num_choices"), length) if self.context.task == "multiple-choice" else (batch, length)
+
+    def describe_visual_embeds(self) -> TensorSpec:
+        """Features [batch, regions, size], normal."""
+        return self.floats(
+            "visual_embeds", (*self.shape, self.config.integer("visual_embedding_dim", _VISUAL_DIM)), Normal()
+        )
+
+    def describe_visual_attention_mask(self) -> TensorSpec:
+        """1 for regions, 0 for padding."""
+        return self.ints("visual_attention_mask", self.shape, PaddingMask("right", self.context.mask_policy))
+
+    def describe_visual_token_type_ids(self) -> TensorSpec:
+        """Segments below ``type_vocab_size``, 0 for padding."""
+        types = max(self.config.integer("type_vocab_size", 2), 1)
+        rule = TokenIds(high=types, mask=self.follow("visual_attention_mask"))
+        return self.ints("visual_token_type_ids", self.shape, rule)
+
+
+class DummyPatchesInputGenerator(ImageInputGenerator):
+    """Images cut into patches beforehand: [batch, patches, 2 + patch height * patch width * channels].
+
+    Option ``patch_size``, where the configuration does not say: an int, a pair or a dict.
+    """
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("flattened_patches",)
+    OPTIONS: ClassVar[tuple[str, ...]] = ("patch_size",)
+
+    def describe_flattened_patches(self) -> TensorSpec:
+        """Row, column and pixels of each patch, in [0, 3): as rows and columns these are truncated to 0, 1 and 2."""
+        patch = (
+            _patch(NormalizedConfig({"patch_size": self.option("patch_size")}))
+            or _patch(self.vision)
+            or _patch(self.config)
+        )
+        if patch is None:
+            raise SourceError("the configuration does not say patch_size: add it, or give patch_size=16 as an option.")
+        pixels = 2 + patch[0] * patch[1] * self.channels.size
+        return self.floats(
+            "flattened_patches", (self.dim("batch_size"), self.dim("max_patches"), pixels), Uniform(0, 3)
+        )
+
+
+class DummyVideoInputGenerator(ImageInputGenerator):
+    """Videos [batch, frames, channels, height, width]."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("pixel_values_videos", "pixel_values")
+
+    @classmethod
+    def applies(cls, context: Context, name: str) -> bool:
+        """Where the name says so, or the configuration counts frames and the task is not about single images."""
+        counted = context.config.part("vision").has("num_frames") and not context.task.startswith("image")
+        return name == "pixel_values_videos" or counted
+
+    def video(self, name: str) -> TensorSpec:
+        """Return a video under a name, with values in [-1, 1)."""
+        frames = self.vision.get("num_frames")
+        length = self.dim("num_frames") if frames is None else self.given_or_fixed("num_frames", frames)
+        return self.floats(name, (self.dim("batch_size"), length, self.channels, *self.edges), Uniform(-1, 1))
+
+    def describe_pixel_values_videos(self) -> TensorSpec:
+        """A video."""
+        return self.video("pixel_values_videos")
+
+    def describe_pixel_values(self) -> TensorSpec:
+        """A video, where the model knows nothing else; an image beside one."""
+        images = self.context.names is not None and "pixel_values_videos" in self.context.names
+        return self.image("pixel_values") if images else self.video("pixel_values")
+
+
+class DummyPointsGenerator(ImageInputGenerator):
+    """Prompts for segmentation: points and boxes in pixels, and whether a point lies on what is meant."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("input_points", "input_labels", "input_boxes")
+
+    @property
+    def side(self) -> int:
+        """How large the image is, along its shorter side."""
+        sizes = [c.size() for c in (self.config, self.vision, self.config.part("prompt"))]
+        return min(next((size for size in sizes if size is not None), (64, 64)))
+
+    @property
+    def shape(self) -> tuple[Size, ...]:
+        """[batch, prompts, points]."""
+        return (self.dim("batch_size"), self.dim("point_batch_size"), self.dim("nb_points_per_image"))
+
+    def describe_input_points(self) -> TensorSpec:
+        """Points [batch, prompts, points, 2] inside the image."""
+        return self.floats("input_points", (*self.shape, 2), Uniform(0, self.side))
+
+    def describe_input_labels(self) -> TensorSpec:
+        """1 for points on the object, 0 for others [batch, prompts, points]."""
+        return self.ints("input_labels", self.shape, Uniform(0, 2))
+
+    def describe_input_boxes(self) -> TensorSpec:
+        """Boxes [batch, boxes, 4] inside the image."""
+        return self.floats("input_boxes", (self.dim("batch_size"), self.dim("num_boxes"), 4), Boxes(0, self.side))
+
+
+class DummyVisionEmbeddingsGenerator(DummyInputGenerator):
+    """What an image encoder returned, and its positions: [batch, channels, size, size], normal."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("image_positional_embeddings", "image_embeddings")
+
+    def embeddings(self, name: str) -> TensorSpec:
+        """Return a map of features under a name."""
+        channels = self.config.part("vision").integer("output_channels")
+        size = self.config.part("prompt").size("image_embedding_size")
+        if size is None:
+            raise SourceError(
+                "the configuration does not say image_embedding_size: add it to the prompt encoder's part."
+            )
+        return self.floats(name, (self.dim("batch_size"), channels, *size), Normal())
+
+    def describe_image_embeddings(self) -> TensorSpec:
+        """The features."""
+        return self.embeddings("image_embeddings")
+
+    def describe_image_positional_embeddings(self) -> TensorSpec:
+        """The positions."""
+        return self.embeddings("image_positional_embeddings")

@@ -1,0 +1,107 @@
+"""How images stand beside a text: which axes come before the channels, and how large each image is.
+
+Most models take one image for each row, [batch, channels, height, width]. Some take several, [batch, images, channels, height,
+width], which their code shows by how it unpacks or flattens the pixels; and some cut an image into tiles, whose number
+follows from the image's own size and a table of resolutions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from dummyio.generators.base.context import Context
+from dummyio.huggingface.source.text_search import search_source
+from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
+
+__all__ = [
+    "axes_before_channels",
+    "frames",
+    "has_flat_patches",
+    "has_frame_patches",
+    "original_size",
+    "pixel_size",
+    "tiles",
+    "vision_of",
+]
+
+_TEXT = 16
+"""Positions that are left for the text itself."""
+_UNPACKED = r"\w+, (num_images|num_tiles|frames|num_frames), \w+, \w+, \w+ = pixel_values\.shape"
+_FLATTENED = r"\bpixel_values(\.flatten\(0, 1\)|\[pixel_attention_mask\])"
+
+
+def vision_of(context: Context) -> NormalizedConfig:
+    """Return the image model's configuration; the model's own where it has no part for it."""
+    config = context.config.unwrapped()
+    return config.sub("vision") or config
+
+
+def pixel_size(context: Context) -> tuple[int, int]:
+    """Return the height and width of an image (of a tile of it): the caller's, the configuration's, or the usual."""
+    config, vision = context.config.unwrapped(), vision_of(context)
+    height, width = vision.size() or config.size() or _usual(config, vision)
+    return context.sizes.wanted("height") or height, context.sizes.wanted("width") or width
+
+
+def _usual(config: NormalizedConfig, vision: NormalizedConfig) -> tuple[int, int]:
+    """Return the usual size, or a smaller one where the text has not as many positions as that has patches."""
+    edge, limit, strides = (
+        DEFAULT_DUMMY_SHAPES["height"],
+        config.part("text").get("max_positions"),
+        vision.raw("patch_stride"),
+    )
+    step = prod(strides) if isinstance(strides, Sequence) else strides
+    if isinstance(limit, int) and isinstance(step, int) and step > 0:
+        while edge > step and (edge // step) ** 2 + _TEXT > limit:
+            edge //= 2
+    return edge, edge
+
+
+def tiles(context: Context) -> tuple[int, int] | None:
+    """Return the rows and columns of tiles into which an image is cut; None where it is not cut."""
+    size = original_size(context)
+    height, width = pixel_size(context)
+    return None if size is None else (-(-size[0] // height), -(-size[1] // width))
+
+
+def original_size(context: Context) -> tuple[int, int] | None:
+    """Return the size of an image that is cut into tiles: the first resolution that the configuration lists."""
+    listed = context.config.unwrapped().raw("image_grid_pinpoints")
+    if context.names is None or "image_sizes" not in context.names or not isinstance(listed, Sequence) or not listed:
+        return None
+    first = listed[0]
+    return (int(first[0]), int(first[1])) if isinstance(first, Sequence) and len(first) == 2 else None
+
+
+def frames(context: Context) -> int:
+    """Return how many frames a video beside a text has."""
+    return (
+        context.sizes.wanted("num_frames") or vision_of(context).get("num_frames") or DEFAULT_DUMMY_SHAPES["num_frames"]
+    )
+
+
+def axes_before_channels(context: Context) -> tuple[int, ...]:
+    """Return the axes between batch and channels: none, one image, all tiles and the whole, or the frames."""
+    cut_in = tiles(context)
+    if cut_in is not None:
+        return (cut_in[0] * cut_in[1] + 1,)
+    code = context.code.get("model", "")
+    found = search_source(_UNPACKED, code)
+    if found:
+        return (frames(context),) if "frames" in found.group(1) else (1,)
+    return (1,) if search_source(_FLATTENED, code) else ()
+
+
+def has_frame_patches(context: Context) -> bool:
+    """Whether images come as patches of some frames with the channels last: the code folds five such axes into one."""
+    return "B, T, H, W, C = hidden_states.shape" in context.code.get("model", "")
+
+
+def has_flat_patches(context: Context) -> bool:
+    """Whether images come as flat patches: the code projects patches of all channels at once."""
+    code = context.code.get("model", "")
+    return (
+        search_source(r"Linear\(\s*config\.patch_size \* config\.patch_size \* config\.num_channels", code) is not None
+    )

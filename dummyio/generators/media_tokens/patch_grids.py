@@ -1,0 +1,63 @@
+"""Packed images: how many rows and columns of patches each has, and how many of them become one token."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from dummyio.generators.base.context import Context
+
+__all__ = ["GRIDS", "large_patches", "patch_grid", "patches_per_token", "square_side"]
+
+GRIDS = frozenset({"image_grid_thw", "grid_thw", "target_sizes", "spatial_shapes", "image_position_ids"})
+"""Inputs that say how many rows and columns of patches each image has, or where each patch lies."""
+
+
+def patches_per_token(context: Context) -> int:
+    """Return how many rows, and how many columns, of patches become one token."""
+    config = context.config.unwrapped()
+    rounds = config.raw("merger_times")
+    if isinstance(rounds, int):  # merged in the image model, where it is not switched off, and so many times after it
+        kernels = [square_side(config.raw("merge_kernel_size")) or 2] * rounds
+        inner = square_side((config.sub("vision") or config).raw("window_kernel_size")) or 2
+        return prod(kernels) * (inner if config.raw("downsample_mode") != "4x" else 1)
+    if context.names is not None and "image_merge_sizes" in context.names:
+        return 2
+    if "(num_image_tokens, patch_size * spatial_merge_size" in context.code.get("model", ""):
+        return 1  # patches are as large as tokens already
+    if large_patches(context):
+        return 1
+    for part in (config.sub("vision"), config):
+        for name in (
+            "pooling_kernel_size",
+            "spatial_merge_size",
+            "merge_size",
+            "merge_kernel_size",
+            "downsample_factor",
+        ):
+            edge = square_side(part.raw(name)) if part is not None else None
+            if edge is not None:
+                return edge
+    return 1
+
+
+def large_patches(context: Context) -> bool:
+    """Whether patches come as large as the pooling makes them: the code reads their size from ``model_patch_size``."""
+    return "model_patch_size" in context.code.get("model", "")
+
+
+def patch_grid(context: Context) -> tuple[int, int]:
+    """Return the rows and columns of patches of one packed image: two tokens each way, where positions allow."""
+    merge = patches_per_token(context)
+    vision = context.config.unwrapped().part("vision")
+    size, patch = vision.size(), square_side(vision.get("patch_size"))
+    fits = size is None or patch is None or min(size) // patch >= 2 * merge
+    edge = 2 * merge if fits else merge
+    return edge, edge
+
+
+def square_side(value: Any) -> int | None:
+    """Return the length of a square's side from an int or a sequence; None for anything else."""
+    if isinstance(value, (list, tuple)) and value:
+        value = value[-1]
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

@@ -1,0 +1,26 @@
+"""Where text lies on a page."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.generators.text.text import text_batch, text_length
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import Boxes
+
+__all__ = ["DummyBboxInputGenerator"]
+
+_PAGE = 1000
+"""The side of a page, where the configuration does not say how many positions it has."""
+
+
+class DummyBboxInputGenerator(DummyInputGenerator):
+    """A box for each token: whole numbers [batch, sequence, 4], x0 <= x1, y0 <= y1, below ``max_2d_position_embeddings``."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("bbox",)
+
+    def describe_bbox(self) -> TensorSpec:
+        """Boxes on the page."""
+        shape = (text_batch(self.context), text_length(self.context), 4)
+        return self.ints("bbox", shape, Boxes(0, self.config.part("text").integer("max_2d_positions", _PAGE)))

@@ -1,0 +1,296 @@
+"""Text: token ids, masks, type ids, positions, and the paths of marked-up text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from dummyio.errors import OptionError, SourceError
+from dummyio.generators.base.context import Context
+from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.generators.media_tokens.placeholder_tokens import (
+    count_reserved_tokens,
+    placeholder_runs,
+    placeholder_type_runs,
+)
+from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.spec.dims import Size
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import PaddingMask, Positions, Run, TokenIds, Uniform
+
+__all__ = [
+    "DummyDecoderTextInputGenerator",
+    "DummyTextInputGenerator",
+    "DummyXPathSeqInputGenerator",
+    "end_of_sequence",
+    "text_batch",
+    "text_config",
+    "text_length",
+    "token_ids",
+]
+
+
+_CODE_POINTS = 0xD800
+"""Where ids are hashed there is no vocabulary: they are characters' code points, here those before the surrogates."""
+
+
+def text_config(config: NormalizedConfig) -> NormalizedConfig:
+    """Return the configuration whose vocabulary a text is of: the text's part, or an encoder's that has one of its own."""
+    text, encoder = config.part("text"), config.sub("encoder")
+    return encoder if encoder is not None and not text.has("vocab_size") and encoder.has("vocab_size") else text
+
+
+def token_ids(
+    config: object,
+    *,
+    mask: str | None,
+    first: int | None = None,
+    last: int | None = None,
+    reserved: Iterable[int] = (),
+    attribute: str = "vocab_size",
+    runs: tuple[Run, ...] = (),
+) -> TokenIds:
+    """Return the rule for ids of a configuration's vocabulary, without the ids it names for special purposes.
+
+    Parameters
+    ----------
+    config
+        Whose vocabulary it is.
+    mask
+        The path of the mask to follow.
+    first, last
+        Ids that every row starts and ends with.
+    reserved
+        More ids that are not drawn: those which an outer configuration names.
+    attribute
+        What says how large the vocabulary is.
+    runs
+        Ids that stand in fixed columns.
+    """
+    normal = NormalizedConfig.of(config)
+    hashed = normal.raw("num_hash_buckets") is not None and not normal.has(attribute)
+    size = _CODE_POINTS if hashed else normal.integer(attribute)
+    if size < 1:
+        raise SourceError(f"the configuration has {attribute}={size}: a vocabulary has at least one token.")
+    kept_back = tuple(sorted({id_ for id_ in (*normal.token_ids(), *reserved) if id_ < size}))
+    if len(kept_back) >= size:  # a vocabulary of special tokens only: then they are what there is
+        kept_back = ()
+    pad = normal.get("pad_token_id")
+    pad = pad if isinstance(pad, int) and 0 <= pad < size else 0
+    return TokenIds(high=size, reserved=kept_back, mask=mask, pad=pad, first=first, last=last, runs=runs)
+
+
+def end_of_sequence(config: NormalizedConfig) -> int | None:
+    """Return the id that ends a sequence, the first where there are several."""
+    found = config.get("eos_token_id")
+    if isinstance(found, (list, tuple)):
+        found = found[0] if found else None
+    return found if isinstance(found, int) and found >= 0 else None
+
+
+def text_length(context: Context) -> Size:
+    """Return the length of a text, with room for its placeholders; an encoder's own symbol where there is a decoder."""
+    name = "encoder_sequence_length" if context.encoder_decoder else "sequence_length"
+    return context.sizes.dim(name, room=count_reserved_tokens(context))
+
+
+def text_batch(context: Context) -> Size:
+    """Return the batch of texts; its own symbol where images have another."""
+    return context.sizes.dim("text_batch_size" if context.dual else "batch_size")
+
+
+def ends_rows(context: Context, wanted: Any) -> bool:
+    """Return whether every row of a text ends with one end of sequence: where that is asked for, or an encoder and a decoder classify."""
+    if wanted not in (None, "eos", "any"):
+        raise OptionError(f"last_token={wanted!r}: use 'eos' or 'any'.")
+    return wanted == "eos" or (wanted is None and context.encoder_decoder and context.task == "text-classification")
+
+
+class DummyTextInputGenerator(DummyInputGenerator):
+    """An encoder's, or a lone decoder's, text.
+
+    Option ``last_token="eos"`` ends every row with exactly one end-of-sequence token, which some heads look for; it is the
+    default where an encoder and a decoder classify.
+    """
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        "input_ids",
+        "attention_mask",
+        "encoder_attention_mask",
+        "global_attention_mask",
+        "token_type_ids",
+        "position_ids",
+        "mm_token_type_ids",
+        "moe_mm_token_type_ids",
+        "image_embeds_position_mask",
+    )
+    OPTIONS: ClassVar[tuple[str, ...]] = ("last_token",)
+
+    @property
+    def shape(self) -> tuple[Size, ...]:
+        """[batch, sequence]; with a task of choices [batch, choices, sequence]."""
+        batch, length = text_batch(self.context), text_length(self.context)
+        return (batch, self.dim("num_choices"), length) if self.context.task == "multiple-choice" else (batch, length)
+
+    @property
+    def last(self) -> int | None:
+        """The id that every row ends with, where it is asked for."""
+        wanted = self.option("last_token")
+        if not ends_rows(self.context, wanted):
+            return None
+        found = end_of_sequence(self.config.part("text"))
+        if found is None and wanted == "eos":
+            return int(self.config.part("text").require("eos_token_id"))
+        return found
+
+    def describe_input_ids(self) -> TensorSpec:
+        """Ids of the vocabulary, pads where the mask says so."""
+        question = self.config.raw("question_token_id")
+        rule = token_ids(
+            text_config(self.config),
+            mask=self.follow("attention_mask"),
+            first=question if isinstance(question, int) else None,  # what heads for questions look for
+            last=self.last,
+            reserved=(*self.config.token_ids(), *self.config.unwrapped().token_ids()),
+            runs=placeholder_runs(self.context),
+        )
+        return self.ints("input_ids", self.shape, rule)
+
+    def describe_attention_mask(self) -> TensorSpec:
+        """1 for tokens, 0 for padding; covers the past too, and then is padded on the left."""
+        shape, side = self.shape, self.context.padding_side
+        # A past of states alone, under the name of such, has no positions to cover.
+        states = self.context.names is not None and "cache_params" in self.context.names
+        if self.context.with_past and not self.context.encoder_decoder and not states:
+            # New tokens follow the past, so pads can only lie before both.
+            shape, side = (*shape[:-1], self.dim("past_sequence_length") + shape[-1]), "left"
+        least = max(count_reserved_tokens(self.context), 1)
+        return self.ints("attention_mask", shape, PaddingMask(side, self.context.mask_policy, least))
+
+    def describe_encoder_attention_mask(self) -> TensorSpec:
+        """The mask of what a decoder attends to."""
+        shape = (text_batch(self.context), self.dim("encoder_sequence_length"))
+        return self.ints(
+            "encoder_attention_mask", shape, PaddingMask(self.context.padding_side, self.context.mask_policy)
+        )
+
+    def describe_global_attention_mask(self) -> TensorSpec:
+        """1 for the first token and some others, which attend to all; 0 for pads."""
+        return self.ints(
+            "global_attention_mask", self.shape, TokenIds(high=2, mask=self.follow("attention_mask"), first=1)
+        )
+
+    def describe_token_type_ids(self) -> TensorSpec:
+        """Segment ids below ``type_vocab_size``, 0 for pads; beside images 0, or 1 on these where the code looks for it."""
+        if count_reserved_tokens(self.context):
+            sought = "token_type_ids == 1" in self.context.code.get("model", "")
+            rule = TokenIds(high=1, runs=placeholder_type_runs(self.context, {"image": 1}) if sought else ())
+            return self.ints("token_type_ids", self.shape, rule)
+        columns = self.config.raw("type_vocab_sizes")
+        if isinstance(columns, Sequence) and columns:  # a column for each kind of type, all below the smallest number
+            return self.ints("token_type_ids", (*self.shape, len(columns)), Uniform(0, max(min(columns), 1)))
+        types = self.config.part("text").integer("type_vocab_size", 2)
+        return self.ints("token_type_ids", self.shape, TokenIds(high=max(types, 1), mask=self.follow("attention_mask")))
+
+    def describe_moe_mm_token_type_ids(self) -> TensorSpec:
+        """1 for placeholders, of whatever medium, which other experts take."""
+        rule = TokenIds(high=1, runs=placeholder_type_runs(self.context, {"image": 1, "video": 1, "audio": 1}))
+        return self.ints("moe_mm_token_type_ids", self.shape, rule)
+
+    def describe_image_embeds_position_mask(self) -> TensorSpec:
+        """1 where features of an image stand."""
+        return self.ints(
+            "image_embeds_position_mask",
+            self.shape,
+            TokenIds(high=1, runs=placeholder_type_runs(self.context, {"image": 1})),
+        )
+
+    def describe_mm_token_type_ids(self) -> TensorSpec:
+        """0 for text, 1 for placeholders of images, 2 of videos, 3 of sounds."""
+        rule = TokenIds(high=1, runs=placeholder_type_runs(self.context, {"image": 1, "video": 2, "audio": 3}))
+        return self.ints("mm_token_type_ids", self.shape, rule)
+
+    def describe_position_ids(self) -> TensorSpec:
+        """Positions that follow the mask and the past."""
+        if self.context.has("attention_mask"):
+            return self.ints("position_ids", self.shape, Positions(mask="attention_mask"))
+        if not self.context.with_past:
+            return self.ints("position_ids", self.shape, Positions())
+        start = self.dim("past_sequence_length")
+        return self.ints("position_ids", self.shape, Positions(start=str(start)))
+
+
+class DummyDecoderTextInputGenerator(DummyInputGenerator):
+    """A decoder's text, beside an encoder."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
+        "decoder_input_ids",
+        "decoder_attention_mask",
+        "decoder_position_ids",
+    )
+
+    OPTIONS: ClassVar[tuple[str, ...]] = ("last_token",)
+
+    @property
+    def shape(self) -> tuple[Size, ...]:
+        """[batch, decoder's sequence]; as long as the encoder's where its ends are looked up in what the decoder returns."""
+        if self.context.encoder_decoder and ends_rows(self.context, self.option("last_token")):
+            return (self.dim("batch_size"), text_length(self.context))
+        return (self.dim("batch_size"), self.dim("decoder_sequence_length"))
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """An axis of codes, where the decoder reads several channels of these at each step."""
+        decoder = self.config.sub("decoder")
+        number = decoder.get("num_channels") if decoder is not None and decoder.has("vocab_size") else None
+        return (number,) if isinstance(number, int) and decoder is not None and not decoder.has("image_size") else ()
+
+    def ids(self, mask: str | None) -> TokenIds:
+        """Return the rule for ids; the first is the start token, where the decoder has no past."""
+        config = self.config.part("decoder")
+        start = self.config.get("decoder_start_token_id", config.get("decoder_start_token_id"))
+        first = start if isinstance(start, int) and not self.context.with_past else None
+        name = "decoder_vocab_size"
+        vocabulary = config if config.has(name) else text_config(self.config)
+        return token_ids(vocabulary, mask=mask, first=first, reserved=self.config.token_ids(), attribute=name)
+
+    def describe_decoder_input_ids(self) -> TensorSpec:
+        """Ids of the decoder's whole vocabulary, pads where the mask says so."""
+        if self.channels:
+            return self.ints("decoder_input_ids", (*self.shape, *self.channels), self.ids(None))
+        return self.ints("decoder_input_ids", self.shape, self.ids(self.follow("decoder_attention_mask")))
+
+    def describe_decoder_attention_mask(self) -> TensorSpec:
+        """The decoder's own padding mask; covers its past too, and then is padded on the left."""
+        shape, side = self.shape, self.context.padding_side
+        if self.context.with_past:
+            shape, side = (shape[0], self.dim("past_decoder_sequence_length") + shape[1]), "left"
+        return self.ints("decoder_attention_mask", shape, PaddingMask(side, self.context.mask_policy))
+
+    def describe_decoder_position_ids(self) -> TensorSpec:
+        """Positions that follow the decoder's mask and past."""
+        if self.context.has("decoder_attention_mask"):
+            return self.ints("decoder_position_ids", self.shape, Positions(mask="decoder_attention_mask"))
+        if not self.context.with_past:
+            return self.ints("decoder_position_ids", self.shape, Positions())
+        start = self.dim("past_decoder_sequence_length")
+        return self.ints("decoder_position_ids", self.shape, Positions(start=str(start)))
+
+
+class DummyXPathSeqInputGenerator(DummyInputGenerator):
+    """The path of each token in a marked-up document: a tag and a subscript for each level."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("xpath_tags_seq", "xpath_subs_seq")
+
+    def path(self, name: str, limit: str) -> TensorSpec:
+        """Return ids of shape [batch, sequence, depth], below the id that pads paths."""
+        shape = (text_batch(self.context), text_length(self.context), self.config.integer("max_depth"))
+        return self.ints(name, shape, Uniform(0, self.config.integer(limit)))
+
+    def describe_xpath_tags_seq(self) -> TensorSpec:
+        """Tags."""
+        return self.path("xpath_tags_seq", "tag_pad_id")
+
+    def describe_xpath_subs_seq(self) -> TensorSpec:
+        """Subscripts among siblings."""
+        return self.path("xpath_subs_seq", "subs_pad_id")

@@ -1,0 +1,34 @@
+"""Text and codes of sound read side by side: an id of each at every place of a sequence."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dummyio.generators.base.context import Context
+from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.generators.text.text import text_batch, text_length
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import TokenIds
+
+__all__ = ["DummyCodedTextInputGenerator"]
+
+
+class DummyCodedTextInputGenerator(DummyInputGenerator):
+    """Ids [batch, sequence, 1 + codebooks], whose embeddings the model adds up; below both vocabularies."""
+
+    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("input_ids",)
+
+    @classmethod
+    def applies(cls, context: Context, name: str) -> bool:
+        """Where the code adds up the embeddings along an axis of codebooks."""
+        del name
+        config = context.config
+        counted = config.raw("num_codebooks") is not None and config.raw("codebook_vocab_size") is not None
+        return counted and "inputs_embeds.sum(dim=2)" in context.code.get("model", "")
+
+    def describe_input_ids(self) -> TensorSpec:
+        """Ids; the mask has no axis of codebooks, so pads are drawn like others."""
+        high = min(self.config.integer("vocab_size"), self.config.integer("codebook_vocab_size"))
+        reserved = tuple(id_ for id_ in self.config.token_ids() if id_ < high)
+        shape = (text_batch(self.context), text_length(self.context), 1 + self.config.integer("num_codebooks"))
+        return self.ints("input_ids", shape, TokenIds(high=high, reserved=reserved))

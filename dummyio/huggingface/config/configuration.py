@@ -1,0 +1,116 @@
+"""Reading a Hugging Face configuration: a file, a folder, a dict or an object."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dummyio.errors import SourceError
+from dummyio.huggingface.config.class_defaults import (
+    attribute_map,
+    configuration_defaults,
+    sub_config_defaults,
+    sub_configs,
+)
+from dummyio.huggingface.config.layer_types import compute_layer_types, rename_layer_types
+from dummyio.model_config.normalized_config import NormalizedConfig
+
+__all__ = ["Configuration", "read_configuration"]
+
+_MAX_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A model's configuration as plain data, and where it came from."""
+
+    values: Mapping[str, Any]
+    label: str
+
+    @property
+    def model_type(self) -> str | None:
+        """The architecture's name, for looking things up; nothing is decided by it."""
+        value = self.values.get("model_type")
+        return value if isinstance(value, str) else None
+
+    @property
+    def architecture(self) -> str | None:
+        """The class of the model that the configuration was saved with."""
+        names = self.values.get("architectures")
+        return names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
+
+    def normalized(self, given: Mapping[str, Any]) -> NormalizedConfig:
+        """Return it behind canonical names, filled up with the defaults of its class where that is installed."""
+        kind = self.model_type
+        if kind is None:
+            return NormalizedConfig(self.values, given=given)
+        # The caller's number of layers is not what the class counted.
+        defaults = self._constant if "num_layers" in given else {**self._constant, **self._made}
+        return NormalizedConfig(self.values, given=given, defaults=defaults, attribute_map=attribute_map(kind))
+
+    @cached_property
+    def _constant(self) -> Mapping[str, Any]:
+        """What the class says by itself, for the configuration and those inside it."""
+        kind = self.model_type or ""
+        return {**(configuration_defaults(kind) or {}), **sub_config_defaults(kind)}
+
+    @cached_property
+    def _made(self) -> Mapping[str, Any]:
+        """The kinds of layers that the class makes of the configuration, of its own layers and of those inside it."""
+        kind = self.model_type or ""
+        found: dict[str, Any] = {**compute_layer_types(kind, NormalizedConfig(self.values, defaults=self._constant))}
+        for name, sub_kind in sub_configs(kind).items():
+            values, defaults = self.values.get(name), self._constant.get(name)
+            stated = values if isinstance(values, Mapping) else {}
+            constant = defaults if isinstance(defaults, Mapping) else {}
+            inner = compute_layer_types(stated.get("model_type", sub_kind), NormalizedConfig(stated, defaults=constant))
+            if inner:
+                found[name] = {**constant, **inner}
+        return found
+
+
+def read_configuration(source: Any) -> Configuration:
+    """Return the configuration in `source`.
+
+    Raises
+    ------
+    SourceError
+        for what cannot be read, is no JSON object, or does not look like a configuration.
+    """
+    if isinstance(source, Mapping):
+        values, label = source, "a dict"
+    elif isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        path = path / "config.json" if path.is_dir() else path
+        values, label = _read_file(path), str(path)
+    else:
+        values, label = source.to_dict(), f"a {type(source).__name__}"
+        if getattr(source, "model_type", None):
+            values = {"model_type": source.model_type, **values}
+    if not values:
+        raise SourceError(f"{label}: an empty configuration says nothing about a model.")
+    return Configuration(rename_layer_types(values), label)
+
+
+def _read_file(path: Path) -> Mapping[str, Any]:
+    try:
+        with path.open("rb") as stream:
+            text = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+    if len(text) > _MAX_BYTES:
+        raise SourceError(f"{path}: a configuration of more than {_MAX_BYTES} bytes is not read.")
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        raise SourceError(f"{path}: nested too deeply to be a configuration.") from None
+    except ValueError as error:  # JSON's and Unicode's errors alike
+        raise SourceError(f"{path}: not valid JSON ({error}).") from None
+    if not isinstance(values, dict):
+        raise SourceError(f"{path}: a configuration is a JSON object, not a {type(values).__name__}.")
+    return values

@@ -1,0 +1,292 @@
+"""The first layer that an argument enters: whether it takes images, videos, rows or ids, and how many features or ids.
+
+It is looked for in the text: from ``forward`` through the methods that pass the argument on, to the statement of
+``__init__`` that makes the layer, and on through the classes of the library that wrap one. Numbers are worked out from the
+configuration.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, Literal, TypeAlias
+
+from dummyio.huggingface.diffusion.library import Component
+from dummyio.huggingface.source.class_lookup import base_classes, resolve_class
+from dummyio.huggingface.source.evaluator import evaluate_constant
+from dummyio.huggingface.source.statements import parse_header
+
+__all__ = ["Layer", "find_forwarding_calls", "first_layer"]
+
+Kind: TypeAlias = Literal["linear", "conv1", "conv2", "conv3", "embedding", "norm"]
+
+_LAYERS: Mapping[str, Kind] = {
+    "Linear": "linear",
+    "Conv1d": "conv1",
+    "Conv2d": "conv2",
+    "Conv3d": "conv3",
+    "Embedding": "embedding",
+    "LayerNorm": "norm",
+    "RMSNorm": "norm",
+}
+_SIZES = ("in_features", "in_channels", "num_embeddings", "normalized_shape", "dim")
+"""What the first parameter of such a layer is called."""
+_SAME_RANK = ("pad", "cat", "concat")
+"""Functions that lengthen a tensor and keep its axes."""
+_SAME_SHAPE = ("to", "contiguous", "clone", "float", "type", "detach")
+"""Methods of a tensor that keep its shape."""
+_DEPTH = 8
+"""Calls inside calls that are followed: more than any model of the library nests."""
+_UNKNOWN = object()
+
+
+class _ClassName(str):
+    """The name of a class that is held under another one."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer, and how many features, channels or ids it takes; None where that is not known."""
+
+    kind: Kind
+    size: int | None
+
+
+def first_layer(
+    component: Component, settings: Mapping[str, Any], argument: str, method: str = "forward"
+) -> Layer | None:
+    """Return the first layer that an argument of a method enters; None where the text does not show it."""
+    return _entered(component, settings, argument, method, _DEPTH)
+
+
+def find_forwarding_calls(component: Component, argument: str, method: str) -> Iterator[tuple[str, str]]:
+    """Yield the methods of the same class that an argument of a method is given to, and what they call it."""
+    body = component.body(method)
+    names = {argument}
+    for node in _in_order(body) if body else ():
+        if isinstance(node, ast.Call) and (place := _place(node, names)) is not None:
+            match node.func:
+                case ast.Attribute(value=ast.Name(id="self"), attr=name) if component.has(name):
+                    if inner := _parameter(component, name, place):
+                        yield name, inner
+                case _:
+                    pass
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            _rename(component, node.targets[0].id, node.value, names)
+
+
+def _entered(component: Component, settings: Mapping[str, Any], argument: str, method: str, depth: int) -> Layer | None:
+    body = component.body(method)
+    if body is None or depth == 0:
+        return None
+    names = {argument}
+    for node in _in_order(body):
+        if isinstance(node, ast.Call) and (place := _place(node, names)) is not None:
+            found = _called(component, settings, node, place, depth)
+            if found is not None:
+                return found
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            _rename(component, node.targets[0].id, node.value, names)
+    return None
+
+
+def _in_order(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the calls and assignments of a function in the order in which they run; of assignments those that always run."""
+    for child in ast.iter_child_nodes(node):
+        yield from (
+            found for found in _in_order(child) if not (isinstance(node, ast.If) and isinstance(found, ast.Assign))
+        )
+    if isinstance(node, ast.Call | ast.Assign):
+        yield node
+
+
+def _place(call: ast.Call, names: set[str]) -> int | str | None:
+    """Return where a call has one of the names as an argument: its position, or its keyword."""
+    for position, value in enumerate(call.args):
+        whole = value.value if isinstance(value, ast.Subscript) and _is_part(value.slice) else value
+        if isinstance(whole, ast.Name) and whole.id in names:
+            return position
+    for word in call.keywords:
+        if isinstance(word.value, ast.Name) and word.value.id in names:
+            return word.arg
+    return None
+
+
+def _is_part(index: ast.expr) -> bool:
+    """Whether an index takes a part along some axes, and so keeps them all: `x[:, :, :1]`."""
+    return all(isinstance(item, ast.Slice) for item in (index.elts if isinstance(index, ast.Tuple) else [index]))
+
+
+def _rename(component: Component, target: str, value: ast.expr, names: set[str]) -> None:
+    """Follow an assignment: another name for the same, or a name that from here on is something else."""
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _SAME_SHAPE:
+        value = value.func.value
+    if isinstance(value, ast.Name) and value.id in names:
+        names.add(target)
+    elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        # A method of the model's own in which no layer was met prepares what is given to it.
+        if not (value.func.attr in _SAME_RANK or (component.has(value.func.attr) and _place(value, names) is not None)):
+            names.discard(target)
+    elif not isinstance(value, ast.BinOp | ast.IfExp):  # arithmetic over numbers keeps the shape
+        names.discard(target)
+
+
+def _called(
+    component: Component, settings: Mapping[str, Any], call: ast.Call, place: int | str, depth: int
+) -> Layer | None:
+    """Return the first layer inside what is called: a method of the same class, or a module that it holds."""
+    match call.func:
+        case ast.Attribute(value=ast.Name(id="self"), attr=name):
+            if component.has(name):
+                inner = _parameter(component, name, place)
+                return _entered(component, settings, inner, name, depth - 1) if inner else None
+            made = (_made(component, value, known, place, depth) for value, known in _makers(component, settings, name))
+            return next((layer for layer in made if layer is not None), None)
+        case _:
+            return None
+
+
+def _parameter(component: Component, method: str, place: int | str) -> str | None:
+    """Return the name of a method's parameter at a place."""
+    parameters = component.parameters(method)
+    if isinstance(place, str):
+        return place
+    return parameters[place].name if place < len(parameters) else None
+
+
+def _makers(
+    component: Component, settings: Mapping[str, Any], name: str
+) -> Iterator[tuple[ast.expr, Mapping[str, Any]]]:
+    """Yield what is assigned to an attribute, with the values of all names that are known by then."""
+    for owner in base_classes(component.source):
+        for body in _initializers(Component(owner)):
+            known: dict[str, Any] = dict(settings)
+            for node in ast.walk(body):
+                if not isinstance(node, ast.Assign):
+                    continue
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        known[target.id] = _class_name(node.value, known) or _worked_out(node.value, known)
+                    elif isinstance(target, ast.Attribute) and target.attr == name:
+                        yield node.value, known
+                    elif isinstance(target, ast.Attribute):
+                        known.setdefault(target.attr, _worked_out(node.value, known))
+
+
+def _class_name(value: ast.expr, known: Mapping[str, Any]) -> _ClassName | None:
+    """Return the name of the class that a setting chooses."""
+    if isinstance(value, ast.IfExp) and isinstance(value.body, ast.Name) and isinstance(value.orelse, ast.Name):
+        return _ClassName((value.body if _holds(value.test, known) else value.orelse).id)
+    return None
+
+
+def _initializers(component: Component) -> list[ast.FunctionDef]:
+    """Return `__init__` and the methods that it leaves a part of its work to."""
+    own = component.body("__init__")
+    called = [
+        node.func.attr
+        for node in (ast.walk(own) if own else ())
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+    bodies = [component.body(name) for name in called if name.startswith(("_init", "_set"))]
+    return [body for body in (own, *bodies) if body is not None]
+
+
+def _made(
+    component: Component, value: ast.expr, known: Mapping[str, Any], place: int | str, depth: int
+) -> Layer | None:
+    """Return the layer that an expression makes, or the first one inside the class that it calls."""
+    if isinstance(value, ast.IfExp):
+        return _made(component, value.body, known, place, depth) or _made(component, value.orelse, known, place, depth)
+    if not isinstance(value, ast.Call):
+        return None
+    match value.func:
+        case ast.Attribute(attr="Sequential"):
+            return next((layer for item in value.args if (layer := _made(component, item, known, 0, depth))), None)
+        case ast.Attribute(value=ast.Name(id="nn"), attr=name) if name in _LAYERS:
+            return Layer(_LAYERS[name], _first_size(value, known))
+        case ast.Name(id=name) if name in _LAYERS:
+            return Layer(_LAYERS[name], _first_size(value, known))
+        case ast.Name(id=name):
+            chosen = known.get(name)
+            source = resolve_class(component.source.path, chosen if isinstance(chosen, _ClassName) else name)
+            if source is None and value.args:  # a function around a layer, such as one that normalizes its weights
+                return _made(component, value.args[0], known, place, depth)
+            return _inside(Component(source), value, known, place, depth - 1) if source and depth else None
+        case _:
+            return None
+
+
+def _inside(
+    component: Component, call: ast.Call, known: Mapping[str, Any], place: int | str, depth: int
+) -> Layer | None:
+    """Return the first layer inside a class of the library that is made with these arguments."""
+    settings = _bound(component, call, known)
+    header = parse_header(component.source.text)
+    bases = [ast.unparse(base) for base in header.bases] if isinstance(header, ast.ClassDef) else []
+    own: Kind | None = next((_LAYERS[b[3:]] for b in bases if b.startswith("nn.") and b[3:] in _LAYERS), None)
+    if own is not None:
+        sizes = (settings.get(name) for name in _SIZES)
+        return Layer(own, next((size for size in sizes if isinstance(size, int)), None))
+    argument = _parameter(component, "forward", place)
+    return _entered(component, settings, argument, "forward", depth) if argument else None
+
+
+def _bound(component: Component, call: ast.Call, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a class's parameters in a call."""
+    parameters = component.parameters("__init__")
+    settings = {p.name: p.default for p in parameters if p.has_default and p.default is not ...}
+    for parameter, value in zip_longest(parameters[: len(call.args)], call.args):
+        if parameter is not None:
+            settings[parameter.name] = _worked_out(value, known)
+    settings |= {word.arg: _worked_out(word.value, known) for word in call.keywords if word.arg}
+    return {name: value for name, value in settings.items() if value is not _UNKNOWN}
+
+
+def _first_size(call: ast.Call, known: Mapping[str, Any]) -> int | None:
+    """Return the size that a layer is made with."""
+    words = {word.arg: word.value for word in call.keywords}
+    stated = call.args[0] if call.args else next((words[name] for name in _SIZES if name in words), None)
+    found = _worked_out(stated, known) if stated is not None else None
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def _worked_out(node: ast.expr, known: Mapping[str, Any]) -> Any:
+    """Return the value of an expression over the configuration; a marker where it cannot be known."""
+    match node:
+        case ast.Attribute(attr=name) if name in known:  # self.config.in_channels, self.inner_dim
+            return known[name]
+        case ast.BinOp():
+            left, right = _worked_out(node.left, known), _worked_out(node.right, known)
+            if not (isinstance(left, int | float) and isinstance(right, int | float)):
+                return _UNKNOWN
+            same = ast.BinOp(ast.Constant(left), node.op, ast.Constant(right))
+            return evaluate_constant(same, otherwise=_UNKNOWN)
+        case ast.BoolOp(op=ast.Or(), values=values):
+            found = [_worked_out(value, known) for value in values]
+            return next((value for value in found if value), _UNKNOWN)
+        case ast.Subscript(value=owner, slice=index):
+            items, place = _worked_out(owner, known), evaluate_constant(index, otherwise=None)
+            fits = isinstance(items, list | tuple) and isinstance(place, int) and -len(items) <= place < len(items)
+            return items[place] if fits else _UNKNOWN
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return _worked_out(body if _holds(test, known) else orelse, known)
+        case _:
+            return evaluate_constant(
+                node, otherwise=_UNKNOWN, names={k: v for k, v in known.items() if v is not _UNKNOWN}
+            )
+
+
+def _holds(test: ast.expr, known: Mapping[str, Any]) -> bool:
+    """Whether a test of a setting for being there, or true, holds."""
+    match test:
+        case ast.Compare(left=left, ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            return _worked_out(left, known) is not None
+        case ast.Compare(left=left, ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
+            return _worked_out(left, known) is None
+        case _:
+            return _worked_out(test, known) is True

@@ -1,0 +1,67 @@
+"""The source text behind a model, for facts that stand in no configuration: how an input is unpacked, which token is dropped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from dummyio.errors import SourceError
+from dummyio.huggingface.config.configuration import Configuration
+from dummyio.huggingface.source.auto_tables import class_for, class_source
+from dummyio.huggingface.source.class_lookup import read_text
+from dummyio.huggingface.source.forward_signatures import forward_source
+from dummyio.model_config.normalized_config import NormalizedConfig
+
+__all__ = ["read_option_facts", "read_size_bounds", "source_text"]
+
+_COUNTS_ENDS = "eos_mask.sum("
+_ONE_ROW = re.compile(r"if self\.config\.(get_text_config\(\)\.)?pad_token_id is None and batch_size != 1:")
+
+
+def source_text(class_name: str, configuration: Configuration) -> Mapping[str, str]:
+    """Return the text of the files that define a model (``"model"``) and its parts (``"text"``, ``"vision"`` ...), where found."""
+    config = configuration.normalized({})
+    own = _file_of_class(class_name, configuration.model_type)
+    wrapped = "" if config.unwrapped() is config else _file_of_type(config.unwrapped().raw("model_type"))
+    found = {"model": own if wrapped in own else own + wrapped}
+    found |= {role: _file_of_type(_type_of(config, role)) for role in ("text", "decoder", "vision", "audio")}
+    return MappingProxyType({role: text for role, text in found.items() if text})
+
+
+def read_option_facts(class_name: str, model_type: str | None) -> Mapping[str, str]:
+    """Return the generators' options that a class's `forward` asks for: one end of sequence in each row, where it counts them."""
+    try:
+        text = forward_source(class_name, model_type)
+    except SourceError:  # remote code, or no installed library
+        return {}
+    return {"last_token": "eos"} if _COUNTS_ENDS in text else {}
+
+
+def read_size_bounds(class_name: str, config: NormalizedConfig) -> Mapping[str, Mapping[str, int]]:
+    """Return what a class's `forward` demands of sizes: one row, where it looks for each row's end and has no padding id."""
+    try:
+        found = _ONE_ROW.search(forward_source(class_name, config.raw("model_type")))
+    except SourceError:  # as above
+        return {}
+    part = config.part("text") if found and found.group(1) else config
+    return {"batch_size": {"max": 1}} if found and part.raw("pad_token_id") is None else {}
+
+
+def _type_of(config: NormalizedConfig, role: str) -> Any:
+    """Return the model type of a part."""
+    part = config.sub(role)
+    return None if part is None else part.raw("model_type")
+
+
+def _file_of_type(model_type: Any) -> str:
+    name = class_for(model_type, "MODEL_MAPPING_NAMES") if isinstance(model_type, str) else None
+    return _file_of_class(name, model_type) if name else ""
+
+
+@lru_cache(maxsize=64)
+def _file_of_class(name: str, model_type: str | None) -> str:
+    source = class_source(name, model_type)
+    return read_text(source.path) if source else ""

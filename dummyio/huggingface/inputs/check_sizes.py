@@ -1,0 +1,22 @@
+"""The sizes that a caller gives: each must be of some input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dummyio.errors import OptionError, suggest_names
+from dummyio.generators.base.context import Context
+from dummyio.spec.tensor_spec import Node
+
+__all__ = ["check_sizes"]
+
+
+def check_sizes(context: Context, inputs: Mapping[str, Node]) -> None:
+    """Raise `OptionError` for a size that the caller gives and no input has."""
+    unused = context.sizes.unused()
+    if unused:
+        known = [*context.sizes.dims]
+        raise OptionError(
+            f"{unused[0]}={context.sizes.given[unused[0]]}: no dim of {', '.join(inputs)} has that name. "
+            f"{suggest_names(unused[0], known)} Dims: {', '.join(known)}."
+        )

@@ -1,0 +1,152 @@
+"""Which of a model's arguments are fed.
+
+A forward signature offers much more than a model needs: alternatives (``inputs_embeds``), switches (``use_cache``), training
+targets. The rules here choose by an argument's name and the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from dummyio.generators.documented import is_shape_text, vocabulary_of
+from dummyio.generators.registry import GENERATORS
+from dummyio.huggingface.inputs.conditions import InputFacts
+from dummyio.huggingface.inputs.media_conditions import MEDIA_CONDITIONS
+from dummyio.huggingface.inputs.optional_conditions import OPTIONAL_CONDITIONS
+from dummyio.model_config.normalized_config import NormalizedConfig
+
+__all__ = ["choose_inputs", "inputs_from_attributes"]
+
+
+Rule = Callable[[InputFacts], bool]
+
+_GENERATIVE = ("text-generation", "feature-extraction")
+_SOUND = {"input_values", "input_features"}
+_DECODED = {"decoder_input_ids", "decoder_input_values"}
+
+
+def _type_ids(facts: InputFacts) -> bool:
+    """Type ids mean something where there are several types; all models that take them are fed where all is asked for."""
+    count = facts.config.part("text").get("type_vocab_size")
+    return facts.everything or (isinstance(count, int) and count > 1)
+
+
+def _encodes(facts: InputFacts) -> bool:
+    """Whether data go in at the front; one step of a decoder takes what the encoder made of them instead."""
+    return not (facts.encoder_decoder and facts.with_past)
+
+
+def _reads(facts: InputFacts) -> bool:
+    """Whether a text goes in: where one configuration speaks for text and sound encoders alike, one of both is read."""
+    alike = facts.config.sub("decoder") is None and facts.config.sub("text") is None
+    spoken = facts.everything and facts.encoder_decoder and "input_features" in facts.offered
+    return _encodes(facts) and not (alike and spoken)
+
+
+def _mask(facts: InputFacts) -> bool:
+    """Texts have a mask; so have sounds, where all is asked for."""
+    return "input_ids" in facts.offered or (facts.everything and bool(_SOUND & facts.offered))
+
+
+def _everything(facts: InputFacts) -> bool:
+    return facts.everything
+
+
+def _never(_: InputFacts) -> bool:
+    return False
+
+
+def _always(_: InputFacts) -> bool:
+    return True
+
+
+CONDITIONS: Mapping[str, Rule] = {
+    **OPTIONAL_CONDITIONS,
+    **MEDIA_CONDITIONS,
+    "input_ids": _reads,
+    "input_features": _encodes,
+    "input_values": _encodes,
+    "attention_mask": _mask,
+    "encoder_outputs": lambda facts: facts.encoder_decoder and facts.with_past,
+    "decoder_attention_mask": lambda facts: facts.everything and bool(_DECODED & facts.offered),
+    "token_type_ids": _type_ids,
+    # Padding shifts the positions of a decoder that generates; elsewhere models count for themselves.
+    # Those of packed images have three axes, and models count them by the grids.
+    "position_ids": lambda facts: (
+        facts.decoder_only and facts.task in _GENERATIVE and "image_grid_thw" not in facts.offered
+    ),
+    "past_key_values": lambda facts: facts.with_past,
+    "cache_params": lambda facts: facts.with_past,
+    "pixel_mask": _everything,
+    **dict.fromkeys(
+        (
+            "decoder_input_ids",
+            "bbox",
+            "visual_embeds",
+            "visual_attention_mask",
+            "visual_token_type_ids",
+            "xpath_tags_seq",
+            "xpath_subs_seq",
+            "past_values",
+            "states",
+            "actions",
+            "rewards",
+            "returns_to_go",
+            "timesteps",
+            "flattened_patches",
+        ),
+        _always,
+    ),
+}
+"""Argument → whether it is fed. What is not here is fed only where the model cannot do without."""
+
+
+def choose_inputs(facts: InputFacts, order: Iterable[str]) -> list[str]:
+    """Return the arguments to feed, in the model's order; only such as some generator describes."""
+    known = {name for generator in GENERATORS for name in generator.SUPPORTED_INPUT_NAMES}
+    known |= {name for name, statement in facts.stated.items() if is_shape_text(statement.shape)}
+    counted = _counted(facts)
+    wanted = (name for name in order if CONDITIONS.get(name, _never)(facts) or name in facts.required | counted)
+    return [name for name in wanted if name in known]
+
+
+def _counted(facts: InputFacts) -> frozenset[str]:
+    """Return the optional ids of which the configuration says how many there are, and what goes with these.
+
+    ``entity_ids`` below ``entity_vocab_size`` come with ``entity_attention_mask``: what begins alike is of the same things.
+    """
+    if not facts.everything:
+        return frozenset()
+    ids = {name for name in facts.offered if "label" not in name and vocabulary_of(facts.config, name) is not None}
+    if facts.config.raw("audio_vocab_size") is not None:
+        ids |= {name for name in facts.offered if name.endswith("_audio_codes")}
+    heads = tuple(f"{name.removesuffix('_ids').removesuffix('_input')}_" for name in ids)
+    return frozenset(name for name in facts.offered if name.startswith(heads) and "label" not in name) | ids
+
+
+def inputs_from_attributes(config: NormalizedConfig) -> list[str]:
+    """Return the arguments that the configuration's attributes suggest, for when no signature can be read."""
+    offered: list[str] = []
+    text = config.part("text")
+    encoder_decoder = bool(config.raw("is_encoder_decoder"))
+    audio = config.has("num_mel_bins") or config.has("audio_features")
+    if audio and not text.has("type_vocab_size"):
+        offered.append("input_features")
+    elif config.has("num_feat_extract_layers") or config.raw("conv_kernel") is not None:
+        offered.append("input_values")
+    elif text.has("vocab_size"):
+        offered += ["input_ids", "attention_mask"]
+        offered += ["token_type_ids"] if text.has("type_vocab_size") else []
+    if encoder_decoder:
+        offered += ["decoder_input_ids", "decoder_attention_mask"]
+    if config.sub("vision") is not None or (config.has("image_size") and not audio) or not offered:
+        offered.append("pixel_values")
+    if (
+        text.has("vocab_size")
+        and not text.has("type_vocab_size")
+        and "input_ids" in offered
+        and config.sub("vision") is None
+    ):
+        offered += ["position_ids", "past_key_values"]
+        offered += ["encoder_outputs"] if encoder_decoder else []
+    return offered

@@ -1,0 +1,88 @@
+"""Which of a model's media are fed: images, videos and sounds, and what says how they are cut, packed and placed.
+
+Without grids, sizes and marks of placeholders, pixels and frames mean nothing, so these come along whatever the task;
+masks, codes and second names are data too, and come where everything is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dummyio.huggingface.inputs.conditions import Condition, InputFacts
+from dummyio.huggingface.source.text_search import search_source
+
+__all__ = ["MEDIA_CONDITIONS"]
+
+
+def _always(_: InputFacts) -> bool:
+    return True
+
+
+def _everything(facts: InputFacts) -> bool:
+    return facts.everything
+
+
+def _image_sizes(facts: InputFacts) -> bool:
+    """The sizes of images are fed where they are read, by the image model or else without a look whether they are there."""
+    if "input_ids" not in facts.offered:
+        return facts.everything
+    vision, code = facts.code.get("vision", ""), facts.code.get("model", "")
+    if vision != code and "image_sizes" in vision:
+        return True
+    read = search_source(r"\bin image_sizes\b|image_sizes\[|enumerate\(image_sizes", code)
+    return read is not None and "image_sizes is not None" not in code
+
+
+def _frame_mask(facts: InputFacts) -> bool:
+    """A text has as many placeholders as frames count, so it needs to be said which do."""
+    return facts.everything or "input_ids" in facts.offered
+
+
+def _pixels(facts: InputFacts) -> bool:
+    """Under another name for the same, kept for generation only, pixels would be given twice."""
+    return not facts.offered & {"pixel_values_images", "image_patches"}
+
+
+def _videos(facts: InputFacts) -> bool:
+    """Videos are fed where images have, or until lately had, a name of their own beside them: a class may keep the old name."""
+    once = facts.everything and "pixel_values" in facts.offered and _ONCE in facts.code.get("model", "")
+    return once or "pixel_values_images" in facts.offered
+
+
+def _control(facts: InputFacts) -> bool:
+    """A robot's model draws what it is not given, and then its results do not repeat."""
+    return facts.everything and facts.config.raw("max_action_dim") is not None
+
+
+_ONCE = 'deprecate_kwarg("pixel_values_images"'
+_NEEDED = (
+    "image_grid_thw",
+    "grid_thw",
+    "target_sizes",
+    "spatial_shapes",
+    "image_merge_sizes",
+    "image_position_ids",
+    "mm_token_type_ids",
+    "moe_mm_token_type_ids",
+    "high_res_pixel_values",
+    "pixel_values_images",
+)
+_ASKED_FOR = (
+    "images_per_sample",
+    "image_embeds_position_mask",
+    "image_patches",
+    "pixel_attention_mask",
+    "audio_input_ids",
+    "audio_input_ids_mask",
+)
+
+MEDIA_CONDITIONS: Mapping[str, Condition] = {
+    **dict.fromkeys(_NEEDED, _always),
+    **dict.fromkeys(_ASKED_FOR, _everything),
+    **dict.fromkeys(("input_features_mask", "feature_attention_mask"), _frame_mask),
+    **dict.fromkeys(("noise", "timestep"), _control),
+    "pixel_values": _pixels,
+    "pixel_values_videos": _videos,
+    "image_sizes": _image_sizes,
+}
+"""Argument → whether it is fed."""

@@ -1,0 +1,151 @@
+"""The tables of the installed library: which class serves a model type for a use, and in which file a class stands.
+
+The library's `models/auto` folder holds them as assignments of ordered dicts, some of which take over the entries of
+others or are updated further down. Only the statements of the table that is asked for are parsed.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from dummyio.huggingface.source.class_lookup import ClassSource, class_in_files, class_names, imported_from, read_text
+from dummyio.huggingface.source.evaluator import evaluate_constant
+from dummyio.huggingface.source.installed import transformers_root
+from dummyio.huggingface.source.statements import find_statements
+
+__all__ = [
+    "Part",
+    "auto_table",
+    "auto_tables",
+    "class_for",
+    "class_source",
+    "classes_of",
+    "configuration_class",
+    "tables_of",
+]
+
+Part: TypeAlias = Literal["modeling", "configuration"]
+
+_NO_ENTRIES: Mapping[str, Any] = MappingProxyType({})
+_TABLE_NAME = re.compile(r"^(MODEL_\w*NAMES)\b.* = ", re.MULTILINE)
+_TABLES_INSIDE = re.compile(r"(?<![\"\w])[A-Z]\w*_NAMES?\b")
+
+
+@lru_cache(maxsize=1)
+def auto_tables() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """Give all tables of model classes: table name → model type → its classes, the default one first."""
+    path = _auto_file("modeling")
+    names = dict.fromkeys(_TABLE_NAME.findall(read_text(path))) if path else ()
+    return MappingProxyType({name: auto_table(name) for name in names})
+
+
+@lru_cache(maxsize=256)
+def auto_table(name: str) -> Mapping[str, tuple[str, ...]]:
+    """Give one table of model classes by its name, empty where the installed library has none of that name."""
+    path = _auto_file("modeling")
+    table = _table(path, name) if path else _NO_ENTRIES
+    return MappingProxyType({key: (value,) if isinstance(value, str) else tuple(value) for key, value in table.items()})
+
+
+def class_for(model_type: str, table: str) -> str | None:
+    """Name the default class of a model type in a table, None where the table does not list the type."""
+    return next(iter(auto_table(table).get(model_type, ())), None)
+
+
+def tables_of(class_name: str) -> tuple[str, ...]:
+    """Name the tables that list a class, in the library's order."""
+    return _tables_by_class().get(class_name, ())
+
+
+@lru_cache(maxsize=1)
+def _tables_by_class() -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, dict[str, None]] = {}
+    for name, table in auto_tables().items():
+        for classes in table.values():
+            for class_name in classes:
+                found.setdefault(class_name, {})[name] = None
+    return {class_name: tuple(names) for class_name, names in found.items()}
+
+
+def configuration_class(model_type: str) -> str | None:
+    """Name the configuration class of a model type, None where the installed library does not know the type."""
+    path = _auto_file("configuration")
+    return _table(path, "CONFIG_MAPPING_NAMES").get(model_type) if path else None
+
+
+@lru_cache(maxsize=1024)
+def class_source(name: str, model_type: str | None = None, part: Part = "modeling") -> ClassSource | None:
+    """Find a model or configuration class: in its model type's folder, else in all folders."""
+    for folder in _folders(model_type) if model_type else ():
+        if found := class_in_files(_files(folder, part), name):
+            return found
+    root = transformers_root()
+    folders = sorted(path for path in (root / "models").iterdir() if path.is_dir()) if root else ()
+    return class_in_files((file for folder in folders for file in _files(folder, part)), name)
+
+
+@lru_cache(maxsize=1024)
+def classes_of(model_type: str) -> tuple[str, ...]:
+    """List the model classes of a model type: those in its own files that begin as its configuration's name does.
+
+    One folder may hold several model types; the longest beginning that a class shares with one of them decides.
+    """
+    own = _beginning(model_type)
+    files = [file for folder in _folders(model_type) if folder.is_dir() for file in _files(folder, "modeling")]
+    beginnings = {b for folder in {file.parent for file in files} for b in _beginnings(folder)}
+    names = dict.fromkeys(name for file in files for name in class_names(file))
+    longer = tuple(b for b in beginnings if len(b) > len(own) and b.startswith(own))
+    return tuple(n for n in names if n.startswith(own) and not (longer and n.startswith(longer)))
+
+
+def _beginning(model_type: str) -> str:
+    return (configuration_class(model_type) or "").removesuffix("Config")
+
+
+@lru_cache(maxsize=1024)
+def _beginnings(folder: Path) -> tuple[str, ...]:
+    """Name what the configurations in a folder begin with."""
+    names = (name for file in _files(folder, "configuration") for name in class_names(file))
+    return tuple(name.removesuffix("Config") for name in names if name.endswith("Config"))
+
+
+def _folders(model_type: str) -> Iterator[Path]:
+    """Give the folders that may hold a model type: by its name, by the library's table of exceptions."""
+    root, path = transformers_root(), _auto_file("configuration")
+    if root is None or path is None:
+        return
+    by_name = root / "models" / model_type.replace("-", "_")
+    yield by_name
+    exception = _table(path, "SPECIAL_MODEL_TYPE_TO_MODULE_NAME").get(model_type)
+    if exception and exception != by_name.name:
+        yield root / "models" / exception
+
+
+def _files(folder: Path, part: Part) -> list[Path]:
+    """List the files of one part of a model, the one that has the folder's name first."""
+    main = f"{part}_{folder.name}.py"
+    return sorted(folder.glob(f"{part}_*.py"), key=lambda path: (path.name != main, path.name))
+
+
+def _auto_file(part: Part) -> Path | None:
+    root = transformers_root()
+    return root / "models" / "auto" / f"{part}_auto.py" if root else None
+
+
+@lru_cache(maxsize=256)
+def _table(path: Path, name: str) -> Mapping[str, Any]:
+    """Read a table through all statements that assign or update it, after what the file imports under its name."""
+    origin = imported_from(path, name)
+    table: Mapping[str, Any] = _table(*origin) if origin else _NO_ENTRIES
+    for text in find_statements(read_text(path), f"{name} = ", f"{name}: ", f"{name}.update("):
+        statement = ast.parse(text).body[0]
+        names = {other: _table(path, other) for other in _TABLES_INSIDE.findall(text) if other != name}
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value:
+            table = evaluate_constant(statement.value, otherwise=table, names={**names, name: table})
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            table = {**table, **evaluate_constant(statement.value.args[0], otherwise={}, names=names)}
+    return MappingProxyType(table)

@@ -1,0 +1,82 @@
+"""A rectangular part of a tensor: which indices it takes on each axis, and what they are as flat indices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dummyio.errors import OptionError
+from dummyio.materialize.counter_rng import PERIOD, Words
+
+__all__ = ["Region"]
+
+Indices = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The elements of a tensor of `shape` whose index on axis k is in ``axes[k]``."""
+
+    shape: tuple[int, ...]
+    axes: tuple[range, ...]
+    sizes: tuple[int, ...] = field(init=False, compare=False)
+    """The part's own shape."""
+    first_row: bool = field(init=False, compare=False)
+    """Whether the first row of the tensor is the first row of the part."""
+    _last: list[Indices] = field(init=False, compare=False, repr=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Derive the sizes once: small tensors ask for them all the time."""
+        object.__setattr__(self, "sizes", tuple(len(axis) for axis in self.axes))
+        object.__setattr__(self, "first_row", all(axis.start == 0 and len(axis) for axis in self.axes[:-1]))
+
+    @classmethod
+    def whole(cls, shape: tuple[int, ...]) -> Region:
+        """Return all of a tensor."""
+        return cls(shape, tuple(range(size) for size in shape))
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], index: Sequence[slice]) -> Region:
+        """Return the part that ``tensor[index]`` takes; steps must be positive."""
+        if len(index) > len(shape):
+            raise OptionError(f"{len(index)} slices for a tensor of rank {len(shape)}.")
+        slices = [*index, *([slice(None)] * (len(shape) - len(index)))]
+        if any(not isinstance(s, slice) or (s.step is not None and s.step < 1) for s in slices):
+            raise OptionError(f"index={index!r}: use one slice for each axis, with positive steps.")
+        return cls(shape, tuple(range(*s.indices(size)) for s, size in zip(slices, shape, strict=True)))
+
+    def rows(self) -> Region:
+        """Return the part's rows: the same without the last axis."""
+        return Region(self.shape[:-1], self.axes[:-1])
+
+    def with_last(self, size: int, axis: range) -> Region:
+        """Return the part of another tensor that is alike but for its last axis."""
+        return Region((*self.shape[:-1], size), (*self.axes[:-1], axis))
+
+    def last(self) -> Indices:
+        """Return the indices on the last axis; read-only, as the region keeps them."""
+        if not self._last:
+            axis = self.axes[-1]
+            indices = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64)
+            indices.flags.writeable = False
+            self._last.append(indices)
+        return self._last[0]
+
+    def flat(self) -> Words:
+        """Return the row-major indices of the elements, modulo `PERIOD`, in the part's shape.
+
+        Reduced axis by axis, so that tensors of any size have their indices without overflow.
+        """
+        total = np.zeros((), np.int64)
+        stride = 1
+        for place in reversed(range(len(self.shape))):
+            axis = self.axes[place]
+            coordinate = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64) % PERIOD
+            total = (coordinate * (stride % PERIOD) % PERIOD).reshape(
+                -1, *([1] * (len(self.shape) - 1 - place))
+            ) + total
+            stride *= self.shape[place]
+        return np.asarray(total % PERIOD, np.uint32)

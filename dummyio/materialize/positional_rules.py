@@ -1,0 +1,219 @@
+"""Rules whose elements depend on their place: masks, positions, one-hot rows, boxes; and what follows a mask.
+
+Everything here works on a `Region` and has a leading axis of samples, so that a slice, a whole tensor and many samples
+are made by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from dummyio.errors import DimError
+from dummyio.materialize.elementwise_rules import Array, Integers, constants, make_range_scaler, unit_floats
+from dummyio.materialize.index_region import Region
+from dummyio.spec.dims import Dim, evaluate_size, parse_size
+from dummyio.spec.dtypes import DType
+from dummyio.spec.values import Boxes, Grid, Labels, OneHot, PaddingMask, Positions, Range, Rows, Rule, TokenIds
+
+__all__ = ["Overlay", "PositionalFill", "SpecView", "make_overlay", "make_positional_fill"]
+
+
+class SpecView(Protocol):
+    """What a rule can ask about the rest of the spec."""
+
+    sizes: Mapping[str, int]
+    dims: Mapping[str, Dim]
+
+    def shape(self, path: str) -> tuple[int, ...]:
+        """Return another input's shape."""
+        ...
+
+    def padding(self, path: str, region: Region) -> Array:
+        r"""Return where another input, a mask, masks, as bools of shape (samples, \*region)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PositionalFill:
+    """How to fill a tensor whose elements depend on their place: words are drawn for each row of the last axis."""
+
+    words: int
+    build: Callable[[Sequence[Array], Region, SpecView], Array]
+    draw: Integers | None = None
+
+
+Overlay = Callable[[Array, Region, SpecView], None]
+"""Overwrites, in place, the elements of a region that a rule fixes: pads, start tokens, ends of sequences."""
+
+
+def make_positional_fill(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> PositionalFill | None:
+    """Return how `rule` fills a tensor by place; None where elements are independent."""
+    match rule:
+        case PaddingMask():
+            return _padding_mask(rule, dtype, shape)
+        case Positions():
+            return PositionalFill(0, lambda _, region, around: _positions(rule, dtype, region, around))
+        case Grid():
+            return PositionalFill(
+                0, lambda _, region, around: _grid(rule, region, around).astype(dtype.numpy, order="C")
+            )
+        case Range(start, step):
+            return PositionalFill(0, lambda _, region, __: _rows(_counted(start, step, region.last(), dtype), region))
+        case Rows(values):
+            row = constants(values, dtype)
+            return PositionalFill(0, lambda _, region, __: _rows(row[region.last()], region))
+        case OneHot():
+            hot = Integers(0, max(shape[-1], 1))
+            return PositionalFill(
+                1, lambda row, region, _: (region.last() == row[0][..., None]).astype(dtype.numpy), hot
+            )
+        case Boxes():
+            return _boxes(rule, dtype)
+        case _:
+            return None
+
+
+def _rows(row: Array, region: Region) -> Array:
+    """Repeat one row over all others of a region, for one sample; the caller broadcasts the samples."""
+    return np.broadcast_to(row, (1, *region.sizes)).copy()
+
+
+def _counted(start: float, step: float, index: Array, dtype: DType) -> Array:
+    """Return ``start + step * index``; whole numbers modulo 2^64, which is right for signed and unsigned alike."""
+    if dtype.kind == "float":
+        return (float(start) + float(step) * index).astype(dtype.numpy)
+    first, by = (np.array(int(number) % 2**64, np.uint64) for number in (start, step))
+    counted: Array = first + by * index.astype(np.uint64)
+    return counted.view(np.int64).astype(dtype.numpy)
+
+
+def _padding_mask(rule: PaddingMask, dtype: DType, shape: tuple[int, ...]) -> PositionalFill:
+    left, size, rank = rule.side == "left", shape[-1], len(shape)
+    least = min(rule.least, max(size, 1))
+    same = {"ragged": None, "full": size, "shortest": min(size, least)}[rule.policy]
+    origin: tuple[int | slice, ...] = (0,) * rank  # of one sample, whose first row can be set by a plain index
+    first = (slice(None), *origin[1:])
+
+    def build(drawn: Sequence[Array], region: Region, _: SpecView) -> Array:
+        lengths = drawn[0] if same is None else np.full_like(drawn[0], same)
+        if region.first_row:  # it is full
+            lengths[origin if len(lengths) == 1 else first] = size
+        ends = lengths[..., None]
+        kept = region.last() >= size - ends if left else region.last() < ends
+        return (kept != bool(rule.pad)).astype(dtype.numpy)
+
+    return PositionalFill(1, build, Integers(least, max(size, 1) - least + 1))
+
+
+def _positions(rule: Positions, dtype: DType, region: Region, around: SpecView) -> Array:
+    if rule.mask is None:
+        start = (
+            rule.start
+            if isinstance(rule.start, int)
+            else evaluate_size(parse_size(rule.start, around.dims), around.sizes)
+        )
+        return _rows(_counted(start, 1, region.last(), dtype), region)
+    size = around.shape(rule.mask)[-1]
+    padding = around.padding(rule.mask, region.with_last(size, range(size)))
+    counted = np.cumsum(~padding, axis=-1, dtype=np.int64)
+    counted -= 1
+    np.maximum(counted, 0, out=counted)
+    return counted[..., region.last() + (size - region.shape[-1])].astype(dtype.numpy, order="C")
+
+
+def _grid(rule: Grid, region: Region, around: SpecView) -> Array:
+    columns = evaluate_size(parse_size(str(rule.columns), around.dims), around.sizes)
+    if columns < 1:
+        raise DimError(f"{rule!r}: a grid has at least one column, not {columns}.")
+    axis, size = region.axes[-2], region.shape[-1]
+    cell = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64)
+    cells = np.zeros((cell.size, size), np.int64)
+    cells[:, -1:] = (cell % columns)[:, None]
+    cells[:, -2:-1] = (cell // columns)[:, None]
+    chosen = cells[:, region.last()]
+    return np.broadcast_to(chosen, (1, *region.sizes[:-2], *chosen.shape))
+
+
+def _boxes(rule: Boxes, dtype: DType) -> PositionalFill:
+    if dtype.kind == "float":
+        fill, scale = unit_floats(DType.FLOAT32), make_range_scaler(dtype, float(rule.low), float(rule.high))
+        work = np.float64 if dtype is DType.FLOAT64 else np.float32
+
+        def corner(word: Array) -> Array:
+            return scale(fill([word]).astype(work)).astype(np.float64)
+    else:
+        whole = Integers(int(rule.low), int(rule.high) - int(rule.low))
+
+        def corner(word: Array) -> Array:
+            from dummyio.materialize.elementwise_rules import integers  # noqa: PLC0415 - used here only
+
+            return integers(word, whole)
+
+    def build(row: Sequence[Array], region: Region, _: SpecView) -> Array:
+        a, b, c, d = (corner(word) for word in row)
+        x0, x1, y0, y1 = np.minimum(a, b), np.maximum(a, b), np.minimum(c, d), np.maximum(c, d)
+        match rule.layout:
+            case "xyxy":
+                columns = (x0, y0, x1, y1)
+            case "xywh":
+                columns = (x0, y0, x1 - x0, y1 - y0)
+            case "cxcywh":
+                columns = (x0 + (x1 - x0) / 2, y0 + (y1 - y0) / 2, x1 - x0, y1 - y0)
+        return np.stack(columns, axis=-1)[..., region.last()].astype(dtype.numpy, order="C")
+
+    return PositionalFill(4, build)
+
+
+def make_overlay(rule: Rule, dtype: DType) -> Overlay | None:
+    """Return what overwrites parts of a tensor that was drawn element by element; None where nothing does."""
+    match rule:
+        case TokenIds(mask=mask, first=None, last=None, runs=()) if mask is not None:
+            return _padder(mask, rule.pad, dtype)
+        case TokenIds() if rule.first is not None or rule.last is not None or rule.runs:
+            pad = None if rule.mask is None else _padder(rule.mask, rule.pad, dtype)
+            return lambda ids, region, around: _overlay_ids(rule, pad, ids, region, around)
+        case Labels(mask=mask) if mask is not None:
+            return _padder(mask, rule.ignore_index, dtype)
+        case _:
+            return None
+
+
+def _padder(mask: str, value: int, dtype: DType) -> Overlay:
+    pad = constants([value], dtype)[0, ...]  # an array, which is quicker to copy than an int
+
+    def overlay(values: Array, region: Region, around: SpecView) -> None:
+        size = around.shape(mask)[-1]
+        if size != region.shape[-1]:  # to the region belong the mask's last columns
+            axis, offset = region.axes[-1], size - region.shape[-1]
+            region = region.with_last(size, range(axis.start + offset, axis.stop + offset, axis.step))
+        np.copyto(values, pad, where=around.padding(mask, region))
+
+    return overlay
+
+
+def _overlay_ids(rule: TokenIds, pad: Overlay | None, ids: Array, region: Region, around: SpecView) -> None:
+    if rule.last is not None:
+        ends = _ends(rule.mask, region, around)
+        np.copyto(ids, rule.last, where=region.last() == ends)
+    if rule.first is not None:
+        np.copyto(ids, rule.first, where=region.last() == 0)
+    column = region.last()
+    for run in rule.runs:
+        columns = run.columns(region.shape[-1])
+        np.copyto(ids, run.id, where=(column >= columns.start) & (column < columns.stop))
+    if pad is not None:
+        pad(ids, region, around)
+
+
+def _ends(mask: str | None, region: Region, around: SpecView) -> Array:
+    """Return, for each row, the place of the last kept token, with an axis for the columns."""
+    length = region.shape[-1]
+    if mask is None or length == 0:
+        return np.array(length - 1)
+    size = around.shape(mask)[-1]
+    padding = around.padding(mask, region.with_last(size, range(size)))[..., size - length :]
+    return length - 1 - np.argmin(padding[..., ::-1], axis=-1)[..., None]

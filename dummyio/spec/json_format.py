@@ -1,0 +1,198 @@
+"""The JSON form of a spec: versioned, canonical, checked on loading.
+
+Shapes hold ints and expressions as text; the symbols stand once, in ``dims``. Keys are sorted and there is no white
+space, so equal specs have equal bytes. The schema of the form is `make_json_schema`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from dummyio.errors import DimError, DTypeError, SourceError, SpecError
+from dummyio.spec import dims as _dims
+from dummyio.spec.dims import Dim, Size
+from dummyio.spec.dtypes import DType
+from dummyio.spec.spec_data import OutputSpec, SpecData
+from dummyio.spec.tensor_spec import MAX_NESTING, Container, Nest, Node, TensorSpec, check_name
+from dummyio.spec.values import Rule
+
+__all__ = ["VERSION", "decode_spec", "encode_spec", "hash_spec", "load_spec", "make_json_schema", "save_spec"]
+
+VERSION: Literal[1] = 1
+_MAX_BYTES = 64 << 20
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A part of the document; unknown fields are errors."""
+
+
+class _Dim(_Part, frozen=True):
+    size: int
+    min: int = 1
+    max: int | None = None
+    multiple_of: int = 1
+    choices: tuple[int, ...] | None = None
+
+
+class _Tensor(_Part, frozen=True, tag_field="kind", tag="tensor"):
+    name: str
+    shape: tuple[int | str, ...]
+    dtype: str
+    values: Rule
+
+
+class _Nest(_Part, frozen=True, tag_field="kind", tag="nest"):
+    name: str
+    container: Container
+    items: tuple[_Tensor | _Nest, ...]
+
+
+class _Output(_Part, frozen=True):
+    name: str
+    shape: tuple[int | str, ...] | None = None
+    dtype: str | None = None
+
+
+class _Document(_Part, frozen=True):
+    inputs: tuple[_Tensor | _Nest, ...]
+    dummyio: Literal[1]
+    dims: dict[str, _Dim] = {}
+    task: str | None = None
+    outputs: tuple[_Output, ...] = ()
+    provenance: dict[str, str] = {}
+
+
+def make_json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the form."""
+    form = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dummyio input spec"}
+    return {**form, **_cleaned(msgspec.json.schema(_Document))}
+
+
+def _cleaned(part: Any) -> Any:
+    """Take the indentation out of descriptions: they are docstrings, which Python keeps as they are before 3.13."""
+    if isinstance(part, dict):
+        return {key: cleandoc(value) if key == "description" else _cleaned(value) for key, value in part.items()}
+    return [_cleaned(item) for item in part] if isinstance(part, list | tuple) else part
+
+
+def encode_spec(spec: SpecData, *, provenance: bool = True) -> bytes:
+    """Return the canonical form of `spec`."""
+    document = _Document(
+        dummyio=VERSION,
+        task=spec.task,
+        dims={name: _Dim(dim.size, dim.min, dim.max, dim.multiple_of, dim.choices) for name, dim in spec.dims.items()},
+        inputs=tuple(_write(name, node) for name, node in spec.items()),
+        outputs=tuple(
+            _Output(o.name, _texts(o.shape), None if o.dtype is None else str(o.dtype)) for o in spec.outputs
+        ),
+        provenance=dict(spec.provenance) if provenance else {},
+    )
+    return msgspec.json.encode(document, order="sorted")
+
+
+def hash_spec(spec: SpecData) -> str:
+    """Return the sha256 of the canonical form without provenance, in hexadecimal."""
+    return hashlib.sha256(encode_spec(spec, provenance=False)).hexdigest()
+
+
+def _write(name: str, node: Node) -> _Tensor | _Nest:
+    if isinstance(node, Nest):
+        return _Nest(name, node.kind, tuple(_write(key, item) for key, item in node.items))
+    return _Tensor(name, tuple(_text(size) for size in node.shape), str(node.dtype), node.values)
+
+
+def _text(size: Size) -> int | str:
+    return size if isinstance(size, int) else str(size)
+
+
+def _texts(shape: tuple[Size, ...] | None) -> tuple[int | str, ...] | None:
+    return None if shape is None else tuple(_text(size) for size in shape)
+
+
+def decode_spec(text: str | bytes, make: Any = SpecData) -> Any:
+    """Read the canonical form, or any JSON that says the same."""
+    if len(text) > _MAX_BYTES:
+        raise SpecError(f"a spec of {len(text)} bytes: at most {_MAX_BYTES} are read.")
+    try:
+        document = msgspec.json.decode(text, type=_Document)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise SpecError(f"not a valid spec: {error}") from None
+    except RecursionError:
+        raise SpecError("not a valid spec: nested too deeply.") from None
+    dims = {name: _with_json_path(f"$.dims.{name}", _read_dim, name, dim) for name, dim in document.dims.items()}
+    inputs: dict[str, Node] = {}
+    for place, item in enumerate(document.inputs):
+        if item.name in inputs:
+            raise SpecError(f"not a valid spec: input {item.name!r} stands twice - at `$.inputs[{place}]`")
+        inputs[item.name] = _read(item, dims, f"$.inputs[{place}]")
+    outputs = tuple(_read_output(o, dims, f"$.outputs[{i}]") for i, o in enumerate(document.outputs))
+    return _with_json_path("$", make, inputs, task=document.task, outputs=outputs, provenance=document.provenance)
+
+
+def _with_json_path(path: str, make: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call `make`, with the place in the file added to what it finds wrong."""
+    try:
+        return make(*args, **kwargs)
+    except (SpecError, DimError, DTypeError) as error:
+        if str(error).startswith("not a valid spec"):
+            raise
+        raise SpecError(f"not a valid spec: {error} - at `{path}`") from None
+
+
+def _read_dim(name: str, dim: _Dim) -> Dim:
+    return Dim(name, dim.size, dim.min, dim.max, dim.multiple_of, dim.choices)
+
+
+def _read_size(size: int | str, dims: dict[str, Dim]) -> Size:
+    return _dims.parse_size(size, dims) if isinstance(size, str) else _dims.to_size(size)
+
+
+def _read(item: _Tensor | _Nest, dims: dict[str, Dim], path: str, depth: int = 1) -> Node:
+    _with_json_path(path, check_name, item.name)
+    if isinstance(item, _Nest):
+        if depth > MAX_NESTING:
+            raise SpecError(
+                f"not a valid spec: at most {MAX_NESTING} containers are kept inside each other - at `{path}`"
+            )
+        parts = enumerate(item.items)
+        items = tuple((part.name, _read(part, dims, f"{path}.items[{i}]", depth + 1)) for i, part in parts)
+        return _with_json_path(path, Nest, item.container, items)
+    shape = [_with_json_path(f"{path}.shape[{i}]", _read_size, size, dims) for i, size in enumerate(item.shape)]
+    return _with_json_path(path, TensorSpec, item.name, shape, item.dtype, item.values)
+
+
+def _read_output(item: _Output, dims: dict[str, Dim], path: str) -> OutputSpec:
+    shape = None
+    if item.shape is not None:
+        shape = tuple(
+            _with_json_path(f"{path}.shape[{i}]", _read_size, size, dims) for i, size in enumerate(item.shape)
+        )
+    dtype = None if item.dtype is None else _with_json_path(f"{path}.dtype", DType.of, item.dtype)
+    return _with_json_path(path, OutputSpec, item.name, shape, dtype)
+
+
+def save_spec(spec: SpecData, path: str | os.PathLike[str]) -> None:
+    """Write `spec` to a file, whole or not at all."""
+    from dummyio.atomic_files import atomic_file  # noqa: PLC0415 - files are a later layer
+
+    with atomic_file(path) as stream:
+        stream.write(msgspec.json.format(encode_spec(spec), indent=2) + b"\n")
+
+
+def load_spec(path: str | os.PathLike[str], make: Any = SpecData) -> Any:
+    """Read a file that `save_spec` wrote; the error names the file."""
+    try:
+        with Path(path).open("rb") as stream:
+            text = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise SourceError(f"{os.fspath(path)}: cannot be read ({error.strerror}).") from error
+    try:
+        return decode_spec(text, make)
+    except SpecError as error:
+        raise SpecError(f"{os.fspath(path)}: {error}") from None

@@ -1,0 +1,32 @@
+"""A report against an earlier one: what became worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dummyio.validation.data.records import Finding
+from dummyio.validation.data.report_data import ReportData
+
+__all__ = ["find_regressions"]
+
+_WORSE = 4.0
+"""An error that grew by less than this factor is within what another machine or version does."""
+
+
+def find_regressions(earlier: ReportData, now: ReportData) -> Iterator[Finding]:
+    """Yield what the earlier report did not have: findings, failing cases, errors that grew."""
+    if earlier.spec != now.spec:
+        yield Finding(
+            "baseline", "warning", "spec", "the baseline is of another spec: only what both have is compared."
+        )
+    known = {(finding.kind, finding.where) for finding in earlier.findings}
+    for finding in now.findings:
+        if (finding.kind, finding.where) not in known:
+            yield Finding("baseline", finding.severity, finding.where, f"new since the baseline: {finding.message}")
+    before = {one.output: one for one in earlier.by_output()}
+    for one in now.by_output():
+        old = before.get(one.output)
+        if old is not None and old.max_abs > 0 and one.max_abs > _WORSE * old.max_abs:
+            times = one.max_abs / old.max_abs
+            message = f"its error is {one.max_abs:.1e}, {times:.0f} times that of the baseline ({old.max_abs:.1e})."
+            yield Finding("baseline", "warning", one.output, message)

@@ -1,0 +1,155 @@
+"""The cases of a validation: the probe plan's sizes, and at its first sizes other values, masks and ends of ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from dummyio.input_spec import InputSpec
+from dummyio.materialize.generate import feeds
+from dummyio.running.runner import Runner
+from dummyio.spec.tensor_spec import TensorSpec, map_node
+from dummyio.spec.values import PaddingMask, TokenIds, Uniform, get_padding_value
+from dummyio.validation.data.records import Case
+
+__all__ = ["BATCH", "Cases", "batch_axis", "likely_sizes", "masks_of", "row_axes"]
+
+Array = np.ndarray[Any, Any]
+
+BATCH = "batch_size"
+
+
+@dataclass
+class Cases:
+    """The cases for a spec, and the feeds of each."""
+
+    spec: InputSpec
+    seed: int = 0
+    _variants: dict[Any, InputSpec] = field(default_factory=dict)
+
+    def plan(self) -> list[Case]:
+        """Return all cases; the first is the one that others vary, its sizes are pairwise distinct."""
+        probes = self.spec.probes()
+        cases = [
+            Case(_difference(probes[0], sizes) if number > 1 else ("distinct sizes", "other sizes")[number], sizes)
+            for number, sizes in enumerate(probes)
+        ]
+        first = probes[0]
+        if self.spec.leaves:
+            cases += [Case("other values", first), Case("ends of ranges", first, values="ends")]
+        masks = masks_of(self.spec)
+        if masks:
+            sides = {leaf.values.side for leaf in masks.values() if isinstance(leaf.values, PaddingMask)}
+            other: Literal["left", "right"] = "left" if "right" in sides else "right"
+            cases += [
+                Case(f"padded on the {other}", first, side=other),
+                Case("nothing padded", first, policy="full"),
+                Case("shortest rows", first, policy="shortest"),
+            ]
+            if first.get(BATCH, 1) > 1:
+                cases.append(Case("a row all padding", first, values="hidden_row"))
+        named = [msgspec.structs.replace(case, seed=self.seed, sample=number) for number, case in enumerate(cases)]
+        # Values of their own for the others; the same for what only changes the masks, so that one thing differs.
+        return [msgspec.structs.replace(case, sample=0) if case.side or case.policy else case for case in named]
+
+    def feeds(self, case: Case) -> dict[str, Array]:
+        """Return the inputs of a case, by path; writable, and the caller's own."""
+        values = feeds(self._variant(case), case.seed, case.sample, case.sizes)
+        if case.values == "ends":
+            for path, leaf in self.spec.leaves:
+                _put_ends(leaf, values[path])
+        if case.values == "hidden_row":
+            for path, leaf in masks_of(self.spec).items():
+                values[path][-1] = get_padding_value(leaf.values)
+        return values
+
+    def _variant(self, case: Case) -> InputSpec:
+        """Return the spec with the masks of the case."""
+        key = (case.side, case.policy)
+        if key == (None, None):
+            return self.spec
+        if key not in self._variants:
+            changes = {name: value for name, value in zip(("side", "policy"), key, strict=True) if value is not None}
+
+            def changed(leaf: TensorSpec) -> TensorSpec:
+                if not isinstance(leaf.values, PaddingMask):
+                    return leaf
+                return leaf.replace(values=msgspec.structs.replace(leaf.values, **changes))
+
+            inputs = {name: map_node(node, changed) for name, node in self.spec.items()}
+            self._variants[key] = InputSpec(inputs, task=self.spec.task, outputs=self.spec.outputs)
+        return self._variants[key]
+
+
+def masks_of(spec: InputSpec) -> Mapping[str, TensorSpec]:
+    """Return path → tensor for the padding masks."""
+    return {path: leaf for path, leaf in spec.leaves if isinstance(leaf.values, PaddingMask)}
+
+
+def batch_axis(leaf: TensorSpec) -> int | None:
+    """Return the axis that counts the batch's rows; None where there is none, or it is not as long as the batch."""
+    axes = [axis for axis, size in enumerate(leaf.shape) if str(size) == BATCH]
+    return axes[0] if len(axes) == 1 else None
+
+
+def row_axes(spec: InputSpec, sizes: Mapping[str, int], found: Mapping[str, Array]) -> dict[str, int]:
+    """Return output → the axis of its rows: as the spec says, else the first axis where it is as long as the batch."""
+    known = {output.name: output.shape for output in spec.outputs if output.shape is not None}
+    axes = {}
+    for name, values in found.items():
+        shape = known.get(name)
+        axis = 0 if values.ndim else None
+        if shape is not None and len(shape) == values.ndim:
+            axis = next((place for place, size in enumerate(shape) if str(size) == BATCH), None)
+        if axis is not None and values.shape[axis] == sizes.get(BATCH):
+            axes[name] = axis
+    return axes
+
+
+def likely_sizes(spec: InputSpec, actual: Runner, sizes: Mapping[str, int]) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield sizes that an artifact may have been made with: those that it declares, the spec's defaults."""
+    fixed = dict(spec.sizes())
+    for port in actual.inputs or ():
+        leaf = dict(spec.leaves).get(port.name)
+        for declared_size, size in zip(port.shape or (), leaf.shape if leaf is not None else (), strict=False):
+            if isinstance(declared_size, int) and str(size) in fixed:
+                fixed[str(size)] = declared_size
+    seen = [dict(sizes)]
+    for name, other in (("declared sizes", fixed), ("default sizes", dict(spec.sizes()))):
+        if other not in seen and all(spec.dims[dim].takes(size) for dim, size in other.items()):
+            seen.append(other)
+            yield name, other
+
+
+def _difference(first: Mapping[str, int], sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}={size}" for name, size in sizes.items() if first[name] != size) or "same sizes"
+
+
+def _put_ends(leaf: TensorSpec, values: Array) -> None:
+    """Write the largest and the smallest value of a range over the first and the last that were drawn."""
+    if isinstance(leaf.values, TokenIds):
+        taken = {leaf.values.pad, leaf.values.first, leaf.values.last, *(run.id for run in leaf.values.runs)}
+        ends = _free_ids(leaf.values, taken)
+    elif isinstance(leaf.values, Uniform) and leaf.dtype.kind in ("int", "uint"):
+        taken, ends = set(), (int(leaf.values.high) - 1, int(leaf.values.low))
+    else:
+        return
+    flat = values.reshape(-1)
+    drawn = np.flatnonzero(~np.isin(flat, [number for number in taken if number is not None]))
+    if drawn.size and ends:
+        flat[drawn[-1]], flat[drawn[0]] = ends[1], ends[0]
+
+
+def _free_ids(rule: TokenIds, taken: set[Any]) -> tuple[int, int] | None:
+    """Return the highest and the lowest id that has no meaning of its own."""
+    barred = {*taken, *rule.reserved}
+
+    def first(numbers: Iterator[int]) -> int | None:
+        return next((number for number in numbers if number not in barred), None)
+
+    high, low = first(iter(range(rule.high - 1, rule.low - 1, -1))), first(iter(range(rule.low, rule.high)))
+    return None if high is None or low is None else (high, low)

@@ -1,0 +1,263 @@
+from functools import partial
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import pytest
+
+jax = pytest.importorskip("jax")
+
+import jax.numpy as jnp
+from jax import export
+
+import dummyio
+from dummyio.backend.frameworks import detect_framework
+from dummyio.errors import OptionError, SourceError
+from dummyio.spec.dims import Dim
+from dummyio.spec.dtypes import DType
+from dummyio.spec.tensor_spec import Nest, TensorSpec
+from dummyio.spec.values import PaddingMask, Positions, TokenIds, Uniform
+from dummyio_jax.precision import x64
+
+TABLE = np.arange(30 * 4, dtype=np.float32).reshape(30, 4)
+
+
+def zeros(*shape, dtype="float32"):
+    return jax.ShapeDtypeStruct(shape, dtype)
+
+
+def shapes(spec):
+    return {path: tuple(map(str, leaf.shape)) for path, leaf in spec.leaves}
+
+
+def exp(x):
+    return jnp.exp(x)
+
+
+def embed(input_ids, attention_mask):
+    return jnp.asarray(TABLE)[input_ids] * attention_mask[..., None]
+
+
+# Example arguments.
+
+
+def test_equal_sizes_are_one_symbol_and_ids_follow_the_table_and_the_mask():
+    spec = dummyio.describe(embed, args=(zeros(3, 7, dtype="int32"), zeros(3, 7, dtype="int32")), batch_size=5)
+    assert shapes(spec) == dict.fromkeys(["input_ids", "attention_mask"], ("batch_size", "sequence_length"))
+    assert spec["input_ids"].values == TokenIds(30, mask="attention_mask")
+    assert spec["attention_mask"].values == PaddingMask()
+    assert spec.dims == {"batch_size": Dim("batch_size", 5), "sequence_length": Dim("sequence_length", 7)}
+    (output,) = spec.outputs
+    assert (output.name, [str(size) for size in output.shape]) == ("output", ["batch_size", "sequence_length", "4"])
+
+
+@pytest.mark.parametrize(
+    "take", [lambda t, i: t[i], lambda t, i: jnp.take(t, i, axis=0), lambda t, i: jax.vmap(lambda j: t[j])(i)]
+)
+def test_every_way_to_index_bounds_the_ids(take):
+    spec = dummyio.describe(jax.jit(lambda ids: take(jnp.asarray(TABLE), ids)), args=(np.zeros(6, np.int32),))
+    assert spec["ids"].values == TokenIds(30)
+
+
+def test_a_size_that_the_function_fixes_stays_an_int():
+    weights = jnp.ones((8, 4))
+    spec = dummyio.describe(lambda x: x @ weights, args=(zeros(8, 8),))
+    assert shapes(spec) == {"x": ("batch_size", "8")}
+    assert shapes(dummyio.describe(lambda x: weights @ x, args=(zeros(4),)))["x"] == ("4",)
+
+
+def test_height_and_width_of_one_image_are_two_symbols_and_both_sides_of_a_mask_one():
+    images = dummyio.describe(lambda pixel_values: jnp.tanh(pixel_values).mean((1, 2)), args=(zeros(2, 16, 16, 3),))
+    assert shapes(images)["pixel_values"][:3] == ("batch_size", "height", "width")
+    pairs = dummyio.describe(lambda x, mask: jnp.einsum("bsf,bst->btf", x, mask), args=(zeros(2, 6, 8), zeros(2, 6, 6)))
+    assert shapes(pairs)["mask"] == ("batch_size", "sequence_length", "sequence_length")
+
+
+def test_dynamic_names_the_axes_and_nothing_else_is_free():
+    options = {
+        "args": (zeros(2, 6, 8), {"key": zeros(2, 4, 8)}, zeros(2, 10)),
+        "dynamic": {
+            "x": ("batch_size", "sequence_length", None),
+            "past.key": ("batch_size", "past_sequence_length", None),
+            "total": ("batch_size", "past_sequence_length + sequence_length"),
+        },
+    }
+
+    def join(x, past, total):
+        return jnp.concatenate([past["key"], x], 1) * total[..., None]
+
+    spec = dummyio.describe(join, **options)
+    assert shapes(spec)["total"] == ("batch_size", "past_sequence_length + sequence_length")
+    assert isinstance(spec["past"], Nest)
+    with pytest.raises(SourceError, match="cannot be traced"):
+        dummyio.describe(join, args=options["args"], dynamic={"x": ("batch_size", None, None)})
+
+
+@pytest.mark.parametrize(
+    ("dynamic", "message"),
+    [
+        ({"z": ("batch_size",)}, "no input has that path"),
+        ({"x": ("batch_size",)}, "each of its 2 axes"),
+        ({"x": ("a", "a")}, "two names"),
+        ({"x": ("a", "a + 2")}, "by the other examples"),
+        ({"x": ("a", "b +")}, "dynamic"),
+        ({"x": ("a", "c + 1")}, "no dim is named 'c'"),
+    ],
+)
+def test_what_dynamic_cannot_mean_is_an_error(dynamic, message):
+    with pytest.raises(OptionError, match=message):
+        dummyio.describe(exp, args=(zeros(3, 4),), dynamic=dynamic)
+
+
+def test_nests_go_in_as_they_are_and_custom_containers_are_named():
+    class Pair(NamedTuple):
+        left: jax.Array
+        right: jax.Array
+
+    def pick(state, *more):
+        return Pair(state["pair"].left, state["layers"][0][0] + jnp.exp(more[0]))
+
+    state = {"pair": Pair(zeros(2, 3), zeros(2, 3)), "layers": [(zeros(2, 5),)]}
+    spec = dummyio.describe(pick, args=(state, zeros(2, 5)))
+    assert list(shapes(spec)) == ["state.pair.left", "state.pair.right", "state.layers.0.0", "more.0"]
+    assert spec["state"]["pair"].kind == "record"
+    assert [output.name for output in spec.outputs] == ["left", "right"]
+    results = dummyio.open_runner(pick, spec)(spec.feeds())
+    assert list(results) == ["left", "right"]
+
+
+def test_what_is_no_array_is_an_error_with_a_remedy():
+    with pytest.raises(SourceError, match=r"functools\.partial"):
+        dummyio.describe(lambda x, mode: jnp.exp(x), args=(zeros(2), "fast"))
+    with pytest.raises(SourceError, match="random keys"):
+        dummyio.describe(lambda key: jax.random.normal(key) + 1, args=(jax.random.key(0),))
+    with pytest.raises(SourceError, match="does not take these example arguments"):
+        dummyio.describe(exp, args=(zeros(2), zeros(2)))
+    with pytest.raises(OptionError, match="give a tuple"):
+        dummyio.describe(exp, args=zeros(2))
+
+
+def test_wide_examples_are_described_as_the_function_sees_them():
+    function, wide = jax.jit(lambda x: x + 1), (np.zeros((2, 3), np.int64),)
+    assert dummyio.describe(function, args=wide)["x"].dtype is DType.INT32
+    with x64():
+        assert dummyio.describe(function, args=wide)["x"].dtype is DType.INT64
+
+
+# Signatures.
+
+
+def test_annotations_of_jaxtyping_say_it_all():
+    jaxtyping = pytest.importorskip("jaxtyping")
+
+    def annotated(
+        x: jaxtyping.Float[jax.Array, "batch_size sequence_length hidden=8"],  # noqa: F722
+        mask: jaxtyping.Bool[jax.Array, "batch_size sequence_length"],  # noqa: F722
+        scale: float = 2.0,
+    ):
+        return jnp.where(mask[..., None], x, 0) @ jnp.ones((8, 3)) * scale
+
+    spec = dummyio.describe(annotated, sequence_length=9)
+    assert shapes(spec)["x"] == ("batch_size", "sequence_length", "8")
+    assert (spec["x"].dtype, spec["mask"].dtype, len(spec)) == (DType.FLOAT32, DType.BOOL, 2)
+    assert spec.dims["sequence_length"].size == 9
+
+
+def test_a_symbol_that_cannot_be_free_takes_the_size_that_is_given():
+    jaxtyping = pytest.importorskip("jaxtyping")
+
+    def annotated(x: jaxtyping.Float[jax.Array, "batch hidden"]):  # noqa: F722
+        return x @ jnp.ones((8, 3))
+
+    with pytest.raises(SourceError, match="hidden=64"):
+        dummyio.describe(annotated)
+    spec = dummyio.describe(annotated, hidden=8, batch=4)
+    assert spec.dims["hidden"].fixed
+    assert not spec.dims["batch"].fixed
+
+
+def test_shapes_in_defaults_and_annotated_are_read_with_their_bounds():
+    batch, length = export.symbolic_shape(
+        "batch, length", constraints=["length <= 64", "mod(length, 8) == 0", "batch >= 3"]
+    )
+
+    shape = jax.ShapeDtypeStruct((batch, length), jnp.bfloat16)
+
+    def function(x=shape, *, y: Annotated[jax.Array, zeros(2)]):
+        return x.sum() + y.sum()
+
+    spec = dummyio.describe(function)
+    assert shapes(spec) == {"x": ("batch", "length"), "y": ("2",)}
+    assert spec.dims["length"] == Dim("length", 16, max=64, multiple_of=8)
+    assert spec.dims["batch"] == Dim("batch", 3, min=3)
+
+
+@pytest.mark.parametrize("function", [exp, lambda *args, **kwargs: jnp.exp(args[0])])
+def test_where_nothing_says_the_inputs_arguments_are_asked_for(function):
+    with pytest.raises(SourceError, match=r"args=\(x, y\)"):
+        dummyio.describe(function)
+
+
+def test_an_unknown_keyword_names_the_near_ones():
+    with pytest.raises(OptionError, match="'batch_size'"):
+        dummyio.describe(exp, args=(zeros(2, 3),), batch_sise=3)
+    with pytest.raises(OptionError, match="task"):
+        dummyio.describe(exp, "text-generation", args=(zeros(2, 3),))
+
+
+def test_positions_and_numbers_hold_what_their_names_say():
+    spec = dummyio.describe(
+        lambda x, position_ids, step: x + position_ids + step,
+        kwargs={"x": zeros(2, 5), "position_ids": zeros(2, 5, dtype="int32"), "step": 3},
+    )
+    assert spec["position_ids"].values == Positions()
+    assert (spec["step"].shape, spec["step"].dtype, spec["step"].values) == ((), DType.INT32, Uniform(0, 2))
+
+
+# Exported functions.
+
+
+def test_an_exported_function_says_its_inputs_itself(tmp_path):
+    batch, length = export.symbolic_shape("batch, length", constraints=["batch <= 6"])
+    exported = export.export(jax.jit(lambda x, *, scale: {"y": x[:, ::2] * scale["z"]}))(
+        jax.ShapeDtypeStruct((batch, length), jnp.float32), scale={"z": zeros(dtype="float16")}
+    )
+    spec = dummyio.describe(exported)
+    assert shapes(spec) == {"arg0": ("batch", "length"), "scale.z": ()}
+    assert spec.dims["batch"].max == 6
+    path = tmp_path / "model.stablehlo"
+    path.write_bytes(exported.serialize())
+    read = dummyio.describe(path)
+    assert shapes(read) == shapes(spec)
+    assert [output.name for output in read.outputs] == ["y"]
+    feeds = spec.feeds(batch=3, length=5)
+    for target in (exported, path):
+        runner = dummyio.open_runner(target)
+        assert [port.name for port in runner.inputs] == ["arg0", "scale.z"]
+        assert runner.inputs[0].shape == ("batch", "length")
+        np.testing.assert_array_equal(runner(feeds)["y"], feeds["arg0"][:, ::2] * feeds["scale.z"])
+
+
+def test_a_spec_names_the_positional_inputs_of_an_exported_function():
+    exported = export.export(jax.jit(lambda x, y: x - y))(zeros(2), zeros(2))
+    spec = dummyio.InputSpec({"left": TensorSpec("left", (2,)), "right": TensorSpec("right", (2,))})
+    runner = dummyio.open_runner(exported, spec)
+    assert [port.name for port in runner.inputs] == ["left", "right"]
+    feeds = spec.feeds()
+    np.testing.assert_array_equal(runner(feeds)["output"], feeds["left"] - feeds["right"])
+
+
+# What is JAX's.
+
+
+def test_a_plain_function_is_known_by_what_its_code_names():
+    def helper(x):
+        return jnp.exp(x)
+
+    def calls_it(x):
+        return helper(x)
+
+    array = jnp.ones(2)
+    for function in (helper, calls_it, partial(calls_it), jax.jit(helper), lambda x: x @ array):
+        assert detect_framework(function) == "jax"
+    for function in (lambda x: np.exp(x) + 1, len, np.exp, lambda **inputs: inputs):
+        assert detect_framework(function) is None

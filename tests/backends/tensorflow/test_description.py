@@ -1,0 +1,217 @@
+"""What is said of TensorFlow's models and files, by kind of source."""
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+keras = pytest.importorskip("keras")
+
+from tf_models import Module, Subclassed, made
+
+import dummyio
+from dummyio import DType
+from dummyio.errors import OptionError, SourceError
+from dummyio.spec.values import PaddingMask, TokenIds, Uniform
+
+
+@pytest.fixture(scope="module")
+def functional():
+    return made("functional")[0]
+
+
+def shapes(spec):
+    return {path: [str(size) for size in leaf.shape] for path, leaf in spec.leaves}
+
+
+def both(spec):
+    """Every input as long as the others."""
+    return {name: ["batch_size", "sequence_length"] for name in spec}
+
+
+def test_a_functional_model(functional):
+    spec = dummyio.describe(functional, batch_size=3)
+    assert list(spec) == ["token_ids", "padding_mask"]
+    assert shapes(spec) == both(spec)
+    assert spec["token_ids"].values == TokenIds(50, mask="padding_mask")
+    assert spec["padding_mask"].values == PaddingMask()
+    assert spec.dims["batch_size"].size == 3
+    assert {output.name: [str(size) for size in output.shape] for output in spec.outputs} == {
+        "pooled": ["batch_size", "16"],
+        "hidden": ["batch_size", "sequence_length", "16"],
+    }
+    assert "below 50" in spec.provenance["input token_ids"]
+    assert {"pooled", "hidden"} == set(functional(spec.generate("tf")))
+
+
+def test_a_sequential_model_has_the_least_size_that_its_windows_take():
+    model = keras.Sequential([keras.layers.Conv2D(3, 5), keras.layers.GlobalAveragePooling2D()])
+    with pytest.raises(SourceError, match="not built"):
+        dummyio.describe(model)
+    model.build((None, None, None, 3))
+    spec = dummyio.describe(model)
+    assert shapes(spec) == {"inputs": ["batch_size", "height", "width", "3"]}
+    assert (spec.dims["height"].min, spec.dims["width"].min) == (5, 5)
+
+
+def test_pixels_are_known_by_the_layer_that_rescales_them():
+    layers = [keras.Input((8, 8, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(2, 3)]
+    assert dummyio.describe(keras.Sequential(layers))["inputs"].values == Uniform(0, 256)
+    assert dummyio.describe(keras.Sequential([layers[0], layers[2]]))["inputs"].values == Uniform(0, 1)
+
+
+def test_a_subclassed_model_says_that_dtypes_are_guessed():
+    spec = dummyio.describe(made("subclassed")[0])
+    assert shapes(spec) == both(spec)
+    assert spec["token_ids"].dtype is DType.INT32
+    assert spec["token_ids"].values.high == 30
+    assert "guessed" in spec.provenance["dtype token_ids"]
+
+
+def test_what_indexes_a_table_is_whole_numbers_whatever_it_is_called():
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.embed = keras.layers.Embedding(7, 2)
+
+        def call(self, words, weight=None):
+            return self.embed(words)
+
+    model = Model()
+    model(np.zeros((2, 5), np.int32))
+    spec = dummyio.describe(model)
+    assert spec["words"].dtype is DType.INT32
+    assert spec["words"].values == Uniform(0, 7)
+    assert shapes(spec) == {"words": ["batch_size", "5"]}
+
+
+def test_lengths_that_may_differ_do_and_those_that_may_not_do_not():
+    x, y = keras.Input((None, 8), name="x"), keras.Input((None, 8), name="y")
+    apart = dummyio.describe(keras.Model([x, y], keras.layers.MultiHeadAttention(2, 4)(x, y)))
+    assert shapes(apart)["x"] != shapes(apart)["y"]
+    added = dummyio.describe(keras.Model([x, y], keras.layers.Add()([x, y])))
+    assert shapes(added)["x"] == shapes(added)["y"] == ["batch_size", "sequence_length", "8"]
+    assert "one length" in added.provenance["lengths"]
+
+
+def test_parts_of_a_model_have_lengths_of_their_own():
+    inputs = {name: keras.Input((None,), dtype="int32", name=name) for name in ("encoder_ids", "decoder_ids")}
+    embed = keras.layers.Embedding(9, 4)
+    spec = dummyio.describe(keras.Model(inputs, {name: embed(value) for name, value in inputs.items()}))
+    assert shapes(spec)["encoder_ids"] == ["batch_size", "encoder_sequence_length"]
+    assert shapes(spec)["decoder_ids"] == ["batch_size", "decoder_sequence_length"]
+
+
+class Positions(keras.layers.Layer):
+    """Adds as many rows of a table as the sequence is long."""
+
+    def __init__(self, rows, **options):
+        super().__init__(**options)
+        self.rows = rows
+
+    def build(self, shape):
+        self.table = self.add_weight(shape=(self.rows, shape[-1]))
+
+    def call(self, x):
+        return x + self.table[: keras.ops.shape(x)[1]]
+
+
+def test_tables_of_positions_bound_the_lengths():
+    sound = keras.Input((None, 8), name="encoder_features")
+    ids = keras.Input((None,), dtype="int32", name="decoder_ids")
+    halved = Positions(30, name="encoder_positions")(keras.layers.Conv1D(4, 3, strides=2, padding="same")(sound))
+    text = Positions(12, name="decoder_positions")(keras.layers.Embedding(9, 4)(ids))
+    spec = dummyio.describe(keras.Model([sound, ids], [halved, text]))
+    # The encoder halves its input before it adds positions, of which there are 30.
+    assert spec.dims["encoder_sequence_length"].max == 60
+    assert (spec.dims["decoder_sequence_length"].size, spec.dims["decoder_sequence_length"].max) == (12, 12)
+
+
+def test_a_module_with_nested_inputs():
+    spec = dummyio.describe(Module())
+    assert [path for path, _ in spec.leaves] == ["inputs.z", "inputs.a", "scale"] or [
+        path for path, _ in spec.leaves
+    ] == ["inputs.a", "inputs.z", "scale"]
+    assert dict(spec.leaves)["inputs.z"].values == Uniform(0, 11)
+    assert dict(spec.leaves)["scale"].shape == ()
+    assert [output.name for output in spec.outputs] == ["output_0", "output_1.rows"]
+
+
+def test_functions():
+    @tf.function
+    def free(x):
+        return x * 2
+
+    with pytest.raises(SourceError, match="input_signature"):
+        dummyio.describe(free)
+    concrete = free.get_concrete_function(tf.TensorSpec([None, 3], tf.float64))
+    assert shapes(dummyio.describe(concrete)) == {"x": ["batch_size", "3"]}
+    assert dummyio.describe(free)["x"].dtype is DType.FLOAT64  # it has been traced now
+
+
+def test_a_module_of_several_functions_asks_which():
+    class Two(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 2])])
+        def encode(self, x):
+            return x
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 3])])
+        def decode(self, y):
+            return y
+
+    with pytest.raises(SourceError, match=r"decode, encode.*signature="):
+        dummyio.describe(Two())
+    assert list(dummyio.describe(Two(), signature="decode")) == ["y"]
+    with pytest.raises(OptionError, match="encode"):
+        dummyio.describe(Two(), signature="encoder")
+
+
+@pytest.mark.parametrize("file", ["saved", "model.pb", "model.tflite"])
+def test_files_say_what_the_model_said(functional, file, tmp_path):
+    if file.endswith("tflite"):
+        pytest.importorskip("ai_edge_litert")
+    dummyio.export(functional, tmp_path / file)
+    spec = dummyio.describe(tmp_path / file, sequence_length=5)
+    assert shapes(spec) == both(spec)
+    assert spec["token_ids"].values == TokenIds(50, mask="padding_mask")
+    assert {output.name for output in spec.outputs} == {"pooled", "hidden"}
+    assert spec.dims["sequence_length"].size == 5
+    runner = dummyio.open_runner(tmp_path / file)
+    assert set(runner({path: spec.feeds()[path] for path in ("token_ids", "padding_mask")})) == {"pooled", "hidden"}
+
+
+@pytest.mark.parametrize("file", ["model.tflite", "model.pb", "saved/saved_model.pb"])
+def test_files_that_are_none(file, tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    place = tmp_path / file
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(b"not a model at all, but long enough to be one")
+    source = place.parent if "/" in file else place
+    with pytest.raises(SourceError, match=place.parent.name):
+        dummyio.describe(source)
+    with pytest.raises(SourceError, match=place.parent.name):
+        dummyio.open_runner(source)
+
+
+def test_options_that_are_none(functional):
+    with pytest.raises(OptionError, match="sequence_length"):
+        dummyio.describe(functional, sequence_lenght=3)
+    with pytest.raises(OptionError, match="right"):
+        dummyio.describe(functional, padding_side="rigth")
+    with pytest.raises(OptionError, match="shapes"):
+        dummyio.describe(functional, shapes={"token_ids": 3})
+    with pytest.raises(OptionError, match="token_ids"):
+        dummyio.describe(functional, shapes={"token_id": (2, 3)})
+    with pytest.raises(OptionError, match="task"):
+        dummyio.describe(functional, "text-classification")
+    assert dummyio.describe(functional, padding_side="left")["padding_mask"].values.side == "left"
+    given = dummyio.describe(functional, shapes=dict.fromkeys(("token_ids", "padding_mask"), ("rows", 7)))
+    assert shapes(given)["token_ids"] == ["rows", "7"]
+
+
+def test_a_model_is_left_as_it_is():
+    model = Subclassed()
+    model({"token_ids": np.ones((2, 6), np.int32), "padding_mask": np.ones((2, 6), np.int32)})
+    before = [variable.numpy().copy() for variable in model.variables]
+    dummyio.describe(model)
+    for variable, values in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), values)

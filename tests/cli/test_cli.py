@@ -1,0 +1,102 @@
+"""The commands of the README, as a user calls them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import dummyio
+from dummyio.cli import main
+
+CONFIG = str(Path(__file__).parents[2] / "examples/bert-base/config.json")
+
+
+def run(*arguments, code=0):
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def test_describe_prints_a_table():
+    output = run("describe", CONFIG, "--set", "batch_size=4").stdout
+    assert "input_ids" in output
+    assert "[batch_size, sequence_length]" in output
+    assert "[4, 16]" in output
+    assert "ids [0, 30522)" in output
+    assert "\x1b" not in output
+
+
+def test_describe_writes_a_spec(tmp_path):
+    run("describe", CONFIG, "-o", str(tmp_path / "spec.json"))
+    spec = dummyio.InputSpec.load(tmp_path / "spec.json")
+    assert spec == dummyio.describe(CONFIG)
+    printed = json.loads(run("describe", str(tmp_path / "spec.json"), "--json").stdout)
+    assert printed["sha256"] == spec.sha256
+
+
+def test_generate_writes_what_the_library_makes(tmp_path):
+    out = tmp_path / "inputs.npz"
+    result = run("generate", CONFIG, "-o", str(out), "--seed", "5", "--set", "sequence-length=7")
+    assert f"Wrote {out}" in result.stdout.replace("\n", "")
+    with np.load(out) as file:
+        made = {name: file[name].tolist() for name in file}
+    expected = dummyio.generate(CONFIG, seed=5, sequence_length=7)
+    assert made == {name: values.tolist() for name, values in expected.items()}
+
+
+def test_generate_prints_json_for_machines():
+    printed = json.loads(run("generate", CONFIG, "--json").stdout)
+    row = printed["inputs"][1]
+    assert (row["name"], row["size"], row["smallest"], row["largest"]) == ("attention_mask", [2, 16], 0, 1)
+    assert printed["sha256"] == dummyio.describe(CONFIG).sha256
+
+
+def test_several_samples_are_several_files(tmp_path):
+    printed = json.loads(run("generate", CONFIG, "--samples", "3", "-o", str(tmp_path / "x.npz"), "--json").stdout)
+    assert len(printed["files"]) == 3
+    assert all(Path(path).exists() for path in printed["files"])
+
+
+def test_backends_are_listed():
+    rows = json.loads(run("backends", "--json").stdout)
+    assert {"np", "pt", "tf", "jax", "ort"} <= {row["name"] for row in rows}
+    assert next(row for row in rows if row["name"] == "np")["installed"]
+    assert "np" in run("backends").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["describe", "nowhere.json"], "Nothing is downloaded"),
+        (["describe", CONFIG, "--task", "fill-msk"], "fill-mask"),
+        (["describe", CONFIG, "--set", "batch_sze=2"], "batch_size"),
+        (["describe", CONFIG, "--set", "batch_size=2", "--set", "batch_size=3"], "twice"),
+        (["generate", CONFIG, "--framework", "tensrflow"], "tensorflow"),
+        (["generate", CONFIG, "-o", "nowhere/inputs.npz"], "nowhere"),
+        (["generate", CONFIG, "-o", "inputs.xyz"], "xyz"),
+        (["describe", CONFIG, "--set", "batch_size"], "name=value"),
+        (["describe"], "SOURCE"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments, code=2)
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_contradicted_configuration_is_a_warning(tmp_path):
+    vit = {"model_type": "vit", "architectures": ["ViTModel"], "image_size": 224, "patch_size": 16}
+    (tmp_path / "config.json").write_text(json.dumps({**vit, "hidden_size": 768, "num_attention_heads": 12}))
+    result = run("describe", str(tmp_path), "--set", "height=64")
+    assert "warning: height=64 contradicts" in result.stderr
+
+
+def test_the_module_runs_as_a_program():
+    result = subprocess.run([sys.executable, "-m", "dummyio", "--help"], capture_output=True, text=True, check=True)
+    assert "Exit codes" in result.stdout

@@ -1,0 +1,69 @@
+"""The error tree, and the sentence that names what is near."""
+
+import time
+
+import pytest
+
+from dummyio import errors
+from dummyio.errors import DummyioError, suggest_names
+
+BUILTINS = {
+    "DimError": ValueError,
+    "DTypeError": ValueError,
+    "SpecError": ValueError,
+    "SourceError": ValueError,
+    "OptionError": ValueError,
+    "FrameworkError": LookupError,
+    "NotInstalledError": ImportError,
+    "BrokenBackendError": ImportError,
+    "MemoryBudgetError": MemoryError,
+    "ExportError": RuntimeError,
+    "RunError": RuntimeError,
+    "OutputError": OSError,
+}
+
+
+def test_no_error_is_missing_here():
+    named = {name for name in errors.__all__ if name.endswith("Error")}
+    assert named == {*BUILTINS, "DummyioError"}
+
+
+@pytest.mark.parametrize("name", BUILTINS)
+def test_an_error_is_ours_and_the_builtin_that_it_says(name):
+    error = getattr(errors, name)
+    assert issubclass(error, DummyioError)
+    assert issubclass(error, BUILTINS[name])
+    assert str(error("a message")) == "a message"
+
+
+@pytest.mark.parametrize("name", [*BUILTINS, "DummyioError"])
+def test_the_tree_in_the_docs_has_every_error(name):
+    line = next(line for line in errors.__doc__.splitlines() if name in line)
+    if name in BUILTINS:
+        assert BUILTINS[name].__name__ in line
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "sentence"),
+    [
+        ("batch", ["batch_size", "height"], "Did you mean 'batch_size'?"),
+        ("height", ["heights", "weight", "z"], "Did you mean 'heights' or 'weight'?"),
+        ("x", ["b", "a", "b"], "Known: a, b."),
+        ("x", [], "None are known here."),
+        ("", ["a"], "Known: a."),
+    ],
+)
+def test_near_names_what_was_meant_else_all_there_is(name, known, sentence):
+    assert suggest_names(name, known) == sentence
+
+
+def test_near_does_not_compare_a_name_of_a_million_characters():
+    start = time.process_time()
+    assert suggest_names("x" * 10_000_000, ["batch_size"]) == "Known: batch_size."
+    assert time.process_time() - start < 0.2
+
+
+def test_near_lists_only_so_many():
+    sentence = suggest_names("zzz", [f"name_{i}" for i in range(10_000)])
+    assert sentence.endswith("and 9940 more.")
+    assert len(sentence) < 1000

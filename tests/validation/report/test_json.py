@@ -1,0 +1,36 @@
+"""A report as JSON, and back."""
+
+import json
+
+import pytest
+
+from dummyio.errors import OutputError, SourceError
+from dummyio.validation.report.report import Report
+
+pytest.importorskip("onnxruntime")
+
+
+@pytest.mark.parametrize("name", ["sound", "wrong", "large", "alone"])
+def test_round_trip(request, name, tmp_path):
+    report = request.getfixturevalue(name)
+    report.save(tmp_path / "report.json")
+    assert Report.load(tmp_path / "report.json") == report
+    assert json.loads((tmp_path / "report.json").read_text())["ok"] is report.ok
+
+
+def test_what_is_not_a_number_survives(wrong):
+    """JSON has no NaN: written as null, the report of the failure that matters most could not be read again."""
+    (place,) = {made.worst.actual for made in wrong.outcomes[0].comparisons if made.nonfinite}
+    assert place == "nan"
+    assert "nan" in wrong.to_json().decode()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b'{"format": 1, "actual": 3}'])
+def test_what_is_no_report(content):
+    with pytest.raises(SourceError, match="no report"):
+        Report.from_json(content)
+
+
+def test_other_suffixes(sound, tmp_path):
+    with pytest.raises(OutputError, match=r"\.json, \.html, \.xml"):
+        sound.save(tmp_path / "report.pdf")
