@@ -12,10 +12,9 @@ from dummyio.errors import OptionError, RunError
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import to_framework
 from dummyio.running.runner import DeclaredTensor, check_feed_names
+from dummyio.typing import Array
 
 __all__ = ["FunctionRunner", "runner"]
-
-Array = np.ndarray[Any, Any]
 
 
 class FunctionRunner:

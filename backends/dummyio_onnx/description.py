@@ -14,7 +14,7 @@ import onnx
 from dummyio.errors import DTypeError, OptionError, SourceError, suggest_names
 from dummyio.input_spec import InputSpec
 from dummyio.sources.graph.dim_bounds import bound_dims
-from dummyio.sources.graph.dim_symbols import Axes, DimTable
+from dummyio.sources.graph.dim_symbols import DimTable
 from dummyio.sources.graph.graph_facts import SizeLimit
 from dummyio.sources.graph.input_roles import Input, InputRuleChooser, find_position_limit
 from dummyio.sources.graph.shared_axes import find_past_length, set_mask_lengths, share_axis_names
@@ -24,6 +24,7 @@ from dummyio.spec.dtypes import DType
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Positions
+from dummyio.typing import Axes
 from dummyio_onnx.analysis.graph_facts import ValueFacts
 from dummyio_onnx.analysis.operator_rules import propagate_facts
 from dummyio_onnx.analysis.raw_axes import read_raw_axes

@@ -19,13 +19,12 @@ import onnxruntime as ort
 from dummyio.backend.native_dtypes import as_owned_array
 from dummyio.errors import DTypeError, OptionError
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 from dummyio_onnx.dtypes import from_native, to_native
 from dummyio_onnx.packed_bits import pack, unpack
 from dummyio_onnx.string_values import string_value
 
 __all__ = ["from_numpy", "is_tensor", "run_with_ort_values", "session_feeds", "to_numpy"]
-
-Array = np.ndarray[Any, Any]
 
 
 def from_numpy(values: Array, dtype: DType, device: Any = None) -> ort.OrtValue:

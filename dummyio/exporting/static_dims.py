@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dummyio.errors import OptionError, suggest_names
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim, find_dims
+from dummyio.typing import StaticDims
 
-__all__ = ["Static", "fix_dims", "split_into_buckets"]
-
-Static = str | Sequence[str] | None
+__all__ = ["fix_dims", "split_into_buckets"]
 
 
-def fix_dims(spec: InputSpec, static: Static) -> tuple[InputSpec, tuple[str, ...]]:
+def fix_dims(spec: InputSpec, static: StaticDims) -> tuple[InputSpec, tuple[str, ...]]:
     """Return the spec with the sizes that `static` names fixed at their defaults, and a note where there are any.
 
     Raises
@@ -30,7 +29,7 @@ def fix_dims(spec: InputSpec, static: Static) -> tuple[InputSpec, tuple[str, ...
     return spec.with_dims(**fixed), (f"static={static!r}: the artifact takes {text} only.",)
 
 
-def _names(spec: InputSpec, static: Static) -> list[str]:
+def _names(spec: InputSpec, static: StaticDims) -> list[str]:
     own = {dim.name: dim for _, leaf in spec.leaves for size in leaf.shape for dim in find_dims(size)}
     free = [name for name, dim in own.items() if not dim.fixed]
     if static is None:

@@ -7,19 +7,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Protocol
 
 from dummyio.errors import DTypeError, OptionError, suggest_names
 from dummyio.feeds import npy, npz, safetensors
 from dummyio.feeds import onnx_test_data as onnx_data
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.typing import Array
 
 __all__ = ["FORMATS", "Format", "Writer", "check_dtypes", "choose_format", "sample_paths"]
-
-Array = np.ndarray[Any, Any]
 
 
 class Writer(Protocol):

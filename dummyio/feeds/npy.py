@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -17,10 +17,10 @@ import numpy as np
 from dummyio.atomic_files import atomic_folder
 from dummyio.errors import DTypeError, SourceError
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 
 __all__ = ["DTYPES", "read", "read_array", "write", "write_array"]
 
-Array = np.ndarray[Any, Any]
 
 DTYPES = frozenset(dtype for dtype in DType if dtype is DType.STRING or dtype.numpy.isbuiltin == 1)
 """NumPy's own. Those of ml_dtypes would be written as bytes without a meaning."""

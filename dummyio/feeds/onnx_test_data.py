@@ -10,20 +10,18 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from dummyio.atomic_files import atomic_folder
 from dummyio.errors import DTypeError, NotInstalledError, OutputError, SourceError
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 __all__ = ["DTYPES", "FILE", "read", "write"]
 
-Array = np.ndarray[Any, Any]
 
 DTYPES = frozenset(DType) - {
     DType.FLOAT8_E3M4,

@@ -18,10 +18,10 @@ import numpy as np
 from dummyio.atomic_files import atomic_file
 from dummyio.errors import DTypeError, OutputError, SourceError
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 
 __all__ = ["DTYPES", "read", "write"]
 
-Array = np.ndarray[Any, Any]
 
 _CODES = {
     DType.FLOAT64: "F64",

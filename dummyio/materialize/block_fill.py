@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from dummyio.materialize.counter_rng import PERIOD, Key, first_word, hash_counters, random_words, scale_counters
-from dummyio.materialize.elementwise_rules import Array, Sampler, integers
+from dummyio.materialize.elementwise_rules import Sampler, integers
 from dummyio.materialize.index_region import Region
 from dummyio.materialize.positional_rules import SpecView
 from dummyio.materialize.tensor_program import Program
+from dummyio.typing import Array
 
 __all__ = ["fill_program", "fill_sampler"]
 

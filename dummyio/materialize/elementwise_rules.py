@@ -19,10 +19,10 @@ import numpy as np
 from dummyio.materialize.counter_rng import Words
 from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Choices, Constant, Labels, Normal, Rule, Strings, TokenIds, Uniform
+from dummyio.typing import Array
 
-__all__ = ["Array", "Integers", "Sampler", "integers", "make_sampler"]
+__all__ = ["Integers", "Sampler", "integers", "make_sampler"]
 
-Array = np.ndarray[Any, Any]
 
 _U32 = np.array(32, np.uint64)
 _U8 = np.array(8, np.uint32)

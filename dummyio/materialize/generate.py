@@ -19,8 +19,8 @@ from dummyio.materialize.plan import Plan
 from dummyio.spec.tensor_spec import build_nested
 
 if TYPE_CHECKING:
-    from dummyio.materialize.elementwise_rules import Array
     from dummyio.spec.spec_data import SpecData
+    from dummyio.typing import Array
 
 __all__ = ["abstract", "feeds", "generate", "materialize_part", "samples", "to_framework"]
 

@@ -24,10 +24,11 @@ from dummyio.materialize.counter_rng import (
     sample_key,
     scale_counters,
 )
-from dummyio.materialize.elementwise_rules import Array, integers
+from dummyio.materialize.elementwise_rules import integers
 from dummyio.materialize.index_region import Region
 from dummyio.materialize.memory_budget import check_budget
 from dummyio.materialize.tensor_program import Program, compile_tensor, ordered
+from dummyio.typing import Array
 
 if TYPE_CHECKING:
     from dummyio.spec.dims import Dim

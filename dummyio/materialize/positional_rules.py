@@ -13,11 +13,12 @@ from typing import Protocol
 import numpy as np
 
 from dummyio.errors import DimError
-from dummyio.materialize.elementwise_rules import Array, Integers, constants, make_range_scaler, unit_floats
+from dummyio.materialize.elementwise_rules import Integers, constants, make_range_scaler, unit_floats
 from dummyio.materialize.index_region import Region
 from dummyio.spec.dims import Dim, evaluate_size, parse_size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Boxes, Grid, Labels, OneHot, PaddingMask, Positions, Range, Rows, Rule, TokenIds
+from dummyio.typing import Array
 
 __all__ = ["Overlay", "PositionalFill", "SpecView", "make_overlay", "make_positional_fill"]
 

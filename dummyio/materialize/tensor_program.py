@@ -8,11 +8,12 @@ from math import prod
 
 import numpy as np
 
-from dummyio.materialize.elementwise_rules import Array, Integers, Sampler, make_sampler
+from dummyio.materialize.elementwise_rules import Integers, Sampler, make_sampler
 from dummyio.materialize.index_region import Region
 from dummyio.materialize.positional_rules import Overlay, PositionalFill, SpecView, make_overlay, make_positional_fill
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import get_mask_path, get_padding_value
+from dummyio.typing import Array
 
 __all__ = ["Program", "compile_tensor"]
 

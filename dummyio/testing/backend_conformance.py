@@ -33,10 +33,10 @@ from dummyio.spec.dims import Dim, is_static
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 from dummyio.spec.values import Boxes, Normal, PaddingMask, Positions, TokenIds, Uniform
+from dummyio.typing import Array
 
 __all__ = ["BackendConformance", "same_bits"]
 
-Array = np.ndarray[Any, Any]
 
 FRAMEWORKS = ("flax", "jax", "keras", "onnx", "onnxruntime", "tensorflow", "torch", "transformers")
 """What no backend but its own may import."""

@@ -16,6 +16,7 @@ from dummyio.errors import SourceError
 from dummyio.feeds import npz
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, open_runner
+from dummyio.typing import Array
 from dummyio.validation.comparing.cases import Cases
 from dummyio.validation.comparing.model_pair import Match, Pair
 from dummyio.validation.comparing.tolerance import Tolerances
@@ -23,7 +24,6 @@ from dummyio.validation.data.records import Case, Outcome, Tolerance
 
 __all__ = ["Recorded", "replay", "save_case"]
 
-Array = np.ndarray[Any, Any]
 
 _SCRIPT = '''"""Runs the failing case in this folder again.
 

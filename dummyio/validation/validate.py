@@ -18,6 +18,7 @@ from dummyio.errors import OptionError, RunError, SourceError
 from dummyio.exporting.artifact import spec_path
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import open_runner
+from dummyio.typing import Array
 from dummyio.validation.checks import declared_signature as declared
 from dummyio.validation.checks import diagnosis
 from dummyio.validation.checks import input_sensitivity as evidence
@@ -33,7 +34,6 @@ from dummyio.validation.shrink import shrink
 
 __all__ = ["validate"]
 
-Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], object]
 
 

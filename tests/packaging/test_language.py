@@ -31,7 +31,7 @@ PHRASES = {
 INTERFACES = {
     "describe", "capture", "generate", "export", "validate",  # the public functions
     "applies", "spec", "check",  # Optimum's generators; value rules
-    "exporters", "export", "abstract",  # a backend's members
+    "exporters", "abstract",  # a backend's members
     "read", "write",  # file formats of feeds, one module each
     "main",  # command line
 }  # fmt: skip

@@ -15,11 +15,12 @@ from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, Runner
 from dummyio.spec.dims import evaluate_size, is_static
 from dummyio.spec.tensor_spec import build_nested
+from dummyio.typing import Array, StaticDims
 from dummyio_jax.calling.exported_function import exported_model
 from dummyio_jax.calling.output_specs import output_specs
 from dummyio_jax.calling.pure_function import Model, to_pure_function
 from dummyio_jax.calling.pytrees import result_names, to_builtin_containers
-from dummyio_jax.exporting.static_dims import Static, narrowed
+from dummyio_jax.exporting.static_dims import narrowed
 from dummyio_jax.precision import NARROW, enable_wide_dtypes
 from dummyio_jax.running.function_runner import FunctionRunner
 from dummyio_jax.signature import abstract, constraints
@@ -31,8 +32,6 @@ _PROBES = 3
 _SHARE = {"float32": 1e-2, "float64": 1e-2, "complex64": 1e-2, "complex128": 1e-2}
 """How far a result may be off, as a share of the largest value: far more than rounding does, and less than any defect."""
 _COARSE = 0.1
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ class ExportJob:
 _REMEDY = "Mostly a size was taken for a constant: fix sizes with static='all_but_batch', 'all' or the names of dims."
 
 
-def prepare(model: Any, spec: InputSpec, static: Static = None) -> ExportJob:
+def prepare(model: Any, spec: InputSpec, static: StaticDims = None) -> ExportJob:
     """Return what to export; `static` as in `narrowed`.
 
     Raises

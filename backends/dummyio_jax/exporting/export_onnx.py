@@ -22,8 +22,8 @@ from dummyio.input_spec import InputSpec
 from dummyio.running.runner import open_runner
 from dummyio.spec.dims import Size, evaluate_size, is_static
 from dummyio.spec.dtypes import DType
+from dummyio.typing import StaticDims
 from dummyio_jax.exporting.export_job import ExportJob, format_error_line, prepare
-from dummyio_jax.exporting.static_dims import Static
 from dummyio_jax.precision import enable_wide_dtypes
 
 __all__ = ["export_onnx"]
@@ -32,7 +32,7 @@ _LARGEST = 1 << 31
 _OPSETS = range(17, 24)
 
 
-def export_onnx(model: Any, spec: InputSpec, path: Path, *, opset: int = 21, static: Static = None) -> ExportResult:
+def export_onnx(model: Any, spec: InputSpec, path: Path, *, opset: int = 21, static: StaticDims = None) -> ExportResult:
     """Write an ONNX file, whose inputs have the spec's paths as names, and its symbols.
 
     Parameters

@@ -12,10 +12,10 @@ import jax.export
 from dummyio.errors import ExportError, SourceError
 from dummyio.exporting.artifact import ExportResult
 from dummyio.input_spec import InputSpec
+from dummyio.typing import StaticDims
 from dummyio_jax.calling.exported_function import open_exported
 from dummyio_jax.calling.pytrees import to_builtin_containers
 from dummyio_jax.exporting.export_job import ExportJob, format_error_line, prepare
-from dummyio_jax.exporting.static_dims import Static
 from dummyio_jax.precision import enable_wide_dtypes
 from dummyio_jax.running.function_runner import ExportedRunner
 
@@ -23,7 +23,7 @@ __all__ = ["export_stablehlo"]
 
 
 def export_stablehlo(
-    model: Any, spec: InputSpec, path: Path, *, platforms: Sequence[str] | str | None = None, static: Static = None
+    model: Any, spec: InputSpec, path: Path, *, platforms: Sequence[str] | str | None = None, static: StaticDims = None
 ) -> ExportResult:
     """Write what ``jax.export.deserialize(path.read_bytes())`` reads, to be called with the inputs by name, nested as they are.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,18 +13,16 @@ from dummyio.errors import DummyioError, ExportError, NotInstalledError
 from dummyio.exporting.artifact import ExportResult
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import open_runner
+from dummyio.typing import Buckets, StaticDims
 from dummyio_jax.calling.pytrees import to_builtin_containers
 from dummyio_jax.exporting.export_job import ExportJob, format_error_line, prepare
-from dummyio_jax.exporting.static_dims import Static
 from dummyio_jax.precision import enable_wide_dtypes
 
 __all__ = ["export_saved_model", "export_tflite"]
 
-Buckets = Mapping[str, Iterable[int]] | None
-
 
 def export_saved_model(
-    model: Any, spec: InputSpec, path: Path, *, static: Static = None, buckets: Buckets = None
+    model: Any, spec: InputSpec, path: Path, *, static: StaticDims = None, buckets: Buckets = None
 ) -> ExportResult:
     """Write a SavedModel.
 
@@ -47,7 +45,7 @@ def export_tflite(
     *,
     quantize: Literal["float16", "dynamic", "int8"] | None = None,
     calibration_samples: int = 16,
-    static: Static = None,
+    static: StaticDims = None,
     buckets: Buckets = None,
 ) -> ExportResult:
     """Write a TFLite file; the options are those of TensorFlow's exporter of this format."""

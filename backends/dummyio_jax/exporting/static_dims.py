@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dummyio.exporting import static_dims as static_sizes
-from dummyio.exporting.static_dims import Static
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim, find_dims
+from dummyio.typing import StaticDims
 
-__all__ = ["Static", "narrowed"]
+__all__ = ["narrowed"]
 
 
-def narrowed(spec: InputSpec, static: Static) -> tuple[InputSpec, tuple[str, ...]]:
+def narrowed(spec: InputSpec, static: StaticDims) -> tuple[InputSpec, tuple[str, ...]]:
     """Return the spec that an artifact can keep, and the notes that say what it cannot; errors as `static_sizes.narrowed`."""
     spec, notes = static_sizes.fix_dims(spec, static)
     own = {dim.name: dim for _, leaf in spec.leaves for size in leaf.shape for dim in find_dims(size)}

@@ -17,6 +17,7 @@ from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.spec.dtypes import DType
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import build_nested, iterate_leaves
+from dummyio.typing import Array
 from dummyio_jax.calling.exported_function import exported_arguments, exported_inputs, exported_model, exported_outputs
 from dummyio_jax.calling.pytrees import result_names
 from dummyio_jax.dtypes import from_native
@@ -24,8 +25,6 @@ from dummyio_jax.precision import enable_wide_dtypes
 from dummyio_jax.tensors import from_numpy
 
 __all__ = ["ExportedRunner", "FunctionRunner"]
-
-Array = np.ndarray[Any, Any]
 
 
 class FunctionRunner:

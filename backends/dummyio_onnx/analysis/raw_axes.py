@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 
-from dummyio.sources.graph.dim_symbols import Axes
+from dummyio.typing import Axes
 
 __all__ = ["read_raw_axes"]
 

@@ -14,13 +14,13 @@ from dummyio.errors import DTypeError, OptionError, RunError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 from dummyio_onnx.running.model_ports import input_values, model_ports, paths_of, session_ports
 from dummyio_onnx.running.sessions import load_model_proto, open_evaluator, open_session
 from dummyio_onnx.tensors import run_with_ort_values
 
 __all__ = ["OnnxRunner", "runner"]
 
-Array = np.ndarray[Any, Any]
 Compute = Callable[[dict[str, Array]], Sequence[Array]]
 
 

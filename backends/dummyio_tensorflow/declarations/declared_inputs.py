@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import DTypeError, OptionError, SourceError, suggest_names
-from dummyio.sources.graph.dim_symbols import Axes
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Axes
 from dummyio_tensorflow.dtypes import from_native
 
 __all__ = ["Declared", "Leaf", "declared_from_concrete_function", "leaves_from_nest"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from dummyio.sources.graph.dim_symbols import Axes
 from dummyio.sources.graph.shared_axes import share_axis_names
 from dummyio.sources.input_names import is_past
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Axes
 
 __all__ = ["named_axes", "part_of"]
 

@@ -11,7 +11,7 @@ import msgspec
 from dummyio.errors import DummyioError, OptionError, suggest_names
 from dummyio.input_spec import InputSpec
 from dummyio.sources.graph.dim_bounds import bound_dims
-from dummyio.sources.graph.dim_symbols import Axes, DimTable
+from dummyio.sources.graph.dim_symbols import DimTable
 from dummyio.sources.graph.graph_facts import GraphFacts, SizeLimit
 from dummyio.sources.graph.input_roles import Input, InputRuleChooser, find_position_limit
 from dummyio.sources.graph.shared_axes import find_past_length, set_mask_lengths
@@ -19,6 +19,7 @@ from dummyio.spec.dims import Dim, Size, collect_dims, substitute_dims
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Positions, Rule, Uniform, get_mask_path
+from dummyio.typing import Axes
 from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf
 from dummyio_tensorflow.declarations.embedding_tables import TableFacts, find_graph_tables
 from dummyio_tensorflow.description.axis_names import named_axes, part_of

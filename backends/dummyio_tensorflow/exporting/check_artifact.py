@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from dummyio.errors import DummyioError, ExportError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, Runner
 from dummyio.spec.dims import evaluate_size, is_static
+from dummyio.typing import Array
 from dummyio_tensorflow.calling.bind_model import bind_model
 from dummyio_tensorflow.calling.frozen_function import nested
 from dummyio_tensorflow.tensors import from_numpy
 
 __all__ = ["check_artifact"]
-
-Array = np.ndarray[Any, Any]
 
 
 def check_artifact(runner: Runner, model: Any, spec: InputSpec, outputs: tuple[str, ...]) -> None:

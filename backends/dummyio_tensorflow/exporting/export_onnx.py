@@ -16,10 +16,11 @@ import tensorflow as tf
 
 from dummyio.errors import ExportError, NotInstalledError, OptionError, RunError
 from dummyio.exporting.artifact import ExportResult
-from dummyio.exporting.static_dims import Static, fix_dims
+from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array, StaticDims
 from dummyio_tensorflow.calling.frozen_function import (
     Frozen,
     add_output_specs,
@@ -37,8 +38,6 @@ _OPSETS = range(9, 19)
 """What tf2onnx writes; it raises for more, and less lacks what models need."""
 _LARGEST = 1 << 31
 
-Array = np.ndarray[Any, Any]
-
 
 def export_onnx(
     model: Any,
@@ -46,7 +45,7 @@ def export_onnx(
     path: Path,
     *,
     opset: int = 18,
-    static: Static = None,
+    static: StaticDims = None,
 ) -> ExportResult:
     """Write an ONNX file.
 

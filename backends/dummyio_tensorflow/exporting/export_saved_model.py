@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from dummyio.errors import ExportError
 from dummyio.exporting.artifact import ExportResult
-from dummyio.exporting.static_dims import Static, fix_dims, split_into_buckets
+from dummyio.exporting.static_dims import fix_dims, split_into_buckets
 from dummyio.input_spec import InputSpec
+from dummyio.typing import StaticDims
 from dummyio_tensorflow.calling.frozen_function import Frozen, add_output_specs, check_names_apart, freeze_model
 from dummyio_tensorflow.calling.silence import quiet
 from dummyio_tensorflow.exporting.check_artifact import check_artifact
@@ -25,7 +26,7 @@ def export_saved_model(
     spec: InputSpec,
     path: Path,
     *,
-    static: Static = None,
+    static: StaticDims = None,
     buckets: Mapping[str, Iterable[int]] | None = None,
 ) -> ExportResult:
     """Write a SavedModel of one frozen signature, ``serving_default``, and one for each further bucket.
@@ -60,7 +61,7 @@ def save_signatures(frozen: Mapping[str, Frozen], folder: Path) -> None:
         raise ExportError(f"TensorFlow cannot save it: {type(error).__name__}: {str(error)[:500]}") from error
 
 
-def export_pb(model: Any, spec: InputSpec, path: Path, *, static: Static = None) -> ExportResult:
+def export_pb(model: Any, spec: InputSpec, path: Path, *, static: StaticDims = None) -> ExportResult:
     """Write a frozen graph, whose placeholders and last nodes have the names of inputs and outputs; options as above."""
     spec, notes = fix_dims(spec, static)
     frozen = freeze_model(model, spec)

@@ -17,8 +17,9 @@ import tensorflow as tf
 
 from dummyio.errors import ExportError, OptionError, suggest_names
 from dummyio.exporting.artifact import ExportResult
-from dummyio.exporting.static_dims import Static, fix_dims, split_into_buckets
+from dummyio.exporting.static_dims import fix_dims, split_into_buckets
 from dummyio.input_spec import InputSpec
+from dummyio.typing import StaticDims
 from dummyio_tensorflow.calling.frozen_function import Frozen, add_output_specs, freeze_model
 from dummyio_tensorflow.calling.silence import quiet
 from dummyio_tensorflow.calling.tflite_schema import operators
@@ -69,7 +70,7 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
     quantize: Quantize = None,
     calibration_samples: int = 16,
     int8_io: bool = False,
-    static: Static = None,
+    static: StaticDims = None,
     buckets: Mapping[str, Iterable[int]] | None = None,
 ) -> ExportResult:
     """Write a TFLite file with the signature ``serving_default``, and one for each further bucket.
@@ -105,7 +106,7 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
 
 
 def _converted(
-    frozen: Mapping[str, Frozen], specs: Mapping[str, InputSpec], quantization: _Quantization, static: Static
+    frozen: Mapping[str, Frozen], specs: Mapping[str, InputSpec], quantization: _Quantization, static: StaticDims
 ) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "model"
@@ -138,7 +139,7 @@ _LACKING = (
 )
 
 
-def _refused(error: Exception, static: Static) -> ExportError:
+def _refused(error: Exception, static: StaticDims) -> ExportError:
     text = str(error)
     lacking = [
         f"{kind}: {found[1].strip()}" for pattern, kind in _LACKING if (found := re.search(pattern, text)) is not None

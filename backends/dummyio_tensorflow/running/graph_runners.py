@@ -6,21 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from dummyio.errors import DTypeError, RunError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 from dummyio_tensorflow.calling.silence import quiet
 from dummyio_tensorflow.dtypes import from_native
 from dummyio_tensorflow.running.named_feeds import FeedMap, choose_fitting_signature, common
 from dummyio_tensorflow.tensors import from_numpy, to_numpy
 
 __all__ = ["GraphRunner", "SavedModelRunner", "find_graph_outputs", "load_graph", "load_signatures"]
-
-Array = np.ndarray[Any, Any]
 
 
 class _Functions:

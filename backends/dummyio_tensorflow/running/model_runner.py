@@ -13,12 +13,11 @@ from dummyio.errors import DTypeError, RunError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import to_framework
 from dummyio.running.runner import check_feed_names
+from dummyio.typing import Array
 from dummyio_tensorflow.calling.bind_model import bind_model, expand_composite_tensor
 from dummyio_tensorflow.tensors import to_numpy
 
 __all__ = ["ModelRunner"]
-
-Array = np.ndarray[Any, Any]
 
 
 class ModelRunner:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from dummyio.errors import RunError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, check_feed_names
+from dummyio.typing import Array
 from dummyio_tensorflow.signature import argument_names
 
 __all__ = ["FeedMap", "check_feed_names", "choose_fitting_signature", "common"]
-
-Array = np.ndarray[Any, Any]
 
 
 class FeedMap:

@@ -14,12 +14,12 @@ from dummyio.errors import DTypeError, NotInstalledError, RunError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 from dummyio_tensorflow.calling.silence import quiet
 from dummyio_tensorflow.running.named_feeds import FeedMap, choose_fitting_signature, common
 
 __all__ = ["PLAIN", "TfliteRunner", "declared", "open_interpreter"]
 
-Array = np.ndarray[Any, Any]
 
 PLAIN = ""
 """What stands for the signature of a file that has none."""

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from torch import nn
 
 from dummyio.exporting.artifact import ExportResult
-from dummyio.exporting.static_dims import Static
 from dummyio.input_spec import InputSpec
+from dummyio.typing import StaticDims
 from dummyio_torch.exporting.export_onnx import export_onnx
 from dummyio_torch.exporting.optimum_components import MODEL, components
 
@@ -27,7 +27,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     exporter: Literal["dynamo", "torchscript"] = "dynamo",
     external_data: bool | None = None,
     optimize: bool = True,
-    static: Static = None,
+    static: StaticDims = None,
     attention: str | None = None,
     experts: str | None = None,
 ) -> ExportResult:
@@ -64,7 +64,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     return ExportResult(spec, notes, {file: one.spec for file, one in written.items()}, references)
 
 
-def _own_static(static: Static, spec: InputSpec, known: Container[str]) -> Static:
+def _own_static(static: StaticDims, spec: InputSpec, known: Container[str]) -> StaticDims:
     """Return what is static of one part; a name that no part has is every part's to refuse."""
     if static is None or static in ("all", "all_but_batch"):
         return static

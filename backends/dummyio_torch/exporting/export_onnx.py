@@ -11,8 +11,9 @@ from torch import nn
 
 from dummyio.errors import NotInstalledError, OptionError
 from dummyio.exporting.artifact import ExportResult
-from dummyio.exporting.static_dims import Static, fix_dims
+from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
+from dummyio.typing import StaticDims
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 from dummyio_torch.exporting.onnx_options import OnnxOptions
 
@@ -29,7 +30,7 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     external_data: bool | None = None,
     weights: bool = True,
     optimize: bool = True,
-    static: Static = None,
+    static: StaticDims = None,
     attention: str | None = None,
     experts: str | None = None,
 ) -> ExportResult:

@@ -12,9 +12,10 @@ from torch.export import Dim
 
 from dummyio.errors import ExportError
 from dummyio.exporting.artifact import ExportResult
-from dummyio.exporting.static_dims import Static, fix_dims
+from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import find_dims
+from dummyio.typing import StaticDims
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
 from dummyio_torch.calling.silence import silence_exporters
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
@@ -30,7 +31,7 @@ def export_pt2(
     spec: InputSpec,
     path: Path,
     *,
-    static: Static = None,
+    static: StaticDims = None,
     attention: str | None = None,
     experts: str | None = None,
     strict: bool = False,

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.utils import _pytree
@@ -22,6 +21,7 @@ from dummyio.errors import DTypeError, RunError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 from dummyio_torch.calling.array_conversion import to_arrays, to_tensors
 from dummyio_torch.calling.silence import silence_exporters
 from dummyio_torch.dtypes import from_native
@@ -31,7 +31,6 @@ __all__ = ["NAMES_FILE", "ProgramRunner", "open_program"]
 NAMES_FILE = "dummyio_names.json"
 """The extra file in what dummyio exports: ``{"inputs": [...], "outputs": [...]}``."""
 
-Array = np.ndarray[Any, Any]
 _PLAIN = re.compile(r"\W")
 
 

@@ -15,11 +15,10 @@ from typing import cast
 from dummyio.errors import DimError
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 from dummyio.spec.dims import Dim, Size, parse_size
+from dummyio.typing import Axes
 
 __all__ = ["Axes", "DimTable"]
 
-Axes = tuple[int | str | None, ...]
-"""A shape as a graph has it: sizes, texts, and None for axes without either."""
 
 _WORD = re.compile(r"[^\W\d]\w*")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from dummyio.sources.graph.dim_symbols import Axes
 from dummyio.sources.input_names import get_name_prefix, is_ids, is_mask, is_parallel_ids, is_past
 from dummyio.spec.dims import Dim, Size
+from dummyio.typing import Axes
 
 __all__ = ["find_past_length", "set_mask_lengths", "share_axis_names"]
 

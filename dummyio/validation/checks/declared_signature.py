@@ -12,11 +12,10 @@ from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, Runner
 from dummyio.spec.dims import Dim, collect_dims, evaluate_size, is_static, parse_size
 from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.typing import Array
 from dummyio.validation.data.records import Finding
 
 __all__ = ["Shapes", "check_inputs", "check_outputs", "require_known_inputs"]
-
-Array = np.ndarray[Any, Any]
 
 
 def require_known_inputs(spec: InputSpec, actual: Runner) -> None:

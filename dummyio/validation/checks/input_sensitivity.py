@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
+from dummyio.typing import Array
 from dummyio.validation.comparing.metrics import compare
 from dummyio.validation.comparing.tolerance import Tolerances
 from dummyio.validation.data.records import Finding, Tolerance
 
 __all__ = ["Digest", "differing", "find_insensitive_outputs", "sample_outputs"]
 
-Array = np.ndarray[Any, Any]
 Digest = dict[str, Array]
 
 _SAMPLE = 1 << 12

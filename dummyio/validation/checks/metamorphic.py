@@ -19,6 +19,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim, evaluate_size, is_static
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import TokenIds, get_padding_value
+from dummyio.typing import Array, Feeds
 from dummyio.validation.comparing.cases import BATCH, batch_axis, masks_of, row_axes
 from dummyio.validation.comparing.metrics import compare
 from dummyio.validation.comparing.model_pair import Pair
@@ -26,8 +27,6 @@ from dummyio.validation.data.records import Case, Comparison, Finding
 
 __all__ = ["CHECKS", "check_relations"]
 
-Array = np.ndarray[Any, Any]
-Feeds = dict[str, Array]
 Run = Callable[[Feeds], Feeds]
 
 _WIDER = 4.0

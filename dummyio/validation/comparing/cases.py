@@ -14,11 +14,11 @@ from dummyio.materialize.generate import feeds
 from dummyio.running.runner import Runner
 from dummyio.spec.tensor_spec import TensorSpec, map_node
 from dummyio.spec.values import PaddingMask, TokenIds, Uniform, get_padding_value
+from dummyio.typing import Array
 from dummyio.validation.data.records import Case
 
 __all__ = ["BATCH", "Cases", "batch_axis", "likely_sizes", "masks_of", "row_axes"]
 
-Array = np.ndarray[Any, Any]
 
 BATCH = "batch_size"
 

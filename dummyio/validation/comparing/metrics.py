@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from dummyio.typing import Array
 from dummyio.validation.data.records import Comparison, Place, Tolerance
 
 __all__ = ["EDGES", "compare", "scale_of"]
 
-Array = np.ndarray[Any, Any]
 
 _BLOCK = 1 << 16
 _SAMPLE = 1 << 14

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import numpy as np
 
 from dummyio.errors import DummyioError, RunError
 from dummyio.running.runner import Runner
+from dummyio.typing import Array
 from dummyio.validation.comparing.cases import Cases, row_axes
 from dummyio.validation.comparing.metrics import compare
 from dummyio.validation.comparing.tolerance import Tolerances
@@ -19,7 +20,6 @@ from dummyio.validation.data.records import Case, Comparison, Outcome
 
 __all__ = ["Match", "Pair"]
 
-Array = np.ndarray[Any, Any]
 Match = Literal["name", "position"]
 
 _AGAIN = 8

@@ -14,12 +14,12 @@ import numpy as np
 
 from dummyio.errors import OptionError, suggest_names
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 from dummyio.validation.comparing.metrics import scale_of
 from dummyio.validation.data.records import Tolerance
 
 __all__ = ["PRESETS", "Tolerances", "measure_rounding_error"]
 
-Array = np.ndarray[Any, Any]
 
 _STEPS = (32, 256)
 """Rounding steps of the coarser dtype that are always allowed, of the output's scale; and where the reference could not be

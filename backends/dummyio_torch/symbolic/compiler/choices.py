@@ -2,11 +2,11 @@
 
 ::
 
-    n = int(size / 2)                   n = runtime.whole(size / 2)
+    n = int(size / 2)                   n = runtime.symbolic_int(size / 2)
     pad = max(k - s, 0)                 pad = runtime.most(k - s, 0)
     if size % s == 0:                   test = runtime.compare("==", size % s, 0)
         pad = k - s                     if runtime.is_open(test):
-    else:                                   pad = runtime.chosen(test, k - s, k - size % s)
+    else:                                   pad = runtime.select_number(test, k - s, k - size % s)
         pad = k - size % s              elif test: pad = k - s
                                         else: pad = k - size % s
 """
@@ -21,7 +21,7 @@ from dummyio_torch.symbolic.compiler.ast_builders import call, copy_location, st
 
 __all__ = ["Choices"]
 
-_CALLS = {"int": "whole", "min": "least", "max": "most", "len": "length", "list": "listed"}
+_CALLS = {"int": "symbolic_int", "min": "symbolic_min", "max": "most", "len": "length", "list": "listed"}
 _OF_ONE = ("int", "len", "list")
 _COMPARED: dict[type[ast.cmpop], str] = {
     ast.Eq: "==",
@@ -73,7 +73,7 @@ class Choices(ast.NodeTransformer):
             return node
         self.found += 1
         ways = [ast.Lambda(_no_arguments(), way) for way in (node.body, node.orelse)]
-        return ast.copy_location(call("either", [test, *ways]), node)
+        return ast.copy_location(call("select", [test, *ways]), node)
 
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         """An ``if`` whose branches assign one number each, to the same name."""
@@ -85,7 +85,9 @@ class Choices(ast.NodeTransformer):
         assert isinstance(node.body[0], ast.Assign)
         assert isinstance(node.orelse[0], ast.Assign)
         begin = ast.Assign([ast.Name(_TEST, ast.Store())], test)
-        chosen = ast.Assign([ast.Name(name, ast.Store())], call("chosen", _read(_TEST, node.body[0], node.orelse[0])))
+        chosen = ast.Assign(
+            [ast.Name(name, ast.Store())], call("select_number", _read(_TEST, node.body[0], node.orelse[0]))
+        )
         plain = ast.If(ast.Name(_TEST, ast.Load()), node.body, node.orelse)
         choice = statement("if True: pass")
         assert isinstance(choice, ast.If)
@@ -132,7 +134,7 @@ def _is_number(value: ast.expr) -> bool:
 
 
 def _is_ours(node: ast.Call) -> bool:
-    return isinstance(node.func, ast.Attribute) and node.func.attr in (*_CALLS.values(), "either", "size", "dim")
+    return isinstance(node.func, ast.Attribute) and node.func.attr in (*_CALLS.values(), "select", "size", "dim")
 
 
 def _no_arguments() -> ast.arguments:

@@ -38,10 +38,10 @@ class _Picks(ast.NodeTransformer):
         if not isinstance(node.ctx, ast.Load) or not loaded(node.slice) & self._names:
             return node
         keys = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        return ast.copy_location(call("pick", [node.value, *map(_as_value, keys)]), node)
+        return ast.copy_location(call("symbolic_getitem", [node.value, *map(_as_value, keys)]), node)
 
 
 def _as_value(key: ast.expr) -> ast.expr:
     if isinstance(key, ast.Slice):
-        return call("Span", [part or ast.Constant(None) for part in (key.lower, key.upper, key.step)])
-    return call("Place", [key]) if isinstance(key, ast.BinOp) else key
+        return call("SymbolicSlice", [part or ast.Constant(None) for part in (key.lower, key.upper, key.step)])
+    return call("SymbolicIndex", [key]) if isinstance(key, ast.BinOp) else key

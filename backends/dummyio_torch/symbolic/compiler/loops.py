@@ -5,7 +5,7 @@
     for i in range(n):                      turns = runtime.range_(n)
         state = a[:, i] * state             if turns.symbolic:
         states.append(state[:, 0])              def body(i, state):
-                                                    state = runtime.pick(a, Span(), i) * state
+                                                    state = runtime.symbolic_getitem(a, SymbolicSlice(), i) * state
                                                     return [state], [], [state[:, 0]], []
                                                 [state], [], [states], [] = runtime.scan(turns, body, ...)
                                             else:
