@@ -11,15 +11,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*(ROOT / "dummyio").rglob("*.py"), *(ROOT / "backends").rglob("*.py")])
-LATER: tuple[str, ...] = (
-    "dummyio/generators/",
-    "dummyio/huggingface/",
-    "backends/dummyio_torch/capture/",
-    "backends/dummyio_torch/description/",
-    "backends/dummyio_torch/discovery/",
-)
-"""Rooms whose prose has not been rewritten yet; their modules and their names follow the rules."""
-
 PHRASES = {
     r"\b(?:is|are) no (?!longer\b)": "say `is not a ...`",
     r"Return (?:what|where|whose)\b": "name the thing: `Return the ...`",
@@ -73,8 +64,6 @@ def test_functions_are_verb_and_noun():
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_phrases_are_plain(path):
-    if path.relative_to(ROOT).as_posix().startswith(LATER):
-        return
     lines = path.read_text(encoding="utf-8").splitlines()
     found = [
         f"{number}: {line.strip()} ({remedy})"
