@@ -22,6 +22,7 @@ Messages say what came, what the rule is and what to do.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "RunError",
     "SourceError",
     "SpecError",
+    "format_error_line",
     "suggest_names",
 ]
 
@@ -96,6 +98,29 @@ class OutputError(DummyioError, OSError):
 
 _LONG = 200
 _SHOWN = 60
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def format_error_line(error: BaseException, limit: int = 400) -> str:
+    """Return an exception's root cause as one line: its type and its message, without line breaks and colours.
+
+    Parameters
+    ----------
+    error
+        The exception. Its causes are followed (``raise ... from cause``), up to an error of dummyio: that has a
+        message of its own, which is returned without the type.
+    limit
+        The largest number of characters of the message. In a longer one, the middle is left out: the reason is at the
+        start, or at the end of a traceback.
+    """
+    while error.__cause__ is not None and not isinstance(error, DummyioError):
+        error = error.__cause__
+    text = " ".join(_COLOURS.sub("", str(error)).split())
+    if len(text) > limit:
+        text = f"{text[: limit * 3 // 4]} ... {text[-limit // 4 :]}"
+    if text and isinstance(error, DummyioError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def suggest_names(name: str, known: Iterable[str]) -> str:

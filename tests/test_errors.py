@@ -5,7 +5,7 @@ import time
 import pytest
 
 from dummyio import errors
-from dummyio.errors import DummyioError, suggest_names
+from dummyio.errors import DummyioError, ExportError, format_error_line, suggest_names
 
 BUILTINS = {
     "DimError": ValueError,
@@ -67,3 +67,35 @@ def test_near_lists_only_so_many():
     sentence = suggest_names("zzz", [f"name_{i}" for i in range(10_000)])
     assert sentence.endswith("and 9940 more.")
     assert len(sentence) < 1000
+
+
+def caused(error, *causes):
+    """Return `error` with a chain of causes, as `raise ... from` makes it."""
+    inner = error
+    for cause in causes:
+        inner.__cause__ = cause
+        inner = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("a\n  b\tc"), "ValueError: a b c"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (AssertionError(), "AssertionError"),
+        (ExportError("the reason. The remedy."), "the reason. The remedy."),
+        (ExportError(), "ExportError"),
+        (RuntimeError("\x1b[1;96mred\x1b[0m"), "RuntimeError: red"),
+        (caused(RuntimeError("outer"), TypeError("between"), ValueError("root")), "ValueError: root"),
+        (caused(RuntimeError("outer"), ExportError("ours"), ValueError("root")), "ours"),
+        (ValueError("a" * 400), "ValueError: " + "a" * 400),
+        (ValueError("a" * 500 + "b" * 100), "ValueError: " + "a" * 300 + " ... " + "b" * 100),
+    ],
+)
+def test_an_exception_as_one_line_is_its_root_cause(error, line):
+    assert format_error_line(error) == line
+
+
+def test_an_exception_as_one_line_is_cut_in_the_middle():
+    assert format_error_line(ValueError("abcdefgh"), limit=4) == "ValueError: abc ... h"

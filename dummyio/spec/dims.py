@@ -104,6 +104,11 @@ class Dim(_Arithmetic):
             self._set("choices", tuple(_bound(self, "choices", choice, 0) for choice in self.choices))
         self._set("size", self.check(self.size))
 
+    @classmethod
+    def static(cls, name: str, size: int) -> Dim:
+        """Return a dim that can take one size only."""
+        return cls(name, size, min=size, max=size)
+
     def _set(self, field: str, value: object) -> None:
         object.__setattr__(self, field, value)
 

@@ -257,7 +257,7 @@ def _model_inputs(backend: Backend, refused: frozenset[DType]) -> InputSpec:
     real = _first(backend, DType.FLOAT32, refused=refused)
     half = _first(backend, DType.BFLOAT16, DType.FLOAT16, real, refused=refused)
     batch, length = Dim("batch_size", 2, max=64), Dim("sequence_length", 5, max=32)
-    past, heads = Dim("past_sequence_length", 3, min=0), Dim("heads", 2, min=2, max=2)
+    past, heads = Dim("past_sequence_length", 3, min=0), Dim.static("heads", 2)
     state = {name: TensorSpec(name, (batch, heads, past, 4), half, Normal()) for name in ("key", "value")}
     return InputSpec(
         {

@@ -263,13 +263,13 @@ def test_sizes_of_numpy_become_ints():
     [
         (Dim("a", 3), False),
         (Dim("a", 3, max=3), False),
-        (Dim("a", 3, min=3, max=3), True),
+        (Dim.static("a", 3), True),
         (Dim("a", 3, choices=(3,)), True),
         (Dim("a", 3, choices=(3, 4)), False),
         (Dim("a", 3, choices=(3, 40), max=9), True),
         (Dim("a", 8, min=5, max=15, multiple_of=8), True),
         (Dim("a", 8, min=5, max=16, multiple_of=8), False),
-        (Dim("a", 0, min=0, max=0), True),
+        (Dim.static("a", 0), True),
     ],
 )
 def test_a_symbol_is_fixed_where_only_its_default_is_allowed(dim, is_fixed):

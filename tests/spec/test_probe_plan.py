@@ -39,7 +39,7 @@ def test_every_probe_can_be_made_and_is_another(symbols, constants):
 
 
 def test_the_first_two_probes_tell_symbols_and_constants_apart():
-    spec = of(BATCH, LENGTH, PAST + LENGTH, 3, 16, Dim("heads", 4, min=4, max=4))
+    spec = of(BATCH, LENGTH, PAST + LENGTH, 3, 16, Dim.static("heads", 4))
     first, second = spec.probes()[:2]
     for sizes in (first, second):
         free = [sizes[name] for name in ("batch_size", "sequence_length", "past_sequence_length")]
