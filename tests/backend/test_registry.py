@@ -10,7 +10,7 @@ import pytest
 from dummyio.backend import registry as backend
 from dummyio.errors import BrokenBackendError, FrameworkError, NotInstalledError
 
-README = Path(__file__).parents[2] / "backends" / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how" / "add-a-backend.md"
 
 WHOLE = """
 class Backend:
@@ -170,8 +170,8 @@ def test_nobody_replaces_a_backend_of_ours(installed):
 # A third party's.
 
 
-def test_the_example_of_the_readme_conforms(tmp_path):
-    files = dict(re.findall(r"^`([\w.]+)`\n\n```\w+\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL))
+def test_the_example_of_the_page_conforms(tmp_path):
+    files = dict(re.findall(r"^`([\w.]+)`\n\n```\w+\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL))
     assert set(files) == {"dummyio_memoryview.py", "pyproject.toml", "test_memoryview.py"}
     for name, text in files.items():
         if name.endswith(".py"):
