@@ -114,6 +114,8 @@ def format_error_line(error: BaseException, limit: int = 400) -> str:
         start, or at the end of a traceback.
     """
     while error.__cause__ is not None and not isinstance(error, DummyioError):
+        if str(error.__cause__).startswith(f"{type(error).__name__}: {error}"):  # JAX chains a printed stack trace
+            break
         error = error.__cause__
     text = " ".join(_COLOURS.sub("", str(error)).split())
     if len(text) > limit:

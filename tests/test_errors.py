@@ -97,5 +97,11 @@ def test_an_exception_as_one_line_is_its_root_cause(error, line):
     assert format_error_line(error) == line
 
 
+def test_a_cause_that_prints_the_exception_again_is_not_the_root_cause():
+    error = TypeError("bad shape")
+    error.__cause__ = RuntimeError("TypeError: bad shape\n\nThe preceding stack trace is ...")
+    assert format_error_line(error) == "TypeError: bad shape"
+
+
 def test_an_exception_as_one_line_is_cut_in_the_middle():
     assert format_error_line(ValueError("abcdefgh"), limit=4) == "ValueError: abc ... h"
