@@ -15,7 +15,8 @@ import numpy as np
 from dummyio.errors import DimError
 from dummyio.materialize.elementwise_rules import Integers, constants, make_range_scaler, unit_floats
 from dummyio.materialize.index_region import Region
-from dummyio.spec.dims import Dim, evaluate_size, parse_size
+from dummyio.spec.dim_parser import parse_size
+from dummyio.spec.dims import Dim, evaluate_size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Boxes, Grid, Labels, OneHot, PaddingMask, Positions, Range, Rows, Rule, TokenIds
 from dummyio.typing import Array

@@ -7,14 +7,13 @@ in one canonical form, a polynomial with integer coefficients over symbols and f
 
 from __future__ import annotations
 
-import ast
 import keyword
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import SupportsIndex
 
-from dummyio.errors import DimError, suggest_names
+from dummyio.errors import DimError
 
 __all__ = [
     "Dim",
@@ -24,7 +23,6 @@ __all__ = [
     "evaluate_size",
     "find_dims",
     "is_static",
-    "parse_size",
     "substitute_dims",
     "to_size",
 ]
@@ -35,7 +33,7 @@ _LARGEST = 2**63 - 1
 _TERMS = 128
 _FACTORS = 32
 _DEPTH = 16
-_CHARACTERS = 10_000
+MAX_CHARACTERS = 10_000
 
 
 class _Arithmetic:
@@ -292,8 +290,8 @@ def _grouped(size: Size) -> str:
 
 def to_size(value: object) -> Size:
     """Return `value` as a size; raise `DimError` where it is none."""
-    if isinstance(value, DimExpr) and len(str(value)) > _CHARACTERS:
-        raise DimError(f"a dimension of {len(str(value))} characters: at most {_CHARACTERS} can be written.")
+    if isinstance(value, DimExpr) and len(str(value)) > MAX_CHARACTERS:
+        raise DimError(f"a dimension of {len(str(value))} characters: at most {MAX_CHARACTERS} can be written.")
     if isinstance(value, (Dim, DimExpr)):
         return value
     size = _whole(value)
@@ -377,43 +375,3 @@ def substitute_dims(size: Size, dims: Mapping[str, Dim | int]) -> Size:
 
 def _substitute_quotient(atom: _FloorDivision, dims: Mapping[str, Dim | int]) -> Size:
     return _divide(_terms(substitute_dims(atom.numerator, dims)), _terms(substitute_dims(atom.denominator, dims)))
-
-
-def parse_size(text: str, dims: Mapping[str, Dim]) -> Size:
-    """Read a size as `str` writes it, with the symbols of `dims`.
-
-    Only names, whole numbers, ``+ - * //`` and parentheses are read; nothing is executed.
-    """
-    if len(text) > _CHARACTERS:
-        raise DimError(f"a dimension of {len(text)} characters: at most {_CHARACTERS} are read.")
-    try:
-        return _parse_node(ast.parse(text.strip(), mode="eval").body, text, dims)
-    except DimError:
-        raise
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise DimError(f"dimension {text!r}: write names, whole numbers, + - * // and parentheses.") from None
-
-
-def _parse_node(node: ast.expr, text: str, dims: Mapping[str, Dim]) -> Size:
-    if isinstance(node, ast.Name):
-        if node.id not in dims:
-            raise DimError(f"dimension {text!r}: no dim is named {node.id!r}. {suggest_names(node.id, dims)}")
-        return dims[node.id]
-    if isinstance(node, ast.Constant) and type(node.value) is int:
-        return node.value
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return _combine({}, _terms(_parse_node(node.operand, text, dims)), -1)
-    if isinstance(node, ast.BinOp):
-        left, right = _parse_node(node.left, text, dims), _parse_node(node.right, text, dims)
-        match node.op:
-            case ast.Add():
-                return _combine(_terms(left), _terms(right), 1)
-            case ast.Sub():
-                return _combine(_terms(left), _terms(right), -1)
-            case ast.Mult():
-                return _multiply(_terms(left), _terms(right))
-            case ast.FloorDiv():
-                return _divide(_terms(left), _terms(right))
-            case _:
-                pass
-    raise DimError(f"dimension {text!r}: write names, whole numbers, + - * // and parentheses only.")

@@ -16,6 +16,7 @@ import msgspec
 
 from dummyio.errors import DimError, DTypeError, SourceError, SpecError
 from dummyio.spec import dims as _dims
+from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.spec_data import OutputSpec, SpecData
@@ -150,7 +151,7 @@ def _read_dim(name: str, dim: _Dim) -> Dim:
 
 
 def _read_size(size: int | str, dims: dict[str, Dim]) -> Size:
-    return _dims.parse_size(size, dims) if isinstance(size, str) else _dims.to_size(size)
+    return parse_size(size, dims) if isinstance(size, str) else _dims.to_size(size)
 
 
 def _read(item: _Tensor | _Nest, dims: dict[str, Dim], path: str, depth: int = 1) -> Node:

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from dummyio.errors import DimError, OptionError, SpecError, suggest_names
 from dummyio.spec import dims as _dims
+from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec, check_name, iterate_leaves, replace_dims, to_node
@@ -116,7 +117,7 @@ class SpecData(Mapping[str, Node]):
         expression = get_rule_expression(leaf.values)
         if expression is not None:
             try:
-                _dims.parse_size(expression, self.dims)
+                parse_size(expression, self.dims)
             except DimError as error:
                 raise SpecError(f"input {path!r}: {leaf.values!r}: {error}") from None
 
@@ -196,7 +197,7 @@ class SpecData(Mapping[str, Node]):
                         "a mask must cover what follows it."
                     )
                 shape = shapes[mask] if isinstance(leaf.values, Positions) else shape
-            number = 0 if expression is None else _dims.evaluate_size(_dims.parse_size(expression, self.dims), sizes)
+            number = 0 if expression is None else _dims.evaluate_size(parse_size(expression, self.dims), sizes)
             try:
                 leaf.values.check_shape(leaf.dtype, shape, number)
             except SpecError as error:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from dummyio.errors import DimError, SpecError
 from dummyio.spec import dims as _dims
+from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Boxes, Rule, Uniform, canonicalize_rule, get_rule_expression, replace_rule_expression
@@ -237,7 +238,7 @@ def replace_dims(node: Node, old: Mapping[str, Dim], new: Mapping[str, Dim]) -> 
         expression = get_rule_expression(rule)
         if expression is None:
             return rule
-        size = _dims.substitute_dims(_dims.parse_size(expression, old), new)
+        size = _dims.substitute_dims(parse_size(expression, old), new)
         return replace_rule_expression(rule, size if isinstance(size, int) else str(size))
 
     return map_node(node, swap)

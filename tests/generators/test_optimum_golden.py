@@ -7,7 +7,8 @@ import pytest
 
 from dummyio.generators.registry import OPTIONS, build_context, generator_for
 from dummyio.model_config.normalized_config import NormalizedConfig
-from dummyio.spec.dims import Dim, evaluate_size, parse_size
+from dummyio.spec.dim_parser import parse_size
+from dummyio.spec.dims import Dim, evaluate_size
 from dummyio.spec.tensor_spec import Nest
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "optimum_golden.json").read_text())["cases"]

@@ -14,7 +14,8 @@ from dummyio.generators.registry import OPTIONS, build_context, generator_for
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import feeds
 from dummyio.model_config.normalized_config import NormalizedConfig
-from dummyio.spec.dims import Dim, evaluate_size, parse_size
+from dummyio.spec.dim_parser import parse_size
+from dummyio.spec.dims import Dim, evaluate_size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import iterate_leaves
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dummyio.errors import DimError
 from dummyio.input_spec import InputSpec
+from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import (
     Dim,
     DimExpr,
@@ -19,7 +20,6 @@ from dummyio.spec.dims import (
     evaluate_size,
     find_dims,
     is_static,
-    parse_size,
     substitute_dims,
     to_size,
 )

@@ -189,9 +189,9 @@ REFUSED = [
     (PaddingMask(least=0), "int64", "at least one token"),
     (Grid(0), "int64", "columns must be at least 1"),
     # Text.
-    (Constant("a"), "int64", "'a' is no value of int64"),
-    (Constant(1), "string", "1 is no value of string"),
-    (Choices(("a", 1)), "string", "1 is no value of string"),
+    (Constant("a"), "int64", "'a' is not a value of int64"),
+    (Constant(1), "string", "1 is not a value of string"),
+    (Choices(("a", 1)), "string", "1 is not a value of string"),
     (Strings(()), "string", "words must hold at least one"),
     (Strings(low=3, high=3), "string", "0 <= low < high"),
     (Strings(low=-1, high=3), "string", "0 <= low < high"),
@@ -210,7 +210,7 @@ REFUSED = [
     (PaddingMask(policy=None), "int64", "Expected `str`"),
     (PaddingMask(least=10**400), "int64", "too large"),
     (PaddingMask(pad=2), "int64", "Invalid enum value"),
-    (Constant(...), "int64", "is no number and no text"),
+    (Constant(...), "int64", "is neither a number nor a string"),
     (Constant(None), "int64", "Expected"),
     (Constant([1]), "int64", "Expected"),
     (Choices(5), "int64", "Expected `array`"),
@@ -231,7 +231,7 @@ def test_a_rule_that_cannot_be_is_refused(rule, dtype, message):
 
 @pytest.mark.parametrize("values", ["uniform", {"rule": "uniform"}, Uniform, 3, (0, 1)])
 def test_what_is_no_rule_is_refused(values):
-    with pytest.raises(SpecError, match=r"is no rule: use one of dummyio.values"):
+    with pytest.raises(SpecError, match=r"is not a rule: use one of dummyio.values"):
         TensorSpec("x", (2,), "float32", values)
 
 
@@ -242,7 +242,7 @@ def test_boxes_have_four_numbers():
 
 
 def test_a_grid_has_cells_and_coordinates():
-    with pytest.raises(SpecError, match="needs an axis of cells and one of coordinates"):
+    with pytest.raises(SpecError, match="needs at least 2 axes; this tensor has 1"):
         TensorSpec("x", (4,), "int64", Grid(2))
 
 

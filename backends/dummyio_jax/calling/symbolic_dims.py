@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dummyio.errors import DimError, SourceError
-from dummyio.spec.dims import Dim, Size, parse_size
+from dummyio.spec.dim_parser import parse_size
+from dummyio.spec.dims import Dim, Size
 
 __all__ = ["SIZES", "default_dim", "dims_of", "names_in", "to_size"]
 

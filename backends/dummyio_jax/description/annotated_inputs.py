@@ -13,7 +13,8 @@ from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 import jax
 
 from dummyio.errors import DimError, SourceError
-from dummyio.spec.dims import Dim, Size, parse_size
+from dummyio.spec.dim_parser import parse_size
+from dummyio.spec.dims import Dim, Size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 from dummyio_jax.calling.example_leaf import leaf_of

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dummyio.errors import DimError, OptionError, SourceError, suggest_names
-from dummyio.spec.dims import Dim, Size, evaluate_size, parse_size
+from dummyio.spec.dim_parser import parse_size
+from dummyio.spec.dims import Dim, Size, evaluate_size
 from dummyio.spec.tensor_spec import Node, TensorSpec
 from dummyio_jax.calling.example_leaf import leaf_of
 from dummyio_jax.calling.pure_function import Model

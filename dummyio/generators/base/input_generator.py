@@ -13,7 +13,8 @@ from dummyio.generators.base.context import Context, build_context
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
-from dummyio.spec.dims import Dim, Size, evaluate_size, find_dims, parse_size
+from dummyio.spec.dim_parser import parse_size
+from dummyio.spec.dims import Dim, Size, evaluate_size, find_dims
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec, iterate_leaves, map_node
 from dummyio.spec.values import Positions, Rule, get_mask_path, get_rule_expression, replace_rule_expression

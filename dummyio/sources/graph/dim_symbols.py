@@ -14,7 +14,8 @@ from typing import cast
 
 from dummyio.errors import DimError
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
-from dummyio.spec.dims import Dim, Size, parse_size
+from dummyio.spec.dim_parser import parse_size
+from dummyio.spec.dims import Dim, Size
 from dummyio.typing import Axes
 
 __all__ = ["Axes", "DimTable"]

@@ -10,7 +10,8 @@ import numpy as np
 from dummyio.errors import DimError, RunError, suggest_names
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, Runner
-from dummyio.spec.dims import Dim, collect_dims, evaluate_size, is_static, parse_size
+from dummyio.spec.dim_parser import parse_size
+from dummyio.spec.dims import Dim, collect_dims, evaluate_size, is_static
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.typing import Array
 from dummyio.validation.data.records import Finding
