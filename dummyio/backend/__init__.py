@@ -1,4 +1,4 @@
-"""What a backend is, and how one is found."""
+"""Backends: their interface, their registry, and the tables of frameworks and formats."""
 
 from dummyio.backend.protocol import Backend
 from dummyio.backend.registry import ALIASES, GROUP, available_backends, framework_name, load_backend

@@ -1,4 +1,4 @@
-"""Moved out of dummyio/backend/frameworks.py."""
+"""The table of artifact formats: how each is recognized, and which framework describes, runs, loads and exports it."""
 
 from __future__ import annotations
 
@@ -6,62 +6,89 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dummyio.errors import OptionError, SourceError
+from dummyio.errors import OptionError, SourceError, suggest_names
+
+__all__ = ["FORMATS", "Format", "choose_format", "detect_path_format", "list_suffixes"]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A kind of artifact: its name, the framework that runs it, and how its path is recognized."""
+    """One format. Frameworks go by their short names (`dummyio.backend.frameworks`)."""
 
     name: str
-    framework: str
-    suffix: str
-    """The file's suffix; empty where the artifact is a folder."""
-    holds: str = ""
-    """A pattern that some file of a folder of this format matches."""
+    suffix: str = ""
+    """The suffix of its files; empty for a folder."""
+    contains: str = ""
+    """A folder has this format if a file in it matches this pattern."""
+    main_file: str = ""
+    """The file that represents a folder of several."""
+    described_by: str | None = None
+    run_by: str | None = None
+    loaded_by: str | None = None
+    """The framework that makes a model from it, for the command line."""
+    exported_by: tuple[str, ...] = ()
 
 
 FORMATS = {
     kind.name: kind
     for kind in (
-        Format("onnx", "ort", ".onnx"),
-        Format("pt2", "pt", ".pt2"),
-        Format("tflite", "tf", ".tflite"),
-        Format("pb", "tf", ".pb"),
-        Format("stablehlo", "jax", ".stablehlo"),
-        Format("saved_model", "tf", "", "saved_model.pb"),
-        Format("onnx_folder", "ort", "", "*.onnx"),
+        Format("onnx", ".onnx", described_by="ort", run_by="ort", exported_by=("pt", "tf", "jax")),
+        Format("pt2", ".pt2", run_by="pt", exported_by=("pt",)),
+        Format("tflite", ".tflite", described_by="tf", run_by="tf", exported_by=("tf", "jax")),
+        Format("pb", ".pb", described_by="tf", run_by="tf", exported_by=("tf",)),
+        Format("stablehlo", ".stablehlo", described_by="jax", run_by="jax", exported_by=("jax",)),
+        Format("saved_model", "", "saved_model.pb", described_by="tf", run_by="tf", exported_by=("tf", "jax")),
+        Format("onnx_folder", "", "*.onnx", "model.onnx", described_by="ort", run_by="ort", exported_by=("pt",)),
+        Format("keras", ".keras", loaded_by="tf"),
+        Format("h5", ".h5", loaded_by="tf"),
+        Format("configuration", ".json", "config.json", loaded_by="pt"),  # of Hugging Face; `describe` reads it itself
     )
 }
+"""Name → format. A folder has the first format whose pattern matches."""
 
 
-def detect_path_framework(path: str | os.PathLike[str]) -> str | None:
-    """Return the framework that runs what lies at `path`, by suffix or by what a folder holds; None where none does."""
+def detect_path_format(path: str | os.PathLike[str]) -> Format | None:
+    """Return the format of a file (by its suffix) or of a folder (by its content); None if no format matches."""
     place = Path(path)
     if place.is_dir():
-        return next((kind.framework for kind in FORMATS.values() if kind.holds and any(place.glob(kind.holds))), None)
-    return next((kind.framework for kind in FORMATS.values() if kind.suffix and kind.suffix == place.suffix), None)
+        return next((kind for kind in FORMATS.values() if kind.contains and any(place.glob(kind.contains))), None)
+    return next((kind for kind in FORMATS.values() if kind.suffix and kind.suffix == place.suffix), None)
 
 
-def choose_format(path: str | os.PathLike[str], name: str | None = None) -> Format:
-    """Return the format to write: the one named, else by suffix; without a suffix the format of a folder.
+def choose_format(path: str | os.PathLike[str], name: str | None = None, framework: str | None = None) -> Format:
+    """Return the format to export: the named one, else by suffix; a path without one is a folder.
+
+    Parameters
+    ----------
+    path
+        The path of the artifact.
+    name
+        The name of the format.
+    framework
+        The framework of the model: chooses among the formats that are folders.
 
     Raises
     ------
     OptionError
-        for a name that is no format.
+        if `name` is not a format that is exported.
     SourceError
-        for a suffix that no format has.
+        if no exported format has the suffix.
     """
-    suffix = Path(path).suffix
+    exported = {kind.name: kind for kind in FORMATS.values() if kind.exported_by}
     if name is not None:
-        if name not in FORMATS:
-            raise OptionError(f"format={name!r} is none: use one of {', '.join(FORMATS)}.")
-        return FORMATS[name]
-    for kind in FORMATS.values():
-        if kind.suffix == suffix:
-            return kind
-    known = ", ".join(kind.suffix for kind in FORMATS.values() if kind.suffix)
-    raise SourceError(
-        f"{os.fspath(path)}: no format has the suffix {suffix!r}. Known: {known}, and a folder without one."
-    )
+        if name not in exported:
+            raise OptionError(f"format={name!r} is unknown. {suggest_names(name, exported)}")
+        return exported[name]
+    suffix = Path(path).suffix
+    found = [kind for kind in exported.values() if kind.suffix == suffix]
+    if not found:
+        raise SourceError(
+            f"{os.fspath(path)}: no format has the suffix {suffix!r}. "
+            f"Use {list_suffixes('exported_by')}, or no suffix for a folder."
+        )
+    return next((kind for kind in found if framework in kind.exported_by), found[0])
+
+
+def list_suffixes(capability: str) -> str:
+    """Return the suffixes of the files with a capability, for messages: ``"described_by"``, ``"run_by"``, ``"exported_by"``."""
+    return ", ".join(kind.suffix for kind in FORMATS.values() if kind.suffix and getattr(kind, capability))

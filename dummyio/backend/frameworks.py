@@ -1,91 +1,114 @@
-"""Which framework something belongs to: a file by its suffix, an object by the modules that its classes come from.
+"""The table of frameworks, and the framework of an object by the modules that define its classes.
 
-Nothing is imported to find out: an object of a framework has imported that framework already.
+Detection imports nothing: an object of a framework exists only if that framework has been imported.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-__all__ = ["detect_framework", "qualified_name"]
+__all__ = ["ALIASES", "FRAMEWORKS", "MODEL_ROOTS", "Framework", "detect_framework", "qualified_name"]
 
 
-# The roots of modules that classes of models come from. Keras models run on TensorFlow here.
-_ROOTS = {
-    "torch": "pt",
-    "tensorflow": "tf",
-    "keras": "tf",
-    "tf_keras": "tf",
-    "flax": "jax",
-    "jax": "jax",
-    "jaxlib": "jax",
-    "onnx": "ort",
-    "onnxruntime": "ort",
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """One framework that this distribution has a backend for."""
+
+    name: str
+    """The short name, as in ``generate(framework=...)``."""
+    title: str
+    """The name for messages."""
+    module: str
+    """The module that defines its tensors."""
+    aliases: tuple[str, ...]
+    """Other names that a caller may use."""
+    model_roots: tuple[str, ...] = ()
+    """Root modules that classes of its models come from."""
+    extra: str = "all"
+    """The extra of dummyio that installs it."""
+
+
+FRAMEWORKS = {
+    framework.name: framework
+    for framework in (
+        Framework("np", "NumPy", "numpy", ("numpy",)),
+        Framework("pt", "PyTorch", "torch", ("torch", "pytorch"), ("torch",), "torch"),
+        Framework("tf", "TensorFlow", "tensorflow", ("tensorflow",), ("tensorflow", "keras", "tf_keras"), "tensorflow"),
+        Framework("jax", "JAX", "jax", ("flax",), ("jax", "jaxlib", "flax"), "jax"),
+        Framework("ort", "ONNX", "onnxruntime", ("onnxruntime", "onnx"), ("onnx", "onnxruntime"), "onnx"),
+    )
 }
-_LOOKED_AT = 64
-"""As many functions are looked at to learn what one is written in."""
+ALIASES = {alias: framework.name for framework in FRAMEWORKS.values() for alias in framework.aliases}
+"""Alias → short name."""
+MODEL_ROOTS = {root: framework.name for framework in FRAMEWORKS.values() for root in framework.model_roots}
+"""Root module of a model's class → short name."""
+
+_MOST_FUNCTIONS = 64
+"""The search for JAX in a function follows at most this many functions."""
 
 
 def detect_framework(model: object) -> str | None:
-    """Return the framework that an object belongs to; None where none of its classes is a framework's.
+    """Return the short name of the framework that an object belongs to; None if no framework defines its classes.
 
-    A plain function is JAX's where its code names something of JAX's: the models of all others are objects of their own.
+    A plain function belongs to JAX if its code refers to JAX: models of the other frameworks are objects of their classes.
     """
-    return _framework_of_class(model) or ("jax" if _names_jax(model, set()) else None)
+    return _framework_of_class(type(model)) or ("jax" if _refers_to_jax(model, set()) else None)
 
 
-def _framework_of_class(model: object) -> str | None:
-    for kind in type(model).__mro__:
-        found = _ROOTS.get(kind.__module__.split(".", maxsplit=1)[0])
-        if found is not None:
-            return found
-    return None
+def _framework_of_module(name: object) -> str | None:
+    return MODEL_ROOTS.get(name.split(".", maxsplit=1)[0]) if isinstance(name, str) else None
 
 
-def _names_jax(model: object, seen: set[int]) -> bool:
-    """Whether a function, a method or a part of one is written in JAX, itself or in the functions that it calls by name."""
-    if id(model) in seen or len(seen) > _LOOKED_AT:
+def _framework_of_class(kind: type) -> str | None:
+    return next(filter(None, (_framework_of_module(base.__module__) for base in kind.__mro__)), None)
+
+
+def _refers_to_jax(model: object, seen: set[int]) -> bool:
+    """Whether a function, a method or a partial uses JAX, directly or in the functions that it refers to."""
+    if id(model) in seen or len(seen) > _MOST_FUNCTIONS:
         return False
     seen.add(id(model))
     if isinstance(model, partial):
-        return _names_jax(model.func, seen)
+        return _refers_to_jax(model.func, seen)
     if isinstance(model, MethodType):
-        return _framework_of_class(model.__self__) == "jax" or _names_jax(model.__func__, seen)
+        return _framework_of_class(type(model.__self__)) == "jax" or _refers_to_jax(model.__func__, seen)
     if not isinstance(model, FunctionType):
         return False
-    names = _names_of(model.__code__)
-    held = [model.__globals__[name] for name in names if name in model.__globals__]
-    held += [
-        cell.cell_contents for cell in model.__closure__ or () if cell != CellType()
-    ]  # an empty one has no contents
-    held += [*(model.__defaults__ or ()), *(model.__kwdefaults__ or {}).values()]
-    held += [getattr(kind, "__origin__", kind) for kind in model.__annotations__.values()]
-    return any(_is_of_jax(value) or _names_jax(value, seen) for value in held)
+    return any(_belongs_to_jax(value) or _refers_to_jax(value, seen) for value in _referenced_values(model))
 
 
-def _names_of(code: CodeType) -> set[str]:
-    """Return the globals that a code reads; `co_names` has the names of attributes among them."""
-    import dis  # noqa: PLC0415 - used here only
+def _referenced_values(function: FunctionType) -> Iterator[object]:
+    """Yield the globals, closure values, defaults and annotations of a function."""
+    names = _global_names(function.__code__)
+    yield from (function.__globals__[name] for name in names if name in function.__globals__)
+    yield from (cell.cell_contents for cell in function.__closure__ or () if cell != CellType())  # an empty one raises
+    yield from (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
+    yield from (getattr(kind, "__origin__", kind) for kind in function.__annotations__.values())
+
+
+def _global_names(code: CodeType) -> set[str]:
+    """Return the names of the globals that a code reads; its `co_names` would include names of attributes."""
+    import dis  # noqa: PLC0415 - lazy: only plain functions need it
 
     inner = (part for part in code.co_consts if isinstance(part, CodeType))
     own = {str(step.argval) for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL"}
-    return own.union(*map(_names_of, inner))
+    return own.union(*map(_global_names, inner))
 
 
-def _is_of_jax(value: object) -> bool:
-    """Whether a module, a class or a function is JAX's, or an object of such a class."""
+def _belongs_to_jax(value: object) -> bool:
+    """Whether JAX defines a module, a class or a function, or the class of any other object."""
     if isinstance(value, type):
-        return any(_ROOTS.get(kind.__module__.split(".", maxsplit=1)[0]) == "jax" for kind in value.__mro__)
-    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-    if isinstance(value, (ModuleType, FunctionType)) and isinstance(name, str):
-        return _ROOTS.get(name.split(".", maxsplit=1)[0]) == "jax"
-    return _framework_of_class(value) == "jax"
+        return _framework_of_class(value) == "jax"
+    if isinstance(value, (ModuleType, FunctionType)):
+        return _framework_of_module(value.__name__ if isinstance(value, ModuleType) else value.__module__) == "jax"
+    return _framework_of_class(type(value)) == "jax"
 
 
 def qualified_name(model: Any) -> str:
-    """Return a function's own name, or an object's class, with its module, for messages."""
-    if isinstance(model, FunctionType):
-        return f"{model.__module__}.{model.__qualname__}"
-    return f"{type(model).__module__}.{type(model).__qualname__}"
+    """Return the module and name of a function, or of an object's class, for messages."""
+    named = model if isinstance(model, FunctionType) else type(model)
+    return f"{named.__module__}.{named.__qualname__}"

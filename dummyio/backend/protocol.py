@@ -1,4 +1,4 @@
-"""Moved out of dummyio/backend/registry.py."""
+"""The interface of a backend."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Backend(Protocol):
-    """One framework's tensors: what every backend has."""
+    """The members that every backend has; they concern the tensors of one framework."""
 
     name: str
     """The framework's short name, as in ``generate(framework=...)``."""
 
     dtypes: Mapping[DType, Any]
-    """Canonical dtype → native dtype; a dtype that the framework lacks is not there."""
+    """Canonical dtype → native dtype; a dtype that the framework lacks is absent."""
 
     flat: bool
-    """Whether the framework takes inputs flat, by path, and not nested."""
+    """Whether the framework takes inputs flat, by path, instead of nested."""
 
     def from_numpy(self, values: Any, dtype: DType, device: Any = None) -> Any:
-        """Return a native tensor of `dtype` with these values, which the caller gives away.
+        """Return a native tensor of `dtype` with these values; the backend owns `values` from now on.
 
-        Raises `DTypeError` where the framework lacks the dtype, never converts to another.
+        Raises `DTypeError` if the framework lacks the dtype; never converts to another dtype.
         """
         ...
 
     def to_numpy(self, tensor: Any) -> Any:
-        """Return a native tensor's values as a NumPy array of its own dtype."""
+        """Return the values of a native tensor as a NumPy array of the same dtype."""
         ...
 
     def is_tensor(self, value: object) -> bool:
-        """Whether `value` is one of this framework's tensors."""
+        """Whether `value` is a tensor of this framework."""
         ...
 
     def abstract(self, leaves: Mapping[str, TensorSpec]) -> dict[str, Any]:
-        """Return the framework's signature objects, by path; symbols are shared among them."""
+        """Return path → signature object of the framework; the signatures share their symbols."""
         ...
 
     def cache(self, layers: list[Any]) -> Any:
-        """Return what the framework's models take as their past, from a list with a tuple per layer."""
+        """Return the container in which the framework's models take their past, from a list with a tuple per layer."""
         ...

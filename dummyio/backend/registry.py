@@ -1,8 +1,8 @@
-"""What a backend is, and how one is found.
+"""Finds and loads backends.
 
-A backend is a package with an entry point in the group ``dummyio.backends``: its name there is the framework's name, its
-object has the members of `Backend`. It is imported when it is first used. A third party's backend comes in by the same
-door; two that claim one name are an error.
+A backend is a package with an entry point in the group ``dummyio.backends``: the entry point's name is the framework's
+short name, its object has the members of `Backend`. It is imported on first use. Backends of third parties register in
+the same way; two backends that claim one name are an error.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from dummyio.backend.frameworks import ALIASES, FRAMEWORKS
 from dummyio.backend.protocol import Backend
-from dummyio.errors import BrokenBackendError, FrameworkError, NotInstalledError, suggest_names
+from dummyio.errors import BrokenBackendError, FrameworkError, NotInstalledError, format_error_line, suggest_names
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -21,20 +22,10 @@ __all__ = ["ALIASES", "GROUP", "available_backends", "framework_name", "load_bac
 
 GROUP = "dummyio.backends"
 
-ALIASES = {
-    "numpy": "np",
-    "torch": "pt",
-    "pytorch": "pt",
-    "tensorflow": "tf",
-    "flax": "jax",
-    "onnxruntime": "ort",
-    "onnx": "ort",
-}
-
 
 @lru_cache(maxsize=1)
 def _found() -> dict[str, tuple[EntryPoint, ...]]:
-    from importlib.metadata import entry_points  # noqa: PLC0415 - slow to import, and the core alone does not need it
+    from importlib.metadata import entry_points  # noqa: PLC0415 - lazy: slow to import
 
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in entry_points(group=GROUP):
@@ -44,14 +35,14 @@ def _found() -> dict[str, tuple[EntryPoint, ...]]:
 
 
 def available_backends() -> tuple[str, ...]:
-    """Return the names of all backends that are declared, installed framework or not."""
+    """Return the short names of all registered backends, whether their framework is installed or not."""
     return tuple(sorted(_found()))
 
 
 def framework_name(name: object) -> str:
-    """Return the short name for a name or alias; raise `FrameworkError` for any other."""
+    """Return the short name for a short name or an alias; raise `FrameworkError` for anything else."""
     if not isinstance(name, str):
-        raise FrameworkError(f"framework={name!r}: use a name, one of {', '.join(_found())}.")
+        raise FrameworkError(f"framework={name!r} is not a string: use one of {', '.join(_found())}.")
     known = ALIASES.get(name, name)
     if known not in _found():
         raise FrameworkError(f"framework={name!r} is unknown. {suggest_names(name, [*_found(), *ALIASES])}")
@@ -62,16 +53,21 @@ _LOADED: dict[str, Backend] = {}
 
 
 def load_backend(name: str) -> Backend:
-    """Return the backend of that framework, importing it on first use.
+    """Return the backend of a framework, imported on first use.
+
+    Parameters
+    ----------
+    name
+        The short name or an alias of the framework.
 
     Raises
     ------
     FrameworkError
-        for an unknown name, and for one that two packages claim.
+        if the name is unknown, or two packages claim it.
     NotInstalledError
-        where the framework is missing; the message says how to install it.
+        if the framework is not installed; the message has the command that installs it.
     BrokenBackendError
-        where it is there and does not import; the cause is chained.
+        if the backend or its framework is installed but cannot be imported; the cause is chained.
     """
     loaded = _LOADED.get(name) if isinstance(name, str) else None
     if loaded is None:
@@ -88,33 +84,30 @@ def _load(name: str) -> Backend:
     try:
         backend = point.load()
     except ModuleNotFoundError as error:
-        missing = error.name or ""
-        own = point.module.split(".")[0]
-        if missing.split(".")[0] in (own, "dummyio") or not _is_requirement(missing, point):
-            raise BrokenBackendError(f"the backend {name!r} ({point.value}) does not import: {error}.") from error
+        if not _is_requirement(error.name or "", point):
+            raise BrokenBackendError(f"the backend {name!r} ({point.value}) cannot be imported: {error}.") from error
         raise NotInstalledError(
-            f"framework={name!r} needs {missing}, which is not installed. Install it: pip install '{_extra(point, name)}'"
+            f"framework={name!r} needs {error.name}, which is not installed. "
+            f"Install it: pip install '{_requirement(point, name)}'"
         ) from error
     except Exception as error:
         raise BrokenBackendError(
-            f"the backend {name!r} ({point.value}) is installed and does not import: {type(error).__name__}: {error}"
+            f"the backend {name!r} ({point.value}) is installed but cannot be imported: {format_error_line(error)}"
         ) from error
     if not isinstance(backend, Backend):
-        raise BrokenBackendError(f"{point.value} is no backend: it lacks members of dummyio.backend.Backend.")
+        raise BrokenBackendError(f"{point.value} is not a backend: it lacks members of dummyio.backend.Backend.")
     return backend
 
 
 def _is_requirement(missing: str, point: EntryPoint) -> bool:
-    """Whether a missing module is what the backend is for, and not a part that a broken framework lost."""
-    from importlib.util import find_spec  # noqa: PLC0415 - after a failure only
+    """Whether a missing module is a framework, and not a part of a backend or of a damaged framework."""
+    from importlib.util import find_spec  # noqa: PLC0415 - lazy: used after a failure only
 
-    root = missing.split(".", maxsplit=1)[0]
-    del point
-    return bool(root) and "." not in missing and find_spec(root) is None
+    own = point.module.split(".")[0]
+    return missing not in ("", own, "dummyio") and "." not in missing and find_spec(missing) is None
 
 
-def _extra(point: EntryPoint, name: str) -> str:
-    extras = {"pt": "torch", "tf": "tensorflow", "jax": "jax", "ort": "onnx"}
+def _requirement(point: EntryPoint, name: str) -> str:
     if point.dist is not None and point.dist.name != "dummyio":
         return point.dist.name
-    return f"dummyio[{extras.get(name, 'all')}]"
+    return f"dummyio[{FRAMEWORKS[name].extra if name in FRAMEWORKS else 'all'}]"

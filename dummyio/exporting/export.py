@@ -69,7 +69,7 @@ def export(
         where something is in the way, or cannot be written.
     """
     target = Path(path)
-    kind = choose_format(target, format or _folder_format(model, target))
+    kind = choose_format(target, format, detect_framework(model))
     exporter = _exporter(model, kind)
     own = {name: value for name, value in options.items() if name in _options(exporter)}
     rest = {name: value for name, value in options.items() if name not in own}
@@ -78,13 +78,8 @@ def export(
     return write(model, spec, target, kind, exporter, own, force=force)
 
 
-def _folder_format(model: Any, target: Path) -> str | None:
-    """Return what a folder becomes: the files of a task, for a framework that has no SavedModels."""
-    return "onnx_folder" if not target.suffix and detect_framework(model) == "pt" else None
-
-
 def _exporter(model: Any, kind: Format) -> Callable[..., ExportResult]:
-    framework = detect_framework(model) or (kind.framework if callable(model) else None)
+    framework = detect_framework(model) or (kind.run_by if callable(model) else None)
     if framework is None:
         raise ExportError(f"a {qualified_name(model)} cannot be exported: give a model of a framework, or a function.")
     backend: Any = load_backend(framework)

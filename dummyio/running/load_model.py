@@ -1,4 +1,4 @@
-"""From what a command line can say to a model: a folder, a file, or a place in Python code."""
+"""Loads the model that a command line names: a folder, a file, or an object of Python code."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dummyio.backend.formats import detect_path_framework
+from dummyio.backend.formats import detect_path_format
 from dummyio.backend.registry import load_backend
-from dummyio.errors import SourceError
+from dummyio.errors import SourceError, format_error_line
 
 __all__ = ["load_model"]
 
@@ -19,56 +19,51 @@ _CODE = re.compile(r"(?P<module>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)(?P<ca
 
 
 def load_model(reference: str, task: str | None = None) -> tuple[Any, str]:
-    """Return the model that `reference` names, and a sentence that says what it is.
+    """Return the model that `reference` names, and a phrase that describes it.
 
     Parameters
     ----------
     reference
         The folder of a Hugging Face model, its ``config.json`` (random weights), a ``.keras`` or ``.h5`` file, an artifact
-        (its path is returned), or ``module:name`` and ``file.py:name`` for an object in Python code, ``module:name()`` for
-        what a function returns.
+        (its path is returned), ``module:name`` or ``file.py:name`` for an object of Python code, or ``module:name()`` for
+        the return value of a function.
     task
         Chooses the class of a Hugging Face model whose configuration names none.
 
     Raises
     ------
     SourceError
-        where there is no such thing, or it cannot be loaded; the cause is chained.
+        if `reference` does not exist, or cannot be loaded; the cause is chained.
     NotInstalledError
-        where its library is missing.
+        if a library that it needs is not installed.
     """
     path = Path(reference)
-    if path.is_dir() and (path / "config.json").exists() and detect_path_framework(path) is None:
-        return _loaded("pt", path, task)
-    if path.is_file() and path.suffix == ".json":
-        return _loaded("pt", path, task)
-    if path.suffix in (".keras", ".h5") and path.is_file():
-        return _loaded("tf", path, task)
-    if path.exists() and detect_path_framework(path) is not None:
+    found = detect_path_format(path) if path.exists() else None
+    if found is not None and found.loaded_by is not None:
+        backend: Any = load_backend(found.loaded_by)
+        loaded: tuple[Any, str] = backend.load(path, task)
+        return loaded
+    if found is not None:
         return path, f"the artifact {path}"
     code = _CODE.fullmatch(reference)
     if code is not None and not path.exists():
-        return _from_code(code), f"{reference} of Python code"
+        return _load_from_code(code), f"{reference} of Python code"
     if not path.exists():
-        raise SourceError(f"{reference}: no such file or folder; Python code is named as module:name or file.py:name.")
+        raise SourceError(
+            f"{reference}: no such file or folder; an object of Python code is module:name or file.py:name."
+        )
     raise SourceError(
         f"{reference}: give the folder of a Hugging Face model, a config.json, a .keras file, an artifact, or module:name."
     )
 
 
-def _loaded(framework: str, path: Path, task: str | None) -> tuple[Any, str]:
-    backend: Any = load_backend(framework)
-    found: tuple[Any, str] = backend.load(path, task)
-    return found
-
-
-def _from_code(code: re.Match[str]) -> Any:
+def _load_from_code(code: re.Match[str]) -> Any:
     """Import a module or a file and return an object of it."""
     where = code["module"]
     try:
-        found: Any = _module(where)
+        found: Any = _import_module(where)
     except Exception as error:
-        raise SourceError(f"{where}: cannot be imported: {type(error).__name__}: {error}") from error
+        raise SourceError(f"{where}: cannot be imported: {format_error_line(error)}") from error
     for name in code["name"].split("."):
         if not hasattr(found, name):
             raise SourceError(f"{where} has no {code['name']!r}.")
@@ -78,11 +73,11 @@ def _from_code(code: re.Match[str]) -> Any:
     try:
         return found()
     except Exception as error:
-        raise SourceError(f"{code[0]} failed: {type(error).__name__}: {error}") from error
+        raise SourceError(f"{code[0]} failed: {format_error_line(error)}") from error
 
 
-def _module(where: str) -> Any:
-    """Return a module by its dotted name, which may lie in the current folder, or a file."""
+def _import_module(where: str) -> Any:
+    """Return a file as a module, or a module by its dotted name, which may be in the current folder."""
     path = Path(where)
     if path.suffix == ".py":
         spec = importlib.util.spec_from_file_location(path.stem, path)

@@ -1,7 +1,7 @@
-"""One way to call anything: a model or an artifact as a function of named NumPy feeds.
+"""The interface of a runner: a model or an artifact as a function of named NumPy feeds.
 
-A backend that runs something has the capability ``runner(target, spec, engine)``; which backend that is follows from the
-target. Feeds and inputs go by the paths of the spec (``past_key_values.0.key``), whatever the artifact calls them.
+A backend that runs models has the capability ``runner(target, spec, engine)``; the target decides which backend. Feeds and
+inputs are named by the paths of the spec (``past_key_values.0.key``), whatever names the artifact uses.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dummyio.backend.formats import FORMATS, detect_path_framework
+from dummyio.backend.formats import detect_path_format, list_suffixes
 from dummyio.backend.frameworks import detect_framework, qualified_name
 from dummyio.backend.registry import load_backend
 from dummyio.errors import OptionError, RunError, SourceError, suggest_names
 from dummyio.spec.dtypes import DType
-from dummyio.typing import Array
+from dummyio.typing import Array, Axes
 
 if TYPE_CHECKING:
     from dummyio.input_spec import InputSpec
@@ -29,12 +29,12 @@ __all__ = ["DeclaredTensor", "Runner", "check_feed_names", "open_runner"]
 class DeclaredTensor:
     """An input or an output as the artifact declares it.
 
-    Sizes are ints, names of symbols, or None where the artifact says only that the size is free. `shape` and `dtype` are
-    None where it declares none.
+    A size is an int, the name of a symbol, or None for a dynamic axis without a name. `shape` and `dtype` are None if the
+    artifact declares none.
     """
 
     name: str
-    shape: tuple[int | str | None, ...] | None = None
+    shape: Axes | None = None
     dtype: DType | None = None
 
 
@@ -43,27 +43,27 @@ class Runner(Protocol):
 
     @property
     def engine(self) -> str:
-        """What runs it, with its version: ``"onnxruntime 1.31.1"``."""
+        """The runtime and its version: ``"onnxruntime 1.31.1"``."""
         ...
 
     @property
     def inputs(self) -> tuple[DeclaredTensor, ...] | None:
-        """What it declares to take, in its own order, by the spec's paths; None where it declares nothing."""
+        """The declared inputs in their own order, by the spec's paths; None if nothing is declared."""
         ...
 
     @property
     def outputs(self) -> tuple[DeclaredTensor, ...] | None:
-        """What it declares to return, in its own order; None where it declares nothing."""
+        """The declared outputs in their own order; None if nothing is declared."""
         ...
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Return name → array, in order; the feeds stay as they are.
+        """Return output name → array, in order; the feeds are not changed.
 
         Raises
         ------
         RunError
-            where it does not run on these feeds: missing or unknown names, shapes or dtypes that it refuses, or a failure
-            of its own; the runtime's message is kept, and its exception chained.
+            if the target does not run on these feeds: missing or unknown names, refused shapes or dtypes, or a failure of
+            the runtime; the message has the runtime's message, and its exception is chained.
         """
         ...
 
@@ -74,55 +74,56 @@ def open_runner(target: Any, spec: InputSpec | None = None, *, engine: str | Non
     Parameters
     ----------
     target
-        A path (``.onnx``, ``.pt2``, ``.tflite``, ``.pb``, ``.stablehlo``, a SavedModel's folder), a model of a framework's
+        A path (``.onnx``, ``.pt2``, ``.tflite``, ``.pb``, ``.stablehlo``, a SavedModel folder), a model of a framework
         (``nn.Module``, Keras model, ``tf.function``, JAX function or module, ``ModelProto``), or a function of feeds.
     spec
-        The inputs. What takes nested inputs (modules, functions) needs it; for a file it gives the inputs their paths.
+        The inputs. Targets with nested inputs (modules, functions) need it; for a file it gives the inputs their paths.
     engine
-        Another runtime than the usual one, where there are several: ``"reference"`` for ONNX's own evaluator.
+        Another runtime than the default, if there are several: ``"reference"`` for the reference evaluator of ONNX.
+
+    Returns
+    -------
+    Runner
+        The target, opened by the backend of its framework.
 
     Raises
     ------
     SourceError
-        for what is not there, is not what its suffix says, or cannot be run.
+        if the target does not exist, has another content than its suffix declares, or cannot be run.
     OptionError
-        for an engine that the target does not have.
+        if the target does not have this engine.
     """
     if isinstance(target, (str, os.PathLike)):
-        path = Path(target)
-        return _opened(_of_path(path), path, spec, engine)
-    framework = detect_framework(target)
-    if framework is None and callable(target):
-        return _opened("np", target, spec, engine)
+        target = Path(target)
+        framework = _framework_of_path(target)
+    else:
+        framework = detect_framework(target) or ("np" if callable(target) else None)
     if framework is None:
         raise SourceError(f"a {qualified_name(target)} cannot be run: give a path, a model or a function of feeds.")
-    return _opened(framework, target, spec, engine)
+    backend: Any = load_backend(framework)
+    opening = getattr(backend, "runner", None)
+    if opening is None:
+        raise OptionError(f"{target!r} cannot be opened: the backend {framework!r} does not run models.")
+    runner: Runner = opening(target, spec, engine)
+    return runner
 
 
 def check_feed_names(feeds: Mapping[str, Array], paths: Collection[str]) -> None:
-    """Raise `RunError` for feeds that lack one of the inputs at `paths`, or have another: what every runner looks at first."""
+    """Raise `RunError` if the names of the feeds are not `paths`: the first check of every runner."""
     missing = [path for path in paths if path not in feeds]
     if missing:
         raise RunError(f"no feed for {', '.join(missing)}: the inputs are {', '.join(paths)}.")
     unknown = next((path for path in feeds if path not in paths), None)
     if unknown is not None:
-        raise RunError(f"{unknown!r} is no input of this model. {suggest_names(unknown, paths)}")
+        raise RunError(f"{unknown!r} is not an input of this model. {suggest_names(unknown, paths)}")
 
 
-def _of_path(path: Path) -> str:
+def _framework_of_path(path: Path) -> str:
     if not path.exists():
         raise SourceError(f"{path}: no such file or folder.")
-    framework = detect_path_framework(path)
-    if framework is None:
-        suffixes = ", ".join(kind.suffix for kind in FORMATS.values() if kind.suffix)
-        raise SourceError(f"{path}: what can be run are {suffixes}, and the folder of a SavedModel.")
-    return framework
-
-
-def _opened(framework: str, target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
-    backend: Any = load_backend(framework)
-    opening = getattr(backend, "runner", None)
-    if opening is None:
-        raise OptionError(f"the backend {framework!r} runs no models: {target!r} cannot be opened.")
-    runner: Runner = opening(target, spec, engine)
-    return runner
+    found = detect_path_format(path)
+    if found is None or found.run_by is None:
+        raise SourceError(
+            f"{path}: this cannot be run. Give a {list_suffixes('run_by')} file, or the folder of a SavedModel."
+        )
+    return found.run_by

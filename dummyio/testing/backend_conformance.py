@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from dummyio.backend.frameworks import MODEL_ROOTS
 from dummyio.backend.native_dtypes import find_nearest_dtype
 from dummyio.backend.protocol import Backend
 from dummyio.backend.registry import load_backend
@@ -38,7 +39,7 @@ from dummyio.typing import Array
 __all__ = ["BackendConformance", "same_bits"]
 
 
-FRAMEWORKS = ("flax", "jax", "keras", "onnx", "onnxruntime", "tensorflow", "torch", "transformers")
+FRAMEWORKS = (*sorted(MODEL_ROOTS.keys() - {"jaxlib"}), "transformers")  # jaxlib comes with jax
 """What no backend but its own may import."""
 
 

@@ -75,7 +75,7 @@ def test_an_unknown_name_names_the_near_ones(unknown, near):
 
 @pytest.mark.parametrize("value", [None, 5, sys])
 def test_what_is_no_name_is_an_error(value):
-    with pytest.raises(FrameworkError, match="use a name"):
+    with pytest.raises(FrameworkError, match="is not a string: use one of"):
         backend.framework_name(value)
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import onnx
 import onnxruntime as ort
 
+from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError
 from dummyio_onnx.read_model import read_model
 
 __all__ = ["load_model_proto", "locate", "open_evaluator", "open_session"]
 
+_FOLDER = FORMATS["onnx_folder"]
 _NEWER = re.compile(r"Unsupported model IR version|is under development|domain_version of|is not a registered function")
 
 
@@ -23,8 +25,8 @@ def locate(target: str | os.PathLike[str]) -> Path:
     path = Path(target)
     if not path.is_dir():
         return path
-    found = sorted(path.glob("*.onnx"))
-    own = path / "model.onnx"
+    found = sorted(path.glob(_FOLDER.contains))
+    own = path / _FOLDER.main_file
     if own in found or len(found) == 1:
         return own if own in found else found[0]
     if not found:

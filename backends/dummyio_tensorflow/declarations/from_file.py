@@ -6,6 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError
 from dummyio_tensorflow.declarations.declared_inputs import (
     Declared,
@@ -27,7 +28,7 @@ def declared_from_file(path: Path, signature: str | None) -> Declared:
     """
     if path.is_dir():
         return _of_saved_model(path, signature)
-    if path.suffix == ".tflite":
+    if path.suffix == FORMATS["tflite"].suffix:
         from dummyio_tensorflow.declarations.from_tflite import of_tflite  # noqa: PLC0415 - for these files only
 
         return of_tflite(path, signature)

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from dummyio.backend.formats import FORMATS
 from dummyio.errors import DTypeError, RunError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor
@@ -141,7 +142,7 @@ def load_graph(path: Path) -> Any:
     except Exception as error:  # protobuf's own, which is no public name
         raise SourceError(f"{path}: no frozen graph, or a damaged one: {error}") from error
     if not graph.node:
-        remedy = " Give the SavedModel's folder instead." if path.name == "saved_model.pb" else ""
+        remedy = " Give the SavedModel's folder instead." if path.name == FORMATS["saved_model"].contains else ""
         raise SourceError(f"{path}: no frozen graph: it holds no node.{remedy}")
     return graph
 

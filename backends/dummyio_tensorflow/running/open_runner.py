@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from dummyio.backend.formats import detect_path_format
 from dummyio.errors import OptionError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import Runner
@@ -12,10 +14,17 @@ from dummyio_tensorflow.running.graph_runners import GraphRunner, SavedModelRunn
 from dummyio_tensorflow.running.model_runner import ModelRunner
 from dummyio_tensorflow.running.tflite_runner import TfliteRunner
 
-__all__ = ["runner"]
+__all__ = ["open_runner"]
+
+_FILE_RUNNERS: Mapping[str, Callable[[Path, InputSpec | None], Runner]] = {
+    "saved_model": SavedModelRunner,
+    "tflite": TfliteRunner,
+    "pb": GraphRunner,
+}
+"""Format → its runner."""
 
 
-def runner(target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
+def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
     """Return a model or an artifact as a runner.
 
     Raises
@@ -28,11 +37,10 @@ def runner(target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
     if engine is not None:
         raise OptionError(f"engine={engine!r}: what TensorFlow writes has one engine each; leave it out.")
     if not isinstance(target, Path):
+        if spec is None:
+            raise SourceError("a model in memory is called on the inputs of its spec: open_runner(model, spec).")
         return ModelRunner(target, spec)
-    if target.is_dir():
-        return SavedModelRunner(target, spec)
-    if target.suffix == ".tflite":
-        return TfliteRunner(target, spec)
-    if target.suffix == ".pb":
-        return GraphRunner(target, spec)
-    raise SourceError(f"{target}: TensorFlow runs the folder of a SavedModel, .pb and .tflite files.")
+    kind = detect_path_format(target)
+    if kind is None or kind.name not in _FILE_RUNNERS:
+        raise SourceError(f"{target}: TensorFlow runs the folder of a SavedModel, .pb and .tflite files.")
+    return _FILE_RUNNERS[kind.name](target, spec)

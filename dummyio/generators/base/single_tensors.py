@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from dummyio.backend.frameworks import FRAMEWORKS
 from dummyio.backend.registry import available_backends, load_backend
 from dummyio.errors import BrokenBackendError, DimError, DTypeError, FrameworkError, NotInstalledError, OptionError
 from dummyio.input_spec import InputSpec
@@ -157,7 +158,7 @@ def framework_of(value: Any) -> Backend:
         where it is no framework's tensor.
     """
     for name in available_backends():
-        if name in _ROOTS and _ROOTS[name] not in sys.modules:
+        if name in FRAMEWORKS and FRAMEWORKS[name].module not in sys.modules:
             continue
         try:
             backend = load_backend(name)
@@ -168,10 +169,6 @@ def framework_of(value: Any) -> Backend:
     raise OptionError(
         f"a {type(value).__module__}.{type(value).__qualname__} is no tensor of {', '.join(available_backends())}."
     )
-
-
-_ROOTS = {"np": "numpy", "pt": "torch", "tf": "tensorflow", "jax": "jax", "ort": "onnxruntime"}
-"""A framework's name → the module without which there are none of its tensors."""
 
 
 def _made(path: str, shape: Sequence[int], dtype: object, rule: Rule, framework: str, seed: int) -> Any:

@@ -166,7 +166,7 @@ def test_a_function_that_asks_for_values_runs_as_it_is_written():
     ("feeds", "message"),
     [
         ({}, "no feed for x"),
-        ({"x": np.zeros(3, np.float32), "y": np.zeros(3)}, "'y' is no input of this model"),
+        ({"x": np.zeros(3, np.float32), "y": np.zeros(3)}, "'y' is not an input of this model"),
         ({"x": np.zeros(3, np.float64)}, "float64"),
         ({"x": np.zeros(5, np.float32)}, "failed"),
     ],

@@ -156,7 +156,7 @@ def test_an_unknown_engine_is_an_error(tmp_path):
     ("feeds", "message"),
     [
         ({}, "no feed for x"),
-        ({"x": np.ones((1, 2), np.float32), "z": np.ones(1)}, "'z' is no input"),
+        ({"x": np.ones((1, 2), np.float32), "z": np.ones(1)}, "'z' is not an input"),
         ({"x": np.ones((1, 2))}, "double|float64"),
     ],
 )

@@ -86,7 +86,7 @@ def test_in_double():
 
 @pytest.mark.parametrize(
     ("feeds", "message"),
-    [({}, "no feed for x"), ({"x": np.ones((2, 4), np.float32), "z": np.ones(1)}, "'z' is no input")],
+    [({}, "no feed for x"), ({"x": np.ones((2, 4), np.float32), "z": np.ones(1)}, "'z' is not an input")],
 )
 def test_names_are_checked(feeds, message):
     with pytest.raises(RunError, match=message):
