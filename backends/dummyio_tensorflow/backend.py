@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dummyio.errors import SourceError
 from dummyio_tensorflow import signature, tensors
 from dummyio_tensorflow.dtypes import DTYPE_MAPPER
 
@@ -40,13 +41,18 @@ class TensorflowBackend:
         return EXPORTERS
 
     def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
-        """See `dummyio_tensorflow.run.runner`."""
-        from dummyio_tensorflow.running.open_runner import runner  # noqa: PLC0415 - for running only
+        """Return a model or an artifact as a runner; a model without a spec is described first."""
+        from dummyio_tensorflow.running.open_runner import open_runner  # noqa: PLC0415 - for running only
 
-        return runner(target, spec, engine)
+        if spec is None and not isinstance(target, Path):
+            try:
+                spec = self.describe(target)
+            except SourceError as error:
+                raise SourceError(f"{error} Or give its spec: open_runner(model, spec).") from error
+        return open_runner(target, spec, engine)
 
     def describe(self, model: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
-        """See `dummyio_tensorflow.source.describe`."""
+        """Return the spec of a model or an artifact; see `dummyio_tensorflow.description.describe_model.describe`."""
         from dummyio_tensorflow.description.describe_model import describe  # noqa: PLC0415 - for describing only
 
         return describe(model, dims=dims or {})

@@ -139,7 +139,7 @@ def attempt(
 
 def shorten(text: str) -> str:
     """Keep what is upstream's of an error."""
-    for end in (" Mostly it is", " Write the model", " A size may be", " TFLite does not have them", " Please report"):
+    for end in (" Mostly it is", " Write the model", " A size may be", " TFLite does not have them", " This is a defect"):
         text = text.partition(end)[0]
     return " ".join(text.split())[:300].replace("|", "\\|").replace("<", "&lt;")
 

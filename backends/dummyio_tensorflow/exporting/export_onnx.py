@@ -7,20 +7,18 @@ So what it does not say is checked here: the operations by name, and the whole b
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from dummyio.errors import ExportError, NotInstalledError, OptionError, RunError
+from dummyio.errors import ExportError, NotInstalledError, OptionError
 from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.artifact_check import check_artifact
 from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
-from dummyio.running.runner import DeclaredTensor
-from dummyio.spec.dtypes import DType
-from dummyio.typing import Array, StaticDims
+from dummyio.typing import StaticDims
 from dummyio_tensorflow.calling.frozen_function import (
     Frozen,
     add_output_specs,
@@ -29,8 +27,8 @@ from dummyio_tensorflow.calling.frozen_function import (
     without_xla,
 )
 from dummyio_tensorflow.calling.silence import quiet
-from dummyio_tensorflow.exporting.check_artifact import check_artifact
 from dummyio_tensorflow.exporting.onnx_names import give_names
+from dummyio_tensorflow.running.model_runner import ModelRunner
 
 __all__ = ["export_onnx"]
 
@@ -74,8 +72,8 @@ def export_onnx(
     proto = _converted(frozen, opset)
     give_names(proto, spec, frozen.names, frozen.outputs)
     path.write_bytes(proto.SerializeToString(deterministic=True))
-    check_artifact(_Session(path), model, spec, frozen.outputs)
-    return ExportResult(spec, notes)
+    unchecked = check_artifact(path, spec, frozen.outputs, reference=ModelRunner(model, spec))
+    return ExportResult(spec, (*notes, *unchecked))
 
 
 def _check_dtypes(frozen: Frozen) -> None:
@@ -158,42 +156,3 @@ def _erfc(ctx: Any, node: Any, name: str, args: Any) -> None:
     erf = ctx.make_node("Erf", [node.input[0]], shapes=[shape], dtypes=[dtype]).output[0]
     ctx.remove_node(node.name)
     ctx.make_node("Sub", [one, erf], name=name, outputs=[output], shapes=[shape], dtypes=[dtype])
-
-
-class _Session:
-    """ONNX Runtime on what was written: that it loads is the test of a conversion."""
-
-    def __init__(self, path: Path) -> None:
-        try:
-            import onnxruntime  # noqa: PLC0415 - for this check only
-        except ModuleNotFoundError as error:
-            raise NotInstalledError(
-                "an ONNX file is checked with onnxruntime, which is not installed. Install it: "
-                "pip install 'dummyio[tensorflow,onnx]'"
-            ) from error
-        self.engine = f"onnxruntime {onnxruntime.__version__}"
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what it has to say comes with its exception
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            text = " ".join(str(error).split())[:500]
-            raise ExportError(f"{self.engine} does not load what tf2onnx wrote: {text}") from error
-        self.inputs: tuple[DeclaredTensor, ...] | None = tuple(map(_port, self._session.get_inputs()))
-        self.outputs: tuple[DeclaredTensor, ...] | None = tuple(map(_port, self._session.get_outputs()))
-
-    def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        try:
-            results = self._session.run(None, dict(feeds))
-        except Exception as error:
-            raise RunError(f"{self.engine} failed: {' '.join(str(error).split())[:500]}") from error
-        return {port.name: np.asarray(value) for port, value in zip(self.outputs or (), results, strict=True)}
-
-
-_KINDS = {"tensor(double)": "float64", "tensor(float)": "float32"}
-
-
-def _port(value: Any) -> DeclaredTensor:
-    name = _KINDS.get(value.type, value.type.removeprefix("tensor(").removesuffix(")"))
-    shape = tuple(size if isinstance(size, (int, str)) else None for size in value.shape)
-    return DeclaredTensor(value.name, shape, DType.of(name))

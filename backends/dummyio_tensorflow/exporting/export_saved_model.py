@@ -10,13 +10,14 @@ import tensorflow as tf
 
 from dummyio.errors import ExportError
 from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.artifact_check import check_artifact
 from dummyio.exporting.static_dims import fix_dims, split_into_buckets
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_tensorflow.calling.frozen_function import Frozen, add_output_specs, check_names_apart, freeze_model
 from dummyio_tensorflow.calling.silence import quiet
-from dummyio_tensorflow.exporting.check_artifact import check_artifact
-from dummyio_tensorflow.running.graph_runners import GraphRunner, SavedModelRunner
+from dummyio_tensorflow.running.graph_runners import GraphRunner
+from dummyio_tensorflow.running.model_runner import ModelRunner
 
 __all__ = ["export_pb", "export_saved_model", "save_signatures"]
 
@@ -45,8 +46,10 @@ def export_saved_model(
     frozen = {name: freeze_model(model, one) for name, one in each.items()}
     spec = add_output_specs(spec, frozen["serving_default"])
     save_signatures(frozen, path)
-    check_artifact(SavedModelRunner(path, spec), model, spec, frozen["serving_default"].outputs)
-    return ExportResult(spec, notes + more)
+    unchecked = check_artifact(
+        path, spec, frozen["serving_default"].outputs, reference=ModelRunner(model, spec), ordered=False
+    )
+    return ExportResult(spec, (*notes, *more, *unchecked))
 
 
 def save_signatures(frozen: Mapping[str, Frozen], folder: Path) -> None:
@@ -70,8 +73,10 @@ def export_pb(model: Any, spec: InputSpec, path: Path, *, static: StaticDims = N
     with quiet():
         graph = _named_graph(frozen)
     path.write_bytes(graph.SerializeToString(deterministic=True))
-    check_artifact(GraphRunner(path, spec), model, spec, frozen.outputs)
-    return ExportResult(spec, notes)
+    unchecked = check_artifact(
+        path, spec, frozen.outputs, reference=ModelRunner(model, spec), ordered=False, opener=GraphRunner
+    )
+    return ExportResult(spec, (*notes, *unchecked))
 
 
 def _named_graph(frozen: Frozen) -> Any:

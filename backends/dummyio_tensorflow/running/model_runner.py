@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from dummyio.backend.result_names import name_outputs
-from dummyio.errors import DTypeError, RunError, SourceError
+from dummyio.errors import DTypeError, RunError
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import to_framework
 from dummyio.running.runner import check_feed_names
@@ -26,21 +26,8 @@ class ModelRunner:
     inputs = None
     outputs = None
 
-    def __init__(self, model: Any, spec: InputSpec | None) -> None:
-        """Find how the model is called; without a spec it is described.
-
-        Raises
-        ------
-        SourceError
-            where that cannot be found.
-        """
-        if spec is None:
-            from dummyio_tensorflow.description.describe_model import describe  # noqa: PLC0415 - only where there is no spec
-
-            try:
-                spec = describe(model, dims={})
-            except SourceError as error:
-                raise SourceError(f"{error} Or give its spec: open_runner(model, spec).") from error
+    def __init__(self, model: Any, spec: InputSpec) -> None:
+        """Find how the model is called; raise `SourceError` if it cannot be found."""
         self.engine = f"tensorflow {tf.__version__}"
         self._spec = spec
         self._call = bind_model(model, list(spec))
