@@ -1,1 +1,1 @@
-"""Exporting."""
+"""Exporting: from a model and its spec to a checked artifact with its files beside it."""

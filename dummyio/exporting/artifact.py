@@ -1,4 +1,4 @@
-"""Moved out of dummyio/exporting/export.py."""
+"""What an exporter returns, what `export` returns, and the path of the spec beside an artifact."""
 
 from __future__ import annotations
 
@@ -10,34 +10,36 @@ from typing import Any
 
 from dummyio.input_spec import InputSpec
 
+__all__ = ["Artifact", "ExportResult", "spec_path"]
+
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What an exporter wrote."""
+    """The outcome of one exporter."""
 
     spec: InputSpec
-    """What the artifact takes: the spec that was given, or a narrower one where the route cannot keep a size free."""
+    """The inputs of the artifact: the spec that was given, or a narrower one if the format cannot keep a size dynamic."""
 
     notes: tuple[str, ...] = ()
-    """What a user should know: what was narrowed, replaced or worked around, and why."""
+    """Sentences for the user: what was narrowed, replaced or worked around, and why."""
 
     components: Mapping[str, InputSpec] | None = None
-    """File name → spec, where the model was written as several files in a folder; `spec` is then the whole model's."""
+    """File name → spec, if the model was written as several files in a folder; `spec` is then the whole model's."""
 
     references: Mapping[str, Any] | None = None
-    """File name → what it was made from, as `dummyio.open_runner` takes it; the model itself where it is one file."""
+    """File name → the model that it was made from, for `dummyio.open_runner`; None for the model itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """What `export` wrote."""
+    """The outcome of `export`."""
 
     path: Path
-    """The artifact: a file, or a folder."""
+    """The file or folder."""
 
     format: str
     spec: InputSpec
-    """What it takes; also saved beside it."""
+    """Its inputs; also saved beside it."""
 
     files: tuple[Path, ...]
     """All files that were written, the artifact's own first."""
@@ -45,10 +47,10 @@ class Artifact:
     notes: tuple[str, ...] = ()
     components: Mapping[str, InputSpec] | None = None
     references: Mapping[str, Any] | None = None
-    """As in `ExportResult`."""
+    """These three are the exporter's, see `ExportResult`."""
 
 
 def spec_path(path: str | os.PathLike[str]) -> Path:
-    """Return where the spec of an artifact lies: ``model.dummyio.json`` beside ``model.onnx``, and in a folder ``dummyio.json``."""
+    """Return the path of an artifact's spec: ``model.dummyio.json`` beside ``model.onnx``, ``dummyio.json`` in a folder."""
     place = Path(path)
     return place / "dummyio.json" if place.is_dir() else place.with_name(f"{place.stem}.dummyio.json")

@@ -1,7 +1,7 @@
 """The files that belong beside an artifact: configuration, generation, preprocessor and tokenizer files of its model.
 
 Loaders of Optimum and Transformers find them there. A configuration is written from the model; the rest is copied from the
-folder that the model was loaded from, where it was.
+folder that the model was loaded from, if it was loaded.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ COPIED = (
 
 
 def write_companion_files(model: Any, folder: Path) -> list[Path]:
-    """Write into `folder` what belongs beside an artifact of `model`; return the files."""
+    """Write the files that belong beside an artifact of `model` into `folder`, and return their paths."""
     before = set(folder.iterdir())
     for part in ("config", "generation_config"):
         save = getattr(getattr(model, part, None), "save_pretrained", None)
         if callable(save):
             save(folder)
-    for source in _sources(model):
+    for source in _tokenizer_files(model):
         if not (folder / source.name).exists():
             shutil.copyfile(source, folder / source.name)
     return sorted(set(folder.iterdir()) - before)
 
 
-def _sources(model: Any) -> Iterator[Path]:
-    """Yield the files of the folder that the model was loaded from; none where it was made from a configuration."""
+def _tokenizer_files(model: Any) -> Iterator[Path]:
+    """Yield the known files of the folder that the model was loaded from; a model made from a configuration has none."""
     home = getattr(model, "name_or_path", None) or getattr(getattr(model, "config", None), "name_or_path", None)
     if isinstance(home, str) and home and Path(home).is_dir():
         yield from (Path(home) / name for name in COPIED if (Path(home) / name).is_file())

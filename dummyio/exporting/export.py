@@ -1,18 +1,18 @@
 """`export`: from a model to an artifact, with names, order, dynamic sizes and example inputs from its `InputSpec`.
 
 A backend that can write a format has an exporter for it: ``backend.exporters[format]``, a function
-``(model, spec, path, *, option=...) -> Written``. Its keyword-only parameters are the options that `export` takes for that
-format. It writes at `path`, in a folder of its own where nothing else is; what it wrote is put into place, with the files
-that belong beside it, once all is complete.
+``(model, spec, path, *, option=...) -> ExportResult``. Its keyword-only parameters are the options that `export` takes for
+that format. It writes at `path`, in an empty temporary folder; the files are moved into place once all are complete.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dummyio.atomic_files import atomic_files, atomic_folder
 from dummyio.backend.formats import FORMATS, Format, choose_format
@@ -23,10 +23,9 @@ from dummyio.exporting.artifact import Artifact, ExportResult, spec_path
 from dummyio.exporting.companion_files import write_companion_files
 from dummyio.input_spec import InputSpec
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 __all__ = ["export"]
+
+Exporter = Callable[..., ExportResult]
 
 
 def export(
@@ -51,56 +50,64 @@ def export(
     task
         As in `dummyio.describe`.
     spec
-        The inputs; described from `model` where not given.
+        The inputs; by default they are described from `model`.
     format
-        A format, where the suffix does not say it.
+        The name of a format, if not that of the suffix.
     force
-        Replace files that are there; else nothing is overwritten.
+        Replace existing files; without it nothing is overwritten.
     options
-        What the format's exporter takes (``opset=18``, ``quantize="int8"``), and what `dummyio.describe` takes.
+        Options of the format's exporter (``opset=18``, ``quantize="int8"``) and of `dummyio.describe`.
+
+    Returns
+    -------
+    Artifact
+        The files that were written, the spec beside them, and notes.
 
     Raises
     ------
     ExportError
-        where the route does not work for this model; the exporter's own exception is chained.
+        if this model cannot be exported to this format; the exporter's own exception is chained.
     OptionError
-        for an option that neither the exporter nor the description knows, and a format that the framework cannot write.
+        for an unknown option, and for a format that the model's framework cannot write.
     OutputError
-        where something is in the way, or cannot be written.
+        if a file exists already, or cannot be written.
     """
     target = Path(path)
     kind = choose_format(target, format, detect_framework(model))
-    exporter = _exporter(model, kind)
-    own = {name: value for name, value in options.items() if name in _options(exporter)}
+    exporter = _find_exporter(model, kind)
+    own = {name: value for name, value in options.items() if name in _option_names(exporter)}
     rest = {name: value for name, value in options.items() if name not in own}
-    spec = _described(model, task, spec, rest, exporter)
-    write = _export_file if kind.suffix else _export_folder
-    return write(model, spec, target, kind, exporter, own, force=force)
+    spec = _describe_inputs(model, task, spec, rest, exporter)
+    place = _write_file if kind.suffix else _write_folder
+    written, files = place(partial(exporter, model, spec, **own), model, target, force=force)
+    return Artifact(
+        target, kind.name, written.spec, tuple(files), written.notes, written.components, written.references
+    )
 
 
-def _exporter(model: Any, kind: Format) -> Callable[..., ExportResult]:
+def _find_exporter(model: Any, kind: Format) -> Exporter:
     framework = detect_framework(model) or (kind.run_by if callable(model) else None)
     if framework is None:
         raise ExportError(f"a {qualified_name(model)} cannot be exported: give a model of a framework, or a function.")
     backend: Any = load_backend(framework)
-    exporters: Mapping[str, Callable[..., ExportResult]] = getattr(backend, "exporters", {})
+    exporters: Mapping[str, Exporter] = getattr(backend, "exporters", {})
     if kind.name not in exporters:
-        able = ", ".join(FORMATS[name].suffix or "a folder" for name in exporters) or "none"
+        able = ", ".join(FORMATS[name].suffix or "a folder" for name in exporters) or "no format"
         raise OptionError(
             f"format={kind.name!r}: a {qualified_name(model)} is of framework {framework!r}, which writes {able}."
         )
     return exporters[kind.name]
 
 
-def _options(exporter: Callable[..., ExportResult]) -> tuple[str, ...]:
+def _option_names(exporter: Exporter) -> list[str]:
     parameters = inspect.signature(exporter).parameters.values()
-    return tuple(parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
+    return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
 
 
-def _described(
-    model: Any, task: str | None, spec: InputSpec | None, dims: Mapping[str, Any], exporter: Callable[..., ExportResult]
+def _describe_inputs(
+    model: Any, task: str | None, spec: InputSpec | None, dims: Mapping[str, Any], exporter: Exporter
 ) -> InputSpec:
-    from dummyio.describing import describe  # noqa: PLC0415 - a spec may be at hand
+    from dummyio.describing import describe  # noqa: PLC0415 - lazy: it imports the readers
 
     try:
         return describe(model if spec is None else spec, task, **dims)
@@ -108,50 +115,33 @@ def _described(
         unknown = next((name for name in dims if str(error).startswith(f"{name}=")), None)
         if unknown is None:
             raise
-        raise OptionError(f"{error} Options of this exporter: {suggest_names(unknown, _options(exporter))}") from error
+        known = suggest_names(unknown, _option_names(exporter))
+        raise OptionError(f"{error} Options of this exporter: {known}") from error
 
 
-def _export_file(
-    model: Any,
-    spec: InputSpec,
-    target: Path,
-    kind: Format,
-    exporter: Callable[..., ExportResult],
-    options: Any,
-    *,
-    force: bool,
-) -> Artifact:
+def _write_file(
+    write: Callable[[Path], ExportResult], model: Any, target: Path, *, force: bool
+) -> tuple[ExportResult, list[Path]]:
     with atomic_files(target.parent, [target.name, spec_path(target).name], force=force) as folder:
-        written = exporter(model, spec, folder / target.name, **options)
-        own = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-        names = [Path(target.name), *(name for name in own if name != Path(target.name))]
+        written = write(folder / target.name)
+        own = sorted(_list_files(folder), key=lambda file: (file != Path(target.name), file))
         beside = [spec_path(folder / target.name), *write_companion_files(model, folder)]
         written.spec.save(beside[0])
-    files = [target.parent / name for name in (*names, *(path.relative_to(folder) for path in beside))]
-    return _artifact(target, kind, written, files)
+    return written, [target.parent / file for file in (*own, *(path.relative_to(folder) for path in beside))]
 
 
-def _export_folder(
-    model: Any,
-    spec: InputSpec,
-    target: Path,
-    kind: Format,
-    exporter: Callable[..., ExportResult],
-    options: Any,
-    *,
-    force: bool,
-) -> Artifact:
+def _write_folder(
+    write: Callable[[Path], ExportResult], model: Any, target: Path, *, force: bool
+) -> tuple[ExportResult, list[Path]]:
     with atomic_folder(target, force=force) as folder:
-        written = exporter(model, spec, folder, **options)
+        written = write(folder)
         write_companion_files(model, folder)
         written.spec.save(spec_path(folder))
         for name, component in (written.components or {}).items():
             component.save(spec_path(folder / name))
-        names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return _artifact(target, kind, written, [target / name for name in names])
+        files = sorted(_list_files(folder))
+    return written, [target / file for file in files]
 
 
-def _artifact(target: Path, kind: Format, written: ExportResult, files: list[Path]) -> Artifact:
-    return Artifact(
-        target, kind.name, written.spec, tuple(files), written.notes, written.components, written.references
-    )
+def _list_files(folder: Path) -> list[Path]:
+    return [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]

@@ -1,36 +1,47 @@
-"""Sizes that an artifact cannot keep free: which ones are fixed, and the spec and the notes that say so."""
+"""Dims that an artifact cannot keep dynamic: the spec with static sizes, or with a few sizes of one dim."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from dummyio.errors import OptionError, suggest_names
 from dummyio.input_spec import InputSpec
-from dummyio.spec.dims import Dim, find_dims
-from dummyio.typing import StaticDims
+from dummyio.spec.dims import Dim, collect_dims, find_dims
+from dummyio.typing import Buckets, StaticDims
 
 __all__ = ["fix_dims", "split_into_buckets"]
 
 
 def fix_dims(spec: InputSpec, static: StaticDims) -> tuple[InputSpec, tuple[str, ...]]:
-    """Return the spec with the sizes that `static` names fixed at their defaults, and a note where there are any.
+    """Make dims static, at their default sizes.
+
+    Parameters
+    ----------
+    spec
+        The inputs.
+    static
+        ``"all"``, ``"all_but_batch"``, or names of dims.
+
+    Returns
+    -------
+    tuple[InputSpec, tuple[str, ...]]
+        The spec with these dims, and a note if there are any.
 
     Raises
     ------
     OptionError
-        for what is neither ``"all"``, ``"all_but_batch"`` nor names of the spec's dims.
+        for a name that is not a dim of the inputs.
     """
-    names = _names(spec, static)
+    names = _select_dims(spec, static)
     if not names:
         return spec, ()
-    fixed = {name: _fixed(spec.dims[name]) for name in names}
+    fixed = {name: _static_dim(spec.dims[name], spec.dims[name].size) for name in names}
     text = ", ".join(f"{name}={dim.size}" for name, dim in fixed.items())
     return spec.with_dims(**fixed), (f"static={static!r}: the artifact takes {text} only.",)
 
 
-def _names(spec: InputSpec, static: StaticDims) -> list[str]:
-    own = {dim.name: dim for _, leaf in spec.leaves for size in leaf.shape for dim in find_dims(size)}
+def _select_dims(spec: InputSpec, static: StaticDims) -> list[str]:
+    own = collect_dims(size for _, leaf in spec.leaves for size in leaf.shape)
     free = [name for name, dim in own.items() if not dim.fixed]
     if static is None:
         return []
@@ -43,26 +54,35 @@ def _names(spec: InputSpec, static: StaticDims) -> list[str]:
     for name in names:
         if name not in own:
             known = suggest_names(str(name), [*own, "all", "all_but_batch"])
-            raise OptionError(f"static={static!r}: {name!r} is no dim of this model's inputs. {known}")
+            raise OptionError(f"static={static!r}: {name!r} is not a dim of this model's inputs. {known}")
     return [name for name in names if name in free]
 
 
-def _fixed(dim: Dim, size: int | None = None) -> Dim:
-    value = dim.check(dim.size if size is None else size)
-    return Dim(dim.name, value, min=value, max=value)
+def _static_dim(dim: Dim, size: int) -> Dim:
+    return Dim.static(dim.name, dim.check(size))
 
 
-def split_into_buckets(
-    spec: InputSpec, buckets: Mapping[str, Iterable[int]] | None
-) -> tuple[InputSpec, dict[str, InputSpec], tuple[str, ...]]:
-    """Return the spec that takes any of the buckets, signature → the spec of one bucket, and a note.
+def split_into_buckets(spec: InputSpec, buckets: Buckets) -> tuple[InputSpec, dict[str, InputSpec], tuple[str, ...]]:
+    """Split a spec into one of static size for each size of a dim.
+
+    Parameters
+    ----------
+    spec
+        The inputs.
+    buckets
+        One dim and its sizes; None for a single signature.
+
+    Returns
+    -------
+    tuple[InputSpec, dict[str, InputSpec], tuple[str, ...]]
+        The spec of all sizes, signature → the spec of one size, and a note.
 
     Raises
     ------
     OptionError
         for more than one dim, an unknown dim, and no sizes.
     DimError
-        for sizes that the dim cannot take.
+        for a size that the dim cannot have.
     """
     if not buckets:
         return spec, {"serving_default": spec}, ()
@@ -73,12 +93,12 @@ def split_into_buckets(
         )
     if name not in spec.dims:
         raise OptionError(
-            f"buckets={dict(buckets)!r}: {name!r} is no dim of this model's inputs. {suggest_names(name, spec.dims)}"
+            f"buckets={dict(buckets)!r}: {name!r} is not a dim of this model's inputs. {suggest_names(name, spec.dims)}"
         )
     dim = spec.dims[name]
     each = {
-        "serving_default" if place == 0 else f"{name}_{size}": spec.with_dims(**{name: _fixed(dim, size)})
-        for place, size in enumerate(sizes)
+        "serving_default" if index == 0 else f"{name}_{size}": spec.with_dims(**{name: _static_dim(dim, size)})
+        for index, size in enumerate(sizes)
     }
     whole = spec.with_dims(**{name: replace(dim, size=sizes[0], choices=tuple(sizes))})
     text = ", ".join(map(str, sizes))
