@@ -1,8 +1,4 @@
-"""`InputSpec`: all inputs of a model, as data.
-
-Immutable, hashable and comparable. What it *is* (inputs, task, outputs) makes its `sha256`; where it came from
-(`provenance`) does not, so that one model described from two places is one spec.
-"""
+"""`InputSpec`: all inputs of a model as data, and the values, signatures and files made from it."""
 
 from __future__ import annotations
 
@@ -11,13 +7,39 @@ from functools import cached_property
 from os import PathLike
 from typing import Any
 
+from dummyio.spec.probe_plan import plan_probes
 from dummyio.spec.spec_data import SpecData
 
 __all__ = ["InputSpec"]
 
 
 class InputSpec(SpecData):
-    """All inputs of a model, and what can be made of them: values, signatures, files."""
+    """All inputs of a model: a mapping of names to tensors or nests of tensors. Immutable, hashable and comparable.
+
+    Inputs, task and outputs determine its `sha256`; `provenance` does not, so that a model described from two sources has
+    one spec.
+
+    Parameters
+    ----------
+    inputs
+        Names to `TensorSpec`, `Nest`, or plain dicts, lists and tuples of these, in the model's order.
+    task
+        The task's name, such as ``"text-classification"``.
+    outputs
+        The model's outputs, if known.
+    provenance
+        The sources of the facts, for people: short keys to one-line texts.
+
+    Examples
+    --------
+    >>> batch, length = Dim("batch_size", 2), Dim("sequence_length", 16, max=512)
+    >>> ids = TensorSpec("input_ids", (batch, length), "int64", values.TokenIds(30522, mask="attention_mask"))
+    >>> mask = TensorSpec("attention_mask", (batch, length), "int64", values.PaddingMask())
+    >>> spec = InputSpec({"input_ids": ids, "attention_mask": mask})
+    >>> spec.generate(sequence_length=6)["attention_mask"]
+    array([[1, 1, 1, 1, 1, 1],
+           [1, 1, 1, 1, 0, 0]])
+    """
 
     def __reduce__(self) -> tuple[Any, ...]:
         return InputSpec.from_json, (self.to_json(),)
@@ -25,81 +47,148 @@ class InputSpec(SpecData):
     def generate(
         self, /, framework: str = "np", *, seed: int = 0, sample: int = 0, device: Any = None, **dims: int
     ) -> dict[str, Any]:
-        """Return one sample as that framework's tensors, nested as the model takes them.
+        """Return one sample as tensors of a framework, nested as the model takes them.
 
         Parameters
         ----------
         framework
-            ``"np"``, ``"pt"``, ``"tf"``, ``"jax"``, ``"ort"``, an alias, or a third party's.
+            ``"np"``, ``"pt"``, ``"tf"``, ``"jax"``, ``"ort"``, an alias, or the name of another installed backend.
         seed, sample
-            Which values: element i of an input is a function of seed, sample, the input's path and i alone.
+            Choose the values: element i of an input is a function of seed, sample, the input's path and i alone.
         device
-            Where the tensors live, in the framework's own words; its default device where not given.
+            The tensors' device, in the framework's notation; by default the framework's default device.
         dims
-            Sizes of symbols, by name.
-        """
-        from dummyio.materialize.generate import generate  # noqa: PLC0415 - data does not import what works on it
+            Sizes of dims, by name.
 
-        return generate(self, framework, seed, sample, device, dims)
+        Examples
+        --------
+        >>> spec = InputSpec({"ids": TensorSpec("ids", (Dim("batch_size", 2), 4), "int64", values.TokenIds(100))})
+        >>> spec.generate(batch_size=1)
+        {'ids': array([[90, 23, 77, 90]])}
+        """
+        from dummyio.materialize import generate as materialize  # noqa: PLC0415 - lazy: start-up time
+
+        return materialize.generate(self, framework, seed, sample, device, dims)
 
     def samples(
         self, n: int, /, framework: str = "np", *, seed: int = 0, start: int = 0, device: Any = None, **dims: int
     ) -> Iterator[dict[str, Any]]:
-        """Yield samples `start` to ``start + n - 1``, each equal to what `generate` returns for it."""
-        from dummyio.materialize.generate import samples  # noqa: PLC0415 - as above
+        """Yield samples `start` to ``start + n - 1``, each equal to the one that `generate` returns.
 
-        return samples(self, n, framework, seed, start, device, dims)
+        Examples
+        --------
+        >>> spec = InputSpec({"ids": TensorSpec("ids", (4,), "int64", values.TokenIds(100))})
+        >>> [sample["ids"].tolist() for sample in spec.samples(2)]
+        [[90, 23, 77, 90], [92, 25, 24, 42]]
+        """
+        from dummyio.materialize import generate as materialize  # noqa: PLC0415 - lazy: start-up time
+
+        return materialize.samples(self, n, framework, seed, start, device, dims)
 
     def feeds(self, /, *, seed: int = 0, sample: int = 0, **dims: int) -> dict[str, Any]:
-        """Return one sample flat, as path → NumPy array: what a runtime is fed."""
-        from dummyio.materialize.generate import feeds  # noqa: PLC0415 - as above
+        """Return one sample as NumPy arrays by path, as a runtime is fed with.
 
-        return feeds(self, seed, sample, dims)
+        Examples
+        --------
+        >>> spec = InputSpec({"pair": (TensorSpec("", (2,)), TensorSpec("", (3,)))})
+        >>> {path: array.shape for path, array in spec.feeds().items()}
+        {'pair.0': (2,), 'pair.1': (3,)}
+        """
+        from dummyio.materialize import generate as materialize  # noqa: PLC0415 - lazy: start-up time
+
+        return materialize.feeds(self, seed, sample, dims)
 
     def abstract(self, /, framework: str, **dims: int) -> dict[str, Any]:
-        """Return that framework's own signature objects, nested as the inputs, without data.
+        """Return signature objects of a framework, nested as the inputs, without data.
 
-        Symbols stay symbolic where the framework can say so, and become ints where `dims` gives their size.
+        Dims stay symbolic if the framework supports it, and become ints if `dims` gives their sizes.
+
+        Examples
+        --------
+        >>> InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2), 3))}).abstract("np", batch_size=5)["x"].shape
+        (5, 3)
         """
-        from dummyio.materialize.generate import abstract  # noqa: PLC0415 - as above
+        from dummyio.materialize import generate as materialize  # noqa: PLC0415 - lazy: start-up time
 
-        return abstract(self, framework, dims)
+        return materialize.abstract(self, framework, dims)
 
     def probes(self) -> list[dict[str, int]]:
-        """Return the probe plan: assignments of sizes that tell symbols apart and reach their bounds."""
-        from dummyio.spec.probe_plan import plan_probes  # noqa: PLC0415 - as above
+        """Return the probe plan: assignments of sizes that tell dims apart and reach their bounds.
 
+        Examples
+        --------
+        >>> InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2, max=8), 3))}).probes()
+        [{'batch_size': 4}, {'batch_size': 5}, {'batch_size': 1}, {'batch_size': 8}]
+        """
         return plan_probes(self)
 
     def to_json(self) -> bytes:
-        """Return the canonical JSON form."""
-        from dummyio.spec.json_format import encode_spec  # noqa: PLC0415 - as above
+        """Return the canonical JSON form.
+
+        Examples
+        --------
+        >>> InputSpec({"x": TensorSpec("x", (2, 3))}).to_json()
+        b'{"dummyio":1,"inputs":[{"dtype":"float32","kind":"tensor","name":"x","shape":[2,3],"values":{"rule":"uniform"}}]}'
+        """
+        from dummyio.spec.json_format import encode_spec  # noqa: PLC0415 - lazy: start-up time
 
         return encode_spec(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> InputSpec:
-        """Read what `to_json` wrote; raise `SpecError`, with the place in the file, for what is not valid."""
-        from dummyio.spec.json_format import decode_spec  # noqa: PLC0415 - as above
+        """Return the spec that `to_json` wrote.
+
+        Raises
+        ------
+        SpecError
+            If `text` is not a valid spec; the message names the place in the text.
+
+        Examples
+        --------
+        >>> spec = InputSpec({"x": TensorSpec("x", (2, 3))})
+        >>> InputSpec.from_json(spec.to_json()) == spec
+        True
+        """
+        from dummyio.spec.json_format import decode_spec  # noqa: PLC0415 - lazy: start-up time
 
         return decode_spec(text, cls)
 
     @cached_property
     def sha256(self) -> str:
-        """A hash of the canonical form, without provenance."""
-        from dummyio.spec.json_format import hash_spec  # noqa: PLC0415 - as above
+        """A hash of the canonical form, without provenance.
+
+        Examples
+        --------
+        >>> InputSpec({"x": TensorSpec("x", (2, 3))}).sha256
+        '85c9f78da9178278b8e8e0c87b966b59952bcd5a4f13d4d624baa9ee3662d678'
+        """
+        from dummyio.spec.json_format import hash_spec  # noqa: PLC0415 - lazy: start-up time
 
         return hash_spec(self)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the JSON form to a file, whole or not at all."""
-        from dummyio.spec.json_format import save_spec  # noqa: PLC0415 - as above
+        """Write the JSON form to a file, whole or not at all.
+
+        Examples
+        --------
+        >>> InputSpec({"x": TensorSpec("x", (2, 3))}).save("spec.json")
+        >>> InputSpec.load("spec.json").shapes()
+        {'x': (2, 3)}
+        """
+        from dummyio.spec.json_format import save_spec  # noqa: PLC0415 - lazy: start-up time
 
         save_spec(self, path)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> InputSpec:
-        """Read a file that `save` wrote; errors as `from_json`."""
-        from dummyio.spec.json_format import load_spec  # noqa: PLC0415 - as above
+        """Return the spec of a file that `save` wrote; raises `SpecError` as `from_json` does.
+
+        Examples
+        --------
+        >>> InputSpec({"x": TensorSpec("x", (2, 3))}).save("spec.json")
+        >>> InputSpec.load("spec.json")
+        InputSpec(x: float32[2, 3] Uniform())
+        """
+        from dummyio.spec.json_format import load_spec  # noqa: PLC0415 - lazy: start-up time
 
         return load_spec(path, cls)

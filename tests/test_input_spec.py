@@ -139,7 +139,7 @@ def test_a_spec_prints_for_people(zoo):
 
 @pytest.mark.parametrize("wrong", [{"task": 5}, {"provenance": {"a": 1}}, {"provenance": {1: "a"}}])
 def test_task_and_provenance_are_text(wrong):
-    with pytest.raises(SpecError, match="is no text"):
+    with pytest.raises(SpecError, match="is not a string"):
         bert(**wrong)
 
 
@@ -159,7 +159,7 @@ def test_outputs_have_one_form_too():
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({"ids": IDS}, "input 'ids' follows mask='attention_mask', which is no input. Known: ids"),
+        ({"ids": IDS}, "input 'ids' follows mask='attention_mask', but no input has this path. Known: ids"),
         ({"ids": IDS, "attention_maks": MASK}, "Did you mean 'attention_maks'"),
         (
             {"ids": IDS, "attention_mask": MASK.replace(shape=(LENGTH, BATCH))},
@@ -167,14 +167,14 @@ def test_outputs_have_one_form_too():
         ),
         ({"ids": IDS, "attention_mask": MASK.replace(shape=(LENGTH,))}, "all axes but the last must be equal"),
         ({"ids": IDS, "attention_mask": MASK.replace(shape=(BATCH + 1, LENGTH))}, "all axes but the last"),
-        ({"attention_mask": IDS}, "which is no mask: it must be numbers that follow none"),
+        ({"attention_mask": IDS}, "which cannot be a mask: a mask must be numeric and must not follow another mask"),
         (
             {"ids": IDS, "attention_mask": IDS.replace(values=TokenIds(9, mask="m")), "m": MASK},
-            "which is no mask: it must be numbers that follow none",
+            "which cannot be a mask: a mask must be numeric and must not follow another mask",
         ),
-        ({"ids": IDS, "attention_mask": MASK.replace(dtype="string", values=Strings())}, "which is no mask"),
-        ({"ids": IDS, "attention_mask": MASK.replace(dtype="complex64", values=Constant(1))}, "which is no mask"),
-        ({"ids": IDS, "attention_mask": [MASK]}, "which is no input. Did you mean 'attention_mask.0'"),
+        ({"ids": IDS, "attention_mask": MASK.replace(dtype="string", values=Strings())}, "which cannot be a mask"),
+        ({"ids": IDS, "attention_mask": MASK.replace(dtype="complex64", values=Constant(1))}, "which cannot be a mask"),
+        ({"ids": IDS, "attention_mask": [MASK]}, "but no input has this path. Did you mean 'attention_mask.0'"),
         (
             {"x": MASK, "p": MASK.replace(values=Positions(start="past_sequence_length"))},
             "input 'p': Positions.*no dim is named 'past_sequence_length'",

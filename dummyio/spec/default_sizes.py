@@ -1,11 +1,13 @@
-"""Moved out of dummyio/generators/base/dim_sizes.py."""
+"""Default sizes of dims by their names: the one table of the generators and of all readers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+__all__ = ["DEFAULT_DUMMY_SHAPES", "find_default_size"]
+
 DEFAULT_DUMMY_SHAPES: Mapping[str, int] = {
-    # Optimum's, with its values.
+    # Optimum's names and values.
     "batch_size": 2,
     "sequence_length": 16,
     "num_choices": 4,
@@ -18,7 +20,7 @@ DEFAULT_DUMMY_SHAPES: Mapping[str, int] = {
     "feature_size": 80,
     "nb_max_frames": 3000,
     "audio_sequence_length": 16000,
-    # More symbols. A past is as no other default, so that no two sizes of a cache are mixed up unseen.
+    # More dims. A past is as long as no other default, so that two sizes of a cache cannot be confused unnoticed.
     "past_sequence_length": 8,
     "past_decoder_sequence_length": 8,
     "max_cache_length": 32,
@@ -35,3 +37,20 @@ DEFAULT_DUMMY_SHAPES: Mapping[str, int] = {
     "context_length": 32,
     "prediction_length": 24,
 }
+
+
+def find_default_size(name: str) -> int | None:
+    """Return the default size of a dim, or of the longest known name that its own ends with (``src_sequence_length``).
+
+    Parameters
+    ----------
+    name
+        The dim's name.
+
+    Returns
+    -------
+    int or None
+        None for a name of which the table has no part.
+    """
+    known = max((key for key in DEFAULT_DUMMY_SHAPES if f"_{name}".endswith(f"_{key}")), key=len, default=None)
+    return None if known is None else DEFAULT_DUMMY_SHAPES[known]

@@ -1,7 +1,7 @@
 """The neutral dtypes: their names, widths, ranges and NumPy forms.
 
-Names are NumPy's and ml_dtypes'; a `DType` is a `str`, so ``spec["input_ids"].dtype == "int64"`` holds. NumPy lacks
-bfloat16, the 8, 6 and 4 bit floats and the small integers: ml_dtypes has them, one element to a byte (or two).
+Names are those of NumPy and ml_dtypes; a `DType` is a `str`, so ``spec["input_ids"].dtype == "int64"`` holds. NumPy lacks
+bfloat16, the floats of 8, 6 and 4 bits and the small integers: ml_dtypes has them, one element to a byte (or two).
 """
 
 from __future__ import annotations
@@ -23,7 +23,16 @@ Kind = Literal["float", "int", "uint", "bool", "complex", "string"]
 
 
 class DType(StrEnum):
-    """A tensor's element type, by its NumPy name."""
+    """A tensor's element type, by its NumPy name.
+
+    Examples
+    --------
+    >>> dtype = DType.of("bf16")
+    >>> dtype == "bfloat16", dtype.kind, dtype.bits, dtype.itemsize
+    (True, 'float', 16, 2)
+    >>> DType.INT8.limits
+    Limits(min=-128, max=127)
+    """
 
     FLOAT64 = "float64"
     FLOAT32 = "float32"
@@ -61,12 +70,22 @@ class DType(StrEnum):
 
     @classmethod
     def of(cls, value: object) -> DType:
-        """Return the dtype that `value` names: a name or alias of it, a NumPy dtype, or a scalar type.
+        """Return the dtype that `value` means.
+
+        Parameters
+        ----------
+        value
+            A name or an alias of the dtype, a NumPy dtype, or a scalar type of Python or NumPy.
 
         Raises
         ------
         DTypeError
-            for what is no dtype; the message names the near ones.
+            If `value` is not a dtype; the message suggests similar names.
+
+        Examples
+        --------
+        >>> [str(DType.of(value)) for value in ("half", np.dtype("uint8"), float, np.int32)]
+        ['float16', 'uint8', 'float32', 'int32']
         """
         if isinstance(value, cls):
             return value
@@ -77,10 +96,10 @@ class DType(StrEnum):
                 return _SCALARS[value]
             with contextlib.suppress(TypeError):
                 dtype = np.dtype(value)
-                # NumPy takes any class that it does not know for objects.
+                # NumPy converts any unknown class to the dtype `object`.
                 if dtype.kind != "O" or isinstance(value, np.dtype) or value is object:
                     return cls._of_numpy(dtype)
-        raise DTypeError(f"dtype={value!r} is no dtype: use a name such as 'float32', or a NumPy dtype.")
+        raise DTypeError(f"dtype={value!r} is not a dtype: use a name such as 'float32', or a NumPy dtype.")
 
     @classmethod
     def _of_name(cls, name: str) -> DType:
@@ -97,9 +116,8 @@ class DType(StrEnum):
         try:
             return cls(dtype.name)
         except ValueError:
-            raise DTypeError(
-                f"dtype={dtype!r} of NumPy has no counterpart. {suggest_names(dtype.name, map(str, cls))}"
-            ) from None
+            remedy = suggest_names(dtype.name, map(str, cls))
+            raise DTypeError(f"dtype={dtype!r} of NumPy has no counterpart. {remedy}") from None
 
     @cached_property
     def numpy(self) -> np.dtype[Any]:
@@ -110,7 +128,7 @@ class DType(StrEnum):
 
     @cached_property
     def kind(self) -> Kind:
-        """What family of values it holds."""
+        """The family of its values, such as ``"float"`` or ``"uint"``."""
         for kind in ("float", "uint", "int", "complex", "bool", "string"):
             if self.startswith(kind) or (kind == "float" and self is DType.BFLOAT16):
                 return kind
@@ -118,13 +136,10 @@ class DType(StrEnum):
 
     @cached_property
     def bits(self) -> int:
-        """The information in one element, in bits; 0 for strings, which have no fixed width."""
-        if self is DType.STRING:
-            return 0
-        if self is DType.BOOL:
-            return 8
-        digits = self.split("_")[0].lstrip("abcdefghijklmnopqrstuvwxyz")
-        return int(digits)
+        """The width of one element in bits, without padding; 0 for strings."""
+        if self in (DType.STRING, DType.BOOL):
+            return 8 if self is DType.BOOL else 0
+        return int(self.split("_")[0].lstrip("abcdefghijklmnopqrstuvwxyz"))
 
     @cached_property
     def itemsize(self) -> int:
@@ -133,21 +148,32 @@ class DType(StrEnum):
 
     @cached_property
     def part(self) -> DType:
-        """The dtype of a complex number's two parts; of anything else the dtype itself."""
+        """The dtype of the two parts of a complex number; any other dtype itself."""
         return {DType.COMPLEX64: DType.FLOAT32, DType.COMPLEX128: DType.FLOAT64}.get(self, self)
 
     @cached_property
     def limits(self) -> Limits:
         """The smallest and largest finite value; of complex numbers, that of their parts."""
-        return _limits(self)
+        match self.kind:
+            case "int":
+                return Limits(-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1)
+            case "uint":
+                return Limits(0, 2**self.bits - 1)
+            case "bool":
+                return Limits(0, 1)
+            case "string":
+                raise DTypeError("dtype='string' has no smallest or largest value.")
+            case _:
+                info = ml_dtypes.finfo(self.part.numpy)
+                return Limits(float(info.min), float(info.max))
 
     def floor(self, value: float) -> float:
         """Return the largest finite value of this float dtype that is below `value`."""
-        return _neighbour(self, value, below=True)
+        return _find_neighbour(self, value, below=True)
 
     def ceil(self, value: float) -> float:
         """Return the smallest finite value of this float dtype that is not below `value`."""
-        return _neighbour(self, value, below=False)
+        return _find_neighbour(self, value, below=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,35 +202,22 @@ ALIASES = {
 _SCALARS: dict[object, DType] = {float: DType.FLOAT32, int: DType.INT64, bool: DType.BOOL, str: DType.STRING}
 
 
-def _limits(dtype: DType) -> Limits:
-    if dtype.kind == "int":
-        return Limits(-(2 ** (dtype.bits - 1)), 2 ** (dtype.bits - 1) - 1)
-    if dtype.kind == "uint":
-        return Limits(0, 2**dtype.bits - 1)
-    if dtype.kind == "bool":
-        return Limits(0, 1)
-    if dtype.kind == "string":
-        raise DTypeError("dtype='string' has no smallest or largest value.")
-    info = ml_dtypes.finfo(dtype.part.numpy)
-    return Limits(float(info.min), float(info.max))
-
-
 @cache
 def _finite_values(dtype: DType) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Every finite value of a float of 16 bits or fewer, ascending; there are few enough to list."""
+    """Return all finite values of a float dtype of at most 16 bits, ascending."""
     width = dtype.itemsize * 8
     patterns = np.arange(2**dtype.bits, dtype=f"uint{width}").view(dtype.numpy)
-    with np.errstate(invalid="ignore"):  # patterns that are NaN are cast too, and dropped next
+    with np.errstate(invalid="ignore"):  # NaN patterns are cast too, and dropped by the next line
         values = patterns.astype(np.float64)
     return np.unique(values[np.isfinite(values)]) + 0.0  # no negative zero
 
 
-def _neighbour(dtype: DType, value: float, *, below: bool) -> float:
+def _find_neighbour(dtype: DType, value: float, *, below: bool) -> float:
     if dtype.bits >= 32:
         limit = dtype.limits.max
         scalar = dtype.numpy.type
         clipped = scalar(min(max(value, -limit), limit))
-        with np.errstate(over="ignore"):  # beyond the largest value there is infinity
+        with np.errstate(over="ignore"):  # the neighbour of the largest value is infinity
             if below and float(clipped) >= value:
                 clipped = np.nextafter(clipped, scalar(-np.inf))
             if not below and float(clipped) < value:

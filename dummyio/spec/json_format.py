@@ -1,7 +1,7 @@
 """The JSON form of a spec: versioned, canonical, checked on loading.
 
-Shapes hold ints and expressions as text; the symbols stand once, in ``dims``. Keys are sorted and there is no white
-space, so equal specs have equal bytes. The schema of the form is `make_json_schema`.
+Shapes hold ints and expressions as text; each dim is defined once, in ``dims``. Keys are sorted and white space is left
+out, so equal specs have equal bytes. `make_json_schema` returns the JSON Schema.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from dummyio.atomic_files import atomic_file
 from dummyio.errors import DimError, DTypeError, SourceError, SpecError
-from dummyio.spec import dims as _dims
 from dummyio.spec.dim_parser import parse_size
-from dummyio.spec.dims import Dim, Size
+from dummyio.spec.dims import Dim, Size, to_size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.spec_data import OutputSpec, SpecData
 from dummyio.spec.tensor_spec import MAX_NESTING, Container, Nest, Node, TensorSpec, check_name
@@ -70,27 +70,30 @@ class _Document(_Part, frozen=True):
 
 
 def make_json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the form."""
+    """Return the JSON Schema of the JSON form."""
     form = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dummyio input spec"}
-    return {**form, **_cleaned(msgspec.json.schema(_Document))}
+    return {**form, **_clean_descriptions(msgspec.json.schema(_Document))}
 
 
-def _cleaned(part: Any) -> Any:
-    """Take the indentation out of descriptions: they are docstrings, which Python keeps as they are before 3.13."""
+def _clean_descriptions(part: Any) -> Any:
+    """Remove the indentation from descriptions: they are docstrings, which Python before 3.13 leaves indented."""
     if isinstance(part, dict):
-        return {key: cleandoc(value) if key == "description" else _cleaned(value) for key, value in part.items()}
-    return [_cleaned(item) for item in part] if isinstance(part, list | tuple) else part
+        return {k: cleandoc(v) if k == "description" else _clean_descriptions(v) for k, v in part.items()}
+    return [_clean_descriptions(item) for item in part] if isinstance(part, list | tuple) else part
 
 
 def encode_spec(spec: SpecData, *, provenance: bool = True) -> bytes:
-    """Return the canonical form of `spec`."""
+    """Return the canonical JSON form of `spec`."""
     document = _Document(
         dummyio=VERSION,
         task=spec.task,
         dims={name: _Dim(dim.size, dim.min, dim.max, dim.multiple_of, dim.choices) for name, dim in spec.dims.items()},
-        inputs=tuple(_write(name, node) for name, node in spec.items()),
+        inputs=tuple(_encode_node(name, node) for name, node in spec.items()),
         outputs=tuple(
-            _Output(o.name, _texts(o.shape), None if o.dtype is None else str(o.dtype)) for o in spec.outputs
+            _Output(
+                o.name, None if o.shape is None else _encode_shape(o.shape), None if o.dtype is None else str(o.dtype)
+            )
+            for o in spec.outputs
         ),
         provenance=dict(spec.provenance) if provenance else {},
     )
@@ -102,42 +105,41 @@ def hash_spec(spec: SpecData) -> str:
     return hashlib.sha256(encode_spec(spec, provenance=False)).hexdigest()
 
 
-def _write(name: str, node: Node) -> _Tensor | _Nest:
+def _encode_node(name: str, node: Node) -> _Tensor | _Nest:
     if isinstance(node, Nest):
-        return _Nest(name, node.kind, tuple(_write(key, item) for key, item in node.items))
-    return _Tensor(name, tuple(_text(size) for size in node.shape), str(node.dtype), node.values)
+        return _Nest(name, node.kind, tuple(_encode_node(key, item) for key, item in node.items))
+    return _Tensor(name, _encode_shape(node.shape), str(node.dtype), node.values)
 
 
-def _text(size: Size) -> int | str:
-    return size if isinstance(size, int) else str(size)
-
-
-def _texts(shape: tuple[Size, ...] | None) -> tuple[int | str, ...] | None:
-    return None if shape is None else tuple(_text(size) for size in shape)
+def _encode_shape(shape: tuple[Size, ...]) -> tuple[int | str, ...]:
+    return tuple(size if isinstance(size, int) else str(size) for size in shape)
 
 
 def decode_spec(text: str | bytes, make: Any = SpecData) -> Any:
-    """Read the canonical form, or any JSON that says the same."""
+    """Return the spec that a JSON form describes, made by `make`; the form need not be canonical."""
     if len(text) > _MAX_BYTES:
-        raise SpecError(f"a spec of {len(text)} bytes: at most {_MAX_BYTES} are read.")
+        raise SpecError(f"a spec of {len(text)} bytes exceeds the limit of {_MAX_BYTES} bytes.")
     try:
         document = msgspec.json.decode(text, type=_Document)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise SpecError(f"not a valid spec: {error}") from None
     except RecursionError:
         raise SpecError("not a valid spec: nested too deeply.") from None
-    dims = {name: _with_json_path(f"$.dims.{name}", _read_dim, name, dim) for name, dim in document.dims.items()}
+    dims = {
+        name: _with_json_path(f"$.dims.{name}", Dim, name, dim.size, dim.min, dim.max, dim.multiple_of, dim.choices)
+        for name, dim in document.dims.items()
+    }
     inputs: dict[str, Node] = {}
     for place, item in enumerate(document.inputs):
         if item.name in inputs:
-            raise SpecError(f"not a valid spec: input {item.name!r} stands twice - at `$.inputs[{place}]`")
-        inputs[item.name] = _read(item, dims, f"$.inputs[{place}]")
-    outputs = tuple(_read_output(o, dims, f"$.outputs[{i}]") for i, o in enumerate(document.outputs))
+            raise SpecError(f"not a valid spec: two inputs are named {item.name!r} - at `$.inputs[{place}]`")
+        inputs[item.name] = _decode_node(item, dims, f"$.inputs[{place}]")
+    outputs = tuple(_decode_output(o, dims, f"$.outputs[{i}]") for i, o in enumerate(document.outputs))
     return _with_json_path("$", make, inputs, task=document.task, outputs=outputs, provenance=document.provenance)
 
 
 def _with_json_path(path: str, make: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call `make`, with the place in the file added to what it finds wrong."""
+    """Call `make`; its errors get the place in the file."""
     try:
         return make(*args, **kwargs)
     except (SpecError, DimError, DTypeError) as error:
@@ -146,48 +148,39 @@ def _with_json_path(path: str, make: Any, *args: Any, **kwargs: Any) -> Any:
         raise SpecError(f"not a valid spec: {error} - at `{path}`") from None
 
 
-def _read_dim(name: str, dim: _Dim) -> Dim:
-    return Dim(name, dim.size, dim.min, dim.max, dim.multiple_of, dim.choices)
+def _decode_shape(shape: tuple[int | str, ...], dims: dict[str, Dim], path: str) -> list[Size]:
+    return [
+        _with_json_path(f"{path}.shape[{i}]", *((parse_size, size, dims) if isinstance(size, str) else (to_size, size)))
+        for i, size in enumerate(shape)
+    ]
 
 
-def _read_size(size: int | str, dims: dict[str, Dim]) -> Size:
-    return parse_size(size, dims) if isinstance(size, str) else _dims.to_size(size)
-
-
-def _read(item: _Tensor | _Nest, dims: dict[str, Dim], path: str, depth: int = 1) -> Node:
+def _decode_node(item: _Tensor | _Nest, dims: dict[str, Dim], path: str, depth: int = 1) -> Node:
     _with_json_path(path, check_name, item.name)
     if isinstance(item, _Nest):
         if depth > MAX_NESTING:
-            raise SpecError(
-                f"not a valid spec: at most {MAX_NESTING} containers are kept inside each other - at `{path}`"
-            )
+            raise SpecError(f"not a valid spec: the limit is {MAX_NESTING} containers inside each other - at `{path}`")
         parts = enumerate(item.items)
-        items = tuple((part.name, _read(part, dims, f"{path}.items[{i}]", depth + 1)) for i, part in parts)
+        items = tuple((part.name, _decode_node(part, dims, f"{path}.items[{i}]", depth + 1)) for i, part in parts)
         return _with_json_path(path, Nest, item.container, items)
-    shape = [_with_json_path(f"{path}.shape[{i}]", _read_size, size, dims) for i, size in enumerate(item.shape)]
+    shape = _decode_shape(item.shape, dims, path)
     return _with_json_path(path, TensorSpec, item.name, shape, item.dtype, item.values)
 
 
-def _read_output(item: _Output, dims: dict[str, Dim], path: str) -> OutputSpec:
-    shape = None
-    if item.shape is not None:
-        shape = tuple(
-            _with_json_path(f"{path}.shape[{i}]", _read_size, size, dims) for i, size in enumerate(item.shape)
-        )
+def _decode_output(item: _Output, dims: dict[str, Dim], path: str) -> OutputSpec:
+    shape = None if item.shape is None else _decode_shape(item.shape, dims, path)
     dtype = None if item.dtype is None else _with_json_path(f"{path}.dtype", DType.of, item.dtype)
     return _with_json_path(path, OutputSpec, item.name, shape, dtype)
 
 
 def save_spec(spec: SpecData, path: str | os.PathLike[str]) -> None:
     """Write `spec` to a file, whole or not at all."""
-    from dummyio.atomic_files import atomic_file  # noqa: PLC0415 - files are a later layer
-
     with atomic_file(path) as stream:
         stream.write(msgspec.json.format(encode_spec(spec), indent=2) + b"\n")
 
 
 def load_spec(path: str | os.PathLike[str], make: Any = SpecData) -> Any:
-    """Read a file that `save_spec` wrote; the error names the file."""
+    """Return the spec of a file that `save_spec` wrote, made by `make`; errors name the file."""
     try:
         with Path(path).open("rb") as stream:
             text = stream.read(_MAX_BYTES + 1)

@@ -1,73 +1,57 @@
-"""Value rules in words, for people."""
+"""Value rules as short English text."""
 
 from __future__ import annotations
 
-from dummyio.spec.values import (
-    Boxes,
-    Choices,
-    Constant,
-    Grid,
-    Labels,
-    Normal,
-    OneHot,
-    PaddingMask,
-    Positions,
-    Range,
-    Rows,
-    Rule,
-    Strings,
-    TokenIds,
-    Uniform,
-)
+from dummyio.spec import values
 
 __all__ = ["explain_rule"]
 
-_SHOWN = 4
+_MAX_SHOWN = 4
 
 
-def explain_rule(rule: Rule, pad: int = 0) -> str:
-    """Return a rule in a few words; `pad` is what the mask that it follows is where it masks."""
+def explain_rule(rule: values.Rule, pad: int = 0) -> str:
+    """Return a rule in a few words; `pad` is the padding value of the mask that it follows."""
     match rule:
-        case Uniform(low, high):
+        case values.Uniform(low, high):
             return f"uniform [{low}, {high})"
-        case Normal(mean, std):
+        case values.Normal(mean, std):
             return f"normal, mean {mean}, std {std}"
-        case Constant(value):
+        case values.Constant(value):
             return f"always {value!r}"
-        case Range(start, step):
+        case values.Range(start, step):
             return f"from {start} by {step}"
-        case Positions(mask, start):
+        case values.Positions(mask, start):
             return f"positions, following {mask}" if mask else f"positions, from {start}"
-        case Grid(columns):
+        case values.Grid(columns):
             return f"grid coordinates, {columns} columns"
-        case PaddingMask(side, policy):
+        case values.PaddingMask(side, policy):
             text = "mask, no padding" if policy == "full" else f"mask, {policy}, padded {side}"
             return f"{text}, {rule.pad} hides" if rule.pad else text
-        case TokenIds():
-            return _token_ids(rule, pad)
-        case Labels(high, ignore_index, _, mask):
+        case values.TokenIds():
+            return _explain_token_ids(rule, pad)
+        case values.Labels(high, ignore_index, _, mask):
             return f"labels [0, {high})" + (f", {ignore_index} where {mask} is {pad}" if mask else "")
-        case Choices(options):
-            return f"one of {_listed(options)}"
-        case OneHot():
+        case values.Choices(options):
+            return f"one of {_format_list(options)}"
+        case values.OneHot():
             return "one-hot rows"
-        case Rows(values):
-            return f"rows {_listed(values)}"
-        case Boxes(low, high, layout):
+        case values.Rows(row):
+            return f"rows {_format_list(row)}"
+        case values.Boxes(low, high, layout):
             return f"boxes {layout}, [{low}, {high})"
-        case Strings(words, low, high):
+        case values.Strings(words, low, high):
             return f"{low} to {high - 1} of {len(words)} words"
 
 
-def _token_ids(rule: TokenIds, pad: int) -> str:
+def _explain_token_ids(rule: values.TokenIds, pad: int) -> str:
     text = f"ids [{rule.low}, {rule.high})"
-    text += f" without {_listed(rule.gaps)}" if rule.gaps else ""
+    text += f" without {_format_list(rule.gaps)}" if rule.gaps else ""
     text += f", first {rule.first}" if rule.first is not None else ""
     text += f", last {rule.last}" if rule.last is not None else ""
     text += "".join(f", {run.count} x {run.id} at {run.start}" for run in rule.runs)
     return text + (f", {rule.pad} where {rule.mask} is {pad}" if rule.mask else "")
 
 
-def _listed(options: tuple[object, ...]) -> str:
-    shown = ", ".join(map(repr, options[:_SHOWN]))
-    return shown + (f" and {len(options) - _SHOWN} more" if len(options) > _SHOWN else "")
+def _format_list(options: tuple[object, ...]) -> str:
+    shown = ", ".join(map(repr, options[:_MAX_SHOWN]))
+    return shown + (f" and {len(options) - _MAX_SHOWN} more" if len(options) > _MAX_SHOWN else "")

@@ -1,69 +1,68 @@
-"""Moved out of dummyio/input_spec.py."""
+"""`SpecData`: the inputs of a model as data, with their dims, sizes and shapes. `OutputSpec`: one output."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Self
 
 from dummyio.errors import DimError, OptionError, SpecError, suggest_names
-from dummyio.spec import dims as _dims
 from dummyio.spec.dim_parser import parse_size
-from dummyio.spec.dims import Dim, Size
+from dummyio.spec.dims import Dim, Size, collect_dims, evaluate_size, is_static, substitute_dims, to_size
 from dummyio.spec.dtypes import DType
-from dummyio.spec.tensor_spec import Nest, Node, TensorSpec, check_name, iterate_leaves, replace_dims, to_node
+from dummyio.spec.tensor_spec import (
+    Nest,
+    Node,
+    TensorSpec,
+    build_nested,
+    check_name,
+    iterate_leaves,
+    replace_dims,
+    to_node,
+)
 from dummyio.spec.values import Positions, get_mask_path, get_rule_expression
+
+__all__ = ["OutputSpec", "SpecData"]
 
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:
-    """One output of a model: its name and, where known, its shape and dtype."""
+    """One output of a model.
+
+    Parameters
+    ----------
+    name
+        The output's name.
+    shape
+        Sizes, as those of `TensorSpec`; None if they are not known.
+    dtype
+        A `DType` or anything `DType.of` accepts; None if it is not known.
+
+    Examples
+    --------
+    >>> OutputSpec("logits", (Dim("batch_size", 2), 10), "float32")
+    OutputSpec(name='logits', shape=(Dim('batch_size', 2), 10), dtype=<DType.FLOAT32: 'float32'>)
+    """
 
     name: str
     shape: tuple[Size, ...] | None = None
     dtype: DType | None = None
 
     def __post_init__(self) -> None:
-        """Bring shape and dtype into their one form; errors as `TensorSpec`."""
+        """Convert shape and dtype to their canonical form; the errors are those of `TensorSpec`."""
         check_name(self.name)
         if self.shape is not None:
-            object.__setattr__(self, "shape", tuple(_dims.to_size(size) for size in self.shape))
+            object.__setattr__(self, "shape", tuple(to_size(size) for size in self.shape))
         if self.dtype is not None:
             object.__setattr__(self, "dtype", DType.of(self.dtype))
 
 
-def _resized(dim: Dim, size: int) -> Dim:
-    from dataclasses import replace  # noqa: PLC0415 - used here only
-
-    return replace(dim, size=size)
-
-
-def _dynamic(leaf: TensorSpec) -> dict[int, str]:
-    return {
-        axis: str(size)
-        for axis, size in enumerate(leaf.shape)
-        if not isinstance(size, int) and not _dims.is_static(size)
-    }
-
-
 class SpecData(Mapping[str, Node]):
-    """All inputs of a model: a mapping of names to `TensorSpec`s or nests of them.
-
-    Parameters
-    ----------
-    inputs
-        Names to `TensorSpec`, `Nest`, or plain dicts, lists and tuples of these, in the model's order.
-    task
-        The task's name, such as ``"text-classification"``.
-    outputs
-        What the model returns, where known.
-    provenance
-        Where the facts came from, for people: short keys to one-line texts. Not part of equality or of `sha256`.
-    """
+    """The part of `InputSpec` that needs no other room: its data and checks, without values, signatures and files."""
 
     def __init__(
         self,
@@ -73,10 +72,10 @@ class SpecData(Mapping[str, Node]):
         outputs: tuple[OutputSpec, ...] = (),
         provenance: Mapping[str, str] | None = None,
     ) -> None:
-        """Check that the symbols agree and that masks are there."""
+        """Check that dims agree and that masks exist."""
         for text in (*([] if task is None else [task]), *itertools.chain(*(provenance or {}).items())):
             if not isinstance(text, str):
-                raise SpecError(f"{text!r} is no text: task and provenance are written as text.")
+                raise SpecError(f"{text!r} is not a string: task and provenance must be strings.")
         self._inputs = {check_name(name): to_node(node, name) for name, node in inputs.items()}
         self.task = task
         self.outputs = tuple(outputs)
@@ -86,7 +85,7 @@ class SpecData(Mapping[str, Node]):
         self._check_paths()
         used = [size for _, leaf in self.leaves for size in leaf.shape]
         used += [size for output in self.outputs for size in output.shape or ()]
-        self.dims: Mapping[str, Dim] = MappingProxyType(_dims.collect_dims(used))
+        self.dims: Mapping[str, Dim] = MappingProxyType(collect_dims(used))
         known = dict(self.leaves)
         for path, leaf in self.leaves:
             self._check_references(path, leaf, known)
@@ -95,19 +94,21 @@ class SpecData(Mapping[str, Node]):
     def _check_paths(self) -> None:
         twice = sorted(path for path, count in Counter(path for path, _ in self.leaves).items() if count > 1)
         if twice:
-            raise SpecError(f"two inputs have the path {', '.join(twice)}: names joined by dots must differ.")
+            raise SpecError(
+                f"two inputs have the path {', '.join(twice)}: each path, names joined by dots, must be unique."
+            )
 
     def _check_references(self, path: str, leaf: TensorSpec, known: Mapping[str, TensorSpec]) -> None:
         mask = get_mask_path(leaf.values)
         if mask is not None:
             if mask not in known:
-                raise SpecError(
-                    f"input {path!r} follows mask={mask!r}, which is no input. {suggest_names(mask, known)}"
-                )
+                remedy = suggest_names(mask, known)
+                raise SpecError(f"input {path!r} follows mask={mask!r}, but no input has this path. {remedy}")
             other = known[mask]
             if get_mask_path(other.values) is not None or other.dtype.kind not in ("int", "uint", "bool", "float"):
                 raise SpecError(
-                    f"input {path!r} follows {mask!r}, which is no mask: it must be numbers that follow none."
+                    f"input {path!r} follows {mask!r}, which cannot be a mask: a mask must be numeric and must not follow "
+                    "another mask."
                 )
             if other.rank != leaf.rank or other.shape[:-1] != leaf.shape[:-1]:
                 raise SpecError(
@@ -168,24 +169,47 @@ class SpecData(Mapping[str, Node]):
         return "\n".join(lines)
 
     def sizes(self, /, **dims: int) -> dict[str, int]:
-        """Return the size of every symbol, with `dims` for those named; errors as `Dim.check`."""
-        unknown = [name for name in dims if name not in self.dims]
-        if unknown:
-            name = unknown[0]
-            raise OptionError(
-                f"{name}={dims[name]!r}: no dim of this spec has that name. {suggest_names(name, self.dims)}"
-            )
+        """Return the size of every dim: those given, else the default sizes.
+
+        Raises
+        ------
+        OptionError
+            If this spec has no dim of a given name.
+        DimError
+            If a dim cannot take a given size.
+
+        Examples
+        --------
+        >>> spec = InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2), Dim("length", 16)))})
+        >>> spec.sizes(length=5)
+        {'batch_size': 2, 'length': 5}
+        """
+        for name, size in dims.items():
+            if name not in self.dims:
+                remedy = suggest_names(name, self.dims)
+                raise OptionError(f"{name}={size!r}: no dim of this spec has that name. {remedy}")
         return {name: dim.check(dims[name]) if name in dims else dim.size for name, dim in self.dims.items()}
 
     def shapes(self, sizes: Mapping[str, int] | None = None) -> dict[str, tuple[int, ...]]:
-        """Return path → shape as ints, at the sizes that `sizes` returned; at the default sizes where not given.
+        """Return the shapes as ints, by path.
+
+        Parameters
+        ----------
+        sizes
+            The size of each dim, as `sizes` returns them; by default their default sizes.
 
         Raises
         ------
         DimError
-            where a size comes out negative.
+            If a size is negative.
         SpecError
-            where a mask is shorter than what follows it, or a rule counts further than its dtype.
+            If a mask is shorter than an input that follows it, or a rule's values are out of its dtype's range.
+
+        Examples
+        --------
+        >>> spec = InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2), Dim("length", 16)))})
+        >>> spec.shapes(spec.sizes(length=5))
+        {'x': (2, 5)}
         """
         shapes = {path: leaf.sizes(sizes) for path, leaf in self.leaves}
         for path, leaf in self.leaves:
@@ -194,10 +218,10 @@ class SpecData(Mapping[str, Node]):
                 if shapes[mask][-1] < shape[-1]:
                     raise SpecError(
                         f"input {path!r} is {shape[-1]} long, its mask {mask!r} only {shapes[mask][-1]}: "
-                        "a mask must cover what follows it."
+                        "a mask must be at least as long as the inputs that follow it."
                     )
                 shape = shapes[mask] if isinstance(leaf.values, Positions) else shape
-            number = 0 if expression is None else _dims.evaluate_size(parse_size(expression, self.dims), sizes)
+            number = 0 if expression is None else evaluate_size(parse_size(expression, self.dims), sizes)
             try:
                 leaf.values.check_shape(leaf.dtype, shape, number)
             except SpecError as error:
@@ -205,36 +229,60 @@ class SpecData(Mapping[str, Node]):
         return shapes
 
     def with_dims(self, /, **dims: int | Dim) -> Self:
-        """Return a spec with other default sizes, or other definitions, of the symbols named."""
+        """Return a spec with other default sizes, or other definitions, of the dims named.
+
+        Examples
+        --------
+        >>> spec = InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2), Dim("length", 16)))})
+        >>> spec.with_dims(batch_size=4, length=Dim.static("length", 8)).dims["length"]
+        Dim('length', 8, min=8, max=8)
+        """
         self.sizes(**{name: self.dims[name].size if name in self.dims else 0 for name in dims})
-        new = {name: dim if isinstance(dim, Dim) else _resized(self.dims[name], dim) for name, dim in dims.items()}
+        new = {name: dim if isinstance(dim, Dim) else replace(self.dims[name], size=dim) for name, dim in dims.items()}
         outputs = tuple(
-            OutputSpec(
-                o.name,
-                tuple(_dims.substitute_dims(size, new) for size in o.shape) if o.shape is not None else None,
-                o.dtype,
-            )
-            for o in self.outputs
+            output
+            if output.shape is None
+            else replace(output, shape=[substitute_dims(size, new) for size in output.shape])
+            for output in self.outputs
         )
         inputs = {name: replace_dims(node, self.dims, new) for name, node in self.items()}
         return type(self)(inputs, task=self.task, outputs=outputs, provenance=self.provenance)
 
     def nbytes(self, /, **dims: int) -> int:
-        """Return the bytes of one sample at these sizes."""
+        """Return the number of bytes of one sample at these sizes.
+
+        Examples
+        --------
+        >>> InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2), 100), "float32")}).nbytes(batch_size=8)
+        3200
+        """
         sizes = self.sizes(**dims)
         return sum(leaf.nbytes(sizes) for _, leaf in self.leaves)
 
     def dynamic_axes(self) -> dict[str, dict[int, str]]:
-        """Return path → axis → symbol or expression, for ``torch.onnx.export(dynamic_axes=...)``."""
-        return {path: _dynamic(leaf) for path, leaf in self.leaves}
+        """Return the dynamic axes by path and axis, for ``torch.onnx.export(dynamic_axes=...)``.
+
+        Examples
+        --------
+        >>> InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2), 3))}).dynamic_axes()
+        {'x': {0: 'batch_size'}}
+        """
+        return {
+            path: {axis: str(size) for axis, size in enumerate(leaf.shape) if not is_static(size)}
+            for path, leaf in self.leaves
+        }
 
     def dynamic_shapes(self) -> dict[str, Any]:
-        """Return the symbolic axes nested as the inputs, for ``torch.onnx.export(dynamic_shapes=..., dynamo=True)``.
+        """Return the dynamic axes nested as the inputs, for ``torch.onnx.export(dynamic_shapes=..., dynamo=True)``.
 
-        A derived size keeps its expression as its name: PyTorch names the same size of an output alike, so that one
-        symbol has one name in the file. A cache is a list of tuples here.
+        A derived size has its expression as its name: PyTorch gives the same size of an output the same name, so that
+        each size has one name in the file. A cache is a list of tuples here.
+
+        Examples
+        --------
+        >>> length = Dim("length", 4)
+        >>> InputSpec({"x": [TensorSpec("", (3, length)), TensorSpec("", (2 * length,))]}).dynamic_shapes()
+        {'x': [{1: 'length'}, {0: 'length * 2'}]}
         """
-        from dummyio.spec.tensor_spec import build_nested  # noqa: PLC0415 - used here only
-
         leaves = self.dynamic_axes()
         return {name: build_nested(node, leaves, name) for name, node in self.items()}

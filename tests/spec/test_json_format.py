@@ -192,13 +192,13 @@ SEEN = [
 ]
 NOT_SEEN = [
     (at(*IDS, "name", value=""), "a name is a string with at least one character. - at `$.inputs[0]`"),
-    (at(*IDS, "name", value="mask"), "input 'mask' stands twice - at `$.inputs[1]`"),
+    (at(*IDS, "name", value="mask"), "two inputs are named 'mask' - at `$.inputs[1]`"),
     (at(*IDS, "dtype", value="int46"), "dtype='int46' is unknown. Did you mean 'int4'"),
     (at(*IDS, "dtype", value="float32"), "fills int, uint tensors; this one is float32. - at `$.inputs[0]`"),
     (at(*IDS, "shape", 0, value=1e308), "got `float` - at `$.inputs[0].shape[0]`"),
-    (at(*IDS, "shape", 0, value=-1), "-1 is no size: use an int from 0 to 2^63 - 1, a Dim or an expression"),
-    (at(*IDS, "shape", 0, value=2**63), "is no size"),
-    (at(*IDS, "shape", 0, value=10**300), "is no size"),
+    (at(*IDS, "shape", 0, value=-1), "-1 is not a size: use an int from 0 to 2^63 - 1, a Dim or an expression"),
+    (at(*IDS, "shape", 0, value=2**63), "is not a size"),
+    (at(*IDS, "shape", 0, value=10**300), "is not a size"),
     (
         at(*IDS, "shape", 0, value="batch"),
         "no dim is named 'batch'. Did you mean 'batch_size'? - at `$.inputs[0].shape[0]`",
@@ -214,7 +214,10 @@ NOT_SEEN = [
     (at(*IDS, "shape", value=[1] * 33), "33 axes: a tensor has at most 32. - at `$.inputs[0]`"),
     (at(*RULE, "high", value=0), "a vocabulary of 0 holds no id; high must exceed low. - at `$.inputs[0]`"),
     (at(*RULE, "high", value=10**300), "- at `$.inputs[0]`"),
-    (at(*RULE, "mask", value="nothing"), "follows mask='nothing', which is no input. Known: ids, mask. - at `$`"),
+    (
+        at(*RULE, "mask", value="nothing"),
+        "follows mask='nothing', but no input has this path. Known: ids, mask. - at `$`",
+    ),
     (at("dims", "batch_size", "size", value=0), "batch_size=0: this size must be at least 1. - at `$.dims.batch_size`"),
     (at("dims", "batch_size", "size", value=10**300), "- at `$.dims.batch_size`"),
     (at("dims", "batch_size", "max", value=1), "- at `$.dims.batch_size`"),
@@ -241,7 +244,10 @@ NOT_SEEN = [
         ),
         "no dim is named 'z'. Known: batch_size, sequence_length. - at `$.inputs[0].items[0].shape[0]`",
     ),
-    (at(*IDS, value={**NEST, "items": [NEST, NEST]}), "a list names an item twice: ['n', 'n']. - at `$.inputs[0]`"),
+    (
+        at(*IDS, value={**NEST, "items": [NEST, NEST]}),
+        "a list has two items of one name: ['n', 'n']. - at `$.inputs[0]`",
+    ),
 ]
 
 
@@ -324,7 +330,7 @@ def test_a_document_cut_off_anywhere_is_refused(length):
 
 def test_more_than_64_mebibytes_are_not_read(tmp_path):
     large = b" " * ((64 << 20) + 1)
-    with pytest.raises(SpecError, match="a spec of 67108865 bytes: at most 67108864 are read"):
+    with pytest.raises(SpecError, match="a spec of 67108865 bytes exceeds the limit of 67108864 bytes"):
         InputSpec.from_json(large)
     file = tmp_path / "large.json"
     file.write_bytes(large + b" ")

@@ -49,7 +49,7 @@ def test_a_tensor_prints_its_shape_as_one_would_write_it():
 
 @pytest.mark.parametrize("shape", [(1.5,), (-1,), (None,), ("a",), (True,), (2**63,)])
 def test_a_shape_is_of_sizes(shape):
-    with pytest.raises(DimError, match="is no size"):
+    with pytest.raises(DimError, match="is not a size"):
         TensorSpec("x", shape)
 
 
@@ -130,14 +130,14 @@ def test_nests_are_data():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Nest("set", ()), "kind='set' is no container: use one of dict, list, tuple, record, cache"),
+        (lambda: Nest("set", ()), "kind='set' is not a container: use one of dict, list, tuple, record, cache"),
         (lambda: Nest("dict", (("", TensorSpec("", ())),)), "a string with at least one character"),
         (lambda: Nest("dict", ((3, TensorSpec("", ())),)), "name=3"),
-        (lambda: Nest("dict", (("a", TensorSpec("", ())),) * 2), "names an item twice"),
-        (lambda: Nest.of("dict", {"a\ud800": TensorSpec("", ())}), "half of a surrogate pair"),
-        (lambda: Nest.of("list", [3]), "3 is no description"),
-        (lambda: Nest.of("list", ["text"]), "'text' is no description"),
-        (lambda: InputSpec({"a": None}), "None is no description"),
+        (lambda: Nest("dict", (("a", TensorSpec("", ())),) * 2), "has two items of one name"),
+        (lambda: Nest.of("dict", {"a\ud800": TensorSpec("", ())}), "without lone surrogates"),
+        (lambda: Nest.of("list", [3]), "3 is not a description"),
+        (lambda: Nest.of("list", ["text"]), "'text' is not a description"),
+        (lambda: InputSpec({"a": None}), "None is not a description"),
         (lambda: InputSpec({"": TensorSpec("", ())}), "at least one character"),
         (lambda: InputSpec({1: TensorSpec("", ())}), "name=1"),
     ],
@@ -160,6 +160,8 @@ def test_only_so_many_containers_stand_inside_each_other():
 
 def test_paths_that_are_alike_are_refused():
     mask = TensorSpec("", (1,), "int64", PaddingMask())
-    with pytest.raises(SpecError, match=r"two inputs have the path a\.b: names joined by dots must differ"):
+    with pytest.raises(
+        SpecError, match=r"two inputs have the path a\.b: each path, names joined by dots, must be unique"
+    ):
         InputSpec({"a": {"b": mask}, "a.b": mask})
     assert len(InputSpec({"a": {"c": mask}, "a.b": mask}).leaves) == 2
