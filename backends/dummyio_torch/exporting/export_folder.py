@@ -30,6 +30,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     static: StaticDims = None,
     attention: str | None = None,
     experts: str | None = None,
+    rewrite: bool = True,
 ) -> ExportResult:
     """Write the files that a model of Transformers' is run by.
 
@@ -40,7 +41,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     past
         Whether a model that generates takes its past, without which each token costs a run over all before it. ``False``
         writes the whole model as one file, as `spec` has it.
-    opset, exporter, external_data, optimize, static, attention, experts
+    opset, exporter, external_data, optimize, static, attention, experts, rewrite
         As in `dummyio_torch.export_onnx.export_onnx`, for all files.
     """
     options: dict[str, Any] = {
@@ -50,6 +51,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
         "optimize": optimize,
         "attention": attention,
         "experts": experts,
+        "rewrite": rewrite,
     }
     parts = components(model, spec, past=past)
     known = {name for _, own in parts.values() for name in own.dims}

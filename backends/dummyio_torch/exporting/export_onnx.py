@@ -33,6 +33,7 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     static: StaticDims = None,
     attention: str | None = None,
     experts: str | None = None,
+    rewrite: bool = True,
 ) -> ExportResult:
     """Write a module as an ONNX file whose inputs, outputs and symbols are those of the spec.
 
@@ -55,11 +56,13 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     attention, experts
         Implementations to trace with, for models of Transformers': ``"eager"``, ``"sdpa"``; ``"batched_mm"``. Where not
         given: the model's own, and others where exporting that fails.
+    rewrite
+        Whether functions of the model may run with rewritten code during the trace, so that sizes stay symbolic.
     """
     if exporter not in ("dynamo", "torchscript"):
         raise OptionError(f"exporter={exporter!r} is none: use 'dynamo' or 'torchscript'.")
     spec, narrowing = fix_dims(spec, static)
-    options = OnnxOptions(opset, exporter, external_data, optimize, weights)
+    options = OnnxOptions(opset, exporter, external_data, optimize, weights, rewrite)
     write = _writer()
     notes: list[str] = []
 
@@ -77,6 +80,6 @@ def _writer() -> Callable[[nn.Module, InputSpec, Path, OnnxOptions], tuple[str, 
         raise NotInstalledError(
             f"writing ONNX needs {missing}, which is not installed. Install it: pip install 'dummyio[onnx]'"
         )
-    from dummyio_torch.exporting.write_onnx import write  # noqa: PLC0415 - it imports them
+    from dummyio_torch.exporting.write_onnx import write_onnx  # noqa: PLC0415 - it imports these packages
 
-    return write
+    return write_onnx

@@ -1,4 +1,4 @@
-"""What an export to ONNX can be asked for, in one object for the functions that do it."""
+"""The options of an export to ONNX, in one object for the functions that carry it out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ __all__ = ["OnnxOptions"]
 
 @dataclass(frozen=True, slots=True)
 class OnnxOptions:
-    """The options of `dummyio_torch.export_onnx.export_onnx` under the same names."""
+    """The options of `dummyio_torch.exporting.export_onnx.export_onnx` under the same names."""
 
-    opset: int | None
-    exporter: str
-    external_data: bool | None
-    optimize: bool
-    weights: bool
+    opset: int | None = None
+    exporter: str = "dynamo"
+    external_data: bool | None = None
+    optimize: bool = True
+    weights: bool = True
+    rewrite: bool = True

@@ -1,8 +1,8 @@
-"""What a trace is made with: a module of flat inputs and outputs, and sizes that give nothing away.
+"""The inputs of a trace: a module of flat inputs and outputs, and sizes from which an exporter cannot infer anything.
 
-A size of 1 is taken for a constant by PyTorch's exporters; two sizes that are equal, or equal to a constant of the model, can be
-taken for each other. So a trace has sizes of 2 and up, no two the same, and none that the model's weights or configuration
-have, as far as the bounds of the spec allow.
+PyTorch's exporters specialize a size of 1; two sizes that are equal, or equal to a constant of the model, can be taken for each
+other. So a trace has sizes of 2 and up, all of them different, and none that the weights or the configuration of the model
+have, if the bounds in the spec permit it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from dummyio.errors import ExportError
+from dummyio.backend.frameworks import qualified_name
+from dummyio.errors import ExportError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim, Size, collect_dims, evaluate_size, is_static
 from dummyio.spec.probe_plan import sizes_are_valid
@@ -21,82 +22,88 @@ from dummyio_torch.calling.array_conversion import to_tensors
 from dummyio_torch.calling.call_module import ModuleCall, device_of
 from dummyio_torch.dtypes import to_native
 
-__all__ = ["FlatModule", "other_inputs", "output_names", "symbolic_axes", "trace_inputs", "trace_sizes"]
+__all__ = ["FlatModule", "find_output_names", "iterate_dynamic_axes", "make_other_inputs", "make_trace_inputs"]
 
 _TRIES = 64
 _REACH = 512
-"""A trace is this much longer than the default sizes, at most: it costs what a run costs."""
+"""A trace is at most this much longer than the default sizes: it costs as much as a run."""
 
 
 class FlatModule(nn.Module):
-    """A module that takes the tensors of a spec in order, and returns the outputs named, in order.
+    """A module that takes the tensors of a spec in order, and returns the named outputs in order.
 
-    Whatever else the module takes is closed over: an exporter that is given a constant among the inputs loses the names of
-    all dynamic sizes.
+    Its other arguments are not among the inputs: if an exporter gets a constant there, it loses the names of all dynamic axes.
+
+    Parameters
+    ----------
+    call
+        The module, as a function of named tensors. It is the attribute ``model``, so that its parts keep their names after
+        that prefix.
+    outputs
+        The names of the outputs.
     """
 
-    def __init__(self, calling: ModuleCall, outputs: Sequence[str]) -> None:
-        """Hold the module as ``model``, so that its parts keep their names behind that."""
+    def __init__(self, call: ModuleCall, outputs: Sequence[str]) -> None:
         super().__init__()
-        self.model = calling.module
+        self.model = call.module
         self.training = False
-        self._calling = calling
-        self._outputs = tuple(outputs)
+        self.outputs = tuple(outputs)
+        self._call = call
 
     def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Call the module."""
-        # A copy for each: what is handed back unchanged would be an output that is an input, which exporters rename, and
-        # what is written in place would be an output that nobody asked for.
-        leaves = {path: tensor.clone() for path, tensor in zip(self._calling.paths, tensors, strict=True)}
-        results = self._calling(leaves)
-        return tuple(results[name] for name in self._outputs)
+        # On copies: an input that is returned unchanged would be an output that is an input, which exporters rename; an input
+        # that is written in place would become an extra output.
+        leaves = {path: tensor.clone() for path, tensor in zip(self._call.paths, tensors, strict=True)}
+        results = self._call(leaves)
+        return tuple(results[name] for name in self.outputs)
 
 
-def symbolic_axes(spec: InputSpec) -> Iterator[tuple[str, int, Size]]:
-    """Yield path, axis and size of what must stay free."""
+def iterate_dynamic_axes(spec: InputSpec) -> Iterator[tuple[str, int, Size]]:
+    """Yield the path, axis and size of each input axis that must stay dynamic."""
     for path, leaf in spec.leaves:
         for axis, size in enumerate(leaf.shape):
             if not is_static(size):
                 yield path, axis, size
 
 
-def output_names(calling: ModuleCall, leaves: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
-    """Run the module once and return what its results are named.
+def find_output_names(call: ModuleCall, leaves: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
+    """Run the module once and return the names of its results.
 
     Raises
     ------
     ExportError
-        where it does not run, or returns no tensors.
+        if it does not run, or returns no tensors.
     """
     try:
-        results = calling({path: tensor.clone() for path, tensor in leaves.items()})
+        results = call({path: tensor.clone() for path, tensor in leaves.items()})
     except Exception as error:
         shapes = ", ".join(f"{path} {list(tensor.shape)}" for path, tensor in leaves.items())
         raise ExportError(
-            f"{_label(calling.module)} does not run on its own spec ({shapes}), so it cannot be traced: "
-            f"{type(error).__name__}: {error}"
+            f"{qualified_name(call.module)} does not run on its own spec ({shapes}), so it cannot be traced: "
+            f"{format_error_line(error)}"
         ) from error
     if not results:
-        raise ExportError(f"{_label(calling.module)} returns no tensors: there is nothing to export.")
+        raise ExportError(f"{qualified_name(call.module)} returns no tensors: there is nothing to export.")
     return tuple(results)
 
 
-def trace_inputs(spec: InputSpec, module: nn.Module) -> dict[str, torch.Tensor]:
-    """Return path → tensor to trace with, where the module's weights are; without memory where they have none."""
-    return _inputs(spec, module, trace_sizes(spec, module))
+def make_trace_inputs(spec: InputSpec, module: nn.Module) -> dict[str, torch.Tensor]:
+    """Return path → tensor for a trace, on the device of the weights; without memory if the weights have none."""
+    return _make_inputs(spec, module, _choose_sizes(spec, module))
 
 
-def other_inputs(spec: InputSpec, module: nn.Module) -> dict[str, torch.Tensor]:
-    """Return inputs as `trace_inputs`, at other sizes: what a module remembers of a run must not fit the trace.
+def make_other_inputs(spec: InputSpec, module: nn.Module) -> dict[str, torch.Tensor]:
+    """Return inputs like `make_trace_inputs`, at other sizes, for the run before the trace.
 
-    Positions that are kept for the length of the last text, for one, would be taken for constants of that length.
+    A module may keep something of that run, such as position ids for the length of its text. If that fitted the trace, it would
+    become a constant.
     """
-    sizes = trace_sizes(spec, module)
-    other = spec.sizes() | _distinct(_free(spec), set(sizes.values()), 0)
-    return _inputs(spec, module, other if sizes_are_valid(spec, other) else spec.sizes())
+    other = spec.sizes() | _choose_distinct(_dynamic_dims(spec), set(_choose_sizes(spec, module).values()))
+    return _make_inputs(spec, module, other if sizes_are_valid(spec, other) else spec.sizes())
 
 
-def _inputs(spec: InputSpec, module: nn.Module, sizes: Mapping[str, int]) -> dict[str, torch.Tensor]:
+def _make_inputs(spec: InputSpec, module: nn.Module, sizes: Mapping[str, int]) -> dict[str, torch.Tensor]:
     device = device_of(module)
     if device.type != "meta":
         return to_tensors(spec.feeds(**sizes), device)
@@ -105,77 +112,72 @@ def _inputs(spec: InputSpec, module: nn.Module, sizes: Mapping[str, int]) -> dic
     }
 
 
-def trace_sizes(spec: InputSpec, module: nn.Module) -> dict[str, int]:
-    """Return sizes for a trace: of 2 and up, distinct, derived ones included, and unlike the model's constants."""
-    free = _free(spec)
-    derived = list(dict.fromkeys(size for _, _, size in symbolic_axes(spec)))
-    own = {size for _, leaf in spec.leaves for size in leaf.shape if isinstance(size, int)}
-    own |= {dim.size for dim in spec.dims.values() if dim.fixed}
-    for avoided in (own | _constants(module), own, set[int]()):
+def _choose_sizes(spec: InputSpec, module: nn.Module) -> dict[str, int]:
+    """Return sizes of 2 and up, all different, those of expressions included, and none that is a constant of the model."""
+    dims = _dynamic_dims(spec)
+    dynamic = list(dict.fromkeys(size for _, _, size in iterate_dynamic_axes(spec)))
+    static = {size for _, leaf in spec.leaves for size in leaf.shape if isinstance(size, int)}
+    static |= {dim.size for dim in spec.dims.values() if dim.fixed}
+    for avoided in (static | _model_constants(module), static, set[int]()):
         for start in range(_TRIES):
-            sizes = spec.sizes() | _distinct(free, avoided, start)
-            if _tells_apart(spec, sizes, derived, avoided):
+            sizes = spec.sizes() | _choose_distinct(dims, avoided, start)
+            if _can_be_told_apart(spec, sizes, dynamic, avoided):
                 return sizes
     return spec.probes()[0]
 
 
-def _free(spec: InputSpec) -> list[Dim]:
-    return [
-        dim for dim in collect_dims(size for _, leaf in spec.leaves for size in leaf.shape).values() if not dim.fixed
-    ]
+def _dynamic_dims(spec: InputSpec) -> list[Dim]:
+    dims = collect_dims(size for _, leaf in spec.leaves for size in leaf.shape)
+    return [dim for dim in dims.values() if not dim.fixed]
 
 
-def _distinct(free: Sequence[Dim], avoided: set[int], start: int) -> dict[str, int]:
+def _choose_distinct(dims: Sequence[Dim], avoided: set[int], start: int = 0) -> dict[str, int]:
     taken = set(avoided)
     sizes: dict[str, int] = {}
-    for place, dim in enumerate(free):
-        candidates = [size for size in _near(dim) if size not in taken and size > 1]
-        # The first few are left out in later tries, of one symbol more than of the next.
+    for place, dim in enumerate(dims):
+        candidates = [size for size in _candidate_sizes(dim) if size not in taken and size > 1]
+        # Later tries leave out the first candidates, a different number of them for each dim.
         left = candidates[(start * (place + 1)) // 2 :] or candidates
         sizes[dim.name] = left[0] if left else dim.size
         taken.add(sizes[dim.name])
     return sizes
 
 
-def _near(dim: Dim) -> list[int]:
-    """Return the sizes that a dim takes, those nearest above its default first, and small ones last.
+def _candidate_sizes(dim: Dim) -> list[int]:
+    """Return the sizes that a dim takes: first those just above its default, last small ones and those at its bounds.
 
-    At the ends of its range a model may have a way of its own, such as an image that need not be resized: these come late.
+    At the bounds a model may take a special path, such as for an image that need not be resized.
     """
-    ends = (dim.min, dim.max)
     if dim.choices is not None:
-        found: list[int] = [size for size in dim.choices if dim.takes(size)]
+        sizes: list[int] = [size for size in dim.choices if dim.takes(size)]
     else:
         step = dim.multiple_of
         low = -(-max(dim.min, dim.size - _REACH) // step) * step
         high = min(dim.size + _REACH * step, dim.max if dim.max is not None else dim.size + _REACH * step)
-        found = list(range(low, high + 1, step))
-    return sorted(found, key=lambda size: (size < 3, size in ends, size < dim.size, abs(size - dim.size)))
+        sizes = list(range(low, high + 1, step))
+    bounds = (dim.min, dim.max)
+    return sorted(sizes, key=lambda size: (size < 3, size in bounds, size < dim.size, abs(size - dim.size)))
 
 
-def _tells_apart(spec: InputSpec, sizes: Mapping[str, int], derived: Sequence[Size], avoided: set[int]) -> bool:
+def _can_be_told_apart(spec: InputSpec, sizes: Mapping[str, int], dynamic: Sequence[Size], avoided: set[int]) -> bool:
     if not sizes_are_valid(spec, sizes):
         return False
-    values = [evaluate_size(size, sizes) for size in derived]
+    values = [evaluate_size(size, sizes) for size in dynamic]
     return len(set(values)) == len(values) and min(values, default=2) > 1 and not avoided & set(values)
 
 
-def _constants(module: nn.Module) -> set[int]:
-    """Return the sizes of a module's weights and the numbers of its configuration."""
-    found = {size for tensor in (*module.parameters(), *module.buffers()) for size in tensor.shape}
+def _model_constants(module: nn.Module) -> set[int]:
+    """Return the sizes of a module's weights and the numbers in its configuration."""
+    sizes = {size for tensor in (*module.parameters(), *module.buffers()) for size in tensor.shape}
     to_dict: Callable[[], Any] | None = getattr(getattr(module, "config", None), "to_dict", None)
-    return found | (set(_numbers(to_dict())) if callable(to_dict) else set())
+    return sizes | (set(_iterate_numbers(to_dict())) if callable(to_dict) else set())
 
 
-def _numbers(values: Any) -> Iterator[int]:
+def _iterate_numbers(values: Any) -> Iterator[int]:
     if isinstance(values, Mapping):
         values = list(values.values())
     if isinstance(values, (list, tuple)):
         for value in values:
-            yield from _numbers(value)
+            yield from _iterate_numbers(value)
     elif isinstance(values, int) and not isinstance(values, bool):
         yield values
-
-
-def _label(module: nn.Module) -> str:
-    return f"{type(module).__module__}.{type(module).__qualname__}"

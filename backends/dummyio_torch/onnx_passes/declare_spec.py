@@ -7,13 +7,15 @@ dims for one, without an error.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 import onnx_ir as ir
 
 from dummyio.errors import DimError, DTypeError, ExportError
 from dummyio.input_spec import InputSpec
-from dummyio.spec.dims import Size, evaluate_size, find_dims, is_static, parse_size
+from dummyio.spec.dim_parser import parse_size
+from dummyio.spec.dims import Size, evaluate_size, find_dims, is_static
 from dummyio.spec.tensor_spec import TensorSpec
 
 __all__ = ["declare_spec"]
@@ -50,7 +52,7 @@ def declare_spec(model: ir.Model, spec: InputSpec, outputs: Sequence[str]) -> tu
     notes = _restore_inputs(graph, spec)
     _rename_dims(graph, _match_dims(graph, spec))
     for value, (_, leaf) in zip(graph.inputs, spec.leaves, strict=True):
-        value.shape = ir.Shape([_declared_size(size) for size in leaf.shape])
+        value.shape = _declared_shape(leaf.shape)
     _restore_outputs(graph, outputs)
     _declare_output_sizes(graph, spec)
     return notes
@@ -67,11 +69,19 @@ def _restore_inputs(graph: ir.Graph, spec: InputSpec) -> tuple[str, ...]:
             "made inputs of its own. Use the other exporter."
         )
     dropped = [path for path in leaves if path not in found]
-    values = [found.get(path) or ir.val(path, _element_type(leaf), leaf.sizes()) for path, leaf in leaves.items()]
+    values = [found.get(path) or _declared_value(path, leaf) for path, leaf in leaves.items()]
     for value, leaf in zip(values, leaves.values(), strict=True):
         _check_input(value, leaf)
     graph.inputs[:] = values
     return (f"the graph does not use {', '.join(dropped)}: declared all the same, as in the spec",) if dropped else ()
+
+
+def _declared_value(path: str, leaf: TensorSpec) -> ir.Value:
+    return ir.val(path, _element_type(leaf), _declared_shape(leaf.shape))
+
+
+def _declared_shape(sizes: Iterable[Size]) -> ir.Shape:
+    return ir.Shape([evaluate_size(size) if is_static(size) else str(size) for size in sizes])
 
 
 def _element_type(leaf: TensorSpec) -> ir.DataType:
@@ -95,7 +105,7 @@ def _match_dims(graph: ir.Graph, spec: InputSpec) -> dict[str, str]:
     names: dict[str, str] = {}
     for value, (path, leaf) in zip(graph.inputs, spec.leaves, strict=True):
         for axis, (found, size) in enumerate(zip(value.shape or (), leaf.shape, strict=True)):
-            if is_static(size) or not value.uses():
+            if is_static(size):
                 continue
             if isinstance(found, int):
                 raise _specialized(f"axis {axis} of {path}", size, found)
@@ -123,20 +133,12 @@ def _is_equal(text: str, size: Size, spec: InputSpec) -> bool:
         return False
 
 
-def _declared_size(size: Size) -> int | str:
-    return evaluate_size(size) if is_static(size) else str(size)
-
-
 def _rename_dims(graph: ir.Graph, names: Mapping[str, str]) -> None:
-    """Replace the symbols of the exporter by the spec's names, in the shapes of all values."""
-    renamed = dict[str, str]()
+    """Replace the symbols of the exporter by the names in the spec, in the shapes of all values."""
 
-    def rename(dim: int | ir.SymbolicDim) -> int | str | None:
-        if isinstance(dim, int) or dim.value is None:
-            return None if not isinstance(dim, int) else dim
-        if dim.value not in renamed:
-            renamed[dim.value] = _rename_symbols(dim.value, names)
-        return renamed[dim.value]
+    @cache
+    def rename(dim: int | ir.SymbolicDim) -> int | str | ir.SymbolicDim:
+        return _rename_symbols(dim.value, names) if isinstance(dim, ir.SymbolicDim) and dim.value else dim
 
     for part in (graph, *graph.subgraphs()):
         for value in (*part.inputs, *(output for node in part for output in node.outputs)):

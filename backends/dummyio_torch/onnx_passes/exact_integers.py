@@ -1,4 +1,4 @@
-"""Arithmetic of integers in ONNX that stays exact: the exporter and ONNX Runtime go by way of floats, which are not."""
+"""Integer arithmetic in ONNX that stays exact: the exporter and ONNX Runtime compute it in floats, which are not exact."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from typing import Any
 from onnxscript import opset18
 from onnxscript.function_libs.torch_lib.ops import core
 
-__all__ = ["divide_with_mode", "power", "sum_integers"]
+__all__ = ["divide_with_mode", "raise_to_power", "sum_integers"]
 
 op: Any = opset18
 _EXPONENT_BITS = 16
-"""Integers are raised to powers of as many bits."""
+"""Integers are raised to powers of at most this many bits."""
 _HALF = 1 << 30
-"""Integers are summed in parts above and below this: each sum of some thousands is exact in a double."""
+"""Integers are summed in two parts, above and below this: each sum of some thousands is exact in a double."""
 
 
 def divide_with_mode(dividend: Any, divisor: Any, rounding_mode: str | None = None) -> Any:
-    """``aten.div.Tensor_mode``: by way of float32, as the exporter does it, integers beyond 2**24 come out wrong."""
+    """Translate ``aten.div.Tensor_mode`` without floats."""
     if rounding_mode is None or not dividend.dtype.is_integer():
         return core.aten_div_mode(dividend, divisor, rounding_mode=rounding_mode)
     whole = op.CastLike(divisor, dividend)
     if rounding_mode == "trunc":
         return op.Div(dividend, whole)
-    # A remainder of ONNX's has the divisor's sign, so what is left divides without one.
+    # A remainder in ONNX has the sign of the divisor, so the rest divides evenly.
     return op.Div(op.Sub(dividend, op.Mod(dividend, whole)), whole)
 
 
-def power(base: Any, exponent: Any) -> Any:
-    """``aten.pow.Tensor_Tensor``, by multiplying: ONNX Runtime's ``Pow`` is exact to 2**53, and integers wrap around."""
+def raise_to_power(base: Any, exponent: Any) -> Any:
+    """Translate ``aten.pow.Tensor_Tensor`` by multiplying: results above 2**53 wrap around, as in PyTorch."""
     if not (base.dtype.is_integer() and exponent.dtype.is_integer()):
         return core.aten_pow(base, exponent)
-    none, one, two = (op.CastLike(op.Constant(value_int=number), base) for number in range(3))
+    zero, one, two = (op.CastLike(op.Constant(value_int=number), base) for number in range(3))
     rest = op.Abs(op.CastLike(exponent, base))
     result, factor = one, base
     for bit in range(_EXPONENT_BITS):
-        odd = op.Equal(op.Mod(rest, two), one)
-        result = op.Mul(result, op.Where(odd, factor, one))
+        is_odd = op.Equal(op.Mod(rest, two), one)
+        result = op.Mul(result, op.Where(is_odd, factor, one))
         if bit + 1 < _EXPONENT_BITS:
             rest, factor = op.Div(rest, two), op.Mul(factor, factor)
-    vanishes = op.And(op.Less(op.CastLike(exponent, base), none), op.Not(op.Equal(op.Abs(base), one)))
-    return op.Where(vanishes, none, result)
+    vanishes = op.And(op.Less(op.CastLike(exponent, base), zero), op.Not(op.Equal(op.Abs(base), one)))
+    return op.Where(vanishes, zero, result)
 
 
-def sum_integers(values: Any, dim: Any = None, keepdim: bool = False, dtype: int = -1) -> Any:  # noqa: FBT002 - as PyTorch has it
-    """``aten.sum.dim_IntList``; products of integers in two halves, for ONNX Runtime sums by way of doubles, too."""
+def sum_integers(values: Any, dim: Any = None, keepdim: bool = False, dtype: int = -1) -> Any:  # noqa: FBT002 - PyTorch's signature
+    """Translate ``aten.sum.dim_IntList``; a sum of integer products is made of two sums, of their high and low bits."""
     producer = values.producer()
     if not values.dtype.is_integer() or producer is None or producer.op_type != "Mul" or not values.shape:
         return core.aten_sum_dim_IntList(values, dim, keepdim, dtype)

@@ -1,31 +1,29 @@
-"""Padding before a pool, which ONNX Runtime moves into the pool.
+"""Padding before a maximum, which ONNX Runtime makes a part of the pool.
 
-A maximum over values that were padded with 0 is at least 0; a pool's own padding never wins. Where values are negative, the two
-differ, and ONNX Runtime's optimization takes one for the other. It leaves a ``Pad`` alone that says which axes it pads.
+A maximum over values padded with 0 is at least 0; the padding of a pool itself never wins. Where the values are negative, the
+two differ, and an optimization of ONNX Runtime replaces one by the other. It does not touch a ``Pad`` with explicit axes.
 """
 
 from __future__ import annotations
 
-import onnx
+import onnx_ir as ir
 
 __all__ = ["add_pad_axes"]
 
-_WITH_AXES = 18
-"""The first version of the operators in which ``Pad`` may name its axes."""
+_OPSET_WITH_AXES = 18
+"""The first opset in which ``Pad`` has axes."""
 
 
-def add_pad_axes(graph: onnx.GraphProto, opset: int) -> int:
-    """Give each ``Pad`` before a maximum its axes; return how many got them."""
-    pooled = {node.input[0] for node in graph.node if node.op_type == "MaxPool"}
-    lengths = {tensor.name: tensor.dims[0] for tensor in graph.initializer if len(tensor.dims) == 1}
-    changed = 0
-    for node in graph.node:
-        known = len(node.input) in (2, 3) and node.input[1] in lengths
-        if opset < _WITH_AXES or node.op_type != "Pad" or node.output[0] not in pooled or not known:
-            continue
-        rank = lengths[node.input[1]] // 2
-        name = f"{node.output[0]}_axes"
-        graph.initializer.append(onnx.helper.make_tensor(name, onnx.TensorProto.INT64, [rank], range(rank)))
-        node.input.extend(["", name] if len(node.input) == 2 else [name])
-        changed += 1
-    return changed
+def add_pad_axes(model: ir.Model, *_: object) -> None:
+    """Give each ``Pad`` before a ``MaxPool`` its axes."""
+    if model.opset_imports.get("", 0) < _OPSET_WITH_AXES:
+        return
+    for pad in [node for node in model.graph if node.op_type == "Pad"]:
+        pads = ir.convenience.get_const_tensor(pad.inputs[1])
+        is_pooled = any(user.op_type == "MaxPool" for user in pad.outputs[0].consumers())
+        if is_pooled and pads is not None and len(pad.inputs) < 4:
+            axes = ir.tensor(range(pads.size // 2), ir.DataType.INT64, name=f"{pad.outputs[0].name}_axes")
+            pad.resize_inputs(4)
+            value = ir.val(axes.name, const_value=axes)
+            model.graph.register_initializer(value)
+            pad.replace_input_with(3, value)

@@ -1,80 +1,64 @@
 """Rows of attention that attend to nothing, such as those of padding on the left.
 
-PyTorch returns zeros for them. The graph that its exporter writes has a test for that, ``IsNaN`` behind the softmax, but masks
-with the smallest finite number, for which a softmax over nothing is no NaN but a mean over everything: padded positions
-then hold other values than the model's, and so does the cache. Masked with minus infinity the test does what it is for.
+PyTorch returns zeros for them. The exported graph has a test for that, ``IsNaN`` after the softmax, but it masks with the
+smallest finite number: a softmax over a row of these is a mean over all positions instead of NaN. Padded positions then hold
+other values than in the model, and so does the cache. With minus infinity as the mask, the test works.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+import ml_dtypes
 import numpy as np
-import onnx
-from onnx import numpy_helper
+import onnx_ir as ir
 
 __all__ = ["use_infinite_mask_fill"]
 
-Nodes = list[onnx.NodeProto]
+
+def use_infinite_mask_fill(model: ir.Model, *_: object) -> None:
+    """Replace the smallest number by minus infinity, in each mask that only leads to tested softmaxes."""
+    graph = model.graph
+    infinities: dict[ir.Value, ir.Value] = {}
+    for node in graph:
+        if node.op_type == "Where" and _is_mask(node):
+            smallest = node.inputs[2]
+            if smallest not in infinities:
+                infinities[smallest] = _add_infinity(graph, smallest)
+            node.replace_input_with(2, infinities[smallest])
+    for smallest in infinities:
+        if smallest.is_initializer() and not smallest.uses():
+            del graph.initializers[smallest.name]
 
 
-def use_infinite_mask_fill(graph: onnx.GraphProto) -> int:
-    """Change the masks that lead to a tested softmax; return how many were changed."""
-    consumers: dict[str, Nodes] = {}
-    for node in graph.node:
-        for name in node.input:
-            consumers.setdefault(name, []).append(node)
-    constants = {tensor.name: tensor for tensor in graph.initializer if sum(tensor.dims) <= 1}
-    infinite: dict[int, str] = {}
-    changed = 0
-    for node in graph.node:
-        if node.op_type == "Where" and _is_mask(node, constants, consumers):
-            kind = constants[node.input[2]].data_type
-            if kind not in infinite:
-                infinite[kind] = _add_infinity(graph, kind)
-            node.input[2] = infinite[kind]
-            changed += 1
-    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
-    for name in {name for name in constants if name not in used and _is_smallest(constants[name])}:
-        graph.initializer.remove(constants[name])
-    return changed
+def _is_mask(node: ir.Node) -> bool:
+    """Whether a choice is between a constant and the smallest number, and each use of it leads to a tested softmax."""
+    _, kept, smallest = node.inputs
+    users = node.outputs[0].consumers()
+    return _constant(kept) is not None and _is_smallest(smallest) and bool(users) and all(map(_is_tested, users))
 
 
-def _is_mask(
-    node: onnx.NodeProto,
-    constants: Mapping[str, onnx.TensorProto],
-    consumers: Mapping[str, Nodes],
-) -> bool:
-    """Whether a node is 0 or the smallest number, and goes to nothing but tested softmaxes."""
-    smallest = constants.get(node.input[2])
-    if smallest is None or not _is_smallest(smallest) or node.input[1] not in constants:
+def _is_tested(node: ir.Node) -> bool:
+    """Whether a sum is only used by a softmax, and that by ``IsNaN`` and by the choice that depends on it."""
+    softmax = node.outputs[0].consumers()
+    if node.op_type != "Add" or [user.op_type for user in softmax] != ["Softmax"]:
         return False
-    users = consumers.get(node.output[0], [])
-    return bool(users) and all(_is_tested(user, consumers) for user in users)
+    return sorted(user.op_type for user in softmax[0].outputs[0].consumers()) == ["IsNaN", "Where"]
 
 
-def _is_tested(node: onnx.NodeProto, consumers: Mapping[str, Nodes]) -> bool:
-    """Whether a sum goes to a softmax alone, and that to ``IsNaN`` and to the choice that the test makes."""
-    if node.op_type != "Add":
+def _constant(value: ir.Value | None) -> ir.TensorProtocol | None:
+    return None if value is None else ir.convenience.get_const_tensor(value)
+
+
+def _is_smallest(value: ir.Value | None) -> bool:
+    tensor = _constant(value)
+    if tensor is None or tensor.size != 1 or not tensor.dtype.is_floating_point():
         return False
-    after = consumers.get(node.output[0], [])
-    if [user.op_type for user in after] != ["Softmax"]:
-        return False
-    return sorted(user.op_type for user in consumers.get(after[0].output[0], [])) == ["IsNaN", "Where"]
+    return bool(tensor.numpy().reshape(()) == ml_dtypes.finfo(tensor.dtype.numpy()).min)
 
 
-def _is_smallest(tensor: onnx.TensorProto) -> bool:
-    value = numpy_helper.to_array(tensor)
-    if value.dtype.kind != "f" and value.dtype.name != "bfloat16":
-        return False
-    smallest = -3.3895313892515355e38 if value.dtype.name == "bfloat16" else np.finfo(value.dtype).min
-    return bool(value.astype(np.float64).reshape(()) == float(smallest))
-
-
-def _add_infinity(graph: onnx.GraphProto, kind: int) -> str:
-    taken = {tensor.name for tensor in graph.initializer} | {name for node in graph.node for name in node.output}
-    name = f"minus_infinity_{kind}"
-    while name in taken:
-        name += "_"
-    graph.initializer.append(onnx.helper.make_tensor(name, kind, [], [float("-inf")]))
-    return name
+def _add_infinity(graph: ir.Graph, smallest: ir.Value) -> ir.Value:
+    tensor = _constant(smallest)
+    assert tensor is not None
+    infinity = ir.tensor(np.array(-np.inf, tensor.dtype.numpy()), name=f"{smallest.name}_infinite")
+    value = ir.val(infinity.name, const_value=infinity)
+    graph.register_initializer(value)
+    return value

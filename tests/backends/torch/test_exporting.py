@@ -16,7 +16,7 @@ import dummyio
 from dummyio import Dim, InputSpec, Nest, TensorSpec, open_runner
 from dummyio.errors import ExportError, OptionError
 from dummyio.spec.spec_data import OutputSpec
-from dummyio.spec.values import PaddingMask
+from dummyio.spec.values import PaddingMask, Uniform
 
 ROWS, LONG, SHORT = Dim("rows", 1), Dim("long", 5), Dim("short", 4)
 
@@ -239,24 +239,6 @@ def test_a_module_that_does_not_run_on_its_spec_is_said_to(tmp_path):
         dummyio.export(nn.Linear(8, 2), tmp_path / "model.onnx", spec=spec)
 
 
-class Attention(nn.Module):
-    def forward(self, q, mask):
-        return nn.functional.scaled_dot_product_attention(q, q, q, attn_mask=mask[:, None, None, :].bool())
-
-
-def test_a_row_that_attends_to_nothing_is_zero_as_in_the_model(tmp_path):
-    """The exporter masks with a finite number, which makes of it a mean over what is masked."""
-    mask = TensorSpec("mask", (ROWS, LONG), "int64", PaddingMask())
-    spec = InputSpec({"q": TensorSpec("q", (ROWS, 2, LONG, 8)), "mask": mask})
-    artifact = dummyio.export(Attention(), tmp_path / "model.onnx", spec=spec)
-    feeds = spec.feeds(rows=3)
-    feeds["mask"][1] = 0
-    expected = open_runner(Attention(), spec)(feeds)["output"]
-    found = open_runner(artifact.path, spec)(feeds)["output"]
-    assert (expected[1] == 0).all()
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
 class Convolution(nn.Sequential):
     def __init__(self):
         super().__init__(
@@ -284,55 +266,20 @@ def test_a_dtype_that_the_cpu_has_no_kernels_for_is_exported_with_a_note(tmp_pat
     )
 
 
-class Checking(nn.Module):
-    """Looks at its own input, as models do that take images and their places in a text."""
-
-    def forward(self, x):
-        return x * torch._is_all_true(x > -1)
-
-
-def test_an_operator_that_the_exporter_lacks(tmp_path):
-    spec = dummyio.InputSpec({"x": dummyio.TensorSpec("x", [dummyio.Dim("batch_size", 2), 4])})
-    artifact = dummyio.export(Checking(), tmp_path / "model.onnx", spec=spec)
-    run = dummyio.open_runner(artifact.path)
-    x = np.ones((3, 4), np.float32)
-    assert (run({"x": x})["output"] == 1).all()
-    assert (run({"x": -2 * x})["output"] == 0).all()
-    assert dummyio.validate(artifact.path, Checking()).ok
+class Selecting(nn.Module):
+    def forward(self, x, keep, features):
+        chosen = (keep > 0)[:, :, None].expand_as(x)
+        torch._check(x[chosen].numel() == features.numel())
+        return x.masked_scatter(chosen, features)
 
 
-class Dividing(nn.Module):
-    def forward(self, x, y):
-        floor, trunc = torch.div(x, 7, rounding_mode="floor"), torch.div(x, -3, rounding_mode="trunc")
-        return {
-            "floor": floor,
-            "trunc": trunc,
-            "by": torch.div(x, x.abs() + 1, rounding_mode="floor"),
-            "real": torch.div(y, 0.5, rounding_mode="floor"),
-            "mixed": torch.div(y, x.abs() + 1, rounding_mode="trunc"),
+def test_a_models_check_of_how_many_a_mask_selects(tmp_path):
+    spec = InputSpec(
+        {
+            "x": TensorSpec("x", (ROWS, LONG, 4)),
+            "keep": TensorSpec("keep", (ROWS, LONG), "int64", Uniform(1, 2)),
+            "features": TensorSpec("features", (ROWS * LONG, 4)),
         }
-
-
-def test_integers_are_divided_as_integers(tmp_path):
-    rows = dummyio.Dim("batch_size", 3)
-    spec = InputSpec({"x": TensorSpec("x", [rows], "int64"), "y": TensorSpec("y", [rows])})
-    run = open_runner(dummyio.export(Dividing(), tmp_path / "model.onnx", spec=spec).path, spec)
-    x = np.array([2**40 + 5, -(2**40) - 5, 123456789012345, -7, 7, -1, 0], np.int64)
-    feeds = {"x": x, "y": np.linspace(-2, 3, 7, dtype=np.float32)}
-    expected = open_runner(Dividing(), spec)(feeds)
-    found = run(feeds)
-    for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values, err_msg=name)
-
-
-class Norm(nn.Module):
-    def forward(self, x):
-        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-8) * 1.000001
-
-
-def test_a_small_epsilon_stays(tmp_path):
-    spec = InputSpec({"x": TensorSpec("x", [dummyio.Dim("batch_size", 3), 4])})
-    run = open_runner(dummyio.export(Norm(), tmp_path / "model.onnx", spec=spec).path, spec)
-    x = np.array([[0, 0, 0, 0], [1e-4, -1e-4, 1e-4, 2e-4]], np.float32)
-    expected = open_runner(Norm(), spec)({"x": x})["output"]
-    np.testing.assert_allclose(run({"x": x})["output"], expected, rtol=1e-6)
+    )
+    artifact = dummyio.export(Selecting(), tmp_path / "model.onnx", spec=spec)
+    assert compared(Selecting(), artifact.path, spec)[0] == 0

@@ -1,0 +1,220 @@
+"""All corrections of what exporters and runtimes do wrong: each with its defect, and the test that the defect is still there.
+
+To remove a correction: where its test in ``test_still_needed.py`` fails because the defect is gone, delete the entry with its
+function and its test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Literal
+
+import onnx_ir as ir
+import torch
+
+from dummyio.input_spec import InputSpec
+from dummyio_torch.onnx_passes import exact_integers, translations
+from dummyio_torch.onnx_passes.declare_spec import declare_spec
+from dummyio_torch.onnx_passes.exact_constants import match_constants_exactly
+from dummyio_torch.onnx_passes.explicit_pad_axes import add_pad_axes
+from dummyio_torch.onnx_passes.infinite_masks import use_infinite_mask_fill
+from dummyio_torch.onnx_passes.unwrap_names import remove_wrapper_names
+
+__all__ = ["PASSES", "GraphPass", "make_translation_table", "patch_libraries", "run_graph_passes"]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphPass:
+    """One correction."""
+
+    name: str
+    run: Callable[..., Any]
+    """Of a ``"graph"`` pass, a function of the model, the spec and the output names, which changes the model and may return
+    notes for the user. Of a ``"translation"``, the function that translates the operator. Of a ``"patch"``, a context in which
+    the library is patched."""
+    defect: str
+    """What is wrong without it."""
+    upstream: str
+    """The address of the issue, or "not reported"."""
+    versions: str
+    """The versions with the defect, as far as they were tested."""
+    test: str
+    """The test in ``test_still_needed.py``."""
+    kind: Literal["graph", "translation", "patch"] = "graph"
+    replaces: str = ""
+    """The operator of ``torch.ops`` that is translated, or the attribute of another library that is replaced."""
+    below_opset: int | None = None
+    """The first opset that does not need it."""
+
+
+_SYMBOLIC_NUMBER = (
+    "The exporter fails on a number that is computed from sizes, because it makes a constant of each number."
+)
+
+PASSES: tuple[GraphPass, ...] = (
+    GraphPass(
+        "declare_spec",
+        declare_spec,
+        "The exporter drops unused inputs, renames outputs, and names dims after its own symbols.",
+        "not reported",
+        "torch<=2.13.0",
+        "test_inputs_and_dims_are_declared_as_in_the_spec",
+    ),
+    GraphPass(
+        "unwrap_names",
+        remove_wrapper_names,
+        "Weights and scopes have the prefix of the module that is wrapped around the model, and notes name files of the machine.",
+        "not reported",
+        "torch<=2.13.0",
+        "test_weights_and_scopes_have_the_names_of_the_model",
+    ),
+    GraphPass(
+        "infinite_masks",
+        use_infinite_mask_fill,
+        "Attention of a row that a boolean mask hides completely returns a mean over all positions instead of zeros.",
+        "not reported",
+        "onnxscript<=0.7.2",
+        "test_a_row_that_a_boolean_mask_hides_attends_to_nothing",
+    ),
+    GraphPass(
+        "explicit_pad_axes",
+        add_pad_axes,
+        "ONNX Runtime fuses a padding with zeros into MaxPool, whose own padding is minus infinity.",
+        "not reported",
+        "onnxruntime<=1.31.1",
+        "test_a_pad_before_a_maximum_counts",
+    ),
+    GraphPass(
+        "exact_constants",
+        match_constants_exactly,
+        "The optimizer takes constants of at most 1e-8 for 0 and removes them, such as the epsilon of a norm.",
+        "not reported",
+        "onnxscript<=0.7.2",
+        "test_a_small_epsilon_stays",
+        kind="patch",
+        replaces="onnxscript.rewriter._matcher.math",
+    ),
+    GraphPass(
+        "exact_integers.divide_with_mode",
+        exact_integers.divide_with_mode,
+        "Integers are divided in float32, so quotients of integers above 2**24 are wrong.",
+        "not reported",
+        "onnxscript<=0.7.2",
+        "test_integers_are_divided_as_integers",
+        kind="translation",
+        replaces="aten.div.Tensor_mode",
+    ),
+    GraphPass(
+        "exact_integers.raise_to_power",
+        exact_integers.raise_to_power,
+        "ONNX Runtime raises integers to powers in double, so results above 2**53 are wrong.",
+        "not reported",
+        "onnxruntime<=1.31.1",
+        "test_integers_are_raised_as_integers",
+        kind="translation",
+        replaces="aten.pow.Tensor_Tensor",
+    ),
+    GraphPass(
+        "exact_integers.sum_integers",
+        exact_integers.sum_integers,
+        "ONNX Runtime sums products of integers in double, so sums above 2**53 are wrong.",
+        "not reported",
+        "onnxruntime<=1.31.1",
+        "test_products_of_integers_are_summed_as_integers",
+        kind="translation",
+        replaces="aten.sum.dim_IntList",
+    ),
+    GraphPass(
+        "translations.multiply_by_number",
+        translations.multiply_by_number,
+        _SYMBOLIC_NUMBER,
+        "not reported",
+        "onnxscript<=0.7.2",
+        "test_numbers_can_be_computed_from_sizes",
+        kind="translation",
+        replaces="aten.mul.Scalar",
+    ),
+    GraphPass(
+        "translations.raise_to_number",
+        translations.raise_to_number,
+        _SYMBOLIC_NUMBER,
+        "not reported",
+        "onnxscript<=0.7.2",
+        "test_numbers_can_be_computed_from_sizes",
+        kind="translation",
+        replaces="aten.pow.Tensor_Scalar",
+    ),
+    GraphPass(
+        "translations.take_remainder",
+        translations.take_remainder,
+        _SYMBOLIC_NUMBER,
+        "not reported",
+        "onnxscript<=0.7.2",
+        "test_numbers_can_be_computed_from_sizes",
+        kind="translation",
+        replaces="aten.remainder.Scalar",
+    ),
+    GraphPass(
+        "translations.are_all_true",
+        translations.are_all_true,
+        "The exporter has no translation of torch._is_all_true, with which models check their inputs.",
+        "not reported",
+        "onnxscript<=0.7.2",
+        "test_a_model_can_check_its_inputs",
+        kind="translation",
+        replaces="aten._is_all_true.default",
+    ),
+    GraphPass(
+        "translations.scatter",
+        translations.scatter,
+        "Of several values that scatter_reduce averages in one place, the exported graph keeps the last.",
+        "https://github.com/onnx/onnx/issues/5100",
+        "onnxscript<=0.7.2",
+        "test_a_mean_of_the_values_scattered_to_one_place",
+        kind="translation",
+        replaces="aten.scatter_reduce.two",
+    ),
+    GraphPass(
+        "translations.attend",
+        translations.attend,
+        "Attention of a row that a float mask hides completely returns NaN instead of zeros.",
+        "not reported",
+        "onnxscript<=0.7.2",
+        "test_a_row_that_a_float_mask_hides_attends_to_nothing",
+        kind="translation",
+        replaces="aten.scaled_dot_product_attention.default",
+        below_opset=23,  # it has attention as one operator
+    ),
+)
+"""In the order in which the graph passes run."""
+
+
+def make_translation_table(
+    passes: Sequence[GraphPass], opset: int | None
+) -> dict[Callable[..., Any], Callable[..., Any]]:
+    """Return operator → translation, for ``torch.onnx.export(custom_translation_table=...)``."""
+    return {
+        attrgetter(each.replaces)(torch.ops): each.run
+        for each in passes
+        if each.kind == "translation" and (each.below_opset is None or opset is None or opset < each.below_opset)
+    }
+
+
+@contextmanager
+def patch_libraries(passes: Sequence[GraphPass]) -> Generator[None]:
+    """Replace the attributes of other libraries, while this context is open: the exporter runs in it."""
+    with ExitStack() as stack:
+        for each in passes:
+            if each.kind == "patch":
+                stack.enter_context(each.run())
+        yield
+
+
+def run_graph_passes(
+    passes: Sequence[GraphPass], model: ir.Model, spec: InputSpec, outputs: Sequence[str]
+) -> tuple[str, ...]:
+    """Change an exported model by each of the graph passes, and return their notes for the user."""
+    return tuple(note for each in passes if each.kind == "graph" for note in each.run(model, spec, outputs) or ())

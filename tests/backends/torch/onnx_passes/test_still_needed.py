@@ -1,0 +1,281 @@
+"""Each correction of an exporter or a runtime is still needed: without it the defect is there, with it the file is right."""
+
+import ast
+import re
+from operator import attrgetter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+rewriter = pytest.importorskip("onnxscript.rewriter")
+pytest.importorskip("onnxruntime")
+
+from torch import nn
+
+from dummyio import Dim, InputSpec, TensorSpec, open_runner
+from dummyio.errors import ExportError
+from dummyio.spec.values import PaddingMask, Uniform
+from dummyio_torch import onnx_passes
+from dummyio_torch.exporting.onnx_options import OnnxOptions
+from dummyio_torch.exporting.write_onnx import write_onnx
+from dummyio_torch.onnx_passes.registry import PASSES
+
+ROWS, LONG = Dim("batch_size", 3), Dim("sequence_length", 8)
+
+
+def write(module, spec, path, without=None, **options):
+    """Write a file with all corrections but one."""
+    passes = [each for each in PASSES if each.name != without]
+    assert without is None or len(passes) == len(PASSES) - 1
+    write_onnx(module, spec, path, OnnxOptions(**options), passes)
+    return path
+
+
+def run_three(name, module, spec, feeds, folder, **options):
+    """Return the outputs of a module, of its file, and of its file without a correction."""
+    right = write(module, spec, folder / "right.onnx", **options)
+    wrong = write(module, spec, folder / "wrong.onnx", name, **options)
+    return [open_runner(model, spec)(feeds) for model in (module, right, wrong)]
+
+
+def load_graph(path):
+    return onnx.load(path).graph
+
+
+def shapes(values):
+    return {v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
+
+
+# The registry.
+
+
+def test_each_module_has_an_entry():
+    modules = {path.stem for path in Path(onnx_passes.__path__[0]).glob("*.py")} - {"__init__", "registry"}
+    assert {each.name.partition(".")[0] for each in PASSES} == modules
+
+
+@pytest.mark.parametrize("entry", PASSES, ids=lambda entry: entry.name)
+def test_an_entry_states_its_defect_versions_and_test(entry):
+    assert re.fullmatch(r"[A-Z][^.]*(\.\w[^.]*)*\.", entry.defect)
+    assert entry.upstream == "not reported" or re.fullmatch(
+        r"https://github\.com/\S+/(issues|pull)/\d+", entry.upstream
+    )
+    assert re.fullmatch(r"(torch|onnxscript|onnxruntime)<=?\d+(\.\d+)+", entry.versions)
+    assert callable(globals().get(entry.test))
+    if entry.kind == "translation":
+        assert callable(attrgetter(entry.replaces)(torch.ops))
+    if entry.kind == "patch":
+        assert attrgetter(entry.replaces.removeprefix("onnxscript.rewriter."))(rewriter)
+
+
+# Graph passes.
+
+
+class Declaring(nn.Module):
+    def forward(self, x, unused):
+        total = x.sum(1)
+        return {"total": total, "again": total}
+
+
+def test_inputs_and_dims_are_declared_as_in_the_spec(tmp_path):
+    unused = TensorSpec("unused", (ROWS,))
+    spec = InputSpec({"x": TensorSpec("x", (ROWS, LONG)), "unused": unused})
+    options = {"exporter": "torchscript"}
+    graph = load_graph(write(Declaring(), spec, tmp_path / "right.onnx", **options))
+    assert shapes(graph.input) == {"x": ["batch_size", "sequence_length"], "unused": ["batch_size"]}
+    assert [value.name for value in graph.output] == ["total", "again"]
+    with pytest.raises(ExportError):
+        write(Declaring(), spec, tmp_path / "wrong.onnx", "declare_spec", **options)
+
+
+def test_weights_and_scopes_have_the_names_of_the_model(tmp_path):
+    spec = InputSpec({"input": TensorSpec("input", (ROWS, 4))})
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
+    graphs = [load_graph(write(model, spec, tmp_path / f"{name}.onnx", name)) for name in (None, "unwrap_names")]
+    weights = [sorted(tensor.name for tensor in graph.initializer) for graph in graphs]
+    assert weights == [["0.bias", "0.weight"], ["model.0.bias", "model.0.weight"]]
+    props = [{prop.key: prop.value for prop in graph.node[-1].metadata_props} for graph in graphs]
+    scopes = [ast.literal_eval(each["pkg.torch.onnx.name_scopes"]) for each in props]
+    assert scopes == [["", "1", "tanh"], ["", "model", "model.1", "tanh"]]
+    assert [any("stack_trace" in key for key in each) for each in props] == [False, True]
+
+
+class Masked(nn.Module):
+    def forward(self, q, mask):
+        return nn.functional.scaled_dot_product_attention(q, q, q, attn_mask=mask[:, None, None, :].bool())
+
+
+def test_a_row_that_a_boolean_mask_hides_attends_to_nothing(tmp_path):
+    mask = TensorSpec("mask", (ROWS, LONG), "int64", PaddingMask())
+    spec = InputSpec({"q": TensorSpec("q", (ROWS, 2, LONG, 8)), "mask": mask})
+    feeds = spec.feeds()
+    feeds["mask"][1] = 0
+    expected, right, wrong = run_three("infinite_masks", Masked(), spec, feeds, tmp_path)
+    assert (expected["output"][1] == 0).all()
+    np.testing.assert_allclose(right["output"], expected["output"], atol=1e-6)
+    assert (wrong["output"][1] != 0).any()
+
+
+class Pooled(nn.Module):
+    def forward(self, x):
+        return nn.functional.max_pool2d(nn.functional.pad(x, (1, 1, 1, 1)), 3, stride=2)
+
+
+def test_a_pad_before_a_maximum_counts(tmp_path):
+    spec = InputSpec({"x": TensorSpec("x", (ROWS, 2, LONG, LONG), "float32", Uniform(-2.0, -1.0))})
+    expected, right, wrong = run_three("explicit_pad_axes", Pooled(), spec, spec.feeds(), tmp_path)
+    assert (expected["output"] == 0).any()
+    np.testing.assert_array_equal(right["output"], expected["output"])
+    assert (wrong["output"] < 0).all()
+
+
+# A patch.
+
+
+class Norm(nn.Module):
+    def forward(self, x):
+        return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-8) * 1.000001
+
+
+def test_a_small_epsilon_stays(tmp_path):
+    spec = InputSpec({"x": TensorSpec("x", [ROWS, 4])})
+    x = np.array([[0, 0, 0, 0], [1e-4, -1e-4, 1e-4, 2e-4]], np.float32)
+    expected, right, wrong = run_three("exact_constants", Norm(), spec, {"x": x}, tmp_path)
+    np.testing.assert_allclose(right["output"], expected["output"], rtol=1e-6)
+    assert np.isnan(wrong["output"][0]).all()
+
+
+# Translations.
+
+
+class Dividing(nn.Module):
+    def forward(self, x, y):
+        return {
+            "floor": torch.div(x, 7, rounding_mode="floor"),
+            "trunc": torch.div(x, -3, rounding_mode="trunc"),
+            "by": torch.div(x, x.abs() + 1, rounding_mode="floor"),
+            "real": torch.div(y, 0.5, rounding_mode="floor"),
+            "mixed": torch.div(y, x.abs() + 1, rounding_mode="trunc"),
+        }
+
+
+def test_integers_are_divided_as_integers(tmp_path):
+    spec = InputSpec({"x": TensorSpec("x", [ROWS], "int64"), "y": TensorSpec("y", [ROWS])})
+    x = np.array([2**40 + 5, -(2**40) - 5, 123456789012345, -7, 7, -1, 0], np.int64)
+    feeds = {"x": x, "y": np.linspace(-2, 3, 7, dtype=np.float32)}
+    expected, right, wrong = run_three("exact_integers.divide_with_mode", Dividing(), spec, feeds, tmp_path)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(right[name], values, err_msg=name)
+    assert (wrong["floor"] != expected["floor"]).any()
+
+
+class Powers(nn.Module):
+    def forward(self, x, y):
+        return x**y
+
+
+def test_integers_are_raised_as_integers(tmp_path):
+    spec = InputSpec({name: TensorSpec(name, (ROWS, LONG), "int64") for name in ("x", "y")})
+    x = np.array([[3, -3, 2**40 + 1, 9576890767], [1, -1, 0, 2], [-2, 7, 2**33 + 5, -(2**31) - 1]])
+    y = np.array([[40, 39, 3, 9], [-5, -5, 0, -1], [63, 21, 4, 2]])
+    feeds = {"x": x, "y": y}
+    expected, right, wrong = run_three("exact_integers.raise_to_power", Powers(), spec, feeds, tmp_path)
+    np.testing.assert_array_equal(right["output"], expected["output"])
+    assert (wrong["output"] != expected["output"]).any()
+
+
+class Sums(nn.Module):
+    def forward(self, x):
+        return {"square": (x * x).sum(-1), "kept": (x * x).sum(dim=(0, 1), keepdim=True)}
+
+
+def test_products_of_integers_are_summed_as_integers(tmp_path):
+    spec = InputSpec({"x": TensorSpec("x", (ROWS, LONG), "int64")})
+    feeds = {"x": np.array([[2**30 + 1, -3, 2**31 - 5, 95768], [-2, 7, 2**29 + 5, -(2**31) + 1]])}
+    expected, right, wrong = run_three("exact_integers.sum_integers", Sums(), spec, feeds, tmp_path)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(right[name], values, err_msg=name)
+    assert (wrong["square"] != expected["square"]).any()
+
+
+class Scaled(nn.Module):
+    def __init__(self, operation):
+        super().__init__()
+        self.operation = operation
+
+    def forward(self, x):
+        return self.operation(x, x.shape[1] / 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [
+        ("multiply_by_number", lambda x, number: (x * 9).long() * number),
+        ("raise_to_number", lambda x, number: x.abs() ** number),
+        ("take_remainder", lambda x, number: x % number),
+    ],
+)
+def test_numbers_can_be_computed_from_sizes(tmp_path, name, operation):
+    module, spec = Scaled(operation), InputSpec({"x": TensorSpec("x", (ROWS, LONG))})
+    run = open_runner(write(module, spec, tmp_path / "right.onnx"), spec)
+    for sizes in spec.probes():
+        feeds = spec.feeds(**sizes)
+        expected = open_runner(module, spec)(feeds)["output"]
+        np.testing.assert_allclose(run(feeds)["output"], expected, rtol=1e-5)
+    with pytest.raises(torch.onnx.OnnxExporterError):
+        write(module, spec, tmp_path / "wrong.onnx", f"translations.{name}")
+
+
+class Checking(nn.Module):
+    def forward(self, x):
+        return x * torch._is_all_true(x > -1)
+
+
+def test_a_model_can_check_its_inputs(tmp_path):
+    spec = InputSpec({"x": TensorSpec("x", [ROWS, 4])})
+    run = open_runner(write(Checking(), spec, tmp_path / "right.onnx"), spec)
+    x = np.ones((3, 4), np.float32)
+    assert (run({"x": x})["output"] == 1).all()
+    assert (run({"x": -2 * x})["output"] == 0).all()
+    with pytest.raises(torch.onnx.OnnxExporterError):
+        write(Checking(), spec, tmp_path / "wrong.onnx", "translations.are_all_true")
+
+
+class Means(nn.Module):
+    def __init__(self, include_self):
+        super().__init__()
+        self.include_self = include_self
+
+    def forward(self, x, places):
+        held = torch.full((x.shape[0], 5), 7.0)
+        return held.scatter_reduce(1, places, x, reduce="mean", include_self=self.include_self)
+
+
+@pytest.mark.parametrize("include_self", [False, True])
+def test_a_mean_of_the_values_scattered_to_one_place(tmp_path, include_self):
+    places = TensorSpec("places", (ROWS, LONG), "int64", Uniform(0, 4))
+    spec = InputSpec({"x": TensorSpec("x", (ROWS, LONG)), "places": places})
+    expected, right, wrong = run_three("translations.scatter", Means(include_self), spec, spec.feeds(), tmp_path)
+    np.testing.assert_allclose(right["output"], expected["output"], rtol=1e-6)
+    assert (expected["output"][:, 4] == 7).all() or include_self
+    assert not np.allclose(wrong["output"], expected["output"])
+
+
+class Biased(nn.Module):
+    def forward(self, x, hidden):
+        bias = torch.zeros(x.shape[0], 1, x.shape[1], x.shape[1]).masked_fill(hidden[:, None, :, None] > 0, -torch.inf)
+        heads = x[:, None]
+        return nn.functional.scaled_dot_product_attention(heads, heads, heads, attn_mask=bias)
+
+
+@pytest.mark.parametrize("opset", [18, 20])
+def test_a_row_that_a_float_mask_hides_attends_to_nothing(tmp_path, opset):
+    hidden = TensorSpec("hidden", (ROWS, LONG), "int64", Uniform(0, 2))
+    spec = InputSpec({"x": TensorSpec("x", (ROWS, LONG, 4)), "hidden": hidden})
+    expected, right, wrong = run_three("translations.attend", Biased(), spec, spec.feeds(), tmp_path, opset=opset)
+    assert (expected["output"] == 0).all(-1).any()
+    np.testing.assert_allclose(right["output"], expected["output"], atol=1e-6)
+    assert np.isnan(wrong["output"]).any()
