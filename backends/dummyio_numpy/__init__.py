@@ -1,4 +1,4 @@
-"""NumPy, the framework in which dummyio makes its values."""
+"""NumPy backend: the framework in which dummyio computes its values."""
 
 from dummyio_numpy.backend import BACKEND
 from dummyio_numpy.dtypes import DTYPE_MAPPER, from_native, to_native

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dummyio_numpy import running as run
-from dummyio_numpy import signature, tensors
+from dummyio_numpy import running, signature, tensors
 from dummyio_numpy.dtypes import DTYPE_MAPPER
 
 __all__ = ["BACKEND", "NumpyBackend"]
@@ -21,7 +20,7 @@ class NumpyBackend:
     to_numpy = staticmethod(tensors.to_numpy)
     is_tensor = staticmethod(tensors.is_tensor)
     abstract = staticmethod(signature.abstract)
-    runner = staticmethod(run.runner)
+    runner = staticmethod(running.open_runner)
 
     def cache(self, layers: list[Any]) -> Any:
         """Return the layers themselves: NumPy has no models."""

@@ -1,4 +1,4 @@
-"""Canonical dtypes and NumPy's: ml_dtypes has those that NumPy lacks, so there is one for each."""
+"""Canonical dtypes and NumPy dtypes, one for each: ml_dtypes has those that NumPy lacks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from dummyio.spec.dtypes import DType
 __all__ = ["DTYPE_MAPPER", "from_native", "to_native"]
 
 DTYPE_MAPPER: dict[DType, np.dtype[Any]] = {dtype: dtype.numpy for dtype in DType}
-_INVERSE = {native: dtype for dtype, native in DTYPE_MAPPER.items()}
 
 
 def to_native(dtype: DType) -> np.dtype[Any]:
-    """Return NumPy's dtype."""
+    """Return the NumPy dtype."""
     return DTYPE_MAPPER[dtype]
 
 
 def from_native(native: np.dtype[Any]) -> DType:
-    """Return the canonical dtype; raise `DTypeError` where there is none (dates, records)."""
-    return _INVERSE[native] if native in _INVERSE else DType.of(native)
+    """Return the canonical dtype; raise `DTypeError` if there is none (dates, records)."""
+    return DType.of(native)

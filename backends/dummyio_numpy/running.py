@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from dummyio.backend.result_names import name_outputs
-from dummyio.errors import OptionError, RunError
+from dummyio.errors import OptionError, RunError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import to_framework
 from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.typing import Array
 
-__all__ = ["FunctionRunner", "runner"]
+__all__ = ["FunctionRunner", "open_runner"]
 
 
 class FunctionRunner:
@@ -24,27 +24,30 @@ class FunctionRunner:
     outputs: tuple[DeclaredTensor, ...] | None = None
 
     def __init__(self, function: Callable[..., Any], spec: InputSpec | None) -> None:
-        """Keep the function, and the spec that says how its inputs nest; without one they go in flat."""
+        """Keep the function, and the spec that nests its inputs; without a spec, feeds are passed flat."""
         self.engine = f"python {getattr(function, '__qualname__', type(function).__qualname__)}"
         self._function = function
         self._spec = spec
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Call the function; see `dummyio.runner.Runner`."""
+        """Call the function; see `dummyio.running.runner.Runner`."""
+        inputs: dict[str, Any] = {
+            name: np.array(values) for name, values in feeds.items()
+        }  # it may write to its inputs
+        declared: list[str] = []
         if self._spec is not None:
             check_feed_names(feeds, [path for path, _ in self._spec.leaves])
-        own = {name: np.array(values) for name, values in feeds.items()}  # a function may write on what it is given
-        inputs = own if self._spec is None else to_framework(self._spec, own, "np")
+            inputs = to_framework(self._spec, inputs, "np")
+            declared = [output.name for output in self._spec.outputs]
         try:
             result = self._function(**inputs)
         except Exception as error:
-            raise RunError(f"{self.engine} failed: {type(error).__name__}: {error}") from error
-        declared = [output.name for output in self._spec.outputs] if self._spec is not None else []
+            raise RunError(f"{self.engine} failed: {format_error_line(error)}") from error
         return {name: np.asarray(value) for name, value in name_outputs(result, declared).items()}
 
 
-def runner(target: Any, spec: InputSpec | None, engine: str | None) -> FunctionRunner:
-    """Return a function as a runner; raise `OptionError` for any `engine`, for there is one only."""
+def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> FunctionRunner:
+    """Return a function as a runner; raise `OptionError` for any `engine`, since a function has no other."""
     if engine is not None:
-        raise OptionError(f"engine={engine!r}: a Python function is called as it is; leave the engine out.")
+        raise OptionError(f"engine={engine!r}: a Python function has no engines; leave the engine out.")
     return FunctionRunner(target, spec)

@@ -1,4 +1,4 @@
-"""NumPy arrays as tensors: nothing to convert."""
+"""NumPy arrays as tensors: there is nothing to convert."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import numpy as np
 
 from dummyio.errors import OptionError
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 
 __all__ = ["from_numpy", "is_tensor", "to_numpy"]
 
 
-def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -> np.ndarray[Any, Any]:
+def from_numpy(values: Array, dtype: DType, device: Any = None) -> Array:
     """Return `values` themselves."""
     del dtype
     if device not in (None, "cpu"):
-        raise OptionError(f"device={device!r}: NumPy arrays live on the CPU; leave device out.")
+        raise OptionError(f"device={device!r}: NumPy arrays are on the CPU; leave device out.")
     return values
 
 
-def to_numpy(tensor: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def to_numpy(tensor: Array) -> Array:
     """Return the array itself."""
     return tensor
 
