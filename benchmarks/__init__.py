@@ -1,1 +1,1 @@
-"""What dummyio costs, measured against what its users would use instead: ``python -m benchmarks`` in the checkout."""
+"""The time and memory that dummyio takes, compared with the alternatives of its users: ``python -m benchmarks`` in a checkout."""

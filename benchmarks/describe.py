@@ -1,7 +1,7 @@
-"""Describing: of a configuration against a budget, of a live model against a forward pass of that model.
+"""Descriptions: of a configuration compared with a budget, of a live model compared with its forward pass.
 
-The models are classes of Transformers with tiny configurations and random weights, those that coverage is measured on. A
-forward pass of a tiny model is as short as one can be, so its ratio is the worst that there is.
+The models are Transformers classes with tiny configurations and random weights, the ones that coverage is measured on. Since
+the forward pass of a tiny model is very short, the ratio is the worst case.
 """
 
 from __future__ import annotations
@@ -20,40 +20,44 @@ from typing import Any
 
 import dummyio
 from benchmarks.options import Options
-from benchmarks.processes import value
+from benchmarks.processes import run_code
 from benchmarks.table import Row
-from benchmarks.timing import subject, take_turns
+from benchmarks.timing import make_subject, take_turns
 
 CASES = Path(__file__).parents[1] / "tests" / "data" / "hf_cases.jsonl.gz"
 BUDGET = 0.005
-"""Seconds that a description from a configuration may take, where its class was described before."""
+"""Seconds that a description from a configuration may take if its class was described before."""
 PASSES = 3
 """Forward passes that a description of a live model may take."""
 LOADED = "import json, sys, dummyio; dummyio.describe({!r}); print(json.dumps('torch' in sys.modules))"
 
 
-def cases(step: int) -> list[dict[str, Any]]:
+def load_cases(step: int) -> list[dict[str, Any]]:
     """Return every `step`-th class: its ``class``, ``config_class``, ``folder`` and ``config``."""
     with gzip.open(CASES, "rt", encoding="utf-8") as lines:
         return [json.loads(line) for line in lines][::step]
 
 
-def configurations(options: Options) -> list[Row]:
-    """Return the rows of configurations, and of what is imported for one."""
+def measure_configurations(options: Options) -> list[Row]:
+    """Return the rows of configurations, and of the imports that one needs."""
     if find_spec("transformers") is None:
-        return [_skipped("a configuration")]
+        return [_skip("a configuration")]
     first: list[float] = []
     later: list[float] = []
-    chosen = cases(50 if options.quick else 1)
+    chosen = load_cases(50 if options.quick else 1)
     configs = [{**case["config"], "architectures": [case["class"]]} for case in chosen]
     for config in configs:
-        first.append(_once(config))
-        # Another configuration of the class, as no two calls have the same; the fastest of a few, as the machine is shared.
-        later.append(min(_once({**config, "initializer_range": 0.5 + turn}) for turn in range(options.turns // 5 + 1)))
-    loaded = value(LOADED.format(configs[0]))
+        first.append(_time_description(config))
+        # Another configuration of the class, so that no two calls have the same; the fastest of a few, since the machine is shared.
+        later.append(
+            min(
+                _time_description({**config, "initializer_range": 0.5 + turn}) for turn in range(options.turns // 5 + 1)
+            )
+        )
+    loaded = run_code(LOADED.format(configs[0]))
     return [
-        *_budgeted("of a class described before", later, target=1),
-        *_budgeted("the first of a class", first),
+        *_compare_with_budget("of a class described before", later, target=1),
+        *_compare_with_budget("the first of a class", first),
         Row(
             topic="describe",
             what="a configuration: whether it loads torch",
@@ -68,13 +72,13 @@ def configurations(options: Options) -> list[Row]:
     ]
 
 
-def _once(config: dict[str, Any]) -> float:
+def _time_description(config: dict[str, Any]) -> float:
     start = time.perf_counter()
     dummyio.describe(config)
     return time.perf_counter() - start
 
 
-def _budgeted(what: str, seconds: Sequence[float], target: float | None = None) -> list[Row]:
+def _compare_with_budget(what: str, seconds: Sequence[float], target: float | None = None) -> list[Row]:
     peer = f"a budget of {BUDGET * 1e3:g} ms"
     return [
         Row(
@@ -87,23 +91,23 @@ def _budgeted(what: str, seconds: Sequence[float], target: float | None = None) 
             ours=found,
             theirs=BUDGET,
         )
-        for name, found in _spread(seconds).items()
+        for name, found in _summarize(seconds).items()
     ]
 
 
-def models(options: Options) -> list[Row]:
+def measure_models(options: Options) -> list[Row]:
     """Return the rows of live models."""
     if find_spec("transformers") is None:
-        return [_skipped("a live model")]
+        return [_skip("a live model")]
     os.environ["HF_HUB_OFFLINE"] = "1"
     transformers: Any = importlib.import_module("transformers")
     torch: Any = importlib.import_module("torch")
     transformers.logging.set_verbosity_error()
-    warnings.simplefilter("ignore")  # of tiny models, which nobody would train
+    warnings.simplefilter("ignore")  # Transformers warns about tiny models, which nobody would train
     torch.set_num_threads(1)
     found: dict[str, tuple[float, float]] = {}
-    for case in cases(170 if options.quick else 5):
-        seconds = _against_forward(_built(case, transformers, torch), torch, 1 if options.quick else 5)
+    for case in load_cases(170 if options.quick else 5):
+        seconds = _time_model(_build_model(case, transformers, torch), torch, 1 if options.quick else 5)
         if seconds is not None:
             found[case["class"]] = seconds
     ratios = [ours / theirs for ours, theirs in found.values()]
@@ -116,34 +120,34 @@ def models(options: Options) -> list[Row]:
             bound="<=",
             target=PASSES,
         )
-        for name, ratio in _spread(ratios).items()
+        for name, ratio in _summarize(ratios).items()
     ]
 
 
-def _against_forward(model: Any, torch: Any, turns: int) -> tuple[float, float] | None:
-    """Return the seconds of a description and of a forward pass; None for what does not run, which coverage counts."""
+def _time_model(model: Any, torch: Any, turns: int) -> tuple[float, float] | None:
+    """Return the seconds of a description and of a forward pass; None if the model does not run, which coverage counts."""
     with torch.no_grad():
         try:
             made = dummyio.describe(model).generate("pt")
             model(**made)
-        except Exception:  # noqa: BLE001 - whatever a model raises
+        except Exception:  # noqa: BLE001 - a model may raise anything
             return None
         subjects = {
-            "describe": subject(lambda: dummyio.describe(model)),
-            "forward": subject(lambda: model(**made)),
+            "describe": make_subject(lambda: dummyio.describe(model)),
+            "forward": make_subject(lambda: model(**made)),
         }
         times = take_turns(subjects, turns)
     return median(times["describe"]), median(times["forward"])
 
 
-def _skipped(what: str) -> Row:
+def _skip(what: str) -> Row:
     return Row(
         topic="describe", what=what, peer="all", skipped="transformers, whose classes are described, is not installed"
     )
 
 
-def _built(case: dict[str, Any], transformers: Any, torch: Any) -> Any:
-    """Make the model with random weights."""
+def _build_model(case: dict[str, Any], transformers: Any, torch: Any) -> Any:
+    """Return the model with random weights."""
 
     def find(name: str) -> Any:
         module = f"transformers.models.{case['folder']}.modeling_{case['folder']}"
@@ -155,8 +159,8 @@ def _built(case: dict[str, Any], transformers: Any, torch: Any) -> Any:
     return own(config.from_dict(case["config"])).eval()
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    """Return the median, the 95th percentile and the largest."""
+def _summarize(values: Sequence[float]) -> dict[str, float]:
+    """Return the median, the 95th percentile and the largest value."""
     return {
         "median": median(values),
         "95th percentile": quantiles(values, n=20, method="inclusive")[-1],
@@ -164,4 +168,4 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-PARTS = {"np": configurations, "pt": models}
+PARTS = {"np": measure_configurations, "pt": measure_models}

@@ -1,4 +1,4 @@
-"""Large tensors as a user asks for them, memory included: ``spec.generate`` against what each framework has."""
+"""Large tensors as users ask for them, allocation included: ``spec.generate`` compared with each framework's own functions."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from itertools import count
 import numpy as np
 
 from benchmarks.fill import RULES, UNIT
-from benchmarks.options import Options, mib
-from benchmarks.table import Row, faster
-from benchmarks.timing import subject, take_turns
+from benchmarks.options import Options, format_mib
+from benchmarks.table import Row, compare_speed
+from benchmarks.timing import make_subject, take_turns
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
 
 DTYPES = {"float32": UNIT, **RULES}
 Maker = Callable[[], object]
-"""Makes a framework's own tensor of random numbers, and waits until it is there."""
+"""Makes a framework's tensor of random numbers, and waits until it is complete."""
 
 
-def numpy(options: Options) -> list[Row]:
-    """Return the rows against NumPy."""
+def measure_numpy(options: Options) -> list[Row]:
+    """Return the comparisons with NumPy."""
     rows = []
     for size in options.sizes:
         n, generator = size // 4, np.random.default_rng(0)
         peers: dict[str, Maker] = {
             "numpy Generator.random": lambda n=n, g=generator: g.random(n, dtype=np.float32),
-            "numpy.random.uniform, astype": lambda n=n: np.random.uniform(size=n).astype(np.float32),  # noqa: NPY002 - Optimum's
+            "numpy.random.uniform, astype": lambda n=n: np.random.uniform(size=n).astype(np.float32),  # noqa: NPY002 - as Optimum does
         }
-        rows += against("np", "float32", size, peers, options)
+        rows += compare_makers("np", "float32", size, peers, options)
     return rows
 
 
-def torch(options: Options) -> list[Row]:
-    """Return the rows against PyTorch."""
+def measure_torch(options: Options) -> list[Row]:
+    """Return the comparisons with PyTorch."""
     import torch
 
     def integers(dtype: str, n: int) -> Maker:
@@ -43,19 +43,21 @@ def torch(options: Options) -> list[Row]:
 
     rows = []
     for size in options.sizes:
-        rows += against("pt", "float32", size, {"torch.rand": lambda n=size // 4: torch.rand(n)}, options, target=4)
+        rows += compare_makers(
+            "pt", "float32", size, {"torch.rand": lambda n=size // 4: torch.rand(n)}, options, target=4
+        )
     size = options.sizes[0]
     for dtype, rule in RULES.items():
         n = size // DType.of(dtype).itemsize
         kind = getattr(torch, dtype)
         own = (lambda n=n, kind=kind: torch.rand(n, dtype=kind)) if rule is UNIT else integers(dtype, n)
         name = "torch.rand" if rule is UNIT else "torch.randint"
-        rows += against("pt", dtype, size, {name: own}, options, target=4)
+        rows += compare_makers("pt", dtype, size, {name: own}, options, target=4)
     return rows
 
 
-def tensorflow(options: Options) -> list[Row]:
-    """Return the rows against TensorFlow; its `int8` comes from `int32`, as it draws no others."""
+def measure_tensorflow(options: Options) -> list[Row]:
+    """Return the comparisons with TensorFlow, which draws no `int8` but casts `int32`."""
     import tensorflow as tf
 
     def own(dtype: str, n: int) -> Maker:
@@ -68,12 +70,12 @@ def tensorflow(options: Options) -> list[Row]:
     size, rows = options.sizes[0], []
     for dtype in DTYPES:
         peer = {"tf.random.uniform": own(dtype, size // DType.of(dtype).itemsize)}
-        rows += against("tf", dtype, size, peer, options, target=4)
+        rows += compare_makers("tf", dtype, size, peer, options, target=4)
     return rows
 
 
-def jax(options: Options) -> list[Row]:
-    """Return the rows against JAX, compiled, each time with another key."""
+def measure_jax(options: Options) -> list[Row]:
+    """Return the comparisons with JAX, compiled, with a new key in each turn."""
     import jax
 
     jax.config.update("jax_enable_x64", True)
@@ -90,23 +92,23 @@ def jax(options: Options) -> list[Row]:
     size, rows = options.sizes[0], []
     for dtype in DTYPES:
         peer = {"jax.random": own(dtype, size // DType.of(dtype).itemsize)}
-        rows += against("jax", dtype, size, peer, options, target=4)
+        rows += compare_makers("jax", dtype, size, peer, options, target=4)
     return rows
 
 
-def against(
+def compare_makers(
     framework: str, dtype: str, size: int, peers: Mapping[str, Maker], options: Options, target: float | None = None
 ) -> list[Row]:
-    """Return a row for each peer, all of them and dummyio taking turns."""
+    """Return a row for each peer; all of them and dummyio take turns."""
     n = size // DType.of(dtype).itemsize
     spec, samples = InputSpec({"x": TensorSpec("x", (n,), dtype, DTYPES[dtype])}), count()
     subjects = {
-        "dummyio": subject(lambda: spec.generate(framework, sample=next(samples))),
-        **{name: subject(make) for name, make in peers.items()},
+        "dummyio": make_subject(lambda: spec.generate(framework, sample=next(samples))),
+        **{name: make_subject(make) for name, make in peers.items()},
     }
     times = take_turns(subjects, options.turns)
-    what = f"generate({framework!r}), {dtype}, {mib(size)}"
-    return [faster("generate", what, name, times["dummyio"], times[name], target) for name in peers]
+    what = f"generate({framework!r}), {dtype}, {format_mib(size)}"
+    return [compare_speed("generate", what, name, times["dummyio"], times[name], target) for name in peers]
 
 
-PARTS = {"np": numpy, "pt": torch, "tf": tensorflow, "jax": jax}
+PARTS = {"np": measure_numpy, "pt": measure_torch, "tf": measure_tensorflow, "jax": measure_jax}

@@ -1,9 +1,9 @@
-"""Peak memory: how much a process grows while it makes a large tensor, against the tensor's own size."""
+"""Peak memory: the growth of a process while it makes a large tensor, compared with the size of the tensor."""
 
 from __future__ import annotations
 
-from benchmarks.options import MIB, Options, mib
-from benchmarks.processes import PEAK, value
+from benchmarks.options import MIB, Options, format_mib
+from benchmarks.processes import PEAK, run_code
 from benchmarks.table import Row
 
 CODE = """
@@ -13,7 +13,7 @@ size = int(sys.argv[1])
 make(1 << 20)
 gc.collect()
 resident = next(int(line.split()[1]) * 1024 for line in open('/proc/self/status') if line.startswith('VmRSS'))
-open('/proc/self/clear_refs', 'w').write('5')  # the peak starts again from here
+open('/proc/self/clear_refs', 'w').write('5')  # resets the peak
 made = make(size)
 print(json.dumps({peak} - resident))
 """
@@ -31,25 +31,25 @@ PEERS = {
 }
 
 
-def growth(prepare: str, size: int) -> int:
-    """Return by how many bytes a fresh process grows while it makes `size` bytes."""
-    return int(value(CODE.format(prepare=prepare, peak=PEAK), str(size)))
+def measure_growth(prepare: str, size: int) -> int:
+    """Return the growth in bytes of a new process while it makes a tensor of `size` bytes."""
+    return int(run_code(CODE.format(prepare=prepare, peak=PEAK), str(size)))
 
 
-def rows(framework: str, options: Options) -> list[Row]:
+def measure_framework(framework: str, options: Options) -> list[Row]:
     """Return the rows of one framework."""
     size = (32 if options.quick else 512) * MIB
-    ours = growth(OURS.format(framework=framework), size)
+    ours = measure_growth(OURS.format(framework=framework), size)
     peer, code = PEERS[framework]
-    theirs = growth(code, size)
-    what = f"growth for generate({framework!r}), {mib(size)}"
+    theirs = measure_growth(code, size)
+    what = f"growth for generate({framework!r}), {format_mib(size)}"
     return [
-        _row(what, "the tensor's size", ours, size, 1.05),
-        _row(what, peer, ours, theirs),
+        _compare_bytes(what, "the tensor's size", ours, size, 1.05),
+        _compare_bytes(what, peer, ours, theirs),
     ]
 
 
-def _row(what: str, peer: str, ours: int, theirs: int, target: float | None = None) -> Row:
+def _compare_bytes(what: str, peer: str, ours: int, theirs: int, target: float | None = None) -> Row:
     return Row(
         topic="memory",
         what=what,
@@ -63,4 +63,4 @@ def _row(what: str, peer: str, ours: int, theirs: int, target: float | None = No
     )
 
 
-PARTS = {"np": lambda options: rows("np", options), "pt": lambda options: rows("pt", options)}
+PARTS = {"np": lambda options: measure_framework("np", options), "pt": lambda options: measure_framework("pt", options)}

@@ -1,4 +1,4 @@
-"""Runs in Optimum's own environment, without dummyio: times its generators when asked on standard input."""
+"""Runs in an environment with Optimum and without dummyio; times Optimum's generators on request from standard input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the topics are told, and what they share."""
+"""The options and constants of all topics."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for on the command line."""
+    """The options of the command line."""
 
     quick: bool = False
     optimum: str | None = None
-    """The interpreter of an environment that has Optimum."""
+    """The Python interpreter of an environment with Optimum."""
 
     @property
     def turns(self) -> int:
-        """How many turns subjects take that need milliseconds."""
+        """The number of turns of subjects that take milliseconds."""
         return 3 if self.quick else 25
 
     @property
     def process_turns(self) -> int:
-        """How many turns whole processes take."""
+        """The number of turns of whole processes."""
         return 1 if self.quick else 11
 
     @property
     def short_turns(self) -> int:
-        """How many turns subjects take that need microseconds, and make a turn of many of them."""
+        """The number of turns of subjects that take microseconds and are repeated within a turn."""
         return 3 if self.quick else 101
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Bytes of what counts as large."""
+        """The sizes of large tensors, in bytes."""
         return (8 * MIB,) if self.quick else (64 * MIB, 256 * MIB)
 
 
-def mib(size: int) -> str:
-    """Return a size for a row's name."""
+def format_mib(size: int) -> str:
+    """Return a size in bytes as text for a row."""
     return f"{size // MIB} MiB"

@@ -1,4 +1,4 @@
-"""How cost grows: with the bytes where values are made, and not at all where inputs are only described."""
+"""Growth of cost: linear in the bytes if values are made, none if inputs are only described."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import psutil
 
 import dummyio
-from benchmarks.options import MIB, Options, mib
-from benchmarks.table import Row, costs
-from benchmarks.timing import subject, take_turns
+from benchmarks.options import MIB, Options, format_mib
+from benchmarks.table import Row, compare_cost
+from benchmarks.timing import make_subject, take_turns
 from dummyio import InputSpec, TensorSpec, materialize_part
 
 LLAMA = {
@@ -30,40 +30,40 @@ LLAMA = {
     "eos_token_id": 2,
 }
 GIGABYTE, TERABYTE = 4096, 4096 << 10
-"""Positions that such a cache has when it takes so much memory."""
+"""The number of positions of a cache that takes this much memory."""
 LEAST = 0.01
-"""Seconds that a turn takes at least."""
+"""The minimum duration of a turn, in seconds."""
 
 
-def numpy(options: Options) -> list[Row]:
+def measure_numpy(options: Options) -> list[Row]:
     """Return all rows."""
-    return [*_bytes(options), *_past(options)]
+    return [*_measure_bytes(options), *_measure_past(options)]
 
 
-def _bytes(options: Options) -> list[Row]:
-    """Return what a MiB costs in tensors of growing size, against what it costs in the first."""
+def _measure_bytes(options: Options) -> list[Row]:
+    """Return the cost of a MiB in tensors of growing size, compared with the smallest."""
     sizes = [size * MIB for size in ((8, 32) if options.quick else (64, 128, 256, 512, 1024))]
     enough = [size for size in sizes if size * 3 < psutil.virtual_memory().available]
-    times = take_turns({str(size): subject(_maker(size)) for size in enough}, options.turns)
+    times = take_turns({str(size): make_subject(_make_generator(size)) for size in enough}, options.turns)
     first = sizes[0]
     rows = []
     for size in sizes[1:]:
-        what, peer = f"generate('np') of {mib(size)}, each MiB", f"of {mib(first)}, each MiB"
+        what, peer = f"generate('np') of {format_mib(size)}, each MiB", f"of {format_mib(first)}, each MiB"
         if size in enough:
             each, base = ([second / n * MIB for second in times[str(n)]] for n in (size, first))
-            rows.append(costs("scaling", what, peer, each, base, 1.25))
+            rows.append(compare_cost("scaling", what, peer, each, base, 1.25))
         else:
-            rows.append(Row(topic="scaling", what=what, peer=peer, skipped="there is not enough free memory"))
+            rows.append(Row(topic="scaling", what=what, peer=peer, skipped="not enough free memory"))
     return rows
 
 
-def _maker(size: int) -> Callable[[], Any]:
+def _make_generator(size: int) -> Callable[[], Any]:
     spec, samples = InputSpec({"x": TensorSpec("x", (size // 4,))}), count()
     return lambda: spec.generate("np", sample=next(samples))
 
 
-def _past(options: Options) -> list[Row]:
-    """Return what describing a past of a terabyte costs, and taking a part of it, against one of a gigabyte."""
+def _measure_past(options: Options) -> list[Row]:
+    """Return the cost of describing a past of a terabyte, and of a part of it, compared with a past of a gigabyte."""
 
     def describe(past: int) -> InputSpec:
         return dummyio.describe(LLAMA, "text-generation-with-past", batch_size=1, past_sequence_length=past)
@@ -82,10 +82,12 @@ def _past(options: Options) -> list[Row]:
     }
     rows = []
     for what, work in works.items():
-        big, small = (subject(lambda past=past, work=work: work(past), thread_time) for past in (TERABYTE, GIGABYTE))
+        big, small = (
+            make_subject(lambda past=past, work=work: work(past), thread_time) for past in (TERABYTE, GIGABYTE)
+        )
         times = take_turns({"big": big, "small": small}, options.short_turns, LEAST)
         rows.append(
-            costs(
+            compare_cost(
                 "scaling",
                 f"Llama's inputs with 1 TB of past: {what}",
                 "1 GB of past",
@@ -97,4 +99,4 @@ def _past(options: Options) -> list[Row]:
     return rows
 
 
-PARTS = {"np": numpy}
+PARTS = {"np": measure_numpy}

@@ -1,6 +1,6 @@
-"""Small inputs, where all is overhead: BERT's three, from a spec that is there already, a new sample each time.
+"""Small inputs, where overhead dominates: the three inputs of BERT from an existing spec, a new sample each time.
 
-All of it is one thread's work, so what is measured is processor time.
+All work is done in one thread, so that processor time is measured.
 """
 
 from __future__ import annotations
@@ -14,61 +14,69 @@ import numpy as np
 import dummyio
 from benchmarks.options import BERT, Options
 from benchmarks.processes import Worker
-from benchmarks.table import Row, costs
-from benchmarks.timing import Subject, subject, take_turns
+from benchmarks.table import Row, compare_cost
+from benchmarks.timing import Subject, make_subject, take_turns
 
 WHAT = "BERT's inputs, generate('np')"
 LEAST = 0.002
-"""Seconds that a turn takes at least."""
+"""The minimum duration of a turn, in seconds."""
 
 
-def numpy(options: Options) -> list[Row]:
-    """Return the rows that need NumPy alone."""
-    subjects = {"one": one(), "many": many(64 if options.quick else 256), "numpy": subject(by_hand, thread_time)}
+def measure_numpy(options: Options) -> list[Row]:
+    """Return the rows that need only NumPy."""
+    subjects = {
+        "one": make_single_subject(),
+        "many": make_batch_subject(64 if options.quick else 256),
+        "numpy": make_subject(generate_by_hand, thread_time),
+    }
     times = take_turns(subjects, options.short_turns, LEAST)
     together = f"samples({64 if options.quick else 256}), each"
     return [
-        costs("small", together, WHAT, times["many"], times["one"], 1),
-        costs("small", WHAT, "numpy.random by hand, one length for all", times["one"], times["numpy"]),
+        compare_cost("small", together, WHAT, times["many"], times["one"], 1),
+        compare_cost("small", WHAT, "numpy.random by hand, one length for all", times["one"], times["numpy"]),
     ]
 
 
-def optimum(options: Options) -> list[Row]:
-    """Return the rows against Optimum, which times inside its own interpreter."""
+def measure_optimum(options: Options) -> list[Row]:
+    """Return the comparisons with Optimum, which measures in its own process."""
     assert options.optimum is not None
     worker = Worker(options.optimum, str(Path(__file__).with_name("optimum_worker.py")), str(BERT.parent))
     try:
         names = ("generators-np", "generators-pt", "config-np", "config-pt")
-        subjects = {"one": one(), "many": many(256), **{name: worker.subject(name) for name in names}}
+        subjects = {
+            "one": make_single_subject(),
+            "many": make_batch_subject(256),
+            **{name: worker.make_subject(name) for name in names},
+        }
         times = take_turns(subjects, options.short_turns, LEAST)
     finally:
         worker.close()
     rows = [
-        costs("small", WHAT, f"{worker.hello}, {name.replace('-', ', ')}", times["one"], times[name], 1)
+        compare_cost("small", WHAT, f"{worker.hello}, {name.replace('-', ', ')}", times["one"], times[name], 1)
         for name in names
     ]
     return [
         *rows,
-        costs("small", "samples(256), each", f"{worker.hello}, {names[0]}", times["many"], times[names[0]], 1),
+        compare_cost("small", "samples(256), each", f"{worker.hello}, {names[0]}", times["many"], times[names[0]], 1),
     ]
 
 
-def one() -> Subject:
-    """Return the subject that makes a sample at a time."""
+def make_single_subject() -> Subject:
+    """Return the subject that makes one sample at a time."""
     spec, samples = dummyio.describe(BERT), count()
-    return subject(lambda: spec.generate("np", sample=next(samples)), thread_time)
+    return make_subject(lambda: spec.generate("np", sample=next(samples)), thread_time)
 
 
-def many(number: int) -> Subject:
-    """Return the subject that makes many at once; its seconds are those of one sample."""
+def make_batch_subject(number: int) -> Subject:
+    """Return the subject that makes many samples at once; its seconds are per sample."""
     spec, starts = dummyio.describe(BERT), count(step=number)
-    run = subject(lambda: list(spec.samples(number, start=next(starts))), thread_time)
+    run = make_subject(lambda: list(spec.samples(number, start=next(starts))), thread_time)
     return lambda times: run(max(1, times // number)) / number
 
 
-def by_hand() -> dict[str, np.ndarray]:
-    """Make the same names and shapes as generators of random numbers do: no id follows the mask."""
-    kept = np.random.randint(1, 16)  # noqa: NPY002 - the quickest that NumPy has
+def generate_by_hand() -> dict[str, np.ndarray]:
+    """Return the same names and shapes from plain random numbers, whose ids do not follow the mask."""
+    kept = np.random.randint(1, 16)  # noqa: NPY002 - the fastest in NumPy
     return {
         "input_ids": np.random.randint(0, 30522, (2, 16)),  # noqa: NPY002
         "attention_mask": np.concatenate([np.ones((2, kept), np.int64), np.zeros((2, 16 - kept), np.int64)], axis=-1),
@@ -76,4 +84,4 @@ def by_hand() -> dict[str, np.ndarray]:
     }
 
 
-PARTS = {"np": numpy, "optimum": optimum}
+PARTS = {"np": measure_numpy, "optimum": measure_optimum}

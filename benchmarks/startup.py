@@ -1,10 +1,10 @@
-"""Whole processes, from nothing to a description: against importing NumPy, and against Optimum's way."""
+"""Whole processes from start to a description, compared with ``import numpy`` and with Optimum."""
 
 from __future__ import annotations
 
 from benchmarks.options import BERT, Options
-from benchmarks.processes import PEAK, process, value
-from benchmarks.table import Row, costs, faster
+from benchmarks.processes import PEAK, make_process_subject, run_code
+from benchmarks.table import Row, compare_cost, compare_speed
 from benchmarks.timing import take_turns
 
 NUMPY = "import numpy"
@@ -18,18 +18,18 @@ BertOnnxConfig(AutoConfig.from_pretrained({str(BERT.parent)!r}), task="fill-mask
 """
 
 
-def numpy(options: Options) -> list[Row]:
-    """Return the rows against importing NumPy."""
+def measure_numpy(options: Options) -> list[Row]:
+    """Return the comparisons with ``import numpy``."""
     subjects = {
-        "numpy": process("-c", NUMPY),
-        "import": process("-c", "import dummyio"),
-        "describe": process("-m", "dummyio", "describe", str(BERT)),
-        "generate": process("-c", OURS),
+        "numpy": make_process_subject("-c", NUMPY),
+        "import": make_process_subject("-c", "import dummyio"),
+        "describe": make_process_subject("-m", "dummyio", "describe", str(BERT)),
+        "generate": make_process_subject("-c", OURS),
     }
     times = take_turns(subjects, options.process_turns)
-    loaded = value(LOADED)
+    loaded = run_code(LOADED)
     return [
-        costs("startup", "import dummyio", NUMPY, times["import"], times["numpy"], 2),
+        compare_cost("startup", "import dummyio", NUMPY, times["import"], times["numpy"], 2),
         Row(
             topic="startup",
             what="import dummyio: frameworks that it loads",
@@ -41,20 +41,23 @@ def numpy(options: Options) -> list[Row]:
             ours=len(loaded),
             theirs=0,
         ),
-        costs("startup", "dummyio describe bert-base/config.json", NUMPY, times["describe"], times["numpy"], 4),
-        costs("startup", "describe and generate in Python", NUMPY, times["generate"], times["numpy"]),
+        compare_cost("startup", "dummyio describe bert-base/config.json", NUMPY, times["describe"], times["numpy"], 4),
+        compare_cost("startup", "describe and generate in Python", NUMPY, times["generate"], times["numpy"]),
     ]
 
 
-def optimum(options: Options) -> list[Row]:
-    """Return the rows against Optimum, in its own environment."""
+def measure_optimum(options: Options) -> list[Row]:
+    """Return the comparisons with Optimum, in its own environment."""
     assert options.optimum is not None
-    subjects = {"dummyio": process("-c", OURS), "optimum": process("-c", OPTIMUM, python=options.optimum)}
+    subjects = {
+        "dummyio": make_process_subject("-c", OURS),
+        "optimum": make_process_subject("-c", OPTIMUM, python=options.optimum),
+    }
     times = take_turns(subjects, options.process_turns)
     peak = f"\nimport json; print(json.dumps({PEAK}))"
-    ours, theirs = value(OURS + peak), value(OPTIMUM + peak, python=options.optimum)
+    ours, theirs = run_code(OURS + peak), run_code(OPTIMUM + peak, python=options.optimum)
     return [
-        faster(
+        compare_speed(
             "startup", "describe and generate in Python", "Optimum, same model", times["dummyio"], times["optimum"], 10
         ),
         Row(
@@ -71,4 +74,4 @@ def optimum(options: Options) -> list[Row]:
     ]
 
 
-PARTS = {"np": numpy, "optimum": optimum}
+PARTS = {"np": measure_numpy, "optimum": measure_optimum}

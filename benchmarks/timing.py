@@ -1,7 +1,7 @@
-"""How to measure: subjects take turns, and what counts is the ratio within a turn.
+"""Measurements: subjects take turns, and the result is the median of the ratios within the turns.
 
-A machine that does other work too gets faster and slower; two subjects that run one after the other see the same machine.
-So there are many turns, in alternating order, and the median of the turns' ratios is the result.
+A shared machine gets faster and slower, but two subjects that run one after the other see the same machine. So there are
+many turns, in alternating order.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import gc
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from statistics import median, quantiles
+from statistics import quantiles
 
 Subject = Callable[[int], float]
-"""Does its work that many times, and returns the seconds that one time took."""
+"""Does its work a number of times, and returns the seconds per time."""
 
 
-def subject(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> Subject:
+def make_subject(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> Subject:
     """Return a subject that calls `work` in this process.
 
-    Where `work` is one thread's, `time.thread_time` leaves out what other processes took of the processor.
+    If `work` runs in one thread, the clock `time.thread_time` leaves out the time of other processes.
     """
 
     def run(times: int) -> float:
@@ -33,26 +33,26 @@ def subject(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
 
 @dataclass(frozen=True)
 class Ratio:
-    """The ratios of two subjects over all turns: their median and quartiles."""
+    """The median and the quartiles of the ratios of two subjects over all turns."""
 
     median: float
     low: float
     high: float
 
 
-def ratio(above: list[float], below: list[float]) -> Ratio:
-    """Return the ratio of two subjects' times, turn by turn."""
+def compare_times(above: list[float], below: list[float]) -> Ratio:
+    """Return the ratio of the times of two subjects, turn by turn."""
     ratios = [a / b for a, b in zip(above, below, strict=True)]
     low, middle, high = quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
     return Ratio(middle, low, high)
 
 
 def take_turns(subjects: Mapping[str, Subject], turns: int, least: float = 0.0) -> dict[str, list[float]]:
-    """Return each subject's seconds in every turn.
+    """Return the seconds of each subject in every turn.
 
-    Each runs once before the first turn; one that takes less than `least` seconds is repeated within its turn.
+    Each runs once before the first turn; a subject that takes less than `least` seconds is repeated within its turn.
     """
-    times = {name: _repeats(run, least) for name, run in subjects.items()}
+    times = {name: _count_repeats(run, least) for name, run in subjects.items()}
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
     gc.collect()
     gc.disable()
@@ -66,12 +66,9 @@ def take_turns(subjects: Mapping[str, Subject], turns: int, least: float = 0.0) 
     return seconds
 
 
-def _repeats(run: Subject, least: float) -> int:
+def _count_repeats(run: Subject, least: float) -> int:
     run(1)
     times = 1
     while least and (took := run(times) * times) < least:
         times = max(times * 2, int(times * least / max(took, 1e-9)))
     return times
-
-
-__all__ = ["Ratio", "Subject", "median", "ratio", "subject", "take_turns"]

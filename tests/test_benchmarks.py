@@ -1,4 +1,4 @@
-"""The benchmarks run and say what they found; what it costs is their own business."""
+"""The benchmarks run and print what they measure; their figures are not tested here."""
 
 import json
 import subprocess
