@@ -1,4 +1,4 @@
-"""A folder of ONNX files that Optimum's ``ORTModelFor...`` classes load: the parts of `dummyio_torch.components`."""
+"""A folder of ONNX files that the ``ORTModelFor...`` classes of Optimum load, one for each part of a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dummyio.exporting.artifact import ExportResult
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_torch.exporting.export_onnx import export_onnx
-from dummyio_torch.exporting.optimum_components import MODEL, components
+from dummyio_torch.exporting.optimum_components import MODEL, split_into_components
 
 __all__ = ["export_folder"]
 
@@ -32,17 +32,27 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     experts: str | None = None,
     rewrite: bool = True,
 ) -> ExportResult:
-    """Write the files that a model of Transformers' is run by.
+    """Write the files of a Transformers model that Optimum runs it by.
 
     Parameters
     ----------
     model, spec, path
-        As in `dummyio.exporting`; `spec` is the whole model's.
+        As in `dummyio.exporting.export`; `spec` is that of the whole model.
     past
-        Whether a model that generates takes its past, without which each token costs a run over all before it. ``False``
-        writes the whole model as one file, as `spec` has it.
+        Whether a model that generates text takes its past; without it, each token costs a run over all tokens before it.
+        ``False`` writes the whole model as one file, with the inputs of `spec`.
     opset, exporter, external_data, optimize, static, attention, experts, rewrite
-        As in `dummyio_torch.export_onnx.export_onnx`, for all files.
+        As in `dummyio_torch.exporting.export_onnx.export_onnx`, for all files.
+
+    Returns
+    -------
+    ExportResult
+        The spec of the whole model, those of the files, and notes for the user.
+
+    Raises
+    ------
+    ExportError
+        if the model has no such parts, or one of them cannot be exported.
     """
     options: dict[str, Any] = {
         "opset": opset,
@@ -53,21 +63,21 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
         "experts": experts,
         "rewrite": rewrite,
     }
-    parts = components(model, spec, past=past)
+    parts = split_into_components(model, spec, past=past)
     known = {name for _, own in parts.values() for name in own.dims}
     written = {
-        file: export_onnx(part, own, path / file, static=_own_static(static, own, known), **options)
+        file: export_onnx(part, own, path / file, static=_select_static(static, own, known), **options)
         for file, (part, own) in parts.items()
     }
-    notes = tuple(f"{file}: {note}" for file, one in written.items() for note in one.notes)
+    notes = tuple(f"{file}: {note}" for file, result in written.items() for note in result.notes)
     if list(written) == [MODEL]:
         return ExportResult(written[MODEL].spec, notes)
     references = {file: part for file, (part, _) in parts.items()}
-    return ExportResult(spec, notes, {file: one.spec for file, one in written.items()}, references)
+    return ExportResult(spec, notes, {file: result.spec for file, result in written.items()}, references)
 
 
-def _own_static(static: StaticDims, spec: InputSpec, known: Container[str]) -> StaticDims:
-    """Return what is static of one part; a name that no part has is every part's to refuse."""
+def _select_static(static: StaticDims, spec: InputSpec, known: Container[str]) -> StaticDims:
+    """Return the static dims that a part has; names that no part has are kept, so that the export refuses them."""
     if static is None or static in ("all", "all_but_batch"):
         return static
     names = (static,) if isinstance(static, str) else static

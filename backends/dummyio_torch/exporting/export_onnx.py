@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -35,51 +34,57 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     experts: str | None = None,
     rewrite: bool = True,
 ) -> ExportResult:
-    """Write a module as an ONNX file whose inputs, outputs and symbols are those of the spec.
+    """Write a module as an ONNX file that declares the inputs, outputs and dims of the spec.
 
     Parameters
     ----------
     model, spec, path
-        As in `dummyio.exporting`.
+        As in `dummyio.exporting.export`.
     opset
-        The version of the operators; PyTorch's default where not given.
+        The version of the operators; by default that of the exporter.
     exporter
-        ``"dynamo"``, or ``"torchscript"`` for the one before it.
+        ``"dynamo"``, or ``"torchscript"`` for the older one.
     external_data
-        Whether weights lie in a file beside; where not given, only if they are too large for one file.
+        Whether the weights are in a second file; by default only if they are too large for one file.
     weights
-        Without them, what is written is the structure: each weight with its shape, in a file that is not there.
+        False writes the structure only: each weight with its shape, as data of a file that does not exist.
     optimize
-        Fold constants and simplify, where the exporter does.
+        Fold constants and simplify, if the exporter can.
     static
         Dims that have one size in the file, their default: ``"all"``, ``"all_but_batch"``, or names.
     attention, experts
-        Implementations to trace with, for models of Transformers': ``"eager"``, ``"sdpa"``; ``"batched_mm"``. Where not
-        given: the model's own, and others where exporting that fails.
+        Implementations to trace with, for Transformers models: ``"eager"``, ``"sdpa"``; ``"batched_mm"``. By default those of
+        the model, and others if the export fails with them.
     rewrite
         Whether functions of the model may run with rewritten code during the trace, so that sizes stay symbolic.
+
+    Returns
+    -------
+    ExportResult
+        The spec of the file, and notes for the user.
+
+    Raises
+    ------
+    ExportError
+        if the module cannot be exported, or the file is not what the spec declares.
+    NotInstalledError
+        if a package for writing ONNX is not installed.
+    OptionError
+        for an unknown exporter, and for options that it does not support.
     """
     if exporter not in ("dynamo", "torchscript"):
-        raise OptionError(f"exporter={exporter!r} is none: use 'dynamo' or 'torchscript'.")
-    spec, narrowing = fix_dims(spec, static)
-    options = OnnxOptions(opset, exporter, external_data, optimize, weights, rewrite)
-    write = _writer()
-    notes: list[str] = []
-
-    def attempt() -> None:
-        notes[:] = write(model, spec, path, options)
-
-    other = try_implementations(model, attempt, Implementations(attention, experts))
-    return ExportResult(spec, (*narrowing, *([other] if other else []), *notes))
-
-
-def _writer() -> Callable[[nn.Module, InputSpec, Path, OnnxOptions], tuple[str, ...]]:
-    """Return what writes, which needs packages that PyTorch does not bring."""
+        raise OptionError(f"exporter={exporter!r} is unknown: use 'dynamo' or 'torchscript'.")
     missing = next((name for name in ("onnx", "onnxscript") if find_spec(name) is None), None)
     if missing is not None:
         raise NotInstalledError(
             f"writing ONNX needs {missing}, which is not installed. Install it: pip install 'dummyio[onnx]'"
         )
-    from dummyio_torch.exporting.write_onnx import write_onnx  # noqa: PLC0415 - it imports these packages
+    from dummyio_torch.exporting.write_onnx import write_onnx  # noqa: PLC0415 - lazy: needs onnxscript
 
-    return write_onnx
+    spec, notes = fix_dims(spec, static)
+    options = OnnxOptions(opset, exporter, external_data, optimize, weights, rewrite)
+
+    def attempt() -> tuple[str, ...]:
+        return write_onnx(model, spec, path, options)
+
+    return ExportResult(spec, (*notes, *try_implementations(model, attempt, Implementations(attention, experts))))

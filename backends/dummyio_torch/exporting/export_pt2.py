@@ -10,11 +10,10 @@ import torch
 from torch import nn
 from torch.export import Dim
 
-from dummyio.errors import ExportError
 from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.artifact_check import check_artifact
 from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
-from dummyio.spec.dims import find_dims
 from dummyio.typing import StaticDims
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
 from dummyio_torch.calling.silence import silence_exporters
@@ -26,13 +25,14 @@ from dummyio_torch.exporting.trace_inputs import (
     make_other_inputs,
     make_trace_inputs,
 )
+from dummyio_torch.running.module_runner import ModuleRunner
 from dummyio_torch.running.program_runner import NAMES_FILE, open_program
 from dummyio_torch.symbolic import trace_symbolic_sizes
 
 __all__ = ["export_pt2"]
 
 
-def export_pt2(
+def export_pt2(  # noqa: PLR0913 - each is an option of its own
     model: nn.Module,
     spec: InputSpec,
     path: Path,
@@ -43,66 +43,55 @@ def export_pt2(
     strict: bool = False,
     rewrite: bool = True,
 ) -> ExportResult:
-    """Write a module as an exported program of flat inputs, which carries their paths and its outputs' names.
+    """Write a module as an exported program of flat inputs, together with their paths and the names of its outputs.
 
     Parameters
     ----------
     model, spec, path
-        As in `dummyio.exporting`.
+        As in `dummyio.exporting.export`.
     static
         Dims that have one size in the file, their default: ``"all"``, ``"all_but_batch"``, or names.
     attention, experts
-        Implementations to trace with, for models of Transformers': ``"eager"``, ``"sdpa"``; ``"batched_mm"``. Where not
-        given: the model's own, and others where tracing that fails.
+        Implementations to trace with, for Transformers models: ``"eager"``, ``"sdpa"``; ``"batched_mm"``. By default those of
+        the model, and others if the export fails with them.
     strict
-        Trace Python's bytecode instead of running the module on stand-ins.
+        Trace the bytecode instead of running the module on fake tensors.
     rewrite
         Whether functions of the model may run with rewritten code during the trace, so that sizes stay symbolic.
+
+    Returns
+    -------
+    ExportResult
+        The spec of the file, and notes for the user.
+
+    Raises
+    ------
+    ExportError
+        if the module cannot be exported, or the file is not what the spec declares.
     """
-    spec, narrowing = fix_dims(spec, static)
+    spec, notes = fix_dims(spec, static)
 
-    def attempt() -> None:
-        _write(model, spec, path, strict=strict, rewrite=rewrite)
+    def attempt() -> tuple[str, ...]:
+        return _write_pt2(model, spec, path, strict=strict, rewrite=rewrite)
 
-    note = try_implementations(model, attempt, Implementations(attention, experts))
-    return ExportResult(spec, (*narrowing, *([note] if note else [])))
+    return ExportResult(spec, (*notes, *try_implementations(model, attempt, Implementations(attention, experts))))
 
 
-def _write(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, rewrite: bool) -> None:
-    calling = ModuleCall(model, spec)
-    leaves = make_trace_inputs(spec, model)
+def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, rewrite: bool) -> tuple[str, ...]:
+    call = ModuleCall(model, spec)
+    tensors = tuple(make_trace_inputs(spec, model).values())
     with evaluation_mode(model), silence_exporters():
-        names = find_output_names(calling, make_other_inputs(spec, model))
-        axes: dict[str, dict[int, Any]] = {name: {} for name in calling.paths}
+        outputs = find_output_names(call, make_other_inputs(spec, model))
+        flat = FlatModule(call, outputs)
+        axes: dict[str, dict[int, Any]] = {name: {} for name in call.paths}
         for name, axis, _ in iterate_dynamic_axes(spec):
-            axes[name][axis] = Dim.AUTO  # a name would make of equal sizes, or of sums, a refusal
-        flat = FlatModule(calling, names)
+            axes[name][axis] = Dim.AUTO  # with names, torch.export refuses sizes that are equal or sums
 
         def trace() -> torch.export.ExportedProgram:
-            return torch.export.export(
-                flat, tuple(leaves.values()), dynamic_shapes=(tuple(axes.values()),), strict=strict
-            )
+            return torch.export.export(flat, tensors, dynamic_shapes=(tuple(axes.values()),), strict=strict)
 
         program, _ = trace_symbolic_sizes(model, trace, rewrite=rewrite)
-        written = {"inputs": list(calling.paths), "outputs": list(names)}
-        torch.export.save(program, path, extra_files={NAMES_FILE: json.dumps(written)})
-        _check(path, spec)
-
-
-def _check(path: Path, spec: InputSpec) -> None:
-    """Open what was written; with an automatic dim, a size that the trace has made constant is only logged."""
-    ports = {port.name: port.shape or () for port in open_program(path, spec).inputs}
-    seen: dict[str, str] = {}
-    for name, axis, size in iterate_dynamic_axes(spec):
-        found = ports[name][axis]
-        if isinstance(found, int):
-            raise ExportError(
-                f"axis {axis} of {name} ({size}) has become the constant {found} in the trace. Export with that dim fixed, "
-                f"static={tuple(dim.name for dim in find_dims(size))}, or another implementation of the model's parts."
-            )
-        other = seen.setdefault(str(found), str(size))
-        if other != str(size):
-            raise ExportError(
-                f"axis {axis} of {name} ({size}) is the same as {other} in the trace: the model takes them equal only. "
-                "Describe it so."
-            )
+        names = {"inputs": list(call.paths), "outputs": list(outputs)}
+        torch.export.save(program, path, extra_files={NAMES_FILE: json.dumps(names)})
+    reference = ModuleRunner(model, spec)
+    return check_artifact(path, spec, outputs, reference=reference, sizes=[{}], opener=open_program)

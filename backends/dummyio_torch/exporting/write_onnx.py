@@ -13,7 +13,8 @@ import torch
 from torch import nn
 from torch.jit import TracerWarning
 
-from dummyio.errors import ExportError, NotInstalledError, OptionError, SourceError
+from dummyio.errors import ExportError, OptionError
+from dummyio.exporting.artifact_check import check_artifact
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import is_static
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
@@ -28,6 +29,7 @@ from dummyio_torch.onnx_passes.registry import (
     patch_libraries,
     run_graph_passes,
 )
+from dummyio_torch.running.module_runner import ModuleRunner
 from dummyio_torch.symbolic import trace_symbolic_sizes
 
 __all__ = ["write_onnx"]
@@ -86,7 +88,7 @@ def write_onnx(
             _save(graph, path, options)
     if not options.weights:
         return (*notes, "without weights: the file has their names, shapes and places, and cannot be run")
-    return (*notes, *_check_file(path, spec, outputs))
+    return (*notes, *check_artifact(path, spec, outputs, reference=ModuleRunner(model, spec), sizes=[{}]))
 
 
 def _check_names(inputs: Sequence[str], outputs: Sequence[str]) -> None:
@@ -174,20 +176,3 @@ def _save(graph: ir.Model, path: Path, options: OnnxOptions) -> None:
     if is_large and options.external_data is False:
         raise ExportError("external_data=False: the weights are too large for one file (2 GB). Leave the option out.")
     ir.save(graph, path, external_data=data_file if is_large or options.external_data else None)
-
-
-def _check_file(path: Path, spec: InputSpec, outputs: Sequence[str]) -> tuple[str, ...]:
-    from dummyio.running.runner import open_runner  # noqa: PLC0415 - the other backend's framework may be missing
-
-    try:
-        run = open_runner(path, spec)
-    except NotInstalledError:
-        return ("not opened to check it: ONNX Runtime is not installed",)
-    except SourceError as error:
-        if "NOT_IMPLEMENTED" in str(error):  # valid, and for another device: bfloat16 on the CPU
-            return (f"ONNX Runtime has no kernel on the CPU for a part of it, so it was not opened: {error}",)
-        raise ExportError(f"what the exporter wrote does not open: {error}") from error
-    declared = [port.name for port in run.inputs or ()], [port.name for port in run.outputs or ()]
-    if declared != ([path for path, _ in spec.leaves], list(outputs)):
-        raise ExportError(f"what the exporter wrote declares {declared}, which is not what the spec has.")
-    return ()

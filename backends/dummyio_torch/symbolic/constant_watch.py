@@ -1,14 +1,15 @@
-"""Where a model's own Python makes of a size a constant, or decides by values: what an error then says."""
+"""Records the lines of a model's Python code that decide by a size while the model is traced, and why a trace failed."""
 
 from __future__ import annotations
 
 import linecache
 import sys
 import traceback
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any
 
 import sympy
@@ -17,71 +18,96 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 __all__ = ["SpecializationLog", "log_specializations"]
 
 _CONFLICT = "Found the following conflicts"
-"""How ``torch.export`` begins to say that a size which should be free is not."""
+"""The first words of the error of ``torch.export`` for a dynamic axis that has become a constant."""
 
 
 @dataclass
 class SpecializationLog:
-    """What was seen in one trace."""
+    """The decisions of one trace that depend on sizes."""
 
     files: Collection[str]
-    """The model's own."""
+    """The model's own source files."""
     fixed: dict[str, str] = field(default_factory=dict)
-    """A line of the model's → what it took for granted there."""
+    """Source line -> the equation by which the trace made a size, or a number computed from sizes, a constant there."""
+    functions: set[CodeType] = field(default_factory=set)
+    """The code of the model's functions that were running at a decision by a size or at the failure."""
 
-    def reason(self, error: BaseException) -> str | None:
-        """Return why a trace failed, as the model's own lines tell it; None where they do not."""
-        inner = error
-        while inner.__cause__ is not None:
-            inner = inner.__cause__
+    def note_decision(self, guard: Any, frame: FrameType | None) -> None:
+        """Record a guard of the trace if a line of the model's own files caused it."""
+        frames = [each for each in _iterate_frames(frame) if each.f_code.co_filename in self.files]
+        if not frames:
+            return
+        is_equation = isinstance(guard, sympy.Eq) and any(side.is_Integer for side in guard.args)
+        if is_equation:
+            self.fixed.setdefault(_format_line(frames[0].f_code.co_filename, frames[0].f_lineno), str(guard))
+        # A loop or a call further out may hold the size; an inequality is decided in its own function only.
+        self.functions.update(each.f_code for each in (frames if is_equation else frames[:1]))
+
+    def note_failure(self, error: BaseException) -> None:
+        """Record the model's functions in the tracebacks of an error and its causes."""
+        for each in _iterate_causes(error):
+            frames = (frame for frame, _ in traceback.walk_tb(each.__traceback__))
+            self.functions.update(frame.f_code for frame in frames if frame.f_code.co_filename in self.files)
+
+    def explain(self, error: BaseException) -> str | None:
+        """Return the reason for a failed trace in terms of the model's own lines; None if they do not explain it."""
+        *_, inner = _iterate_causes(error)
         if self.fixed and str(inner).startswith(_CONFLICT):
             return (
-                f"a size becomes a constant where the model's own Python looks at it: {self.granted()}. Export with that size "
-                "fixed, static=NAMES, 'all_but_batch' or 'all'."
+                f"a size becomes a constant where the model's own Python looks at it: {self.describe_fixed()}. Export with "
+                "that size fixed, static=NAMES, 'all_but_batch' or 'all'."
             )
         own = [frame for frame in traceback.extract_tb(inner.__traceback__) if frame.filename in self.files]
         if "DataDependent" not in type(inner).__name__ or not own:
             return None
-        place = _line(own[-1].filename, own[-1].lineno or 0)
+        line = _format_line(own[-1].filename, own[-1].lineno or 0)
         return (
-            f"the model decides by values, where a graph is one for all of them: {place}. Export the part before that."
+            f"the model decides by values, where a graph is one for all of them: {line}. Export the part before that."
         )
 
-    def granted(self) -> str:
-        """Return the lines, the first in full."""
-        (line, fact), more = next(iter(self.fixed.items())), len(self.fixed) - 1
-        return f"{line} ({fact}){f', and {more} more' if more else ''}"
+    def describe_fixed(self) -> str:
+        """Return the lines that made a size a constant: the first in full, the number of the others."""
+        (line, equation), more = next(iter(self.fixed.items())), len(self.fixed) - 1
+        return f"{line} ({equation}){f', and {more} more' if more else ''}"
+
+    def list_notes(self) -> tuple[str, ...]:
+        """Return the assumptions about sizes of a trace that succeeded, as notes for the user."""
+        if not self.fixed:
+            return ()
+        return (f"taken for granted of sizes, so validate it at others: {self.describe_fixed()}",)
 
 
 @contextmanager
 def log_specializations(files: Collection[str]) -> Generator[SpecializationLog]:
-    """Note each line of these files that makes a size a constant, as long as this is open."""
-    watch = SpecializationLog(files)
+    """Record each decision by a size that a line of these files causes, until the context ends."""
+    log = SpecializationLog(files)
     environment: Any = ShapeEnv
-    kept = environment._log_guard  # noqa: SLF001 - where each such decision passes
+    original = environment._log_guard  # noqa: SLF001 - every decision of a trace passes through it
 
-    def log(self: Any, prefix: str, guard: Any, *rest: Any, **options: Any) -> Any:
-        if prefix == "eval" and isinstance(guard, sympy.Eq) and any(side.is_Integer for side in guard.args):
-            place = _own_line(files)
-            if place is not None:
-                watch.fixed.setdefault(place, str(guard))
-        return kept(self, prefix, guard, *rest, **options)
+    def log_guard(self: Any, prefix: str, guard: Any, *rest: Any, **options: Any) -> Any:
+        if prefix == "eval":
+            log.note_decision(guard, sys._getframe(1))  # noqa: SLF001 - costs nothing, unlike inspect.stack
+        return original(self, prefix, guard, *rest, **options)
 
-    environment._log_guard = log  # noqa: SLF001 - as above
+    environment._log_guard = log_guard  # noqa: SLF001 - the same attribute
     try:
-        yield watch
+        yield log
     finally:
-        environment._log_guard = kept  # noqa: SLF001 - as above
+        environment._log_guard = original  # noqa: SLF001 - the same attribute
 
 
-def _own_line(files: Collection[str]) -> str | None:
-    frame = sys._getframe(2)  # noqa: SLF001 - the way up the stack that costs nothing
+def _iterate_frames(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
-        if frame.f_code.co_filename in files:
-            return _line(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
+        yield frame
+        frame = frame.f_back
 
 
-def _line(file: str, number: int) -> str:
+def _iterate_causes(error: BaseException) -> Iterator[BaseException]:
+    inner: BaseException | None = error
+    while inner is not None:
+        yield inner
+        inner = inner.__cause__
+
+
+def _format_line(file: str, number: int) -> str:
     return f"{Path(file).name}, line {number}: {linecache.getline(file, number).strip()}"

@@ -1,54 +1,124 @@
-"""The functions of a model that are run with other code for a while."""
+"""Trace a module so that its dynamic sizes stay symbolic, with the model's functions rewritten only if that is needed."""
 
 from __future__ import annotations
 
-import ast
 import gc
-import inspect
+import os
 import sys
-from collections.abc import Generator, Iterator
+import threading
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
 from types import CodeType, FunctionType
+from typing import TypeVar
 
 from torch import nn
 
-from dummyio_torch.symbolic.compiler.rewrite import rewrite
+from dummyio.errors import ExportError
 from dummyio_torch.symbolic.constant_watch import SpecializationLog, log_specializations
-from dummyio_torch.symbolic.runtime.size_checks import checks_that_hold
+from dummyio_torch.symbolic.rewritten_code import rewrite_code
+from dummyio_torch.symbolic.runtime.size_checks import accept_size_checks
 from dummyio_torch.symbolic.runtime.torch_functions import SymbolicFunctions
 
-__all__ = ["symbolic_sizes"]
+__all__ = ["swap_code", "trace_symbolic_sizes"]
 
-_Place = tuple[str, int]
-_OTHERS = ("torch", "builtins", "typing", "abc", "dummyio_torch")
-"""Packages whose classes a model's are made of, and whose code is not the model's."""
+_FOREIGN = ("torch", "builtins", "typing", "abc", "dummyio_torch")
+"""Packages that a model's classes inherit from, and whose functions are not the model's own."""
+_SWITCH = "DUMMYIO_REWRITE"
+"""Environment variable: ``0`` turns rewriting off."""
+_MOST_ROUNDS = 8
+_TRACING = threading.RLock()
+"""One trace at a time: another thread must not run a model whose functions have rewritten code."""
+
+T = TypeVar("T")
+
+
+def trace_symbolic_sizes(
+    model: nn.Module, trace: Callable[[], T], *, rewrite: bool = True
+) -> tuple[T, SpecializationLog]:
+    """Trace a model; if its Python code makes a size a constant, trace it again with these functions rewritten.
+
+    Parameters
+    ----------
+    model
+        The model whose functions may be rewritten.
+    trace
+        Runs the trace; it is called once, or once more for each set of functions that are rewritten.
+    rewrite
+        False to leave the model's functions as they are, as the environment variable ``DUMMYIO_REWRITE=0`` does.
+
+    Returns
+    -------
+    tuple of the result of `trace` and the log of the trace that gave it
+
+    Raises
+    ------
+    ExportError
+        if the trace fails and the model's own lines explain why. Any other error of the trace passes through.
+    """
+    files = _find_files(model)
+    rewrite = rewrite and os.environ.get(_SWITCH) != "0"
+    with _TRACING:
+        result, log, error = _trace_once(trace, files, {})
+        swapped: dict[CodeType, CodeType] = {}
+        for _ in range(_MOST_ROUNDS if rewrite else 0):
+            found = {code: rewrite_code(code) for code in log.functions - set(swapped) - set(swapped.values())}
+            more = {code: other for code, other in found.items() if other is not None}
+            if not more:
+                break
+            swapped |= more
+            again, again_log, again_error = _trace_once(trace, files, swapped)
+            if again_error is not None and error is None:
+                break  # the plain trace succeeded; its log notes what it assumed
+            result, log, error = again, again_log, again_error
+    if error is None:
+        assert result is not None
+        return result, log
+    reason = log.explain(error)
+    if reason is None:
+        raise error
+    raise ExportError(reason) from error
+
+
+def _trace_once(
+    trace: Callable[[], T], files: set[str], swapped: Mapping[CodeType, CodeType]
+) -> tuple[T | None, SpecializationLog, Exception | None]:
+    with swap_code(swapped), SymbolicFunctions(), accept_size_checks(), log_specializations(files) as log:
+        try:
+            return trace(), log, None
+        except Exception as error:  # noqa: BLE001 - raised by the caller unless another trace succeeds
+            log.note_failure(error)
+            return None, log, error
 
 
 @contextmanager
-def symbolic_sizes(model: nn.Module) -> Generator[SpecializationLog]:
-    """Run a model's own Python so that sizes which are symbols stay symbols, as long as this is open; note where they do not."""
-    codes = {file: codes_of(file) for file in _files(model)}
-    changed = []
+def swap_code(codes: Mapping[CodeType, CodeType]) -> Generator[None]:
+    """Give every function with one of these codes the other code, until the context ends."""
+    functions = (
+        [held for held in gc.get_objects() if type(held) is FunctionType and held.__code__ in codes] if codes else []
+    )
+    originals = [(function, function.__code__) for function in functions]
     try:
-        for function in _functions(codes):
-            code = function.__code__
-            other = codes[code.co_filename].get((code.co_name, code.co_firstlineno))
-            if other is not None and other.co_freevars == code.co_freevars:
-                changed.append((function, code))
-                function.__code__ = other
-        with SymbolicFunctions(), checks_that_hold(), log_specializations(codes) as watch:
-            yield watch
+        for function, code in originals:
+            function.__code__ = codes[code]
+        yield
     finally:
-        for function, code in changed:
-            function.__code__ = code
+        try:
+            _restore(originals)
+        except BaseException:  # an interrupt that arrives here: finish first
+            _restore(originals)
+            raise
 
 
-def _files(model: nn.Module) -> set[str]:
-    """Return the files that a model's parts are written in, and those of what they import from their own package."""
-    kinds = {base for kind in map(type, model.modules()) for base in kind.__mro__}
-    own = {name: sys.modules[name] for name in {kind.__module__ for kind in kinds} if _package(name) not in _OTHERS}
+def _restore(originals: list[tuple[FunctionType, CodeType]]) -> None:
+    for function, code in originals:
+        function.__code__ = code
+
+
+def _find_files(model: nn.Module) -> set[str]:
+    """Return the source files of a model's classes, and of the functions that they import from their own package."""
+    classes = {base for module_class in map(type, model.modules()) for base in module_class.__mro__}
+    names = {each.__module__ for each in classes}
+    own = {name: sys.modules[name] for name in names if name in sys.modules and _package(name) not in _FOREIGN}
     used = {
         held.__module__
         for module in own.values()
@@ -61,43 +131,3 @@ def _files(model: nn.Module) -> set[str]:
 
 def _package(name: str) -> str:
     return name.partition(".")[0]
-
-
-def _functions(files: object) -> Iterator[FunctionType]:
-    """Return all functions of these files, wherever decorators have put them."""
-    for held in gc.get_objects():
-        if type(held) is FunctionType and held.__code__.co_filename in files:  # type: ignore[operator]
-            yield held
-
-
-@lru_cache(maxsize=512)
-def codes_of(file: str) -> dict[_Place, CodeType]:
-    """Return the name and first line of each function with a loop that can be rewritten → its other code."""
-    try:
-        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
-        return {}
-    codes = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            place = (node.name, min([node.lineno, *(each.lineno for each in node.decorator_list)]))
-            other = rewrite(node)
-            if other is not None:
-                codes[place] = _compiled(other, file, tree)
-    return codes
-
-
-def _compiled(function: ast.FunctionDef, file: str, tree: ast.Module) -> CodeType:
-    """Return a function's code: that of a method may use ``super()``, which is a cell of its class."""
-    cell = ast.parse("def outer(__class__):\n    pass").body[0]
-    assert isinstance(cell, ast.FunctionDef)
-    cell.body = [function]
-    module = ast.fix_missing_locations(ast.Module([cell], []))
-    features = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
-    module.body[:0] = features
-    outer = _inner(compile(module, file, "exec", dont_inherit=True), "outer")
-    return _inner(outer, function.name)
-
-
-def _inner(code: CodeType, name: str) -> CodeType:
-    return next(part for part in code.co_consts if inspect.iscode(part) and part.co_name == name)

@@ -1,11 +1,11 @@
-"""Rewrite what a function asks of sizes: ``int()``, ``min()``, ``max()``, ``len()``, and an ``if`` that only chooses a number.
+"""Rewrites the use of sizes in a function: ``int()``, ``min()``, ``max()``, ``len()``, and an ``if`` that only chooses a number.
 
 ::
 
     n = int(size / 2)                   n = runtime.symbolic_int(size / 2)
-    pad = max(k - s, 0)                 pad = runtime.most(k - s, 0)
-    if size % s == 0:                   test = runtime.compare("==", size % s, 0)
-        pad = k - s                     if runtime.is_open(test):
+    pad = max(k - s, 0)                 pad = runtime.symbolic_max(k - s, 0)
+    if size % s == 0:                   test = runtime.compare_sizes("==", size % s, 0)
+        pad = k - s                     if runtime.is_undecided(test):
     else:                                   pad = runtime.select_number(test, k - s, k - size % s)
         pad = k - size % s              elif test: pad = k - s
                                         else: pad = k - size % s
@@ -17,11 +17,17 @@ import ast
 import copy
 from collections.abc import Sequence
 
-from dummyio_torch.symbolic.compiler.ast_builders import call, copy_location, statement
+from dummyio_torch.symbolic.compiler.ast_builders import build_call, copy_location, parse_statement
 
 __all__ = ["Choices"]
 
-_CALLS = {"int": "symbolic_int", "min": "symbolic_min", "max": "most", "len": "length", "list": "listed"}
+_CALLS = {
+    "int": "symbolic_int",
+    "min": "symbolic_min",
+    "max": "symbolic_max",
+    "len": "symbolic_len",
+    "list": "symbolic_list",
+}
 _OF_ONE = ("int", "len", "list")
 _COMPARED: dict[type[ast.cmpop], str] = {
     ast.Eq: "==",
@@ -47,23 +53,23 @@ _TEST = "_dummyio_test"
 
 
 class Choices(ast.NodeTransformer):
-    """Rewrites calls and choices, and counts them."""
+    """Rewrites calls and choices of numbers, and counts them."""
 
     def __init__(self) -> None:
         self.found = 0
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """``int(x)`` and its like, of numbers only."""
+        """``int(x)``, ``min``, ``max``, ``len``, ``list`` and ``x.tolist()``."""
         self.generic_visit(node)
         if isinstance(node.func, ast.Attribute) and node.func.attr == "tolist" and not node.args and not node.keywords:
             self.found += 1
-            return ast.copy_location(call("counts", [node.func.value]), node)
+            return ast.copy_location(build_call("symbolic_tolist", [node.func.value]), node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         arity = len(node.args) == 1 if name in _OF_ONE else len(node.args) > 1
         if name not in _CALLS or node.keywords or not arity or any(isinstance(each, ast.Starred) for each in node.args):
             return node
         self.found += 1
-        return ast.copy_location(call(_CALLS[name], node.args), node)
+        return ast.copy_location(build_call(_CALLS[name], node.args), node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         """``a if size > n else b``, of numbers only."""
@@ -73,7 +79,7 @@ class Choices(ast.NodeTransformer):
             return node
         self.found += 1
         ways = [ast.Lambda(_no_arguments(), way) for way in (node.body, node.orelse)]
-        return ast.copy_location(call("select", [test, *ways]), node)
+        return ast.copy_location(build_call("select_value", [test, *ways]), node)
 
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
         """An ``if`` whose branches assign one number each, to the same name."""
@@ -86,12 +92,12 @@ class Choices(ast.NodeTransformer):
         assert isinstance(node.orelse[0], ast.Assign)
         begin = ast.Assign([ast.Name(_TEST, ast.Store())], test)
         chosen = ast.Assign(
-            [ast.Name(name, ast.Store())], call("select_number", _read(_TEST, node.body[0], node.orelse[0]))
+            [ast.Name(name, ast.Store())], build_call("select_number", _read(_TEST, node.body[0], node.orelse[0]))
         )
         plain = ast.If(ast.Name(_TEST, ast.Load()), node.body, node.orelse)
-        choice = statement("if True: pass")
+        choice = parse_statement("if True: pass")
         assert isinstance(choice, ast.If)
-        choice.test = call("is_open", [ast.Name(_TEST, ast.Load())])
+        choice.test = build_call("is_undecided", [ast.Name(_TEST, ast.Load())])
         choice.body, choice.orelse = [chosen], [plain]
         return [copy_location(begin, node), copy_location(choice, node)]
 
@@ -101,12 +107,12 @@ def _read(test: str, *branches: ast.Assign) -> list[ast.expr]:
 
 
 def _tested(test: ast.expr) -> ast.expr | None:
-    """Return a test of numbers that may stay open; None for any other."""
+    """Return the rewritten test if it compares two numbers, else None."""
     if isinstance(test, ast.Compare) and len(test.ops) == 1 and type(test.ops[0]) in _COMPARED:
         left, right = test.left, test.comparators[0]
         if _is_number(left) and _is_number(right):
             of = [left.left] if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Mod) else []
-            return call("compare", [ast.Constant(_COMPARED[type(test.ops[0])]), left, right, *of])
+            return build_call("compare_sizes", [ast.Constant(_COMPARED[type(test.ops[0])]), left, right, *of])
     return None
 
 
@@ -124,7 +130,7 @@ def _assigned(branch: Sequence[ast.stmt]) -> str | None:
 
 
 def _is_number(value: ast.expr) -> bool:
-    """Whether code is arithmetic that may be run whichever way the choice goes: no text, no container, no tensor's method."""
+    """Whether an expression is arithmetic that may run whatever the choice: without strings, containers and tensor methods."""
     return all(
         isinstance(inner, _NUMBERS)
         and not (isinstance(inner, ast.Constant) and not isinstance(inner.value, (int, float)))
@@ -134,7 +140,7 @@ def _is_number(value: ast.expr) -> bool:
 
 
 def _is_ours(node: ast.Call) -> bool:
-    return isinstance(node.func, ast.Attribute) and node.func.attr in (*_CALLS.values(), "select", "size", "dim")
+    return isinstance(node.func, ast.Attribute) and node.func.attr in (*_CALLS.values(), "select_value", "size", "dim")
 
 
 def _no_arguments() -> ast.arguments:

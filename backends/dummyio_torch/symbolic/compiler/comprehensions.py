@@ -1,18 +1,18 @@
-"""Rewrite comprehensions: ``[f(x[i]) for i in range(n)]`` → ``mapped(range_(n), lambda i: f(pick(x, i)))``."""
+"""Rewrites comprehensions: ``[f(x[i]) for i in range(n)]`` → ``symbolic_map(symbolic_range(n), lambda i: f(symbolic_getitem(x, i)))``."""
 
 from __future__ import annotations
 
 import ast
 
-from dummyio_torch.symbolic.compiler.ast_builders import call
+from dummyio_torch.symbolic.compiler.ast_builders import build_call
 from dummyio_torch.symbolic.compiler.iteration_body import rewrite_iteration_body
-from dummyio_torch.symbolic.compiler.loop_analysis import head_of, may_be_tensor
+from dummyio_torch.symbolic.compiler.loop_analysis import may_be_tensor, read_loop_header
 
 __all__ = ["Comprehensions"]
 
 
 class Comprehensions(ast.NodeTransformer):
-    """Rewrites lists that are made of one thing each, and counts them."""
+    """Rewrites list comprehensions with one tensor per item, and counts them."""
 
     def __init__(self) -> None:
         self.found = 0
@@ -21,7 +21,7 @@ class Comprehensions(ast.NodeTransformer):
         """``[f(row) for row in rows]``."""
         self.generic_visit(node)
         (first, *others) = node.generators
-        head = head_of(first)
+        head = read_loop_header(first)
         if head is None or others or first.ifs or first.is_async or not may_be_tensor(node.elt):
             return node
         if any(isinstance(inner, (ast.NamedExpr, ast.Await)) for inner in ast.walk(node)):
@@ -32,14 +32,14 @@ class Comprehensions(ast.NodeTransformer):
         body = ast.Lambda(
             ast.arguments([], arguments, None, [], [], None, []), rewrite_iteration_body(node.elt, head.names)
         )
-        made = call("mapped", [call(head.kind, head.items), body])
+        made = build_call("symbolic_map", [build_call(head.kind, head.items), body])
         if joins:
             made.keywords.append(ast.keyword("joins", ast.Constant(value=True)))
         return ast.copy_location(made, node)
 
 
 def _flattens(value: ast.expr, item: str) -> bool:
-    """Whether code is ``item.reshape(-1, item.shape[-1])``: done to items one behind the other, it gives the results so."""
+    """Whether an expression is ``item.reshape(-1, item.shape[-1])``, which gives the same result on concatenated items."""
     match value:
         case ast.Call(
             ast.Attribute(ast.Name(name), "reshape" | "view"),

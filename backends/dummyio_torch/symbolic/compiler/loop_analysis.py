@@ -1,4 +1,4 @@
-"""Read a loop: what it goes over, and what its turns collect."""
+"""The header of a loop, and the values that its iterations collect."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Collected", "LoopHeader", "appended", "head_of", "may_be_tensor", "mutates_outer_objects", "written"]
+__all__ = [
+    "Collected",
+    "LoopHeader",
+    "find_appended",
+    "find_written",
+    "may_be_tensor",
+    "mutates_outer_objects",
+    "read_loop_header",
+]
 
 
 class LoopHeader(NamedTuple):
-    """What a loop goes over: the runtime's function for it, its arguments, and the names that a turn's items have."""
+    """The iterable of a loop: the runtime function for it, its arguments, and the names of the items of an iteration."""
 
     kind: str
     items: tuple[ast.expr, ...]
@@ -20,7 +28,7 @@ class LoopHeader(NamedTuple):
 
 @dataclass(frozen=True)
 class Collected:
-    """``name.append(value)``, or ``name[:, index] = value`` on the axis that the index stands on."""
+    """``name.append(value)``, or ``name[:, index] = value``; `axis` is the axis of the index."""
 
     name: str
     statement: ast.stmt
@@ -28,8 +36,8 @@ class Collected:
     axis: int = 0
 
 
-def head_of(node: ast.For | ast.comprehension) -> LoopHeader | None:
-    """Return the head of ``i in range(n)``, ``one, other in zip(a, b)``, ``row in rows``; None for any other."""
+def read_loop_header(node: ast.For | ast.comprehension) -> LoopHeader | None:
+    """Return the header of ``i in range(n)``, ``one, other in zip(a, b)``, ``row in rows``; None for any other."""
     targets = node.target.elts if isinstance(node.target, ast.Tuple) else [node.target]
     names = tuple(name.id for name in targets if isinstance(name, ast.Name))
     if len(names) != len(targets):
@@ -37,19 +45,19 @@ def head_of(node: ast.For | ast.comprehension) -> LoopHeader | None:
     several = isinstance(node.target, ast.Tuple)
     match node.iter:
         case ast.Call(ast.Name("range"), arguments, []) if not several:
-            return LoopHeader("range_", tuple(arguments), names)
+            return LoopHeader("symbolic_range", tuple(arguments), names)
         case ast.Call(ast.Name("enumerate"), [values], []) if len(names) == 2:
-            return LoopHeader("enumerate_", (values,), names)
+            return LoopHeader("symbolic_enumerate", (values,), names)
         case ast.Call(ast.Name("zip"), arguments, []) if len(names) == len(arguments) and several:
-            return LoopHeader("zip_", tuple(arguments), names)
+            return LoopHeader("symbolic_zip", tuple(arguments), names)
         case _ if not several:
-            return LoopHeader("rows", (node.iter,), names)
+            return LoopHeader("symbolic_rows", (node.iter,), names)
         case _:
             return None
 
 
-def appended(statements: Sequence[ast.stmt]) -> Iterator[Collected]:
-    """Find what is appended to lists."""
+def find_appended(statements: Sequence[ast.stmt]) -> Iterator[Collected]:
+    """Find the values that are appended to lists."""
     for statement in statements:
         match statement:
             case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "append"), [value], [])) if may_be_tensor(value):
@@ -59,12 +67,12 @@ def appended(statements: Sequence[ast.stmt]) -> Iterator[Collected]:
 
 
 def may_be_tensor(value: ast.expr) -> bool:
-    """Whether code makes one thing, and not a tuple or a text."""
+    """Whether an expression may be one tensor: it is not a tuple, another container or a literal."""
     return not isinstance(value, (ast.Tuple, ast.List, ast.Dict, ast.Set, ast.Constant, ast.JoinedStr))
 
 
-def written(statements: Sequence[ast.stmt], index: str) -> Iterator[Collected]:
-    """Find what is written at the place of the turn: all of the other axes, and the index alone on one."""
+def find_written(statements: Sequence[ast.stmt], index: str) -> Iterator[Collected]:
+    """Find the writes at the index of the iteration: the index alone on one axis, all of the other axes."""
     for statement in statements:
         match statement:
             case ast.Assign([ast.Subscript(ast.Name(name), key)], value):
@@ -87,7 +95,7 @@ def _is_whole(key: ast.expr) -> bool:
 
 
 def mutates_outer_objects(statements: Sequence[ast.stmt]) -> bool:
-    """Whether something outside is changed in place: an item or an attribute assigned, a list appended to."""
+    """Whether a statement changes an object in place: assigns an item or an attribute, or changes a list."""
     for node in (inner for statement in statements for inner in ast.walk(statement)):
         if isinstance(node, (ast.Subscript, ast.Attribute)) and isinstance(node.ctx, (ast.Store, ast.Del)):
             return True

@@ -1,4 +1,4 @@
-"""Rewrite a function so that it runs with symbols for sizes: its choices and its loops."""
+"""Rewrites the choices and loops of a function so that they run with symbolic sizes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dummyio_torch.symbolic.compiler.ast_builders import RUNTIME
 from dummyio_torch.symbolic.compiler.choices import Choices
 from dummyio_torch.symbolic.compiler.loops import Loops
 
-__all__ = ["rewrite"]
+__all__ = ["rewrite_function"]
 
 
-def rewrite(function: ast.FunctionDef) -> ast.FunctionDef | None:
-    """Return a function with other code for what would make a size a constant; None where there is no such thing."""
+def rewrite_function(function: ast.FunctionDef) -> ast.FunctionDef | None:
+    """Return a copy of a function that keeps sizes symbolic; None if it contains nothing to rewrite."""
     if _mangled(function):
         return None
     other = copy.deepcopy(function)
@@ -29,6 +29,6 @@ def rewrite(function: ast.FunctionDef) -> ast.FunctionDef | None:
 
 
 def _mangled(function: ast.FunctionDef) -> bool:
-    """Whether a name is private to the class that the function stands in: outside of it, it would be another."""
+    """Whether the function uses a name with two leading underscores, which Python changes inside a class only."""
     names = (getattr(node, "attr", None) or getattr(node, "id", None) or "" for node in ast.walk(function))
     return any(name.startswith("__") and not name.endswith("__") for name in names)

@@ -1,4 +1,4 @@
-"""What rewritten code calls for numbers that may be symbols: none of it asks what the symbol is."""
+"""Arithmetic and choices of rewritten code on numbers that may be symbolic; none of them makes a symbol a constant."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from torch.utils._sympy.functions import Mod, PythonMod
 
 __all__ = [
     "UndecidedComparison",
-    "compare",
-    "is_open",
-    "most",
-    "select",
+    "compare_sizes",
+    "is_undecided",
     "select_number",
+    "select_value",
     "symbolic_int",
+    "symbolic_max",
     "symbolic_min",
 ]
 
@@ -36,16 +36,16 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 @dataclass(frozen=True)
 class UndecidedComparison:
-    """A comparison that the symbols do not decide."""
+    """A comparison whose result depends on symbolic sizes."""
 
     result: Any
     number: Any
-    """1 where it holds, else 0."""
+    """1 if it is true, else 0."""
     dividend: Any = None
-    """Of what, where a remainder is compared."""
+    """The dividend, if a remainder is compared."""
 
     def __bool__(self) -> bool:
-        """Decide it by the example: what was a symbol is then bound by that."""
+        """Decide by the sizes of the trace, which constrains the symbols."""
         return bool(self.result)
 
 
@@ -61,7 +61,7 @@ def symbolic_min(*values: Any) -> Any:
     return reduce(_least, values) if _symbolic(*values) else min(values)
 
 
-def most(*values: Any) -> Any:
+def symbolic_max(*values: Any) -> Any:
     """``max(...)``."""
     return reduce(_most, values) if _symbolic(*values) else max(values)
 
@@ -78,8 +78,8 @@ def _most(one: Any, other: Any) -> Any:
     return other if statically_known_true(other >= one) else torch.sym_max(one, other)
 
 
-def compare(name: str, left: Any, right: Any, dividend: Any = None) -> Any:
-    """``left < right`` and its like: True or False, or `UndecidedComparison`; with what `left` is the remainder of."""
+def compare_sizes(name: str, left: Any, right: Any, dividend: Any = None) -> Any:
+    """``left < right`` and the other comparisons: a bool, or `UndecidedComparison`. `dividend`: of `left`, if that is a remainder."""
     result = _OPERATORS[name](left, right)
     if not isinstance(result, torch.SymBool) or not (_is_whole(left) and _is_whole(right)):
         return result
@@ -88,13 +88,13 @@ def compare(name: str, left: Any, right: Any, dividend: Any = None) -> Any:
     return UndecidedComparison(result, _as_number(name, left, right), dividend)
 
 
-def is_open(test: Any) -> bool:
+def is_undecided(test: Any) -> bool:
     """Whether a comparison is undecided."""
     return isinstance(test, UndecidedComparison)
 
 
 def select_number(test: UndecidedComparison, yes: Any, no: Any) -> Any:
-    """Return the number that an open comparison chooses, as arithmetic."""
+    """Return the number that an undecided comparison chooses, as arithmetic."""
     if not (_is_whole(yes) and _is_whole(no)):
         return yes if test else no
     simple = _by_parity(test, yes, no)
@@ -102,10 +102,10 @@ def select_number(test: UndecidedComparison, yes: Any, no: Any) -> Any:
 
 
 def _by_parity(test: UndecidedComparison, yes: Any, no: Any) -> Any | None:
-    """Return the choice as ``a + b * (n % 2)``, where it depends on that alone; None where it does not.
+    """Return the choice as ``a + b * (n % 2)`` if it depends on that remainder alone, else None.
 
-    The remainder is written by what the rounded half lacks, for the sizes behind layers of stride 2 are nested in each other:
-    with it their sums fall together, and with the least and the most of remainders they grow beyond what can be worked with.
+    The remainder is written as ``2 * ((n + 1) // 2) - n``: the sizes behind layers of stride 2 are nested in each other, and
+    SymPy then simplifies their sums. With minima and maxima of remainders the expressions grow until they cannot be handled.
     """
     remainders = {atom for value in (test.number, yes, no) for atom in _expression(value).atoms(Mod, PythonMod)}
     if test.dividend is None or len(remainders) != 1:
@@ -128,15 +128,15 @@ def _expression(value: Any) -> sympy.Expr:
     return value.node.expr if isinstance(value, torch.SymInt) else sympy.Integer(value)
 
 
-def select(test: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
+def select_value(test: Any, yes: Callable[[], Any], no: Callable[[], Any]) -> Any:
     """``yes if test else no``."""
-    if is_open(test):
+    if is_undecided(test):
         return select_number(test, yes(), no())
     return yes() if test else no()
 
 
 def _as_number(name: str, left: Any, right: Any) -> Any:
-    """Return 1 or 0 by arithmetic that shapes may have."""
+    """Return 1 or 0 by arithmetic that a shape may contain."""
     if name in ("==", "!="):
         apart = left - right if right == 0 and statically_known_true(left >= 0) else None
         apart = torch.sym_max(left - right, right - left) if apart is None else apart

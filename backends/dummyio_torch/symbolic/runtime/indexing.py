@@ -1,4 +1,4 @@
-"""Parts of a tensor by numbers that a turn of a loop holds: in an operator's body these are tensors."""
+"""Indexing with numbers of a loop iteration: in the body of a scan they are tensors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["SymbolicIndex", "SymbolicSlice", "symbolic_getitem"]
 
 @dataclass(frozen=True)
 class SymbolicSlice:
-    """A slice."""
+    """A slice whose bounds may be tensors."""
 
     start: Any = None
     stop: Any = None
@@ -20,22 +20,24 @@ class SymbolicSlice:
 
     @property
     def has_tensors(self) -> bool:
-        """Whether a bound is known in the turn only."""
+        """Whether a bound is known only in the iteration."""
         return isinstance(self.start, torch.Tensor) or isinstance(self.stop, torch.Tensor)
 
     def plain(self) -> slice:
-        """Return the slice."""
+        """Return the slice of Python."""
         return slice(self.start, self.stop, self.step)
 
     def cut(self, values: torch.Tensor, axis: int) -> torch.Tensor:
-        """Return ``values[start:stop]`` on an axis, whose length is then known in the turn only."""
+        """Return ``values[start:stop]`` along an axis; its length is then known only in the iteration."""
         if self.step is not None:
-            raise TypeError("a loop over a symbolic size takes every other element up to a bound of its own.")
+            raise TypeError(
+                "a loop over a symbolic size uses a slice with a step whose bound depends on the iteration: only a step of 1 can be traced."
+            )
         size = values.shape[axis]
         start, stop = _bound(self.start, 0, size), _bound(self.stop, size, size)
         length: Any = (stop - start).clamp(min=0).item()
-        torch._check(length >= 0)  # noqa: SLF001 - the way to say what a number is, in a trace
-        torch._check(length <= size)  # noqa: SLF001 - as above
+        torch._check(length >= 0)  # noqa: SLF001 - how a trace is told the range of a number
+        torch._check(length <= size)  # noqa: SLF001 - how a trace is told the range of a number
         if self.start is None:
             return values.narrow(axis, 0, length)
         return values.index_select(axis, start + torch.arange(length))
@@ -43,21 +45,21 @@ class SymbolicSlice:
 
 @dataclass(frozen=True)
 class SymbolicIndex:
-    """A number that is computed from a turn's: where it is negative, it counts from the end."""
+    """An index computed from the number of an iteration; a negative one counts from the end."""
 
     number: Any
 
     def within(self, size: Any) -> Any:
-        """Return the number from the beginning."""
+        """Return the index counted from the beginning of an axis of this size."""
         if not _is_number(self.number):
             return self.number
         return torch.where(self.number < 0, self.number + size, self.number)
 
 
 def symbolic_getitem(values: Any, *key: Any) -> Any:
-    """``values[key]``, where a part of the key may be the number of a turn, and a bound of a slice what a turn holds.
+    """``values[key]``; a part of the key, or a bound of a slice, may be a number of the iteration.
 
-    Slices come as `SymbolicSlice`, for an operator's body is traced by other rules, under which a slice of tensors has no size.
+    Slices come as `SymbolicSlice`: in the body of a scan, a slice with tensors as bounds has no size.
     """
     plain: tuple[Any, ...] = tuple(_plain(part) for part in key)
     if not isinstance(values, torch.Tensor) or not any(_is_turns(part) for part in key):
@@ -79,7 +81,7 @@ def symbolic_getitem(values: Any, *key: Any) -> Any:
 
 
 def _bound(bound: Any, default: Any, size: Any) -> torch.Tensor:
-    """Return a bound as Python takes it: negative from the end, and none beyond."""
+    """Return a bound as Python reads it: a negative one counts from the end, and none lies outside the axis."""
     if bound is None:
         return torch.full((), default, dtype=torch.int64)
     number = bound if isinstance(bound, torch.Tensor) else torch.full((), bound, dtype=torch.int64)
@@ -87,7 +89,7 @@ def _bound(bound: Any, default: Any, size: Any) -> torch.Tensor:
 
 
 def _spelled_out(key: tuple[Any, ...], rank: int) -> list[Any]:
-    """Return a key without dots."""
+    """Return the key with ``...`` replaced by whole axes."""
     named = 0
     for part in key:
         named += int(part is not None and part is not ...)

@@ -1,4 +1,4 @@
-"""What rewritten code calls: loops over symbols as scans, and over numbers as they are."""
+"""Loops of rewritten code: over a symbolic size they run as a scan, over a number as written."""
 
 from __future__ import annotations
 
@@ -12,34 +12,42 @@ from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from dummyio_torch.symbolic.runtime.symbolic_lists import SplitList, StackedList, all_rows
 
-__all__ = ["LoopRange", "enumerate_", "mapped", "range_", "rows", "scan", "zip_"]
+__all__ = [
+    "LoopRange",
+    "run_scan",
+    "symbolic_enumerate",
+    "symbolic_map",
+    "symbolic_range",
+    "symbolic_rows",
+    "symbolic_zip",
+]
 
 
 @dataclass
 class LoopRange:
-    """What a loop goes over."""
+    """The iterable of a rewritten loop: a symbolic range or the rows of tensors, which may become a scan."""
 
     plain: Any
-    """As the loop was written."""
+    """The iterable as the loop was written."""
     items: tuple[torch.Tensor, ...] = ()
-    """One element for each turn: the index, or a row."""
+    """Tensors with one row for each iteration: the index, or a row of data."""
     start: Any = 0
     count: Any = None
     idle: bool = False
-    """Whether the first turn does nothing: a loop may have no turn at all, which ONNX Runtime's scan cannot do."""
+    """Whether the first iteration does nothing: a loop may have none at all, and ONNX Runtime cannot run an empty scan."""
     several: bool = False
-    """Whether each turn has more than one item, as ``zip`` and ``enumerate`` give them."""
+    """Whether each iteration has more than one item, as with ``zip`` and ``enumerate``."""
 
     @property
     def symbolic(self) -> bool:
-        """Whether the number of turns is a symbol."""
+        """Whether the number of iterations is symbolic."""
         return bool(self.items)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.plain)
 
 
-def range_(*bounds: Any) -> LoopRange:
+def symbolic_range(*bounds: Any) -> LoopRange:
     """``range(...)``."""
     if not any(isinstance(bound, torch.SymInt) for bound in bounds):
         return LoopRange(range(*bounds))
@@ -51,13 +59,13 @@ def range_(*bounds: Any) -> LoopRange:
     return LoopRange((), (torch.arange(start, stop),), start, stop - start)
 
 
-def rows(values: Any) -> LoopRange:
+def symbolic_rows(values: Any) -> LoopRange:
     """``for row in values``."""
     whole = all_rows(values)
     return LoopRange(values) if whole is None else LoopRange((), (whole,))
 
 
-def enumerate_(values: Any) -> LoopRange:
+def symbolic_enumerate(values: Any) -> LoopRange:
     """``for number, row in enumerate(values)``."""
     whole = all_rows(values)
     if whole is None:
@@ -65,23 +73,23 @@ def enumerate_(values: Any) -> LoopRange:
     return LoopRange((), (torch.arange(whole.shape[0]), whole), 0, whole.shape[0])
 
 
-def zip_(*values: Any) -> LoopRange:
+def symbolic_zip(*values: Any) -> LoopRange:
     """``for one, other in zip(...)``."""
     found = [all_rows(each) for each in values]
     items = tuple(whole for whole in found if whole is not None)
     return LoopRange((), items) if len(items) == len(values) else LoopRange(zip(*values, strict=False), several=True)
 
 
-def mapped(turns: LoopRange, body: Callable[..., Any], *, joins: bool = False) -> Any:
-    """``[body(item) for item in ...]``; with whether the body does to items concatenated what it does to each."""
+def symbolic_map(turns: LoopRange, body: Callable[..., Any], *, joins: bool = False) -> Any:
+    """``[body(item) for item in ...]``; `joins` if the body does the same to concatenated items as to each alone."""
     if isinstance(turns.plain, SplitList) and joins:
         return SplitList(body(turns.plain.whole))
     if not turns.symbolic:
         return [body(*item) if turns.several else body(item) for item in turns]
-    return scan(turns, lambda *items: ((), (), (body(*items),), ()), (), ([],), (), ())[2][0]
+    return run_scan(turns, lambda *items: ((), (), (body(*items),), ()), (), ([],), (), ())[2][0]
 
 
-def scan(
+def run_scan(
     turns: LoopRange,
     body: Callable[..., tuple[Sequence[Any], ...]],
     carried: Sequence[Any],
@@ -89,23 +97,23 @@ def scan(
     buffers: Sequence[torch.Tensor],
     axes: Sequence[int],
 ) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
-    """Run a loop's body as an operator.
+    """Run the body of a loop as PyTorch's ``scan`` operator.
 
     Returns
     -------
     tuple
-        What goes from turn to turn, what the last turn left, what was appended to lists, and the tensors that were written
-        on at the place of the turn.
+        The values carried from iteration to iteration, those of the last iteration, the lists that were appended to, and the
+        tensors with the written elements.
     """
     if any(lists):
         raise TypeError("a loop over a symbolic size appends to a list that is not empty.")
     strange = [type(value).__name__ for value in carried if not isinstance(value, torch.Tensor)]
     if strange:
-        raise TypeError(f"a loop over a symbolic size changes a value that is no tensor ({strange[0]}).")
+        raise TypeError(
+            f"a loop over a symbolic size changes a value of type {strange[0]}: only tensors can be carried."
+        )
     begin = [value.clone(memory_format=torch.contiguous_format) for value in carried]
-    begin = begin or [
-        torch.zeros((), device=turns.items[0].device)
-    ]  # an operator of its own rules: something must go on
+    begin = begin or [torch.zeros((), device=turns.items[0].device)]  # the operator needs a carried value
 
     def turn(held: list[torch.Tensor], items: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         again, last, appended, written = body(*items, *(held if carried else ()))
@@ -131,7 +139,7 @@ def scan(
 
 
 def _put(buffer: torch.Tensor, values: torch.Tensor, axis: int, turns: LoopRange) -> torch.Tensor:
-    """Return `buffer` with the turns' values at their places on an axis."""
+    """Return `buffer` with the values of the iterations at their indices on an axis."""
     axis %= buffer.dim()
     moved = values.movedim(0, axis)
     if turns.start == 0 and turns.count is not None and statically_known_true(turns.count == buffer.shape[axis]):
@@ -140,5 +148,5 @@ def _put(buffer: torch.Tensor, values: torch.Tensor, axis: int, turns: LoopRange
 
 
 def _fresh(values: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Return copies: what an operator returns may be no part of what it was given."""
+    """Return copies: an operator must not return its inputs or views of them."""
     return [value.clone(memory_format=torch.contiguous_format) for value in values]

@@ -1,4 +1,4 @@
-"""What a model checks of its own sizes while it is traced."""
+"""Checks of a model on its own sizes during a trace."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-__all__ = ["checks_that_hold"]
+__all__ = ["accept_size_checks"]
 
 
 @contextmanager
-def checks_that_hold() -> Generator[None]:
-    """Let ``torch._check`` pass where PyTorch fails to write a fact down, as long as this is open.
+def accept_size_checks() -> Generator[None]:
+    """Accept ``torch._check`` if PyTorch fails to record the checked fact, until the context ends.
 
-    Of a size that is only known by values, such as how many elements a mask selects, PyTorch 2.13 refuses an equality with an
-    assertion of its own about bounds. The check is the model's, of its inputs; nothing is computed by it.
+    For a size that depends on values, such as the number of elements that a mask selects, PyTorch 2.13 fails on an equality with
+    an internal assertion about bounds. The check is the model's own, on its inputs; no result depends on it.
     """
     environment: Any = ShapeEnv
     kept = environment.guard_or_defer_runtime_assert

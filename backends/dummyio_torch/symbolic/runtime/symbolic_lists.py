@@ -1,4 +1,4 @@
-"""Lists with as many tensors as a symbol says."""
+"""Lists of tensors whose length is symbolic."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any, NoReturn
 
 import torch
 
-__all__ = ["SplitList", "SplitSizes", "StackedList", "all_rows", "counts", "length", "listed"]
+__all__ = ["SplitList", "SplitSizes", "StackedList", "all_rows", "symbolic_len", "symbolic_list", "symbolic_tolist"]
 
 
 class _Symbolic(list[torch.Tensor]):
-    """A list as long as a symbol, which holds one tensor in place of its items."""
+    """A list of symbolic length, which holds one tensor in place of its items."""
 
     def __init__(self, whole: torch.Tensor) -> None:
         """Hold the items as one tensor."""
@@ -26,14 +26,14 @@ class _Symbolic(list[torch.Tensor]):
 
 
 class StackedList(_Symbolic):
-    """What a loop over a symbolic size fills: tensors of one shape, stacked.
+    """The tensors of one shape that a loop over a symbolic size appended, stacked.
 
-    To PyTorch it is a list, which its functions take; `dummyio_torch.symbolic.torch_functions` then does what they would do.
+    PyTorch's functions accept it as a list; `torch_functions` then handles the call.
     """
 
 
 class SplitSizes(_Symbolic):
-    """``counts.tolist()``: what another tensor is split by."""
+    """``counts.tolist()``: the sizes by which another tensor is split."""
 
 
 class SplitList(_Symbolic):
@@ -41,25 +41,25 @@ class SplitList(_Symbolic):
 
 
 def all_rows(values: Any) -> torch.Tensor | None:
-    """Return a tensor of as many rows as a symbol says; None for anything else."""
+    """Return the tensor if its number of rows is symbolic, else None."""
     if isinstance(values, StackedList):
         return values.whole
     return values if torch.is_tensor(values) and values.dim() and isinstance(values.shape[0], torch.SymInt) else None
 
 
-def listed(values: Any) -> Any:
+def symbolic_list(values: Any) -> Any:
     """``list(values)``."""
     whole = all_rows(values)
     return list(values) if whole is None else StackedList(whole)
 
 
-def length(values: Any) -> Any:
+def symbolic_len(values: Any) -> Any:
     """``len(values)``."""
     whole = all_rows(values)
     return len(values) if whole is None else whole.shape[0]
 
 
-def counts(values: Any) -> Any:
+def symbolic_tolist(values: Any) -> Any:
     """``values.tolist()``."""
     whole = all_rows(values)
     return values.tolist() if whole is None or whole.dim() != 1 else SplitSizes(whole)

@@ -1,4 +1,4 @@
-"""Functions of PyTorch that take numbers and lists: where one is a symbol, or as long as one, it does not become a constant."""
+"""PyTorch functions that take numbers or lists, for symbolic numbers and lists of symbolic length."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["SymbolicFunctions"]
 
 
 class SymbolicFunctions(TorchFunctionMode):
-    """As long as this is open, ``torch.tensor([height, width])``, ``torch.stack(rows)`` and their like keep symbols."""
+    """Keeps sizes symbolic in ``torch.tensor([height, width])``, ``torch.stack(rows)`` and similar calls while it is active."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call what stands for the function, where a number is a symbol."""
+        """Call the replacement of a function if an argument is symbolic."""
         given = kwargs or {}
         values = (*args, *given.values())
         if func in _OF_NUMBERS and any(map(_has_symbol, values)):
@@ -30,7 +30,7 @@ class SymbolicFunctions(TorchFunctionMode):
 
 
 def _has_symbol(values: Any) -> bool:
-    """Whether a symbol is among these values, in lists or not."""
+    """Whether a symbolic number is among these values or in their lists."""
     if isinstance(values, (list, tuple)) and not isinstance(values, (StackedList, SplitSizes, SplitList)):
         return any(map(_has_symbol, values))
     return isinstance(values, (torch.SymInt, torch.SymFloat))
@@ -61,7 +61,7 @@ def _has_fraction(values: Any) -> bool:
 def _linspace(
     start: Any, end: Any, steps: Any, *, dtype: torch.dtype | None = None, device: Any = None, **_: Any
 ) -> torch.Tensor:
-    """``torch.linspace``, as PyTorch counts: from both ends to the middle."""
+    """``torch.linspace``, computed as PyTorch does: from both ends to the middle."""
     dtype = dtype or torch.get_default_dtype()
     first, last = _tensor(start, dtype=dtype, device=device), _tensor(end, dtype=dtype, device=device)
     count = _tensor(steps, dtype=torch.int64, device=device)
@@ -76,10 +76,10 @@ def _stack(tensors: StackedList, dim: int = 0) -> torch.Tensor:
     return tensors.whole.movedim(0, dim)
 
 
-def _split(values: torch.Tensor, split_size: SplitSizes, dim: int = 0) -> SplitList:  # noqa: ARG001 - it says how many, not where
+def _split(values: torch.Tensor, split_size: SplitSizes, dim: int = 0) -> SplitList:  # noqa: ARG001 - only its length matters
     """``values.split(counts.tolist())``."""
     if dim != 0:
-        raise TypeError("a tensor is split by as many counts as a symbol says along its first axis only.")
+        raise TypeError("a tensor can be split by a list of symbolic length along its first axis only.")
     return SplitList(values)
 
 
@@ -98,7 +98,7 @@ _OF_NUMBERS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.as_tensor: _tensor,
     torch.linspace: _linspace,
 }
-"""Asked where a number is a symbol."""
+"""The replacement if a number is symbolic."""
 _OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.stack: _stack,
     torch.cat: _cat,
@@ -106,4 +106,4 @@ _OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.split: _split,
     torch.Tensor.split: _split,
 }
-"""Asked where a list is as long as a symbol."""
+"""The replacement if the length of a list is symbolic."""

@@ -1,0 +1,101 @@
+"""A model's own Python over sizes: exported with the sizes free, and right at all of them."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxscript")
+pytest.importorskip("onnxruntime")
+
+from symbolic_modules import ONE, Lengths, Pieces, Recurrent
+
+import dummyio
+from dummyio import Dim, InputSpec, TensorSpec
+from dummyio.errors import ExportError
+from dummyio.spec.values import Uniform
+
+ROWS, LONG = Dim("batch_size", 2), Dim("sequence_length", 24, min=1, max=40)
+SPEC = InputSpec({"x": TensorSpec("x", (ROWS, LONG, 4))})
+
+
+def passes(module, spec, path, file="model.onnx", **options):
+    artifact = dummyio.export(module, path / file, spec=spec, **options)
+    report = dummyio.validate(artifact.path, module, spec=artifact.spec)
+    assert report.ok, [finding.message for finding in report.errors]
+    assert all(outcome.status == "passed" for outcome in report.outcomes)
+
+
+@pytest.mark.parametrize("module", ONE, ids=lambda module: module.__name__)
+def test_a_size_that_python_looks_at_stays_free(module, tmp_path):
+    passes(module(), SPEC, tmp_path)
+
+
+GUARDED = {"Halved", "Padded", "Written", "Remembering"}
+"""A program carries what its trace took for granted: of sizes behind a model's own arithmetic, and that they are not the last ones."""
+
+
+@pytest.mark.parametrize(
+    "module", [each for each in ONE if each.__name__ not in GUARDED], ids=lambda module: module.__name__
+)
+def test_an_exported_program_has_the_same_sizes_free(module, tmp_path):
+    passes(module(), SPEC, tmp_path, "model.pt2")
+
+
+def test_a_slice_up_to_what_a_row_says(tmp_path):
+    lengths = TensorSpec("lengths", (ROWS,), "int64", Uniform(1, 9))
+    passes(Lengths(), InputSpec({"x": TensorSpec("x", (ROWS, 8, 4)), "lengths": lengths}), tmp_path)
+
+
+def test_pieces_of_as_many_rows_as_a_tensor_says(tmp_path):
+    counts = TensorSpec("counts", (ROWS,), "int64", Uniform(3, 4))
+    passes(Pieces(), InputSpec({"x": TensorSpec("x", (3 * ROWS, 2, 4)), "counts": counts}), tmp_path)
+
+
+class Leaving(torch.nn.Module):
+    def forward(self, x):
+        for step in range(x.shape[1]):
+            if step > 3:
+                break
+            x = x + x[:, step : step + 1]
+        return x
+
+
+def test_a_loop_that_is_left_early_is_an_error_that_says_in_which_line(tmp_path, capfd):
+    said = r"a size becomes a constant .*test_symbolic.py, line \d+: for step in range.* static="
+    with pytest.raises(ExportError, match=said):
+        dummyio.export(Leaving(), tmp_path / "model.onnx", spec=SPEC)
+    assert capfd.readouterr() == ("", "")
+    passes(Leaving(), SPEC, tmp_path, static="sequence_length")
+
+
+class Deciding(torch.nn.Module):
+    def forward(self, x):
+        if x.sum() > 0:
+            return x
+        return x + 1
+
+
+def test_a_decision_by_values_is_an_error_that_says_in_which_line(tmp_path, capfd):
+    with pytest.raises(ExportError, match=r"decides by values.*test_symbolic.py, line \d+: if x.sum\(\) > 0:"):
+        dummyio.export(Deciding(), tmp_path / "model.onnx", spec=SPEC)
+    assert capfd.readouterr() == ("", "")
+
+
+class Granting(torch.nn.Module):
+    def forward(self, x):
+        return x + 1 if x.shape[1] // 20 == 1 else x
+
+
+def test_what_a_trace_takes_for_granted_is_a_note(tmp_path):
+    artifact = dummyio.export(Granting(), tmp_path / "model.onnx", spec=SPEC)
+    assert any("taken for granted" in note and "x.shape[1] // 20 == 1" in note for note in artifact.notes)
+    assert not dummyio.validate(artifact.path, Granting(), spec=artifact.spec).ok
+
+
+def test_no_numbers_are_lost_between_numpy_and_the_graph(tmp_path):
+    artifact = dummyio.export(Recurrent(), tmp_path / "model.onnx", spec=SPEC)
+    run = dummyio.open_runner(artifact.path, artifact.spec)
+    x = np.ones((1, 40, 4), np.float32)
+    first = next(iter(run({"x": x}).values()))
+    assert first.shape == (1, 40, 4)
