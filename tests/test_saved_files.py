@@ -34,7 +34,7 @@ def test_a_saved_report_loads():
 
     report = Report.load(SAVED / "report.json")
     assert not report.ok
-    assert [case.case.sizes["batch_size"] for case in report.cases] == [3, 3, 5, 1, 8, 3]
+    assert [case.case.sizes["batch_size"] for case in report.outcomes] == [3, 3, 5, 1, 8, 3]
     assert "not ok: 0 of 6 cases passed, 1 error, 0 warnings." in str(report)
 
 
@@ -43,4 +43,4 @@ def test_the_script_of_a_saved_failing_case_runs():
     command = [sys.executable, SAVED / "failing_case" / "replay.py", SAVED / "model.onnx"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "further off than the tolerance: 8 of 8 elements" in done.stdout
+    assert "beyond the tolerance: 8 of 8 elements" in done.stdout

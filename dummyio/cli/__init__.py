@@ -1,7 +1,7 @@
 """The command line: ``dummyio describe``, ``generate``, ``export``, ``validate`` and ``backends``.
 
-Exit codes: 0, it was done; 1, a validation found a mismatch; 2, it could not be done (wrong usage, bad input, a framework
-that is missing, output that cannot be written). Only here is anything printed, and only here do errors become a line of text.
+Exit codes: 0, done; 1, a validation found a mismatch; 2, not possible (wrong usage, bad input, a missing framework, output
+that cannot be written). Only this package prints, and only here errors become a line of text.
 """
 
 from dummyio.cli.command_group import main

@@ -9,7 +9,7 @@ import click
 
 import dummyio
 from dummyio.cli.shared_options import EPILOG, fails_cleanly, json_option
-from dummyio.cli.tables import console, table
+from dummyio.cli.tables import build_table, open_console
 from dummyio.errors import DummyioError
 
 __all__ = ["backends"]
@@ -24,10 +24,10 @@ def backends(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    shown = table("framework", "state", "dtypes")
+    table = build_table("framework", "state", "dtypes")
     for row in rows:
-        shown.add_row(row["name"], row["state"], str(row["dtypes"] or ""))
-    console().print(shown)
+        table.add_row(row["name"], row["state"], str(row["dtypes"] or ""))
+    open_console().print(table)
 
 
 def _backend_row(name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ __all__ = ["main"]
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(dummyio.__version__, prog_name="dummyio")
 def main() -> None:
-    """Describe a model's inputs once; make them in any framework, export with them, and validate what came out."""
+    """Describe the inputs of a model once; generate them in any framework, export with them, and validate the export."""
 
 
 for command in (describe, generate, export, validate, backends):

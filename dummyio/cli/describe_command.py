@@ -10,14 +10,21 @@ import click
 import dummyio
 from dummyio.cli.shared_options import (
     EPILOG,
-    chosen,
+    collect_settings,
     fails_cleanly,
     json_option,
     set_option,
     source_argument,
     task_option,
 )
-from dummyio.cli.tables import console, dim_table, input_table, print_provenance
+from dummyio.cli.tables import (
+    build_dim_table,
+    build_input_rows,
+    build_input_table,
+    list_provenance,
+    open_console,
+    print_lines,
+)
 
 __all__ = ["describe"]
 
@@ -31,16 +38,14 @@ __all__ = ["describe"]
 @fails_cleanly
 def describe(source: str, task: str | None, settings: tuple[Any, ...], output: str | None, as_json: bool) -> None:
     """Describe the inputs of SOURCE: a config.json or its folder, an .onnx file, a saved spec."""
-    spec = dummyio.describe(source, task, **chosen(settings))
+    spec = dummyio.describe(source, task, **collect_settings(settings))
     if output:
         spec.save(output)
     if as_json:
         click.echo(json.dumps({"sha256": spec.sha256, **json.loads(spec.to_json())}, indent=2))
         return
-    screen = console()
-    screen.print(input_table(spec))
+    console = open_console()
+    console.print(build_input_table(spec, build_input_rows(spec)))
     if spec.dims:
-        screen.print(dim_table(spec))
-    print_provenance(screen, spec)
-    if output:
-        screen.print(f"Wrote {output}", markup=False, highlight=False)
+        console.print(build_dim_table(spec))
+    print_lines(console, [*list_provenance(spec), *([f"Wrote {output}"] if output else [])])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,24 +11,31 @@ import click
 import dummyio
 from dummyio.cli.shared_options import (
     EPILOG,
-    chosen,
+    collect_settings,
     fails_cleanly,
     json_option,
+    seed_option,
     set_option,
     source_argument,
     task_option,
 )
-from dummyio.cli.tables import console, held, print_provenance, value_table
+from dummyio.cli.tables import (
+    build_input_rows,
+    build_input_table,
+    list_provenance,
+    open_console,
+    print_lines,
+    show_progress,
+)
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from dummyio.input_spec import InputSpec
+    from dummyio.typing import Array
 
 __all__ = ["generate"]
 
-_LONG = 256 << 20
-"""Bytes from which on a progress bar is worth its lines."""
+_LONG_BYTES, _LONG_SAMPLES = 256 << 20, 1000
+"""Below these, writing is too short for a progress bar."""
 
 
 @click.command(epilog=EPILOG)
@@ -38,17 +43,17 @@ _LONG = 256 << 20
 @task_option
 @set_option
 @click.option(
-    "-f", "--framework", default="np", show_default=True, help="np, pt, tf, jax, ort, or another backend's name."
+    "-f", "--framework", default="np", show_default=True, help="np, pt, tf, jax, ort, or the name of another backend."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Which values.")
-@click.option("--samples", type=click.IntRange(min=1), default=1, show_default=True, help="How many samples.")
+@seed_option
+@click.option("--samples", type=click.IntRange(min=1), default=1, show_default=True, help="The number of samples.")
 @click.option(
     "-o", "--output", type=click.Path(), help="Write to inputs.npz, inputs.safetensors, or a folder (.npy files)."
 )
 @click.option(
-    "--format", "format_", help="The output's format where its name does not say: npz, npy, safetensors, onnx."
+    "--format", "format_", help="The format of the output: npz, npy, safetensors, onnx. By default from its suffix."
 )
-@click.option("--force", is_flag=True, help="Replace a folder that exists.")
+@click.option("--force", is_flag=True, help="Replace an existing folder.")
 @json_option
 @fails_cleanly
 def generate(
@@ -63,72 +68,45 @@ def generate(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Make inputs of SOURCE, show them, and write them to a file."""
+    """Generate inputs of SOURCE, show them, and write them to a file."""
     backend = dummyio.load_backend(framework)
-    spec = dummyio.describe(source, task, **chosen(settings))
-    rows = _rows(spec, backend, seed)
+    spec = dummyio.describe(source, task, **collect_settings(settings))
+    rows = _input_rows_with_range(spec, backend, seed)
     written: list[str] = []
     if output:
-        from dummyio.feeds.save_load import save_samples  # noqa: PLC0415 - only where something is written
+        from dummyio.feeds.save_load import save_samples  # noqa: PLC0415 - lazy: only for --output
 
-        with _progress(spec, samples, as_json) as advance:
+        short = spec.nbytes() * samples < _LONG_BYTES and samples < _LONG_SAMPLES
+        with show_progress("writing", quiet=as_json or short) as advance:
+            done = count(1)
+            progress = None if advance is None else lambda: advance(next(done), samples, "writing")
             paths = save_samples(
-                spec, output, format=format_, seed=seed, samples=samples, force=force, progress=advance
+                spec, output, format=format_, seed=seed, samples=samples, force=force, progress=progress
             )
         written = [str(path) for path in paths]
     if as_json:
         click.echo(json.dumps({"sha256": spec.sha256, "seed": seed, "inputs": rows, "files": written}, indent=2))
         return
-    screen = console()
-    screen.print(value_table(spec, rows, framework, seed))
-    print_provenance(screen, spec)
-    for path in written:
-        screen.print(f"Wrote {path}", markup=False, highlight=False)
+    console = open_console()
+    console.print(build_input_table(spec, rows, f"framework {framework}", f"seed {seed}"))
+    print_lines(console, [*list_provenance(spec), *(f"Wrote {path}" for path in written)])
 
 
-def _rows(spec: InputSpec, backend: Any, seed: int) -> list[dict[str, Any]]:
-    """Return a row for each input, its smallest and largest value read back from the framework's own tensors."""
-    from dummyio.materialize.generate import feeds  # noqa: PLC0415 - describing alone does not need it
-
-    rows = []
-    for (path, leaf), values in zip(spec.leaves, feeds(spec, seed, 0, {}).values(), strict=True):
-        low, high = _ends(backend.to_numpy(backend.from_numpy(values, leaf.dtype)))
-        rows.append(
-            {
-                "name": path,
-                "shape": [size if isinstance(size, int) else str(size) for size in leaf.shape],
-                "size": list(values.shape),
-                "dtype": str(leaf.dtype),
-                "holds": held(spec, leaf),
-                "smallest": low,
-                "largest": high,
-            }
-        )
+def _input_rows_with_range(spec: InputSpec, backend: Any, seed: int) -> list[dict[str, Any]]:
+    """Return the rows with the smallest and largest value of each input, read from the tensors of the framework."""
+    rows = build_input_rows(spec)
+    for row, (path, values) in zip(rows, spec.feeds(seed=seed).items(), strict=True):
+        tensor = backend.from_numpy(values, dict(spec.leaves)[path].dtype)
+        row["smallest"], row["largest"] = _value_range(backend.to_numpy(tensor))
     return rows
 
 
-def _ends(values: np.ndarray[Any, Any]) -> tuple[Any, Any]:
-    """Return the smallest and largest value as plain numbers; None where there is no order or no value."""
+def _value_range(values: Array) -> tuple[Any, Any]:
+    """Return the smallest and largest value as Python numbers; None if the values have no order, or there are none."""
     if values.size == 0 or values.dtype.kind in "Oc":
         return None, None
-    if values.dtype.kind == "b":
-        return bool(values.min()), bool(values.max())
-    if values.dtype.kind in "iu":
-        return int(values.min()), int(values.max())
-    numbers = values if values.dtype.kind == "f" else values.astype("float32")
-    low, high = (float(f"{float(end):.6g}") for end in (numbers.min(), numbers.max()))
+    if values.dtype.kind in "biu":
+        return values.min().item(), values.max().item()
+    numbers = values.astype("float64")
+    low, high = (float(f"{end:.6g}") for end in (numbers.min(), numbers.max()))
     return low, high
-
-
-@contextmanager
-def _progress(spec: InputSpec, samples: int, quiet: bool) -> Generator[Callable[[], None] | None]:
-    """Show a bar over samples on a terminal, where writing takes long; yields what to call after each."""
-    if quiet or not sys.stderr.isatty() or (spec.nbytes() * samples < _LONG and samples < 1000):
-        yield None
-        return
-    from rich.console import Console  # noqa: PLC0415 - only where it shows
-    from rich.progress import Progress  # noqa: PLC0415 - as above
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("writing", total=samples)
-        yield lambda: bar.advance(task)

@@ -1,4 +1,4 @@
-"""What commands share: options, how they are read, and how errors become a line of text and an exit code."""
+"""The options that commands share, and how errors become a line of text and an exit code."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from dummyio.errors import DummyioError, OptionError
 __all__ = [
     "EPILOG",
     "Setting",
-    "chosen",
+    "collect_settings",
     "fails_cleanly",
     "json_option",
+    "seed_option",
     "set_option",
     "source_argument",
     "task_option",
 ]
 
-EPILOG = "Exit codes: 0 done, 1 a validation found a mismatch, 2 could not be done."
+EPILOG = "Exit codes: 0 done, 1 a validation found a mismatch, 2 not possible."
 
 
 class Setting(click.ParamType[tuple[str, Any]]):
@@ -36,10 +37,10 @@ class Setting(click.ParamType[tuple[str, Any]]):
         key, sign, text = str(value).partition("=")
         if not sign or not key:
             self.fail(f"{value!r}: write name=value, such as batch_size=4.", param, ctx)
-        return key.strip().replace("-", "_"), _parsed(text.strip())
+        return key.strip().replace("-", "_"), _parse_value(text.strip())
 
 
-def _parsed(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     parts = [part.strip() for part in text.split(",")]
     if all(part.lstrip("-").isdecimal() for part in parts):
         numbers = [int(part) for part in parts]
@@ -47,7 +48,8 @@ def _parsed(text: str) -> Any:
     return text
 
 
-def chosen(settings: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+def collect_settings(settings: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    """Return the ``--set`` options as keywords; raise `OptionError` for one that is given twice."""
     found: dict[str, Any] = {}
     for key, value in settings:
         if key in found:
@@ -57,7 +59,7 @@ def chosen(settings: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
 
 
 def fails_cleanly(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn dummyio's errors into a line and exit code 2, and warnings into lines."""
+    """Turn errors of dummyio into a line and exit code 2, and warnings into lines."""
 
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
@@ -72,7 +74,7 @@ def fails_cleanly(command: Callable[..., None]) -> Callable[..., None]:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
         except KeyboardInterrupt:
-            click.echo("interrupted: nothing was left half-written.", err=True)
+            click.echo("interrupted: no partial output was left.", err=True)
             sys.exit(130)
 
     return wrapped
@@ -87,4 +89,5 @@ set_option = click.option(
     multiple=True,
     help="A size or an option: batch_size=4, padding_side=left. Repeat.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Selects the values.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -1,11 +1,13 @@
-"""Tables on the terminal: inputs, symbols, values."""
+"""The terminal output of the commands: tables of inputs and dims, lines, a progress bar."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dummyio.spec.rule_text import explain_rule
-from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import get_mask_path, get_padding_value
 
 if TYPE_CHECKING:
@@ -14,60 +16,101 @@ if TYPE_CHECKING:
 
     from dummyio.input_spec import InputSpec
 
-__all__ = ["console", "dim_table", "held", "input_table", "print_provenance", "table", "value_table"]
+__all__ = [
+    "build_dim_table",
+    "build_input_rows",
+    "build_input_table",
+    "build_table",
+    "list_provenance",
+    "open_console",
+    "print_lines",
+    "show_progress",
+]
 
 
-def console() -> Console:
-    from rich.console import Console  # noqa: PLC0415 - not needed for --json
+def open_console() -> Console:
+    """Return the console for tables; rows in files and pipes are not cut at 80 columns."""
+    from rich.console import Console  # noqa: PLC0415 - lazy: not needed for --json
 
-    screen = Console()
-    # Into a file or a pipe, rows are not cut at a terminal's width that is not there.
-    return screen if screen.is_terminal else Console(width=200)
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
 
 
-def table(*columns: str, title: str | None = None) -> Table:
-    from rich import box  # noqa: PLC0415 - as above
-    from rich.table import Table  # noqa: PLC0415 - as above
+def print_lines(console: Console, lines: Iterable[str]) -> None:
+    """Print lines as they are: without markup, colors and wrapping."""
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    made = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, header_style="bold")
+
+def build_table(*columns: str, title: str | None = None) -> Table:
+    """Return an empty table in the style of all commands."""
+    from rich import box  # noqa: PLC0415 - lazy: not needed for --json
+    from rich.table import Table  # noqa: PLC0415 - lazy: not needed for --json
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, header_style="bold")
     for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
+        table.add_column(column, overflow="fold")
+    return table
 
 
-def input_table(spec: InputSpec) -> Table:
-    rows = table("input", "shape", "size", "dtype", "holds", title=f"task {spec.task}" if spec.task else None)
-    for path, leaf in spec.leaves:
-        rows.add_row(path, _shape(leaf.shape), _shape(leaf.sizes()), str(leaf.dtype), held(spec, leaf))
+def build_input_rows(spec: InputSpec) -> list[dict[str, Any]]:
+    """Return a row for each input: name, shape, default size, dtype, and the values that it holds."""
+    leaves = dict(spec.leaves)
+    rows = []
+    for path, leaf in leaves.items():
+        mask = leaves.get(get_mask_path(leaf.values) or "")
+        rows.append(
+            {
+                "name": path,
+                "shape": [size if isinstance(size, int) else str(size) for size in leaf.shape],
+                "size": list(leaf.sizes()),
+                "dtype": str(leaf.dtype),
+                "holds": explain_rule(leaf.values, get_padding_value(mask.values) if mask is not None else 0),
+            }
+        )
     return rows
 
 
-def held(spec: InputSpec, leaf: TensorSpec) -> str:
-    mask = dict(spec.leaves).get(get_mask_path(leaf.values) or "")
-    return explain_rule(leaf.values, get_padding_value(mask.values) if mask is not None else 0)
+def build_input_table(spec: InputSpec, rows: list[dict[str, Any]], *title: str) -> Table:
+    """Return the table of `build_input_rows`; `title` follows the task."""
+    parts = [*([f"task {spec.task}"] if spec.task else []), *title]
+    columns = [*rows[0]][1:] if rows else []
+    table = build_table("input", *columns, title=", ".join(parts) or None)
+    for row in rows:
+        table.add_row(*map(_format_cell, row.values()))
+    return table
 
 
-def dim_table(spec: InputSpec) -> Table:
-    rows = table("dim", "size", "min", "max", "multiple of")
+def _format_cell(value: Any) -> str:
+    if isinstance(value, list):
+        return f"\\[{', '.join(map(str, value))}]"  # the backslash: rich reads a bracket as markup
+    return "" if value is None else str(value)
+
+
+def build_dim_table(spec: InputSpec) -> Table:
+    """Return the table of the dims and their bounds."""
+    table = build_table("dim", "size", "min", "max", "multiple of")
     for dim in spec.dims.values():
-        row = (dim.size, dim.min, "" if dim.max is None else dim.max, "" if dim.multiple_of == 1 else dim.multiple_of)
-        rows.add_row(dim.name, *map(str, row))
-    return rows
+        multiple = None if dim.multiple_of == 1 else dim.multiple_of
+        table.add_row(dim.name, *map(_format_cell, (dim.size, dim.min, dim.max, multiple)))
+    return table
 
 
-def value_table(spec: InputSpec, values: list[dict[str, Any]], framework: str, seed: int) -> Table:
-    title = f"{f'task {spec.task}, ' if spec.task else ''}framework {framework}, seed {seed}"
-    rows = table("input", "shape", "size", "dtype", "holds", "smallest", "largest", title=title)
-    for row in values:
-        ends = ("" if row[end] is None else str(row[end]) for end in ("smallest", "largest"))
-        rows.add_row(row["name"], _shape(row["shape"]), _shape(row["size"]), row["dtype"], row["holds"], *ends)
-    return rows
+def list_provenance(spec: InputSpec) -> list[str]:
+    """Return a line for each fact about the source of a spec."""
+    return [f"{key}: {value}" for key, value in spec.provenance.items()]
 
 
-def _shape(shape: Any) -> str:
-    return f"\\[{', '.join(map(str, shape))}]"  # a bracket that rich does not take for markup
+@contextmanager
+def show_progress(text: str, *, quiet: bool) -> Generator[Callable[[int, int, str], None] | None]:
+    """Show a progress bar on a terminal. Yields a function of steps done, all steps, and a text; None without a bar."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console  # noqa: PLC0415 - lazy: only for a terminal
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-
-def print_provenance(screen: Console, spec: InputSpec) -> None:
-    for key, value in spec.provenance.items():
-        screen.print(f"{key}: {value}", markup=False, highlight=False, soft_wrap=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=name)

@@ -8,19 +8,19 @@ from typing import Any
 
 import click
 
-from dummyio.cli.comparison_options import check_reports, compare, comparison_options, show
-from dummyio.cli.shared_options import EPILOG, chosen, fails_cleanly, json_option, set_option, task_option
+from dummyio.cli.comparison_options import check_reports, comparison_options, validate_and_save
+from dummyio.cli.shared_options import EPILOG, collect_settings, fails_cleanly, json_option, set_option, task_option
 
 __all__ = ["validate"]
 
 
 @click.command(epilog=EPILOG)
 @click.argument("actual", type=click.Path())
-@click.option("--reference", help="The model that was exported: as MODEL of export, or another artifact.")
+@click.option("--reference", help="The exported model: as MODEL of export, or another artifact.")
 @task_option
 @set_option
 @click.option("--spec", "spec_path", type=click.Path(exists=True, dir_okay=False), help="The inputs, as a saved spec.")
-@click.option("--engine", help="Another runtime than the usual one, such as reference for ONNX.")
+@click.option("--engine", help="Another runtime than the default, such as reference for ONNX.")
 @click.option(
     "--match",
     type=click.Choice(["name", "position"]),
@@ -42,15 +42,14 @@ def validate(
     **choices: Any,
 ) -> None:
     """Compare the artifact ACTUAL with its reference at many sizes, values and masks."""
-    from dummyio.input_spec import InputSpec  # noqa: PLC0415 - as above
-    from dummyio.running.load_model import load_model  # noqa: PLC0415 - only where something is validated
+    from dummyio.input_spec import InputSpec  # noqa: PLC0415 - lazy: only for validations
+    from dummyio.running.load_model import load_model  # noqa: PLC0415 - lazy: only for validations
 
     check_reports(reports)
     model = load_model(reference, task)[0] if reference is not None else None
     spec = InputSpec.load(spec_path) if spec_path is not None else None
-    report = compare(Path(actual), model, reports, as_json, spec=spec, task=task, **choices, **chosen(settings))
+    choices |= collect_settings(settings)
+    report = validate_and_save(Path(actual), model, reports, as_json, spec=spec, task=task, **choices)
     if as_json:
         click.echo(report.to_json().decode())
-    else:
-        show(report, reports)
     sys.exit(0 if report.ok else 1)

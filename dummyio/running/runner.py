@@ -92,13 +92,19 @@ def open_runner(target: Any, spec: InputSpec | None = None, *, engine: str | Non
         if the target does not exist, has another content than its suffix declares, or cannot be run.
     OptionError
         if the target does not have this engine.
+
+    Examples
+    --------
+    >>> spec = InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2), 3))})
+    >>> runner = dummyio.open_runner(lambda x: {"total": x.sum(axis=1)}, spec)
+    >>> runner(spec.feeds())["total"].shape
+    (2,)
     """
+    framework = detect_framework(target) or ("np" if callable(target) else None)
     if isinstance(target, (str, os.PathLike)):
         target = Path(target)
         framework = _framework_of_path(target)
-    else:
-        framework = detect_framework(target) or ("np" if callable(target) else None)
-    if framework is None:
+    elif framework is None:
         raise SourceError(f"a {qualified_name(target)} cannot be run: give a path, a model or a function of feeds.")
     backend: Any = load_backend(framework)
     opening = getattr(backend, "runner", None)

@@ -1,4 +1,4 @@
-"""Validation: whether an exported model computes what its reference computes, at every size and in every state."""
+"""Validation: checks that an exported model computes what its reference computes, at all sizes and in all states."""
 
 from dummyio.validation.data.records import Case, Comparison, Finding, Outcome, Place, Tolerance
 from dummyio.validation.report.report import Report

@@ -1,4 +1,4 @@
-"""A failing case as a folder: what it is, its inputs and both results as files, and a script that runs it again."""
+"""A failing case as a folder: its record, inputs and expected results, and a script that runs it again."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ from dummyio.validation.comparing.model_pair import Match, Pair
 from dummyio.validation.comparing.tolerance import Tolerances
 from dummyio.validation.data.records import Case, Outcome, Tolerance
 
-__all__ = ["Recorded", "replay", "save_case"]
+__all__ = ["SavedCase", "replay", "save_case"]
 
-
-_SCRIPT = '''"""Runs the failing case in this folder again.
+_SCRIPT = '''"""Runs the failing case of this folder again.
 
     python replay.py [ARTIFACT]
 
-The inputs are made anew from the case's seed, sample and sizes; the reference's results were kept.
+The inputs are generated from seed, sample and sizes of the case; the results of the reference are in this folder.
 """
 
 import sys
@@ -45,8 +44,8 @@ sys.exit(0 if outcome.status == "passed" else 1)
 '''
 
 
-class Recorded(msgspec.Struct, frozen=True):
-    """What `case.json` holds."""
+class SavedCase(msgspec.Struct, frozen=True):
+    """The content of ``case.json``."""
 
     case: Case
     artifact: str
@@ -63,25 +62,25 @@ def save_case(
     artifact: str,
     engine: str | None,
 ) -> Path:
-    """Write a case below `folder`, in a folder with its name; return that."""
+    """Write a case into a sub-folder of `folder` with its name; return the path of the sub-folder."""
     target = Path(folder) / (re.sub(r"[^\w=]+", "-", case.name).strip("-") or "case")
     target.parent.mkdir(parents=True, exist_ok=True)
     feeds = pair.cases.feeds(case)
     tolerances = {name: pair.tolerances.of(name, values.dtype, values.dtype) for name, values in expected.items()}
     with atomic_folder(target, force=True) as made:
         pair.cases.spec.save(made / "spec.json")
-        recorded = Recorded(case, artifact, engine, pair.match, tolerances)
-        (made / "case.json").write_bytes(msgspec.json.format(msgspec.json.encode(recorded), indent=2))
+        saved = SavedCase(case, artifact, engine, pair.match, tolerances)
+        (made / "case.json").write_bytes(msgspec.json.format(msgspec.json.encode(saved), indent=2))
         npz.write(feeds, made / "inputs.npz")
         npz.write(expected, made / "expected.npz")
         (made / "replay.py").write_text(_SCRIPT, encoding="utf-8")
     return target
 
 
-class _Kept:
-    """The reference's results as they were, in place of the reference."""
+class _SavedResults:
+    """A runner that returns the saved results of the reference."""
 
-    engine = "kept results"
+    engine = "saved results"
     inputs: tuple[DeclaredTensor, ...] | None = None
     outputs: tuple[DeclaredTensor, ...] | None = None
 
@@ -93,32 +92,42 @@ class _Kept:
         return dict(self._results)
 
 
-class _Given(Tolerances):
-    """The tolerances as they were."""
-
-    def __init__(self, kept: Mapping[str, Tolerance]) -> None:
+class _SavedTolerances(Tolerances):
+    def __init__(self, saved: Mapping[str, Tolerance]) -> None:
         super().__init__(None, None, None)
-        self._kept = kept
+        self._saved = saved
 
     def of(self, name: str, reference: np.dtype[Any], actual: np.dtype[Any]) -> Tolerance:
-        return self._kept.get(name) or super().of(name, reference, actual)
+        return self._saved.get(name) or super().of(name, reference, actual)
 
 
 def replay(folder: str | os.PathLike[str], artifact: Any = None) -> Outcome:
-    """Run a saved case again, on the artifact that it failed on or on another one, and compare with the kept results.
+    """Run a saved case again and compare with the saved results.
+
+    Parameters
+    ----------
+    folder
+        The folder of the case.
+    artifact
+        The artifact to run, as in `dummyio.open_runner`; by default the one that failed.
+
+    Returns
+    -------
+    Outcome
+        Whether the case passes now, with the comparisons.
 
     Raises
     ------
     SourceError
-        where the folder holds no case.
+        if the folder does not contain a saved case.
     """
     place = Path(folder)
     try:
-        recorded = msgspec.json.decode((place / "case.json").read_bytes(), type=Recorded)
+        saved = msgspec.json.decode((place / "case.json").read_bytes(), type=SavedCase)
         spec = InputSpec.load(place / "spec.json")
         expected = npz.read(place / "expected.npz")
     except (OSError, msgspec.DecodeError, ValueError) as error:
-        raise SourceError(f"{place}: no failing case is kept here ({error}).") from error
-    actual = open_runner(artifact if artifact is not None else recorded.artifact, spec, engine=recorded.engine)
-    pair = Pair(Cases(spec), actual, _Kept(expected), _Given(recorded.tolerances), recorded.match)
-    return pair.outcome(recorded.case)
+        raise SourceError(f"{place}: this folder does not contain a failing case ({error}).") from error
+    actual = open_runner(saved.artifact if artifact is None else artifact, spec, engine=saved.engine)
+    pair = Pair(Cases(spec), actual, _SavedResults(expected), _SavedTolerances(saved.tolerances), saved.match)
+    return pair.run_case(saved.case)

@@ -1,4 +1,4 @@
-"""The smallest case that still fails: fewer rows, shorter sizes, plain masks and values."""
+"""Shrinks a failing case: fewer rows, smaller sizes, plain masks and values."""
 
 from __future__ import annotations
 
@@ -11,34 +11,31 @@ from dummyio.errors import DimError, OptionError, SpecError
 from dummyio.input_spec import InputSpec
 from dummyio.validation.data.records import Case
 
-__all__ = ["shrink"]
+__all__ = ["shrink_case"]
 
-_RUNS = 40
-_FEW = 4
+_MOST_RUNS = 40
+_SMALL = 4
+"""Sizes up to this one are tried one by one."""
 
 
-def shrink(spec: InputSpec, case: Case, fails: Callable[[Case], bool]) -> Case:
-    """Return a case that fails too and cannot be made simpler by one step; `fails` is asked at most 40 times."""
-    left = _RUNS
-    simpler = True
-    while simpler and left > 0:
-        simpler = False
-        for other in _simpler(spec, case):
-            left -= 1
-            if fails(other):
-                case, simpler = other, True
-                break
-            if left <= 0:
-                break
+def shrink_case(spec: InputSpec, case: Case, fails: Callable[[Case], bool]) -> Case:
+    """Return a failing case that no single step makes simpler; `fails` is called at most 40 times."""
+    runs = 0
+    steps = _simpler_cases(spec, case)
+    while runs < _MOST_RUNS and (simpler := next(steps, None)) is not None:
+        runs += 1
+        if fails(simpler):
+            case, steps = simpler, _simpler_cases(spec, simpler)
     return case
 
 
-def _simpler(spec: InputSpec, case: Case) -> Iterator[Case]:
+def _simpler_cases(spec: InputSpec, case: Case) -> Iterator[Case]:
     """Yield the cases that are one step simpler, the simplest first."""
     changes: list[dict[str, Any]] = []
     for name, size in case.sizes.items():
-        dim = spec.dims[name]
-        smaller = [number for number in (*range(1, _FEW + 1), size // 2) if number < size and dim.takes(number)]
+        smaller = [
+            number for number in (*range(1, _SMALL + 1), size // 2) if number < size and spec.dims[name].takes(number)
+        ]
         changes += [{"sizes": {**case.sizes, name: number}} for number in dict.fromkeys(smaller)]
     if case.values != "drawn":
         changes.append({"values": "drawn"})
@@ -46,11 +43,11 @@ def _simpler(spec: InputSpec, case: Case) -> Iterator[Case]:
         changes.append({"policy": "full"})
     for change in changes:
         other = msgspec.structs.replace(case, **change)
-        if _possible(spec, other):
+        if _has_shapes(spec, other):
             yield msgspec.structs.replace(other, name=f"{case.name.removesuffix(', shrunk')}, shrunk")
 
 
-def _possible(spec: InputSpec, case: Case) -> bool:
+def _has_shapes(spec: InputSpec, case: Case) -> bool:
     try:
         spec.shapes(case.sizes)
     except (DimError, SpecError, OptionError):

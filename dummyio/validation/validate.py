@@ -1,4 +1,4 @@
-"""`validate`: runs reference and actual over all cases, and says what is wrong."""
+"""`validate`: runs reference and artifact on all cases, and turns the results into findings."""
 
 from __future__ import annotations
 
@@ -14,23 +14,34 @@ import msgspec
 import numpy as np
 
 from dummyio.backend.frameworks import qualified_name
+from dummyio.describing import describe
 from dummyio.errors import OptionError, RunError, SourceError
 from dummyio.exporting.artifact import spec_path
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import open_runner
-from dummyio.typing import Array
-from dummyio.validation.checks import declared_signature as declared
-from dummyio.validation.checks import diagnosis
-from dummyio.validation.checks import input_sensitivity as evidence
+from dummyio.typing import Array, Feeds
+from dummyio.validation.checks.declared_signature import (
+    DeclaredShapes,
+    check_inputs,
+    check_outputs,
+    require_known_inputs,
+)
+from dummyio.validation.checks.diagnosis import find_specialized_dims, list_failures, list_skipped_checks
+from dummyio.validation.checks.input_sensitivity import (
+    Digest,
+    find_differing_outputs,
+    find_insensitive_outputs,
+    sample_outputs,
+)
 from dummyio.validation.checks.metamorphic import check_relations
 from dummyio.validation.checks.regression import find_regressions
-from dummyio.validation.comparing.cases import Cases, likely_sizes
-from dummyio.validation.comparing.model_pair import Match, Pair
+from dummyio.validation.comparing.cases import Cases, propose_sizes
+from dummyio.validation.comparing.model_pair import Match, Pair, Side
 from dummyio.validation.comparing.tolerance import Tolerances, measure_rounding_error
 from dummyio.validation.data.records import Case, Finding, Outcome
 from dummyio.validation.failing_cases import save_case
 from dummyio.validation.report.report import Report
-from dummyio.validation.shrink import shrink
+from dummyio.validation.shrink import shrink_case
 
 __all__ = ["validate"]
 
@@ -55,46 +66,56 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     progress: Progress | None = None,
     **dims: Any,
 ) -> Report:
-    """Compare an exported model with its reference over the probe plan, and check what must hold for any export.
+    """Compare an exported model with its reference over the probe plan, and check relations that hold for any export.
 
     Parameters
     ----------
     actual
-        An artifact's path, or anything `dummyio.open_runner` takes.
+        The path of an artifact, or any other target of `dummyio.open_runner`.
     reference
-        The model that was exported: as `actual`. Without one only the relations are checked.
+        The model that was exported: any target of `dummyio.open_runner`. Without it only the relations are checked.
     spec
-        The inputs; where not given, the spec that `dummyio.export` left beside the artifact, else the reference described.
+        The inputs; by default the spec that `dummyio.export` saved beside the artifact, else the description of the
+        reference.
     task, dims
         As in `dummyio.describe`.
     seed
-        Which values.
+        Selects the values.
     atol, rtol
-        Tolerances, for all outputs or by name; where not given they follow from the dtype and from the reference's own
-        error. `tolerance` names a preset for an artifact that is coarser on purpose: ``"float16"``, ``"int8"`` ...
+        Tolerances, for all outputs or by name. By default they follow from the dtype and the rounding error of the
+        reference.
+    tolerance
+        A preset for an artifact that is coarser on purpose: ``"float16"``, ``"int8"`` ...
     match
-        ``"position"`` compares outputs in their order, for artifacts that name them otherwise.
+        ``"position"`` compares outputs in their order, for artifacts with other output names.
     engine
         As in `dummyio.open_runner`, for `actual`.
     relations
-        Also check that rows, padding and steps do not change results.
+        Whether to check that rows, padding and steps do not change results.
     baseline
-        An earlier report, or its ``.json``: what became worse is a finding.
+        An earlier report, or its ``.json``: each regression is a finding.
     failing
         A folder for failing cases: each is shrunk and saved with its inputs and a script that runs it again.
     progress
-        Called after each case with how many are done, how many there are, and its name.
+        Called after each case with the number of finished cases, the number of all cases, and its name.
+
+    Returns
+    -------
+    Report
+        The comparisons of all cases, and the findings.
 
     Raises
     ------
     SourceError
-        for what cannot be read.
+        if the artifact, the reference or the baseline cannot be read.
     RunError
-        where nothing can be compared: the reference fails, or gives other results when it is run again, or the artifact
-        has inputs that the spec does not know.
+        if no comparison is possible: the reference fails, or its results differ between two runs on the same inputs, or
+        the artifact has inputs that the spec lacks.
+    OptionError
+        if `match`, a tolerance, an engine or a dim is unknown.
     """
     began = time.perf_counter()
-    spec = _spec(actual, reference, spec, task, dims)
+    spec = _choose_spec(actual, reference, spec, task, dims)
     if match not in ("name", "position"):
         raise OptionError(f"match={match!r}: outputs are compared by 'name' or by 'position'.")
     earlier = baseline if isinstance(baseline, Report) or baseline is None else Report.load(baseline)
@@ -105,11 +126,11 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         Tolerances(atol, rtol, tolerance),
         match,
     )
-    declared.require_known_inputs(spec, pair.actual)
+    require_known_inputs(spec, pair.actual)
     work = _Validation(pair, progress)
     work.run(relations=relations)
-    saved = work.save_failing(failing, _name(actual), engine) if failing is not None else ()
-    report = work.report(_name(actual), None if reference is None else _name(reference), seed, saved, began)
+    saved = work.save_failing(failing, _target_name(actual), engine) if failing is not None else ()
+    report = work.report(_target_name(actual), None if reference is None else _target_name(reference), saved, began)
     if earlier is None:
         return report
     return msgspec.structs.replace(report, findings=(*report.findings, *find_regressions(earlier, report)))
@@ -117,143 +138,136 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
 
 @dataclass
 class _Validation:
-    """One validation as it goes on."""
+    """The state of one validation."""
 
     pair: Pair
     progress: Progress | None
     outcomes: list[Outcome] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    digests: list[evidence.Digest] = field(default_factory=list)
+    digests: list[Digest] = field(default_factory=list)
+    """Samples of the outputs of the first two cases, whose inputs differ."""
     dtypes: dict[str, np.dtype[Any]] = field(default_factory=dict)
-    expected: list[str] = field(default_factory=list)
+    """The outputs of the reference."""
 
     def run(self, *, relations: bool) -> None:
         """Run all cases and checks."""
         plan = self.pair.cases.plan()
-        # Second, so that no result is kept longer than until the next case.
+        # The case with other values is the second, so that a sample of the first is not kept longer than one case.
         plan = [plan[0], *sorted(plan[1:], key=lambda case: case.name != "other values")]
         self._check_reference(plan[0])
-        self.findings += declared.check_inputs(self.pair.cases.spec, self.pair.actual)
-        shapes = declared.Shapes(self.pair.cases.spec, self.pair.actual)
+        self.findings += check_inputs(self.pair.cases.spec, self.pair.actual)
+        shapes = DeclaredShapes(self.pair.cases.spec, self.pair.actual)
         for number, case in enumerate(plan):
-            self.outcomes.append(self._outcome(case, shapes, number))
+            self.outcomes.append(self._run_case(case, shapes, number))
             if self.progress is not None:
                 self.progress(number + 1, len(plan) + 1, case.name)
-        self.outcomes += list(self._rescue())
+        self.outcomes += list(self._try_likely_sizes())
         self.findings += shapes.findings()
         self._conclude(plan[0], relations=relations)
         if self.progress is not None:
             self.progress(len(plan) + 1, len(plan) + 1, "relations")
 
     def _check_reference(self, case: Case) -> None:
-        """Find a reference that fails or is not deterministic first: nothing could be said of anything else."""
-        runner = self.pair.reference
-        if runner is None:
+        """Raise if the reference fails or is not deterministic: then no comparison has a meaning."""
+        if self.pair.reference is None:
             return
         feeds = self.pair.cases.feeds(case)
         try:
             first, again = self.pair.run("reference", feeds), self.pair.run("reference", feeds)
         except RunError as error:
             raise RunError(f"the reference itself fails, at sizes {case.sizes}: {error}") from error
-        self.expected = list(first)
         self.dtypes = {name: values.dtype for name, values in first.items()}
         self.pair.tolerances.check_names(first)
-        apart = evidence.differing(first, again, self.pair.tolerances)
+        apart = find_differing_outputs(first, again, self.pair.tolerances)
         if apart:
             raise RunError(
                 f"the reference is not deterministic: {', '.join(apart)} differ between two runs on the same inputs. "
-                "Put it into evaluation mode, or fix its seed, and validate again."
+                "Set it to evaluation mode, or fix its seed, and validate again."
             )
-        self._learn(feeds, first)
+        self._measure_rounding(feeds, first)
 
-    def _learn(self, feeds: Mapping[str, Array], first: Mapping[str, Array]) -> None:
-        """Measure the reference's own error, where it can be run in double precision."""
+    def _measure_rounding(self, feeds: Feeds, first: Mapping[str, Array]) -> None:
+        """Measure the rounding error of the reference, if it can run in double precision."""
         in_double = getattr(self.pair.reference, "in_double", None)
         try:
             precise = in_double(feeds) if in_double is not None else {}
-        except RunError:  # not every model computes in double precision; the tolerance's reason then says so
+        except RunError:  # not all models run in double precision; the reason of the tolerance then states the default
             return
         for name in precise.keys() & first.keys():
-            self.pair.tolerances.learn(name, measure_rounding_error(first[name], precise[name]))
+            self.pair.tolerances.add_rounding_error(name, measure_rounding_error(first[name], precise[name]))
 
-    def _outcome(self, case: Case, shapes: declared.Shapes, number: int) -> Outcome:
-        def seen(which: str, outputs: dict[str, Array]) -> None:
-            if which == "actual":
-                shapes.see(case.name, case.sizes, outputs)
-                if number == 0:
-                    self._see_outputs(outputs)
-            if number < 2 and which == ("reference" if self.pair.reference is not None else "actual"):
-                self.digests.append(evidence.sample_outputs(outputs))
+    def _run_case(self, case: Case, shapes: DeclaredShapes, number: int) -> Outcome:
+        has_reference = self.pair.reference is not None
 
-        outcome = self.pair.outcome(case, seen)
-        return self._looked_at_again(outcome) if self.pair.is_close(outcome) else outcome
+        def observe(side: Side, outputs: dict[str, Array]) -> None:
+            if side == "actual":
+                shapes.add_case(case.name, case.sizes, outputs)
+                if number == 0 and has_reference and self.pair.match == "name":
+                    self.findings += check_outputs(list(self.dtypes), self.pair.actual, outputs, self.dtypes)
+            if number < 2 and side == ("reference" if has_reference else "actual"):
+                self.digests.append(sample_outputs(outputs))
 
-    def _see_outputs(self, outputs: dict[str, Array]) -> None:
-        if self.pair.reference is not None and self.pair.match == "name":
-            self.findings += declared.check_outputs(self.expected, self.pair.actual, outputs, self.dtypes)
+        outcome = self.pair.run_case(case, observe)
+        if not self.pair.is_close(outcome):
+            return outcome
+        feeds = self.pair.cases.feeds(case)
+        self._measure_rounding(feeds, self.pair.run("reference", feeds))
+        return self.pair.run_case(case)
 
-    def _looked_at_again(self, outcome: Outcome) -> Outcome:
-        """Measure the reference's own error in this case too, and compare once more."""
-        feeds = self.pair.cases.feeds(outcome.case)
-        self._learn(feeds, self.pair.run("reference", feeds))
-        return self.pair.outcome(outcome.case)
-
-    def _rescue(self) -> Iterator[Outcome]:
-        """Where no case passes, look for sizes that do: those that the artifact was made with are the most likely."""
+    def _try_likely_sizes(self) -> Iterator[Outcome]:
+        """If no case passes, yield cases with the sizes that the artifact was probably exported with."""
         if any(outcome.status == "passed" for outcome in self.outcomes):
             return
         spec, first = self.pair.cases.spec, self.outcomes[0].case
-        for name, sizes in likely_sizes(spec, self.pair.actual, first.sizes):
+        for name, sizes in propose_sizes(spec, self.pair.actual, first.sizes):
             case = msgspec.structs.replace(first, name=name, sizes=sizes)
-            outcome = self.pair.outcome(case)
+            outcome = self.pair.run_case(case)
             if outcome.status != "passed":
                 continue
             yield outcome
             for dim, size in first.sizes.items():
                 if sizes[dim] != size and spec.dims[dim].takes(size):
                     alone = msgspec.structs.replace(case, name=f"{name}, {dim}={size}", sizes={**sizes, dim: size})
-                    yield self.pair.outcome(alone)
+                    yield self.pair.run_case(alone)
             return
 
     def _conclude(self, case: Case, *, relations: bool) -> None:
-        """Turn outcomes into findings, and run the checks that need no reference."""
-        self.findings += diagnosis.find_specialized_dims(self.outcomes)
-        self.findings += diagnosis.list_failures(self.outcomes)
-        self.findings += diagnosis.list_skipped_checks(self.outcomes)
+        """Turn the outcomes into findings, and run the checks that need no reference."""
+        self.findings += find_specialized_dims(self.outcomes)
+        self.findings += list_failures(self.outcomes)
+        self.findings += list_skipped_checks(self.outcomes)
         if len(self.digests) == 2:
             first, second = self.digests
-            self.findings += evidence.find_insensitive_outputs(first, second, self.pair.tolerances)
+            self.findings += find_insensitive_outputs(first, second, self.pair.tolerances)
         if any(outcome.status == "passed" or outcome.comparisons for outcome in self.outcomes):
-            self.findings += self._repeated(case)
+            self.findings += self._check_repetition(case)
             if relations:
                 self.findings += check_relations(self.pair, case)
 
-    def _repeated(self, case: Case) -> Iterator[Finding]:
+    def _check_repetition(self, case: Case) -> Iterator[Finding]:
         feeds = self.pair.cases.feeds(case)
         try:
             first, again = self.pair.run("actual", feeds), self.pair.run("actual", feeds)
-        except RunError:  # the outcome of this case says so
+        except RunError:  # the outcome of this case reports it
             return
-        for name in evidence.differing(first, again, self.pair.tolerances):
-            yield Finding(
-                "nondeterministic", "error", name, "it differs between two runs on the same inputs.", (case.name,)
-            )
+        for name in find_differing_outputs(first, again, self.pair.tolerances):
+            message = "it differs between two runs on the same inputs."
+            yield Finding("nondeterministic", "error", name, message, (case.name,))
 
     def save_failing(self, folder: str | os.PathLike[str], artifact: str, engine: str | None) -> tuple[str, ...]:
-        """Shrink the first failing case of each kind of failure, and save it."""
-        saved = []
-        kinds: set[tuple[str, ...]] = set()
+        """Shrink and save the first failing case of each kind of failure; return the folders."""
+        saved: dict[tuple[str, ...], str] = {}
         for outcome in self.outcomes:
             kind = tuple(made.output for made in outcome.comparisons if not made.ok) or (outcome.reason[:60],)
-            if outcome.status != "failed" or kind in kinds or self.pair.reference is None:
+            if outcome.status != "failed" or kind in saved or self.pair.reference is None:
                 continue
-            kinds.add(kind)
-            case = shrink(self.pair.cases.spec, outcome.case, lambda case: self.pair.outcome(case).status == "failed")
+            spec = self.pair.cases.spec
+            case = shrink_case(spec, outcome.case, lambda case: self.pair.run_case(case).status == "failed")
             expected = self.pair.run("reference", self.pair.cases.feeds(case))
-            saved.append(str(save_case(folder, self.pair, case, expected, artifact, engine)))
-        return tuple(saved)
+            saved[kind] = str(save_case(folder, self.pair, case, expected, artifact, engine))
+        return tuple(saved.values())
 
-    def report(self, actual: str, reference: str | None, seed: int, failing: tuple[str, ...], began: float) -> Report:
+    def report(self, actual: str, reference: str | None, failing: tuple[str, ...], began: float) -> Report:
         """Return the report."""
         engines = {"actual": self.pair.actual.engine}
         if self.pair.reference is not None:
@@ -262,7 +276,7 @@ class _Validation:
             actual=actual,
             reference=reference,
             spec=self.pair.cases.spec.sha256,
-            seed=seed,
+            seed=self.pair.cases.seed,
             outcomes=tuple(self.outcomes),
             findings=tuple(self.findings),
             tolerances={name: self.pair.tolerances.of(name, dtype, dtype) for name, dtype in self.dtypes.items()},
@@ -273,10 +287,10 @@ class _Validation:
         )
 
 
-def _spec(actual: Any, reference: Any, spec: InputSpec | None, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
-    """Return the spec that was given, or lies beside the artifact, or describes the reference, or the artifact itself."""
-    from dummyio.describing import describe  # noqa: PLC0415 - a spec may be at hand
-
+def _choose_spec(
+    actual: Any, reference: Any, spec: InputSpec | None, task: str | None, dims: Mapping[str, Any]
+) -> InputSpec:
+    """Return the given spec, else the one beside the artifact, else the description of the reference or the artifact."""
     if spec is not None:
         return describe(spec, task, **dims)
     if isinstance(actual, (str, os.PathLike)):
@@ -287,5 +301,5 @@ def _spec(actual: Any, reference: Any, spec: InputSpec | None, task: str | None,
     return describe(actual if reference is None else reference, task, **dims)
 
 
-def _name(target: Any) -> str:
+def _target_name(target: Any) -> str:
     return os.fspath(target) if isinstance(target, (str, os.PathLike)) else qualified_name(target)

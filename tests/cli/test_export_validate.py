@@ -75,7 +75,7 @@ def test_a_mismatch_is_1_and_saves_what_fails(code, tmp_path):
     assert json.loads(good.output)["ok"]
     bad = run("validate", "out/model.onnx", "--reference", f"{code}:other", "--failing", "failing")
     assert bad.exit_code == 1
-    assert "further off than the tolerance" in " ".join(bad.output.split())
+    assert "beyond the tolerance" in " ".join(bad.output.split())
     (saved,) = (tmp_path / "failing").iterdir()
     replayed = subprocess.run([sys.executable, saved / "replay.py"], capture_output=True, text=True, check=False)
     assert replayed.returncode == 1, replayed.stderr

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from dummyio.cli.tables import held
+from dummyio.cli.tables import build_input_rows
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import PaddingMask, TokenIds
 from dummyio.testing.sample_coherence import find_incoherent_inputs
-from dummyio.validation.checks.metamorphic import _kept
+from dummyio.validation.checks.metamorphic import _without_hidden
 from dummyio.validation.comparing.cases import Cases
 
 BATCH, LENGTH = Dim("batch_size", 4), Dim("sequence_length", 9)
@@ -41,11 +41,12 @@ def test_a_row_that_is_all_padding_is_hidden(spec):
 
 
 def test_masks_that_hide_nothing(spec):
-    kept = _kept(spec, spec.feeds())
+    kept = _without_hidden(spec, spec.feeds())
     assert not kept["attention_mask"].any()
     assert kept["attention_mask"].dtype == np.bool_
 
 
 def test_people_are_told_which_value_hides(spec):
-    assert held(spec, spec["attention_mask"]) == "mask, ragged, padded right, 1 hides"
-    assert held(spec, spec["input_ids"]) == "ids [1, 99), 0 where attention_mask is 1"
+    held = {row["name"]: row["holds"] for row in build_input_rows(spec)}
+    assert held["attention_mask"] == "mask, ragged, padded right, 1 hides"
+    assert held["input_ids"] == "ids [1, 99), 0 where attention_mask is 1"

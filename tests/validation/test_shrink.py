@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.spec.values import PaddingMask
 from dummyio.validation.data.records import Case
-from dummyio.validation.shrink import _simpler, shrink
+from dummyio.validation.shrink import _simpler_cases, shrink_case
 
 ROWS, LENGTH = Dim("batch_size", 2), Dim("sequence_length", 8, min=2, max=64, multiple_of=2)
 SPEC = InputSpec({"mask": TensorSpec("", (ROWS, LENGTH), "int64", PaddingMask())})
@@ -15,14 +15,14 @@ FULL = Case("full", {"batch_size": 7, "sequence_length": 64}, policy="shortest",
 
 
 def test_what_always_fails_becomes_as_small_as_it_can():
-    case = shrink(SPEC, FULL, lambda _: True)
+    case = shrink_case(SPEC, FULL, lambda _: True)
     assert case.sizes == {"batch_size": 1, "sequence_length": 2}
     assert (case.policy, case.values) == ("full", "drawn")
     assert case.name == "full, shrunk"
 
 
 def test_what_cannot_be_smaller_stays_as_it_is():
-    assert shrink(SPEC, FULL, lambda _: False) == FULL
+    assert shrink_case(SPEC, FULL, lambda _: False) == FULL
 
 
 @settings(deadline=None)
@@ -35,18 +35,18 @@ def test_the_result_fails_and_is_minimal(rows, length, hidden):
         enough = case.sizes["batch_size"] >= rows and case.sizes["sequence_length"] >= 2 * length
         return enough and (case.values == "hidden_row" or not hidden)
 
-    case = shrink(SPEC, FULL, fails)
+    case = shrink_case(SPEC, FULL, fails)
     assert len(asked) <= 40
     assert fails(case)
-    assert not any(fails(other) for other in _simpler(SPEC, case))
+    assert not any(fails(other) for other in _simpler_cases(SPEC, case))
 
 
 @pytest.mark.parametrize("length", range(2, 65, 2))
 def test_sizes_stay_within_their_bounds(length):
-    case = shrink(SPEC, FULL, lambda case: case.sizes["sequence_length"] >= length)
+    case = shrink_case(SPEC, FULL, lambda case: case.sizes["sequence_length"] >= length)
     assert LENGTH.takes(case.sizes["sequence_length"])
 
 
 def test_an_error_in_the_question_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
-        shrink(SPEC, FULL, lambda _: 1 / 0)
+        shrink_case(SPEC, FULL, lambda _: 1 / 0)

@@ -150,7 +150,7 @@ def test_a_file_of_no_known_kind(tmp_path):
 
 def test_inputs_that_only_the_file_has(tmp_path):
     path = small.write_onnx(tmp_path, "y")
-    with pytest.raises(RunError, match="does not know: y"):
+    with pytest.raises(RunError, match="not in the spec: y"):
         dummyio.validate(path, small.perceptron, spec=small.FEATURES)
 
 

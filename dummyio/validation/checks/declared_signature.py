@@ -1,4 +1,4 @@
-"""What an artifact declares against what the spec says and what really came: names, order, dtypes, ranks, symbols."""
+"""Compares the declarations of an artifact with its spec and its results: names, order, dtypes, ranks, symbols."""
 
 from __future__ import annotations
 
@@ -16,59 +16,57 @@ from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.typing import Array
 from dummyio.validation.data.records import Finding
 
-__all__ = ["Shapes", "check_inputs", "check_outputs", "require_known_inputs"]
+__all__ = ["DeclaredShapes", "check_inputs", "check_outputs", "require_known_inputs"]
 
 
 def require_known_inputs(spec: InputSpec, actual: Runner) -> None:
-    """Raise `RunError` where the artifact wants inputs that the spec does not have: nothing could be run."""
+    """Raise `RunError` if the artifact has inputs that the spec lacks: then it cannot be run."""
     known = {path for path, _ in spec.leaves}
     unknown = [port.name for port in actual.inputs or () if port.name not in known]
     if unknown:
         raise RunError(
-            f"the artifact has inputs that the spec does not know: {', '.join(unknown)}. {suggest_names(unknown[0], known)} "
+            f"the artifact has inputs that are not in the spec: {', '.join(unknown)}. {suggest_names(unknown[0], known)} "
             "Give the spec of this artifact with spec=."
         )
 
 
 def check_inputs(spec: InputSpec, actual: Runner) -> Iterator[Finding]:
-    """Compare the declared inputs with the spec's."""
+    """Compare the declared inputs with those of the spec."""
     if actual.inputs is None:
         return
     ports = {port.name: port for port in actual.inputs}
     for path, leaf in spec.leaves:
-        if path not in ports:
-            yield Finding(
-                "names", "error", path, "the artifact has no such input: what it is given there has no effect."
-            )
-        else:
+        if path in ports:
             yield from _check_port(path, leaf, ports[path])
+        else:
+            message = "the artifact does not have this input: its values have no effect."
+            yield Finding("names", "error", path, message)
     order = [path for path, _ in spec.leaves if path in ports]
     if order != list(ports):
-        yield Finding(
-            "order", "warning", "inputs", f"they stand as {', '.join(ports)}; the spec has {', '.join(order)}."
-        )
+        message = f"the artifact has the order {', '.join(ports)}; the spec has {', '.join(order)}."
+        yield Finding("order", "warning", "inputs", message)
     yield from _check_symbols(spec, ports)
 
 
 def _check_port(path: str, leaf: TensorSpec, port: DeclaredTensor) -> Iterator[Finding]:
     if port.dtype is not None and port.dtype is not leaf.dtype:
-        yield Finding("dtype", "error", path, f"the artifact takes {port.dtype}, the spec says {leaf.dtype}.")
+        yield Finding("dtype", "error", path, f"the artifact declares {port.dtype}, the spec {leaf.dtype}.")
     if port.shape is None:
         return
     if len(port.shape) != leaf.rank:
-        yield Finding("rank", "error", path, f"the artifact takes {len(port.shape)} axes, the spec has {leaf.rank}.")
+        yield Finding("rank", "error", path, f"the artifact declares {len(port.shape)} axes, the spec {leaf.rank}.")
         return
     for axis, (declared, size) in enumerate(zip(port.shape, leaf.shape, strict=True)):
         if isinstance(declared, int) and not is_static(size):
-            yield Finding(
-                "baked", "error", str(size), f"axis {axis} of input {path} is fixed at {declared}, and should be free."
-            )
+            message = f"axis {axis} of input {path} is declared with the static size {declared}, but must be dynamic."
+            yield Finding("baked", "error", str(size), message)
         elif isinstance(declared, int) and declared != evaluate_size(size):
-            yield Finding("shape", "error", path, f"axis {axis} is {declared}, the spec says {evaluate_size(size)}.")
+            message = f"the artifact declares {declared} for axis {axis}, the spec {evaluate_size(size)}."
+            yield Finding("shape", "error", path, message)
 
 
 def _check_symbols(spec: InputSpec, ports: Mapping[str, DeclaredTensor]) -> Iterator[Finding]:
-    """Find names of the artifact that stand for two different sizes of the spec."""
+    """Yield a finding for each name of the artifact that stands for two different sizes of the spec."""
     meanings: dict[str, dict[str, str]] = {}
     for path, leaf in spec.leaves:
         declared = ports[path].shape if path in ports else None
@@ -80,62 +78,66 @@ def _check_symbols(spec: InputSpec, ports: Mapping[str, DeclaredTensor]) -> Iter
     for name, sizes in meanings.items():
         if len(sizes) > 1:
             places = " and ".join(f"{size} ({place})" for size, place in sizes.items())
-            yield Finding("symbols", "error", name, f"one name for sizes that differ: {places}.")
+            yield Finding("symbols", "error", name, f"one name for different sizes: {places}.")
 
 
 def check_outputs(
     expected: Sequence[str], actual: Runner, found: Mapping[str, Array], expected_dtypes: Mapping[str, np.dtype[Any]]
 ) -> Iterator[Finding]:
-    """Compare the outputs' names, order and dtypes with the reference's."""
+    """Compare names, order and dtypes of the outputs with those of the reference."""
     missing = [name for name in expected if name not in found]
     more = [name for name in found if name not in expected]
     hint = " Compare them in order with match='position'." if len(missing) == len(more) and missing else ""
     for name in missing:
-        yield Finding("names", "error", name, f"the artifact has no such output. {suggest_names(name, found)}{hint}")
+        message = f"the artifact does not have this output. {suggest_names(name, found)}{hint}"
+        yield Finding("names", "error", name, message)
     for name in more:
-        yield Finding("names", "warning", name, "an output that the reference does not have; nothing compares it.")
+        yield Finding("names", "warning", name, "the reference does not have this output: it is not compared.")
     common = [name for name in found if name in expected]
     if common != [name for name in expected if name in found]:
-        yield Finding("order", "warning", "outputs", f"they stand as {', '.join(common)}, in another order.")
+        message = f"the order {', '.join(common)} differs from that of the reference."
+        yield Finding("order", "warning", "outputs", message)
     for name in common:
         if expected_dtypes[name] != found[name].dtype:
             message = f"the artifact returns {found[name].dtype}, the reference {expected_dtypes[name]}."
             yield Finding("dtype", "error", name, message)
     for port in actual.outputs or ():
         if port.name in found and port.dtype is not None and port.dtype.numpy != found[port.name].dtype:
-            message = f"it is declared as {port.dtype} and comes as {found[port.name].dtype}."
+            message = f"the artifact declares {port.dtype} and returns {found[port.name].dtype}."
             yield Finding("dtype", "error", port.name, message)
 
 
-class Shapes:
-    """Real shapes against declared ones, over all cases."""
+class DeclaredShapes:
+    """The declared shapes of outputs against the shapes of the results, over all cases."""
 
     def __init__(self, spec: InputSpec, actual: Runner) -> None:
-        """Keep what is declared."""
+        """Keep the declarations."""
         self._spec = spec
         self._inputs = {port.name: port for port in actual.inputs or ()}
         self._outputs = {port.name: port for port in actual.outputs or ()}
         self._wrong: dict[tuple[str, int], tuple[str, list[str]]] = {}
 
-    def see(self, case: str, sizes: Mapping[str, int], found: Mapping[str, Array]) -> None:
-        """Compare the shapes of one case's outputs with the declared ones, under the sizes that the inputs had."""
-        bound = self._bound(sizes)
+    def add_case(self, case: str, sizes: Mapping[str, int], found: Mapping[str, Array]) -> None:
+        """Compare the shapes of a case's results with the declared ones, at the sizes of its inputs."""
+        bound = self._bind_symbols(sizes)
         for name, values in found.items():
             port = self._outputs.get(name)
             if port is None or port.shape is None:
                 continue
             if len(port.shape) != np.ndim(values):
-                self._note(name, -1, f"{len(port.shape)} axes are declared, {np.ndim(values)} came", case)
+                self._note(
+                    name, -1, f"the artifact declares {len(port.shape)} axes, the result has {np.ndim(values)}", case
+                )
                 continue
             for axis, (declared, size) in enumerate(zip(port.shape, np.shape(values), strict=True)):
-                said = _size(declared, bound)
-                if said is None and isinstance(declared, str):
-                    bound[declared] = size  # it has this size wherever else it stands
-                elif said is not None and said != size:
-                    self._note(name, axis, f"{declared} is declared, which is {said} here, and {size} came", case)
+                expected = _evaluate_declared(declared, bound)
+                if expected is None and isinstance(declared, str):
+                    bound[declared] = size  # the same name has the same size on other axes
+                elif expected is not None and expected != size:
+                    self._note(name, axis, f"{declared} is declared, here {expected}, but the result has {size}", case)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield one finding for each axis that is declared wrongly."""
+        """Yield a finding for each axis with a wrong declaration."""
         for (name, axis), (message, cases) in self._wrong.items():
             where = f"axis {axis}: " if axis >= 0 else ""
             yield Finding("symbols", "error", name, f"{where}{message}.", tuple(cases))
@@ -143,10 +145,10 @@ class Shapes:
     def _note(self, name: str, axis: int, message: str, case: str) -> None:
         self._wrong.setdefault((name, axis), (message, []))[1].append(case)
 
-    def _bound(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        """Return symbol → size as the artifact's inputs have them; the spec's own where they say nothing else.
+    def _bind_symbols(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """Return symbol → size from the inputs: the names of the artifact, and those of the spec.
 
-        Symbols that only outputs have are free: no input says how large they are.
+        A symbol that only outputs have is not bound: no input decides its size.
         """
         of_inputs = collect_dims(size for _, leaf in self._spec.leaves for size in leaf.shape)
         bound = {name: size for name, size in sizes.items() if name in of_inputs}
@@ -159,15 +161,14 @@ class Shapes:
         return bound
 
 
-def _size(declared: int | str | None, bound: Mapping[str, int]) -> int | None:
-    """Return what a declared size is; None where it is a name that nothing binds, or no name."""
+def _evaluate_declared(declared: int | str | None, bound: Mapping[str, int]) -> int | None:
+    """Return the value of a declared size; None if it is a name that is not bound, or not a size expression."""
     if declared is None or isinstance(declared, int):
         return declared
     if declared in bound:
         return bound[declared]
     try:
         names = {name: Dim(name, size=size, min=0) for name, size in bound.items() if name.isidentifier()}
-        size = parse_size(declared, names)
-        return evaluate_size(size, dict(bound))
+        return evaluate_size(parse_size(declared, names), dict(bound))
     except (DimError, ValueError):
         return None

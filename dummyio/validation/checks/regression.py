@@ -1,4 +1,4 @@
-"""A report against an earlier one: what became worse."""
+"""Compares a report with an earlier one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from dummyio.validation.data.report_data import ReportData
 __all__ = ["find_regressions"]
 
 _WORSE = 4.0
-"""An error that grew by less than this factor is within what another machine or version does."""
+"""Errors that grew by less than this factor may come from another machine or another version."""
 
 
 def find_regressions(earlier: ReportData, now: ReportData) -> Iterator[Finding]:
-    """Yield what the earlier report did not have: findings, failing cases, errors that grew."""
+    """Yield a finding for each finding that the earlier report lacks, and for each error that grew."""
     if earlier.spec != now.spec:
-        yield Finding(
-            "baseline", "warning", "spec", "the baseline is of another spec: only what both have is compared."
-        )
+        message = "the baseline has another spec: only the outputs of both are compared."
+        yield Finding("baseline", "warning", "spec", message)
     known = {(finding.kind, finding.where) for finding in earlier.findings}
     for finding in now.findings:
         if (finding.kind, finding.where) not in known:
@@ -28,5 +27,5 @@ def find_regressions(earlier: ReportData, now: ReportData) -> Iterator[Finding]:
         old = before.get(one.output)
         if old is not None and old.max_abs > 0 and one.max_abs > _WORSE * old.max_abs:
             times = one.max_abs / old.max_abs
-            message = f"its error is {one.max_abs:.1e}, {times:.0f} times that of the baseline ({old.max_abs:.1e})."
+            message = f"the error is {one.max_abs:.1e}, {times:.0f} times that of the baseline ({old.max_abs:.1e})."
             yield Finding("baseline", "warning", one.output, message)

@@ -1,4 +1,4 @@
-"""The cases of a validation: the probe plan's sizes, and at its first sizes other values, masks and ends of ranges."""
+"""The cases of a validation: all sizes of the probe plan, and other values and masks at its first sizes."""
 
 from __future__ import annotations
 
@@ -17,22 +17,21 @@ from dummyio.spec.values import PaddingMask, TokenIds, Uniform, get_padding_valu
 from dummyio.typing import Array
 from dummyio.validation.data.records import Case
 
-__all__ = ["BATCH", "Cases", "batch_axis", "likely_sizes", "masks_of", "row_axes"]
-
+__all__ = ["BATCH", "Cases", "find_batch_axis", "find_padding_masks", "find_row_axes", "propose_sizes"]
 
 BATCH = "batch_size"
 
 
 @dataclass
 class Cases:
-    """The cases for a spec, and the feeds of each."""
+    """The cases of a spec, and the feeds of each."""
 
     spec: InputSpec
     seed: int = 0
     _variants: dict[Any, InputSpec] = field(default_factory=dict)
 
     def plan(self) -> list[Case]:
-        """Return all cases; the first is the one that others vary, its sizes are pairwise distinct."""
+        """Return all cases. The others vary the first one, whose sizes are pairwise distinct."""
         probes = self.spec.probes()
         cases = [
             Case(_difference(probes[0], sizes) if number > 1 else ("distinct sizes", "other sizes")[number], sizes)
@@ -41,7 +40,7 @@ class Cases:
         first = probes[0]
         if self.spec.leaves:
             cases += [Case("other values", first), Case("ends of ranges", first, values="ends")]
-        masks = masks_of(self.spec)
+        masks = find_padding_masks(self.spec)
         if masks:
             sides = {leaf.values.side for leaf in masks.values() if isinstance(leaf.values, PaddingMask)}
             other: Literal["left", "right"] = "left" if "right" in sides else "right"
@@ -53,17 +52,17 @@ class Cases:
             if first.get(BATCH, 1) > 1:
                 cases.append(Case("a row all padding", first, values="hidden_row"))
         named = [msgspec.structs.replace(case, seed=self.seed, sample=number) for number, case in enumerate(cases)]
-        # Values of their own for the others; the same for what only changes the masks, so that one thing differs.
+        # A case that changes the masks keeps the values of the first, so that only one thing differs.
         return [msgspec.structs.replace(case, sample=0) if case.side or case.policy else case for case in named]
 
     def feeds(self, case: Case) -> dict[str, Array]:
-        """Return the inputs of a case, by path; writable, and the caller's own."""
+        """Return path → input of a case; the caller owns the arrays."""
         values = feeds(self._variant(case), case.seed, case.sample, case.sizes)
         if case.values == "ends":
             for path, leaf in self.spec.leaves:
                 _put_ends(leaf, values[path])
         if case.values == "hidden_row":
-            for path, leaf in masks_of(self.spec).items():
+            for path, leaf in find_padding_masks(self.spec).items():
                 values[path][-1] = get_padding_value(leaf.values)
         return values
 
@@ -85,19 +84,19 @@ class Cases:
         return self._variants[key]
 
 
-def masks_of(spec: InputSpec) -> Mapping[str, TensorSpec]:
-    """Return path → tensor for the padding masks."""
+def find_padding_masks(spec: InputSpec) -> Mapping[str, TensorSpec]:
+    """Return path → tensor of the padding masks."""
     return {path: leaf for path, leaf in spec.leaves if isinstance(leaf.values, PaddingMask)}
 
 
-def batch_axis(leaf: TensorSpec) -> int | None:
-    """Return the axis that counts the batch's rows; None where there is none, or it is not as long as the batch."""
+def find_batch_axis(leaf: TensorSpec) -> int | None:
+    """Return the axis of the rows of a batch; None if no axis, or more than one, has the batch size."""
     axes = [axis for axis, size in enumerate(leaf.shape) if str(size) == BATCH]
     return axes[0] if len(axes) == 1 else None
 
 
-def row_axes(spec: InputSpec, sizes: Mapping[str, int], found: Mapping[str, Array]) -> dict[str, int]:
-    """Return output → the axis of its rows: as the spec says, else the first axis where it is as long as the batch."""
+def find_row_axes(spec: InputSpec, sizes: Mapping[str, int], found: Mapping[str, Array]) -> dict[str, int]:
+    """Return output → the axis of its rows: from the spec, else the first axis if it has the batch size."""
     known = {output.name: output.shape for output in spec.outputs if output.shape is not None}
     axes = {}
     for name, values in found.items():
@@ -110,8 +109,8 @@ def row_axes(spec: InputSpec, sizes: Mapping[str, int], found: Mapping[str, Arra
     return axes
 
 
-def likely_sizes(spec: InputSpec, actual: Runner, sizes: Mapping[str, int]) -> Iterator[tuple[str, dict[str, int]]]:
-    """Yield sizes that an artifact may have been made with: those that it declares, the spec's defaults."""
+def propose_sizes(spec: InputSpec, actual: Runner, sizes: Mapping[str, int]) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield name and sizes of cases that the artifact may have been exported with: declared sizes, the spec's defaults."""
     fixed = dict(spec.sizes())
     for port in actual.inputs or ():
         leaf = dict(spec.leaves).get(port.name)
@@ -130,10 +129,10 @@ def _difference(first: Mapping[str, int], sizes: Mapping[str, int]) -> str:
 
 
 def _put_ends(leaf: TensorSpec, values: Array) -> None:
-    """Write the largest and the smallest value of a range over the first and the last that were drawn."""
+    """Replace the last and the first drawn value by the smallest and the largest value of the range."""
     if isinstance(leaf.values, TokenIds):
         taken = {leaf.values.pad, leaf.values.first, leaf.values.last, *(run.id for run in leaf.values.runs)}
-        ends = _free_ids(leaf.values, taken)
+        ends = _ordinary_ids(leaf.values, taken)
     elif isinstance(leaf.values, Uniform) and leaf.dtype.kind in ("int", "uint"):
         taken, ends = set(), (int(leaf.values.high) - 1, int(leaf.values.low))
     else:
@@ -144,12 +143,9 @@ def _put_ends(leaf: TensorSpec, values: Array) -> None:
         flat[drawn[-1]], flat[drawn[0]] = ends[1], ends[0]
 
 
-def _free_ids(rule: TokenIds, taken: set[Any]) -> tuple[int, int] | None:
-    """Return the highest and the lowest id that has no meaning of its own."""
+def _ordinary_ids(rule: TokenIds, taken: set[Any]) -> tuple[int, int] | None:
+    """Return the highest and the lowest id without a special meaning."""
     barred = {*taken, *rule.reserved}
-
-    def first(numbers: Iterator[int]) -> int | None:
-        return next((number for number in numbers if number not in barred), None)
-
-    high, low = first(iter(range(rule.high - 1, rule.low - 1, -1))), first(iter(range(rule.low, rule.high)))
+    high = next((number for number in range(rule.high - 1, rule.low - 1, -1) if number not in barred), None)
+    low = next((number for number in range(rule.low, rule.high) if number not in barred), None)
     return None if high is None or low is None else (high, low)

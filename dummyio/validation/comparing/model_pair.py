@@ -1,4 +1,4 @@
-"""The reference and the actual one side by side: runs both on one case, times them, and compares what they return."""
+"""Runs reference and artifact on one case, measures the time, and compares their outputs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ import numpy as np
 from dummyio.errors import DummyioError, RunError
 from dummyio.running.runner import Runner
 from dummyio.typing import Array
-from dummyio.validation.comparing.cases import Cases, row_axes
-from dummyio.validation.comparing.metrics import compare
+from dummyio.validation.comparing.cases import Cases, find_row_axes
+from dummyio.validation.comparing.metrics import compare_arrays
 from dummyio.validation.comparing.tolerance import Tolerances
 from dummyio.validation.data.records import Case, Comparison, Outcome
 
-__all__ = ["Match", "Pair"]
+__all__ = ["Match", "Pair", "Side"]
 
 Match = Literal["name", "position"]
+Side = Literal["reference", "actual"]
+Observer = Callable[[Side, dict[str, Array]], None]
 
-_AGAIN = 8
-"""An output that is off by less than as many times its tolerance is measured once more against double precision."""
+_CLOSE = 8
+"""A difference below this multiple of the tolerance is measured again with the rounding error of that case."""
 
 
 @dataclass
 class Pair:
-    """What is compared, and how."""
+    """Two models, their cases and tolerances."""
 
     cases: Cases
     actual: Runner
@@ -36,71 +38,68 @@ class Pair:
     tolerances: Tolerances
     match: Match = "name"
     seconds: dict[str, float] = field(default_factory=lambda: {"reference": 0.0, "actual": 0.0})
-    """Seconds spent in the runs alone."""
+    """The time of the runs alone."""
     runs: dict[str, int] = field(default_factory=lambda: {"reference": 0, "actual": 0})
 
-    def run(self, which: Literal["reference", "actual"], feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the outputs of one of the two; RunError as a runner's."""
-        runner = self.actual if which == "actual" else self.reference
+    def run(self, side: Side, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs of one side; raises `RunError` as its runner."""
+        runner = self.actual if side == "actual" else self.reference
         if runner is None:
             raise RunError("there is no reference to run.")
         start = time.perf_counter()
         try:
             return runner(feeds)
         finally:
-            self.seconds[which] += time.perf_counter() - start
-            self.runs[which] += 1
+            self.seconds[side] += time.perf_counter() - start
+            self.runs[side] += 1
 
-    def outcome(self, case: Case, seen: Callable[[str, dict[str, Array]], None] | None = None) -> Outcome:
-        """Run one case on both, and compare; `seen` is shown what either returned, and must keep none of it."""
+    def run_case(self, case: Case, observe: Observer | None = None) -> Outcome:
+        """Run both sides on a case and compare; `observe` gets the outputs of each side, and must not keep them."""
+        before = dict(self.seconds)
+        outcome = self._run_case(case, observe)
+        took = {f"{side}_seconds": self.seconds[side] - before[side] for side in before}
+        return outcome if outcome.status == "skipped" else msgspec.structs.replace(outcome, **took)
+
+    def _run_case(self, case: Case, observe: Observer | None) -> Outcome:
         try:
             feeds = self.cases.feeds(case)
         except DummyioError as error:
-            return Outcome(case, "skipped", reason=f"its inputs cannot be made: {error}")
-        before = dict(self.seconds)
-        expected = self._expected(case, feeds, seen)
-        if isinstance(expected, Outcome):
-            return expected
+            return Outcome(case, "skipped", reason=f"its inputs cannot be generated: {error}")
+        expected: dict[str, Array] | None = None
+        if self.reference is not None:
+            try:
+                expected = self.run("reference", feeds)
+            except RunError as error:
+                return Outcome(case, "skipped", reason=f"the reference does not run: {error}")
+            if observe is not None:
+                observe("reference", expected)
         try:
             found = self.run("actual", feeds)
         except RunError as error:
-            return self._timed(Outcome(case, "failed", reason=str(error)), before)
-        if seen is not None:
-            seen("actual", found)
+            return Outcome(case, "failed", reason=str(error))
+        if observe is not None:
+            observe("actual", found)
         if expected is None:
-            return self._timed(Outcome(case, "passed"), before)
-        comparisons = tuple(self._compared(case, expected, found))
+            return Outcome(case, "passed")
+        comparisons = tuple(self._compare_outputs(case, expected, found))
         failed = any(not comparison.ok for comparison in comparisons)
-        return self._timed(Outcome(case, "failed" if failed else "passed", comparisons), before)
+        return Outcome(case, "failed" if failed else "passed", comparisons)
 
-    def _expected(
-        self, case: Case, feeds: Mapping[str, Array], seen: Callable[[str, dict[str, Array]], None] | None
-    ) -> dict[str, Array] | Outcome | None:
-        if self.reference is None:
-            return None
-        try:
-            expected = self.run("reference", feeds)
-        except RunError as error:
-            return Outcome(case, "skipped", reason=f"the reference itself refuses: {error}")
-        if seen is not None:
-            seen("reference", expected)
-        return expected
-
-    def _timed(self, outcome: Outcome, before: Mapping[str, float]) -> Outcome:
-        took = {f"{name}_seconds": self.seconds[name] - before[name] for name in before}
-        return msgspec.structs.replace(outcome, **took)
-
-    def _compared(self, case: Case, expected: dict[str, Array], found: dict[str, Array]) -> list[Comparison]:
-        """Compare the outputs that both have, letting go of each as soon as it is done."""
-        pairs = self.matched(list(expected), list(found))
-        rows = row_axes(self.cases.spec, case.sizes, expected) if case.values == "hidden_row" else None
+    def _compare_outputs(self, case: Case, expected: dict[str, Array], found: dict[str, Array]) -> list[Comparison]:
+        """Compare the outputs that both sides have; each array is released after its comparison."""
+        rows = find_row_axes(self.cases.spec, case.sizes, expected) if case.values == "hidden_row" else None
         made = []
-        for name, other in pairs:
-            ours, theirs = expected.pop(name), found.pop(other)
+        for name, other in self._match_names(list(expected), list(found)):
+            ours, theirs = np.asarray(expected.pop(name)), np.asarray(found.pop(other))
             if rows is not None and ours.shape == theirs.shape:
                 theirs = _without_padding(ours, theirs, rows.get(name))
-            made.append(self.compare(name, ours, theirs))
+            made.append(compare_arrays(name, ours, theirs, self.tolerances.of(name, ours.dtype, theirs.dtype)))
         return made
+
+    def _match_names(self, expected: list[str], found: list[str]) -> list[tuple[str, str]]:
+        if self.match == "position":
+            return list(zip(expected, found, strict=False))
+        return [(name, name) for name in expected if name in found]
 
     def is_close(self, outcome: Outcome) -> bool:
         """Whether an outcome failed by so little that rounding may be the reason."""
@@ -108,28 +107,17 @@ class Pair:
         return bool(wrong) and all(
             made.worst is not None
             and not made.nonfinite
-            and made.max_abs <= _AGAIN * made.bound
+            and made.max_abs <= _CLOSE * made.bound
             and not self.tolerances.of(made.output, np.dtype(made.dtype), np.dtype(made.dtype)).given
             for made in wrong
         )
 
-    def matched(self, expected: list[str], found: list[str]) -> list[tuple[str, str]]:
-        """Return the names of the outputs that are compared with each other."""
-        if self.match == "position":
-            return list(zip(expected, found, strict=False))
-        return [(name, name) for name in expected if name in found]
-
-    def compare(self, name: str, expected: Array, found: Array) -> Comparison:
-        """Compare one output, within its tolerance."""
-        expected, found = np.asarray(expected), np.asarray(found)
-        return compare(name, expected, found, self.tolerances.of(name, expected.dtype, found.dtype))
-
 
 def _without_padding(expected: Array, found: Array, axis: int | None) -> Array:
-    """Return `found` with what is finite in both taken from `expected`, in the last row, or in all where rows are unknown.
+    """Return `found` with the last row replaced by that of `expected` where both are finite; all rows if `axis` is None.
 
-    What a row of nothing but padding holds means nothing, and kernels differ there (a softmax over no element); that
-    it is not a number where the reference has one does mean something, for it spreads.
+    The values of a row that is all padding are arbitrary: kernels differ in a softmax over no element. But NaN that only
+    one side has is a difference, since it spreads.
     """
     if expected.dtype.kind not in "fc" or found.dtype != expected.dtype:
         return found
@@ -137,7 +125,7 @@ def _without_padding(expected: Array, found: Array, axis: int | None) -> Array:
     if axis is not None:
         place[axis] = slice(-1, None)
     last = tuple(place)
-    mended = found.copy()
+    result = found.copy()
     both = np.isfinite(expected[last]) & np.isfinite(found[last])
-    mended[last] = np.where(both, expected[last], found[last])
-    return mended
+    result[last] = np.where(both, expected[last], found[last])
+    return result

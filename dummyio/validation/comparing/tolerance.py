@@ -1,8 +1,8 @@
-"""How far an output may be off, and why.
+"""The tolerance of each output, and its reason.
 
-Rounding is all that may tell a sound export from its reference: other kernels, another order of sums. How much that is
-follows from the dtype, and from how far the reference itself is from the same model computed in double precision, for
-that is what rounding does in a model of this depth.
+A correct export differs from its reference by rounding only: other kernels, another order of sums. The amount follows from
+the dtype, and from the difference between the reference and its run in double precision, which is the effect of rounding in
+a model of this depth.
 """
 
 from __future__ import annotations
@@ -10,31 +10,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from dummyio.errors import OptionError, suggest_names
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
-from dummyio.validation.comparing.metrics import scale_of
+from dummyio.validation.comparing.metrics import measure_scale
 from dummyio.validation.data.records import Tolerance
 
 __all__ = ["PRESETS", "Tolerances", "measure_rounding_error"]
 
-
 _STEPS = (32, 256)
-"""Rounding steps of the coarser dtype that are always allowed, of the output's scale; and where the reference could not be
-run in double precision."""
+"""Allowed rounding steps of the coarser dtype, relative to the output's scale; and if the reference could not run in double
+precision."""
 _COARSE_STEPS = (4, 8)
-"""The same for coarse dtypes: as many steps of bfloat16 as of float32 would be more than the scale itself."""
-_OWN = 10
-"""As many times the reference's own error is allowed."""
+"""The same for coarse dtypes: 32 steps of bfloat16 would be 25 % of the scale."""
+_TIMES_ERROR = 10
+"""The allowed multiple of the reference's rounding error."""
 _COARSE = 1e-4
-"""From this step on a dtype is coarse: a third of the reference's own errors is allowed, too."""
+"""The smallest rounding step of a coarse dtype; for coarse dtypes a third of `_TIMES_ERROR` is allowed."""
 
-_FLIPS = 2
-"""As many times the integers that the reference's own rounding decides may differ: places of the largest of equal scores."""
-_UNDECIDED = 0.02
-"""Where rounding decides more of them than this, an output says nothing about rounding, and they must be equal."""
+_TIMES_CHANGED = 2
+"""The allowed multiple of the share of integers that rounding changes in the reference: positions of the largest of nearly
+equal scores."""
+_MOST_CHANGED = 0.02
+"""If rounding changes a larger share of the integers than this, the cause is another one, and they must be equal."""
 
 PRESETS = {
     "float16": Tolerance(of_scale=2e-2, relative=2e-2, cosine=0.999, reason="weights or arithmetic in float16"),
@@ -42,23 +43,26 @@ PRESETS = {
     "dynamic": Tolerance(of_scale=1e-1, relative=1e-1, cosine=0.99, reason="weights in 8 bits"),
     "int8": Tolerance(of_scale=3e-1, relative=1e-1, cosine=0.95, reason="weights and activations in 8 bits"),
 }
-"""Tolerances for artifacts that were made coarser on purpose; measured on the exports of the tests, times about three."""
+"""Tolerances for artifacts that are coarser on purpose: about three times the errors measured on the exports of the tests."""
 
 
 def measure_rounding_error(reference: Array, precise: Array) -> float:
-    """Return how far the reference is from its double precision run, as a share of its scale; of integers, how many differ."""
+    """Return the reference's rounding error against its float64 run, as a fraction of the output's scale.
+
+    For integer outputs, the fraction of elements that differ.
+    """
     if reference.shape != precise.shape or reference.size == 0:
         return 0.0
     if reference.dtype.kind not in "fc":
         return float(np.mean(reference != precise))
-    scale = scale_of(reference)
+    scale = measure_scale(reference)
     finite = np.isfinite(reference) & np.isfinite(precise)
     difference = np.abs(reference[finite].astype(precise.dtype) - precise[finite])
     return float(difference.max()) / scale if difference.size and scale > 0 else 0.0
 
 
 class Tolerances:
-    """The tolerance of each output: given by the caller, or from dtype and the reference's own error."""
+    """The tolerance of each output: given by the caller, or derived from dtype and rounding error."""
 
     def __init__(
         self,
@@ -66,29 +70,28 @@ class Tolerances:
         rtol: float | Mapping[str, float] | None,
         preset: str | None,
     ) -> None:
-        """Check what the caller gave."""
+        """Check the tolerances that the caller gave."""
         if preset is not None and preset not in PRESETS:
-            raise OptionError(f"tolerance={preset!r} is no preset. {suggest_names(str(preset), PRESETS)}")
+            raise OptionError(f"tolerance={preset!r} is not a preset. {suggest_names(str(preset), PRESETS)}")
         for name, value in (("atol", atol), ("rtol", rtol)):
             for number in value.values() if isinstance(value, Mapping) else [value]:
                 if number is not None and not 0 <= number < float("inf"):
-                    raise OptionError(f"{name}={number!r}: a tolerance is a finite number that is not negative.")
+                    raise OptionError(f"{name}={number!r}: a tolerance must be a finite number, at least 0.")
         self._atol, self._rtol, self._preset = atol, rtol, preset
-        self._own: dict[str, float] = {}
-        self.precise = False
-        """Whether the reference was run in double precision."""
+        self._errors: dict[str, float] = {}
+        self._measured = False
 
     def check_names(self, outputs: Mapping[str, Any]) -> None:
-        """Raise `OptionError` for a tolerance of an output that is not there."""
+        """Raise `OptionError` for a tolerance of an output that does not exist."""
         for label, given in (("atol", self._atol), ("rtol", self._rtol)):
             for name in given if isinstance(given, Mapping) else ():
                 if name not in outputs:
                     raise OptionError(f"{label}: no output is named {name!r}. {suggest_names(name, outputs)}")
 
-    def learn(self, name: str, error: float) -> None:
-        """Take in the reference's own error in one case; the largest counts."""
-        self.precise = True
-        self._own[name] = max(self._own.get(name, 0.0), error)
+    def add_rounding_error(self, name: str, error: float) -> None:
+        """Add the rounding error of the reference in one case; the largest one counts."""
+        self._measured = True
+        self._errors[name] = max(self._errors.get(name, 0.0), error)
 
     def of(self, name: str, reference: np.dtype[Any], actual: np.dtype[Any]) -> Tolerance:
         """Return the tolerance of one output."""
@@ -109,34 +112,29 @@ class Tolerances:
         return self._derived(name, reference, actual)
 
     def _derived(self, name: str, reference: np.dtype[Any], actual: np.dtype[Any]) -> Tolerance:
-        step = max(_step(reference), _step(actual))
+        step = max(_rounding_step(reference), _rounding_step(actual))
         if step == 0:
-            return self._decided(name)
+            return self._derived_for_integers(name)
         coarse = step >= _COARSE
-        steps = (_COARSE_STEPS if coarse else _STEPS)[0 if self.precise else 1]
-        times = _OWN // 3 if coarse else _OWN
-        own = self._own.get(name, 0.0)
-        reason = f"{steps} rounding steps of {max((reference, actual), key=_step)}"
-        if times * own > steps * step:
-            reason = f"{times} times the reference's own error, {own:.1e} of its scale against double precision"
-        return Tolerance(max(steps * step, times * own), steps * step, reason=reason)
+        steps = (_COARSE_STEPS if coarse else _STEPS)[0 if self._measured else 1]
+        times = _TIMES_ERROR // 3 if coarse else _TIMES_ERROR
+        error = self._errors.get(name, 0.0)
+        reason = f"{steps} rounding steps of {max((reference, actual), key=_rounding_step)}"
+        if times * error > steps * step:
+            reason = f"{times} times the rounding error of the reference, {error:.1e} of its scale"
+        return Tolerance(max(steps * step, times * error), steps * step, reason=reason)
 
-    def _decided(self, name: str) -> Tolerance:
-        """Return the tolerance of integers: none, but for those that the reference itself decides otherwise without rounding."""
-        own = self._own.get(name, 0.0)
-        if not 0 < own <= _UNDECIDED:
+    def _derived_for_integers(self, name: str) -> Tolerance:
+        """Return equality, except for a share of elements that rounding changes in the reference."""
+        changed = self._errors.get(name, 0.0)
+        if not 0 < changed <= _MOST_CHANGED:
             return Tolerance(0.0, 0.0, reason="equal")
-        reason = f"equal but for {_FLIPS} times the {own:.2%} that the reference decides otherwise in double precision"
-        return Tolerance(0.0, 0.0, share=_FLIPS * own, reason=reason)
+        reason = f"equal except for {_TIMES_CHANGED} times the {changed:.2%} that rounding changes in the reference"
+        return Tolerance(0.0, 0.0, share=_TIMES_CHANGED * changed, reason=reason)
 
 
-def _step(dtype: np.dtype[Any]) -> float:
-    """Return the distance from 1 to the next number of a dtype; 0 for exact ones."""
+def _rounding_step(dtype: np.dtype[Any]) -> float:
+    """Return the distance from 1 to the next number of a dtype; 0 for exact dtypes."""
     if dtype.kind == "c":
         return float(np.finfo(dtype).eps)
-    kind = DType.of(dtype)
-    if kind.kind != "float":
-        return 0.0
-    import ml_dtypes  # noqa: PLC0415 - NumPy's finfo knows NumPy's own dtypes only
-
-    return float(ml_dtypes.finfo(dtype).eps)
+    return float(ml_dtypes.finfo(dtype).eps) if DType.of(dtype).kind == "float" else 0.0  # NumPy's finfo lacks bfloat16

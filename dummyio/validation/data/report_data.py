@@ -1,14 +1,19 @@
-"""Moved out of dummyio/validation/report.py."""
+"""The content of a report, and its summary by output."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
 from dummyio.validation.data.records import Comparison, Finding, Outcome, Tolerance
 
+__all__ = ["OutputSummary", "ReportData", "collect_comparisons", "summarize_comparisons"]
+
 
 class OutputSummary(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One output over all cases: its worst numbers."""
+    """The worst numbers of an output over all cases, or of several outputs."""
 
     output: str
     ok: bool
@@ -21,11 +26,21 @@ class OutputSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     top1: float | None
     tolerance: Tolerance | None
     histogram: tuple[int, ...]
+    bounds: tuple[float, float] | None = None
+    """The smallest and the largest tolerance; None if all elements must be equal."""
 
 
-def _summary(name: str, made: list[Comparison], tolerance: Tolerance | None) -> OutputSummary:
-    scores = [one.top1 for one in made if one.top1 is not None]
-    counted = [one.histogram for one in made if one.histogram]
+def collect_comparisons(outcomes: Iterable[Outcome]) -> dict[str, list[Comparison]]:
+    """Return output → its comparisons in all cases."""
+    found: dict[str, list[Comparison]] = {}
+    for made in chain.from_iterable(outcome.comparisons for outcome in outcomes):
+        found.setdefault(made.output, []).append(made)
+    return found
+
+
+def summarize_comparisons(name: str, made: Sequence[Comparison], tolerance: Tolerance | None) -> OutputSummary:
+    """Return the worst numbers of some comparisons, under one name."""
+    bounds = [one.bound for one in made if one.bound > 0]
     return OutputSummary(
         output=name,
         ok=all(one.ok for one in made),
@@ -35,66 +50,49 @@ def _summary(name: str, made: list[Comparison], tolerance: Tolerance | None) -> 
         mean_abs=max(one.mean_abs for one in made),
         cosine=min(one.cosine for one in made),
         mismatched=max(one.mismatched for one in made),
-        top1=min(scores) if scores else None,
+        top1=min((one.top1 for one in made if one.top1 is not None), default=None),
         tolerance=tolerance,
-        histogram=tuple(map(sum, zip(*counted, strict=True))),
+        histogram=tuple(map(sum, zip(*(one.histogram for one in made if one.histogram), strict=True))),
+        bounds=(min(bounds), max(bounds)) if bounds else None,
     )
 
 
 class ReportData(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a validation. `ok` is True where nothing is wrong: no finding is an error, and something was compared."""
+    """The result of a validation."""
 
     format: int = 1
-
     actual: str
-
     reference: str | None
-
     spec: str
-
-    """The spec's sha256."""
-
+    """The sha256 of the spec."""
     seed: int
-
     outcomes: tuple[Outcome, ...]
-
     findings: tuple[Finding, ...]
-
     tolerances: dict[str, Tolerance]
-
     seconds: dict[str, float]
-
-    """``reference`` and ``actual``: in their runs alone; ``total``: in all of the validation."""
-
+    """``reference`` and ``actual``: in their runs alone; ``total``: in the whole validation."""
     runs: dict[str, int]
-
-    """How often each was run."""
-
+    """The number of runs of each side."""
     versions: dict[str, str]
-
     failing: tuple[str, ...] = ()
-
-    """Folders of failing cases that were saved."""
+    """The folders of saved failing cases."""
 
     @property
     def ok(self) -> bool:
-        """Whether the artifact passes."""
+        """Whether the artifact passes: no finding is an error, and at least one case passed."""
         return not self.errors and any(outcome.status == "passed" for outcome in self.outcomes)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """What is wrong."""
+        """The defects."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What keeps the validation from showing more."""
+        """The reasons why agreement is not proved."""
         return tuple(finding for finding in self.findings if finding.severity == "warning")
 
     def by_output(self) -> tuple[OutputSummary, ...]:
-        """Return each output's worst numbers over all cases."""
-        found: dict[str, list[Comparison]] = {}
-        for outcome in self.outcomes:
-            for made in outcome.comparisons:
-                found.setdefault(made.output, []).append(made)
-        return tuple(_summary(name, made, self.tolerances.get(name)) for name, made in found.items())
+        """Return the worst numbers of each output over all cases."""
+        found = collect_comparisons(self.outcomes).items()
+        return tuple(summarize_comparisons(name, made, self.tolerances.get(name)) for name, made in found)

@@ -1,1 +1,1 @@
-"""Reports of a validation for people and machines: a terminal's tables, a page of HTML, JUnit's XML."""
+"""Reports of a validation for people and programs: terminal tables, an HTML page, JUnit XML, JSON."""

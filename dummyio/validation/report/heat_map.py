@@ -1,18 +1,15 @@
-"""The heat map: for each case and output, how far it is off relative to its tolerance, in powers of ten."""
+"""The heat map: the error of each output in each case relative to its tolerance, in powers of ten."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from dummyio.validation.data.records import Comparison, Outcome
-from dummyio.validation.report.number_text import difference, number, share
+from dummyio.validation.data.report_data import ReportData
+from dummyio.validation.report.number_text import describe_comparison, format_error, format_share
 
-if TYPE_CHECKING:
-    from dummyio.validation.data.report_data import ReportData
-
-__all__ = ["LEGEND", "ROOMY", "SKIPPED", "Cell", "Row", "heat_map"]
+__all__ = ["LEGEND", "MOST_WITH_TEXT", "Cell", "Row", "build_heat_map"]
 
 LEGEND = (
     ("exact", "0"),
@@ -24,18 +21,16 @@ LEGEND = (
     ("over2", "≤ 100"),
     ("over3", "more"),
 )
-"""A cell's kind, and the largest error that it stands for, as a multiple of the tolerance."""
+"""The kinds of cells, and the largest error of each as a multiple of the tolerance."""
 
 _OVER = 5
-"""The first kind that is beyond the tolerance."""
-SKIPPED = "\N{EN DASH}"
-ROOMY = 8
-"""Up to so many outputs the cells have room for a number."""
+"""The first kind beyond the tolerance."""
+MOST_WITH_TEXT = 8
+"""Up to this number of outputs, cells have room for a number."""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One output in one case: `kind` chooses the colour, `mark` says the same without it."""
+class Cell(NamedTuple):
+    """One output in one case. `kind` chooses the color; `mark` shows the status without color."""
 
     kind: str
     mark: str
@@ -44,50 +39,49 @@ class Cell:
     failed: bool = False
 
 
-@dataclass(frozen=True)
-class Row:
-    """One case; `number` is its place in the report."""
+class Row(NamedTuple):
+    """One case; `number` is its index in the report."""
 
     number: int
     outcome: Outcome
     cells: tuple[Cell, ...]
 
 
-def heat_map(report: ReportData) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    """Return the outputs (columns), those that are off first, and the cases with a cell for each output (rows)."""
+def build_heat_map(report: ReportData) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+    """Return the outputs (columns), failed ones first, and the cases (rows) with a cell for each output."""
     names = tuple(one.output for one in sorted(report.by_output(), key=lambda one: one.ok))
-    roomy = len(names) <= ROOMY
+    with_text = len(names) <= MOST_WITH_TEXT
     rows = []
-    for place, outcome in enumerate(report.outcomes):
+    for number, outcome in enumerate(report.outcomes):
         made = {one.output: one for one in outcome.comparisons}
-        rows.append(Row(place, outcome, tuple(_cell(outcome, name, made.get(name), roomy) for name in names)))
+        rows.append(Row(number, outcome, tuple(_cell(outcome, name, made.get(name), with_text) for name in names)))
     return names, tuple(rows)
 
 
-def _cell(outcome: Outcome, name: str, made: Comparison | None, roomy: bool) -> Cell:
+def _cell(outcome: Outcome, name: str, made: Comparison | None, with_text: bool) -> Cell:
     head = f"{name} in {outcome.case.name}"
+    if made is None and outcome.status == "skipped":
+        return Cell("none", "\N{EN DASH}", "", f"{head}: skipped. {outcome.reason}")
     if made is None:
-        if outcome.status == "skipped":
-            return Cell("none", SKIPPED, "", f"{head}: skipped. {outcome.reason}")
         return Cell("none", "!", "", f"{head}: no result. {outcome.reason}", failed=True)
-    title = f"{head}, {list(made.shape)}: {difference(made)}"
+    title = f"{head}, {list(made.shape)}: {describe_comparison(made)}"
     if made.ok and 0 in made.shape:
         return Cell("none", "∅", "", title)
-    text = _text(made) if roomy else ""
+    text = _cell_text(made) if with_text else ""
     return Cell(LEGEND[_level(made)][0], "" if made.ok else "✗", text, title, failed=not made.ok)
 
 
-def _text(made: Comparison) -> str:
-    """Return what a cell with room says: the error, or in what other way it is off."""
+def _cell_text(made: Comparison) -> str:
+    """Return the error, or the kind of difference if there is no error to show."""
     if made.nonfinite:
         return "nan, inf"
     if made.histogram:
-        return number(made.max_abs)
-    return "equal" if made.ok else share(made.mismatched) if made.worst is not None else "shape"
+        return format_error(made.max_abs)
+    return "equal" if made.ok else format_share(made.mismatched) if made.worst is not None else "shape"
 
 
 def _level(made: Comparison) -> int:
-    """Return the place in the legend; what failed is beyond the tolerance whatever its largest error says."""
+    """Return the index in the legend."""
     if made.ok and made.max_abs == 0:
         return 0
     if made.nonfinite or not made.bound:
@@ -95,5 +89,5 @@ def _level(made: Comparison) -> int:
     ratio = made.max_abs / made.bound
     decade = math.ceil(math.log10(ratio)) if ratio > 0 else -3
     level = min(max(decade + _OVER - 1, 1), len(LEGEND) - 1)
-    # Pass and fail are decided element by element: a large element may be off by more than one of the output's scale.
+    # Elements pass or fail one by one: a large one may differ by more than the bound, which is that of the scale.
     return min(level, _OVER - 1) if made.ok else max(level, _OVER)

@@ -1,38 +1,35 @@
-"""An output's errors as a histogram over decades: where each bar stands in its picture, and where the tolerance does."""
+"""The histograms of a report: the errors of an output by decade, with the positions of bars and tolerance in a picture."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from dummyio.validation.comparing.metrics import EDGES
-from dummyio.validation.report.number_text import number
-from dummyio.validation.report.output_groups import Group, group_outputs
+from dummyio.validation.data.report_data import OutputSummary, ReportData
+from dummyio.validation.report.number_text import format_error
+from dummyio.validation.report.output_groups import group_outputs
 
-if TYPE_CHECKING:
-    from dummyio.validation.data.report_data import ReportData
+__all__ = ["HEIGHT", "TICKS", "WIDTH", "Bar", "Histogram", "draw_histograms"]
 
-__all__ = ["HEIGHT", "TICKS", "WIDTH", "Bar", "Histogram", "histograms"]
-
+# Pixels.
 _SLOT = 16.0
 _LEFT = 8.0
 _TOP = 14.0
 _BASE = 78.0
 _GAP = 6.0
-"""Pixels between the exact elements, which have no place on a logarithmic axis, and the others."""
-_DRAWN = 12
+"""Separates the equal elements, which have no position on a logarithmic axis, from the others."""
 _LEAST = 3.0
-"""Pixels of the smallest bar: a single wrong element among millions is what one looks for."""
-
+"""The height of the smallest bar: a single wrong element among millions must be visible."""
 WIDTH = _LEFT * 2 + _GAP + _SLOT * (len(EDGES) + 2)
 HEIGHT = 96.0
 
+_DRAWN = 12
+"""The number of histograms that are shown at once."""
 
-@dataclass(frozen=True)
-class Bar:
-    """One decade; pixels."""
+
+class Bar(NamedTuple):
+    """One decade."""
 
     x: float
     y: float
@@ -42,9 +39,8 @@ class Bar:
     title: str
 
 
-@dataclass(frozen=True)
-class Histogram:
-    """One output's picture; the tolerance stands between two places, for it follows the size of each case's output."""
+class Histogram(NamedTuple):
+    """The picture of one output, or of a group. The tolerance is a range: it depends on the scale in each case."""
 
     output: str
     ok: bool
@@ -53,67 +49,52 @@ class Histogram:
     title: str
 
 
-def _place(exponent: float) -> float:
-    """Return where a power of ten stands; what is off the axis stands at its end."""
-    first = math.log10(EDGES[0])
-    slots = min(max(exponent - first + 2, 1.0), len(EDGES) + 2.0)
-    return _LEFT + _GAP + _SLOT * slots
+def _position(value: float) -> float:
+    """Return the horizontal position of an error; errors beyond the axis are at its end."""
+    slots = math.log10(value) - math.log10(EDGES[0]) + 2
+    return _LEFT + _GAP + _SLOT * min(max(slots, 1.0), len(EDGES) + 2.0)
 
 
 TICKS = (
     (_LEFT + _SLOT / 2, "0"),
-    *((_place(power), "1" if power == 0 else f"1e{power}") for power in range(-12, 1, 3)),
+    *((_position(10.0**power), "1" if power == 0 else f"1e{power}") for power in range(-12, 1, 3)),
 )
-"""Places and texts below the axis."""
+"""Positions and labels of the axis."""
 
 
-def histograms(report: ReportData) -> tuple[list[Histogram], list[Histogram]]:
-    """Return the pictures to show, those that are off first, and more to unfold: the members of groups, and what is too many.
+def draw_histograms(report: ReportData) -> tuple[list[Histogram], list[Histogram]]:
+    """Return the histograms to show, failed outputs first, and those to fold: members of groups, and the rest.
 
-    Outputs without inexact elements have none. Those of one kind that pass share a picture.
+    An output without inexact elements has none.
     """
-    bounds: dict[str, list[float]] = {}
-    for outcome in report.outcomes:
-        for made in outcome.comparisons:
-            if made.bound > 0:
-                bounds.setdefault(made.output, []).append(made.bound)
-    groups = [group for group in group_outputs(report.by_output()) if any(map(any, _counts(group)))]
-    drawn = sorted((_histogram(group, bounds) for group in groups), key=lambda picture: picture.ok)
-    members = [
-        Group((one,)) for group in groups if len(group.members) > 1 for one in group.members if any(one.histogram)
-    ]
-    return drawn[:_DRAWN], drawn[_DRAWN:] + [_histogram(group, bounds) for group in members]
+    groups = [group for group in group_outputs(report) if any(group[0].histogram)]
+    drawn = sorted((_draw(group[0]) for group in groups), key=lambda picture: picture.ok)
+    members = [_draw(one) for group in groups for one in group[1:] if any(one.histogram)]
+    return drawn[:_DRAWN], drawn[_DRAWN:] + members
 
 
-def _counts(group: Group) -> list[tuple[int, ...]]:
-    return [one.histogram for one in group.members if one.histogram]
+def _draw(summary: OutputSummary) -> Histogram:
+    bounds, counts = summary.bounds, summary.histogram
+    largest = max(counts)
+    beyond = bounds[1] if bounds and not summary.ok else math.inf
+    bars = tuple(_draw_bar(slot, count, largest, beyond) for slot, count in enumerate(counts) if count)
+    title = f"Errors of {summary.output} by size, {sum(counts)} elements over all cases."
+    if bounds:
+        title += f" The tolerance: {' to '.join(map(format_error, sorted(set(bounds))))}"
+    line = (_position(bounds[0]), _position(bounds[1])) if bounds else None
+    return Histogram(summary.output, summary.ok, bars, line, title)
 
 
-def _histogram(group: Group, allowed_by: Mapping[str, Sequence[float]]) -> Histogram:
-    counts = tuple(map(sum, zip(*_counts(group), strict=True)))
-    bounds = [bound for one in group.members for bound in allowed_by.get(one.output, ())]
-    most = math.log10(1 + max(counts))
-    beyond = max(bounds, default=math.inf) if not group.ok else math.inf
-    bars = tuple(_bar(slot, count, most, beyond) for slot, count in enumerate(counts) if count)
-    line = (_place(math.log10(min(bounds))), _place(math.log10(max(bounds)))) if bounds else None
-    allowed = "" if not bounds else f" The tolerance: {number(min(bounds))}"
-    if bounds and max(bounds) > min(bounds):
-        allowed += f" to {number(max(bounds))}"
-    title = f"Errors of {group.name} by size, {sum(counts)} elements over all cases.{allowed}"
-    return Histogram(group.name, group.ok, bars, line, title)
-
-
-def _bar(slot: int, count: int, most: float, beyond: float) -> Bar:
-    low = EDGES[slot - 2] if slot > 1 else 0.0
-    high = 0.0 if slot == 0 else EDGES[slot - 1] if slot <= len(EDGES) else math.inf
+def _draw_bar(slot: int, count: int, largest: int, beyond: float) -> Bar:
+    edges = (0.0, 0.0, *EDGES, math.inf)
+    low, high = edges[slot], edges[slot + 1]
     if slot == 0:
-        kind, what = "equal", "exactly equal"
-    elif slot == 1:
-        kind, what = "in", f"off by less than {EDGES[0]:.0e}"
-    elif slot <= len(EDGES):
-        kind, what = "in", f"off by {low:.0e} to {high:.0e}"
+        text = "exactly equal"
+    elif low == 0:
+        text = f"with an error below {high:.0e}"
     else:
-        kind, what = "in", f"off by more than {low:.0e}"
-    height = max(_LEAST, (_BASE - _TOP) * math.log10(1 + count) / most)
+        text = f"with an error above {low:.0e}" if math.isinf(high) else f"with an error of {low:.0e} to {high:.0e}"
+    kind = "over" if high > beyond else "in" if slot else "equal"
+    height = max(_LEAST, (_BASE - _TOP) * math.log10(1 + count) / math.log10(1 + largest))
     x = _LEFT + _SLOT * slot + (_GAP if slot else 0.0) + 1
-    return Bar(x, _BASE - height, _SLOT - 2, height, "over" if high > beyond else kind, f"{count} elements {what}")
+    return Bar(x, _BASE - height, _SLOT - 2, height, kind, f"{count} elements {text}")

@@ -1,7 +1,7 @@
-"""A report as one page of HTML: nothing is loaded, and its own policy lets nothing run but its own few lines of script.
+"""A report as one HTML page that loads nothing; its content security policy allows its own style and script only.
 
-The template, the style and the script are files beside this one. Everything that comes from a report is escaped, for
-names of outputs come from files that others made; no colour and no size is set by an attribute, which the policy forbids.
+Template, style and script are files beside this module. All text of a report is escaped, since names of outputs come from
+files of others; colors and sizes are never set by attributes, which the policy forbids.
 """
 
 from __future__ import annotations
@@ -9,58 +9,42 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 from dummyio.errors import NotInstalledError
 from dummyio.validation.data.records import Case
-from dummyio.validation.report import histograms as bars
-from dummyio.validation.report import number_text as text
-from dummyio.validation.report.heat_map import LEGEND, ROOMY, heat_map
+from dummyio.validation.data.report_data import ReportData
+from dummyio.validation.report import number_text
+from dummyio.validation.report.heat_map import LEGEND, MOST_WITH_TEXT, build_heat_map
+from dummyio.validation.report.histograms import HEIGHT, TICKS, WIDTH, draw_histograms
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-    from dummyio.validation.data.report_data import ReportData
-
-__all__ = ["require_library", "to_html"]
+__all__ = ["require_jinja", "to_html"]
 
 
 def to_html(report: ReportData) -> bytes:
-    """Return the page, in UTF-8.
+    """Return the page in UTF-8.
 
     Raises
     ------
     NotInstalledError
-        where Jinja is not there.
+        if Jinja is not installed.
     """
-    jinja2 = require_library()
-    style, script = _file("report.css"), _file("report.js")
+    jinja2 = require_jinja()
+    style, script = _read_text("report.css"), _read_text("report.js")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    for function in (
-        text.difference,
-        text.element,
-        text.number,
-        text.share,
-        text.seconds,
-        text.sizes,
-        _masks,
-        _sorted_by,
-    ):
-        environment.filters[function.__name__.strip("_")] = function
-    page = environment.from_string(_file("report.html.j2")).render(
-        report=report,
-        style=style,
-        script=script,
-        policy=_policy(style, script),
-        **_view(report),
+    environment.filters |= {name: getattr(number_text, name) for name in number_text.__all__}
+    environment.filters["describe_changes"] = _describe_changes
+    page = environment.from_string(_read_text("report.html.j2")).render(
+        report=report, style=style, script=script, policy=_content_policy(style, script), **_view(report)
     )
-    return text.clean(page).encode()
+    return number_text.replace_unwritable(page).encode()
 
 
-def require_library() -> ModuleType:
-    """Return Jinja; raise `NotInstalledError` where it is missing."""
+def require_jinja() -> ModuleType:
+    """Return the module `jinja2`; raise `NotInstalledError` if it is missing."""
     try:
         import jinja2
     except ModuleNotFoundError as error:
@@ -71,11 +55,11 @@ def require_library() -> ModuleType:
     return jinja2
 
 
-def _file(name: str) -> str:
+def _read_text(name: str) -> str:
     return resources.files("dummyio.validation.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _policy(style: str, script: str) -> str:
+def _content_policy(style: str, script: str) -> str:
     """Return a content security policy that allows exactly this style and this script."""
     allowed = [base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in (style, script)]
     return (
@@ -85,9 +69,9 @@ def _policy(style: str, script: str) -> str:
 
 
 def _view(report: ReportData) -> dict[str, Any]:
-    """Return what the template needs beside the report itself."""
-    outputs, rows = heat_map(report)
-    drawn, folded = bars.histograms(report)
+    """Return the variables of the template other than the report itself."""
+    outputs, rows = build_heat_map(report)
+    drawn, folded = draw_histograms(report)
     counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
     for outcome in report.outcomes:
         counts[outcome.status] += 1
@@ -96,27 +80,22 @@ def _view(report: ReportData) -> dict[str, Any]:
         "summaries": sorted(report.by_output(), key=lambda one: one.ok),
         "numbers": {outcome.case.name: place for place, outcome in reversed(list(enumerate(report.outcomes)))},
         "findings": (*report.errors, *report.warnings),
-        "heat": {"outputs": outputs, "rows": rows, "legend": LEGEND, "dense": len(outputs) > ROOMY},
+        "heat": {"outputs": outputs, "rows": rows, "legend": LEGEND, "dense": len(outputs) > MOST_WITH_TEXT},
         "histograms": {"drawn": drawn, "folded": folded},
-        "picture": {"width": bars.WIDTH, "height": bars.HEIGHT, "ticks": bars.TICKS},
-        "worst": _worst(report),
+        "picture": {"width": WIDTH, "height": HEIGHT, "ticks": TICKS},
+        "worst": _worst_ratio(report),
     }
 
 
-def _worst(report: ReportData) -> float | None:
-    """Return the largest error as a multiple of its tolerance; None where some output was off in another way."""
+def _worst_ratio(report: ReportData) -> float | None:
+    """Return the largest error as a multiple of its tolerance; None if some difference has no such ratio."""
     made = [one for outcome in report.outcomes for one in outcome.comparisons]
     if any(not one.ok and (one.nonfinite or not one.bound) for one in made):
         return None
     return max((one.max_abs / one.bound for one in made if one.bound), default=None)
 
 
-def _masks(case: Case) -> str:
-    """Return what a case does to masks and values; empty where they are as the spec has them."""
+def _describe_changes(case: Case) -> str:
+    """Return how a case changes masks and values; empty for those of the spec."""
     values = {"drawn": "", "ends": "ends of ranges", "hidden_row": "last row hidden"}[case.values]
     return ", ".join(filter(None, [case.side and f"padded {case.side}", case.policy or "", values]))
-
-
-def _sorted_by(value: float | None) -> str:
-    """Return a number for the script to sort by."""
-    return "" if value is None else f"{value:.6e}"

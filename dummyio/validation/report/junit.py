@@ -1,46 +1,47 @@
-"""A report as JUnit's XML, as CI systems read it: a test case for each case, for each finding, and one for having compared.
+"""A report as JUnit XML for CI systems: a test case for each case, one for each finding, and a last one.
 
-A case that is off is a failure; one in which the artifact did not run is an error. Warnings are test cases that pass, and
-say what they have to say in their output. What is not ok is never green: where nothing passed, the last test case fails.
+A case with differences is a failure; a case in which the artifact did not run is an error. A warning is a test case that
+passes, with its text as output. The last test case fails if no case passed, so that a report that is not ok never passes.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from dummyio.validation.data.records import Comparison, Finding, Outcome
-from dummyio.validation.report.number_text import clean, difference, element, sizes
-
-if TYPE_CHECKING:
-    from dummyio.validation.data.report_data import ReportData
+from dummyio.validation.data.report_data import ReportData
+from dummyio.validation.report.number_text import (
+    describe_comparison,
+    format_element,
+    format_sizes,
+    replace_unwritable,
+)
 
 __all__ = ["to_xml"]
 
 
 def to_xml(report: ReportData) -> bytes:
-    """Return the XML, in UTF-8; the same bytes for the same report."""
-    suite = ET.Element("testsuite", name=clean(report.actual))
-    suite.append(_properties(report))
-    for case in _test_cases(report):
-        case.set("classname", clean(report.actual))
-        suite.append(case)
-    _make_unique(suite)
-    counts = {
-        "tests": len(suite.findall("testcase")),
-        "failures": len(suite.findall("testcase/failure")),
-        "errors": len(suite.findall("testcase/error")),
-        "skipped": len(suite.findall("testcase/skipped")),
-    }
-    # Its own sum, and not all that the validation took: readers add up, and complain where it is not the same.
-    time = _time(sum(float(case.get("time", 0)) for case in suite.iter("testcase")))
+    """Return the XML in UTF-8; the same report gives the same bytes."""
     root = ET.Element("testsuites", name="dummyio validate")
-    for one in (suite, root):
-        for name, count in counts.items():
-            one.set(name, str(count))
+    suite = ET.SubElement(root, "testsuite", name=replace_unwritable(report.actual))
+    suite.append(_properties(report))
+    seen: Counter[str] = Counter()
+    for case in _test_cases(report):
+        name = case.get("name", "")
+        seen[name] += 1
+        if seen[name] > 1:  # readers keep one result for each name
+            case.set("name", f"{name} ({seen[name]})")
+        case.set("classname", replace_unwritable(report.actual))
+        suite.append(case)
+    counts = {"tests": "testcase", "failures": "*/failure", "errors": "*/error", "skipped": "*/skipped"}
+    # The sum over the test cases, not the time of the validation: readers add up, and report a difference.
+    time = _format_time(sum(float(case.get("time", 0)) for case in suite.iter("testcase")))
+    for one in (root, suite):
+        for name, tag in counts.items():
+            one.set(name, str(len(suite.findall(tag))))
         one.set("time", time)
-    root.append(suite)
     ET.indent(root)
     return ET.tostring(root, encoding="utf-8", xml_declaration=True)
 
@@ -50,88 +51,80 @@ def _properties(report: ReportData) -> ET.Element:
         "reference": report.reference or "none",
         "spec": report.spec,
         "seed": str(report.seed),
-        "seconds": _time(report.seconds.get("total", 0.0)),
+        "seconds": _format_time(report.seconds.get("total", 0.0)),
         **{f"version.{name}": version for name, version in report.versions.items()},
     }
     properties = ET.Element("properties")
     for name, value in facts.items():
-        ET.SubElement(properties, "property", name=clean(name), value=clean(value))
+        ET.SubElement(properties, "property", name=replace_unwritable(name), value=replace_unwritable(value))
     return properties
 
 
 def _test_cases(report: ReportData) -> Iterator[ET.Element]:
-    for outcome in report.outcomes:
-        yield _of_outcome(outcome)
-    for finding in (*report.errors, *report.warnings):
-        yield _of_finding(finding)
-    passed = sum(outcome.status == "passed" for outcome in report.outcomes)
-    last = ET.Element("testcase", name="some case passed", time=_time(0))
-    if not passed:
-        _tell(last, "failure", "vacuous", "no case passed: nothing shows that the artifact is right", "")
+    yield from map(_case_of_outcome, report.outcomes)
+    yield from map(_case_of_finding, (*report.errors, *report.warnings))
+    last = _test_case("some case passed")
+    if not any(outcome.status == "passed" for outcome in report.outcomes):
+        _add_result(last, "failure", "vacuous", "no case passed: nothing proves that the artifact is correct")
     yield last
 
 
-def _of_outcome(outcome: Outcome) -> ET.Element:
-    where = sizes(outcome.case)
-    name = f"{outcome.case.name} [{where}]" if where else outcome.case.name
-    took = _time(outcome.reference_seconds + outcome.actual_seconds)
-    made = ET.Element("testcase", name=clean(name), time=took)
+def _test_case(name: str, seconds: float = 0.0) -> ET.Element:
+    return ET.Element("testcase", name=replace_unwritable(name), time=_format_time(seconds))
+
+
+def _case_of_outcome(outcome: Outcome) -> ET.Element:
+    sizes = format_sizes(outcome.case)
+    name = f"{outcome.case.name} [{sizes}]" if sizes else outcome.case.name
+    made = _test_case(name, outcome.reference_seconds + outcome.actual_seconds)
     if outcome.status == "skipped":
-        _tell(made, "skipped", None, outcome.reason, "")
+        _add_result(made, "skipped", None, outcome.reason)
     elif outcome.status == "failed" and outcome.comparisons:
         wrong = [one for one in outcome.comparisons if not one.ok]
         message = "; ".join(f"{one.output}: {one.reason}" for one in wrong) or outcome.reason
-        _tell(made, "failure", "values", message, "\n".join([*map(_numbers, wrong), *_recipe(outcome)]))
+        _add_result(made, "failure", "values", message, "\n".join([*map(_numbers, wrong), _recipe(outcome)]))
     elif outcome.status == "failed":
-        _tell(made, "error", "run", outcome.reason.partition("\n")[0], "\n".join([outcome.reason, *_recipe(outcome)]))
+        first_line = outcome.reason.partition("\n")[0]
+        _add_result(made, "error", "run", first_line, f"{outcome.reason}\n{_recipe(outcome)}")
     return made
 
 
-def _of_finding(finding: Finding) -> ET.Element:
-    made = ET.Element("testcase", name=clean(f"{finding.kind}: {finding.where}"), time=_time(0))
-    shown = f"shown by: {', '.join(finding.cases)}" if finding.cases else ""
+def _case_of_finding(finding: Finding) -> ET.Element:
+    made = _test_case(f"{finding.kind}: {finding.where}")
+    cases = f"\nin {', '.join(finding.cases)}" if finding.cases else ""
     if finding.severity == "error":
-        _tell(made, "failure", finding.kind, finding.message, f"{finding.where}: {finding.message}\n{shown}".rstrip())
+        text = f"{finding.where}: {finding.message}{cases}"
+        _add_result(made, "failure", finding.kind, finding.message, text)
     else:
-        text = f"warning: {finding.message}\n{shown}".rstrip()
-        ET.SubElement(made, "system-out").text = clean(text)
+        ET.SubElement(made, "system-out").text = replace_unwritable(f"warning: {finding.message}{cases}")
     return made
 
 
 def _numbers(made: Comparison) -> str:
-    text = f"{made.output} {made.dtype} {list(made.shape)}: {difference(made)}"
+    text = f"{made.output} {made.dtype} {list(made.shape)}: {describe_comparison(made)}"
     if made.histogram:
         text += f"; mean abs {made.mean_abs:.3e}, max rel {made.max_rel:.3e}, cosine {made.cosine:.6f}"
     if made.worst is not None:
-        at = f"at {list(made.worst.index)} the reference has {element(made.worst.reference)}"
-        text += f"; {at}, the artifact {element(made.worst.actual)}"
+        at = f"at {list(made.worst.index)} the reference has {format_element(made.worst.reference)}"
+        text += f"; {at}, the artifact {format_element(made.worst.actual)}"
     return text
 
 
-def _recipe(outcome: Outcome) -> list[str]:
+def _recipe(outcome: Outcome) -> str:
+    """Return the values that reproduce the inputs of a case."""
     case = outcome.case
     changed = {"side": case.side, "policy": case.policy, "values": case.values}
-    what = ", ".join(f"{name}={value}" for name, value in changed.items() if value not in (None, "drawn"))
-    return [f"seed={case.seed}, sample={case.sample}, {sizes(case)}" + (f"; {what}" if what else "")]
+    changes = ", ".join(f"{name}={value}" for name, value in changed.items() if value not in (None, "drawn"))
+    return f"seed={case.seed}, sample={case.sample}, {format_sizes(case)}" + (f"; {changes}" if changes else "")
 
 
-def _tell(case: ET.Element, tag: str, kind: str | None, message: str, text: str) -> None:
-    told = ET.SubElement(case, tag, message=clean(message))
+def _add_result(case: ET.Element, tag: str, kind: str | None, message: str, text: str = "") -> None:
+    result = ET.SubElement(case, tag, message=replace_unwritable(message))
     if kind is not None:
-        told.set("type", kind)
+        result.set("type", kind)
     if text:
-        told.text = clean(text)
+        result.text = replace_unwritable(text)
 
 
-def _make_unique(suite: ET.Element) -> None:
-    """Number names that stand twice: readers keep one result for each name."""
-    seen: dict[str, int] = {}
-    for case in suite.iter("testcase"):
-        name = case.get("name", "")
-        seen[name] = seen.get(name, 0) + 1
-        if seen[name] > 1:
-            case.set("name", f"{name} ({seen[name]})")
-
-
-def _time(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return f"{seconds:.6f}"

@@ -1,4 +1,4 @@
-"""Numbers and names as text, for all reports: what rounds to nothing, or to everything, must not look like it."""
+"""Numbers and names as text, for all reports. Rounding never makes a number look like zero, or a share like all."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ import re
 
 from dummyio.validation.data.records import Case, Comparison
 
-__all__ = ["clean", "difference", "element", "number", "seconds", "share", "shown", "sizes"]
+__all__ = [
+    "describe_comparison",
+    "format_duration",
+    "format_element",
+    "format_error",
+    "format_share",
+    "format_sizes",
+    "list_cases",
+    "replace_unwritable",
+]
 
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def clean(text: str) -> str:
-    """Return text with what XML 1.0 and UTF-8 cannot hold replaced: names come from files, and may hold anything."""
+def replace_unwritable(text: str) -> str:
+    """Return text without characters that XML 1.0 or UTF-8 cannot represent: names from files may contain any."""
     return _UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def number(value: float) -> str:
-    """Return an error in two digits; zero as such, for it says that elements are exactly equal."""
+def format_error(value: float) -> str:
+    """Return an error in two digits; "0" means that all elements are equal."""
     return f"{value:.1e}" if value else "0"
 
 
-def share(value: float) -> str:
-    """Return a share (0 to 1) in percent: 0% and 100% only where it is that, whatever the rounding."""
+def format_share(value: float) -> str:
+    """Return a share (0 to 1) in percent; "0%" and "100%" are exact."""
     if value in (0.0, 1.0):
         return f"{value:.0%}"
     if value < 0.001:
@@ -30,32 +39,32 @@ def share(value: float) -> str:
     return ">99.9%" if value > 0.999 else f"{value:.1%}"
 
 
-def seconds(value: float) -> str:
-    """Return a duration, in the unit that suits it."""
+def format_duration(value: float) -> str:
+    """Return a number of seconds with a suitable unit."""
     return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.2f} s" if value < 100 else f"{value:.0f} s"
 
 
-def sizes(case: Case) -> str:
+def format_sizes(case: Case) -> str:
     """Return the sizes of a case."""
     return ", ".join(f"{name}={size}" for name, size in case.sizes.items())
 
 
-def shown(cases: tuple[str, ...], most: int = 3) -> str:
-    """Return the names of cases, the first few of them."""
+def list_cases(cases: tuple[str, ...], most: int = 3) -> str:
+    """Return the first names of some cases, and the number of the others."""
     more = len(cases) - most
     return ", ".join(cases[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def element(value: float | str) -> str:
-    """Return an element of an output, short enough to read and long enough to tell it from its neighbour."""
+def format_element(value: float | str) -> str:
+    """Return an element of an output, with enough digits to distinguish neighbouring float32 numbers."""
     return value if isinstance(value, str) else f"{value:.9g}"
 
 
-def difference(made: Comparison) -> str:
-    """Return the numbers of one comparison as a sentence."""
+def describe_comparison(made: Comparison) -> str:
+    """Return the numbers of a comparison as a sentence."""
+    reason = f"{made.reason[:1].upper()}{made.reason[1:]}"
     if not made.histogram:
-        text = "empty" if 0 in made.shape else "compared exactly"
-        return f"{made.reason[:1].upper()}{made.reason[1:]}" if made.reason else text
+        return reason or ("empty" if 0 in made.shape else "compared exactly")
     part = f", {made.max_abs / made.bound:.2g} of" if made.bound else ", and"
-    text = f"max abs {number(made.max_abs)}{part} the tolerance {number(made.bound)}"
-    return f"{text}. {made.reason[:1].upper()}{made.reason[1:]}" if made.reason else text
+    text = f"max abs {format_error(made.max_abs)}{part} the tolerance {format_error(made.bound)}"
+    return f"{text}. {reason}" if reason else text

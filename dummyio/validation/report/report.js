@@ -1,7 +1,7 @@
 "use strict";
 document.documentElement.classList.add("js");
 
-// A cell's numbers below the map: a title is not shown where there is no pointer.
+// Shows the title of a selected cell below the map: a touch screen shows no titles.
 const readout = document.getElementById("readout");
 let chosen = null;
 document.querySelector(".map tbody")?.addEventListener("click", (event) => {

@@ -1,10 +1,9 @@
-"""`Report`: everything that a validation found; written as JSON, HTML or JUnit XML, and read back from JSON."""
+"""`Report`: the results of a validation; written as JSON, HTML or JUnit XML, and read back from JSON."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -12,28 +11,49 @@ from dummyio.atomic_files import atomic_file
 from dummyio.errors import OutputError, SourceError
 from dummyio.validation.data.report_data import ReportData
 
-__all__ = ["Report"]
+__all__ = ["Report", "check_report_path"]
+
+_SUFFIXES = (".json", ".html", ".xml")
+
+
+def check_report_path(path: str | os.PathLike[str]) -> None:
+    """Raise if a report cannot be written in the format of the suffix.
+
+    Raises
+    ------
+    OutputError
+        if the suffix is unknown.
+    NotInstalledError
+        if the format needs a library that is not installed.
+    """
+    suffix = Path(path).suffix
+    if suffix not in _SUFFIXES:
+        raise OutputError(f"{os.fspath(path)}: the suffix of a report must be one of {', '.join(_SUFFIXES)}.")
+    if suffix == ".html":
+        from dummyio.validation.report.html import require_jinja  # noqa: PLC0415 - lazy: only for pages
+
+        require_jinja()
 
 
 class Report(ReportData, frozen=True, kw_only=True):
-    """The result of a validation, with its files."""
+    """The result of a validation, and its files."""
 
     def __str__(self) -> str:
-        from dummyio.validation.report.terminal import to_text  # noqa: PLC0415 - only where it is shown
+        from dummyio.validation.report.terminal import to_text  # noqa: PLC0415 - lazy: needs rich
 
         return to_text(self)
 
     def to_json(self) -> bytes:
-        """Return the report as JSON: what `load` reads."""
+        """Return the report as JSON, which `load` reads."""
         return msgspec.json.format(msgspec.json.encode({**msgspec.to_builtins(self), "ok": self.ok}), indent=2)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Report:
-        """Read what `to_json` wrote; raise `SourceError` for anything else."""
+        """Read the JSON form of a report; raise `SourceError` for any other text."""
         try:
             return msgspec.json.decode(text, type=cls)
         except msgspec.DecodeError as error:
-            raise SourceError(f"this is no report of a validation: {error}.") from error
+            raise SourceError(f"this is not a report of a validation: {error}.") from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Report:
@@ -44,29 +64,27 @@ class Report(ReportData, frozen=True, kw_only=True):
             raise SourceError(f"{os.fspath(path)}: cannot be read ({error.strerror}).") from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the report, whole or not at all: ``.json``, ``.html`` (one page, nothing loaded), ``.xml`` (JUnit).
+        """Write the report completely or not at all: ``.json``, ``.html`` (one page that loads nothing), ``.xml`` (JUnit).
 
         Raises
         ------
         OutputError
-            for another suffix, or where it cannot be written.
+            if the suffix is another one, or the file cannot be written.
+        NotInstalledError
+            if Jinja is not installed, for ``.html``.
         """
-        writers: dict[str, Any] = {".json": Report.to_json, ".html": _html, ".xml": _xml}
-        write = writers.get(Path(path).suffix)
-        if write is None:
-            raise OutputError(f"{os.fspath(path)}: reports are written as {', '.join(writers)}; choose by the suffix.")
-        content = write(self)
+        check_report_path(path)
+        content = self._encode(Path(path).suffix)
         with atomic_file(path) as stream:
             stream.write(content)
 
+    def _encode(self, suffix: str) -> bytes:
+        if suffix == ".json":
+            return self.to_json()
+        if suffix == ".html":
+            from dummyio.validation.report.html import to_html  # noqa: PLC0415 - lazy: only for pages
 
-def _html(report: Report) -> bytes:
-    from dummyio.validation.report.html import to_html  # noqa: PLC0415 - needs a library that the rest does not
+            return to_html(self)
+        from dummyio.validation.report.junit import to_xml  # noqa: PLC0415 - lazy: only for this format
 
-    return to_html(report)
-
-
-def _xml(report: Report) -> bytes:
-    from dummyio.validation.report.junit import to_xml  # noqa: PLC0415 - as above
-
-    return to_xml(report)
+        return to_xml(self)

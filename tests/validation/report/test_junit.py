@@ -87,7 +87,7 @@ def test_a_warning_is_told_and_passes(sound):
     told = Finding("vacuous", "warning", "logits", "it shows nothing.", ("distinct sizes",))
     suite, found = read(msgspec.structs.replace(sound, findings=(told, told)))
     assert found["failures"] == 0
-    assert suite.find("testcase/system-out").text == "warning: it shows nothing.\nshown by: distinct sizes"
+    assert suite.find("testcase/system-out").text == "warning: it shows nothing.\nin distinct sizes"
     assert [case.get("name") for case in suite.iter("testcase")][-3:-1] == ["vacuous: logits", "vacuous: logits (2)"]
 
 

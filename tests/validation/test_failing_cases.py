@@ -59,7 +59,7 @@ def test_a_second_validation_replaces_the_folder(failed):
 
 
 def test_a_folder_without_a_case(tmp_path):
-    with pytest.raises(SourceError, match="no failing case"):
+    with pytest.raises(SourceError, match="does not contain a failing case"):
         replay(tmp_path)
 
 

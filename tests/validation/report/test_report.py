@@ -1,4 +1,4 @@
-"""A report as JSON, and back."""
+"""A report as JSON and back, and the suffixes of its files."""
 
 import json
 
@@ -27,7 +27,7 @@ def test_what_is_not_a_number_survives(wrong):
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b'{"format": 1, "actual": 3}'])
 def test_what_is_no_report(content):
-    with pytest.raises(SourceError, match="no report"):
+    with pytest.raises(SourceError, match="is not a report"):
         Report.from_json(content)
 
 

@@ -7,7 +7,7 @@ import pytest
 from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.values import PaddingMask, TokenIds, Uniform
-from dummyio.validation.comparing.cases import Cases, batch_axis, masks_of, row_axes
+from dummyio.validation.comparing.cases import Cases, find_batch_axis, find_padding_masks, find_row_axes
 from dummyio.validation.data.records import Case
 
 BATCH, LENGTH = Dim("batch_size", 2), Dim("sequence_length", 6, max=40)
@@ -119,10 +119,10 @@ def test_a_spec_without_inputs_has_a_case():
 
 
 def test_where_rows_are():
-    assert batch_axis(TensorSpec("x", (4, BATCH, 3), "float32")) == 1
-    assert batch_axis(TensorSpec("x", (4, 3), "float32")) is None
-    assert batch_axis(TensorSpec("x", (BATCH * 2, 3), "float32")) is None
-    assert list(masks_of(text())) == ["mask"]
+    assert find_batch_axis(TensorSpec("x", (4, BATCH, 3), "float32")) == 1
+    assert find_batch_axis(TensorSpec("x", (4, 3), "float32")) is None
+    assert find_batch_axis(TensorSpec("x", (BATCH * 2, 3), "float32")) is None
+    assert list(find_padding_masks(text())) == ["mask"]
     spec = InputSpec({"x": TensorSpec("", (BATCH, 3), "float32")}, outputs=(OutputSpec("states", (4, BATCH)),))
     found = {"states": np.zeros((4, 2)), "scores": np.zeros((2, 3)), "loss": np.zeros(()), "other": np.zeros((5, 2))}
-    assert row_axes(spec, {"batch_size": 2}, found) == {"states": 1, "scores": 0}
+    assert find_row_axes(spec, {"batch_size": 2}, found) == {"states": 1, "scores": 0}

@@ -36,7 +36,7 @@ def test_a_size_that_alone_decides(wrong):
 
 def test_a_size_that_was_kept():
     (finding,) = find_specialized_dims([passed(), broken(batch_size=1), broken(batch_size=4, sequence_length=16)])
-    assert finding.message.startswith("it is right at 3 only, and wrong at 1, 4")
+    assert finding.message.startswith("cases pass at size 3 only, and fail at 1, 4")
 
 
 def test_two_sizes_that_were_kept():

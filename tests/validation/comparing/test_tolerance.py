@@ -27,22 +27,22 @@ def test_narrow_floats_have_a_tolerance_that_says_something():
 
 def test_a_reference_that_was_run_in_double_precision_allows_less():
     blind, seeing = derived(), derived()
-    seeing.learn("y", 1e-8)
+    seeing.add_rounding_error("y", 1e-8)
     assert seeing.of("y", FLOAT, FLOAT).of_scale < blind.of("y", FLOAT, FLOAT).of_scale
 
 
 def test_the_largest_own_error_counts():
     tolerances = derived()
     for error in (1e-4, 1e-3, 1e-5):
-        tolerances.learn("y", error)
+        tolerances.add_rounding_error("y", error)
     assert tolerances.of("y", FLOAT, FLOAT).of_scale == pytest.approx(1e-2)
-    assert "own error" in tolerances.of("y", FLOAT, FLOAT).reason
+    assert "rounding error" in tolerances.of("y", FLOAT, FLOAT).reason
     assert tolerances.of("other", FLOAT, FLOAT).of_scale < 1e-4
 
 
 def test_what_the_caller_gives_is_never_widened():
     tolerances = Tolerances(1e-3, {"y": 1e-2}, None)
-    tolerances.learn("y", 1.0)
+    tolerances.add_rounding_error("y", 1.0)
     given = tolerances.of("y", FLOAT, FLOAT)
     assert (given.absolute, given.relative, given.of_scale, given.given) == (1e-3, 1e-2, 0.0, True)
 
@@ -87,5 +87,5 @@ def test_integers_must_be_equal_but_for_those_that_the_reference_decides_by_roun
     assert derived().of("y", whole, whole).share == 0
     for own, share in ((0.001, 0.002), (0.5, 0.0)):
         tolerances = derived()
-        tolerances.learn("y", own)
+        tolerances.add_rounding_error("y", own)
         assert tolerances.of("y", whole, whole).share == pytest.approx(share)

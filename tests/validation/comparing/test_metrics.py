@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from dummyio.validation.comparing.metrics import EDGES, compare, scale_of
+from dummyio.validation.comparing.metrics import EDGES, compare_arrays, measure_scale
 from dummyio.validation.data.records import Tolerance
 
 TIGHT = Tolerance(of_scale=1e-6, relative=1e-6)
@@ -17,7 +17,7 @@ EXACT = Tolerance(of_scale=0.0, relative=0.0)
 
 
 def compared(reference, actual, tolerance=TIGHT):
-    return compare("logits", np.asarray(reference), np.asarray(actual), tolerance)
+    return compare_arrays("logits", np.asarray(reference), np.asarray(actual), tolerance)
 
 
 def test_what_is_near_enough_passes_and_is_measured():
@@ -46,7 +46,7 @@ def test_huge_elements_do_not_widen_the_tolerance_of_all_others():
     masked = np.r_[np.linspace(0.5, 1, 100), -3e38].astype(np.float32)
     off = masked.copy()
     off[3] += 1e-3
-    assert scale_of(masked) < 100
+    assert measure_scale(masked) < 100
     assert not compared(masked, off).ok
 
 
@@ -166,7 +166,7 @@ def test_more_than_a_block():
 def test_scores_say_how_often_the_largest_is_the_same():
     made = compared([[1.0, 2.0], [2.0, 1.0]], [[1.0, 2.0], [1.0, 2.0]])
     assert made.top1 == 0.5
-    assert compare("states", np.ones((2, 2)), np.ones((2, 2)), TIGHT).top1 is None
+    assert compare_arrays("states", np.ones((2, 2)), np.ones((2, 2)), TIGHT).top1 is None
 
 
 def test_a_cosine_can_be_asked_for():
@@ -190,7 +190,7 @@ INTEGERS = arrays.arrays(
 @settings(deadline=None)
 @given(st.one_of(FLOATS, INTEGERS))
 def test_whatever_is_compared_with_itself_is_equal(values):
-    made = compare("x", values, values.copy(), EXACT)
+    made = compare_arrays("x", values, values.copy(), EXACT)
     assert made.ok
     assert (made.max_abs, made.mismatched, made.nonfinite) == (0, 0, 0)
 
@@ -202,7 +202,9 @@ def test_two_arrays_are_as_far_apart_either_way(values, random):
     order = list(range(flat.size))
     random.shuffle(order)
     other = flat[order].reshape(values.shape)
-    there, back = (compare("x", *pair, Tolerance(0, 0, absolute=0.5)) for pair in ((values, other), (other, values)))
+    there, back = (
+        compare_arrays("x", *pair, Tolerance(0, 0, absolute=0.5)) for pair in ((values, other), (other, values))
+    )
     assert (there.mismatched, there.nonfinite, there.max_abs, there.ok) == (
         back.mismatched,
         back.nonfinite,
@@ -216,7 +218,7 @@ def test_two_arrays_are_as_far_apart_either_way(values, random):
 def test_every_element_that_is_finite_in_both_is_in_the_histogram(values):
     with np.errstate(over="ignore"):
         other = (values + values.dtype.type(0.25)).astype(values.dtype)
-    made = compare("x", values, other, TIGHT)
+    made = compare_arrays("x", values, other, TIGHT)
     finite = np.isfinite(values) & np.isfinite(other)
     assert sum(made.histogram) == np.count_nonzero(finite)
     assert len(made.histogram) in (0, len(EDGES) + 2)
@@ -227,7 +229,7 @@ def test_every_element_that_is_finite_in_both_is_in_the_histogram(values):
 def test_a_record_survives_being_written(values):
     import msgspec
 
-    made = compare("x", values, np.zeros_like(values), TIGHT)
+    made = compare_arrays("x", values, np.zeros_like(values), TIGHT)
     assert msgspec.json.decode(msgspec.json.encode(made), type=type(made)) == made
 
 
