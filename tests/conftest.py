@@ -1,45 +1,71 @@
-"""What the tests of the core share: a way to make one tensor, and a spec in which every rule stands."""
+"""What the tests of the core share: a way to make one tensor, and a spec in which every rule stands.
+
+Without the packages of the extra `test`, all tests are skipped, with one line that states what to install.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import settings
 
-from dummyio.input_spec import InputSpec
-from dummyio.spec.dims import Dim
-from dummyio.spec.spec_data import OutputSpec
-from dummyio.spec.tensor_spec import Nest, TensorSpec
-from dummyio.spec.values import (
-    Boxes,
-    Choices,
-    Constant,
-    Grid,
-    Labels,
-    Normal,
-    OneHot,
-    PaddingMask,
-    Positions,
-    Range,
-    Rule,
-    Strings,
-    TokenIds,
-    Uniform,
-)
 
-# The same examples in every run; HYPOTHESIS_PROFILE=search looks for new ones.
-settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
-settings.register_profile("search", deadline=None, database=None, max_examples=1000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+def is_missing(package: str) -> bool:
+    try:
+        version(package)
+    except PackageNotFoundError:
+        return True
+    return False
 
-BATCH = Dim("batch_size", 3, max=1 << 20)
-LENGTH = Dim("sequence_length", 7, min=0)
-PAST = Dim("past_sequence_length", 4, min=0)
-WIDTH = Dim("width", 6, min=0)
+
+MISSING = list(filter(is_missing, ("dummyio", "numpy", "hypothesis", "jsonschema")))
+
+if MISSING:
+    collect_ignore_glob = ["*"]
+
+    def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.write_line(
+            f"All tests are skipped: {', '.join(MISSING)} not installed. Install this checkout with what its tests need: "
+            "pip install -e '.[test]'. CONTRIBUTING.md has the frameworks."
+        )
+
+else:
+    import numpy as np
+    from hypothesis import settings
+
+    from dummyio.input_spec import InputSpec
+    from dummyio.spec.dims import Dim
+    from dummyio.spec.spec_data import OutputSpec
+    from dummyio.spec.tensor_spec import Nest, TensorSpec
+    from dummyio.spec.values import (
+        Boxes,
+        Choices,
+        Constant,
+        Grid,
+        Labels,
+        Normal,
+        OneHot,
+        PaddingMask,
+        Positions,
+        Range,
+        Rule,
+        Strings,
+        TokenIds,
+        Uniform,
+    )
+
+    # The same examples in every run; HYPOTHESIS_PROFILE=search looks for new ones.
+    settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
+    settings.register_profile("search", deadline=None, database=None, max_examples=1000)
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+    BATCH = Dim("batch_size", 3, max=1 << 20)
+    LENGTH = Dim("sequence_length", 7, min=0)
+    PAST = Dim("past_sequence_length", 4, min=0)
+    WIDTH = Dim("width", 6, min=0)
 
 
 @pytest.fixture(autouse=True)
