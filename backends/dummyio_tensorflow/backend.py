@@ -36,13 +36,13 @@ class TensorflowBackend:
     @cached_property
     def exporters(self) -> Mapping[str, Callable[..., Any]]:
         """Format → the function that writes it."""
-        from dummyio_tensorflow.exporting.exporters import EXPORTERS  # noqa: PLC0415 - for exports only
+        from dummyio_tensorflow.exporting.exporters import EXPORTERS  # noqa: PLC0415 - lazy: for exporting
 
         return EXPORTERS
 
     def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
         """Return a model or an artifact as a runner; a model without a spec is described first."""
-        from dummyio_tensorflow.running.open_runner import open_runner  # noqa: PLC0415 - for running only
+        from dummyio_tensorflow.running.open_runner import open_runner  # noqa: PLC0415 - lazy: for running
 
         if spec is None and not isinstance(target, Path):
             try:
@@ -53,15 +53,15 @@ class TensorflowBackend:
 
     def describe(self, model: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
         """Return the spec of a model or an artifact; see `dummyio_tensorflow.description.describe_model.describe`."""
-        from dummyio_tensorflow.description.describe_model import describe  # noqa: PLC0415 - for describing only
+        from dummyio_tensorflow.description.describe_model import describe  # noqa: PLC0415 - lazy: for describing
 
         return describe(model, dims=dims or {})
 
     def load(self, path: Path, task: str | None) -> tuple[Any, str]:
-        """Return the model of a file or folder, and a sentence that says what it is."""
-        from dummyio_tensorflow.calling.load_model import load  # noqa: PLC0415 - making tensors does not need the reader
+        """Return the Keras model of a file, and its name for messages."""
+        from dummyio_tensorflow.calling.load_model import load_model  # noqa: PLC0415 - lazy: for loading
 
-        return load(path, task)
+        return load_model(path, task)
 
 
 BACKEND = TensorflowBackend()

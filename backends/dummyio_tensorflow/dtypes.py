@@ -1,4 +1,4 @@
-"""Canonical dtypes and TensorFlow's: those that this version of TensorFlow knows."""
+"""Canonical dtypes and TensorFlow dtypes: those that the installed version has."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from dummyio.spec.dtypes import DType
 __all__ = ["DTYPE_MAPPER", "from_native", "to_native"]
 
 
-def _known() -> dict[DType, Any]:
+def _map_dtypes() -> dict[DType, Any]:
     found = {DType.STRING: tf.string}
     for dtype in DType:
         if dtype is not DType.STRING:
             try:
                 found[dtype] = tf.dtypes.as_dtype(dtype.numpy)
-            except TypeError:  # how TensorFlow says that it has no such dtype
+            except TypeError:  # TensorFlow has no such dtype
                 continue
     return found
 
 
-DTYPE_MAPPER: dict[DType, Any] = _known()
+DTYPE_MAPPER: dict[DType, Any] = _map_dtypes()
 _INVERSE = {native: dtype for dtype, native in DTYPE_MAPPER.items()}
 
 
 def to_native(dtype: DType) -> Any:
-    """Return TensorFlow's dtype; raise `DTypeError` where it has none."""
+    """Return the TensorFlow dtype; raise `DTypeError` if there is none."""
     return to_native_dtype(DTYPE_MAPPER, dtype, "tf")
 
 
 def from_native(native: Any) -> DType:
-    """Return the canonical dtype; raise `DTypeError` where there is none (quantized ones, resources, variants)."""
+    """Return the canonical dtype; raise `DTypeError` if there is none (quantized ones, resources, variants)."""
     return to_canonical_dtype(_INVERSE, native, "tf")

@@ -1,4 +1,4 @@
-"""`tf.TensorSpec`s: what `tf.function` and SavedModel signatures are made of."""
+"""Specs as `tf.TensorSpec`s, of which `tf.function` and SavedModel signatures are made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["abstract", "argument_names"]
 
 
 def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, Any]:
-    """Return `tf.TensorSpec`s, None where a size is symbolic, with the names that `argument_names` gives."""
+    """Return `tf.TensorSpec`s, with None for symbolic sizes, under the names of `argument_names`."""
     names = argument_names(leaves)
     return {
         path: tf.TensorSpec([_axis(size) for size in leaf.shape], to_native(leaf.dtype), name=names[path])
@@ -27,8 +27,8 @@ def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, Any]:
 def argument_names(paths: Iterable[str]) -> dict[str, str]:
     """Return path → the name that the input has in a signature: letters, digits and underscores, all different.
 
-    `tf.function` takes more, and a SavedModel then replaces it by what is returned here, or refuses two paths that
-    become one name.
+    `tf.function` takes other characters, which a SavedModel then replaces like this, or refuses two paths that become one
+    name.
     """
     names: dict[str, str] = {}
     for path in paths:

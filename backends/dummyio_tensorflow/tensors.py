@@ -1,7 +1,7 @@
 """NumPy arrays and TensorFlow tensors, always by copy.
 
-TensorFlow can be given NumPy's memory through DLPack, and then ends the whole process at the first operation on a buffer
-that is not aligned to 64 bytes, which most of NumPy's are not.
+TensorFlow can share NumPy's memory through DLPack, and then ends the whole process at the first operation on a buffer that
+is not aligned to 64 bytes: most of NumPy's are not.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -
     DTypeError
         for a dtype that TensorFlow lacks.
     OptionError
-        for a device that is not there.
+        for a device that this machine does not have.
     """
     native = to_native(dtype)
     array = as_owned_array(values, dtype)
     if device is None:
         return tf.convert_to_tensor(array, native)
-    with tf.device(_place(device)):
+    with tf.device(_resolve_device(device)):
         return tf.convert_to_tensor(array, native)
 
 
 def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
-    """Return a copy of the tensor's values; bytes become text, and bytes that are no text keep theirs as surrogates."""
+    """Return a copy of the tensor's values; bytes become text, those that are not UTF-8 as surrogates."""
     dtype = from_native(tensor.dtype)
-    values = np.asarray(tensor.numpy(), dtype.numpy)  # a scalar comes as no array
+    values = np.asarray(tensor.numpy(), dtype.numpy)  # a scalar is not an array
     if dtype is not DType.STRING:
         return values
     texts = [text.decode("utf-8", "surrogateescape") for text in values.reshape(-1)]
@@ -52,14 +52,14 @@ def is_tensor(value: object) -> bool:
     return isinstance(value, (tf.Tensor, tf.Variable))
 
 
-def _place(device: Any) -> str:
-    """Return the full name of a device that is there: for one that is not, TensorFlow would take the CPU and say nothing."""
+def _resolve_device(device: Any) -> str:
+    """Return the full name of a device; for a missing one, TensorFlow would take the CPU without an error."""
     present = {place.name: place for place in tf.config.list_logical_devices()}
     known = ", ".join(present)
     try:
         wanted = tf.DeviceSpec.from_string(device)
     except (ValueError, AttributeError, TypeError) as error:
-        raise OptionError(f"device={device!r} is no device of TensorFlow: use one of {known}.") from error
+        raise OptionError(f"device={device!r} is not a TensorFlow device: use one of {known}.") from error
     for name, place in present.items():
         found = tf.DeviceSpec.from_string(name)
         if place.device_type == wanted.device_type and wanted.device_index in (None, found.device_index):

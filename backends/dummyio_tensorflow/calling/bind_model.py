@@ -1,7 +1,7 @@
-"""How each kind of TensorFlow model is called on the inputs of a spec: one function of a dict of nested tensors.
+"""Each kind of TensorFlow model as one function of a dict of nested tensors, by the names of a spec.
 
-Keras models from `keras.Input`s take what these were nested in, as their first argument; all else goes by the names of its
-arguments, where the spec's inputs have them, and else takes the whole dict as its first.
+Keras models of `keras.Input`s take the nest of these as their first argument. All others are called by argument name if
+the spec's inputs have these names, and else with the whole dict as their first argument.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -18,55 +18,55 @@ from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import OptionError, SourceError, suggest_names
 
 __all__ = [
-    "Call",
     "bind_model",
+    "check_keras_backend",
+    "choose_function",
+    "choose_signature",
     "expand_composite_tensor",
     "functional_inputs",
-    "input_names",
     "is_keras",
-    "signed_function",
+    "name_keras_inputs",
 ]
 
 Call = Callable[[Mapping[str, Any]], Any]
 
 _COUNTED = re.compile(r"(keras_tensor|input_layer|input)(_\d+)?$")
-"""Names that Keras gives to inputs without one: they count what was made before, and differ from run to run."""
+"""Names that Keras gives to unnamed inputs: their number counts earlier inputs, and differs from run to run."""
+_USUAL = ("serving_default", "__call__")
+"""Names of the signature that is meant without `signature=`."""
 
 
-def bind_model(model: Any, names: list[str]) -> Call:
+def bind_model(model: Any, names: Sequence[str]) -> Call:
     """Return `model` as a function of a dict of nested tensors, which has the top-level `names`.
 
     Raises
     ------
     SourceError
-        where nothing says how the model takes these inputs.
+        if the model does not take inputs of these names.
     """
     if is_keras(model):
         check_keras_backend(model)
         struct = functional_inputs(model)
-        trained = {"training": False} if _takes(model.call, "training") else {}
+        options = {"training": False} if "training" in _parameters(model.call) else {}
         if struct is not None:
-            return _bound_functional(model, struct, names, trained)
-        return _bound_arguments(model, _parameters(model.call), names, trained)
+            return _bind_functional(model, struct, names, options)
+        return _bind_arguments(model, model.call, names, options)
     if isinstance(model, tf.types.experimental.ConcreteFunction):
-        return _bound_concrete(model)
+        return _bind_concrete(model)
     if isinstance(model, tf.types.experimental.PolymorphicFunction):
         plain: Any = model
-        return _bound_arguments(model, _parameters(plain.python_function), names, {})
+        return _bind_arguments(model, plain.python_function, names, {})
     if isinstance(model, tf.Module):
-        function = signed_function(model, names=names)
-        return (
-            _bound_arguments(function, _parameters(function), names, {})
-            if function is model
-            else bind_model(function, names)
-        )
+        function = choose_function(model, names=names)
+        if function is not model:
+            return bind_model(function, names)
     if callable(model):
-        return _bound_arguments(model, _parameters(model), names, {})
+        return _bind_arguments(model, model, names, {})
     raise SourceError(f"a {qualified_name(model)} cannot be called: give a Keras model, a tf.function or a tf.Module.")
 
 
 def is_keras(model: object) -> bool:
-    """Whether `model` is a layer or a model of Keras's, of either version."""
+    """Whether `model` is a layer or a model of Keras 2 or 3."""
     for name in ("keras", "tf_keras"):
         layers = getattr(sys.modules.get(name), "layers", None)
         if layers is not None and isinstance(model, layers.Layer):
@@ -75,54 +75,52 @@ def is_keras(model: object) -> bool:
 
 
 def check_keras_backend(model: object) -> None:
-    """Raise `SourceError` for a model of a Keras that does not run on TensorFlow."""
+    """Raise `SourceError` for a Keras model that does not run on TensorFlow."""
     keras = sys.modules.get("keras")
     if keras is not None and isinstance(model, keras.layers.Layer) and keras.backend.backend() != "tensorflow":
         raise SourceError(
-            f"Keras runs on {keras.backend.backend()!r} here, and a {qualified_name(model)} with it. This reads Keras on "
-            "TensorFlow: set KERAS_BACKEND=tensorflow before Keras is imported."
+            f"Keras runs on {keras.backend.backend()!r} here, and a {qualified_name(model)} with it: only Keras on TensorFlow "
+            "is supported. Set KERAS_BACKEND=tensorflow before Keras is imported."
         )
 
 
 def functional_inputs(model: Any) -> Any:
-    """Return the nest of symbolic inputs that a Keras model was made of; None where it was not."""
+    """Return the nest of symbolic inputs that a Keras model was made of; None for other models."""
     inner = getattr(model, "_functional", None)  # of a Sequential that is built
-    for candidate in (model, inner):
-        struct = getattr(candidate, "_inputs_struct", None)
-        if struct is not None:
-            return struct
-    return None
+    structs = (getattr(candidate, "_inputs_struct", None) for candidate in (model, inner))
+    return next((struct for struct in structs if struct is not None), None)
 
 
-def input_names(struct: Any) -> dict[str, Any]:
+def name_keras_inputs(struct: Any) -> dict[str, Any]:
     """Return top-level name → symbolic input, or nest of them, of a Keras model made of inputs."""
     if isinstance(struct, Mapping):
         return {str(key): value for key, value in struct.items()}
     if isinstance(struct, (list, tuple)):
-        names = [_own_name(value, f"inputs_{place}") for place, value in enumerate(struct)]
-        names = names if len(set(names)) == len(names) else [f"inputs_{place}" for place in range(len(names))]
-        return dict(zip(names, struct, strict=True))
-    return {_own_name(struct, "inputs"): struct}
+        numbered = [f"inputs_{index}" for index in range(len(struct))]
+        names = [_keras_name(value, other) for value, other in zip(struct, numbered, strict=True)]
+        return dict(zip(names if len(set(names)) == len(names) else numbered, struct, strict=True))
+    return {_keras_name(struct, "inputs"): struct}
 
 
-def _own_name(value: Any, otherwise: str) -> str:
+def _keras_name(value: Any, otherwise: str) -> str:
     name = getattr(value, "name", None)
     return name if isinstance(name, str) and name and not _COUNTED.match(name) else otherwise
 
 
-def _bound_functional(model: Any, struct: Any, names: list[str], trained: Mapping[str, Any]) -> Call:
-    known = input_names(struct)
+def _bind_functional(model: Any, struct: Any, names: Sequence[str], options: Mapping[str, Any]) -> Call:
+    known = list(name_keras_inputs(struct))
     if len(known) != len(names):
         raise SourceError(
-            f"{model.name!r} takes {len(known)} inputs, {', '.join(known)}; the spec has {', '.join(names)}."
+            f"{model.name!r} takes {len(known)} inputs, {', '.join(known)}, and the spec has {len(names)}, {', '.join(names)}: "
+            "give the spec of this model."
         )
-    order = list(known) if set(known) == set(names) else names
+    order = known if set(known) == set(names) else names
 
     def call(inputs: Mapping[str, Any]) -> Any:
         values = [inputs[name] for name in order]
         if isinstance(struct, Mapping):
-            return model(dict(zip(struct, values, strict=True)), **trained)
-        return model(type(struct)(values) if isinstance(struct, (list, tuple)) else values[0], **trained)
+            return model(dict(zip(struct, values, strict=True)), **options)
+        return model(type(struct)(values) if isinstance(struct, (list, tuple)) else values[0], **options)
 
     return call
 
@@ -134,31 +132,26 @@ def _parameters(function: Any) -> Mapping[str, inspect.Parameter]:
         return {}
 
 
-def _takes(function: Any, name: str) -> bool:
-    return name in _parameters(function)
-
-
-def _bound_arguments(
-    function: Any, parameters: Mapping[str, inspect.Parameter], names: list[str], more: Mapping[str, Any]
-) -> Call:
-    free = any(item.kind is item.VAR_KEYWORD for item in parameters.values())
+def _bind_arguments(function: Any, signed: Any, names: Sequence[str], options: Mapping[str, Any]) -> Call:
+    """Bind by the parameters of `signed`, which may be another function than the one to call."""
+    parameters = _parameters(signed)
     by_name = {
         name for name, item in parameters.items() if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)
     }
-    if by_name.issuperset(names) or free:
-        return lambda inputs: function(**inputs, **more)
+    if by_name.issuperset(names) or any(item.kind is item.VAR_KEYWORD for item in parameters.values()):
+        return lambda inputs: function(**inputs, **options)
     required = [name for name, item in parameters.items() if item.default is item.empty]
     if len(required) == len(names):
-        return lambda inputs: function(*(inputs[name] for name in names), **more)
+        return lambda inputs: function(*(inputs[name] for name in names), **options)
     if len(required) == 1 or (not required and parameters):
-        return lambda inputs: function(dict(inputs), **more)
+        return lambda inputs: function(dict(inputs), **options)
     raise SourceError(
         f"{getattr(function, '__qualname__', function)!r} takes {', '.join(parameters) or 'nothing'}, and the spec has "
         f"{', '.join(names)}: name the inputs as its arguments."
     )
 
 
-def _bound_concrete(function: Any) -> Call:
+def _bind_concrete(function: Any) -> Call:
     signature = function.structured_input_signature
     if signature is None:  # frozen: flat, by the names of its placeholders
         order = [tensor.name.split(":")[0] for tensor in function.inputs]
@@ -168,10 +161,8 @@ def _bound_concrete(function: Any) -> Call:
     def call(inputs: Mapping[str, Any]) -> Any:
         left = dict(inputs)
         named = {name: left.pop(name) for name in keywords if name in left}
-        if not positional:
-            return function(**named)
-        values = list(left.values())
-        # One argument that is a dict itself takes what is left, as a model of nested inputs does.
+        values = list(left.values()) if positional else []
+        # A single argument that is a dict takes all other inputs, as a model of nested inputs does.
         if len(positional) == 1 and isinstance(positional[0], Mapping) and set(positional[0]) == set(left):
             values = [left]
         return function(*values, **named)
@@ -179,47 +170,58 @@ def _bound_concrete(function: Any) -> Call:
     return call
 
 
-def signed_function(module: Any, signature: str | None = None, names: Collection[str] | None = None) -> Any:
-    """Return what of a ``tf.Module`` is called: its signature of that name, or of these inputs, its ``__call__``, the only one.
+def choose_signature(signatures: Collection[str], signature: str | None, label: str) -> str:
+    """Return the name of the signature that is meant: the one asked for, the usual one, the only one.
 
     Raises
     ------
     OptionError
-        for a signature that it does not have.
+        for a name that is not among them.
     SourceError
-        where it has none, or several of which nothing says which one is meant.
+        if there are several, and none is the usual one.
     """
-    signatures = _signatures(module)
-    if signature is not None:
-        if signature not in signatures:
-            raise OptionError(
-                f"signature={signature!r}: this module has none of that name. {suggest_names(signature, signatures)}"
-            )
-        return signatures[signature]
-    alike = {key: one for key, one in signatures.items() if names is not None and _argument_names(one) == set(names)}
-    for candidates in (alike, signatures):
-        usual = [candidates[key] for key in ("serving_default", "__call__") if key in candidates]
-        if usual or len(candidates) == 1:
-            return usual[0] if usual else next(iter(candidates.values()))
-    if not signatures and callable(module):
-        return module
-    have = f"the functions {', '.join(signatures)}" if signatures else "no tf.function"
-    raise SourceError(
-        f"{qualified_name(module)} has {have}: describe it with signature='name', or give the function itself."
-    )
+    if signature is not None and signature not in signatures:
+        raise OptionError(
+            f"signature={signature!r}: {label} has no signature of that name. {suggest_names(signature, signatures)}"
+        )
+    usual = [name for name in _USUAL if name in signatures] or (list(signatures) if len(signatures) == 1 else [])
+    if signature is None and not usual:
+        raise SourceError(f"{label} has the signatures {', '.join(signatures)}: choose one with signature='name'.")
+    return signature or usual[0]
 
 
-def _signatures(module: Any) -> dict[str, Any]:
+def choose_function(module: Any, signature: str | None = None, names: Collection[str] = ()) -> Any:
+    """Return the function of a ``tf.Module`` that is called; errors as `choose_signature`.
+
+    Parameters
+    ----------
+    module
+        A module with ``tf.function``s, or a loaded SavedModel.
+    signature
+        The name of the function.
+    names
+        The names of its inputs: functions that have these arguments are preferred.
+    """
+    functions = _list_functions(module)
+    if not functions and signature is None:
+        if callable(module):
+            return module
+        raise SourceError(f"{qualified_name(module)} has no tf.function: decorate one, or give the function itself.")
+    alike = {key: function for key, function in functions.items() if _argument_names(function) == set(names)}
+    chosen = alike if alike and signature is None else functions
+    return chosen[choose_signature(chosen, signature, qualified_name(module))]
+
+
+def _list_functions(module: Any) -> dict[str, Any]:
     """Return the signatures of a loaded SavedModel, else the ``tf.function``s of a module, by name."""
     loaded = dict(getattr(module, "signatures", None) or {})
     kinds = (tf.types.experimental.PolymorphicFunction, tf.types.experimental.ConcreteFunction)
-    bound = {key: getattr(module, key) for key in dir(type(module)) if isinstance(_static(module, key), kinds[0])}
-    return loaded or bound | {key: value for key, value in vars(module).items() if isinstance(value, kinds)}
-
-
-def _static(module: Any, name: str) -> Any:
-    """Return a class's attribute without binding it, which for a property would run it."""
-    return inspect.getattr_static(type(module), name, None)
+    # Read without binding: a property would run.
+    methods = [
+        key for key in dir(type(module)) if isinstance(inspect.getattr_static(type(module), key, None), kinds[0])
+    ]
+    own = {key: value for key, value in vars(module).items() if isinstance(value, kinds)}
+    return loaded or {key: getattr(module, key) for key in methods} | own
 
 
 def _argument_names(function: Any) -> set[str]:
@@ -230,19 +232,15 @@ def _argument_names(function: Any) -> set[str]:
 
 
 def expand_composite_tensor(value: Any, path: str) -> Mapping[str, Any] | None:
-    """Return the parts of a ragged or sparse tensor, by name; None for all else."""
-    parts = {
-        tf.RaggedTensor: ("flat_values", "nested_row_splits"),
-        tf.SparseTensor: ("indices", "values", "dense_shape"),
-    }
-    for kind, names in parts.items():
-        if isinstance(value, kind):
-            found: dict[str, Any] = {}
-            for name in names:
-                part = getattr(value, name)
-                several = part if isinstance(part, (list, tuple)) else [part]
-                for place, tensor in enumerate(several):
-                    suffix = f"{name}.{place}" if len(several) > 1 else name
-                    found[f"{path}.{suffix}" if path and not path.startswith("_") else suffix] = tensor
-            return found
-    return None
+    """Return the parts of a ragged or sparse tensor, by name; None for any other value."""
+    if isinstance(value, tf.RaggedTensor):
+        splits = value.nested_row_splits
+        suffix = "nested_row_splits"
+        parts = {f"{suffix}.{index}": part for index, part in enumerate(splits)}
+        parts = {"flat_values": value.flat_values} | (parts if len(splits) > 1 else {suffix: splits[0]})
+    elif isinstance(value, tf.SparseTensor):
+        parts = {name: getattr(value, name) for name in ("indices", "values", "dense_shape")}
+    else:
+        return None
+    prefix = f"{path}." if path and not path.startswith("_") else ""
+    return {f"{prefix}{name}": tensor for name, tensor in parts.items()}

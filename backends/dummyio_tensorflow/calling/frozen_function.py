@@ -1,15 +1,16 @@
 """The one recipe behind every artifact: trace, freeze, and wrap again as a flat function with names.
 
 Shorter ways convert without an error and lose something: a converter that is given a Keras model with its variables
-writes reads of variables that nothing ever sets; nested inputs lose their names; signatures are dropped where a layer
-has a custom gradient. So the model is traced on the flat inputs of the spec, its variables become constants, and what
-converters see is a function of named tensors that captures nothing.
+writes reads of variables that nothing ever sets; nested inputs lose their names; signatures are dropped if a layer
+has a custom gradient. So the model is traced on the flat inputs of the spec, its variables become constants, and
+converters get a function of named tensors that captures nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,19 +21,27 @@ from tensorflow.python.framework.convert_to_constants import (  # pyright: ignor
 )
 
 from dummyio.backend.result_names import name_outputs
-from dummyio.errors import ExportError, SourceError
+from dummyio.errors import ExportError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import build_nested
 from dummyio_tensorflow.calling.bind_model import bind_model, expand_composite_tensor
-from dummyio_tensorflow.calling.silence import quiet
+from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.dtypes import from_native
 from dummyio_tensorflow.signature import abstract, argument_names
 
-__all__ = ["Frozen", "add_output_specs", "check_names_apart", "freeze_model", "nested", "trace", "without_xla"]
+__all__ = [
+    "Frozen",
+    "add_output_specs",
+    "check_names_apart",
+    "freeze_model",
+    "nest_tensors",
+    "trace_model",
+    "without_xla",
+]
 
 _LARGEST = (1 << 31) - (1 << 24)
-"""Bytes of constants that fit a graph: it is one protobuf message, which ends at 2 GiB."""
+"""Bytes of constants that fit a graph: it is one protobuf message of at most 2 GiB."""
 _VARIABLES = ("VarHandleOp", "ReadVariableOp", "ResourceGather", "AssignVariableOp")
 
 
@@ -53,18 +62,18 @@ class Frozen:
     """The names of the results, in the model's order."""
 
 
-def nested(spec: InputSpec, leaves: Mapping[str, Any]) -> dict[str, Any]:
+def nest_tensors(spec: InputSpec, leaves: Mapping[str, Any]) -> dict[str, Any]:
     """Return tensors by path as the spec nests them."""
     return {name: build_nested(node, leaves, name, tuple) for name, node in spec.items()}
 
 
-def trace(model: Any, spec: InputSpec) -> tuple[Any, tuple[str, ...]]:
+def trace_model(model: Any, spec: InputSpec) -> tuple[Any, tuple[str, ...]]:
     """Return the model as a concrete function of the spec's flat inputs, and the names of its results.
 
     Raises
     ------
     ExportError
-        where the model does not trace on these inputs, or returns something that is no tensor.
+        if the model does not trace on these inputs, or returns something other than tensors.
     """
     call = bind_model(model, list(spec))
     specs = abstract(dict(spec.leaves))
@@ -73,7 +82,7 @@ def trace(model: Any, spec: InputSpec) -> tuple[Any, tuple[str, ...]]:
 
     def flat(*tensors: Any) -> list[Any]:
         results = name_outputs(
-            call(nested(spec, dict(zip(specs, tensors, strict=True)))), declared, expand_composite_tensor
+            call(nest_tensors(spec, dict(zip(specs, tensors, strict=True)))), declared, expand_composite_tensor
         )
         names[:] = results
         return [tf.convert_to_tensor(value) for value in results.values()]
@@ -84,8 +93,8 @@ def trace(model: Any, spec: InputSpec) -> tuple[Any, tuple[str, ...]]:
         raise
     except Exception as error:
         raise ExportError(
-            f"the model does not trace on the inputs of its spec: {type(error).__name__}: {_first(error)} "
-            "Check that the spec is this model's, or fix sizes with static=."
+            f"the model does not trace on the inputs of its spec: {format_error_line(error)} Check that the spec is this "
+            "model's, or fix sizes with static=."
         ) from error
     return function, tuple(names)
 
@@ -96,24 +105,24 @@ def freeze_model(model: Any, spec: InputSpec) -> Frozen:
     Raises
     ------
     ExportError
-        where it does not trace, has state that cannot be frozen, or is too large for one graph.
+        if it does not trace, has state that cannot be frozen, or is too large for one graph.
     """
-    function, outputs = trace(model, spec)
+    function, outputs = trace_model(model, spec)
     if not outputs:
-        raise ExportError("the model returns no tensor: there is nothing to export.")
+        raise ExportError("the model returns no tensors: there is nothing to export.")
     _check_writes(function.graph)
     size = sum(variable.shape.num_elements() * variable.dtype.size for variable in function.variables)
     if size > _LARGEST:
         raise ExportError(
-            f"the model has {size / 2**30:.1f} GiB of weights, and a graph with its constants ends at 2 GiB: "
+            f"the model has {size / 2**30:.1f} GiB of weights, and a graph with its constants holds 2 GiB at most: "
             "convert it to a narrower dtype first, or export it in parts."
         )
     try:
-        with quiet():
-            # Control flow stays functional: lowered loops are what no converter reads any more.
+        with silence_output():
+            # Control flow stays functional: converters no longer read lowered loops.
             graph = convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
     except Exception as error:
-        raise ExportError(f"the model cannot be frozen: {type(error).__name__}: {_first(error)}") from error
+        raise ExportError(f"the model cannot be frozen: {format_error_line(error)}") from error
     _check_frozen(graph)
     names = argument_names(path for path, _ in spec.leaves)
     specs = [
@@ -128,7 +137,7 @@ def freeze_model(model: Any, spec: InputSpec) -> Frozen:
 
 
 def check_names_apart(inputs: Iterable[str], outputs: Iterable[str]) -> None:
-    """Raise `ExportError` where an output has an input's name: in one graph of values, each has its own."""
+    """Raise `ExportError` if an output has an input's name: in one graph, each value has a name of its own."""
     both = sorted({*inputs} & {*outputs})
     if both:
         raise ExportError(
@@ -138,7 +147,7 @@ def check_names_apart(inputs: Iterable[str], outputs: Iterable[str]) -> None:
 
 
 def add_output_specs(spec: InputSpec, frozen: Frozen) -> InputSpec:
-    """Return the spec with the outputs that the model has, where it says none: formats that sort them by name lose the order."""
+    """Return the spec with the model's outputs, if it declares none: formats that sort them by name lose the order."""
     if spec.outputs:
         return spec
     outputs = tuple(
@@ -149,19 +158,19 @@ def add_output_specs(spec: InputSpec, frozen: Frozen) -> InputSpec:
 
 
 def _check_writes(graph: Any) -> None:
-    """Refuse a model that writes variables when it is called: as constants they would stay what they are now."""
+    """Refuse a model that writes variables when it is called: as constants they would keep their present values."""
     definition = graph.as_graph_def()
     nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
     written = sorted({node.name for node in nodes if re.fullmatch(r"Assign\w*VariableOp|ResourceScatter\w+", node.op)})
     if written:
         raise ExportError(
-            f"the model changes its own state when it is called ({', '.join(written[:5])}), which cannot be frozen: take the "
-            "state as an input, and return it."
+            f"the model changes its own state when it is called ({', '.join(written[:5])}), which cannot be frozen: make the "
+            "state an input and an output."
         )
 
 
 def _check_frozen(graph: Any) -> None:
-    """Refuse what still has state: converted, it would be read from where nothing was ever written."""
+    """Refuse a graph that still has state: converted, it would read variables that nothing ever sets."""
     left = sorted({op.name for op in graph.graph.get_operations() if op.type in _VARIABLES})
     held = [tensor for tensor in graph.captured_inputs if tensor.dtype in (tf.resource, tf.variant)]
     if left or held:
@@ -171,37 +180,31 @@ def _check_frozen(graph: Any) -> None:
         )
 
 
-def _first(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:1])[:500] if len(lines) < 2 else f"{lines[0][:300]} ... {lines[-1][:300]}"
-
-
 @contextlib.contextmanager
 def without_xla() -> Generator[None]:
-    """Let Keras's grouped convolutions be plain operations inside: compiled ones are calls that no converter opens."""
+    """Trace the grouped convolutions of Keras as plain operations: compiled ones are calls that converters do not open."""
+    keras = sys.modules.get("keras.src.backend.tensorflow.nn")
+    tf_keras = getattr(sys.modules.get("tf_keras.src.layers.convolutional.base_conv"), "Conv", None)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_plain_keras())
-        stack.enter_context(_plain_tf_keras())
+        if getattr(keras, "tf", None) is tf:
+            stack.enter_context(_replace_attribute(keras, "tf", _Uncompiled()))
+        if tf_keras is not None:
+            stack.enter_context(_replace_attribute(tf_keras, "_jit_compiled_convolution_op", tf_keras.convolution_op))
         yield
 
 
 @contextlib.contextmanager
-def _plain_keras() -> Generator[None]:
-    import sys  # noqa: PLC0415 - used here only
-
-    layer = sys.modules.get("keras.src.backend.tensorflow.nn")
-    if layer is None or getattr(layer, "tf", None) is not tf:
-        yield
-        return
-    layer.tf = _Uncompiled()  # type: ignore[attr-defined] # Keras's own view of TensorFlow, and nobody else's
+def _replace_attribute(owner: Any, name: str, value: Any) -> Generator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, value)
     try:
         yield
     finally:
-        layer.tf = tf  # type: ignore[attr-defined]
+        setattr(owner, name, before)
 
 
 class _Uncompiled:
-    """TensorFlow, but that functions are never compiled."""
+    """The module ``tensorflow``, but with functions that are never compiled."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(tf, name)
@@ -210,20 +213,3 @@ class _Uncompiled:
     def function(function: Any = None, *, jit_compile: bool | None = None, **options: Any) -> Any:
         del jit_compile
         return tf.function(function, **options) if function is not None else tf.function(**options)
-
-
-@contextlib.contextmanager
-def _plain_tf_keras() -> Generator[None]:
-    import sys  # noqa: PLC0415 - used here only
-
-    layers = sys.modules.get("tf_keras.src.layers.convolutional.base_conv")
-    if layers is None:
-        yield
-        return
-    kind = layers.Conv
-    before = kind._jit_compiled_convolution_op  # noqa: SLF001 - the one place where it is compiled
-    kind._jit_compiled_convolution_op = kind.convolution_op  # noqa: SLF001
-    try:
-        yield
-    finally:
-        kind._jit_compiled_convolution_op = before  # noqa: SLF001

@@ -9,13 +9,13 @@ import keras
 
 from dummyio.errors import OptionError, SourceError
 
-__all__ = ["load"]
+__all__ = ["load_model"]
 
 
-def load(path: Path, task: str | None) -> tuple[Any, str]:
-    """Return the model of a ``.keras`` or ``.h5`` file, and what it is; raise `SourceError` where Keras cannot load it."""
+def load_model(path: Path, task: str | None) -> tuple[Any, str]:
+    """Return the model of a ``.keras`` or ``.h5`` file, and its name for messages; raise `SourceError` if Keras fails."""
     if task is not None:
-        raise OptionError(f"task={task!r}: a Keras model is what it is; a task cannot be chosen.")
+        raise OptionError(f"task={task!r}: a Keras model has one task, its own; leave it out.")
     try:
         return keras.models.load_model(path), f"the Keras model {path}"
     except (OSError, ValueError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""Silence around converters: they write to the process's own output and log through Python, wanted or not."""
+"""Silence around converters, which print to the process's own output and log through Python."""
 
 from __future__ import annotations
 
@@ -10,64 +10,59 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Generator
-from dataclasses import dataclass, field
 
-__all__ = ["CapturedOutput", "quiet"]
+__all__ = ["CapturedLog", "silence_output"]
 
 _LOGGERS = ("absl", "tensorflow", "tf2onnx")
 _OUTPUTS = (1, 2)
 
 
-@dataclass
-class CapturedOutput:
-    """What was said meanwhile."""
+class CapturedLog(logging.Handler):
+    """The messages that were logged meanwhile."""
 
-    records: list[logging.LogRecord] = field(default_factory=list[logging.LogRecord])
-
-    def errors(self) -> list[str]:
-        """Return the messages that were logged as errors: some converters only log them, and return all the same."""
-        return [record.getMessage() for record in self.records if record.levelno >= logging.ERROR]
-
-
-class _Collector(logging.Handler):
-    def __init__(self, chatter: CapturedOutput) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._chatter = chatter
+        self._records: list[logging.LogRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._chatter.records.append(record)
+        """Keep a record."""
+        self._records.append(record)
+
+    def errors(self) -> list[str]:
+        """Return the messages of level error: some converters only log them, and return all the same."""
+        return [record.getMessage() for record in self._records if record.levelno >= logging.ERROR]
 
 
 @contextlib.contextmanager
-def quiet() -> Generator[CapturedOutput]:
-    """Keep what is printed, logged and warned of inside from the user; it is process-wide, for native code has no other way."""
-    chatter = CapturedOutput()
+def silence_output() -> Generator[CapturedLog]:
+    """Hide prints, logs and warnings, in the whole process: native code prints past Python."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
-        stack.enter_context(_collected(chatter))
-        stack.enter_context(_nowhere())
+        log = stack.enter_context(_capture_logs())
+        stack.enter_context(_redirect_outputs())
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-        yield chatter
+        yield log
 
 
 @contextlib.contextmanager
-def _collected(chatter: CapturedOutput) -> Generator[None]:
+def _capture_logs() -> Generator[CapturedLog]:
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     before = [(logger, logger.handlers, logger.propagate) for logger in loggers]
+    log = CapturedLog()
     try:
         for logger in loggers:
-            logger.handlers, logger.propagate = [_Collector(chatter)], False
-        yield
+            logger.handlers, logger.propagate = [log], False
+        yield log
     finally:
         for logger, handlers, propagate in before:
             logger.handlers, logger.propagate = handlers, propagate
 
 
 @contextlib.contextmanager
-def _nowhere() -> Generator[None]:
-    """Send the process's standard output and error into a file that nobody reads."""
+def _redirect_outputs() -> Generator[None]:
+    """Send the process's standard output and error to a temporary file."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # there is none, or it is closed
             stream.flush()

@@ -1,7 +1,7 @@
-"""Which table an input's elements index, and how long a sequence can be: read from a graph, whichever it is.
+"""The table that an input's elements index, and the longest sequence, from a graph of any format.
 
-A walk along the operations follows the elements of each input through what leaves them as they are, up to where they choose
-rows of a table.
+A walk along the operations follows the elements of each input through operations that leave them as they are, up to those
+that choose rows of a table.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A table of which a part is taken, as long as some sequence."""
+    """A table, and the operation that takes as many of its rows as a sequence is long."""
 
     rows: int
     axis: int
@@ -36,13 +36,13 @@ class Slice:
 
     table: str
 
-    def taken(self, graph: Any) -> int | None:
-        """Return how many rows are taken in another graph of the model; None where that shows nothing.
+    def count_rows(self, graph: Any) -> int | None:
+        """Return the number of rows that are taken in another graph of the model; None if it is not found there.
 
         Operations are found by their scope: in a graph whose sizes are known there are fewer, and their numbers differ.
         """
         for op in graph.get_operations():
-            if op.name.rpartition("/")[0] == self.name.rpartition("/")[0] and _is_part_of_table(op):
+            if op.name.rpartition("/")[0] == self.name.rpartition("/")[0] and _takes_rows(op):
                 table, part = _shape(op.inputs[0]), _shape(op.outputs[0])
                 if table is None or part is None or not len(table) == len(part) > self.axis:
                     continue
@@ -53,59 +53,50 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """What a graph shows of its inputs."""
+    """Facts of a graph about the values and sizes of its inputs."""
 
     rows: Mapping[str, tuple[int, str]]
-    """Input → its elements are below this, the rows of the table named."""
+    """Input → the number of rows of the table that it indexes, and the table's name."""
 
     slices: tuple[Slice, ...] = ()
-    """Tables of which as many rows are taken as a sequence is long."""
+    """Tables of positions."""
 
 
-_ALIKE = {
+_PASS_THROUGH = {
     *("Cast", "Identity", "Reshape", "ExpandDims", "Squeeze", "StridedSlice", "Slice", "Transpose", "StopGradient"),
     *("BroadcastTo", "Tile", "Pad", "PadV2", "ConcatV2", "Pack", "SelectV2", "Select", "Minimum", "Maximum"),
     *("ClipByValue", "EnsureShape", "Abs", "Unpack", "SplitV", "Split"),
     *("CAST", "RESHAPE", "EXPAND_DIMS", "SQUEEZE", "STRIDED_SLICE", "SLICE", "TRANSPOSE", "BROADCAST_TO", "TILE"),
     *("PAD", "PADV2", "CONCATENATION", "PACK", "SELECT", "SELECT_V2", "MINIMUM", "MAXIMUM", "ABS", "UNPACK"),
 }
-"""Operations that hand elements on as they are, or make them smaller."""
+"""Operations whose results are elements of their inputs, or smaller."""
 
-_GATHERS = {
-    "GatherV2": 1,
-    "Gather": 1,
-    "ResourceGather": 1,
-    "GATHER": 1,
-    "EMBEDDING_LOOKUP": 0,
-    "OneHot": 0,
-    "ONE_HOT": 0,
-}
-"""Operations that choose by index → which of their inputs the indices are."""
+_GATHERS = dict.fromkeys(("GatherV2", "Gather", "ResourceGather", "GATHER"), 1)
+_GATHERS |= dict.fromkeys(("EMBEDDING_LOOKUP", "OneHot", "ONE_HOT"), 0)
+"""Operations that choose by index → the number of the input with the indices."""
 
 
 def find_indexed_tables(
     operations: Iterable[Operation], origins: Mapping[Any, str], rows: Callable[[Operation], int | None]
 ) -> dict[str, tuple[int, str]]:
-    """Return input → (rows, table) for all inputs whose elements choose rows of a table of known length.
+    """Return input → (rows, name of the operation) for the inputs that index a table of known length.
 
     Parameters
     ----------
     operations
-        In an order in which values are made before they are taken.
+        The graph's operations, each after those whose results it takes.
     origins
         The key of each input's tensor → its path.
     rows
-        How many rows an operation that chooses by index chooses from; None where that varies.
+        The number of rows that an operation chooses from; None if it varies.
     """
     known: dict[object, frozenset[str]] = {key: frozenset({path}) for key, path in origins.items()}
     found: dict[str, tuple[int, str]] = {}
     for op in operations:
-        if op.kind in _GATHERS and len(op.inputs) > _GATHERS[op.kind]:
-            count = rows(op)
-            for path in known.get(op.inputs[_GATHERS[op.kind]], ()) if count else ():
-                if path not in found or (count or 0) < found[path][0]:
-                    found[path] = (count or 0, op.name)
-        elif op.kind in _ALIKE:
+        if op.kind in _GATHERS and len(op.inputs) > _GATHERS[op.kind] and (count := rows(op)):
+            for path in known.get(op.inputs[_GATHERS[op.kind]], ()):
+                found[path] = min(found.get(path, (count, op.name)), (count, op.name), key=lambda table: table[0])
+        elif op.kind in _PASS_THROUGH:
             paths = frozenset().union(*(known.get(key, frozenset[str]()) for key in op.inputs))
             if paths:
                 known |= dict.fromkeys(op.outputs, paths)
@@ -113,19 +104,19 @@ def find_indexed_tables(
 
 
 def find_graph_tables(graph: Any, inputs: Mapping[str, str]) -> TableFacts:
-    """Return what a TensorFlow graph shows; `inputs` is the name of a placeholder's tensor → path."""
+    """Return the facts of a TensorFlow graph; `inputs` is the name of a placeholder's tensor → path."""
     operations = graph.get_operations()
     by_name = {op.name: op for op in operations}
     each = (
         Operation(op.type, op.name, tuple(t.name for t in op.inputs), tuple(t.name for t in op.outputs))
         for op in operations
     )
-    found = find_indexed_tables(each, inputs, lambda op: _rows(by_name[op.name]))
-    rows = {path: (count, _table(by_name[name])) for path, (count, name) in found.items()}
-    return TableFacts(rows, tuple(filter(None, map(_slice, operations))))
+    found = find_indexed_tables(each, inputs, lambda op: _count_rows(by_name[op.name]))
+    rows = {path: (count, _table_name(name)) for path, (count, name) in found.items()}
+    return TableFacts(rows, tuple(filter(None, map(_find_slice, operations))))
 
 
-def _rows(op: Any) -> int | None:
+def _count_rows(op: Any) -> int | None:
     if op.type == "OneHot":
         depth = tf.get_static_value(op.inputs[1])
         return int(depth) if depth is not None else None
@@ -138,7 +129,7 @@ def _rows(op: Any) -> int | None:
 
 
 def _shape(tensor: Any) -> list[int | None] | None:
-    """Return a tensor's shape; that of what it refers to, where it is a variable's handle."""
+    """Return a tensor's shape; of a variable's handle, the shape of the variable."""
     shape = tensor.shape
     if tensor.dtype == tf.resource:
         data = getattr(tensor, "_handle_data", None)
@@ -148,22 +139,24 @@ def _shape(tensor: Any) -> list[int | None] | None:
     return None if shape.rank is None else list(shape.as_list())
 
 
-def _table(op: Any) -> str:
-    return str(op.name).replace("/ReadVariableOp", "").rsplit("/", 1)[0]
+def _table_name(operation: str) -> str:
+    return operation.replace("/ReadVariableOp", "").rsplit("/", 1)[0]
 
 
-def _slice(op: Any) -> Slice | None:
-    """Return the table of which an operation takes a part as long as some sequence."""
-    if not _is_part_of_table(op):
+def _find_slice(op: Any) -> Slice | None:
+    """Return the table of which an operation takes as many rows as a sequence is long; None for another operation."""
+    if not _takes_rows(op):
         return None
     table, part = _shape(op.inputs[0]), _shape(op.outputs[0])
     if table is None or part is None or len(table) != len(part) or len(table) < 2:
         return None
-    axes = [
-        axis for axis, (have, left) in enumerate(zip(table, part, strict=True)) if left is None and have is not None
-    ]
-    return Slice(table[axes[0]] or 0, axes[0], op.name, _table(op)) if len(axes) == 1 else None
+    sizes = enumerate(zip(table, part, strict=True))
+    dynamic = [(axis, rows) for axis, (rows, taken) in sizes if taken is None and rows is not None]
+    if len(dynamic) != 1:
+        return None
+    (axis, rows) = dynamic[0]
+    return Slice(rows, axis, op.name, _table_name(op.name))
 
 
-def _is_part_of_table(op: Any) -> bool:
+def _takes_rows(op: Any) -> bool:
     return op.type in ("Slice", "StridedSlice") and op.inputs[0].op.type in ("ReadVariableOp", "Const")

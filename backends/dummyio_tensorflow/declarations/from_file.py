@@ -1,4 +1,4 @@
-"""Moved out of backends/dummyio_tensorflow/declarations/declared_inputs.py."""
+"""The inputs that a SavedModel, a frozen graph or a TFLite file declares."""
 
 from __future__ import annotations
 
@@ -7,37 +7,33 @@ from pathlib import Path
 import tensorflow as tf
 
 from dummyio.backend.formats import FORMATS
-from dummyio.errors import SourceError
-from dummyio_tensorflow.declarations.declared_inputs import (
-    Declared,
-    choose_signature,
-    declared_from_concrete_function,
-    leaf_of,
-)
+from dummyio.errors import SourceError, format_error_line
+from dummyio_tensorflow.calling.bind_model import choose_signature
+from dummyio_tensorflow.declarations.declared_inputs import Declared, declared_from_concrete_function, leaf_from_spec
+from dummyio_tensorflow.declarations.from_tflite import declared_from_tflite
+from dummyio_tensorflow.running.graph_runners import find_graph_outputs, load_graph, load_signatures
+
+__all__ = ["declared_from_file"]
 
 
 def declared_from_file(path: Path, signature: str | None) -> Declared:
-    """Return what a SavedModel, a frozen graph or a TFLite file declares.
+    """Return the declared inputs of a file or folder.
 
     Raises
     ------
     SourceError
-        for what is none of them.
+        for a file of another format.
     OptionError
         for a signature that is not in the file.
     """
     if path.is_dir():
-        return _of_saved_model(path, signature)
+        return _declared_from_saved_model(path, signature)
     if path.suffix == FORMATS["tflite"].suffix:
-        from dummyio_tensorflow.declarations.from_tflite import of_tflite  # noqa: PLC0415 - for these files only
-
-        return of_tflite(path, signature)
-    return _of_graph(path)
+        return declared_from_tflite(path, signature)
+    return _declared_from_graph(path)
 
 
-def _of_saved_model(path: Path, signature: str | None) -> Declared:
-    from dummyio_tensorflow.running.graph_runners import load_signatures  # noqa: PLC0415 - for these only
-
+def _declared_from_saved_model(path: Path, signature: str | None) -> Declared:
     keep, signatures = load_signatures(path)
     name = choose_signature(signatures, signature, str(path))
     function = signatures[name]
@@ -48,14 +44,15 @@ def _of_saved_model(path: Path, signature: str | None) -> Declared:
     return declared
 
 
-def _of_graph(path: Path) -> Declared:
-    from dummyio_tensorflow.running.graph_runners import find_graph_outputs, load_graph  # noqa: PLC0415 - for these only
-
+def _declared_from_graph(path: Path) -> Declared:
     definition = load_graph(path)
     with tf.Graph().as_default() as graph:
         try:
             tf.graph_util.import_graph_def(definition, name="")
         except Exception as error:
-            raise SourceError(f"{path}: the graph is damaged, or of a newer TensorFlow: {str(error)[:300]}") from error
-    tree = {op.name: leaf_of(op.outputs[0], op.name) for op in graph.get_operations() if op.type == "Placeholder"}
+            raise SourceError(
+                f"{path}: the graph is damaged, or of a newer TensorFlow: {format_error_line(error)}"
+            ) from error
+    placeholders = [op for op in graph.get_operations() if op.type == "Placeholder"]
+    tree = {op.name: leaf_from_spec(op.outputs[0], op.name) for op in placeholders}
     return Declared(str(path), tree, graph=graph, outputs=tuple(find_graph_outputs(definition)))

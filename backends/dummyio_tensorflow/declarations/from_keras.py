@@ -1,4 +1,4 @@
-"""What a Keras model declares: its symbolic inputs, or the shapes that it was built on."""
+"""The inputs that a Keras model declares: its symbolic inputs, or the shapes that it was built on."""
 
 from __future__ import annotations
 
@@ -8,53 +8,50 @@ from typing import Any
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import SourceError
-from dummyio.sources.input_names import is_ids, is_mask, is_parallel_ids
+from dummyio.sources.input_names import is_ids, is_padding_mask, is_parallel_ids
 from dummyio.spec.dtypes import DType
-from dummyio_tensorflow.calling.bind_model import check_keras_backend, functional_inputs, input_names
-from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, leaves_from_nest
+from dummyio_tensorflow.calling.bind_model import check_keras_backend, functional_inputs, name_keras_inputs
+from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, iterate_declared, leaves_from_nest
 
-__all__ = ["of_keras"]
+__all__ = ["declared_from_keras"]
 
 
-def of_keras(model: Any) -> Declared:
+def declared_from_keras(model: Any) -> Declared:
     """Return the inputs of a Keras model that is made of inputs, or is built.
 
     Raises
     ------
     SourceError
-        for one that is not built yet.
+        for a model that is not built yet.
     """
     check_keras_backend(model)
     struct = functional_inputs(model)
     if struct is not None:
-        tree = {name: leaves_from_nest(value, name) for name, value in input_names(struct).items()}
+        tree = {name: leaves_from_nest(value, name) for name, value in name_keras_inputs(struct).items()}
         declared = Declared(qualified_name(model), tree, callable=model)
         _read_pixels(model, declared)
         return declared
     shapes = getattr(model, "_build_shapes_dict", None)
     if not shapes:
         raise SourceError(
-            f"{qualified_name(model)} is not built, so nothing says what it takes: call it once on real inputs, "
-            "or model.build(shape), and describe it then."
+            f"{qualified_name(model)} is not built, so it declares no inputs: call it once on real inputs, or "
+            "model.build(shape), and describe it then."
         )
-    return _of_shapes(model, dict(shapes))
+    return _declared_from_shapes(model, dict(shapes))
 
 
 def _read_pixels(model: Any, declared: Declared) -> None:
-    """Note that an image is of pixels in [0, 256), where the model divides it by their largest value or half of it."""
+    """Note that an image has pixels in [0, 256), if the model divides it by 255 or 127.5."""
     images = [name for name, leaf in declared.tree.items() if isinstance(leaf, Leaf) and len(leaf.axes) == 4]
-    scales = [getattr(layer, "scale", None) for layer in _layers(model) if type(layer).__name__ == "Rescaling"]
+    layers = model._flatten_layers()  # noqa: SLF001 - the public list ends at the layers of the model itself
+    scales = [getattr(layer, "scale", None) for layer in layers if type(layer).__name__ == "Rescaling"]
     if len(images) == 1 and any(isinstance(scale, float) and scale in (1 / 255, 1 / 127.5) for scale in scales):
         declared.ranges[images[0]] = (0, 256)
         declared.notes[f"input {images[0]}"] = "pixels in [0, 256): the model has a layer that rescales them"
 
 
-def _layers(model: Any) -> list[Any]:
-    return list(model._flatten_layers())  # noqa: SLF001 - the public list ends at the layers of the model itself
-
-
-def _of_shapes(model: Any, shapes: Mapping[str, Any]) -> Declared:
-    """Return inputs of the shapes that a model was built on. The batch is free; names say which of them are ids."""
+def _declared_from_shapes(model: Any, shapes: Mapping[str, Any]) -> Declared:
+    """Return inputs of the shapes that a model was built on: the batch is dynamic, and names distinguish ids and masks."""
     arguments = [
         name
         for name, parameter in inspect.signature(model.call).parameters.items()
@@ -67,7 +64,7 @@ def _of_shapes(model: Any, shapes: Mapping[str, Any]) -> Declared:
     tree = {name: _leaves(shape, name, floating) for name, shape in named.items()}
     if len(tree) == 1 and isinstance(only := next(iter(tree.values())), dict):
         tree = only  # the one argument is the dict of inputs
-    guessed = frozenset(_paths(tree))
+    guessed = frozenset(path for path, _ in iterate_declared(tree))
     return Declared(qualified_name(model), tree, callable=model, guessed=guessed)
 
 
@@ -75,16 +72,9 @@ def _leaves(shape: Any, name: str, floating: str) -> Any:
     if isinstance(shape, Mapping):
         return {str(key): _leaves(value, str(key), floating) for key, value in shape.items()}
     if isinstance(shape, (list, tuple)) and shape and not all(size is None or isinstance(size, int) for size in shape):
-        return [_leaves(value, f"{name}_{place}", floating) for place, value in enumerate(shape)]
-    whole = is_ids(name) or is_mask(name) or is_parallel_ids(name)
+        return [_leaves(value, f"{name}_{index}", floating) for index, value in enumerate(shape)]
+    whole = is_ids(name) or is_padding_mask(name) or is_parallel_ids(name)
     sizes = tuple(shape or ())
-    free = 2 if whole and len(sizes) == 2 else 1  # the length of a text is free too
-    axes = tuple(None if place < free else size for place, size in enumerate(sizes))
+    dynamic = 2 if whole and len(sizes) == 2 else 1  # the length of a text, too
+    axes = (*(None for _ in sizes[:dynamic]), *sizes[dynamic:])
     return Leaf(axes, DType.INT32 if whole else DType.of(floating))
-
-
-def _paths(tree: Any, prefix: str = "") -> list[str]:
-    if isinstance(tree, Leaf):
-        return [prefix]
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
-    return [path for key, value in items for path in _paths(value, f"{prefix}.{key}" if prefix else str(key))]

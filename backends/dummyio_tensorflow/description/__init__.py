@@ -1,1 +1,1 @@
-"""Description."""
+"""Description: the spec of a model, from its declarations and from traces of it."""

@@ -1,4 +1,4 @@
-"""The outputs of a model with their sizes as symbols: from one trace with free sizes, and one at sizes that all differ."""
+"""The outputs of a model with symbolic sizes: from one trace with dynamic sizes, and one at sizes that all differ."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from typing import Any
 
 from dummyio.errors import DTypeError
 from dummyio.input_spec import InputSpec
+from dummyio.sources.axis_names import to_identifier
 from dummyio.spec.dims import Dim, Size, evaluate_size
 from dummyio.spec.spec_data import OutputSpec
 from dummyio_tensorflow.description.trial_traces import Trace
 from dummyio_tensorflow.dtypes import from_native
 
-__all__ = ["output_specs"]
+__all__ = ["describe_outputs"]
 
 
-def output_specs(
+def describe_outputs(
     spec: InputSpec, free: Trace | None, fixed: Trace | None, declared: Sequence[str]
 ) -> tuple[OutputSpec, ...]:
-    """Return the outputs, by their names alone where there is no trace.
+    """Return the outputs, by their names alone if there is no trace.
 
     Parameters
     ----------
     spec
         The inputs.
     free, fixed
-        The traces with free sizes, and at sizes that all differ.
+        The traces with dynamic sizes, and at sizes that all differ.
     declared
         The names of a file's outputs.
     """
@@ -34,11 +35,11 @@ def output_specs(
     if source is None or source.error is not None:
         return tuple(OutputSpec(name) for name in declared)
     sizes = fixed.sizes if fixed is not None else {}
-    known = {name: spec.dims[name] for name in sizes}
-    at = dict(fixed.outputs) if fixed is not None and fixed.error is None else {}
+    dims = {name: spec.dims[name] for name in sizes}
+    known = dict(fixed.outputs) if fixed is not None and fixed.error is None else {}
     found: list[OutputSpec] = []
     for name, tensor in source.outputs:
-        shape = _shape(name, tensor, at.get(name), known, sizes)
+        shape = _symbolic_shape(name, tensor.shape, known.get(name), dims, sizes)
         try:
             found.append(OutputSpec(name, shape, from_native(tensor.dtype)))
         except DTypeError:
@@ -46,25 +47,22 @@ def output_specs(
     return tuple(found)
 
 
-def _shape(
+def _symbolic_shape(
     name: str, free: Any, fixed: Any, dims: Mapping[str, Dim], sizes: Mapping[str, int]
 ) -> tuple[Size, ...] | None:
-    if fixed is None or free.shape.rank is None or fixed.shape.rank != free.shape.rank:
-        return tuple(free.shape.as_list()) if free.shape.is_fully_defined() else None
-    pairs = zip(free.shape.as_list(), fixed.shape.as_list(), strict=True)
+    if fixed is None or free.rank is None or fixed.shape.rank != free.rank:
+        return tuple(free.as_list()) if free.is_fully_defined() else None
+    pairs = zip(free.as_list(), fixed.shape.as_list(), strict=True)
     return tuple(
-        open_ if open_ is not None else _size(size, dims, sizes, f"{name}_dim_{axis}")
-        for axis, (open_, size) in enumerate(pairs)
+        size if size is not None else _symbolic_size(known, dims, sizes, f"{name}_dim_{axis}")
+        for axis, (size, known) in enumerate(pairs)
     )
 
 
-def _size(size: int | None, dims: Mapping[str, Dim], sizes: Mapping[str, int], otherwise: str) -> Size:
-    """Return the one symbol, or sum or product of two, that has this size where all sizes differ; else a new symbol."""
-    plain: list[Size] = [dim for dim in dims.values() if sizes[dim.name] == size]
-    if not plain and size is not None:
-        pairs = list(combinations_with_replacement(dims.values(), 2))
-        plain = [made for a, b in pairs for made in (a + b, a * b) if evaluate_size(made, sizes) == size]
-    if len(plain) == 1:
-        return plain[0]
-    name = "".join(letter if letter.isalnum() else "_" for letter in otherwise)
-    return Dim(name if name.isidentifier() else f"dim_{name}", size or 1, min=0)
+def _symbolic_size(size: int | None, dims: Mapping[str, Dim], sizes: Mapping[str, int], otherwise: str) -> Size:
+    """Return the one dim, or sum or product of two, that has this size when all sizes differ; else a new dim."""
+    found: list[Size] = [dim for dim in dims.values() if sizes[dim.name] == size]
+    if not found and size is not None:
+        pairs = combinations_with_replacement(dims.values(), 2)
+        found = [both for a, b in pairs for both in (a + b, a * b) if evaluate_size(both, sizes) == size]
+    return found[0] if len(found) == 1 else Dim(to_identifier(otherwise), size or 1, min=0)

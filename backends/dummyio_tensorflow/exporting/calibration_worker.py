@@ -1,7 +1,7 @@
 """TFLite's converter with a calibration, in a process of its own: on some models it does not raise but ends the process.
 
-``python -m dummyio_tensorflow.exporting.calibration_worker FOLDER`` reads a job that `convert_in_subprocess` has put there, and writes the file, or why
-there is none.
+``python -m dummyio_tensorflow.exporting.calibration_worker FOLDER`` reads a job that `convert_in_subprocess` has written
+there, and writes the file or the error.
 """
 
 from __future__ import annotations
@@ -19,20 +19,18 @@ __all__ = ["convert_in_subprocess"]
 _MODEL, _SAMPLES, _JOB, _RESULT, _ERROR = "model", "samples", "job", "model.tflite", "error"
 
 
-def convert_in_subprocess(
-    folder: Path, signatures: list[str], feeds: Iterable[Any], *, integers_outside: bool
-) -> bytes:
+def convert_in_subprocess(folder: Path, signatures: list[str], feeds: Iterable[Any], *, int8_io: bool) -> bytes:
     """Return the int8 file of the SavedModel at ``folder/model``.
 
     Parameters
     ----------
     folder
-        Where the SavedModel is, and what goes to and fro.
+        A temporary folder, which also takes the files that both processes exchange.
     signatures
         Its signatures, the usual one first.
     feeds
-        Samples as (signature, name → array).
-    integers_outside
+        The calibration set, as pairs of signature and name → array.
+    int8_io
         Whether inputs and outputs become int8 too.
 
     Raises
@@ -43,10 +41,10 @@ def convert_in_subprocess(
     with (folder / _SAMPLES).open("wb") as stream:
         for sample in feeds:
             pickle.dump(sample, stream)
-    (folder / _JOB).write_bytes(pickle.dumps((signatures, integers_outside)))
+    (folder / _JOB).write_bytes(pickle.dumps((signatures, int8_io)))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "dummyio_tensorflow.exporting.calibration_worker", str(folder)]
-    done = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603 - ourselves
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603 - this module
     if (folder / _RESULT).exists():
         return (folder / _RESULT).read_bytes()
     if (folder / _ERROR).exists():
@@ -56,28 +54,28 @@ def convert_in_subprocess(
     raise RuntimeError(f"the converter itself crashed: its process {how}.")
 
 
-def _samples(path: Path) -> Iterator[Any]:
+def _read_samples(path: Path) -> Iterator[Any]:
     with path.open("rb") as stream:
         while True:
             try:
-                yield pickle.load(stream)  # noqa: S301 - our own file, in a folder of our own
+                yield pickle.load(stream)  # noqa: S301 - written by the other process
             except EOFError:
                 return
 
 
 def _convert(folder: Path) -> None:
-    import tensorflow as tf  # noqa: PLC0415 - in the other process only
+    import tensorflow as tf  # noqa: PLC0415 - lazy: for the worker only
 
-    signatures, integers_outside = pickle.loads((folder / _JOB).read_bytes())  # noqa: S301 - as above
+    signatures, int8_io = pickle.loads((folder / _JOB).read_bytes())  # noqa: S301 - written by the other process
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / _MODEL), signature_keys=signatures)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: _samples(folder / _SAMPLES)
+    converter.representative_dataset = lambda: _read_samples(folder / _SAMPLES)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    if integers_outside:
+    if int8_io:
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
         blob = converter.convert()
-    except Exception as error:  # noqa: BLE001 - it is told to the other process
+    except Exception as error:  # noqa: BLE001 - the other process raises it
         (folder / _ERROR).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
         return
     part = folder / f"{_RESULT}.part"

@@ -1,7 +1,7 @@
 """ONNX files, by tf2onnx.
 
-It returns a model where it should raise: operations that it lacks are only logged, an id table of bfloat16 becomes float16.
-So what it does not say is checked here: the operations by name, and the whole by ONNX Runtime, which must load and run it.
+It returns a model where it should raise: it only logs operations that it lacks, and writes bfloat16 as float16. So both are
+checked here, and the check of the artifact loads and runs it.
 """
 
 from __future__ import annotations
@@ -13,67 +13,48 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dummyio.errors import ExportError, NotInstalledError, OptionError
+from dummyio.errors import ExportError, NotInstalledError, OptionError, format_error_line
 from dummyio.exporting.artifact import ExportResult
-from dummyio.exporting.artifact_check import check_artifact
-from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
-from dummyio_tensorflow.calling.frozen_function import (
-    Frozen,
-    add_output_specs,
-    check_names_apart,
-    freeze_model,
-    without_xla,
-)
-from dummyio_tensorflow.calling.silence import quiet
-from dummyio_tensorflow.exporting.onnx_names import give_names
-from dummyio_tensorflow.running.model_runner import ModelRunner
+from dummyio_tensorflow.calling.frozen_function import Frozen, check_names_apart, without_xla
+from dummyio_tensorflow.calling.silence import silence_output
+from dummyio_tensorflow.exporting.export_job import prepare_export
+from dummyio_tensorflow.exporting.onnx_names import declare_names
 
 __all__ = ["export_onnx"]
 
 _OPSETS = range(9, 19)
-"""What tf2onnx writes; it raises for more, and less lacks what models need."""
+"""The opsets that tf2onnx writes; older ones lack operators that models need."""
 _LARGEST = 1 << 31
 
 
-def export_onnx(
-    model: Any,
-    spec: InputSpec,
-    path: Path,
-    *,
-    opset: int = 18,
-    static: StaticDims = None,
-) -> ExportResult:
+def export_onnx(model: Any, spec: InputSpec, path: Path, *, opset: int = 18, static: StaticDims = None) -> ExportResult:
     """Write an ONNX file.
 
     Parameters
     ----------
     model, spec, path
-        As in `dummyio.exporting`.
+        As in `dummyio.exporting.export`.
     opset
         9 to 18.
     static
-        As in `dummyio_tensorflow.export_saved_model`.
+        As in `export_saved_model`.
 
     Raises
     ------
     ExportError
-        for operations that tf2onnx lacks, for bfloat16, and for what ONNX Runtime does not load or run.
+        for operations that tf2onnx lacks, for bfloat16, and for a file that ONNX Runtime does not load or run.
     """
     if opset not in _OPSETS:
         raise OptionError(f"opset={opset!r}: tf2onnx writes {_OPSETS.start} to {_OPSETS.stop - 1}.")
-    spec, notes = fix_dims(spec, static)
     with without_xla():
-        frozen = freeze_model(model, spec)
-    spec = add_output_specs(spec, frozen)
-    check_names_apart(frozen.names, frozen.outputs)
-    _check_dtypes(frozen)
-    proto = _converted(frozen, opset)
-    give_names(proto, spec, frozen.names, frozen.outputs)
+        job = prepare_export(model, spec, static)
+    check_names_apart(job.frozen.names, job.frozen.outputs)
+    _check_dtypes(job.frozen)
+    proto = declare_names(_convert(job.frozen, opset), job.spec, job.frozen.names, job.frozen.outputs)
     path.write_bytes(proto.SerializeToString(deterministic=True))
-    unchecked = check_artifact(path, spec, frozen.outputs, reference=ModelRunner(model, spec))
-    return ExportResult(spec, (*notes, *unchecked))
+    return job.finish(path)
 
 
 def _check_dtypes(frozen: Frozen) -> None:
@@ -81,21 +62,22 @@ def _check_dtypes(frozen: Frozen) -> None:
     found = [op.name for op in graph.get_operations() for tensor in op.outputs if tensor.dtype == tf.bfloat16]
     if found:
         raise ExportError(
-            f"the model computes in bfloat16 ({found[0]} and {len(found) - 1} more), and tf2onnx would write float16 without "
-            "a word, which has another range: export it in float32, or as a SavedModel."
+            f"the model computes in bfloat16 ({found[0]} and {len(found) - 1} more), which tf2onnx writes as float16, of "
+            "another range: export it in float32, or as a SavedModel."
         )
 
 
-def _converted(frozen: Frozen, opset: int) -> Any:
+def _convert(frozen: Frozen, opset: int) -> Any:
     try:
-        import tf2onnx  # noqa: PLC0415 - seconds to import, for this format only
+        import onnx_ir  # noqa: F401, PLC0415 - lazy: `declare_names` needs it
+        import tf2onnx  # noqa: PLC0415 - lazy: it takes seconds
     except ModuleNotFoundError as error:
         raise NotInstalledError(
             f"ONNX needs {error.name}, which is not installed. Install it: pip install 'dummyio[tensorflow,onnx]'"
         ) from error
     proto: Any = None
     problem: Exception | None = None
-    with quiet() as chatter:
+    with silence_output() as log:
         try:
             proto, _ = tf2onnx.convert.from_function(
                 frozen.function,
@@ -103,22 +85,25 @@ def _converted(frozen: Frozen, opset: int) -> Any:
                 opset=opset,
                 custom_op_handlers={"Erfc": (_erfc, [])},
             )
-        except Exception as error:  # noqa: BLE001 - whatever it raises is told with what it logged
+        except Exception as error:  # noqa: BLE001 - an operation that it only logged is the reason
             problem = error
-    lacking = _unsupported(chatter.errors())
+    lacking = _find_unsupported(log.errors())
     if lacking:
-        raise ExportError(f"tf2onnx {tf2onnx.__version__} has no ONNX for {lacking}. Write the model without them.")
+        raise ExportError(
+            f"tf2onnx {tf2onnx.__version__} has no ONNX operators for {lacking}. Write the model without them."
+        )
     if problem is not None:
-        text = " ".join(str(problem).split())[:500]
-        raise ExportError(f"tf2onnx {tf2onnx.__version__} failed: {type(problem).__name__}: {text}") from problem
+        raise ExportError(f"tf2onnx {tf2onnx.__version__} failed: {format_error_line(problem)}") from problem
     if proto.ByteSize() >= _LARGEST:
-        raise ExportError("the model is larger than 2 GiB, which one ONNX file cannot hold on this route.")
-    _check_operators(proto, opset, chatter.errors())
+        raise ExportError(
+            "the model is larger than 2 GiB, which one ONNX file of tf2onnx cannot hold: export a SavedModel."
+        )
+    _check_operators(proto, opset, log.errors())
     return proto
 
 
-def _unsupported(errors: list[str]) -> str:
-    """Return the operations that tf2onnx logged as lacking, with how often they stand in the model."""
+def _find_unsupported(errors: list[str]) -> str:
+    """Return the operations that tf2onnx logged as unsupported, with their number in the model."""
     found: dict[str, str] = {}
     for text in errors:
         if text.startswith("Unsupported ops"):
@@ -130,7 +115,7 @@ def _unsupported(errors: list[str]) -> str:
 
 
 def _check_operators(proto: Any, opset: int, errors: list[str]) -> None:
-    import onnx  # noqa: PLC0415 - tf2onnx has imported it
+    import onnx  # noqa: PLC0415 - lazy: tf2onnx has imported it
 
     foreign = sorted(
         {
@@ -140,13 +125,13 @@ def _check_operators(proto: Any, opset: int, errors: list[str]) -> None:
         }
     )
     if foreign:
-        said = f" It said: {errors[0][:300]}" if errors else ""
-        raise ExportError(f"tf2onnx left operations that ONNX {opset} does not have: {', '.join(foreign)}.{said}")
+        log = f" Its log: {errors[0][:300]}" if errors else ""
+        raise ExportError(f"tf2onnx left operations that ONNX {opset} does not have: {', '.join(foreign)}.{log}")
 
 
 def _erfc(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """Write ``1 - erf(x)``, which ONNX has: exact GELUs of Keras are made of it, and tf2onnx does not know it."""
-    import tf2onnx.utils  # noqa: PLC0415 - as above
+    """Write ``1 - Erf(x)`` for ``Erfc``, which exact GELUs of Keras contain: tf2onnx does not support it."""
+    import tf2onnx.utils  # noqa: PLC0415 - lazy: tf2onnx calls this
 
     del args
     output = node.output[0]

@@ -1,4 +1,4 @@
-"""The formats that TensorFlow's models are written in."""
+"""The exporter of each format that TensorFlow models can be written to."""
 
 from __future__ import annotations
 

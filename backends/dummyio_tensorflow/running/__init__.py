@@ -1,1 +1,1 @@
-"""Running."""
+"""Running: models in memory and files as functions of NumPy feeds."""

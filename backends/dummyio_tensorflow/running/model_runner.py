@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from dummyio.backend.result_names import name_outputs
-from dummyio.errors import DTypeError, RunError
+from dummyio.errors import DTypeError, RunError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import to_framework
 from dummyio.running.runner import check_feed_names
@@ -21,29 +21,28 @@ __all__ = ["ModelRunner"]
 
 
 class ModelRunner:
-    """A model in memory; it declares nothing that the spec does not say."""
+    """A model in memory, which declares no inputs and outputs."""
 
     inputs = None
     outputs = None
 
     def __init__(self, model: Any, spec: InputSpec) -> None:
-        """Find how the model is called; raise `SourceError` if it cannot be found."""
+        """Bind the model to the spec's inputs; raise `SourceError` if it does not take them."""
         self.engine = f"tensorflow {tf.__version__}"
         self._spec = spec
         self._call = bind_model(model, list(spec))
-        self._names = dict(spec.leaves)
-        self._declared = [output.name for output in spec.outputs]
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Call the model; see `dummyio.runner.Runner`."""
-        check_feed_names(feeds, self._names)
-        own = {name: np.array(values) for name, values in feeds.items()}  # a backend keeps what it is given
+        """Call the model; see `dummyio.running.runner.Runner`."""
+        check_feed_names(feeds, dict(self._spec.leaves))
+        own = {name: np.array(values) for name, values in feeds.items()}  # a backend may keep the arrays
         try:
             inputs = to_framework(self._spec, own, "tf")
         except DTypeError as error:
             raise RunError(str(error)) from error
+        declared = [output.name for output in self._spec.outputs]
         try:
-            results = name_outputs(self._call(inputs), self._declared, expand_composite_tensor)
+            results = name_outputs(self._call(inputs), declared, expand_composite_tensor)
             return {name: to_numpy(tf.convert_to_tensor(value)) for name, value in results.items()}
         except Exception as error:
-            raise RunError(f"{self.engine} failed: {type(error).__name__}: {error}") from error
+            raise RunError(f"{self.engine} failed: {format_error_line(error)}") from error

@@ -1,4 +1,4 @@
-"""Feeds by the spec's paths, inputs by the names that an artifact has: one for the other, checked."""
+"""Feeds by the spec's paths for an artifact whose inputs have other names."""
 
 from __future__ import annotations
 
@@ -8,116 +8,108 @@ from dataclasses import replace
 from dummyio.errors import RunError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, check_feed_names
-from dummyio.typing import Array
+from dummyio.typing import Array, Axes
 from dummyio_tensorflow.signature import argument_names
 
-__all__ = ["FeedMap", "check_feed_names", "choose_fitting_signature", "common"]
+__all__ = ["FeedMap", "choose_fitting_signature", "merge_signatures"]
+
+Signatures = Mapping[str, Sequence[DeclaredTensor]]
+"""Signature → its inputs or outputs, by the artifact's names."""
 
 
 class FeedMap:
-    """What one artifact takes and returns, by the spec's names.
+    """The inputs and outputs of one artifact, by the spec's names and in its order.
 
     Parameters
     ----------
     label
         The artifact, for messages.
     declared
-        Signature → its inputs, as the artifact names them; those of other inputs than the first are left out.
+        The inputs of its signatures; those that differ from the first one's are left out.
     outputs
-        The names of what it returns.
+        The names of its outputs.
     spec
-        What gives the inputs their paths; without one they keep the artifact's names.
+        The paths of the inputs; without it they keep the artifact's names.
 
     Raises
     ------
     SourceError
-        where the spec's inputs are not the artifact's.
+        if the spec's inputs are not the artifact's.
     """
 
-    def __init__(
-        self,
-        label: str,
-        declared: Mapping[str, Sequence[DeclaredTensor]],
-        outputs: Sequence[str],
-        spec: InputSpec | None,
-    ) -> None:
-        own = [port.name for port in next(iter(declared.values()))]
-        paths = [path for path, _ in spec.leaves] if spec is not None else own
-        names = argument_names(paths) if set(paths) != set(own) else {path: path for path in paths}
-        if set(names.values()) != set(own):
+    def __init__(self, label: str, declared: Signatures, outputs: Sequence[str], spec: InputSpec | None) -> None:
+        tensors = {tensor.name: tensor for tensor in merge_signatures(declared)}
+        paths = [path for path, _ in spec.leaves] if spec is not None else list(tensors)
+        names = argument_names(paths) if set(paths) != set(tensors) else {path: path for path in paths}
+        if set(names.values()) != set(tensors):
             raise SourceError(
-                f"{label} takes {', '.join(sorted(own)) or 'nothing'}, and the spec has {', '.join(paths) or 'nothing'}: "
-                "give the spec that lies beside the artifact, or none."
+                f"{label} takes {', '.join(sorted(tensors)) or 'nothing'}, and the spec has {', '.join(paths) or 'nothing'}: "
+                "give the spec that was saved with the artifact, or none."
             )
         self._names = names
-        ports = {port.name: port for port in common(declared, set(own))}
-        self.inputs = tuple(replace(ports[name], name=path) for path, name in names.items())
+        self.inputs = tuple(replace(tensors[name], name=path) for path, name in names.items())
         given = [output.name for output in spec.outputs] if spec is not None else []
         self._order = given if set(given) == set(outputs) else list(outputs)
 
-    def ordered(self, ports: Sequence[DeclaredTensor]) -> tuple[DeclaredTensor, ...]:
-        """Return the outputs in the spec's order."""
-        return tuple(sorted(ports, key=lambda port: self._order.index(port.name)))
+    def order_outputs(self, tensors: Sequence[DeclaredTensor]) -> tuple[DeclaredTensor, ...]:
+        """Return the declared outputs in the spec's order."""
+        return tuple(sorted(tensors, key=lambda tensor: self._order.index(tensor.name)))
 
-    def check(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the feeds by the artifact's names; raise `RunError` for other names and dtypes than it takes."""
+    def check_feeds(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the feeds by the artifact's names; raise `RunError` for names and dtypes that it does not take."""
         check_feed_names(feeds, self._names)
-        for port in self.inputs:
-            found = feeds[port.name].dtype
-            if (
-                port.dtype is not None
-                and found != port.dtype.numpy
-                and not (found.kind in "OUST" and port.dtype.kind == "string")
-            ):
-                raise RunError(f"input {port.name!r} is {port.dtype}, and was fed {found}: feeds are never converted.")
+        for tensor in self.inputs:
+            found = feeds[tensor.name].dtype
+            is_text = found.kind in "OUST" and tensor.dtype is not None and tensor.dtype.kind == "string"
+            if tensor.dtype is not None and found != tensor.dtype.numpy and not is_text:
+                raise RunError(
+                    f"input {tensor.name!r} is {tensor.dtype}, and its feed is {found}: feeds are never converted."
+                )
         return {name: feeds[path] for path, name in self._names.items()}
 
-    def results(self, found: Mapping[str, Array]) -> dict[str, Array]:
-        """Return results in the order that is declared."""
+    def order_results(self, found: Mapping[str, Array]) -> dict[str, Array]:
+        """Return results in the spec's order."""
         return {name: found[name] for name in self._order}
 
 
-def common(declared: Mapping[str, Sequence[DeclaredTensor]], own: set[str]) -> list[DeclaredTensor]:
-    """Return the ports with the sizes on which all signatures that have these agree; None where they differ."""
-    alike = [{port.name: port for port in ports} for ports in declared.values()]
-    alike = [ports for ports in alike if set(ports) == own]
-    found: list[DeclaredTensor] = []
-    for name, port in alike[0].items():
-        shapes = [ports[name].shape for ports in alike]
-        ranks = {None if shape is None else len(shape) for shape in shapes}
-        if None in ranks or len(ranks) > 1:
-            found.append(replace(port, shape=None))
-            continue
-        axes = zip(*(shape for shape in shapes if shape is not None), strict=True)
-        found.append(replace(port, shape=tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in axes)))
-    return found
+def merge_signatures(declared: Signatures) -> list[DeclaredTensor]:
+    """Return the tensors of all signatures with the names of the first one; sizes that differ become None."""
+    by_name = [{tensor.name: tensor for tensor in tensors} for tensors in declared.values()]
+    alike = [tensors for tensors in by_name if set(tensors) == set(by_name[0])]
+    return [
+        replace(tensor, shape=_merge_shapes([tensors[name].shape for tensors in alike]))
+        for name, tensor in by_name[0].items()
+    ]
 
 
-def choose_fitting_signature(
-    declared: Mapping[str, Sequence[DeclaredTensor]], feeds: Mapping[str, Array], engine: str
-) -> str:
-    """Return the first signature whose declared shapes take these feeds.
+def _merge_shapes(shapes: Sequence[Axes | None]) -> Axes | None:
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) < len(shapes) or len(set(map(len, known))) > 1:
+        return None
+    return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*known, strict=True))
 
-    The check is ours: runtimes differ, and some take any shape, of another rank too, and then read past the end.
+
+def choose_fitting_signature(declared: Signatures, feeds: Mapping[str, Array], engine: str) -> str:
+    """Return the name of the first signature whose declared shapes take these feeds; raise `RunError` if there is none.
+
+    Runtimes do not check this: some take any shape, of another rank too, and then read past the end.
     """
-    problem = ""
-    for name, ports in declared.items():
-        if {port.name for port in ports} != set(feeds):
-            continue
-        found = next((text for port in ports if (text := _misfit(port, feeds[port.name]))), "")
-        if not found:
-            return name
-        problem = problem or found
-    raise RunError(f"{engine}: {problem} Make the feeds at a size that the artifact takes.")
+    problems: list[str] = []
+    for name, tensors in declared.items():
+        if {tensor.name for tensor in tensors} == set(feeds):
+            found = [text for tensor in tensors if (text := _misfit(tensor, feeds[tensor.name]))]
+            if not found:
+                return name
+            problems += found
+    raise RunError(f"{engine}: {problems[0]} Make the feeds at a size that the artifact takes.")
 
 
-def _misfit(port: DeclaredTensor, values: Array) -> str:
-    shape = port.shape
-    if shape is None:
-        return ""
-    if len(shape) != values.ndim or any(
-        isinstance(size, int) and size != have for size, have in zip(shape, values.shape, strict=False)
+def _misfit(tensor: DeclaredTensor, values: Array) -> str:
+    shape = tensor.shape
+    if shape is None or (
+        len(shape) == values.ndim
+        and all(size == have for size, have in zip(shape, values.shape, strict=True) if isinstance(size, int))
     ):
-        declared = ", ".join("?" if size is None else str(size) for size in shape)
-        return f"input {port.name!r} is declared as [{declared}], and was fed {list(values.shape)}."
-    return ""
+        return ""
+    declared = ", ".join("?" if size is None else str(size) for size in shape)
+    return f"input {tensor.name!r} is declared as [{declared}], and its feed is {list(values.shape)}."

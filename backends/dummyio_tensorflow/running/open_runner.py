@@ -1,4 +1,4 @@
-"""Anything of TensorFlow's as a function of NumPy feeds: models in memory, SavedModels, frozen graphs, TFLite files."""
+"""The runner of each kind of target: models in memory, SavedModels, frozen graphs, TFLite files."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> Runn
     OptionError
         for any `engine`: each kind of file has one only.
     SourceError
-        for what is not what its suffix says, and what cannot be called.
+        for a file that is not of the format of its suffix, a model without a spec, and one that cannot be called.
     """
     if engine is not None:
-        raise OptionError(f"engine={engine!r}: what TensorFlow writes has one engine each; leave it out.")
+        raise OptionError(f"engine={engine!r}: each TensorFlow format has one engine; leave the option out.")
     if not isinstance(target, Path):
         if spec is None:
             raise SourceError("a model in memory is called on the inputs of its spec: open_runner(model, spec).")

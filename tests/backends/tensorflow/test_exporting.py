@@ -183,12 +183,12 @@ def test_opsets_that_tf2onnx_does_not_write(models, opset, tmp_path):
 def test_a_file_that_would_read_variables_is_refused(tmp_path):
     """What a converter makes of a Keras model with its variables: it converts, loads, and returns noise."""
     pytest.importorskip("ai_edge_litert")
-    from dummyio_tensorflow.calling.silence import quiet
+    from dummyio_tensorflow.calling.silence import silence_output
     from dummyio_tensorflow.exporting.export_tflite import _check_operators
 
     model = functional()
     specs = {name: tf.TensorSpec(value.shape, value.dtype, name=name) for name, value in model.input.items()}
-    with quiet():
+    with silence_output():
         concrete = tf.function(model).get_concrete_function(specs)
         converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
         (tmp_path / "model.tflite").write_bytes(converter.convert())
