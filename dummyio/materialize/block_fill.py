@@ -1,7 +1,7 @@
-"""Large tensors: filled in blocks that stay in the processor's cache, by several threads.
+"""Fills large tensors in blocks that stay in the processor's cache, by several threads.
 
 Values repeat after `PERIOD` elements, so the first period is computed and the rest is copied, by other threads at the same
-time: a large fill is as fast as memory. Which thread copies what changes nothing.
+time: a large fill is as fast as memory. The values do not depend on the threads.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from typing import Any
 
 import numpy as np
 
-from dummyio.materialize.counter_rng import PERIOD, Key, first_word, hash_counters, random_words, scale_counters
-from dummyio.materialize.elementwise_rules import Sampler, integers
+from dummyio.materialize.counter_rng import PERIOD, Key, first_word, hash_counters, scale_counters
+from dummyio.materialize.elementwise_rules import Sampler, draw_integers
 from dummyio.materialize.index_region import Region
 from dummyio.materialize.positional_rules import SpecView
-from dummyio.materialize.tensor_program import Program
+from dummyio.materialize.tensor_program import Program, draw_words
 from dummyio.typing import Array
 
 __all__ = ["fill_program", "fill_sampler"]
 
 _BLOCK = 1 << 15
-"""Elements computed at once: words, floats and results of that many fit a second-level cache."""
+"""Elements computed at once: their words, floats and results fit a second-level cache."""
 _COPY = 1 << 19
 """Bytes of the first period that are copied to all others at once."""
 _LINE = 64
 """Bytes of a cache line."""
 _THREADS = 8
-"""Threads at most: a few are as fast as memory."""
+"""The largest number of threads: a few are as fast as memory."""
 _ROWS = 1 << 20
-"""Elements of a part that is made by place at once."""
+"""Elements that a positional rule makes at once."""
 
 
 @lru_cache(maxsize=1)
-def _processors() -> int:
-    """Return how many processors this process may use."""
+def _count_processors() -> int:
+    """Return the number of processors that this process may use, at most `_THREADS`."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(allowed or 1, _THREADS)
 
@@ -49,19 +49,19 @@ def _pool() -> ThreadPoolExecutor:
 
 
 if hasattr(os, "register_at_fork"):
-    # A forked child has the pool but none of its threads, and would wait for them for ever.
+    # A forked child has the pool without its threads, and would wait for them forever.
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _allocate_cache_aligned(size: int, dtype: Any) -> Array:
-    """Return an array that starts with a cache line: passes over it are a fifth faster."""
+    """Return an array that starts at a cache line: passes over it are a fifth faster."""
     room = np.empty(size * np.dtype(dtype).itemsize + _LINE, np.uint8)
     start = -room.__array_interface__["data"][0] % _LINE
     return room[start : start + room.size - _LINE].view(dtype)
 
 
 class _Scratch(threading.local):
-    """Arrays that a thread keeps: fresh ones for each block would cost a page fault for every few KiB."""
+    """Arrays that a thread keeps: new ones for each block would cost a page fault for every few KiB."""
 
     def __init__(self) -> None:
         self.words = [_allocate_cache_aligned(_BLOCK, np.uint32)]
@@ -83,13 +83,13 @@ def fill_program(out: Array, program: Program, key: Key, around: SpecView, threa
 def fill_sampler(flat: Array, sampler: Sampler, key: Key, threads: int | None = None) -> None:
     """Fill a flat, contiguous array element by element; `threads=1` uses this thread alone.
 
-    This thread computes the first period, and others copy what it has finished: passes over a block are too short for
-    several threads, which would only hand Python's lock to and fro, and copies are long.
+    This thread computes the first period, and others copy the finished pieces: copies are long, but passes over a block are
+    too short for several threads, which would mostly wait for Python's lock.
     """
     if sampler.words == 0:
         flat[...] = sampler.values(())[0]
         return
-    first, copies = flat[:PERIOD], _Copies(flat, threads or _processors())
+    first, copies = flat[:PERIOD], _Copies(flat, threads or _count_processors())
     for start in range(0, first.size, _BLOCK):
         _compute(first[start : start + _BLOCK], start, sampler, key)
         copies.reach(min(start + _BLOCK, first.size))
@@ -97,39 +97,39 @@ def fill_sampler(flat: Array, sampler: Sampler, key: Key, threads: int | None = 
 
 
 @lru_cache(maxsize=1)
-def _counting() -> Array:
+def _block_counters() -> Array:
     count = _allocate_cache_aligned(_BLOCK, np.uint32)
     count[...] = scale_counters(np.arange(_BLOCK, dtype=np.uint32))
     return count
 
 
 def _compute(out: Array, start: int, sampler: Sampler, key: Key) -> None:
-    """Make the elements of `out`, the first of which is the tensor's element `start`."""
+    """Compute the elements of `out`, the first of which is the tensor's element `start`."""
     if sampler.into is None:
         out[...] = sampler.values(_draw(start, out, sampler, key))
         return
     made = _SCRATCH.made[: out.nbytes].view(out.dtype)
     sampler.into(_draw(start, made, sampler, key), made)
-    out.view(np.uint8)[...] = made.view(np.uint8)  # as bytes, which are copied fastest, whatever the dtype
+    out.view(np.uint8)[...] = made.view(np.uint8)  # NumPy copies bytes faster than most dtypes
 
 
 def _draw(start: int, block: Array, sampler: Sampler, key: Key) -> list[Array]:
-    """Return what a sampler takes for a block: arrays that the thread will use again, or the block itself."""
+    """Return the words or integers that a sampler takes for a block, in arrays that the thread keeps or in the block."""
     size, kept = block.size, _SCRATCH.words
     kept += [_allocate_cache_aligned(_BLOCK, np.uint32) for _ in range(sampler.words + 1 - len(kept))]
     scratch, *drawn = (words[:size] for words in kept[: sampler.words + 1])
     for stream, x in enumerate(drawn):
         first = np.uint32(first_word(key, stream, start))
-        hash_counters(_counting()[:size], first, np.uint32(key[1]), x, scratch)
+        hash_counters(_block_counters()[:size], first, np.uint32(key[1]), x, scratch)
     if sampler.draw is None:
         return drawn
-    return [integers(drawn[0], sampler.draw, block if block.dtype == np.int64 else _SCRATCH.whole[:size])]
+    return [draw_integers(drawn[0], sampler.draw, block if block.dtype == np.int64 else _SCRATCH.whole[:size])]
 
 
 class _Copies:
-    """The copies of the first period over all that follows it, made piece by piece while the period is computed.
+    """The copies of the first period over the rest of the array, made piece by piece while the period is computed.
 
-    A piece goes to all its places at once, so that it is read from the cache.
+    A piece is copied to all its places at once, so that it is read from the cache.
     """
 
     def __init__(self, flat: Array, threads: int) -> None:
@@ -144,7 +144,7 @@ class _Copies:
         self._begun: list[tuple[int, int, Future[None]]] = []
 
     def reach(self, elements: int) -> None:
-        """Copy what is computed up to there, once it is worth a piece."""
+        """Copy the elements computed so far, `elements` in number, if they make up a piece."""
         stop = elements * self._unit
         if len(self._whole) and (stop - self._done >= _COPY or elements == PERIOD):
             if self._pool is None:
@@ -154,7 +154,7 @@ class _Copies:
             self._done = stop
 
     def finish(self) -> None:
-        """Make the copies that no other thread has begun, and wait for the others."""
+        """Make the copies that no thread has begun, and wait for the others."""
         for start, stop, copy in reversed(self._begun):
             if copy.cancel():
                 self._copy(start, stop)
@@ -169,26 +169,20 @@ class _Copies:
 
 
 def _fill_parts(out: Array, program: Program, key: Key, around: SpecView) -> None:
-    """Make by place, a group of rows at a time, what depends on its place; or overwrite it so."""
+    """Fill by a positional rule, or overwrite by an overlay, a group of rows at a time."""
     if not program.shape or 0 in program.shape:
         return
-    for axes in _parts(program.shape):
+    for axes in _split_into_parts(program.shape):
         region = Region(program.shape, axes)
         view = out[(slice(None), *(slice(axis.start, axis.stop) for axis in axes))]
         if program.overlay is not None and program.sampler is not None:
             program.overlay(view, region, around)
         else:
-            view[...] = program.finish(_row_words(program, region, key), region, around, 1)
+            view[...] = program.finish(draw_words(program, region, key), region, around, 1)
 
 
-def _row_words(program: Program, region: Region, key: Key) -> list[Array]:
-    index = region.rows().flat()[None]
-    drawn = [random_words(index, key, stream) for stream in range(program.recipe.words)]
-    return drawn if program.draw is None else [integers(word, program.draw) for word in drawn]
-
-
-def _parts(shape: tuple[int, ...]) -> Iterable[tuple[range, ...]]:
-    """Cut a shape into parts of about `_ROWS` elements along its leading axes, never through the last."""
+def _split_into_parts(shape: tuple[int, ...]) -> Iterable[tuple[range, ...]]:
+    """Split a shape into parts of about `_ROWS` elements along its leading axes, never along the last."""
     inner = shape[-1]
     axis = len(shape) - 1
     while axis > 0 and inner * shape[axis - 1] <= _ROWS:

@@ -2,13 +2,13 @@
 
 A key is two 32-bit words, made by BLAKE2b: those of (seed, sample), combined with those of the path. The bits of element i
 are a hash of ``i mod PERIOD`` and the key: two multiply-xorshift rounds (constants found by Chris Wellon's search, "lowbias32").
-Two rounds alone show which elements lie 16 or 768 apart; counting in steps of the golden ratio, not of 1, hides it, and
-costs nothing where the counts are made beforehand. An element that needs a second word has that of element i + PERIOD,
+After two rounds alone, elements 16 or 768 apart are correlated; counting in steps of the golden ratio, not of 1, removes
+this, at no cost if the counts are made beforehand. The second word of an element is the first word of element i + PERIOD,
 before the index is reduced.
-The period is a prime, so rows of no usual length line up; and it makes a large fill one computed block and copies of it,
-which runs at the speed of memory and still allows random access.
+The period is a prime, so that rows of no usual length repeat. A large tensor is one computed block and copies of it, which
+runs at the speed of memory and still allows random access.
 
-Every number in this file is part of the values: a change breaks the golden vectors, and is a breaking release.
+Every number in this file determines the values: a change breaks the golden vectors, and is a breaking release.
 """
 
 from __future__ import annotations
@@ -44,23 +44,22 @@ Words = np.ndarray[Any, np.dtype[np.uint32]]
 
 _MASK = 0xFFFF_FFFF
 _GOLDEN = 0x9E37_79B1
-# 0-d arrays, not scalars: NumPy converts them faster, and small tensors are all overhead.
+# 0-d arrays, not scalars: NumPy converts them faster, and overhead dominates for small tensors.
 _M1 = np.array(0x7FEB_352D, np.uint32)
 _M2 = np.array(0x846C_A68B, np.uint32)
 _S16 = np.array(16, np.uint32)
 _S15 = np.array(15, np.uint32)
-_TWO = struct.Struct("<II")
 
 
-def _two_words(text: bytes) -> Key:
-    first, second = _TWO.unpack(hashlib.blake2b(text, digest_size=8).digest())
+def _hash_text(text: bytes) -> Key:
+    first, second = struct.unpack("<II", hashlib.blake2b(text, digest_size=8).digest())
     return first, second
 
 
 def sample_key(seed: int, sample: int) -> Key:
-    """Return the key words of a sample; any int can be a seed, a sample is counted from 0."""
+    """Return the key words of a sample. Any int can be a seed; samples are counted from 0."""
     try:
-        return _two_words(b"dummyio sample %x %x" % (operator.index(seed), operator.index(sample)))
+        return _hash_text(b"dummyio sample %x %x" % (operator.index(seed), operator.index(sample)))
     except TypeError:
         raise OptionError(f"seed={seed!r}, sample={sample!r}: both must be ints.") from None
 
@@ -68,7 +67,7 @@ def sample_key(seed: int, sample: int) -> Key:
 @lru_cache(maxsize=4096)
 def path_key(path: str) -> Key:
     """Return the key words of an input's path."""
-    return _two_words(b"dummyio path " + path.encode())
+    return _hash_text(b"dummyio path " + path.encode())
 
 
 def combine_keys(path: Key, sample: Key) -> Key:
@@ -77,19 +76,19 @@ def combine_keys(path: Key, sample: Key) -> Key:
 
 
 def scale_counters(index: Words) -> Words:
-    """Return what `hash_counters` takes for the elements at `index`, which is already reduced by `PERIOD`."""
+    """Return the counts that `hash_counters` takes for the elements at `index`, which is already reduced by `PERIOD`."""
     return index * np.uint32(_GOLDEN)
 
 
 def first_word(key: Key, stream: int, start: int = 0) -> int:
-    """Return what to add to the counts from element `start` on, for the n-th word of an element that needs several."""
+    """Return the number to add to the counts from element `start` on; `stream` is the place of the word in its element."""
     return (key[0] + (start + stream * PERIOD) * _GOLDEN) & _MASK
 
 
 def hash_counters(count: Words, first: Any, second: Any, x: Words, scratch: Words) -> Words:
     """Write the hash of `count` to `x`: `first` is added to it, `second` enters between the rounds.
 
-    The third argument is where to; by name it takes longer, which small tensors feel.
+    NumPy gets its output by position: a keyword takes longer, which is noticeable for small tensors.
     """
     np.add(count, first, x)
     np.right_shift(x, _S16, scratch)

@@ -1,8 +1,8 @@
 """Rules whose elements do not depend on each other: from random words to values.
 
-A sampler says how many 32-bit words an element takes, and turns arrays of words into arrays of values, whatever their
-shape. Where a value is a whole number below 2^32 it is ``low + word * span // 2^32``, in the same way for every dtype:
-int32 and int64 ids are equal numbers.
+A sampler states how many 32-bit words an element takes, and turns arrays of words of any shape into arrays of values.
+Whole numbers from a range of at most 2^32 are ``low + word * span // 2^32`` for every dtype, so that int32 and int64 ids
+are equal.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Choices, Constant, Labels, Normal, Rule, Strings, TokenIds, Uniform
 from dummyio.typing import Array
 
-__all__ = ["Integers", "Sampler", "integers", "make_sampler"]
-
+__all__ = ["Integers", "Sampler", "draw_integers", "make_sampler"]
 
 _U32 = np.array(32, np.uint64)
 _U8 = np.array(8, np.uint32)
@@ -32,7 +31,7 @@ _LOW32 = np.uint64(0xFFFF_FFFF)
 
 @dataclass(frozen=True, slots=True)
 class Integers:
-    """The draw ``low + word * span // 2^32``: whole numbers in [low, low + span), span at most 2^32."""
+    """The draw ``low + word * span // 2^32``: whole numbers in [low, low + span), with a span of at most 2^32."""
 
     low: int
     span: int
@@ -40,20 +39,20 @@ class Integers:
 
 @dataclass(frozen=True, slots=True)
 class Sampler:
-    """How to fill a tensor element by element.
+    """The way in which a rule fills a tensor element by element.
 
-    With `draw`, `values` takes one array of int64 that are drawn so already; without, it takes `words` arrays of words.
+    `values` takes one int64 array of the integers that `draw` describes; without `draw`, `words` arrays of words.
     """
 
     words: int
     values: Callable[[Sequence[Array]], Array]
     draw: Integers | None = None
     into: Callable[[Sequence[Array], Array], None] | None = None
-    """What `values` does, into a flat array that is there, where that is faster; it may overwrite what was drawn."""
+    """As `values`, but writes to a given flat array, if that is faster; it may overwrite its first argument."""
 
 
-def integers(word: Words, draw: Integers, out: Array | None = None) -> Array:
-    """Return the whole numbers that `word` draws, as int64; in `out` where it is given."""
+def draw_integers(word: Words, draw: Integers, out: Array | None = None) -> Array:
+    """Return the whole numbers that `word` draws, as int64; in `out` if given."""
     room = None if out is None else out.view(np.uint64)
     wide = np.multiply(word, np.uint64(draw.span), out=room, dtype=np.uint64)
     np.right_shift(wide, _U32, out=wide)
@@ -64,7 +63,7 @@ def integers(word: Words, draw: Integers, out: Array | None = None) -> Array:
 
 
 def make_sampler(rule: Rule, dtype: DType) -> Sampler | None:
-    """Return how `rule` fills a tensor of that dtype element by element; None where elements depend on their place."""
+    """Return the sampler of a rule for this dtype; None if the rule's elements depend on their place."""
     match rule:
         case Uniform(low, high):
             return _uniform(dtype, low, high)
@@ -75,10 +74,10 @@ def make_sampler(rule: Rule, dtype: DType) -> Sampler | None:
         case Labels():
             return _labels(rule, dtype)
         case Choices(options):
-            table = constants(options, dtype)
+            table = make_constants(options, dtype)
             return Sampler(1, lambda drawn: table[drawn[0]], Integers(0, len(options)))
         case Constant(value):
-            table = constants((value,), dtype)
+            table = make_constants((value,), dtype)
             return Sampler(0, lambda _: table)
         case Strings():
             return _strings(rule)
@@ -86,8 +85,8 @@ def make_sampler(rule: Rule, dtype: DType) -> Sampler | None:
             return None
 
 
-def constants(options: Sequence[Any], dtype: DType) -> Array:
-    """Return `options` as an array of that dtype; whole numbers that float64 could not hold stay exact."""
+def make_constants(options: Sequence[Any], dtype: DType) -> Array:
+    """Return `options` as an array of this dtype; whole numbers above the precision of float64 stay exact."""
     if dtype is DType.STRING:
         table = np.empty(len(options), object)
         table[:] = options
@@ -105,9 +104,9 @@ def _uniform(dtype: DType, low: float, high: float) -> Sampler:
         return _uniform_integers(dtype, int(low), int(high))
     if dtype.kind == "complex":
         return _uniform_complex(dtype, float(low), float(high))
-    fill = unit_floats(dtype)
+    fill = make_unit_floats(dtype)
     scale = make_range_scaler(dtype, float(low), float(high))
-    return Sampler(_words_of(dtype), lambda words: scale(fill(words)), into=_into(dtype, scale))
+    return Sampler(_words_of(dtype), lambda words: scale(fill(words)), into=_make_uniform_writer(dtype, scale))
 
 
 def _uniform_integers(dtype: DType, low: int, high: int) -> Sampler:
@@ -125,7 +124,7 @@ def _cast(values: Array, dtype: DType) -> Array:
 
 
 def _copy(values: Array, out: Array) -> None:
-    """Convert `values` into `out`, which they may be already."""
+    """Convert `values` into `out`, which may be `values` itself."""
     if values is not out:
         np.copyto(out, values, casting="unsafe")
 
@@ -135,14 +134,14 @@ def _wide(word: Words, span: int) -> Array:
 
 
 def _offset(wide: Array, low: int, dtype: DType) -> Array:
-    """Add `low` modulo 2^64: right for signed and unsigned alike."""
+    """Add `low` modulo 2^64, which is right for signed and unsigned integers."""
     with np.errstate(over="ignore"):
         shifted = wide + np.uint64(low % (1 << 64))
     return shifted.view(np.int64) if dtype is DType.INT64 else shifted.astype(dtype.numpy)
 
 
 def _high_product(high: Words, low: Words, span: int) -> Array:
-    """Return ``(high * 2^32 + low) * span // 2^64`` in 32-bit limbs; the word itself where the span is 2^64."""
+    """Return ``(high * 2^32 + low) * span // 2^64`` in 32-bit limbs; the word itself if the span is 2^64."""
     a, b = high.astype(np.uint64), low.astype(np.uint64)
     if span == 1 << 64:
         return (a << _U32) | b
@@ -154,9 +153,9 @@ def _high_product(high: Words, low: Words, span: int) -> Array:
 def _token_ids(rule: TokenIds, dtype: DType) -> Sampler:
     if not rule.gaps:
         return _uniform_integers(dtype, rule.low, rule.high)
-    # The k-th id that is allowed is k plus the number of gaps before it; edge j is the k at which gap j is passed.
+    # The k-th allowed id is k plus the number of gaps before it; edge j is the k at which gap j is passed.
     edges = np.array([gap - rule.low - place for place, gap in enumerate(rule.gaps)], np.int64)
-    first = int(np.count_nonzero(edges == 0))  # reserved ids at the start of the range just move it
+    first = int(np.count_nonzero(edges == 0))  # reserved ids at the start of the range move it
     low, edges = rule.low + first, edges[first:]
     if not edges.size:
         return _uniform_integers(dtype, low, low + rule.allowed)
@@ -174,7 +173,7 @@ def _labels(rule: Labels, dtype: DType) -> Sampler:
     limit = round(rule.ignored * (1 << 32))
 
     def values(words: Sequence[Array]) -> Array:
-        labels = integers(words[0], Integers(0, rule.high))
+        labels = draw_integers(words[0], Integers(0, rule.high))
         np.copyto(labels, rule.ignore_index, where=words[1] < np.uint64(limit))
         return _cast(labels, dtype)
 
@@ -188,18 +187,18 @@ def _words_of(dtype: DType) -> int:
     return 2 if dtype in (DType.FLOAT64, DType.COMPLEX128) else 1
 
 
-def unit_floats(dtype: DType) -> Callable[[Sequence[Words]], Array]:
+def make_unit_floats(dtype: DType) -> Callable[[Sequence[Words]], Array]:
     """Return the map from words to floats uniform in [0, 1): float64 of 53 bits for float64, else float32 of 24 bits."""
     if _words_of(dtype) == 2:
         return lambda words: (
             (words[0].astype(np.float64) * 2.0**21 + (words[1] >> np.uint32(11)).astype(np.float64)) * 2.0**-53
         )
-    # 24 bits are a positive int32 too, and processors convert that one faster.
+    # 24 bits are a positive int32 too, which processors convert faster than an uint32.
     return lambda words: np.multiply((words[0] >> _U8).view(np.int32), _STEP, dtype=np.float32)
 
 
-def _into(dtype: DType, scale: Callable[..., Array]) -> Callable[[Sequence[Words], Array], None]:
-    """Return what `unit_floats` and `scale` do, without arrays of its own."""
+def _make_uniform_writer(dtype: DType, scale: Callable[..., Array]) -> Callable[[Sequence[Words], Array], None]:
+    """Return the map of `make_unit_floats` and `scale` together, without temporary arrays."""
 
     def wide(words: Sequence[Words], out: Array) -> None:
         np.multiply(words[0], 2.0**21, out=out)
@@ -218,10 +217,10 @@ def _into(dtype: DType, scale: Callable[..., Array]) -> Callable[[Sequence[Words
 
 
 def make_range_scaler(dtype: DType, low: float, high: float) -> Callable[..., Array]:
-    """Return the map from [0, 1) to [low, high) and to the dtype, exact at both ends; its second argument is where to.
+    """Return the map from [0, 1) to [low, high) and to the dtype, exact at both ends; its second argument is the output.
 
-    Values are clipped to the dtype's own smallest and largest values in the range *before* they are rounded to it:
-    rounding is monotone, so nothing can leave the range afterwards.
+    Values are clipped to the dtype's smallest and largest values in the range *before* they are rounded to the dtype:
+    rounding is monotone, so no value leaves the range afterwards.
     """
     work = np.float64 if dtype is DType.FLOAT64 else np.float32
     bottom, top = work(dtype.ceil(low)), work(dtype.floor(high))
@@ -247,7 +246,7 @@ def make_range_scaler(dtype: DType, low: float, high: float) -> Callable[..., Ar
         np.copyto(out, unit, casting="unsafe")
         return out
 
-    # The map is monotone: where its two ends stay inside, everything does, and there is nothing to clip.
+    # The map is monotone: if its two ends stay inside, all values do, and clipping is not needed.
     clip_low = clip_high = False
     ends = scale(np.array([0, 1 - np.finfo(work).epsneg], work)).astype(work)
     clip_low, clip_high = bool(not ends[0] >= bottom), bool(not ends[1] <= top)  # not: an end can be NaN
@@ -255,12 +254,12 @@ def make_range_scaler(dtype: DType, low: float, high: float) -> Callable[..., Ar
 
 
 def _uniform_complex(dtype: DType, low: float, high: float) -> Sampler:
-    fill, scale = unit_floats(dtype.part), make_range_scaler(dtype.part, low, high)
-    return _parts(dtype, lambda words: scale(fill(words)))
+    fill, scale = make_unit_floats(dtype.part), make_range_scaler(dtype.part, low, high)
+    return _complex_sampler(dtype, lambda words: scale(fill(words)))
 
 
-def _parts(dtype: DType, part: Callable[[Sequence[Words]], Array]) -> Sampler:
-    """Return how to fill complex numbers; words alternate, so that complex64 and complex128 are about equal."""
+def _complex_sampler(dtype: DType, part: Callable[[Sequence[Words]], Array]) -> Sampler:
+    """Return the sampler of complex numbers; words alternate, so that complex64 and complex128 are about equal."""
     return Sampler(2 * _words_of(dtype.part), lambda words: _complex(dtype, part(words[0::2]), part(words[1::2])))
 
 
@@ -275,9 +274,9 @@ _NORMAL_BITS = 12
 
 @lru_cache(maxsize=1)
 def _normal_edges() -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Quantiles of the standard normal at the edges of 4096 equal shares; the outermost lie inside the last share.
+    """Return the standard normal's quantiles at the edges of 4096 equal shares; the outermost are inside the last share.
 
-    Rounded to 7 decimals, so that a math library's last bit cannot show.
+    They are rounded to 7 decimals, so that they do not depend on the last bit of a math library.
     """
     count = 1 << _NORMAL_BITS
     shares = [1 / (16 * count), *(k / count for k in range(1, count)), 1 - 1 / (16 * count)]
@@ -286,7 +285,7 @@ def _normal_edges() -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def _normal(dtype: DType, mean: float, std: float) -> Sampler:
     if dtype.kind == "complex":
-        return _parts(dtype, _normal(dtype.part, mean, std).values)
+        return _complex_sampler(dtype, _normal(dtype.part, mean, std).values)
     work = np.float64 if dtype is DType.FLOAT64 else np.float32
     edges = _normal_edges().astype(work)
     steps = np.diff(edges)
@@ -312,7 +311,7 @@ def _strings(rule: Strings) -> Sampler:
     lengths = Integers(rule.low, rule.high - rule.low)
 
     def sentence(length: int, word: int) -> str:
-        # A linear congruential walk from the element's own word; its high bits choose.
+        # A linear congruential generator that starts at the element's word; its high bits choose.
         chosen = []
         for _ in range(length):
             word = (word * 0x5851_F42D_4C95_7F2D + 0x1405_7B7E_F767_814F) & 0xFFFF_FFFF_FFFF_FFFF
@@ -321,7 +320,7 @@ def _strings(rule: Strings) -> Sampler:
 
     def values(words: Sequence[Array]) -> Array:
         out = np.empty(words[0].shape, object)
-        drawn = zip(integers(words[0], lengths).flat, words[1].flat, strict=True)
+        drawn = zip(draw_integers(words[0], lengths).flat, words[1].flat, strict=True)
         for place, (length, word) in enumerate(drawn):
             out.flat[place] = sentence(int(length), int(word))
         return out

@@ -1,48 +1,46 @@
-"""From a spec to values: plans, parts, samples, and the way to each framework.
+"""From a spec to values: plans, parts, samples, and the conversion to each framework.
 
-Values are made in NumPy, once, and handed to the framework's backend: that all frameworks hold the same bits is so by
-construction.
+Values are made once, in NumPy, and converted by the framework's backend, so all frameworks hold the same bits.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import Any
 
 from dummyio.backend.protocol import Backend
 from dummyio.backend.registry import load_backend
-from dummyio.errors import OptionError
+from dummyio.errors import OptionError, suggest_names
 from dummyio.materialize.index_region import Region
 from dummyio.materialize.memory_budget import check_budget
 from dummyio.materialize.plan import Plan
+from dummyio.spec.dims import substitute_dims
+from dummyio.spec.spec_data import SpecData
 from dummyio.spec.tensor_spec import build_nested
-
-if TYPE_CHECKING:
-    from dummyio.spec.spec_data import SpecData
-    from dummyio.typing import Array
+from dummyio.typing import Array
 
 __all__ = ["abstract", "feeds", "generate", "materialize_part", "samples", "to_framework"]
 
-_PLANS = 64
+_MAX_PLANS = 64
 
 
-def plan_for(spec: SpecData, dims: Mapping[str, int]) -> Plan:
-    """Return the compiled plan of `spec` at these sizes; it is kept with the spec."""
+def _get_plan(spec: SpecData, dims: Mapping[str, int]) -> Plan:
+    """Return the compiled plan of `spec` at these sizes; the spec keeps it."""
     key = tuple(spec.sizes(**dims).values()) if dims else ()
-    plans = spec._plans  # noqa: SLF001 - the spec keeps them for us
-    found: Plan | None = plans.get(key)
-    if found is None:
-        sizes = spec.sizes(**dims)
-        needed = sum(leaf.nbytes(sizes) for _, leaf in spec.leaves)
-        check_budget(needed, f"one sample of {', '.join(spec) or 'nothing'}")
-        found = Plan(spec, sizes)
-        if len(plans) >= _PLANS:
+    plans = spec._plans  # noqa: SLF001 - the spec's store for this module
+    plan: Plan | None = plans.get(key)
+    if plan is None or plan.large:  # the free memory changes
+        check_budget(
+            spec.nbytes(**dims) if plan is None else plan.nbytes, f"one sample of {', '.join(spec) or 'nothing'}"
+        )
+    if plan is None:
+        plan = Plan(spec, spec.sizes(**dims))
+        if len(plans) >= _MAX_PLANS:
             plans.clear()
-        plans[key] = found
-    elif found.large:  # what is free changes
-        check_budget(found.nbytes, f"one sample of {', '.join(spec)}")
-    return found
+        plans[key] = plan
+    return plan
 
 
 def generate(
@@ -50,11 +48,11 @@ def generate(
 ) -> dict[str, Any]:
     """See `InputSpec.generate`."""
     backend = load_backend(framework)
-    return _convert(spec, plan_for(spec, dims).run(seed, _counted("sample", sample)), backend, device)
+    return _convert(spec, _get_plan(spec, dims).run(seed, _check_count("sample", sample)), backend, device)
 
 
-def _counted(name: str, value: int) -> int:
-    """Return `value` where it is a whole number that is not negative."""
+def _check_count(name: str, value: int) -> int:
+    """Return `value`, or raise `OptionError` if it is not a whole number, or negative."""
     try:
         number = operator.index(value)
     except TypeError:
@@ -69,75 +67,86 @@ def samples(
 ) -> Iterator[dict[str, Any]]:
     """See `InputSpec.samples`."""
     backend = load_backend(framework)
-    n, start = _counted("n", n), _counted("start", start)
-    compiled = plan_for(spec, dims)
+    n, start = _check_count("n", n), _check_count("start", start)
+    plan = _get_plan(spec, dims)
 
-    def each() -> Iterator[dict[str, Any]]:
-        for first in range(start, start + n, compiled.chunk):
-            for leaves in compiled.run_many(seed, first, min(compiled.chunk, start + n - first)):
+    def iterate() -> Iterator[dict[str, Any]]:  # a generator function itself would check its arguments late
+        for first in range(start, start + n, plan.chunk):
+            for leaves in plan.run_many(seed, first, min(plan.chunk, start + n - first)):
                 yield _convert(spec, leaves, backend, device)
 
-    return each()
+    return iterate()
 
 
 def feeds(spec: SpecData, seed: int, sample: int, dims: Mapping[str, int]) -> dict[str, Any]:
     """See `InputSpec.feeds`."""
-    return plan_for(spec, dims).run(seed, _counted("sample", sample))
+    return _get_plan(spec, dims).run(seed, _check_count("sample", sample))
 
 
 def materialize_part(
     spec: SpecData, path: str, index: Sequence[slice], *, seed: int = 0, sample: int = 0, **dims: int
 ) -> Array:
-    """Return ``spec.feeds(...)[path][index]`` without making the rest: what a shard of a large tensor needs.
+    """Return ``spec.feeds(...)[path][index]`` without making the rest: a shard of a large tensor.
 
     Parameters
     ----------
-    spec, path
-        Which input.
+    spec
+        The inputs of a model.
+    path
+        The path of one input.
     index
-        A slice for each axis, steps positive; axes not named are taken whole.
+        A slice with a positive step for each axis; axes without one are taken whole.
     seed, sample, dims
         As in `InputSpec.generate`.
+
+    Raises
+    ------
+    OptionError
+        If no input has this path, or a slice is invalid.
+    MemoryBudgetError
+        If the part exceeds the memory budget.
+
+    Examples
+    --------
+    >>> spec = InputSpec({"x": TensorSpec("x", (10**6, 10**6), "int8")})  # a terabyte
+    >>> dummyio.materialize_part(spec, "x", [slice(5, 6), slice(0, 4)])
+    array([[0, 0, 1, 1]], dtype=int8)
     """
     leaf = dict(spec.leaves).get(path)
     if leaf is None:
-        from dummyio.errors import suggest_names  # noqa: PLC0415 - for the message only
-
         raise OptionError(f"path={path!r}: no input has that path. {suggest_names(path, [p for p, _ in spec.leaves])}")
-    compiled = Plan(spec, spec.sizes(**dims))
-    region = Region.of(compiled.programs[path].shape, index)
-    needed = leaf.dtype.itemsize
-    for size in region.sizes:
-        needed *= size
-    check_budget(needed, f"a part of {path}")
-    return compiled.part(path, region, seed, _counted("sample", sample))
+    plan = Plan(spec, spec.sizes(**dims))
+    region = Region.of(plan.shapes[path], index)
+    check_budget(prod(region.sizes, start=leaf.dtype.itemsize), f"a part of {path}")
+    return plan.part(path, region, seed, _check_count("sample", sample))
 
 
 def abstract(spec: SpecData, framework: str, dims: Mapping[str, int]) -> dict[str, Any]:
     """See `InputSpec.abstract`."""
-    from dummyio.spec.dims import substitute_dims  # noqa: PLC0415 - used here only
-
     backend = load_backend(framework)
     spec.sizes(**dims)
     leaves = backend.abstract(
         {path: leaf.replace(shape=[substitute_dims(s, dims) for s in leaf.shape]) for path, leaf in spec.leaves}
     )
-    return _nested(spec, leaves, backend)
+    return _nest_leaves(spec, leaves, backend)
 
 
 def to_framework(spec: SpecData, leaves: Mapping[str, Array], framework: str, device: Any = None) -> dict[str, Any]:
-    """Return flat NumPy feeds, which the caller gives away, as a framework's tensors, nested as the model takes them."""
+    """Return flat NumPy feeds as tensors of a framework, nested as the model takes them.
+
+    The caller must not use the arrays of `leaves` again: tensors may share their memory.
+    """
     return _convert(spec, dict(leaves), load_backend(framework), device)
 
 
 def _convert(spec: SpecData, leaves: dict[str, Array], backend: Backend, device: Any) -> dict[str, Any]:
     if backend.name != "np" or device is not None:
         leaves = {path: backend.from_numpy(leaves[path], leaf.dtype, device) for path, leaf in spec.leaves}
-    return _nested(spec, leaves, backend)
+    return _nest_leaves(spec, leaves, backend)
 
 
-def _nested(spec: SpecData, leaves: dict[str, Any], backend: Backend) -> dict[str, Any]:
-    """Return leaves nested as the spec is; flat, by path, for a framework whose runtime takes flat feeds."""
+def _nest_leaves(spec: SpecData, leaves: dict[str, Any], backend: Backend) -> dict[str, Any]:
+    """Return leaves nested as the spec; flat, by path, if the framework's runtime takes flat feeds."""
     if backend.flat or not spec.nested:
         return leaves
     return {name: build_nested(node, leaves, name, backend.cache) for name, node in spec.items()}

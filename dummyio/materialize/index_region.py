@@ -1,4 +1,4 @@
-"""A rectangular part of a tensor: which indices it takes on each axis, and what they are as flat indices."""
+"""A rectangular part of a tensor: its indices on each axis, and as flat indices."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ class Region:
     _last: list[Indices] = field(init=False, compare=False, repr=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        """Derive the sizes once: small tensors ask for them all the time."""
+        """Derive the sizes once, as small tensors use them very often."""
         object.__setattr__(self, "sizes", tuple(len(axis) for axis in self.axes))
         object.__setattr__(self, "first_row", all(axis.start == 0 and len(axis) for axis in self.axes[:-1]))
 
     @classmethod
     def whole(cls, shape: tuple[int, ...]) -> Region:
-        """Return all of a tensor."""
+        """Return the region of a whole tensor."""
         return cls(shape, tuple(range(size) for size in shape))
 
     @classmethod
     def of(cls, shape: tuple[int, ...], index: Sequence[slice]) -> Region:
-        """Return the part that ``tensor[index]`` takes; steps must be positive."""
+        """Return the region of ``tensor[index]``; steps must be positive."""
         if len(index) > len(shape):
             raise OptionError(f"{len(index)} slices for a tensor of rank {len(shape)}.")
         slices = [*index, *([slice(None)] * (len(shape) - len(index)))]
@@ -49,15 +49,15 @@ class Region:
         return cls(shape, tuple(range(*s.indices(size)) for s, size in zip(slices, shape, strict=True)))
 
     def rows(self) -> Region:
-        """Return the part's rows: the same without the last axis."""
+        """Return the region without its last axis."""
         return Region(self.shape[:-1], self.axes[:-1])
 
     def with_last(self, size: int, axis: range) -> Region:
-        """Return the part of another tensor that is alike but for its last axis."""
+        """Return this region with another last axis, of a tensor of that size there."""
         return Region((*self.shape[:-1], size), (*self.axes[:-1], axis))
 
     def last(self) -> Indices:
-        """Return the indices on the last axis; read-only, as the region keeps them."""
+        """Return the indices on the last axis, as a read-only array."""
         if not self._last:
             axis = self.axes[-1]
             indices = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64)
@@ -68,15 +68,14 @@ class Region:
     def flat(self) -> Words:
         """Return the row-major indices of the elements, modulo `PERIOD`, in the part's shape.
 
-        Reduced axis by axis, so that tensors of any size have their indices without overflow.
+        They are reduced axis by axis, so that they do not overflow for tensors of any size.
         """
         total = np.zeros((), np.int64)
         stride = 1
         for place in reversed(range(len(self.shape))):
             axis = self.axes[place]
             coordinate = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64) % PERIOD
-            total = (coordinate * (stride % PERIOD) % PERIOD).reshape(
-                -1, *([1] * (len(self.shape) - 1 - place))
-            ) + total
+            offset = coordinate * (stride % PERIOD) % PERIOD
+            total = offset.reshape(-1, *([1] * (len(self.shape) - 1 - place))) + total
             stride *= self.shape[place]
         return np.asarray(total % PERIOD, np.uint32)

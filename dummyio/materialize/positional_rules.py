@@ -1,7 +1,7 @@
-"""Rules whose elements depend on their place: masks, positions, one-hot rows, boxes; and what follows a mask.
+"""Rules whose elements depend on their place: masks, positions, one-hot rows, boxes; and values that follow a mask.
 
-Everything here works on a `Region` and has a leading axis of samples, so that a slice, a whole tensor and many samples
-are made by the same code.
+All functions work on a `Region` and have a leading axis of samples, so that a slice, a whole tensor and many samples are
+made by the same code.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from typing import Protocol
 
 import numpy as np
 
-from dummyio.errors import DimError
-from dummyio.materialize.elementwise_rules import Integers, constants, make_range_scaler, unit_floats
+from dummyio.materialize.elementwise_rules import (
+    Integers,
+    draw_integers,
+    make_constants,
+    make_range_scaler,
+    make_unit_floats,
+)
 from dummyio.materialize.index_region import Region
-from dummyio.spec.dim_parser import parse_size
-from dummyio.spec.dims import Dim, evaluate_size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Boxes, Grid, Labels, OneHot, PaddingMask, Positions, Range, Rows, Rule, TokenIds
 from dummyio.typing import Array
@@ -25,17 +28,13 @@ __all__ = ["Overlay", "PositionalFill", "SpecView", "make_overlay", "make_positi
 
 
 class SpecView(Protocol):
-    """What a rule can ask about the rest of the spec."""
+    """The other inputs of the spec, as far as a rule needs them."""
 
-    sizes: Mapping[str, int]
-    dims: Mapping[str, Dim]
-
-    def shape(self, path: str) -> tuple[int, ...]:
-        """Return another input's shape."""
-        ...
+    shapes: Mapping[str, tuple[int, ...]]
+    """The shapes of all inputs by path."""
 
     def padding(self, path: str, region: Region) -> Array:
-        r"""Return where another input, a mask, masks, as bools of shape (samples, \*region)."""
+        r"""Return the masked positions of another input, a mask, as bools of shape (samples, \*region)."""
         ...
 
 
@@ -53,21 +52,19 @@ Overlay = Callable[[Array, Region, SpecView], None]
 
 
 def make_positional_fill(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> PositionalFill | None:
-    """Return how `rule` fills a tensor by place; None where elements are independent."""
+    """Return the way in which `rule` fills a tensor by place; None if its elements are independent."""
     match rule:
         case PaddingMask():
             return _padding_mask(rule, dtype, shape)
         case Positions():
-            return PositionalFill(0, lambda _, region, around: _positions(rule, dtype, region, around))
+            return _positions(rule, dtype)
         case Grid():
-            return PositionalFill(
-                0, lambda _, region, around: _grid(rule, region, around).astype(dtype.numpy, order="C")
-            )
+            return PositionalFill(0, lambda _, region, __: _grid(rule, region).astype(dtype.numpy, order="C"))
         case Range(start, step):
-            return PositionalFill(0, lambda _, region, __: _rows(_counted(start, step, region.last(), dtype), region))
+            return _same_rows(lambda index: _count_from(start, step, index, dtype))
         case Rows(values):
-            row = constants(values, dtype)
-            return PositionalFill(0, lambda _, region, __: _rows(row[region.last()], region))
+            row = make_constants(values, dtype)
+            return _same_rows(lambda index: row[index])
         case OneHot():
             hot = Integers(0, max(shape[-1], 1))
             return PositionalFill(
@@ -79,13 +76,13 @@ def make_positional_fill(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Po
             return None
 
 
-def _rows(row: Array, region: Region) -> Array:
-    """Repeat one row over all others of a region, for one sample; the caller broadcasts the samples."""
-    return np.broadcast_to(row, (1, *region.sizes)).copy()
+def _same_rows(make_row: Callable[[Array], Array]) -> PositionalFill:
+    """Return the fill whose rows are all equal; `make_row` gets the indices on the last axis."""
+    return PositionalFill(0, lambda _, region, __: np.broadcast_to(make_row(region.last()), (1, *region.sizes)).copy())
 
 
-def _counted(start: float, step: float, index: Array, dtype: DType) -> Array:
-    """Return ``start + step * index``; whole numbers modulo 2^64, which is right for signed and unsigned alike."""
+def _count_from(start: float, step: float, index: Array, dtype: DType) -> Array:
+    """Return ``start + step * index``; integers are computed modulo 2^64, which is right for signed and unsigned ones."""
     if dtype.kind == "float":
         return (float(start) + float(step) * index).astype(dtype.numpy)
     first, by = (np.array(int(number) % 2**64, np.uint64) for number in (start, step))
@@ -97,12 +94,12 @@ def _padding_mask(rule: PaddingMask, dtype: DType, shape: tuple[int, ...]) -> Po
     left, size, rank = rule.side == "left", shape[-1], len(shape)
     least = min(rule.least, max(size, 1))
     same = {"ragged": None, "full": size, "shortest": min(size, least)}[rule.policy]
-    origin: tuple[int | slice, ...] = (0,) * rank  # of one sample, whose first row can be set by a plain index
+    origin: tuple[int | slice, ...] = (0,) * rank  # with one sample, a plain index sets the first row
     first = (slice(None), *origin[1:])
 
     def build(drawn: Sequence[Array], region: Region, _: SpecView) -> Array:
         lengths = drawn[0] if same is None else np.full_like(drawn[0], same)
-        if region.first_row:  # it is full
+        if region.first_row:  # the first row is full
             lengths[origin if len(lengths) == 1 else first] = size
         ends = lengths[..., None]
         kept = region.last() >= size - ends if left else region.last() < ends
@@ -111,27 +108,24 @@ def _padding_mask(rule: PaddingMask, dtype: DType, shape: tuple[int, ...]) -> Po
     return PositionalFill(1, build, Integers(least, max(size, 1) - least + 1))
 
 
-def _positions(rule: Positions, dtype: DType, region: Region, around: SpecView) -> Array:
+def _positions(rule: Positions, dtype: DType) -> PositionalFill:
     if rule.mask is None:
-        start = (
-            rule.start
-            if isinstance(rule.start, int)
-            else evaluate_size(parse_size(rule.start, around.dims), around.sizes)
-        )
-        return _rows(_counted(start, 1, region.last(), dtype), region)
-    size = around.shape(rule.mask)[-1]
-    padding = around.padding(rule.mask, region.with_last(size, range(size)))
-    counted = np.cumsum(~padding, axis=-1, dtype=np.int64)
-    counted -= 1
-    np.maximum(counted, 0, out=counted)
-    return counted[..., region.last() + (size - region.shape[-1])].astype(dtype.numpy, order="C")
+        return _same_rows(lambda index: _count_from(int(rule.start), 1, index, dtype))
+    mask = rule.mask
+
+    def build(_: Sequence[Array], region: Region, around: SpecView) -> Array:
+        size = around.shapes[mask][-1]
+        padding = around.padding(mask, region.with_last(size, range(size)))
+        counted = np.cumsum(~padding, axis=-1, dtype=np.int64)
+        counted -= 1
+        np.maximum(counted, 0, out=counted)
+        return counted[..., region.last() + (size - region.shape[-1])].astype(dtype.numpy, order="C")
+
+    return PositionalFill(0, build)
 
 
-def _grid(rule: Grid, region: Region, around: SpecView) -> Array:
-    columns = evaluate_size(parse_size(str(rule.columns), around.dims), around.sizes)
-    if columns < 1:
-        raise DimError(f"{rule!r}: a grid has at least one column, not {columns}.")
-    axis, size = region.axes[-2], region.shape[-1]
+def _grid(rule: Grid, region: Region) -> Array:
+    columns, axis, size = int(rule.columns), region.axes[-2], region.shape[-1]
     cell = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64)
     cells = np.zeros((cell.size, size), np.int64)
     cells[:, -1:] = (cell % columns)[:, None]
@@ -142,7 +136,7 @@ def _grid(rule: Grid, region: Region, around: SpecView) -> Array:
 
 def _boxes(rule: Boxes, dtype: DType) -> PositionalFill:
     if dtype.kind == "float":
-        fill, scale = unit_floats(DType.FLOAT32), make_range_scaler(dtype, float(rule.low), float(rule.high))
+        fill, scale = make_unit_floats(DType.FLOAT32), make_range_scaler(dtype, float(rule.low), float(rule.high))
         work = np.float64 if dtype is DType.FLOAT64 else np.float32
 
         def corner(word: Array) -> Array:
@@ -151,9 +145,7 @@ def _boxes(rule: Boxes, dtype: DType) -> PositionalFill:
         whole = Integers(int(rule.low), int(rule.high) - int(rule.low))
 
         def corner(word: Array) -> Array:
-            from dummyio.materialize.elementwise_rules import integers  # noqa: PLC0415 - used here only
-
-            return integers(word, whole)
+            return draw_integers(word, whole)
 
     def build(row: Sequence[Array], region: Region, _: SpecView) -> Array:
         a, b, c, d = (corner(word) for word in row)
@@ -171,25 +163,25 @@ def _boxes(rule: Boxes, dtype: DType) -> PositionalFill:
 
 
 def make_overlay(rule: Rule, dtype: DType) -> Overlay | None:
-    """Return what overwrites parts of a tensor that was drawn element by element; None where nothing does."""
+    """Return the overlay of a tensor that was drawn element by element; None if its rule fixes no elements."""
     match rule:
         case TokenIds(mask=mask, first=None, last=None, runs=()) if mask is not None:
-            return _padder(mask, rule.pad, dtype)
+            return _make_padding_overlay(mask, rule.pad, dtype)
         case TokenIds() if rule.first is not None or rule.last is not None or rule.runs:
-            pad = None if rule.mask is None else _padder(rule.mask, rule.pad, dtype)
+            pad = None if rule.mask is None else _make_padding_overlay(rule.mask, rule.pad, dtype)
             return lambda ids, region, around: _overlay_ids(rule, pad, ids, region, around)
         case Labels(mask=mask) if mask is not None:
-            return _padder(mask, rule.ignore_index, dtype)
+            return _make_padding_overlay(mask, rule.ignore_index, dtype)
         case _:
             return None
 
 
-def _padder(mask: str, value: int, dtype: DType) -> Overlay:
-    pad = constants([value], dtype)[0, ...]  # an array, which is quicker to copy than an int
+def _make_padding_overlay(mask: str, value: int, dtype: DType) -> Overlay:
+    pad = make_constants([value], dtype)[0, ...]  # an array, which NumPy copies faster than an int
 
     def overlay(values: Array, region: Region, around: SpecView) -> None:
-        size = around.shape(mask)[-1]
-        if size != region.shape[-1]:  # to the region belong the mask's last columns
+        size = around.shapes[mask][-1]
+        if size != region.shape[-1]:  # the mask's last columns belong to the region
             axis, offset = region.axes[-1], size - region.shape[-1]
             region = region.with_last(size, range(axis.start + offset, axis.stop + offset, axis.step))
         np.copyto(values, pad, where=around.padding(mask, region))
@@ -199,8 +191,7 @@ def _padder(mask: str, value: int, dtype: DType) -> Overlay:
 
 def _overlay_ids(rule: TokenIds, pad: Overlay | None, ids: Array, region: Region, around: SpecView) -> None:
     if rule.last is not None:
-        ends = _ends(rule.mask, region, around)
-        np.copyto(ids, rule.last, where=region.last() == ends)
+        np.copyto(ids, rule.last, where=region.last() == _row_ends(rule.mask, region, around))
     if rule.first is not None:
         np.copyto(ids, rule.first, where=region.last() == 0)
     column = region.last()
@@ -211,11 +202,11 @@ def _overlay_ids(rule: TokenIds, pad: Overlay | None, ids: Array, region: Region
         pad(ids, region, around)
 
 
-def _ends(mask: str | None, region: Region, around: SpecView) -> Array:
-    """Return, for each row, the place of the last kept token, with an axis for the columns."""
+def _row_ends(mask: str | None, region: Region, around: SpecView) -> Array:
+    """Return the column of each row's last kept token, with a last axis of 1."""
     length = region.shape[-1]
     if mask is None or length == 0:
         return np.array(length - 1)
-    size = around.shape(mask)[-1]
+    size = around.shapes[mask][-1]
     padding = around.padding(mask, region.with_last(size, range(size)))[..., size - length :]
     return length - 1 - np.argmin(padding[..., ::-1], axis=-1)[..., None]

@@ -8,63 +8,52 @@ from math import prod
 
 import numpy as np
 
-from dummyio.materialize.elementwise_rules import Integers, Sampler, make_sampler
+from dummyio.materialize.counter_rng import Key, random_words
+from dummyio.materialize.elementwise_rules import Integers, Sampler, draw_integers, make_sampler
 from dummyio.materialize.index_region import Region
 from dummyio.materialize.positional_rules import Overlay, PositionalFill, SpecView, make_overlay, make_positional_fill
-from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import get_mask_path, get_padding_value
+from dummyio.spec.dtypes import DType
+from dummyio.spec.values import Rule, get_mask_path, get_padding_value
 from dummyio.typing import Array
 
-__all__ = ["Program", "compile_tensor"]
+__all__ = ["Program", "compile_tensor", "draw_words"]
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A rule for one shape.
-
-    Words are drawn at the elements (`make_sampler`) or at the rows (`make_positional_fill`); exactly one of the two is there.
-    """
+    """A rule for one shape: either `sampler` or `positional` is set."""
 
     path: str
     shape: tuple[int, ...]
-    spec: TensorSpec
+    dtype: DType
     sampler: Sampler | None
-    structure: PositionalFill | None
+    positional: PositionalFill | None
     overlay: Overlay | None
     mask: str | None
-
-    recipe: Sampler | PositionalFill = field(init=False)
-    """The one of sampler and structure that is there."""
-    lattice: tuple[int, ...] = field(init=False)
-    """The shape at which words are drawn."""
-    draw: Integers | None = field(init=False)
-    """The whole numbers to draw, where the recipe wants these and not words."""
-    pad: Array = field(init=False, repr=False, compare=False)
-    """What a mask's elements are where it masks; of the dtype, as comparing with a plain number takes twice as long."""
-
-    def __post_init__(self) -> None:
-        """Derive, once, what small tensors ask for all the time."""
-        recipe = self.sampler or self.structure
-        assert recipe is not None
-        object.__setattr__(self, "recipe", recipe)
-        object.__setattr__(self, "lattice", self.shape if self.sampler is not None else self.shape[:-1])
-        object.__setattr__(self, "draw", recipe.draw)
-        object.__setattr__(self, "pad", np.full((), get_padding_value(self.spec.values), self.spec.dtype.numpy))
+    """The path of the mask that the rule follows."""
+    words: int
+    """The number of words for each place of the lattice."""
+    lattice: tuple[int, ...]
+    """The shape in which words are drawn: that of the elements for a sampler, else that of the rows."""
+    draw: Integers | None
+    """The integers to draw, if the rule takes these instead of words."""
+    padding: Array = field(repr=False, compare=False)
+    """The value that a mask holds at masked positions; an array, as comparing with a Python number takes twice as long."""
 
     @property
     def drawn(self) -> int:
-        """How many words a sample takes."""
-        return self.recipe.words * prod(self.lattice)
+        """The number of words that a sample takes."""
+        return self.words * prod(self.lattice)
 
     def finish(self, drawn: Sequence[Array], region: Region, around: SpecView, samples: int) -> Array:
-        r"""Return the elements of a region, of shape (samples, \*region), from what was drawn for it."""
+        r"""Return the elements of a region, of shape (samples, \*region), from the words or integers drawn for it."""
         if self.sampler is not None:
             values = self.sampler.values(drawn)
             if not drawn:
                 values = np.full((samples, *region.sizes), values[0], values.dtype)
         else:
-            assert self.structure is not None
-            values = self.structure.build(drawn, region, around)
+            assert self.positional is not None
+            values = self.positional.build(drawn, region, around)
             if values.shape[0] != samples:
                 values = np.repeat(values, samples, axis=0)
         if self.overlay is not None:
@@ -72,19 +61,31 @@ class Program:
         return values
 
 
-def compile_tensor(path: str, spec: TensorSpec, shape: tuple[int, ...]) -> Program:
-    """Return the program of one tensor."""
+def compile_tensor(path: str, dtype: DType, rule: Rule, shape: tuple[int, ...]) -> Program:
+    """Return the program of one tensor, whose rule has numbers in place of expressions of dims."""
+    sampler = make_sampler(rule, dtype)
+    positional = None if sampler is not None else make_positional_fill(rule, dtype, shape)
+    fill = sampler or positional
+    assert fill is not None
     return Program(
         path=path,
         shape=shape,
-        spec=spec,
-        sampler=make_sampler(spec.values, spec.dtype),
-        structure=make_positional_fill(spec.values, spec.dtype, shape),
-        overlay=make_overlay(spec.values, spec.dtype),
-        mask=get_mask_path(spec.values),
+        dtype=dtype,
+        sampler=sampler,
+        positional=positional,
+        overlay=make_overlay(rule, dtype),
+        mask=get_mask_path(rule),
+        words=fill.words,
+        lattice=shape if sampler is not None else shape[:-1],
+        draw=fill.draw,
+        padding=np.full((), get_padding_value(rule), dtype.numpy),
     )
 
 
-def ordered(programs: Sequence[Program]) -> list[Program]:
-    """Return the programs with every mask before what follows it."""
-    return sorted(programs, key=lambda program: program.mask is not None)
+def draw_words(program: Program, region: Region, key: Key) -> list[Array]:
+    """Return the words, or integers, of a region's elements or rows, with an axis for the one sample."""
+    if program.words == 0:
+        return []
+    index = (region if program.sampler is not None else region.rows()).flat()[None]
+    drawn = [random_words(index, key, stream) for stream in range(program.words)]
+    return drawn if program.draw is None else [draw_integers(word, program.draw) for word in drawn]

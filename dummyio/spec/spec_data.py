@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from dummyio.errors import DimError, OptionError, SpecError, suggest_names
 from dummyio.spec.dim_parser import parse_size
-from dummyio.spec.dims import Dim, Size, collect_dims, evaluate_size, is_static, substitute_dims, to_size
+from dummyio.spec.dims import Dim, Size, collect_dims, is_static, substitute_dims, to_size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import (
     Nest,
@@ -24,7 +24,7 @@ from dummyio.spec.tensor_spec import (
     replace_dims,
     to_node,
 )
-from dummyio.spec.values import Positions, get_mask_path, get_rule_expression
+from dummyio.spec.values import Positions, get_mask_path, get_rule_expression, substitute_rule_dims
 
 __all__ = ["OutputSpec", "SpecData"]
 
@@ -211,9 +211,10 @@ class SpecData(Mapping[str, Node]):
         >>> spec.shapes(spec.sizes(length=5))
         {'x': (2, 5)}
         """
-        shapes = {path: leaf.sizes(sizes) for path, leaf in self.leaves}
+        known = self.sizes() | dict(sizes or {})
+        shapes = {path: leaf.sizes(known) for path, leaf in self.leaves}
         for path, leaf in self.leaves:
-            shape, mask, expression = shapes[path], get_mask_path(leaf.values), get_rule_expression(leaf.values)
+            shape, mask = shapes[path], get_mask_path(leaf.values)
             if mask is not None:
                 if shapes[mask][-1] < shape[-1]:
                     raise SpecError(
@@ -221,9 +222,8 @@ class SpecData(Mapping[str, Node]):
                         "a mask must be at least as long as the inputs that follow it."
                     )
                 shape = shapes[mask] if isinstance(leaf.values, Positions) else shape
-            number = 0 if expression is None else evaluate_size(parse_size(expression, self.dims), sizes)
             try:
-                leaf.values.check_shape(leaf.dtype, shape, number)
+                substitute_rule_dims(leaf.values, self.dims, known).check_shape(leaf.dtype, shape)
             except SpecError as error:
                 raise SpecError(f"input {path!r}: {error}") from None
         return shapes

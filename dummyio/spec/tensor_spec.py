@@ -10,18 +10,9 @@ from math import prod
 from typing import Any, Literal, get_args
 
 from dummyio.errors import DimError, SpecError
-from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size, evaluate_size, substitute_dims, to_size
 from dummyio.spec.dtypes import DType
-from dummyio.spec.values import (
-    Boxes,
-    Rule,
-    Strings,
-    Uniform,
-    canonicalize_rule,
-    get_rule_expression,
-    replace_rule_expression,
-)
+from dummyio.spec.values import Boxes, Rule, Strings, Uniform, canonicalize_rule, substitute_rule_dims
 
 __all__ = ["Container", "Nest", "Node", "TensorSpec", "iterate_leaves", "to_node"]
 
@@ -270,11 +261,7 @@ def replace_dims(node: Node, old: Mapping[str, Dim], new: Mapping[str, Dim]) -> 
     """Return `node`, whose dims are `old`, with the dims of the names in `new` replaced, in shapes and in rules."""
 
     def replace_in_tensor(spec: TensorSpec) -> TensorSpec:
-        rule = spec.values
-        expression = get_rule_expression(rule)
-        if expression is not None:
-            size = substitute_dims(parse_size(expression, old), new)
-            rule = replace_rule_expression(rule, size if isinstance(size, int) else str(size))
-        return spec.replace(shape=[substitute_dims(size, new) for size in spec.shape], values=rule)
+        shape = [substitute_dims(size, new) for size in spec.shape]
+        return spec.replace(shape=shape, values=substitute_rule_dims(spec.values, old, new))
 
     return map_node(node, replace_in_tensor)

@@ -12,7 +12,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.materialize import block_fill as fill
 from dummyio.materialize.block_fill import fill_sampler
 from dummyio.materialize.counter_rng import PERIOD, combine_keys, path_key, random_words, sample_key
-from dummyio.materialize.elementwise_rules import integers, make_sampler
+from dummyio.materialize.elementwise_rules import draw_integers, make_sampler
 from dummyio.materialize.generate import materialize_part
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
@@ -58,7 +58,7 @@ def plainly(rule, dtype, places):
     """The values at some places, without blocks, threads and copies."""
     made = make_sampler(rule, DType.of(dtype))
     drawn = [random_words((places % PERIOD).astype(np.uint32), KEY, stream) for stream in range(made.words)]
-    return made.values([integers(word, made.draw) for word in drawn] if made.draw else drawn)
+    return made.values([draw_integers(word, made.draw) for word in drawn] if made.draw else drawn)
 
 
 @pytest.mark.parametrize(("rule", "dtype"), RULES, ids=str)

@@ -312,8 +312,8 @@ def test_order_and_history_do_not_show(zoo):
 
 def test_more_sizes_than_are_remembered_do_not_show(zoo):
     spec = fresh(zoo)
-    expected = [spec.feeds(sequence_length=length)["input_ids"] for length in range(materialize._PLANS + 5)]
-    assert len(spec._plans) <= materialize._PLANS
+    expected = [spec.feeds(sequence_length=length)["input_ids"] for length in range(materialize._MAX_PLANS + 5)]
+    assert len(spec._plans) <= materialize._MAX_PLANS
     for length, values in enumerate(expected):
         assert_equal(spec.feeds(sequence_length=length)["input_ids"], values)
 
@@ -517,7 +517,7 @@ def test_sizes_that_do_not_fit_each_other_are_refused():
     with pytest.raises(DimError, match="the divisor is 0"):
         spec.feeds(short=3)
     spec = InputSpec({name: inputs[name] for name in ("mask", "ids")})
-    with pytest.raises(SpecError, match="input 'ids' is 9 long, its mask 'mask' only 8: a mask must cover"):
+    with pytest.raises(SpecError, match="input 'ids' is 9 long, its mask 'mask' only 8: a mask must be at least as long"):
         spec.feeds(short=9)
-    with pytest.raises(SpecError, match="a mask must cover"):
+    with pytest.raises(SpecError, match="a mask must be at least as long"):
         materialize_part(spec, "ids", [], short=9)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dummyio.errors import SpecError
 from dummyio.input_spec import InputSpec
-from dummyio.materialize.elementwise_rules import integers, make_sampler
+from dummyio.materialize.elementwise_rules import draw_integers, make_sampler
 from dummyio.materialize.generate import materialize_part
 from dummyio.spec.dims import Dim
 from dummyio.spec.dtypes import DType
@@ -44,7 +44,7 @@ def from_words(rule, dtype, words=EDGE_WORDS):
     """What a rule makes of every combination of these words: the extremes that chance never draws."""
     made = make_sampler(rule, dtype)
     drawn = [np.array(column, np.uint32) for column in zip(*itertools.product(words, repeat=made.words), strict=True)]
-    return made.values([integers(word, made.draw) for word in drawn] if made.draw else drawn)
+    return made.values([draw_integers(word, made.draw) for word in drawn] if made.draw else drawn)
 
 
 def numbers(values):

@@ -15,6 +15,7 @@ from dummyio.spec.values.any_rule import (
     get_padding_value,
     get_rule_expression,
     replace_rule_expression,
+    substitute_rule_dims,
 )
 from dummyio.spec.values.elementwise import Choices, Constant, Normal, Strings, Uniform
 from dummyio.spec.values.positional import Boxes, Grid, OneHot, Range, Rows
@@ -42,4 +43,5 @@ __all__ = [
     "get_padding_value",
     "get_rule_expression",
     "replace_rule_expression",
+    "substitute_rule_dims",
 ]

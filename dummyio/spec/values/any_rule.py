@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,8 @@ import msgspec
 import numpy as np
 
 from dummyio.errors import SpecError
+from dummyio.spec.dim_parser import parse_size
+from dummyio.spec.dims import Dim, substitute_dims
 from dummyio.spec.values.base_rule import ValueRule
 from dummyio.spec.values.elementwise import Choices, Constant, Normal, Strings, Uniform
 from dummyio.spec.values.positional import Boxes, Grid, OneHot, Range, Rows
@@ -99,6 +102,15 @@ def get_rule_expression(rule: Rule) -> str | None:
     """Return the expression of dims that `rule` refers to; None if it refers to none."""
     expression = rule.start if isinstance(rule, Positions) else rule.columns if isinstance(rule, Grid) else None
     return expression if isinstance(expression, str) else None
+
+
+def substitute_rule_dims(rule: Rule, dims: Mapping[str, Dim], new: Mapping[str, Dim | int]) -> Rule:
+    """Return `rule`, whose expression uses `dims`, with those that `new` has replaced by its dims and numbers."""
+    expression = get_rule_expression(rule)
+    if expression is None:
+        return rule
+    size = substitute_dims(parse_size(expression, dims), new)
+    return replace_rule_expression(rule, size if isinstance(size, int) else str(size))
 
 
 def replace_rule_expression(rule: Rule, value: int | str) -> Rule:

@@ -42,17 +42,10 @@ class ValueRule(
             raise self._error(f"needs at least {'one axis' if least == 1 else f'{least} axes'}; {found}.")
         self._check_fields(dtype)
 
-    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
-        """Raise `SpecError` if this rule cannot fill this shape.
+    def check_shape(self, dtype: DType, shape: tuple[int, ...]) -> None:
+        """Raise `SpecError` if this rule, with numbers in place of expressions of dims, cannot fill this shape.
 
-        Parameters
-        ----------
-        dtype
-            The tensor's dtype.
-        shape
-            The tensor's shape; for positions that follow a mask, the mask's shape.
-        number
-            The value of the rule's expression of dims at these sizes.
+        For positions that follow a mask, `shape` is the mask's shape.
         """
 
     def _min_rank(self) -> int:

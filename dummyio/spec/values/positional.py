@@ -24,9 +24,8 @@ class Range(ValueRule, frozen=True, tag="range"):
         if dtype.kind in ("int", "uint") and self.step != int(self.step):
             raise self._error(f"step of {dtype} must be a whole number.")
 
-    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+    def check_shape(self, dtype: DType, shape: tuple[int, ...]) -> None:
         """Raise `SpecError` if the last value is out of the dtype's range."""
-        del number
         self._check_count(dtype, self.start, self.start + self.step * (shape[-1] - 1), shape)
 
 
@@ -45,11 +44,10 @@ class Grid(ValueRule, frozen=True, tag="grid"):
         if isinstance(self.columns, int):
             self._check_columns(self.columns)
 
-    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+    def check_shape(self, dtype: DType, shape: tuple[int, ...]) -> None:
         """Raise `SpecError` if `columns` is below 1 here, or a coordinate is out of the dtype's range."""
-        columns = number if isinstance(self.columns, str) else self.columns
+        columns, cells = int(self.columns), shape[-2]
         self._check_columns(columns)
-        cells = shape[-2]
         self._check_count(dtype, 0, max(min(cells, columns) - 1, (cells - 1) // columns), shape)
 
     def _check_columns(self, columns: int) -> None:
@@ -66,9 +64,9 @@ class OneHot(ValueRule, frozen=True, tag="one_hot"):
     def _check_fields(self, dtype: DType) -> None:
         self._check_values(dtype, 0, 1)
 
-    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+    def check_shape(self, dtype: DType, shape: tuple[int, ...]) -> None:
         """Raise `SpecError` if rows are longer than a place can be drawn in."""
-        del dtype, number
+        del dtype
         self._check_draw(shape[-1])
 
 
@@ -83,9 +81,9 @@ class Rows(ValueRule, frozen=True, tag="rows"):
     def _check_fields(self, dtype: DType) -> None:
         self._check_values(dtype, *self.values)
 
-    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+    def check_shape(self, dtype: DType, shape: tuple[int, ...]) -> None:
         """Raise `SpecError` if the tensor's rows have another length."""
-        del dtype, number
+        del dtype
         if shape[-1] != len(self.values):
             raise self._error(f"rows of {len(self.values)} values do not fill an axis of {shape[-1]}.")
 

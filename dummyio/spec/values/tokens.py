@@ -31,9 +31,9 @@ class PaddingMask(ValueRule, frozen=True, tag="padding_mask"):
         if self.least < 1:
             raise self._error("every row keeps at least one token.")
 
-    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+    def check_shape(self, dtype: DType, shape: tuple[int, ...]) -> None:
         """Raise `SpecError` if rows are longer than a length can be drawn for."""
-        del dtype, number
+        del dtype
         self._check_draw(shape[-1])
 
 
@@ -54,10 +54,9 @@ class Positions(ValueRule, frozen=True, tag="positions"):
         if self.mask is not None and self.start != 0:
             raise self._error("a mask that covers the past already gives the start; set one of the two.")
 
-    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+    def check_shape(self, dtype: DType, shape: tuple[int, ...]) -> None:
         """Raise `SpecError` if the last position is out of the dtype's range."""
-        start = number if isinstance(self.start, str) else self.start
-        self._check_count(dtype, start, start + shape[-1] - 1, shape)
+        self._check_count(dtype, int(self.start), int(self.start) + shape[-1] - 1, shape)
 
 
 class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, repr_omit_defaults=True):
@@ -107,9 +106,9 @@ class TokenIds(ValueRule, frozen=True, tag="token_ids"):
         if any(run.count < 1 for run in self.runs):
             raise self._error("a run has at least one id.")
 
-    def check_shape(self, dtype: DType, shape: tuple[int, ...], number: int = 0) -> None:
+    def check_shape(self, dtype: DType, shape: tuple[int, ...]) -> None:
         """Raise `SpecError` if a run does not fit into a row."""
-        del dtype, number
+        del dtype
         for run in self.runs:
             columns = run.columns(shape[-1])
             if columns.start < 0 or columns.stop > shape[-1]:
