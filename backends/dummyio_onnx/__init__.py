@@ -1,4 +1,4 @@
-"""ONNX and ONNX Runtime: values of every dtype that it can hold, flat and by path."""
+"""ONNX and ONNX Runtime: describe and run models; values of every dtype that the runtime can hold, flat and by path."""
 
 from dummyio_onnx.backend import BACKEND
 from dummyio_onnx.dtypes import DTYPE_MAPPER, from_native, to_native

@@ -24,19 +24,19 @@ class OnnxBackend:
     abstract = staticmethod(signature.abstract)
 
     def describe(self, model: Any, *, dims: Mapping[str, Any]) -> InputSpec:
-        """Return the description of an ONNX file or ``ModelProto``; the capability that makes it a source."""
-        from dummyio_onnx import description as source  # noqa: PLC0415 - feeding a session does not need the reader
+        """Return the spec of an ONNX file or a ``ModelProto``."""
+        from dummyio_onnx.description import describe  # noqa: PLC0415 - lazy: feeding a session does not need the reader
 
-        return source.describe(model, dims=dims)
+        return describe(model, dims=dims)
 
     def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Any:
-        """Return a model as a function of named feeds; the capability that makes it run."""
-        from dummyio_onnx.running import onnx_runner as run  # noqa: PLC0415 - feeding a session does not need to open one
+        """Return a model as a function of named feeds."""
+        from dummyio_onnx.running.onnx_runner import open_runner  # noqa: PLC0415 - lazy: only for runs
 
-        return run.runner(target, spec, engine)
+        return open_runner(target, spec, engine)
 
     def cache(self, layers: list[Any]) -> Any:
-        """Return the layers themselves; inputs of a graph are flat, so nobody asks."""
+        """Return the layers themselves: the inputs of a graph are flat, so no model takes a cache."""
         return layers
 
 

@@ -1,7 +1,7 @@
 """Canonical dtypes and ONNX's element types, by their numbers in `onnx.TensorProto`.
 
-The format has more than the runtime: `ONNX_TYPES` says what a file can declare, `DTYPE_MAPPER` what this version of ONNX
-Runtime can hold, which is asked of it once, at import.
+The format has more than the runtime: `ONNX_TYPES` has all that a file can declare, `DTYPE_MAPPER` those that this version of
+ONNX Runtime can hold, which is tried once, at import.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import onnxruntime as ort
 from dummyio.backend.native_dtypes import to_canonical_dtype, to_native_dtype
 from dummyio.spec.dtypes import DType
 
-__all__ = ["DTYPE_MAPPER", "ONNX_TYPES", "from_native", "to_native"]
+__all__ = ["DTYPE_MAPPER", "ONNX_TYPES", "find_dtype", "from_native", "to_native"]
 
 _NAMES = {
     DType.FLOAT64: "DOUBLE",
@@ -35,10 +35,10 @@ ONNX_TYPES: dict[DType, int] = {
 
 def _is_held(dtype: DType) -> bool:
     if dtype is DType.STRING or dtype.numpy.isbuiltin == 1:
-        return dtype.kind != "complex"  # which ONNX has, and its runtime never got
+        return dtype.kind != "complex"  # ONNX has them, its runtime does not
     try:
         ort.OrtValue.ortvalue_from_numpy_with_onnx_type(np.zeros(1, f"uint{8 * dtype.itemsize}"), ONNX_TYPES[dtype])
-    except RuntimeError:  # how ONNX Runtime says that it has no such type
+    except RuntimeError:  # ONNX Runtime has no such type
         return False
     return True
 
@@ -48,10 +48,15 @@ _INVERSE = {number: dtype for dtype, number in ONNX_TYPES.items()}
 
 
 def to_native(dtype: DType) -> int:
-    """Return the number of the element type; raise `DTypeError` where ONNX Runtime cannot hold it."""
+    """Return the number of the element type; raise `DTypeError` if ONNX Runtime cannot hold it."""
     return to_native_dtype(DTYPE_MAPPER, dtype, "ort")
 
 
 def from_native(native: int) -> DType:
-    """Return the canonical dtype of an element type that a file can declare; raise `DTypeError` where there is none."""
+    """Return the canonical dtype of an element type that a file can declare; raise `DTypeError` if there is none."""
     return to_canonical_dtype(_INVERSE, native, "ort")
+
+
+def find_dtype(native: int) -> DType | None:
+    """Return the canonical dtype of an element type; None if there is none."""
+    return _INVERSE.get(native)

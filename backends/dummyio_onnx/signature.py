@@ -1,4 +1,4 @@
-"""`onnx.ValueInfoProto`s: what the inputs of an ONNX graph are declared by."""
+"""The declarations of inputs that ONNX graphs use: `onnx.ValueInfoProto`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["abstract"]
 
 
 def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, ValueInfoProto]:
-    """Return one value info per path, under that name; symbols and their expressions are its ``dim_param``s."""
+    """Return one value info per path, under that name; dims and their expressions become ``dim_param``."""
     return {
         path: helper.make_tensor_value_info(path, to_native(leaf.dtype), [_axis(size) for size in leaf.shape])
         for path, leaf in leaves.items()

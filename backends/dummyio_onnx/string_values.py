@@ -1,4 +1,4 @@
-"""Text for ONNX Runtime: no function of its makes a value of NumPy's strings, but a graph that holds them returns one."""
+"""Strings for ONNX Runtime: it cannot make a value of NumPy strings, but a graph that holds them returns one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import onnxruntime as ort
 from onnx import TensorProto, helper
 
-__all__ = ["string_value"]
+__all__ = ["make_string_value"]
 
 
-def string_value(values: np.ndarray[Any, Any]) -> ort.OrtValue:
+def make_string_value(values: np.ndarray[Any, Any]) -> ort.OrtValue:
     """Return a value that holds a copy of an array of `str`."""
     texts = [text.encode() for text in values.reshape(-1)]
     held = helper.make_tensor("held", TensorProto.STRING, values.shape, texts)

@@ -1,48 +1,139 @@
-"""What an input's name says of it."""
+"""The role of an input by its name: masks, ids, positions, a past, lengths, time steps, training targets."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["get_name_prefix", "is_ids", "is_mask", "is_parallel_ids", "is_past", "strip_framework_parts"]
+__all__ = [
+    "can_be_token_ids",
+    "get_leaf_name",
+    "get_model_part",
+    "get_name_prefix",
+    "has_data_name",
+    "has_target_name",
+    "is_ids",
+    "is_length",
+    "is_mask",
+    "is_padding_mask",
+    "is_parallel_ids",
+    "is_past",
+    "is_position_ids",
+    "is_timestep",
+    "is_type_ids",
+    "present_name",
+    "strip_framework_parts",
+]
 
-_MASK = re.compile(r"^(?P<affix>.*?)(attention_|input_|key_padding_|padding_)?mask$")
+_MASK = re.compile(r"mask$|^mask")
+_PADDING_MASK = re.compile(r"^(?P<prefix>.*?)(attention_|input_|key_padding_|padding_)?mask$")
 _NO_PADDING_MASK = re.compile(r"(head|pixel|pixel_attention|special_tokens|bool)_mask$")
-_IDS = re.compile(r"^(?P<affix>.*?)(input_word_|input_|token_|word_)?(ids|tokens)$")
-_OTHER_IDS = re.compile(r"(position_|pos_|token_type_|segment_|type_)ids$")
+_IDS = re.compile(r"^(?P<prefix>.*?)(input_word_|input_|token_|word_)?(ids|tokens?)$")
+_POSITION_IDS = re.compile(r"(^|_)(position|pos)_?ids?$|^((cache|encoder|decoder|input)_)?positions?$")
+_TYPE_IDS = re.compile(r"(token_type|segment|type)_?ids$|^segments$")
+_PARALLEL_IDS = re.compile(r"(position_|pos_|token_type_|segment_|type_)ids$")
+_INDICES = re.compile(r"ids$|tokens?$|^(src|tgt|x|inputs?|text)$")
 _PAST = re.compile(r"^(past|cache)(?!.*position)")
+_PAST_ROOTS = frozenset({"past_key_values", "cache_params"})
+_PARTS = frozenset("src tgt decoder encoder source target query key memory".split())  # noqa: SIM905
+_KIND = re.compile(r"(^|_)(key_padding_|padding_|attention_|attn_|input_)?(mask|ids|tokens|input|lengths?)$")
+_TARGET = re.compile(
+    r"^(labels?|targets?|y|y_true|gt|ground_truth|head_mask|inputs_embeds|encoder_outputs|past_key_values)$"
+    r"|_(labels?|targets?)$|^(loss|return|output|use)_|cache"
+)
+_DATA = re.compile(
+    r"mask$|_?ids$|^(x|input|inputs|positions?|timesteps?|t|lengths?|context|cond|conditioning|memory|bbox|boxes|image|images|"
+    r"pixel_values|src|tgt|tokens|segments|features|class_labels?|encoder_hidden_states|noise|noise_level|guidance|audio|text)$"
+)
 
 
 def strip_framework_parts(name: str) -> str:
-    """Return an input's name without what frameworks put around it: scopes, output numbers, capitals."""
+    """Return an input's name in small letters, without scopes and output numbers."""
     return re.sub(r":\d+$", "", name).split("/")[-1].lower().removeprefix("serving_default_")
 
 
+def get_leaf_name(path: str) -> str:
+    """Return the last part of a path that is not a number, without what frameworks add: ``mask`` for ``batch.Mask.0``."""
+    plain = strip_framework_parts(path)
+    return next((part for part in reversed(plain.split(".")) if not part.isdecimal()), plain)
+
+
 def is_mask(name: str) -> bool:
-    """Whether an input is a padding mask, by its name."""
+    """Whether an input is a mask of any kind."""
+    return _MASK.search(get_leaf_name(name)) is not None
+
+
+def is_padding_mask(name: str) -> bool:
+    """Whether an input is a padding mask."""
     plain = strip_framework_parts(name)
-    return _MASK.match(plain) is not None and _NO_PADDING_MASK.search(plain) is None
+    return plain.endswith("mask") and _NO_PADDING_MASK.search(plain) is None
 
 
 def is_ids(name: str) -> bool:
-    """Whether an input is ids of tokens, by its name."""
+    """Whether an input is token ids."""
     plain = strip_framework_parts(name)
-    return _IDS.match(plain) is not None and _OTHER_IDS.search(plain) is None
+    return _IDS.match(plain) is not None and _PARALLEL_IDS.search(plain) is None
+
+
+def can_be_token_ids(name: str) -> bool:
+    """Whether integers that index a table are token ids, and not the index of a category."""
+    return _INDICES.search(get_leaf_name(name)) is not None
+
+
+def is_position_ids(name: str) -> bool:
+    """Whether an input is the positions of tokens."""
+    return _POSITION_IDS.search(get_leaf_name(name)) is not None
+
+
+def is_type_ids(name: str) -> bool:
+    """Whether an input is the types (segments) of tokens."""
+    return _TYPE_IDS.search(get_leaf_name(name)) is not None
 
 
 def is_parallel_ids(name: str) -> bool:
-    """Whether an input counts along with the ids of tokens without being any: positions, types."""
-    return _OTHER_IDS.search(strip_framework_parts(name)) is not None
+    """Whether an input has an element for each token id without being ids: positions, types."""
+    return _PARALLEL_IDS.search(strip_framework_parts(name)) is not None
+
+
+def is_length(name: str) -> bool:
+    """Whether an input is the lengths of rows."""
+    return re.search(r"(^|_)(lengths?|lens?)$", get_leaf_name(name)) is not None
+
+
+def is_timestep(name: str) -> bool:
+    """Whether an input is the time steps of a diffusion."""
+    return re.search(r"^timesteps?$", get_leaf_name(name)) is not None
 
 
 def is_past(name: str) -> bool:
-    """Whether an input is a part of a decoder's own past, by its name."""
+    """Whether an input is a part of a decoder's own past."""
     plain = strip_framework_parts(name)
     return _PAST.match(plain) is not None and not re.search(r"encoder|cross", plain)
 
 
+def present_name(path: str) -> str | None:
+    """Return the output that continues a part of the past: ``present.0.key`` for ``past_key_values.0.key``."""
+    root, _, rest = path.partition(".")
+    return f"present.{rest}" if rest and root in _PAST_ROOTS else None
+
+
+def has_target_name(name: str) -> bool:
+    """Whether an optional argument is a training target, a switch or a cache by its name, so that it is not fed."""
+    return _TARGET.search(name) is not None
+
+
+def has_data_name(name: str) -> bool:
+    """Whether an optional argument without an annotation is data to feed by its name."""
+    return _DATA.search(name) is not None
+
+
 def get_name_prefix(name: str) -> str:
-    """Return what tells the masks and ids of one part of a model from those of another: ``decoder_`` or nothing."""
+    """Return the beginning of a mask's or ids' name, which its relatives have too: ``decoder_``, or an empty text."""
     plain = strip_framework_parts(name)
-    found = _MASK.match(plain) or _IDS.match(_OTHER_IDS.sub("ids", plain))
-    return found["affix"] if found else ""
+    found = _PADDING_MASK.match(plain) or _IDS.match(_PARALLEL_IDS.sub("ids", plain))
+    return found["prefix"] if found else ""
+
+
+def get_model_part(name: str) -> str:
+    """Return the part of a model that an argument belongs to: ``src``, ``decoder`` or an empty text."""
+    plain = _KIND.sub("", name.lower())
+    return plain if plain in _PARTS else ""

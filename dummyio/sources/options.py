@@ -1,40 +1,105 @@
-"""The options that all readers of models share, and the sizes that a caller gives to any."""
+"""The options of all readers of models, and the sizes that a caller gives by name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from dummyio.errors import OptionError, suggest_names
 from dummyio.input_spec import InputSpec
+from dummyio.spec.values import PaddingMask
 
-__all__ = ["READER_OPTIONS", "apply_sizes", "check_choices"]
+__all__ = ["READER_OPTIONS", "apply_sizes", "check_options", "make_padding_mask"]
 
-READER_OPTIONS = {"padding_side": ("left", "right"), "mask_policy": ("ragged", "full", "shortest")}
-"""Option → what it can be."""
-
-
-def check_choices(chosen: Mapping[str, Any]) -> None:
-    """Raise `OptionError` for an option of `READER_OPTIONS` that is none of its choices."""
-    for name, choices in READER_OPTIONS.items():
-        if name in chosen and chosen[name] not in choices:
-            raise OptionError(f"{name}={chosen[name]!r} is unknown. {suggest_names(str(chosen[name]), choices)}")
+READER_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "padding_side": ("left", "right"),
+    "mask_policy": ("ragged", "full", "shortest"),
+}
+"""Option of every reader → its choices; the defaults are in `make_padding_mask`."""
 
 
-def apply_sizes(spec: InputSpec, given: Mapping[str, Any], others: Iterable[str], what: str) -> InputSpec:
-    """Return the spec at the sizes given; raise `OptionError` for a name that is no dim of it.
+def check_options(
+    dims: Mapping[str, Any] | None, options: Mapping[str, Any] | None, own: Iterable[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split what a caller gives a reader into options and sizes.
 
     Parameters
     ----------
-    spec, given
+    dims, options
+        Sizes and options by name; both may be in either.
+    own
+        The options that this reader has beside `READER_OPTIONS`.
+
+    Returns
+    -------
+    chosen, sizes
+        The options that are given, each valid, and all other names.
+
+    Raises
+    ------
+    OptionError
+        If an option has a value of a wrong kind; the message names the choices or shows an example.
+    """
+    sizes = {**(dims or {}), **(options or {})}
+    chosen = {name: sizes.pop(name) for name in (*READER_OPTIONS, *own) if name in sizes}
+    for name, value in chosen.items():
+        choices = READER_OPTIONS.get(name)
+        if choices is not None and value not in choices:
+            raise OptionError(f"{name}={value!r} is unknown. {suggest_names(str(value), choices)}")
+        if name == "shapes" and not (isinstance(value, Mapping) and all(map(_is_shape, value.values()))):
+            raise OptionError(
+                f"shapes={value!r} is not a mapping of inputs to shapes: give lists of sizes, names and None, "
+                "such as {'x': ('batch_size', 3)}."
+            )
+        if name in ("kwargs", "dynamic") and not isinstance(value, Mapping):
+            raise OptionError(f"{name}={value!r} is not a mapping of names: give one, such as {name}={{'x': ...}}.")
+        if name == "args" and not isinstance(value, (tuple, list)):
+            raise OptionError(f"args is a {type(value).__name__}: give a tuple of example arguments, args=(x,).")
+    return chosen, sizes
+
+
+def _is_shape(shape: Any) -> bool:
+    return isinstance(shape, (list, tuple)) and all(
+        axis is None or isinstance(axis, str) or (type(axis) is int and axis >= 0) for axis in shape
+    )
+
+
+def make_padding_mask(
+    chosen: Mapping[str, Any], side: Literal["left", "right"] = "right", pad: Literal[0, 1] = 0
+) -> PaddingMask:
+    """Return the rule of a padding mask.
+
+    Parameters
+    ----------
+    chosen
+        The options that the caller gives.
+    side
+        The side that is padded unless the caller chooses one.
+    pad
+        The value of a place that is padding.
+    """
+    return PaddingMask(chosen.get("padding_side", side), chosen.get("mask_policy", "ragged"), pad=pad)
+
+
+def apply_sizes(spec: InputSpec, sizes: Mapping[str, Any], others: Iterable[str], what: str) -> InputSpec:
+    """Return a spec with the sizes that the caller gives as defaults.
+
+    Parameters
+    ----------
+    spec, sizes
         The description, and the sizes by name.
     others
-        What else could have been meant: the reader's options.
+        Names that the caller could have meant instead: the reader's own options and arguments.
     what
-        What was described, for the message.
+        The kind of model, for the message.
+
+    Raises
+    ------
+    OptionError
+        If a name is not a dim of the spec.
     """
-    unknown = next((name for name in given if name not in spec.dims), None)
+    unknown = next((name for name in sizes if name not in spec.dims), None)
     if unknown is not None:
-        known = suggest_names(unknown, [*spec.dims, *others])
-        raise OptionError(f"{unknown}={given[unknown]!r}: no dim or option of this {what} has that name. {known}")
-    return spec.with_dims(**given) if given else spec
+        known = suggest_names(unknown, [*spec.dims, *READER_OPTIONS, *others])
+        raise OptionError(f"{unknown}={sizes[unknown]!r}: no dim or option of this {what} has that name. {known}")
+    return spec.with_dims(**sizes) if sizes else spec

@@ -1,4 +1,8 @@
-"""A model's operations as one flat list, and what its constants are: their sizes, and the contents of small ones."""
+"""A model's operations as one flat list, and its constants: their sizes, and the contents of small ones.
+
+`onnx.inliner` also makes a graph flat, but it copies the weights in the file and has no limit: 30 functions, each of which
+calls the next twice, become 2**30 operations. Here they come one by one, and the reader stops when it has seen enough.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +13,33 @@ from math import prod
 import onnx
 from onnx import numpy_helper
 
-from dummyio_onnx.read_model import graphs
+from dummyio_onnx.read_model import iterate_graphs
 
-__all__ = ["Constant", "Op", "constants", "operations", "read_constant"]
+__all__ = ["Constant", "Op", "iterate_operations", "read_constant", "read_constants"]
 
 _SMALL = 64
 """Elements up to which a constant's contents are read: shapes, axes and indices are shorter."""
 
-_DEEP = 50
+_MAX_CALLS = 50
 """Calls within calls that are followed."""
 
-_Key = tuple[str, str, str]
+_FunctionKey = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Where an operation stands: in the graph itself, or in a function's body for one call of it."""
+    """Where an operation is: in the graph itself, or in a function's body for one call of it."""
 
     prefix: str = ""
-    """Before the names in the body, so that each call has its own."""
+    """What is put before names in the body, so that each call has its own."""
 
-    calls: tuple[_Key, ...] = ()
+    calls: tuple[_FunctionKey, ...] = ()
     given: Mapping[str, onnx.AttributeProto] = field(default_factory=dict[str, onnx.AttributeProto])
-    """What the call says for the attributes that the body leaves open."""
+    """The call's values for the attributes that the body leaves open."""
 
     def name(self, name: str) -> str:
         """Return a value's name as the only one of the model."""
-        return f"{self.prefix}{name}" if name else ""  # formatted: what is not UTF-8 comes as bytes
+        return f"{self.prefix}{name}" if name else ""  # formatted: protobuf returns names that are not UTF-8 as bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,14 @@ class Op:
     """One operation."""
 
     kind: str
-    """``"Gather"``, or with a domain that is not ONNX's, ``"com.microsoft.EmbedLayerNormalization"``."""
+    """``"Gather"``, or for a domain other than ONNX's, ``"com.microsoft.EmbedLayerNormalization"``."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, onnx.AttributeProto]
 
     def input(self, place: int) -> str:
-        """Return an input's name; empty where it is left out."""
+        """Return an input's name; empty if it is left out."""
         return self.inputs[place] if place < len(self.inputs) else ""
 
     def number(self, name: str, default: int) -> int:
@@ -58,7 +62,7 @@ class Op:
         return self.attributes[name].i if name in self.attributes else default
 
     def numbers(self, name: str) -> tuple[int, ...]:
-        """Return an attribute that is a list of whole numbers; an empty one where it is left out."""
+        """Return an attribute that is a list of whole numbers; an empty one if it is left out."""
         return tuple(self.attributes[name].ints) if name in self.attributes else ()
 
     def text(self, name: str, default: str) -> str:
@@ -68,15 +72,15 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """What is known of a constant: its sizes, and its elements, row by row, where they are few whole numbers."""
+    """The sizes of a constant, and its elements row by row if they are few whole numbers."""
 
     dims: tuple[int, ...]
     elements: tuple[int, ...] | None
 
 
-def operations(model: onnx.ModelProto) -> Iterator[Op]:
+def iterate_operations(model: onnx.ModelProto) -> Iterator[Op]:
     """Yield all operations, those of branches and of called functions included, each after those that it depends on."""
-    functions = {(f.domain, f.name, _overload(f)): f for f in model.functions}
+    functions = {(function.domain, function.name, _overload(function)): function for function in model.functions}
     yield from _walk(model.graph.node, functions, _Scope())
 
 
@@ -84,13 +88,23 @@ def _overload(proto: onnx.NodeProto | onnx.FunctionProto) -> str:
     return getattr(proto, "overload", "")  # since onnx 1.16
 
 
-def _walk(nodes: Iterable[onnx.NodeProto], functions: Mapping[_Key, onnx.FunctionProto], scope: _Scope) -> Iterator[Op]:
+def _walk(
+    nodes: Iterable[onnx.NodeProto], functions: Mapping[_FunctionKey, onnx.FunctionProto], scope: _Scope
+) -> Iterator[Op]:
     for node in nodes:
-        op = _op(node, scope)
+        op = _read_node(node, scope)
         key = (node.domain, node.op_type, _overload(node))
-        # A function that calls itself is no valid model.
-        if key in functions and key not in scope.calls and len(scope.calls) < _DEEP:
-            yield from _call(functions[key], op, functions, (*scope.calls, key))
+        # A model with a function that calls itself is not valid.
+        if key in functions and key not in scope.calls and len(scope.calls) < _MAX_CALLS:
+            function = functions[key]
+            defaults = {part.name: part for part in function.attribute_proto}
+            body = _Scope(f"{next(iter(op.outputs), '')}/", (*scope.calls, key), {**defaults, **op.attributes})
+            # Trailing inputs and outputs may be left out of a call.
+            for name, inside in zip(op.inputs, function.input, strict=False):
+                yield Op("Identity", (name,), (body.name(inside),), {})
+            yield from _walk(function.node, functions, body)
+            for inside, name in zip(function.output, op.outputs, strict=False):
+                yield Op("Identity", (body.name(inside),), (name,), {})
             continue
         for part in node.attribute:
             for graph in (part.g, *part.graphs):
@@ -98,7 +112,7 @@ def _walk(nodes: Iterable[onnx.NodeProto], functions: Mapping[_Key, onnx.Functio
         yield op
 
 
-def _op(node: onnx.NodeProto, scope: _Scope) -> Op:
+def _read_node(node: onnx.NodeProto, scope: _Scope) -> Op:
     attributes = {}
     for part in node.attribute:
         value = scope.given.get(part.ref_attr_name) if part.ref_attr_name else part
@@ -106,44 +120,28 @@ def _op(node: onnx.NodeProto, scope: _Scope) -> Op:
             attributes[part.name] = value
     return Op(
         node.op_type if node.domain in ("", "ai.onnx") else f"{node.domain}.{node.op_type}",
-        tuple(scope.name(name) for name in node.input),
-        tuple(scope.name(name) for name in node.output),
+        tuple(map(scope.name, node.input)),
+        tuple(map(scope.name, node.output)),
         attributes,
     )
 
 
-def _call(
-    function: onnx.FunctionProto, op: Op, functions: Mapping[_Key, onnx.FunctionProto], calls: tuple[_Key, ...]
-) -> Iterator[Op]:
-    """Yield the operations of a function's body, between ones that hand its inputs in and its outputs out."""
-    defaults = {part.name: part for part in function.attribute_proto}
-    scope = _Scope(f"{next(iter(op.outputs), '')}/", calls, {**defaults, **op.attributes})
-    for name, inside in zip(op.inputs, function.input, strict=False):  # trailing inputs may be left out
-        yield Op("Identity", (name,), (scope.name(inside),), {})
-    yield from _walk(function.node, functions, scope)
-    for inside, name in zip(function.output, op.outputs, strict=False):  # trailing outputs may be unused
-        yield Op("Identity", (scope.name(inside),), (name,), {})
-
-
-def constants(model: onnx.ModelProto) -> dict[str, Constant]:
-    """Return the initializers of all graphs; external ones have sizes only."""
+def read_constants(model: onnx.ModelProto) -> dict[str, Constant]:
+    """Return the initializers of all graphs by name; those in other files have sizes only."""
     found = {}
-    for graph in graphs(model):
-        for tensor in graph.initializer:
-            found[tensor.name] = read_constant(tensor)
-        for sparse in graph.sparse_initializer:
-            found[sparse.values.name] = Constant(tuple(sparse.dims), None)
+    for graph in iterate_graphs(model):
+        found |= {tensor.name: read_constant(tensor) for tensor in graph.initializer}
+        found |= {part.values.name: Constant(tuple(part.dims), None) for part in graph.sparse_initializer}
     return found
 
 
 def read_constant(tensor: onnx.TensorProto) -> Constant:
-    """Return what is known of one tensor."""
+    """Return a tensor as a constant."""
     dims = tuple(tensor.dims)
     whole = tensor.data_type in (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
     if not whole or prod(dims) > _SMALL or tensor.data_location == onnx.TensorProto.EXTERNAL:
         return Constant(dims, None)
     try:
-        elements = tuple(int(element) for element in numpy_helper.to_array(tensor).reshape(-1))
-    except ValueError:  # sizes and data do not fit: the model is broken, which its runtime will say
+        return Constant(dims, tuple(int(element) for element in numpy_helper.to_array(tensor).reshape(-1)))
+    except ValueError:  # its sizes do not fit its data: the runtime reports that the model is damaged
         return Constant(dims, None)
-    return Constant(dims, elements)

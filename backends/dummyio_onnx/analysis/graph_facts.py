@@ -1,8 +1,6 @@
-"""What a graph shows of its inputs: which table an id indexes, how long a sequence can be, what is a size or a divisor.
+"""The facts of each value of a graph: its shape, its contents if these are sizes, the inputs whose elements it holds.
 
-Gathered by `dummyio_onnx.readers` in one walk along the operations. Of each value is kept, where known: its shape, its
-contents where these are sizes, the inputs whose elements it holds, and what its elements stay below. Weights enter by
-their dimensions only.
+`operator_rules` collects them in one walk along the operations. Weights are used by their dimensions only.
 """
 
 from __future__ import annotations
@@ -13,39 +11,49 @@ import onnx
 
 from dummyio.sources.graph.graph_facts import GraphFacts, InputAlias
 from dummyio.spec.dims import Size
-from dummyio_onnx.analysis.flat_graph import Constant, Op, constants, read_constant
-from dummyio_onnx.analysis.raw_axes import read_raw_axes
+from dummyio_onnx.analysis.flat_graph import Constant, Op, read_constant, read_constants
+from dummyio_onnx.read_model import read_axes
 
 __all__ = ["Known", "ValueFacts"]
 
 Known = Callable[[str], Size | None]
-"""What the text of an axis means, where the inputs' axes say it."""
+"""From the text of an axis to its size, if the inputs' axes define it."""
 
-_MANY = 64
-"""Parts of one fact that are kept: graphs can be made whose facts double with each operation."""
+_MAX_PARTS = 64
+"""Parts of one fact that are kept: a graph can be made so that each operation doubles its facts."""
 
-_LONG = 500
-"""Characters of an expression that is not kept any more; a spec can hold twice as many."""
+_MAX_CHARACTERS = 500
+"""Characters of an expression that is kept; a spec can hold twice as many."""
 
 
 class ValueFacts:
-    """What is known of the values of a graph, so far."""
+    """The facts so far.
+
+    Parameters
+    ----------
+    model
+        The model whose operations are read.
+    shapes
+        The shapes of its inputs.
+    known
+        The sizes that texts of axes stand for.
+    """
 
     def __init__(self, model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...]], known: Known) -> None:
-        """Start from the inputs' shapes, the constants, and the shapes that the graph says itself."""
-        self.constants: dict[str, Constant] = constants(model)
+        """Start from the inputs' shapes, the constants, and the shapes that the graph declares."""
+        self.constants: dict[str, Constant] = {}
         self.shapes: dict[str, tuple[Size | None, ...]] = {name: tuple(shape) for name, shape in shapes.items()}
         self.contents: dict[str, tuple[Size, ...]] = {}
         self.origins: dict[str, frozenset[InputAlias]] = {name: frozenset({InputAlias(name)}) for name in shapes}
         self.bounds: dict[str, Size] = {}
-        """Value → what its elements stay below."""
+        """Value → the size that its elements are below."""
 
         self.evidence = GraphFacts()
-        for name, constant in self.constants.items():
+        for name, constant in read_constants(model).items():
             self.add_constant(name, constant)
         for value in model.graph.value_info:
-            if value.name not in self.shapes and value.type.tensor_type.HasField("shape"):
-                axes = read_raw_axes(value) or ()
+            axes = read_axes(value)
+            if value.name not in self.shapes and axes is not None:
                 self.shapes[value.name] = tuple(known(axis) if isinstance(axis, str) else axis for axis in axes)
 
     def add_constant(self, name: str, constant: Constant) -> None:
@@ -56,14 +64,14 @@ class ValueFacts:
             self.add_contents(name, constant.elements)
 
     def add_contents(self, name: str, sizes: tuple[Size, ...]) -> None:
-        """Enter what a value holds."""
-        if len(sizes) <= _MANY and all(map(_is_short, sizes)):
+        """Enter the contents of a value."""
+        if len(sizes) <= _MAX_PARTS and all(map(_is_short, sizes)):
             self.contents[name] = sizes
 
     def add_origins(self, name: str, origins: Iterable[InputAlias]) -> None:
-        """Enter whose elements a value holds."""
+        """Enter the inputs whose elements a value holds."""
         found = frozenset(origins)
-        if 0 < len(found) <= _MANY:
+        if 0 < len(found) <= _MAX_PARTS:
             self.origins[name] = found
 
     def read_constant(self, op: Op) -> None:
@@ -77,16 +85,15 @@ class ValueFacts:
                 self.add_constant(op.outputs[0], Constant((len(part.ints),), tuple(part.ints)))
 
     def add_shape(self, name: str, shape: tuple[Size | None, ...]) -> None:
-        """Enter a shape that was found, or what it adds to the one that is known."""
+        """Enter a shape, or the sizes that it adds to the one that is known."""
         shape = tuple(size if size is None or _is_short(size) else None for size in shape)
         before = self.shapes.get(name)
-        if before is None or len(before) != len(shape):
-            self.shapes[name] = shape
-        else:
-            self.shapes[name] = tuple(new if old is None else old for old, new in zip(before, shape, strict=True))
+        if before is not None and len(before) == len(shape):
+            shape = tuple(new if old is None else old for old, new in zip(before, shape, strict=True))
+        self.shapes[name] = shape
 
     def axis_size(self, name: str, axis: int) -> Size | None:
-        """Return the size of an axis, counted from the end where it is negative."""
+        """Return the size of an axis, counted from the end if it is negative."""
         shape = self.shapes.get(name)
         return shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
 
@@ -95,13 +102,13 @@ class ValueFacts:
         contents = self.contents.get(name)
         return contents[0] if contents is not None and len(contents) == 1 else None
 
-    def index(self, indices: str, rows: Size | None, table: str) -> None:
+    def add_index(self, indices: str, rows: Size | None, table: str) -> None:
         """Note that a value indexes an axis of that size."""
         for origin in self.origins.get(indices, ()):
-            self.evidence.index(origin, rows, table)
+            self.evidence.add_index(origin, rows, table)
         if indices in self.bounds and isinstance(rows, int):
-            self.evidence.limit(self.bounds[indices], rows, table)
+            self.evidence.add_limit(self.bounds[indices], rows, table)
 
 
 def _is_short(size: Size) -> bool:
-    return abs(size) < 1 << 63 if isinstance(size, int) else len(str(size)) < _LONG
+    return abs(size) < 1 << 63 if isinstance(size, int) else len(str(size)) < _MAX_CHARACTERS

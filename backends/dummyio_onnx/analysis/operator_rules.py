@@ -1,4 +1,4 @@
-"""What each operation does to the facts: a reader for each kind that carries ids, sizes or positions on."""
+"""How each kind of operation carries ids, sizes and positions from its inputs to its outputs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import onnx
 from dummyio.errors import DimError
 from dummyio.sources.graph.graph_facts import InputAlias
 from dummyio.spec.dims import Size
-from dummyio_onnx.analysis.flat_graph import Op, operations
+from dummyio_onnx.analysis.flat_graph import Op, iterate_operations
 from dummyio_onnx.analysis.graph_facts import Known, ValueFacts
 from dummyio_onnx.analysis.shape_rules import infer_output_shape
 
 __all__ = ["propagate_facts"]
 
 MAX_OPERATIONS = 300_000
-"""Operations that are looked at: calls within calls can make any number of them."""
+"""Operations that are read: calls within calls can make any number of them."""
 
 _INDEXED: dict[str, tuple[tuple[int, int, str | int], ...]] = {
     "Gather": ((1, 0, "axis"),),
@@ -30,7 +30,7 @@ _INDEXED: dict[str, tuple[tuple[int, int, str | int], ...]] = {
     "com.microsoft.GatherBlockQuantized": ((1, 0, "gather_axis"),),
     "com.microsoft.RotaryEmbedding": ((1, 2, 0),),
 }
-"""Operation → (indices, table, axis of the table): places among its inputs, and an axis or the attribute that says it."""
+"""Operation → (indices, table, axis of the table): places among its inputs; the axis, or the attribute that holds it."""
 
 _PARAMETERS: dict[str, dict[int, int]] = {
     "ConstantOfShape": {0: 1},
@@ -49,13 +49,19 @@ _PARAMETERS: dict[str, dict[int, int]] = {
     "Trilu": {1: 0},
     "Unsqueeze": {1: 0},
 }
-"""Operation → place among its inputs that says a size, an axis or a step → the value that is safe there."""
+"""Operation → the place of an input that is a size, an axis or a step → the value that is safe there."""
 
 
 def propagate_facts(model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...]], known: Known) -> ValueFacts:
-    """Walk along the operations, and return what is known after them; `shapes` are those of the inputs."""
+    """Return the facts after a walk along the operations.
+
+    Parameters
+    ----------
+    model, shapes, known
+        As in `ValueFacts`.
+    """
     facts = ValueFacts(model, shapes, known)
-    for op in islice(operations(model), MAX_OPERATIONS):
+    for op in islice(iterate_operations(model), MAX_OPERATIONS):
         if not any(op.outputs):
             continue
         if op.kind == "Constant":
@@ -66,13 +72,13 @@ def propagate_facts(model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...
 
 
 def _read(op: Op, facts: ValueFacts) -> None:
-    """Enter what one operation shows and carries on."""
+    """Enter the facts that one operation shows and carries on."""
     for place, safe in _PARAMETERS.get(op.kind, {}).items():
         for origin in facts.origins.get(op.input(place), ()):
             facts.evidence.parameters.setdefault(origin.path, (safe, op.kind))
     for indices, table, axis in _INDEXED.get(op.kind, ()):
         place = axis if isinstance(axis, int) else op.number(axis, 0)
-        facts.index(op.input(indices), facts.axis_size(op.input(table), place), op.input(table))
+        facts.add_index(op.input(indices), facts.axis_size(op.input(table), place), op.input(table))
     reader = _READERS.get(op.kind)
     if reader is not None:
         reader(op, facts)
@@ -80,7 +86,7 @@ def _read(op: Op, facts: ValueFacts) -> None:
 
 
 def _carry(op: Op, facts: ValueFacts) -> None:
-    """Carry on elements that move, or change their type, and stay what they are."""
+    """Carry on elements that only move or change their type."""
     source, output = op.input(0), op.outputs[0]
     if source in facts.origins:
         facts.origins[output] = facts.origins[source]
@@ -123,33 +129,30 @@ def _gather(op: Op, facts: ValueFacts) -> None:
 
 
 def _gather_nd(op: Op, facts: ValueFacts) -> None:
-    """Read an index of several axes at once: it is bounded by the shortest of them."""
+    """Read an index into several axes at once: the shortest of them bounds it."""
     shape = facts.shapes.get(op.input(0)) or (None,)
     known = [size for size in shape if isinstance(size, int)]
-    facts.index(op.input(1), min(known) if len(known) == len(shape) else None, op.input(0))
+    facts.add_index(op.input(1), min(known) if len(known) == len(shape) else None, op.input(0))
     _carry(op, facts)
 
 
 def _slice(op: Op, facts: ValueFacts) -> None:
-    """Read a part of a vector of sizes; or a part, as long as a sequence, of a constant that is as long as it can be."""
+    """Read a part of a vector of sizes, or a part of a constant table that is as long as a sequence can be."""
     data = op.input(0)
     starts, ends = facts.contents.get(op.input(1)), facts.contents.get(op.input(2))
     axes = facts.contents.get(op.input(3)) if op.input(3) else None
     _carry(op, facts)
     if starts is None or ends is None:
         return
-    if data in facts.contents and len(starts) == 1 and not op.input(4):
-        _slice_contents(op, facts, starts[0], ends[0])
+    if data in facts.contents and len(starts) == len(ends) == 1 and not op.input(4):
+        start, end = starts[0], ends[0]
+        if isinstance(start, int) and isinstance(end, int):
+            facts.add_contents(op.outputs[0], facts.contents[data][start:end])
     for place, end in enumerate(ends):
         axis = place if axes is None else axes[place] if place < len(axes) else None
         size = facts.axis_size(data, axis) if isinstance(axis, int) else None
         if data in facts.constants and isinstance(size, int):
-            facts.evidence.limit(end, size, data)
-
-
-def _slice_contents(op: Op, facts: ValueFacts, start: Size, end: Size) -> None:
-    if isinstance(start, int) and isinstance(end, int):
-        facts.add_contents(op.outputs[0], facts.contents[op.input(0)][start:end])
+            facts.evidence.add_limit(end, size, data)
 
 
 def _concat(op: Op, facts: ValueFacts) -> None:
@@ -203,7 +206,7 @@ def _combine(op: Op, facts: ValueFacts, work: Callable[[Size, Size], Size]) -> N
         return
     count = max(len(left), len(right))
     left, right = left * (count // len(left)), right * (count // len(right))
-    with suppress(DimError, ZeroDivisionError):  # a graph that divides sizes by 0 is not followed
+    with suppress(DimError, ZeroDivisionError):  # a division by a size of 0 is not followed
         facts.add_contents(op.outputs[0], tuple(work(a, b) for a, b in zip(left, right, strict=True)))
 
 
@@ -216,7 +219,7 @@ def _range(op: Op, facts: ValueFacts) -> None:
 def _one_hot(op: Op, facts: ValueFacts) -> None:
     depth = facts.scalar(op.input(1))
     if depth is not None:
-        facts.index(op.input(0), depth, op.kind)
+        facts.add_index(op.input(0), depth, op.kind)
 
 
 _READERS: dict[str, Callable[[Op, ValueFacts], None]] = {

@@ -1,6 +1,6 @@
-"""How operations change shapes, as far as images go through a network: what convolutions and pools leave of them.
+"""How operations change shapes on the way of an image through a network.
 
-A convolution or a pool whose output would have no row or column fails, so each shows how small an image can be.
+A convolution or a pool fails if its output would have no row or column, so each shows how small an image can be.
 """
 
 from __future__ import annotations
@@ -25,11 +25,9 @@ _ALIKE = (
 
 
 def infer_output_shape(op: Op, facts: ValueFacts) -> None:
-    """Enter the shape of an operation's output, where those of its inputs say it and the graph does not."""
+    """Enter the shape of an operation's output if it follows from those of its inputs."""
     reader = _READERS.get(op.kind)
-    if reader is None:
-        return
-    shape = reader(op, facts)
+    shape = None if reader is None else reader(op, facts)
     if shape is not None:
         facts.add_shape(op.outputs[0], shape)
 
@@ -53,14 +51,10 @@ def _concat(op: Op, facts: ValueFacts) -> Shape | None:
     axis = op.number("axis", 0)
     if first is None or not -len(first) <= axis < len(first):
         return None
-    total: Size = 0
-    for shape in shapes:
-        part = shape[axis] if shape is not None and len(shape) == len(first) else None
-        if part is None:
-            return None
-        total = total + part
+    parts = [shape[axis] if shape is not None and len(shape) == len(first) else None for shape in shapes]
+    known = [part for part in parts if part is not None]
     axis %= len(first)
-    return (*first[:axis], total, *first[axis + 1 :])
+    return (*first[:axis], _sum(*known), *first[axis + 1 :]) if len(known) == len(parts) else None
 
 
 def _transpose(op: Op, facts: ValueFacts) -> Shape | None:
@@ -86,7 +80,7 @@ def _sum(*sizes: Size) -> Size:
 
 
 def _convolution(op: Op, facts: ValueFacts) -> Shape | None:
-    """Convolve: as many channels as filters, and what the windows leave of the rest."""
+    """Return the shape after a convolution: as many channels as filters, as many places as the window has."""
     filters = 3 if op.kind == "QLinearConv" else 1
     shape, weight = facts.shapes.get(op.input(0)), facts.shapes.get(op.input(filters))
     if shape is None or weight is None or len(weight) != len(shape):
@@ -104,7 +98,7 @@ def _pool(op: Op, facts: ValueFacts) -> Shape | None:
 
 
 def _windows(op: Op, facts: ValueFacts, sizes: Shape, window: tuple[int, ...]) -> Shape:
-    """Return how many places a sliding window has on each axis; there must be one."""
+    """Return the number of places of a sliding window on each axis, and note that there must be one."""
     count = len(sizes)
     strides = op.numbers("strides") or (1,) * count
     dilations = op.numbers("dilations") or (1,) * count

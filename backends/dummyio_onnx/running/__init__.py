@@ -1,1 +1,1 @@
-"""Running."""
+"""ONNX models as functions of named feeds."""

@@ -1,4 +1,4 @@
-"""From a file, a folder or a ``ModelProto`` to something that runs, or to an error that says why not."""
+"""Opens a file, a folder or a ``ModelProto`` in an engine, or explains why the engine refuses it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import onnx
 import onnxruntime as ort
 
 from dummyio.backend.formats import FORMATS
-from dummyio.errors import SourceError
-from dummyio_onnx.read_model import read_model
+from dummyio.errors import SourceError, format_error_line
+from dummyio_onnx.read_model import format_opsets, read_model
 
-__all__ = ["load_model_proto", "locate", "open_evaluator", "open_session"]
+__all__ = ["load_model_proto", "open_evaluator", "open_session"]
 
 _FOLDER = FORMATS["onnx_folder"]
 _NEWER = re.compile(r"Unsupported model IR version|is under development|domain_version of|is not a registered function")
 
 
-def locate(target: str | os.PathLike[str]) -> Path:
-    """Return the file to open: the one given, or the one that a folder holds (``model.onnx``, where it holds several)."""
+def _find_file(target: str | os.PathLike[str]) -> Path:
+    """Return the file given, or the only one in a folder (``model.onnx`` if there are several)."""
     path = Path(target)
     if not path.is_dir():
         return path
@@ -33,49 +33,48 @@ def locate(target: str | os.PathLike[str]) -> Path:
         raise SourceError(f"{path}: the folder holds no .onnx file.")
     names = ", ".join(file.name for file in found)
     raise SourceError(
-        f"{path}: the folder holds several models, {names}, and none is model.onnx: open one by its path."
+        f"{path}: the folder holds several models, {names}, and none of them is model.onnx: open one by its path."
     )
 
 
 def load_model_proto(target: str | os.PathLike[str] | onnx.ModelProto) -> tuple[Path | None, onnx.ModelProto]:
-    """Return where a model lies, and the model without external data; errors as `read_model`."""
-    path = None if isinstance(target, onnx.ModelProto) else locate(target)
+    """Return a model's path, and the model without external data; raise as `read_model` does."""
+    path = None if isinstance(target, onnx.ModelProto) else _find_file(target)
     return path, read_model(target if path is None else path)
 
 
 def open_session(path: Path | None, model: onnx.ModelProto) -> ort.InferenceSession:
-    """Return a session on the CPU, which writes no log: what it would say is in the exceptions.
+    """Return a session on the CPU, which writes no log: the exceptions have the same text.
 
     Raises
     ------
     SourceError
-        where ONNX Runtime refuses the model: of a newer version, without a kernel, not valid.
+        If ONNX Runtime refuses the model: of a newer version, without a kernel, not valid.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 4
     try:
         source: Any = model.SerializeToString() if path is None else os.fspath(path)
         return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # each status of ONNX Runtime's has an exception of its own, below no common one
-        raise _refused(path, model, f"ONNX Runtime {ort.__version__}", error) from error
+    except Exception as error:  # each status of ONNX Runtime has an exception of its own, without a common base class
+        raise _refuse(path, model, f"ONNX Runtime {ort.__version__}", error) from error
 
 
 def open_evaluator(path: Path | None, model: onnx.ModelProto) -> Any:
-    """Return ONNX's own evaluator; errors as `open_session`."""
-    from onnx.reference import ReferenceEvaluator  # noqa: PLC0415 - it loads every operator
+    """Return ONNX's own evaluator; raise as `open_session` does."""
+    from onnx.reference import ReferenceEvaluator  # noqa: PLC0415 - lazy: it loads every operator
 
     try:
         return ReferenceEvaluator(model if path is None else os.fspath(path))
     except Exception as error:
-        raise _refused(path, model, f"the evaluator of onnx {onnx.__version__}", error) from error
+        raise _refuse(path, model, f"the evaluator of onnx {onnx.__version__}", error) from error
 
 
-def _refused(path: Path | None, model: onnx.ModelProto, who: str, error: Exception) -> SourceError:
-    text = " ".join(str(error).split())
-    opsets = ", ".join(f"{opset.domain or 'ai.onnx'} {opset.version}" for opset in model.opset_import)
+def _refuse(path: Path | None, model: onnx.ModelProto, who: str, error: Exception) -> SourceError:
     remedy = "Export it again, or run it where its operators are known."
-    if _NEWER.search(text):
+    if _NEWER.search(str(error)):
         remedy = "Upgrade the runtime, or export the model with an older opset."
     return SourceError(
-        f"{path or 'this ModelProto'}: {who} does not open it (IR {model.ir_version}, opsets {opsets}): {text} {remedy}"
+        f"{path or 'this ModelProto'}: {who} does not open it (IR {model.ir_version}, opsets {format_opsets(model)}): "
+        f"{format_error_line(error, limit=1000)} {remedy}"
     )

@@ -1,1 +1,1 @@
-"""Capture."""
+"""From recorded calls of a module to its `InputSpec`."""

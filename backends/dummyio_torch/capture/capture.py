@@ -1,4 +1,4 @@
-"""Records real calls of a module: the shapes, dtypes and ranges of its inputs, and none of the inputs themselves."""
+"""Records real calls of a module: the shapes, dtypes and ranges of its inputs, but not the inputs themselves."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from typing import Any, Self
 
 from torch import nn
 
+from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import OptionError, SourceError
 from dummyio.input_spec import InputSpec
-from dummyio_torch.capture.recorded_calls import Call, _recorded
+from dummyio_torch.capture.recorded_calls import Call, record_value
 
 __all__ = ["Capture"]
 
 
 class Capture:
-    """A context that records the calls of a module, or of one of its methods.
-
-    It has the calls that it saw as its length.
-    """
+    """A context that records the calls of a module, or of one of its methods; its length is the number of calls."""
 
     def __init__(self, model: Any, method: str | None = None) -> None:
         self._model, self._method = model, method
@@ -29,7 +27,7 @@ class Capture:
             raise OptionError(f"a {type(model).__qualname__} cannot be recorded: {what}.")
         if method is None and not isinstance(model, nn.Module):
             raise OptionError(
-                f"a {type(model).__qualname__} is no torch.nn.Module: name the method to record, "
+                f"a {type(model).__qualname__} is not a torch.nn.Module: name the method to record, "
                 "dummyio.capture(model, 'predict')."
             )
         function = model.forward if method is None else target
@@ -41,7 +39,7 @@ class Capture:
             ) from error
         self.calls: list[Call] = []
         self.settings: list[dict[str, Any]] = []
-        """What else each call was given: numbers, words and switches."""
+        """The arguments of each call that are not tensors: numbers, words and switches."""
         self._undo: Callable[[], None] | None = None
 
     def __len__(self) -> int:
@@ -72,7 +70,7 @@ class Capture:
             self._record(args, kwargs)
             return original(*args, **kwargs)
 
-        # Past an own __setattr__, which may take nothing but weights.
+        # A model's own __setattr__ may accept weights only.
         object.__setattr__(self._model, method, wrapper)
 
         def undo() -> None:
@@ -87,7 +85,7 @@ class Capture:
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError:
-            return  # the call itself raises, with its own words
+            return  # the call itself raises
         named: dict[str, Any] = {}
         for name, value in bound.arguments.items():
             kind = self._signature.parameters[name].kind
@@ -97,23 +95,22 @@ class Capture:
                 named.update({f"{name}_{place}": each for place, each in enumerate(value)})
             else:
                 named[name] = value
-        trees = {name: tree for name, value in named.items() if (tree := _recorded(value)) is not None}
+        trees = {name: tree for name, value in named.items() if (tree := record_value(value)) is not None}
         self.calls.append(trees)
         self.settings.append({name: each for name, each in named.items() if isinstance(each, (bool, int, float, str))})
 
     def spec(self) -> InputSpec:
         """Return the spec of the calls.
 
-        Axes that varied are symbols; those with the same size in every call share one, and one that was the sum of two others
-        in every call is their sum. After a single call, a symbol is what a shape-only run of the module confirms.
+        Axes that varied are dims. Axes with the same size in every call share one dim, and an axis that was the sum of two
+        others in every call is their sum. After a single call, axes are dims if a shape-only run of the module confirms it.
 
         Raises
         ------
         SourceError
-            where no call was recorded, none had a tensor, or the calls do not agree in names, ranks or dtypes.
+            If no call was recorded, none had a tensor, or the calls do not agree in names, ranks or dtypes.
         """
-        from dummyio_torch.capture.describe_calls import Recording, describe_calls  # noqa: PLC0415 - recording does not need it
+        from dummyio_torch.capture.describe_calls import Recording, describe_calls  # noqa: PLC0415 - lazy: recording does not need it
 
         module = self._model if self._method is None else None
-        label = f"{type(self._model).__module__}.{type(self._model).__qualname__}"
-        return describe_calls(Recording(self.calls, self.settings, module, label))
+        return describe_calls(Recording(self.calls, self.settings, module, qualified_name(self._model)))

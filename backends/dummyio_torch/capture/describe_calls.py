@@ -1,4 +1,4 @@
-"""From recorded calls to an `InputSpec`: what agreed is fixed, what varied is a symbol."""
+"""From recorded calls to an `InputSpec`: sizes that agreed are static, sizes that varied are dims."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Recording", "describe_calls"]
 
 @dataclass(frozen=True)
 class Recording:
-    """What was recorded, and of what."""
+    """The recorded calls and their module."""
 
     calls: Sequence[Call]
     settings: Sequence[Mapping[str, Any]]
@@ -32,7 +32,7 @@ class Recording:
 
 
 def describe_calls(recording: Recording) -> InputSpec:
-    """Return the spec of some calls; raise `SourceError` where they do not agree, or there are none."""
+    """Return the spec of some calls; raise `SourceError` if they do not agree, or there are none."""
     calls = recording.calls
     if not calls:
         raise SourceError(
@@ -59,8 +59,8 @@ def describe_calls(recording: Recording) -> InputSpec:
     ).items():
         tensors[path] = tensors[path].replace(values=rule)
         notes[f"input {path}"] = note
-    spec = InputSpec({name: _node(tree, name, tensors) for name, tree in calls[0].items()}, provenance=notes)
-    return probe.bounded(spec, vectors) if probe is not None else spec
+    spec = InputSpec({name: _build_node(tree, name, tensors) for name, tree in calls[0].items()}, provenance=notes)
+    return probe.bound_dims(spec, vectors) if probe is not None else spec
 
 
 def _notes(recording: Recording, probe: Probe | None, constants: Mapping[str, Any]) -> dict[str, str]:
@@ -81,7 +81,7 @@ def _leaves(items: Mapping[str, Tree] | Sequence[tuple[str, Tree]], prefix: str 
 
 
 def _check(leaves: Sequence[Mapping[str, Recorded]]) -> None:
-    """Raise `SourceError` where calls were given other inputs, ranks or dtypes than the first."""
+    """Raise `SourceError` if a call was given other inputs, ranks or dtypes than the first."""
     first = leaves[0]
     for number, call in enumerate(leaves[1:], 2):
         if set(call) != set(first):
@@ -93,12 +93,12 @@ def _check(leaves: Sequence[Mapping[str, Recorded]]) -> None:
         for path, leaf in call.items():
             if len(leaf.shape) != len(first[path].shape) or leaf.dtype != first[path].dtype:
                 raise SourceError(
-                    f"input {path!r} is {_shown(first[path])} in call 1 and {_shown(leaf)} in call {number}: an input of a "
+                    f"input {path!r} is {_format_leaf(first[path])} in call 1 and {_format_leaf(leaf)} in call {number}: an input of a "
                     "spec has one dtype and one number of axes. Record each kind of call by itself."
                 )
 
 
-def _shown(leaf: Recorded) -> str:
+def _format_leaf(leaf: Recorded) -> str:
     return f"{str(leaf.dtype).removeprefix('torch.')}{list(leaf.shape)}"
 
 
@@ -109,14 +109,10 @@ def _tensors(leaves: Sequence[Mapping[str, Recorded]], sizes: Mapping[Axis, Size
     }
 
 
-def _node(tree: Tree, path: str, tensors: Mapping[str, TensorSpec], *, inside: bool = False) -> Node:
+def _build_node(tree: Tree, path: str, tensors: Mapping[str, TensorSpec], *, inside: bool = False) -> Node:
     if isinstance(tree, Recorded):
         return tensors[path].replace(name=path.rpartition(".")[2])
-    items = {key: _node(item, f"{path}.{key}", tensors, inside=tree.kind == "cache") for key, item in tree.items}
+    items = {key: _build_node(item, f"{path}.{key}", tensors, inside=tree.kind == "cache") for key, item in tree.items}
     # A layer of a cache is a tuple: keys, values.
     kind: Literal["dict", "list", "tuple", "cache"] = "tuple" if inside else tree.kind  # type: ignore[assignment]
-    return Nest(kind, tuple((name, _renamed(item, name)) for name, item in items.items()))
-
-
-def _renamed(node: Node, name: str) -> Node:
-    return node.replace(name=name) if isinstance(node, TensorSpec) else node
+    return Nest.of(kind, items)

@@ -1,4 +1,4 @@
-"""Which axes of recorded inputs are symbols, and what these are called."""
+"""Which axes of recorded inputs are dims, and the names of these."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from dummyio.sources.axis_names import make_unique, name_axis
+from dummyio.sources.input_names import is_mask
 from dummyio.spec.dims import Dim, Size
 from dummyio_torch.capture.recorded_calls import Axis, Recorded
-from dummyio_torch.discovery.input_roles import affix, is_mask
 
 if TYPE_CHECKING:
     from dummyio_torch.capture.shape_probe import Probe
@@ -26,9 +27,9 @@ class DimInference:
         self._used: set[str] = set()
 
     def varied(self) -> dict[Axis, Size]:
-        """Return the size of every axis: a symbol, a sum of two, or the number that it was in all calls."""
+        """Return the size of every axis: a dim, a sum of two, or the number that it was in all calls."""
         moving = list(dict.fromkeys(v for v in self._vectors.values() if len(set(v)) > 1))
-        sums = {v: parts for v in moving if (parts := self._parts(v, moving)) is not None}
+        sums = {v: parts for v in moving if (parts := self._sum_parts(v, moving)) is not None}
         named: dict[tuple[int, ...], Size] = {}
         for axis, vector in self._vectors.items():
             if vector in moving and vector not in sums and vector not in named:
@@ -37,10 +38,10 @@ class DimInference:
             named[vector] = named[one] + (other if isinstance(other, int) else named[other])
         return {axis: named.get(vector, vector[0]) for axis, vector in self._vectors.items()}
 
-    def _parts(
+    def _sum_parts(
         self, vector: tuple[int, ...], moving: list[tuple[int, ...]]
     ) -> tuple[tuple[int, ...], tuple[int, ...] | int] | None:
-        """Return two other sizes whose sum an axis was in every call; a batch is no part of a sum."""
+        """Return two other sizes whose sum an axis was in every call; a batch is not a part of a sum."""
         lengths = [
             v for v in moving if v != vector and any(axis > 0 for (_, axis), w in self._vectors.items() if w == v)
         ]
@@ -63,7 +64,7 @@ class DimInference:
         return None
 
     def confirmed(self, probe: Probe | None) -> dict[Axis, Size]:
-        """Return the size of every axis of one call: a symbol where the module takes another size."""
+        """Return the size of every axis of one call: a dim if the module takes another size."""
         sizes: dict[Axis, Size] = {axis: vector[0] for axis, vector in self._vectors.items()}
         if probe is None:
             return sizes
@@ -85,29 +86,9 @@ class DimInference:
 
     def _name(self, axis: Axis) -> str:
         path, place = axis
-        name = self._plain_name(path, place, len(self._leaves[path].shape))
-        long = name if name not in self._used else f"{path.replace('.', '_')}_{name}"
-        number = 2
-        while long in self._used or not long.isidentifier():
-            long, number = f"{name}_{number}", number + 1
-        self._used.add(long)
-        return long
-
-    def _plain_name(self, path: str, place: int, rank: int) -> str:
-        """Return what an axis is, by its place and its input's name."""
+        leaf = self._leaves[path]
+        name = name_axis(path, place, len(leaf.shape), floating=leaf.dtype.is_floating_point)
         if path.split(".", maxsplit=1)[0] in self._caches:
-            own = {0: "batch_size", 2: "past_sequence_length"}
-            return (
-                "encoder_sequence_length"
-                if ".encoder." in path and place == 2
-                else own.get(place, f"cache_size_{place}")
-            )
-        if place == 0:
-            return "batch_size"
-        floating = self._leaves[path].dtype.is_floating_point
-        if floating and rank >= 4 and place >= rank - 2:
-            return ("height", "width")[place - rank + 2]
-        if place == 1 and (rank <= 3 or is_mask(path)):
-            part = affix(path.split(".", maxsplit=1)[0])
-            return f"{part}_sequence_length" if part else "sequence_length"
-        return f"{path.replace('.', '_')}_size_{place}"
+            length = "encoder_sequence_length" if ".encoder." in path else "past_sequence_length"
+            name = {0: "batch_size", 2: length}.get(place, f"cache_size_{place}")
+        return make_unique(name, self._used, path)

@@ -1,4 +1,4 @@
-"""Moved out of backends/dummyio_torch/capture/capture.py."""
+"""The records of a call: the shape, dtype and range of each tensor, in the containers that the caller used."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from typing import Any
 
 import torch
 
+__all__ = ["Axis", "Call", "Container", "Recorded", "Tree", "record_value"]
+
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was seen of one tensor."""
+    """The record of one tensor."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
     low: float = 0.0
     high: float = 0.0
-    """Least and greatest value; 0 for none."""
+    """The smallest and the largest value; 0 if there are none."""
     finite: bool = True
     side: str | None = None
-    """Where rows of 0 and 1 have their zeros: ``left``, ``right``, ``none``; None where it is no mask."""
+    """The side of the zeros in rows of 0 and 1: ``left``, ``right``, ``none``; None if the tensor is not a mask."""
     hidden: str | None = None
-    """Where they have their ones, in the same words."""
+    """The side of the ones, in the same words."""
     counts_from: int | None = None
-    """Where every row counts up by one from the same number on: that number."""
+    """The number from which every row counts up by one."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,15 @@ class Container:
 
 
 Tree = Recorded | Container
-
-
 Call = dict[str, Tree]
+Axis = tuple[str, int]
+"""An input's path, and the number of its axis."""
 
 
-def _recorded(value: Any) -> Tree | None:
-    """Return what is kept of an argument; None for what is no data."""
+def record_value(value: Any) -> Tree | None:
+    """Return the record of an argument; None for an argument that is not data."""
     if isinstance(value, torch.Tensor):
-        return _seen(value)
+        return _record_tensor(value)
     layers = _layers(value)
     if layers is not None:
         value, kind = layers, "cache"
@@ -55,12 +57,12 @@ def _recorded(value: Any) -> Tree | None:
     else:
         return None
     pairs = value.items() if isinstance(value, Mapping) else ((str(place), item) for place, item in enumerate(value))
-    items = tuple((str(key), tree) for key, item in pairs if (tree := _recorded(item)) is not None)
+    items = tuple((str(key), tree) for key, item in pairs if (tree := record_value(item)) is not None)
     return Container(kind, items) if items else None
 
 
 def _layers(value: Any) -> list[dict[str, torch.Tensor]] | None:
-    """Return the layers of a cache of Transformers'; None for anything else."""
+    """Return the layers of a Transformers cache; None for any other value."""
     if hasattr(value, "self_attention_cache") and hasattr(value, "cross_attention_cache"):
         own, cross = _layers(value.self_attention_cache) or [], _layers(value.cross_attention_cache) or []
         if len(own) != len(cross):
@@ -81,8 +83,7 @@ def _layers(value: Any) -> list[dict[str, torch.Tensor]] | None:
     return found
 
 
-def _seen(tensor: torch.Tensor) -> Recorded:
-    """Return what is kept of a tensor."""
+def _record_tensor(tensor: torch.Tensor) -> Recorded:
     shape, dtype = tuple(tensor.shape), tensor.dtype
     values = tensor.detach()
     if tensor.is_meta or not values.numel() or dtype.is_complex:
@@ -126,7 +127,3 @@ def _counts_from(values: torch.Tensor) -> int | None:
     first = int(rows[0, 0])
     counted = torch.arange(first, first + rows.shape[-1], device=rows.device)
     return first if bool((rows == counted).all()) else None
-
-
-Axis = tuple[str, int]
-"""An input's path, and the number of its axis."""

@@ -1,4 +1,4 @@
-"""Runs of a recorded module at other sizes, shape-only, to tell which sizes it takes and what its ids index."""
+"""Shape-only runs of a recorded module at other sizes: they show which sizes it takes and what its ids index."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Probe:
 
     @classmethod
     def of(cls, module: nn.Module | None, call: Call, constants: Mapping[str, Any]) -> Probe | None:
-        """Return one; None where there is no module, or it does not run without values."""
+        """Return a probe; None if there is no module, or it does not run without values."""
         if module is None:
             return None
         layout = InputLayout()
@@ -60,8 +60,8 @@ class Probe:
             new[self.layout.leaves[path].axes[axis]] = size
         return self.trial.passes(replace(self.layout, sizes=new), self.most)
 
-    def bounded(self, spec: InputSpec, vectors: Mapping[Axis, tuple[int, ...]]) -> InputSpec:
-        """Return the spec with each symbol bounded by what the module takes, and not by what was seen."""
+    def bound_dims(self, spec: InputSpec, vectors: Mapping[Axis, tuple[int, ...]]) -> InputSpec:
+        """Return the spec with each dim bounded by the sizes that the module takes, instead of those that were recorded."""
         for name, dim in spec.dims.items():
             wide = spec.with_dims(**{name: Dim(name, dim.size, 0 if dim.min == 0 else 1)})
 
@@ -77,16 +77,12 @@ class Probe:
             low = dim.min if fits(1) is None else 1 if fits(1) else find_smallest_size(fits, 1, dim.size)
             low = 0 if dim.min == 0 else low
             high = None if fits(_FAR) is not False else find_largest_size(fits, dim.size, _FAR)
-            for axis in (a for a in vectors if spec_axis(spec, a) == dim):
-                limit = self.facts.limits.get(self.layout.leaves[axis[0]].axes[axis[1]])
+            leaves = dict(spec.leaves)
+            for path, axis in (each for each in vectors if leaves[each[0]].shape[each[1]] == dim):
+                limit = self.facts.limits.get(self.layout.leaves[path].axes[axis])
                 high = limit if limit is not None and (high is None or limit < high) else high
             spec = spec.with_dims(**{name: Dim(name, dim.size, low, None if high is None else max(high, dim.size))})
         return spec
-
-
-def spec_axis(spec: InputSpec, axis: Axis) -> object:
-    """Return the size of an input's axis."""
-    return dict(spec.leaves)[axis[0]].shape[axis[1]]
 
 
 def _tree(layout: InputLayout, seen: Seen, path: str, *, inside: bool = False) -> tuple[InputLayout, Tree]:

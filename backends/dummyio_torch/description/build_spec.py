@@ -1,4 +1,4 @@
-"""From a layout that works to an `InputSpec`: symbols and their names, rules, and how it is all known."""
+"""From a layout that works to an `InputSpec`: dims and their names, value rules, and how each is known."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from dummyio.input_spec import InputSpec
+from dummyio.sources.axis_names import make_unique, name_axis, prefix_part
+from dummyio.spec.default_sizes import find_default_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 from dummyio_torch.discovery.axis_ranges import Range
-from dummyio_torch.discovery.input_roles import ValueRuleChooser, affix, is_mask
-from dummyio_torch.discovery.layout import Branch, InputLayout, Tree
+from dummyio_torch.discovery.input_roles import ValueRuleChooser
+from dummyio_torch.discovery.layout import Branch, Tree
 from dummyio_torch.discovery.search import Run
 from dummyio_torch.dtypes import from_native
 
 __all__ = ["Provenance", "build_spec"]
 
-_SIZES = {"batch_size": 2, "sequence_length": 16, "height": 64, "width": 64}
-_SAID = ("height", "width", "depth", "sequence_length", "num_channels")
-"""Axes that have a name even where they have one size only."""
+_ALWAYS_NAMED = ("height", "width", "depth", "sequence_length", "num_channels")
+"""Axes that have a name even if they have one size only."""
 
 
 class Provenance:
-    """How things are known, for people."""
+    """How each fact is known, for people; and the limits that runs with values have shown."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
-        self.most: dict[str, int] = {}
+        self.highest: dict[str, int] = {}
+        """Input → the number that its ids stay below."""
 
     def add(self, key: str, text: str) -> None:
         """Add a note."""
@@ -48,8 +50,7 @@ def build_spec(
     tensors = {
         path: TensorSpec(path, [axes[a] for a in leaf.axes], from_native(leaf.dtype)) for path, leaf in leaves.items()
     }
-    values = ValueRuleChooser(run.spy.facts, chosen.get("padding_side", "right"), chosen.get("mask_policy", "ragged"))
-    values.most = notes.most
+    values = ValueRuleChooser(run.spy.facts, chosen, notes.highest)
     rules = values.rules(tensors)
     final = {path: tensor.replace(values=rules[path]) for path, tensor in tensors.items()}
     for path in leaves:
@@ -57,88 +58,62 @@ def build_spec(
         notes.add(f"input {path}", how)
         if path in values.notes:
             notes.add(f"input {path}", values.notes[path])
-    for text in _limits(run, axes):
-        notes.add("limits", text)
+    for axis, most in run.spy.facts.limits.items():
+        if isinstance(axes.get(axis), Dim):
+            notes.add("limits", f"{axes[axis]} <= {most}: rows of a table")
     return InputSpec(
-        {name: _node(tree, name, final) for name, tree in run.layout.trees}, provenance={**provenance, **notes.texts}
+        {name: _build_node(tree, name, final) for name, tree in run.layout.trees},
+        provenance={**provenance, **notes.texts},
     )
 
 
-def _limits(run: Run, axes: Mapping[int, Size]) -> list[str]:
-    return [
-        f"{axes[a]} <= {n}: rows of a table" for a, n in run.spy.facts.limits.items() if isinstance(axes.get(a), Dim)
-    ]
-
-
-def _node(tree: Tree, path: str, tensors: Mapping[str, TensorSpec]) -> Node:
+def _build_node(tree: Tree, path: str, tensors: Mapping[str, TensorSpec]) -> Node:
     if isinstance(tree, Branch):
-        return Nest.of(tree.kind, {key: _node(item, f"{path}.{key}", tensors) for key, item in tree.items})
+        return Nest.of(tree.kind, {key: _build_node(item, f"{path}.{key}", tensors) for key, item in tree.items})
     return tensors[tree.path].replace(name=path.rpartition(".")[2])
 
 
-def _axes(run: Run, sizes: Mapping[int, Range], wanted: Mapping[str, Any]) -> dict[int, Size]:
-    """Return the size, or the symbol, of every variable."""
+def _axes(run: Run, ranges: Mapping[int, Range], wanted: Mapping[str, Any]) -> dict[int, Size]:
+    """Return the size, or the dim, of every variable."""
     layout, found, used = run.layout, dict[int, Size](), set[str]()
     for path, leaf in layout.leaves.items():
         for place, axis in enumerate(leaf.axes):
             if axis in found:
                 continue
-            size, span = layout.sizes[axis], sizes.get(axis)
-            name = _name(run, path, place, axis, free=span is not None)
-            if span is None and (name not in _SAID or name in used):
+            size, span = layout.sizes[axis], ranges.get(axis)
+            name = _name(run, path, place, axis, dynamic=span is not None)
+            if span is None and (name not in _ALWAYS_NAMED or name in used):
                 found[axis] = size
                 continue
-            name = _unique(name, path, used)
-            used.add(name)
-            found[axis] = Dim(name, size, size, size) if span is None else _dim(name, size, span, wanted)
+            name = make_unique(name, used, path)
+            found[axis] = Dim.static(name, size) if span is None else _dim(name, size, span, wanted)
     return found
 
 
 def _dim(name: str, size: int, span: Range, wanted: Mapping[str, Any]) -> Dim:
-    usual = next((s for n, s in _SIZES.items() if name.endswith(n)), size)
+    """Return a dim: as the caller wants it, else of the usual size for its name, else as the search found it."""
     given = wanted.get(name)
-    usual = given if type(given) is int else usual
-    usual = max(usual, span.min)
-    usual = usual if span.max is None else min(usual, span.max)
-    usual = -(-usual // span.step) * span.step
-    if span.max is not None and usual > span.max:
-        usual = span.max // span.step * span.step
-    return Dim(name, usual, span.min, span.max, span.step)
+    size = given if type(given) is int else find_default_size(name) or size
+    size = max(size, span.min)
+    size = size if span.max is None else min(size, span.max)
+    size = -(-size // span.step) * span.step
+    if span.max is not None and size > span.max:
+        size = span.max // span.step * span.step
+    return Dim(name, size, span.min, span.max, span.step)
 
 
-def _name(run: Run, path: str, place: int, axis: int, *, free: bool) -> str:
-    """Return what an axis is: what the caller or a layer says, else by its place."""
-    layout: InputLayout = run.layout
-    said = next((name for name, variable in layout.named if variable == axis), None)
-    if said is not None:
-        return said
-    named = run.spy.facts.names.get(axis)
-    if named is not None and (layout.leaves[path].dtype.is_floating_point or "sequence" in named or "batch" in named):
-        return _of_part(named, path)
+def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
+    """Return the name of an axis: from the caller or a layer, else by its place."""
+    layout = run.layout
+    given = next((name for name, variable in layout.named if variable == axis), None)
+    if given is not None:
+        return given
     leaf = layout.leaves[path]
-    rank = len(leaf.axes)
-    if axis in layout.batches or (place == 0 and free):
+    named = run.spy.facts.names.get(axis)
+    if named is not None and (leaf.dtype.is_floating_point or "sequence" in named or "batch" in named):
+        return prefix_part(named, path) if named == "sequence_length" else named
+    if axis in layout.batches:
         return "batch_size"
-    if rank >= 4 and place >= rank - 2 and leaf.dtype.is_floating_point:
-        return ("height", "width")[place - rank + 2]
-    if not free and place == rank - 1:
-        return "features"
-    if free and (place == 1 or is_mask(path)):
-        return _of_part("sequence_length", path)
-    return f"{path.replace('.', '_')}_size_{place}"
-
-
-def _of_part(name: str, path: str) -> str:
-    part = affix(path.split(".", maxsplit=1)[0])
-    return f"{part}_{name}" if part and name == "sequence_length" else name
-
-
-def _unique(name: str, path: str, used: set[str]) -> str:
-    if name not in used:
-        return name
-    longer = f"{path.replace('.', '_')}_{name}"
-    number = 2
-    while longer in used or not longer.isidentifier():
-        longer = f"{name}_{number}"
-        number += 1
-    return longer
+    name = name_axis(path, place, len(leaf.axes), floating=leaf.dtype.is_floating_point)
+    # A static axis keeps its number unless it is the edge of an image.
+    return name if dynamic or name in ("height", "width") else ""

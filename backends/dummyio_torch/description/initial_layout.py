@@ -1,4 +1,4 @@
-"""The first layout of a module's arguments, from their names, their annotations, and what the caller says."""
+"""The first layout of a module's arguments: from their names, their annotations, and the caller's shapes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from dummyio.sources.input_names import get_model_part
 from dummyio_torch.calling.meta_copy import iterate_weights
 from dummyio_torch.description.signature_arguments import Argument
-from dummyio_torch.discovery.input_roles import Guess, affix, guess_layout, to_torch_dtype
+from dummyio_torch.discovery.input_roles import Guess, guess_layout, to_torch_dtype
 from dummyio_torch.discovery.layout import Branch, InputLayout, Leaf, Tree
 
 __all__ = ["add_argument", "first_layout"]
@@ -40,7 +41,7 @@ def first_layout(
 def add_argument(
     layout: InputLayout, argument: Argument, floating: torch.dtype, wanted: Mapping[str, Any], shapes: Mapping[str, Any]
 ) -> InputLayout:
-    """Return a layout with one argument more."""
+    """Return a layout with one more argument."""
     tree: Tree
     if argument.form == "dict" or argument.form == "list" or argument.form == "tuple":  # noqa: PLR1714 - which type checkers follow
         items: list[tuple[str, Tree]] = []
@@ -69,7 +70,7 @@ def _leaf(
     axes: list[int] = []
     if path in shapes:
         for size in shapes[path]:
-            layout, axis = _said(layout, size)
+            layout, axis = _given_axis(layout, size)
             axes.append(axis)
         return layout, Leaf(path, to_torch_dtype(first.number, floating), tuple(axes))
     edges = iter(("height", "width"))
@@ -97,15 +98,17 @@ def _axis(layout: InputLayout, path: str, letter: str, size: Any) -> tuple[Input
 def _shared(layout: InputLayout, path: str) -> int | None:
     """Return the sequence that another input of the same part of the model has."""
     for other, leaf in layout.leaves.items():
-        if affix(other) == affix(path) and len(leaf.axes) >= 2 and leaf.axes[1] not in layout.fixed:
+        if get_model_part(other) == get_model_part(path) and len(leaf.axes) >= 2 and leaf.axes[1] not in layout.fixed:
             sequence = len(leaf.axes) == 2 and not leaf.dtype.is_floating_point
             if sequence or len(leaf.axes) == 3:
                 return leaf.axes[1]
     return None
 
 
-def _said(layout: InputLayout, size: int | str) -> tuple[InputLayout, int]:
-    """Return the axis that the caller says: a number, or a name, the same one for the same name."""
+def _given_axis(layout: InputLayout, size: int | str | None) -> tuple[InputLayout, int]:
+    """Return the axis that the caller gives: a number, a name (the same axis for the same name), or None for any size."""
+    if size is None:
+        return layout.new_axis()
     if isinstance(size, int):
         layout, axis = layout.new_axis(size=size)
         return replace(layout, fixed=layout.fixed | {axis}), axis

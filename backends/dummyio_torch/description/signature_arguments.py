@@ -1,4 +1,4 @@
-"""What a forward signature says of its arguments."""
+"""The arguments of a module's forward method, as its signature declares them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any, Literal, get_type_hints
 from torch import nn
 
 from dummyio.errors import SourceError
+from dummyio.sources.input_names import has_data_name, has_target_name
 
-__all__ = ["Argument", "arguments", "signature_of"]
+__all__ = ["Argument", "list_arguments", "read_signature"]
 
 Form = Literal["tensor", "dict", "list", "tuple", "setting", "unknown"]
 
@@ -20,14 +21,6 @@ _DICT = re.compile(r"\b(dict|Dict|Mapping|MutableMapping|OrderedDict)\b")
 _LIST = re.compile(r"\b(list|List|Sequence|Iterable|Collection)\b")
 _TUPLE = re.compile(r"\b(tuple|Tuple)\b")
 _PLAIN = re.compile(r"\b(int|bool|float|str|Literal|Enum|Callable|device|dtype|Generator)\b")
-_TARGETS = re.compile(
-    r"^(labels?|targets?|y|y_true|gt|ground_truth|head_mask|inputs_embeds|encoder_outputs|past_key_values)$"
-    r"|_(labels?|targets?)$|^(loss|return|output|use)_|cache"
-)
-_DATA = re.compile(
-    r"mask$|_?ids$|^(x|input|inputs|positions?|timesteps?|t|lengths?|context|cond|conditioning|memory|bbox|boxes|image|images|"
-    r"pixel_values|src|tgt|tokens|segments|features|class_labels?|encoder_hidden_states|noise|noise_level|guidance|audio|text)$"
-)
 
 
 @dataclass(frozen=True)
@@ -41,18 +34,18 @@ class Argument:
     """The annotation, as text; empty where there is none."""
     positional: bool = False
     keys: tuple[str, ...] = ()
-    """The items of a container, as far as the annotation says."""
+    """The items of a container, if the annotation has them."""
 
     @property
     def is_data(self) -> bool:
-        """Whether an argument that may be left out is data to feed: not a target, not a switch."""
-        if _TARGETS.search(self.name) or self.form == "setting":
+        """Whether an optional argument is data to feed: not a target, not a switch."""
+        if has_target_name(self.name) or self.form == "setting":
             return False
-        return self.form in {"tensor", "dict", "list", "tuple"} or _DATA.search(self.name) is not None
+        return self.form in {"tensor", "dict", "list", "tuple"} or has_data_name(self.name)
 
 
-def signature_of(module: nn.Module) -> inspect.Signature:
-    """Return the signature of a module's forward method; raise `SourceError` where there is none to read."""
+def read_signature(module: nn.Module) -> inspect.Signature:
+    """Return the signature of a module's forward method; raise `SourceError` if there is none."""
     try:
         return inspect.signature(module.forward)
     except (TypeError, ValueError) as error:
@@ -62,17 +55,14 @@ def signature_of(module: nn.Module) -> inspect.Signature:
         ) from error
 
 
-def arguments(module: nn.Module, given: Mapping[str, Any]) -> list[Argument]:
-    """Return the arguments to think about: all but settings that have a default or are `given`."""
-    signature = signature_of(module)
-    hints = _hints(module)
-    found: list[Argument] = []
-    for parameter in signature.parameters.values():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or parameter.name in given:
-            continue
-        annotation = hints.get(parameter.name, parameter.annotation)
-        found.append(_argument(parameter, annotation))
-    if not found and any(p.kind is p.VAR_POSITIONAL or p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+def list_arguments(module: nn.Module, given: Mapping[str, Any]) -> list[Argument]:
+    """Return the arguments that can be inputs: all that are not `given`."""
+    signature = read_signature(module)
+    hints = _type_hints(module)
+    parameters = signature.parameters.values()
+    named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+    found = [_argument(each, hints.get(each.name, each.annotation)) for each in named if each.name not in given]
+    if not found and len(named) < len(parameters):
         raise SourceError(
             f"the forward method of {type(module).__name__} is {signature}: it names no argument. Record calls of the module "
             "with dummyio.capture, or describe its inputs by hand with InputSpec."
@@ -80,13 +70,13 @@ def arguments(module: nn.Module, given: Mapping[str, Any]) -> list[Argument]:
     for argument in found:
         if argument.required and argument.form == "setting":
             raise SourceError(
-                f"argument {argument.name!r} of {type(module).__name__} is no tensor but {argument.text}, and has no default. "
-                f"Give it: describe(model, {argument.name}=...); it is then no input of the spec."
+                f"argument {argument.name!r} of {type(module).__name__} is not a tensor but {argument.text}, and has no default. "
+                f"Give it: describe(model, {argument.name}=...); it is then not an input of the spec."
             )
     return found
 
 
-def _hints(module: nn.Module) -> dict[str, Any]:
+def _type_hints(module: nn.Module) -> dict[str, Any]:
     try:
         return get_type_hints(module.forward)
     except Exception:  # noqa: BLE001 - annotations may name anything, or nothing that can be imported
@@ -111,7 +101,7 @@ def _argument(parameter: inspect.Parameter, annotation: Any) -> Argument:
 
 
 def _class(annotation: Any) -> type:
-    # A TypedDict is a class whose instances are dicts, and no subclass of dict.
+    # A TypedDict is a class whose instances are dicts, but not a subclass of dict.
     if hasattr(annotation, "__total__"):
         return dict
     return annotation if isinstance(annotation, type) else object

@@ -1,4 +1,4 @@
-"""Which axes can change, and between which sizes: found by running a layout that works at other sizes."""
+"""Which axes are dynamic, and their ranges: found by runs of a layout that works at other sizes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from dummyio_torch.discovery.input_roles import is_mask, is_position_ids
+from dummyio.sources.input_names import is_mask, is_position_ids
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.search import LayoutTrial, Run
 
@@ -28,7 +28,7 @@ class Range:
 
 
 def separate_axes(trial: LayoutTrial, run: Run) -> Run:
-    """Return a run in which axes that were thought to be one, and need not be, are apart."""
+    """Return a run in which axes that need not be one are separate."""
     for path, leaf in run.layout.leaves.items():
         if path not in run.spy.facts.used or is_mask(path):
             continue
@@ -49,18 +49,18 @@ def separate_axes(trial: LayoutTrial, run: Run) -> Run:
 
 
 def find_axis_ranges(trial: LayoutTrial, run: Run) -> tuple[InputLayout, dict[int, Range]]:
-    """Return the sizes that each free axis can take, and the layout with those that must be equal made one."""
+    """Return the layout with axes that must be equal made one, and the range of each dynamic axis."""
     layout, found = run.layout, dict[int, Range]()
     most = 20 * run.count + 2000
-    for axis in _free(layout):
-        sizes = _range(trial, layout, axis, most)
+    for axis in _axes_to_try(layout):
+        sizes = _find_range(trial, layout, axis, most)
         if sizes is not None:
             found[axis] = sizes
-    for one, other in _pairs(layout, found):
+    for one, other in _static_pairs(layout, found):
         merged = layout.with_equal(one, other)
         if merged is not None and one not in found and other not in found and trial.passes(merged):
             kept = one if any(one in leaf.axes for leaf in merged.leaves.values()) else other
-            sizes = _range(trial, merged, kept, most)
+            sizes = _find_range(trial, merged, kept, most)
             if sizes is not None:
                 layout, found[kept] = merged, sizes
     limits = dict(run.spy.facts.limits)
@@ -75,19 +75,19 @@ def find_axis_ranges(trial: LayoutTrial, run: Run) -> tuple[InputLayout, dict[in
     return layout, found
 
 
-def _free(layout: InputLayout) -> list[int]:
+def _axes_to_try(layout: InputLayout) -> list[int]:
     axes = (axis for leaf in layout.leaves.values() for axis in leaf.axes)
     return [axis for axis in dict.fromkeys(axes) if axis not in layout.fixed]
 
 
-def _pairs(layout: InputLayout, found: dict[int, Range]) -> list[tuple[int, int]]:
-    """Return axes of one input that could not change alone, by twos."""
+def _static_pairs(layout: InputLayout, found: dict[int, Range]) -> list[tuple[int, int]]:
+    """Return the pairs of axes of one input that cannot change alone."""
     stuck = [[a for a in leaf.axes if a not in layout.fixed and a not in found] for leaf in layout.leaves.values()]
     return [pair for axes in stuck for pair in combinations(dict.fromkeys(axes), 2)]
 
 
-def _range(trial: LayoutTrial, layout: InputLayout, axis: int, most: int) -> Range | None:
-    """Return the sizes that one axis can take; None where it can take no other than it has."""
+def _find_range(trial: LayoutTrial, layout: InputLayout, axis: int, most: int) -> Range | None:
+    """Return the range of one axis; None if it takes no size but its own."""
     size = layout.sizes[axis]
 
     def passes(other: int) -> bool | None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import torch
 
-from dummyio_torch.calling.transformers_cache import cache
+from dummyio_torch.calling.transformers_cache import build_cache
 
 __all__ = ["Branch", "InputLayout", "Leaf", "MissingItem", "Tree"]
 
@@ -228,7 +228,7 @@ def _build(tree: Tree, path: str, tensors: Mapping[str, Any], strict: bool) -> A
     if tree.kind == "tuple":
         return tuple(items.values())
     if tree.kind == "cache":
-        return cache(list(items.values()))
+        return build_cache(list(items.values()))
     if strict:
         return items if tree.kind == "dict" else list(items.values())
     found: Any = _OpenDict(items) if tree.kind == "dict" else _OpenList(items.values())

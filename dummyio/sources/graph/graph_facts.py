@@ -1,4 +1,4 @@
-"""What a graph shows of its inputs, whatever framework it is of: which table an id indexes, how long a sequence can be."""
+"""What a graph shows of its inputs in any framework: the table that ids index, the largest length of a sequence."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ class SizeLimit:
 
 @dataclass(slots=True)
 class GraphFacts:
-    """What was found, by input."""
+    """The facts by input."""
 
     rows: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
-    """Elements are indices below this, into the table named."""
+    """Input → elements are indices below this number, into the table named."""
 
     indices: set[str] = field(default_factory=set[str])
-    """Elements are indices into something whose size is not known, or varies."""
+    """Inputs whose elements index a table of an unknown or dynamic size."""
 
     parameters: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
-    """Elements are a size, an axis or a step of the operation named; this value is the safe one."""
+    """Input → the safe value, for elements that are a size, an axis or a step of the operation named."""
 
     divisors: set[str] = field(default_factory=set[str])
     limits: list[SizeLimit] = field(default_factory=list[SizeLimit])
     floors: list[tuple[Size, str]] = field(default_factory=list[tuple[Size, str]])
     """Sizes that must not be negative, because of the operation named."""
 
-    def index(self, origin: InputAlias, rows: Size | None, table: str) -> None:
+    def add_index(self, alias: InputAlias, rows: Size | None, table: str) -> None:
         """Note that an input indexes an axis of that size."""
-        if not isinstance(rows, int) or rows - origin.offset < 1:
-            self.indices.add(origin.path)
-        elif origin.path not in self.rows or rows - origin.offset < self.rows[origin.path][0]:
-            self.rows[origin.path] = (rows - origin.offset, table)
+        if not isinstance(rows, int) or rows - alias.offset < 1:
+            self.indices.add(alias.path)
+        elif alias.path not in self.rows or rows - alias.offset < self.rows[alias.path][0]:
+            self.rows[alias.path] = (rows - alias.offset, table)
 
-    def limit(self, size: Size, most: int, table: str) -> None:
-        """Note that a size is bounded."""
+    def add_limit(self, size: Size, most: int, table: str) -> None:
+        """Note that a size has a largest value."""
         if not isinstance(size, int) and most >= 1:
             self.limits.append(SizeLimit(size, most, table))

@@ -1,23 +1,33 @@
-"""What an input of a graph holds: by what the graph does with it, else by its name and dtype, else a guess.
+"""The value rule of a graph's input: by what the graph does with it, else by its name and dtype, else a guess.
 
-The rules stand in one table, in the order in which they are asked. Each says for which names and kinds of dtype it is, and
-returns a value rule, or None where it does not fit after all.
+`_ROLES` has the rules in the order in which they are tried: each applies to some names and kinds of dtype, and returns a
+value rule, or None if it does not fit after all.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from dummyio.sources.graph.graph_facts import GraphFacts
-from dummyio.sources.input_names import get_name_prefix, is_ids, is_mask, strip_framework_parts
+from dummyio.sources.graph.graph_facts import GraphFacts, SizeLimit
+from dummyio.sources.input_names import (
+    get_name_prefix,
+    is_ids,
+    is_length,
+    is_padding_mask,
+    is_position_ids,
+    is_timestep,
+    is_type_ids,
+    strip_framework_parts,
+)
+from dummyio.sources.options import make_padding_mask
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.dtypes import DType
-from dummyio.spec.values import Boxes, Constant, PaddingMask, Positions, Rule, Strings, TokenIds, Uniform
+from dummyio.spec.values import Boxes, Constant, Positions, Rule, Strings, TokenIds, Uniform
 
-__all__ = ["Input", "InputRuleChooser", "find_position_limit"]
+__all__ = ["Input", "InputRuleChooser"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +41,24 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class InputRuleChooser:
-    """All inputs of a graph, and what it shows of them."""
+    """All inputs of a graph, and the facts that it shows of them."""
 
     all: Mapping[str, Input]
     evidence: GraphFacts
     past: Size
     """The length of the decoder's own past; 0 without one."""
 
-    side: Literal["left", "right"] | None = None
-    policy: Literal["ragged", "full", "shortest"] = "ragged"
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The options that the caller gives the reader."""
 
     def rule(self, name: str) -> tuple[Rule, str | None]:
-        """Return what an input holds; with a note, where that is a guess that people should see."""
+        """Return an input's value rule, and a note for people if it is a guess."""
         item = self.all[name]
         parameter = self.evidence.parameters.get(name)
         if parameter is not None and item.dtype.kind in ("int", "uint"):
             return Constant(parameter[0]), f"a parameter of {parameter[1]}: always {parameter[0]}"
         for role in _ROLES:
-            if item.dtype.kind in role.kinds and re.search(role.pattern, strip_framework_parts(name)):
+            if item.dtype.kind in role.kinds and role.has_name(strip_framework_parts(name)):
                 rule = role.make(self, item)
                 if rule is not None:
                     return rule, role.note or self._note(item, rule)
@@ -57,7 +67,7 @@ class InputRuleChooser:
     def _note(self, item: Input, rule: Rule) -> str | None:
         found = self.evidence.rows.get(item.name)
         if found is not None:
-            return f"below {found[0]}, the rows of {_line(found[1])}"
+            return f"below {found[0]}, the rows of {' '.join(found[1].split())}"
         return f"its table is not in the graph: ids below {rule.high}" if isinstance(rule, TokenIds) else None
 
     def _by_dtype(self, item: Input) -> tuple[Rule, str | None]:
@@ -83,11 +93,22 @@ class InputRuleChooser:
         high = 2 if item.dtype.limits.max >= 1 else 1
         return Uniform(0, high), f"nothing in the model says what it holds: uniform in [0, {high})"
 
+    def limits(self, rules: Mapping[str, Rule]) -> list[SizeLimit]:
+        """Return the limits of sizes: those that the graph shows, and the rows of the tables that positions index."""
+        found = list(self.evidence.limits)
+        for name, rule in rules.items():
+            if isinstance(rule, Positions) and name in self.evidence.rows:
+                # Positions are as many as the mask that they follow is long, or continue from where they start.
+                length = self.all[name if rule.mask is None else rule.mask].shape[-1]
+                end = self.past + length if rule.mask is None and rule.start else length
+                found.append(SizeLimit(end, *self.evidence.rows[name]))
+        return found
+
     def mask_for(self, item: Input) -> str | None:
         """Return the mask that an input follows: of its part of the model, of its shape, and as long or longer."""
         for other in self.all.values():
             if (
-                is_mask(other.name)
+                is_padding_mask(other.name)
                 and get_name_prefix(other.name) == get_name_prefix(item.name)
                 and len(other.shape) == len(item.shape) > 0
                 and other.shape[:-1] == item.shape[:-1]
@@ -97,12 +118,12 @@ class InputRuleChooser:
         return None
 
     def covers_past(self, item: Input) -> bool:
-        """Whether a mask counts the past too."""
+        """Whether a mask covers the past too."""
         return self.past not in (0, item.shape[-1]) and _covers(item.shape[-1], self.past)
 
 
 def _covers(longer: Size, shorter: Size) -> bool:
-    """Whether the one is as long as the other at any sizes: what it has more is a sum of sizes."""
+    """Whether the first size is at least the second at all sizes of their dims: the difference is a sum of sizes."""
     rest = longer - shorter
     if isinstance(rest, int):
         return rest >= 0
@@ -113,39 +134,36 @@ def _fitted(rows: int, dtype: DType) -> int:
     return min(rows, int(dtype.limits.max) + 1)
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
-
-
 @dataclass(frozen=True, slots=True)
 class _Role:
     """One row of the table."""
 
-    pattern: str
+    has_name: Callable[[str], Any]
     kinds: tuple[str, ...]
     make: Callable[[InputRuleChooser, Input], Rule | None]
     note: str | None = None
 
 
 def _mask(inputs: InputRuleChooser, item: Input) -> Rule | None:
-    if not item.shape or not is_mask(item.name):
+    if not item.shape or not is_padding_mask(item.name):
         return None
-    # What comes after a past is not padded, so the padding of a row is before it.
-    side = inputs.side or ("left" if inputs.covers_past(item) else "right")
-    # Of keys, attention is told which to hide.
+    # New tokens after a past are not padded, so the padding of a row is before the past.
+    side: Literal["left", "right"] = "left" if inputs.covers_past(item) else "right"
+    # A mask of keys declares which keys attention must hide.
     pad: Literal[0, 1] = 1 if item.dtype.kind == "bool" and "key_padding" in strip_framework_parts(item.name) else 0
-    return PaddingMask(side=side, policy=inputs.policy, pad=pad)
+    return make_padding_mask(inputs.options, side, pad)
 
 
 def _token_ids(inputs: InputRuleChooser, item: Input) -> Rule | None:
-    if not item.shape or not is_ids(item.name):
+    if not item.shape:
         return None
     rows, _ = inputs.evidence.rows.get(item.name, (2, ""))
     return TokenIds(_fitted(rows, item.dtype), mask=inputs.mask_for(item))
 
 
 def _positions(inputs: InputRuleChooser, item: Input) -> Rule | None:
-    if not item.shape:
+    # Floats that are called `positions` are coordinates; as ids they come from layers that cast them.
+    if not item.shape or (item.dtype.kind == "float" and "id" not in item.name.lower()):
         return None
     mask = inputs.mask_for(item)
     if mask is not None:
@@ -173,24 +191,21 @@ def _always(value: int) -> Callable[[InputRuleChooser, Input], Rule | None]:
     return lambda _, item: Constant(kinds.get(item.dtype.kind, int)(value))
 
 
+def _matching(pattern: str) -> Callable[[str], Any]:
+    return re.compile(pattern).search
+
+
 _WHOLE = ("int", "uint")
 _NUMBERS = (*_WHOLE, "float")
 _ROLES: tuple[_Role, ...] = (
-    _Role(r"(head|pixel|pixel_attention)_mask$", (*_NUMBERS, "bool"), _always(1), "nothing is masked out"),
-    _Role(r"mask$", (*_NUMBERS, "bool"), _mask),
-    _Role(r"(^|_)(position|pos)_?ids?$|^(cache_)?positions?$", _NUMBERS, _positions),
-    _Role(r"(token_type|segment|type)_?ids$", _WHOLE, _types),
-    _Role(r"(ids|tokens)$", _WHOLE, _token_ids),
-    _Role(r"^bbox(es)?$|^boxes$", _NUMBERS, _boxes),
-    _Role(r"^use_cache_branch$", ("bool",), _always(1), "the branch that uses the past: always true"),
-    _Role(r"logits_to_keep$", _WHOLE, _always(1), "the last position's logits only"),
-    _Role(r"(^|_)(lengths?|lens?)$", _WHOLE, _always(1), "taken for lengths: always 1, which fits any size"),
-    _Role(r"^timesteps?$", _NUMBERS, lambda _, __: Uniform(0, 1000), "taken for steps of a diffusion: in [0, 1000)"),
+    _Role(_matching(r"(head|pixel|pixel_attention)_mask$"), (*_NUMBERS, "bool"), _always(1), "nothing is masked out"),
+    _Role(is_padding_mask, (*_NUMBERS, "bool"), _mask),
+    _Role(is_position_ids, _NUMBERS, _positions),
+    _Role(is_type_ids, _WHOLE, _types),
+    _Role(is_ids, _WHOLE, _token_ids),
+    _Role(_matching(r"^bbox(es)?$|^boxes$"), _NUMBERS, _boxes),
+    _Role(_matching(r"^use_cache_branch$"), ("bool",), _always(1), "the branch that uses the past: always true"),
+    _Role(_matching(r"logits_to_keep$"), _WHOLE, _always(1), "the last position's logits only"),
+    _Role(is_length, _WHOLE, _always(1), "taken for lengths: always 1, which fits any size"),
+    _Role(is_timestep, _NUMBERS, lambda _, __: Uniform(0, 1000), "taken for steps of a diffusion: in [0, 1000)"),
 )
-
-
-def find_position_limit(inputs: InputRuleChooser, item: Input, rule: Positions) -> Size:
-    """Return what positions stay below: the length of the mask that they follow, or their own from where they start."""
-    if rule.mask is not None:
-        return inputs.all[rule.mask].shape[-1]
-    return inputs.past + item.shape[-1] if rule.start else item.shape[-1]

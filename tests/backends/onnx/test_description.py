@@ -104,7 +104,7 @@ def test_what_is_no_model(tmp_path, make, message):
 
 
 def test_other_objects():
-    with pytest.raises(SourceError, match="a int is no ONNX model"):
+    with pytest.raises(SourceError, match="a int is not an ONNX model"):
         describe(3)
 
 
@@ -232,7 +232,7 @@ def test_weights_are_no_inputs():
     ("text", "kind"), [("seq(float[N])", "sequence_type"), ("optional(float[N])", "optional_type")]
 )
 def test_inputs_that_are_no_tensors(text, kind):
-    with pytest.raises(SourceError, match=f"input 'x' is no tensor but of {kind}"):
+    with pytest.raises(SourceError, match=f"input 'x' is not a tensor but of {kind}"):
         describe(_model(f"({text} x) => (float[N] y) {{ y = Identity(x) }}"))
 
 

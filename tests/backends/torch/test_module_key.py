@@ -90,7 +90,7 @@ def test_another_forward_is_another_module(monkeypatch):
 
 
 def test_the_cache_stays_small(monkeypatch, count):
-    monkeypatch.setattr(source, "_KEPT", 2)
+    monkeypatch.setattr(source, "_MAX_CACHED", 2)
     for width in (3, 4, 5, 6):
         dummyio.describe(nn.Linear(width, 2))
         assert len(source._CACHE) <= 2

@@ -1,0 +1,55 @@
+"""The inputs and outputs that a model declares, and the paths that its spec has for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import onnx
+
+from dummyio.input_spec import InputSpec
+from dummyio.running.runner import DeclaredTensor
+from dummyio.spec.dtypes import DType
+from dummyio_onnx.dtypes import find_dtype
+from dummyio_onnx.read_model import read_axes
+
+__all__ = ["declare_session_values", "declare_values", "match_paths"]
+
+_TYPE = re.compile(r"tensor\((\w+)\)")
+
+
+def declare_values(values: Iterable[onnx.ValueInfoProto]) -> tuple[DeclaredTensor, ...]:
+    """Return a graph's inputs or outputs as it declares them."""
+    return tuple(
+        DeclaredTensor(value.name, read_axes(value), find_dtype(value.type.tensor_type.elem_type))
+        if value.type.WhichOneof("value") == "tensor_type"
+        else DeclaredTensor(value.name)
+        for value in values
+    )
+
+
+def declare_session_values(values: Iterable[Any]) -> tuple[DeclaredTensor, ...]:
+    """Return a session's inputs or outputs; to a session, a tensor of unknown rank is a scalar."""
+    return tuple(DeclaredTensor(value.name, tuple(value.shape) or None, _session_dtype(value.type)) for value in values)
+
+
+def match_paths(names: Sequence[str], spec: InputSpec | None) -> dict[str, str]:
+    """Return name in the model → path in the spec; a name stays as it is if the spec has no path for it.
+
+    Exporters keep a path's dots or write underscores instead; both are found unless that is ambiguous.
+    """
+    paths = [path for path, _ in spec.leaves] if spec is not None else []
+    plain: dict[str, list[str]] = {}
+    for path in paths:
+        if path not in names:
+            plain.setdefault(re.sub(r"\W", "_", path), []).append(path)
+    found = {name: [] if name in paths else plain.get(re.sub(r"\W", "_", name), []) for name in names}
+    return {name: known[0] if len(known) == 1 else name for name, known in found.items()}
+
+
+def _session_dtype(text: str) -> DType | None:
+    """Return the dtype of ``tensor(float8e4m3fn)``, which is the format's own name for it in small letters."""
+    found = _TYPE.fullmatch(text)
+    numbers: Mapping[str, int] = dict(onnx.TensorProto.DataType.items())
+    return find_dtype(numbers.get(found[1].upper(), -1)) if found else None
