@@ -1,4 +1,4 @@
-"""Samples written to files."""
+"""Samples saved to files and loaded from them."""
 
 from dummyio.feeds.file_formats import FORMATS
 from dummyio.feeds.save_load import load_feeds, save_samples

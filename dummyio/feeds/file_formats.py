@@ -1,49 +1,33 @@
-"""The formats of files that samples are written to, and which one a path means."""
+"""The file formats of samples, and the choice of one by a path."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from dummyio.errors import DTypeError, OptionError, suggest_names
-from dummyio.feeds import npy, npz, safetensors
-from dummyio.feeds import onnx_test_data as onnx_data
+from dummyio.feeds import npy, npz, onnx_test_data, safetensors
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.typing import Array
+from dummyio.typing import Feeds, FilePath
 
-__all__ = ["FORMATS", "Format", "Writer", "check_dtypes", "choose_format", "sample_paths"]
-
-
-class Writer(Protocol):
-    """Writes one sample, whole or not at all."""
-
-    def __call__(
-        self,
-        arrays: Mapping[str, Array],
-        path: str | os.PathLike[str],
-        *,
-        metadata: Mapping[str, str] | None = None,
-        force: bool = False,
-    ) -> None:
-        """Write `arrays` to `path`; `force` replaces a folder that is there."""
-        ...
+__all__ = ["FORMATS", "Format", "check_dtypes", "choose_format", "sample_paths"]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One format: its name, what it can hold, and how it is written and read."""
+    """A file format of samples."""
 
     name: str
     dtypes: frozenset[DType]
-    write: Writer
-    read: Callable[[str | os.PathLike[str]], dict[str, Array]]
+    """The dtypes that it can store."""
+    write: Callable[..., None]
+    """``write(arrays, path, metadata=, force=)`` writes one sample, whole or not at all; `force` replaces a folder."""
+    read: Callable[[FilePath], Feeds]
     suffix: str = ""
-    """Of files; empty for a format whose samples are folders."""
+    """The suffix of files; empty for a format whose samples are folders."""
 
 
 FORMATS = {
@@ -52,7 +36,7 @@ FORMATS = {
         Format("npz", npz.DTYPES, npz.write, npz.read, ".npz"),
         Format("npy", npy.DTYPES, npy.write, npy.read),
         Format("safetensors", safetensors.DTYPES, safetensors.write, safetensors.read, ".safetensors"),
-        Format("onnx-test-data", onnx_data.DTYPES, onnx_data.write, onnx_data.read),
+        Format("onnx-test-data", onnx_test_data.DTYPES, onnx_test_data.write, onnx_test_data.read),
     )
 }
 _ALIASES = {"onnx": "onnx-test-data"}
@@ -60,12 +44,12 @@ _DATA_SET = re.compile(r"test_data_set_(\d+)")
 
 
 def choose_format(path: Path, name: str | None = None) -> Format:
-    """Return the format of that name; without one, what the path's last part says.
+    """Return the format of this name; without a name, the format that the path's last part implies.
 
     Raises
     ------
     OptionError
-        for an unknown name, and for a suffix that no format has.
+        If no format has the name or the suffix.
     """
     if name is not None:
         known = _ALIASES.get(name, name)
@@ -81,26 +65,26 @@ def choose_format(path: Path, name: str | None = None) -> Format:
         return FORMATS["npy"]
     raise OptionError(
         f"{path}: no format has the suffix {path.suffix!r}. Use .npz or .safetensors, a name without a suffix for a folder "
-        f"of .npy files, or say format= one of {', '.join(FORMATS)}."
+        f"of .npy files, or set format= to one of {', '.join(FORMATS)}."
     )
 
 
 def check_dtypes(kind: Format, leaves: Iterable[tuple[str, TensorSpec]]) -> None:
-    """Raise `DTypeError`, with the formats that would do, where `kind` cannot hold an input."""
+    """Raise `DTypeError` if `kind` cannot store an input; the message names the formats that can."""
     needed = {leaf.dtype: path for path, leaf in leaves}
     for dtype, path in needed.items():
         if dtype not in kind.dtypes:
             able = [other.name for other in FORMATS.values() if other.dtypes >= set(needed)]
             able = able or [other.name for other in FORMATS.values() if dtype in other.dtypes]
-            remedy = f"Formats that can: {', '.join(able)}." if able else "No format here can."
-            raise DTypeError(f"input {path!r} is {dtype}, which format={kind.name!r} cannot hold. {remedy}")
+            remedy = f"Formats that can: {', '.join(able)}." if able else "No format can."
+            raise DTypeError(f"input {path!r} is {dtype}, which format={kind.name!r} cannot store. {remedy}")
 
 
 def sample_paths(kind: Format, path: Path, samples: int) -> list[Path]:
-    """Return where each sample goes.
+    """Return the path of each sample.
 
-    ``inputs.npz`` stands for one sample, ``inputs.0.npz``, ``inputs.1.npz`` ... for several; a folder for one or has one
-    for each; ONNX test data is numbered in any case, from the number that the path gives.
+    One sample goes to ``inputs.npz`` or to the folder itself; several go to ``inputs.0.npz``, ``inputs.1.npz`` ... or to
+    numbered folders below it. ONNX test data is always numbered, from the number in the path on.
     """
     if kind.name == "onnx-test-data":
         numbered = _DATA_SET.fullmatch(path.name)

@@ -1,12 +1,11 @@
-"""A folder of ``.npy`` files, one for each input: what any tool that reads NumPy can read.
+"""A folder of ``.npy`` files, one for each input.
 
 A file is named after its input, with characters that are not letters, digits or ``_ . - ~`` percent-encoded. Strings are
-fixed-width unicode: nothing is pickled, and nothing pickled is read.
+fixed-width unicode: pickled objects are neither written nor read.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
@@ -17,33 +16,26 @@ import numpy as np
 from dummyio.atomic_files import atomic_folder
 from dummyio.errors import DTypeError, SourceError
 from dummyio.spec.dtypes import DType
-from dummyio.typing import Array
+from dummyio.typing import Array, FilePath, Metadata
 
 __all__ = ["DTYPES", "read", "read_array", "write", "write_array"]
 
-
 DTYPES = frozenset(dtype for dtype in DType if dtype is DType.STRING or dtype.numpy.isbuiltin == 1)
-"""NumPy's own. Those of ml_dtypes would be written as bytes without a meaning."""
+"""The dtypes of NumPy. Those of ml_dtypes would be written as raw bytes without their dtype."""
 
 
-def write(
-    arrays: Mapping[str, Array],
-    path: str | os.PathLike[str],
-    *,
-    metadata: Mapping[str, str] | None = None,
-    force: bool = False,
-) -> None:
-    """Write arrays as the files of the folder `path`; `force` replaces one that is there."""
-    del metadata  # the format has no place for it
+def write(arrays: Mapping[str, Array], path: FilePath, *, metadata: Metadata = None, force: bool = False) -> None:
+    """Write arrays as the files of the folder `path`; `force` replaces an existing one."""
+    del metadata  # the format cannot store it
     with atomic_folder(path, force=force) as folder:
         for name, array in arrays.items():
-            # "x": on a disk that ignores case, two names that differ in case alone must not share a file.
+            # "x": on a file system that ignores case, two names that differ only in case must not share a file.
             with (folder / f"{quote(name, safe='')}.npy").open("xb") as stream:
                 write_array(stream, array)
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """Read the ``.npy`` files of a folder, in the order of their names."""
+def read(path: FilePath) -> dict[str, Array]:
+    """Return the arrays of a folder's ``.npy`` files, in the order of their names."""
     arrays = {}
     for file in sorted(Path(path).glob("*.npy")):
         with file.open("rb") as stream:
@@ -52,7 +44,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Array]:
 
 
 def write_array(stream: IO[bytes], array: Array) -> None:
-    """Write one array in the ``.npy`` format; raise `DTypeError` for what the format would not give back."""
+    """Write one array in the ``.npy`` format; raise `DTypeError` for values that cannot be read back."""
     if array.dtype == object:
         array = _fixed_width(array)
     elif array.dtype.isbuiltin != 1:
@@ -63,14 +55,14 @@ def write_array(stream: IO[bytes], array: Array) -> None:
 
 
 class _Plain:
-    """A stream that NumPy does not know for a file, so that it writes by `write`, whose errors say their reason."""
+    """A stream that NumPy does not take for a file, so that it calls `write`, whose errors state their reason."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self.write = stream.write
 
 
 def _fixed_width(array: Array) -> Array:
-    """Return strings as fixed-width unicode, which drops a NUL at the end: that is an error here."""
+    """Return strings as fixed-width unicode; raise `DTypeError` for a NUL at the end, which it cannot store."""
     fixed = array.astype(str)
     if any(isinstance(text, str) and text.endswith("\0") for text in array.flat):
         raise DTypeError("a string that ends in NUL: the .npy format drops it. Use ONNX test data.")
@@ -78,12 +70,12 @@ def _fixed_width(array: Array) -> Array:
 
 
 def read_array(stream: IO[bytes], where: str) -> Array:
-    """Read one array of the ``.npy`` format, in the machine's byte order, strings as Python's.
+    """Return one array of the ``.npy`` format, in the machine's byte order, with strings as Python strings.
 
     Raises
     ------
     SourceError
-        for what is no such array, for pickled objects, and for dtypes that no `DType` names.
+        If the stream does not hold such an array, or holds pickled objects or a dtype that `DType` lacks.
     """
     try:
         array: Array = np.lib.format.read_array(stream, allow_pickle=False)

@@ -1,6 +1,6 @@
-"""One ``.npz`` file: what ``numpy.load`` reads, with the inputs' names as keys.
+"""One ``.npz`` file, for ``numpy.load``, with the inputs' paths as keys.
 
-Equal samples make equal bytes: no time of day enters. Any name can be a key, which ``numpy.savez`` cannot say.
+Equal samples give equal bytes, without a time stamp. Any path can be a key, unlike with ``numpy.savez``.
 """
 
 from __future__ import annotations
@@ -12,20 +12,14 @@ from collections.abc import Mapping
 from dummyio.atomic_files import atomic_file
 from dummyio.errors import OutputError, SourceError
 from dummyio.feeds.npy import DTYPES, read_array, write_array
-from dummyio.typing import Array
+from dummyio.typing import Array, FilePath, Metadata
 
 __all__ = ["DTYPES", "read", "write"]
 
 
-def write(
-    arrays: Mapping[str, Array],
-    path: str | os.PathLike[str],
-    *,
-    metadata: Mapping[str, str] | None = None,
-    force: bool = False,
-) -> None:
-    """Write arrays as the members of one file, not compressed; a file that is there is replaced."""
-    del metadata, force  # the format has no place for it; files are replaced anyway
+def write(arrays: Mapping[str, Array], path: FilePath, *, metadata: Metadata = None, force: bool = False) -> None:
+    """Write arrays as the members of one file, not compressed; an existing file is replaced."""
+    del metadata, force  # the format cannot store metadata; files are always replaced
     with atomic_file(path) as stream, zipfile.ZipFile(stream, "w") as archive:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy")
@@ -37,8 +31,8 @@ def write(
                 write_array(part, array)
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """Read the arrays of a file, in its order."""
+def read(path: FilePath) -> dict[str, Array]:
+    """Return the arrays of a file, in its order."""
     where = os.fspath(path)
     try:
         with zipfile.ZipFile(path) as archive:

@@ -1,8 +1,8 @@
-"""One ``.safetensors`` file: bfloat16 and the 8 bit floats too, with where the values came from in its metadata.
+"""One ``.safetensors`` file, with bfloat16 and 8-bit floats, and with the values' origin in its metadata.
 
-The format is a length, a JSON header and the bytes of the tensors; it is written here straight from the arrays' memory,
-without a copy of them and without another package. Tensors stand in the order of their element sizes, so that each is
-aligned; the header keeps the inputs' order. Equal samples make equal bytes.
+The format is a length, a JSON header and the bytes of the tensors; they are written directly from the arrays' memory,
+without a copy and without another package. Tensors are in the order of their element sizes, so that each is aligned; the
+header keeps the inputs' order. Equal samples give equal bytes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ import numpy as np
 from dummyio.atomic_files import atomic_file
 from dummyio.errors import DTypeError, OutputError, SourceError
 from dummyio.spec.dtypes import DType
-from dummyio.typing import Array
+from dummyio.typing import Array, FilePath, Metadata
 
 __all__ = ["DTYPES", "read", "write"]
-
 
 _CODES = {
     DType.FLOAT64: "F64",
@@ -47,38 +46,30 @@ _CODES = {
 _DTYPES = {code: dtype for dtype, code in _CODES.items()}
 _METADATA = "__metadata__"
 _MAX_HEADER = 100_000_000
-"""Bytes of a header that readers accept."""
+"""The largest header, in bytes, that readers accept."""
 
 DTYPES = frozenset(_CODES)
 
 
 class _Tensor(msgspec.Struct, frozen=True):
-    """A tensor's entry in the header."""
+    """The entry of a tensor in the header."""
 
     dtype: str
     shape: tuple[int, ...]
     data_offsets: tuple[int, int]
 
 
-def write(
-    arrays: Mapping[str, Array],
-    path: str | os.PathLike[str],
-    *,
-    metadata: Mapping[str, str] | None = None,
-    force: bool = False,
-) -> None:
-    """Write arrays and `metadata` as one file; a file that is there is replaced."""
-    del force  # files are replaced anyway
+def write(arrays: Mapping[str, Array], path: FilePath, *, metadata: Metadata = None, force: bool = False) -> None:
+    """Write arrays and `metadata` as one file; an existing file is replaced."""
+    del force  # files are always replaced
     if _METADATA in arrays:
-        raise OutputError(
-            f"{os.fspath(path)}: input {_METADATA!r} has the name of the format's metadata. Use another format."
-        )
+        raise OutputError(f"{os.fspath(path)}: the format reserves the name {_METADATA!r}. Use another format.")
     order = sorted(arrays, key=lambda name: -arrays[name].itemsize)
     entries: dict[str, _Tensor] = {}
     start = 0
     for name in order:
         stop = start + arrays[name].nbytes
-        entries[name] = _Tensor(_code(name, arrays[name]), arrays[name].shape, (start, stop))
+        entries[name] = _Tensor(_find_code(name, arrays[name]), arrays[name].shape, (start, stop))
         start = stop
     extra = {_METADATA: dict(metadata)} if metadata else {}
     header = msgspec.json.encode({**extra, **{name: entries[name] for name in arrays}})
@@ -86,24 +77,24 @@ def write(
     with atomic_file(path) as stream:
         stream.write(len(header).to_bytes(8, "little") + header)
         for name in order:
-            stream.write(_bytes(arrays[name]))
+            stream.write(_little_endian_bytes(arrays[name]))
 
 
-def _code(name: str, array: Array) -> str:
+def _find_code(name: str, array: Array) -> str:
     code = _CODES.get(DType.of(array.dtype))
     if code is None:
-        raise DTypeError(f"input {name!r}: safetensors files hold no {array.dtype.name}. Use ONNX test data.")
+        raise DTypeError(f"input {name!r}: safetensors files cannot store {array.dtype.name}. Use ONNX test data.")
     return code
 
 
-def _bytes(array: Array) -> memoryview:
-    """Return an array's own memory, in the format's byte order; a copy is made only where it is not so already."""
+def _little_endian_bytes(array: Array) -> memoryview:
+    """Return an array's memory in little-endian byte order, copied only if it is not contiguous or in another order."""
     ordered = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False))
     return ordered.reshape(-1).view(np.uint8).data
 
 
-def read(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """Read the tensors of a file, in the header's order."""
+def read(path: FilePath) -> dict[str, Array]:
+    """Return the tensors of a file, in the header's order."""
     where = os.fspath(path)
     with open(path, "rb") as stream:  # noqa: PTH123 - any path-like
         size = os.fstat(stream.fileno()).st_size
@@ -129,11 +120,8 @@ def _read_tensor(stream: IO[bytes], start: int, size: int, entry: _Tensor) -> Ar
         raise ValueError(f"its dtype {entry.dtype!r} has no counterpart here")
     first, stop = entry.data_offsets
     count = prod(entry.shape)
-    if (
-        min(entry.shape, default=0) < 0
-        or not 0 <= first <= stop <= size - start
-        or stop - first != count * dtype.itemsize
-    ):
+    inside = min(entry.shape, default=0) >= 0 and 0 <= first <= stop <= size - start
+    if not inside or stop - first != count * dtype.itemsize:
         raise ValueError(f"a {entry.dtype} tensor of shape {list(entry.shape)} at bytes {first} to {stop} does not fit")
     stream.seek(start + first)
     values = np.fromfile(stream, dtype.numpy.newbyteorder("<"), count)

@@ -1,33 +1,25 @@
-"""Feeds: samples written to files for other tools, and read back.
-
-One sample is in memory at a time. Each file or folder is whole or not there.
-"""
+"""Saves samples to files for other tools, one at a time and each whole or not at all; loads them."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from dummyio.atomic_files import atomic_folder, check_folder, make_folder
 from dummyio.errors import OptionError, OutputError, SourceError
 from dummyio.feeds.file_formats import FORMATS, Format, check_dtypes, choose_format, sample_paths
 from dummyio.feeds.onnx_test_data import FILE
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from dummyio.input_spec import InputSpec
+from dummyio.input_spec import InputSpec
+from dummyio.typing import Feeds, FilePath
 
 __all__ = ["FORMATS", "load_feeds", "save_samples"]
 
 
 def save_samples(
     spec: InputSpec,
-    path: str | os.PathLike[str],
+    path: FilePath,
     *,
     format: str | None = None,  # noqa: A002 - the word that users know
     seed: int = 0,
@@ -41,27 +33,27 @@ def save_samples(
     Parameters
     ----------
     spec
-        What to make.
+        The inputs.
     path
         ``inputs.npz``, ``inputs.safetensors``, a folder (of ``.npy`` files), or ``test_data_set_0`` (ONNX test data).
         Several samples are numbered: ``inputs.0.npz``, ``folder/0``, ``test_data_set_0``, each with the next number.
     format
-        ``"npz"``, ``"npy"``, ``"safetensors"`` or ``"onnx-test-data"``, where the path does not say.
+        ``"npz"``, ``"npy"``, ``"safetensors"`` or ``"onnx-test-data"``, if the path does not imply it.
     seed, dims
         As in `InputSpec.generate`.
     force
-        Replace a folder that holds something; files are always replaced.
+        Replace a folder that is not empty; files are always replaced.
     progress
         Called after each sample.
 
     Raises
     ------
     DTypeError
-        where the format cannot hold an input's dtype; the message names those that can.
+        If the format cannot store an input's dtype; the message names those that can.
     OptionError
-        for a format, a suffix or a size that nothing knows.
+        If a format, a suffix or a size is unknown.
     OutputError
-        where it cannot be written; what was there before stays.
+        If a file cannot be written; existing files are unchanged then.
     """
     place = Path(path)
     kind = choose_format(place, format)
@@ -83,23 +75,23 @@ def save_samples(
 
 
 def _check_folders(kind: Format, folders: list[Path], *, force: bool) -> None:
-    """Refuse early what will be refused, and never force away what is not ours: a slip of the path must not cost it."""
-    ours = ".npy" if kind.name == "npy" else ".pb"
+    """Raise `OutputError` before anything is made; a folder with other files is never replaced: the path may be a mistake."""
+    suffix = ".npy" if kind.name == "npy" else ".pb"
     for folder in folders:
         check_folder(folder, force=force)
-        strange = next((file for file in folder.rglob("*") if not file.is_dir() and file.suffix != ours), None)
-        if strange is not None:
+        other = next((file for file in folder.rglob("*") if not file.is_dir() and file.suffix != suffix), None)
+        if other is not None:
             raise OutputError(
-                f"{folder}: this folder holds other files than {ours} ({strange.name}), so it is not replaced, not even by "
+                f"{folder}: this folder holds other files than {suffix} ({other.name}), so it is not replaced, not even by "
                 "force. Choose another name, or remove it yourself."
             )
 
 
 @contextmanager
 def _shared_folder(kind: Format, place: Path, final: list[Path], *, force: bool) -> Generator[list[Path]]:
-    """Make the folder that several samples share, and give the places to write to in it."""
+    """Make the folder that several samples share, and yield the paths to write to in it."""
     if kind.name == "onnx-test-data":
-        make_folder(final[0].parent)  # a model's own folder, more often than not: never replaced
+        make_folder(final[0].parent)  # usually a model's folder: never replaced
         yield final
     elif kind.suffix or len(final) == 1:
         yield final
@@ -107,27 +99,27 @@ def _shared_folder(kind: Format, place: Path, final: list[Path], *, force: bool)
         with atomic_folder(place, force=force) as folder:
             try:
                 yield [folder / target.name for target in final]
-            except OutputError as error:  # it names the folder that is being filled, which nobody knows
+            except OutputError as error:  # it names the temporary folder, which the user does not know
                 raise OutputError(str(error).replace(str(folder), str(place))) from error
 
 
-def load_feeds(path: str | os.PathLike[str]) -> dict[str, np.ndarray[Any, Any]]:
-    """Read one sample that `save_samples` wrote, as path → array with the dtypes that it had.
+def load_feeds(path: FilePath) -> Feeds:
+    """Return one sample that `save_samples` wrote, with its dtypes.
 
     Raises
     ------
     SourceError
-        where there is no sample, or it is broken.
+        If there is no sample, or it is broken.
     """
     place = Path(path)
-    kind = _format_at(place)
+    kind = _detect_format(place)
     try:
         return kind.read(place)
     except OSError as error:
         raise SourceError(f"{place}: cannot be read ({error.strerror or error}).") from error
 
 
-def _format_at(place: Path) -> Format:
+def _detect_format(place: Path) -> Format:
     if place.is_dir():
         names = sorted(file.name for file in place.iterdir())
         if any(FILE.fullmatch(name) for name in names):

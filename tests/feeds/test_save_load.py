@@ -114,7 +114,7 @@ def test_dtype_is_kept_or_refused(tmp_path, dtype, name):
         (path,) = save_samples(spec, tmp_path / WITHOUT_STRINGS[name], format=None if name != "npy" else "npy")
         _same(load_feeds(path), spec.feeds())
         return
-    with pytest.raises(DTypeError, match="cannot hold") as caught:
+    with pytest.raises(DTypeError, match="cannot store") as caught:
         save_samples(spec, tmp_path / "a", format=name)
     assert all(holder in str(caught.value) for holder in HOLDERS[dtype])
     assert list(tmp_path.iterdir()) == []
