@@ -1,4 +1,4 @@
-"""Describe a model's inputs once, as data; materialize them in any framework, with the same values.
+"""Describe a model's inputs once, as data; make them in any framework, with the same values.
 
 >>> import dummyio
 >>> spec = dummyio.describe("examples/bert-base/config.json")
@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dummyio import errors
@@ -52,21 +53,18 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-
-_LATER = {
+_LAZY = {
     "export": "dummyio.exporting.export",
     "materialize_part": "dummyio.materialize.generate",
     "open_runner": "dummyio.running.runner",
     "validate": "dummyio.validation",
 }
-"""What describing does not need, and the module that has it."""
+"""Names that describing does not need, and their modules; lazy: start-up time."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import what describing does not need when it is asked for."""
-    if name in _LATER:
-        from importlib import import_module  # noqa: PLC0415 - as its use
-
-        value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    """Import one of the `_LAZY` names on first use."""
+    if name in _LAZY:
+        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
         return value
     raise AttributeError(f"module 'dummyio' has no attribute {name!r}")

@@ -1,7 +1,7 @@
 """Files and folders that are written whole or not at all.
 
-The new one is made beside the target, in the same folder and so on the same disk, and takes the target's name only when
-it is complete and on the disk. Whatever fails before, the target stays as it was and nothing is left beside it.
+The new file or folder is made beside the target, on the same disk, and takes the target's name only when it is complete and
+on the disk. If anything fails before, the target is unchanged and nothing is left beside it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dummyio.errors import OutputError
+from dummyio.typing import FilePath
 
 __all__ = ["atomic_file", "atomic_files", "atomic_folder", "check_folder", "make_folder"]
 
@@ -26,30 +27,28 @@ _REMEDIES = {
     errno.EFBIG: "Raise the limit on file sizes or write less.",
     errno.ENOENT: "Make its folder first.",
     errno.ENOTDIR: "Give a path in a folder.",
-    errno.EACCES: "Choose a folder that you may write to.",
-    errno.EPERM: "Choose a folder that you may write to.",
-    errno.EROFS: "Choose a folder that you may write to.",
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "Choose a folder that you may write to."),
     errno.ENAMETOOLONG: "Choose a shorter name.",
 }
 
 
 @contextmanager
-def atomic_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
-    """Open a binary stream whose bytes become the file `path` at the end, if all goes well.
+def atomic_file(path: FilePath) -> Generator[BinaryIO]:
+    """Open a binary stream whose bytes become the file `path` at the end, unless an exception is raised.
 
-    A link is followed: what it points to is replaced, with its permissions kept.
+    A link is followed: the file that it points to is replaced, with its permissions kept.
 
     Raises
     ------
     OutputError
-        where it cannot be written: no space, no permission, no such folder, or something there that is no file.
+        If the file cannot be written: no space, no permission, no such folder, or a folder or device of this name.
     """
-    with _named(path):
+    with _naming_errors(path):
         target = Path(os.path.realpath(path))
         mode = _file_mode(path, target)
-        made = _beside(target)
+        made = _temporary_path(target)
         try:
-            # Opened here, and not by tempfile, so that a new file gets the permissions that the user's umask gives.
+            # Not opened by tempfile, so that a new file gets the permissions of the user's umask.
             with made.open("xb") as stream:
                 yield stream
                 stream.flush()
@@ -64,56 +63,56 @@ def atomic_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str], *, force: bool = False) -> Generator[Path]:
-    """Give an empty folder to fill, which becomes the folder `path` at the end, if all goes well.
+def atomic_folder(path: FilePath, *, force: bool = False) -> Generator[Path]:
+    """Yield an empty folder to fill, which becomes the folder `path` at the end, unless an exception is raised.
 
     Raises
     ------
     OutputError
-        as `atomic_file`, and where `path` is a folder that holds something, unless `force`: then it is replaced, at the
-        end and as a whole.
+        As `atomic_file`, and if `path` is a folder that is not empty; with `force` it is replaced, at the end and as a
+        whole.
     """
-    with _named(path):
+    with _naming_errors(path):
         check_folder(path, force=force)
         target = Path(os.path.realpath(path))
-        made = _beside(target)
+        made = _temporary_path(target)
         made.mkdir()
         try:
             yield made
-            _sync(made)
-            check_folder(path, force=force)  # others may have written there meanwhile
-            _put(made, target)
+            _sync_files(made)
+            check_folder(path, force=force)  # another process may have written there meanwhile
+            _move(made, target)
         except BaseException:
             shutil.rmtree(made, ignore_errors=True)
             raise
 
 
 @contextmanager
-def atomic_files(path: str | os.PathLike[str], expected: Iterable[str] = (), *, force: bool = False) -> Generator[Path]:
-    """Give an empty folder to fill, whose files are put into the folder `path` at the end, if all goes well.
+def atomic_files(path: FilePath, expected: Iterable[str] = (), *, force: bool = False) -> Generator[Path]:
+    """Yield an empty folder to fill, whose files are moved to the folder `path` at the end, unless an exception is raised.
 
-    What is in `path` under other names stays. The folder is made where it is missing. The names `expected` are looked for
-    before anything is made, so that a long work does not end in an error.
+    Other files in `path` are unchanged; a missing `path` is made. The names `expected` are checked before anything is made,
+    so that long work does not end in an error.
 
     Raises
     ------
     OutputError
-        as `atomic_file`, and where a file of the same name is there, unless `force`.
+        As `atomic_file`, and if `path` has a file of the same name, unless `force`.
     """
-    with _named(path):
+    with _naming_errors(path):
         target = Path(os.path.realpath(path))
         _check_names(path, target, expected, force=force)
         fresh = [folder for folder in (target, *target.parents) if not folder.exists()]
         target.mkdir(parents=True, exist_ok=True)
-        made = _beside(target / "files")
+        made = _temporary_path(target / "files")
         made.mkdir()
         try:
             yield made
-            _sync(made)
+            _sync_files(made)
             names = sorted(made.iterdir())
             _check_names(path, target, [name.name for name in names], force=force)
             for name in names:
-                _put(name, target / name.name)
+                _move(name, target / name.name)
         except BaseException:
             shutil.rmtree(made, ignore_errors=True)
             for folder in fresh:
@@ -123,7 +122,7 @@ def atomic_files(path: str | os.PathLike[str], expected: Iterable[str] = (), *, 
         made.rmdir()
 
 
-def _check_names(path: str | os.PathLike[str], target: Path, names: Iterable[str], *, force: bool) -> None:
+def _check_names(path: FilePath, target: Path, names: Iterable[str], *, force: bool) -> None:
     taken = [name for name in names if (target / name).exists()]
     if taken and not force:
         raise OutputError(
@@ -131,8 +130,8 @@ def _check_names(path: str | os.PathLike[str], target: Path, names: Iterable[str
         )
 
 
-def check_folder(path: str | os.PathLike[str], *, force: bool = False) -> None:
-    """Raise `OutputError` where `atomic_folder` would refuse to write."""
+def check_folder(path: FilePath, *, force: bool = False) -> None:
+    """Raise `OutputError` if `atomic_folder` would refuse to write."""
     target = Path(path)
     if target.exists() and not target.is_dir():
         raise OutputError(f"{os.fspath(path)}: a file has this name; a folder is to be written. Choose another name.")
@@ -143,15 +142,15 @@ def check_folder(path: str | os.PathLike[str], *, force: bool = False) -> None:
         )
 
 
-def make_folder(path: str | os.PathLike[str]) -> None:
-    """Make a folder, in one that is there; nothing is done where it is there itself. Errors as `atomic_file`."""
-    with _named(path):
+def make_folder(path: FilePath) -> None:
+    """Make a folder, unless it exists; its parent must exist. Errors as `atomic_file`."""
+    with _naming_errors(path):
         Path(path).mkdir(exist_ok=True)
 
 
 @contextmanager
-def _named(path: str | os.PathLike[str]) -> Generator[None]:
-    """Turn what the system refuses into an error that says the path, the reason and the remedy."""
+def _naming_errors(path: FilePath) -> Generator[None]:
+    """Convert an `OSError` to an `OutputError` with the path, the reason and the remedy."""
     try:
         yield
     except OutputError:
@@ -162,8 +161,8 @@ def _named(path: str | os.PathLike[str]) -> Generator[None]:
         raise OutputError(f"{os.fspath(path)}: cannot be written ({reason}). {remedy}".rstrip()) from error
 
 
-def _file_mode(path: str | os.PathLike[str], target: Path) -> int | None:
-    """Return the permissions of the file that is there; None where there is none."""
+def _file_mode(path: FilePath, target: Path) -> int | None:
+    """Return the permissions of an existing file; None if there is none."""
     try:
         found = target.stat()
     except FileNotFoundError:
@@ -177,25 +176,25 @@ def _file_mode(path: str | os.PathLike[str], target: Path) -> int | None:
     return stat.S_IMODE(found.st_mode)
 
 
-def _beside(target: Path) -> Path:
-    """Return an unused name in the folder of `target`, short enough for any file system."""
+def _temporary_path(target: Path) -> Path:
+    """Return an unused path in the folder of `target`, with a name short enough for any file system."""
     return target.with_name(f".dummyio-{secrets.token_hex(8)}.tmp")
 
 
-def _sync(folder: Path) -> None:
-    """Bring every file in `folder` to the disk: the name must not be there before the bytes are."""
+def _sync_files(folder: Path) -> None:
+    """Write every file in `folder` to the disk: the name must not be there before the bytes are."""
     for file in folder.rglob("*"):
         if file.is_file():
             with file.open("rb+") as stream:
                 os.fsync(stream.fileno())
 
 
-def _put(made: Path, target: Path) -> None:
-    """Rename `made` to `target`; a folder that was there is removed only once the new one stands."""
+def _move(made: Path, target: Path) -> None:
+    """Rename `made` to `target`; an existing folder is removed only after the new one is in its place."""
     if not target.is_dir():
         made.replace(target)
         return
-    aside = _beside(target)
+    aside = _temporary_path(target)
     target.rename(aside)
     try:
         made.rename(target)

@@ -1,22 +1,22 @@
-"""What can go wrong, as one tree.
+"""The errors of dummyio, as one tree, and texts for their messages.
 
 ::
 
     DummyioError
-    ├── DimError             a size, a bound or two definitions of a symbol do not fit   (ValueError)
-    ├── DTypeError           a dtype is unknown, or a framework does not have it         (ValueError)
-    ├── SpecError            a description contradicts itself, or its file is not valid  (ValueError)
-    ├── SourceError          what should be described cannot be read or understood       (ValueError)
-    ├── OptionError          a keyword or a choice that nothing here knows               (ValueError)
-    ├── FrameworkError       no backend of that name                                     (LookupError)
-    ├── NotInstalledError    the backend is known, its framework is missing              (ImportError)
-    ├── BrokenBackendError   the backend or its framework is there and does not import   (ImportError)
-    ├── MemoryBudgetError    the tensors asked for do not fit the memory budget          (MemoryError)
-    ├── ExportError          a model could not be exported on the route that was asked   (RuntimeError)
-    ├── RunError             a model or an artifact could not be run on the feeds given  (RuntimeError)
+    ├── DimError             a size or a bound is invalid, or a dim is defined twice     (ValueError)
+    ├── DTypeError           a dtype is unknown, or the framework lacks it               (ValueError)
+    ├── SpecError            a spec contradicts itself, or its file is not valid         (ValueError)
+    ├── SourceError          a model, file or configuration cannot be read or described  (ValueError)
+    ├── OptionError          a keyword or a choice is unknown                            (ValueError)
+    ├── FrameworkError       no backend has this name                                    (LookupError)
+    ├── NotInstalledError    the backend's framework is not installed                    (ImportError)
+    ├── BrokenBackendError   a backend or its framework is installed but does not import (ImportError)
+    ├── MemoryBudgetError    the tensors exceed the memory budget                        (MemoryError)
+    ├── ExportError          a model could not be exported to this format                (RuntimeError)
+    ├── RunError             a model or an artifact could not be run on its feeds        (RuntimeError)
     └── OutputError          a result could not be written                               (OSError)
 
-Messages say what came, what the rule is and what to do.
+A message states the value given, the rule and the remedy.
 """
 
 from __future__ import annotations
@@ -45,59 +45,59 @@ __all__ = [
 
 
 class DummyioError(Exception):
-    """The root of every error that dummyio raises on purpose."""
+    """The base class of all errors that dummyio raises on purpose."""
 
 
 class DimError(DummyioError, ValueError):
-    """A size, a bound or two definitions of one symbol do not fit together."""
+    """A size or a bound is invalid, or a dim is defined twice."""
 
 
 class DTypeError(DummyioError, ValueError):
-    """A dtype is unknown, or a framework does not have it."""
+    """A dtype is unknown, or the framework lacks it."""
 
 
 class SpecError(DummyioError, ValueError):
-    """A description contradicts itself, or a file of one is not valid."""
+    """A spec contradicts itself, or its file is not valid."""
 
 
 class SourceError(DummyioError, ValueError):
-    """What should be described cannot be read or understood."""
+    """A model, file or configuration cannot be read or described."""
 
 
 class OptionError(DummyioError, ValueError):
-    """A keyword or a choice that nothing here knows."""
+    """A keyword or a choice is unknown."""
 
 
 class FrameworkError(DummyioError, LookupError):
-    """No backend has that name."""
+    """No backend has this name."""
 
 
 class NotInstalledError(DummyioError, ImportError):
-    """A known backend's framework is not installed."""
+    """The backend's framework is not installed."""
 
 
 class BrokenBackendError(DummyioError, ImportError):
-    """A backend or its framework is installed and does not import."""
+    """A backend or its framework is installed but does not import."""
 
 
 class MemoryBudgetError(DummyioError, MemoryError):
-    """The tensors asked for do not fit the memory budget."""
+    """The tensors exceed the memory budget."""
 
 
 class ExportError(DummyioError, RuntimeError):
-    """A model could not be exported on the route that was asked for."""
+    """A model could not be exported to this format."""
 
 
 class RunError(DummyioError, RuntimeError):
-    """A model or an artifact could not be run on the feeds that it was given."""
+    """A model or an artifact could not be run on its feeds."""
 
 
 class OutputError(DummyioError, OSError):
     """A result could not be written."""
 
 
-_LONG = 200
-_SHOWN = 60
+_MAX_COMPARED = 200
+_MAX_SHOWN = 60
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -126,13 +126,13 @@ def format_error_line(error: BaseException, limit: int = 400) -> str:
 
 
 def suggest_names(name: str, known: Iterable[str]) -> str:
-    """Return a sentence for error messages: the near names, else all that are known."""
+    """Return a sentence for error messages: the names of `known` that are similar to `name`, else all of them."""
     names = sorted(set(known))
-    # Names come from files too: one of a million characters is near to nothing, and comparing it would take minutes.
-    matches = difflib.get_close_matches(name, names, n=3, cutoff=0.6) if len(name) <= _LONG else []
+    # Names come from files too: comparing one of a million characters would take minutes.
+    matches = difflib.get_close_matches(name, names, n=3, cutoff=0.6) if len(name) <= _MAX_COMPARED else []
     if matches:
         return f"Did you mean {' or '.join(repr(m) for m in matches)}?"
     if not names:
         return "None are known here."
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"Known: {', '.join(names[:_SHOWN])}{more}."
+    more = f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
+    return f"Known: {', '.join(names[:_MAX_SHOWN])}{more}."

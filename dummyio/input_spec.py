@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from os import PathLike
 from typing import Any
 
 from dummyio.spec.probe_plan import plan_probes
 from dummyio.spec.spec_data import SpecData
+from dummyio.typing import FilePath
 
 __all__ = ["InputSpec"]
 
@@ -166,7 +166,7 @@ class InputSpec(SpecData):
 
         return hash_spec(self)
 
-    def save(self, path: str | PathLike[str]) -> None:
+    def save(self, path: FilePath) -> None:
         """Write the JSON form to a file, whole or not at all.
 
         Examples
@@ -180,7 +180,7 @@ class InputSpec(SpecData):
         save_spec(self, path)
 
     @classmethod
-    def load(cls, path: str | PathLike[str]) -> InputSpec:
+    def load(cls, path: FilePath) -> InputSpec:
         """Return the spec of a file that `save` wrote; raises `SpecError` as `from_json` does.
 
         Examples

@@ -6,7 +6,7 @@ the spec (and of many samples), is hashed once, and is sliced into views. Large 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -81,7 +81,7 @@ class Plan:
 
     def __init__(self, spec: SpecData, sizes: dict[str, int]) -> None:
         """Compile all tensors of `spec`."""
-        self.shapes = spec.shapes(sizes)
+        self.shapes: Mapping[str, tuple[int, ...]] = spec.shapes(sizes)
         self.nbytes = spec.nbytes(**sizes)
         self.programs: dict[str, Program] = {}
         for path, leaf in spec.leaves:

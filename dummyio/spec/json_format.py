@@ -22,6 +22,7 @@ from dummyio.spec.dtypes import DType
 from dummyio.spec.spec_data import OutputSpec, SpecData
 from dummyio.spec.tensor_spec import MAX_NESTING, Container, Nest, Node, TensorSpec, check_name
 from dummyio.spec.values import Rule
+from dummyio.typing import FilePath
 
 __all__ = ["VERSION", "decode_spec", "encode_spec", "hash_spec", "load_spec", "make_json_schema", "save_spec"]
 
@@ -173,13 +174,13 @@ def _decode_output(item: _Output, dims: dict[str, Dim], path: str) -> OutputSpec
     return _with_json_path(path, OutputSpec, item.name, shape, dtype)
 
 
-def save_spec(spec: SpecData, path: str | os.PathLike[str]) -> None:
+def save_spec(spec: SpecData, path: FilePath) -> None:
     """Write `spec` to a file, whole or not at all."""
     with atomic_file(path) as stream:
         stream.write(msgspec.json.format(encode_spec(spec), indent=2) + b"\n")
 
 
-def load_spec(path: str | os.PathLike[str], make: Any = SpecData) -> Any:
+def load_spec(path: FilePath, make: Any = SpecData) -> Any:
     """Return the spec of a file that `save_spec` wrote, made by `make`; errors name the file."""
     try:
         with Path(path).open("rb") as stream:

@@ -242,7 +242,7 @@ class SpecData(Mapping[str, Node]):
         outputs = tuple(
             output
             if output.shape is None
-            else replace(output, shape=[substitute_dims(size, new) for size in output.shape])
+            else replace(output, shape=tuple(substitute_dims(size, new) for size in output.shape))
             for output in self.outputs
         )
         inputs = {name: replace_dims(node, self.dims, new) for name, node in self.items()}
