@@ -1,4 +1,4 @@
-"""JAX: arrays of exactly the dtype asked for, and shapes with symbols of one scope."""
+"""JAX backend: arrays of exactly the requested dtype, and shapes whose symbols share one scope."""
 
 from dummyio_jax.backend import BACKEND
 from dummyio_jax.dtypes import DTYPE_MAPPER, from_native, to_native

@@ -28,21 +28,21 @@ class JaxBackend:
     abstract = staticmethod(signature.abstract)
 
     def describe(self, source: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
-        """Describe what JAX can call; see `dummyio_jax.source`."""
-        from dummyio_jax.description.describe_function import describe  # noqa: PLC0415 - for those who describe
+        """Describe a function, a Flax module or an exported function; see `dummyio_jax.description`."""
+        from dummyio_jax.description.describe_function import describe  # noqa: PLC0415 - lazy: only for descriptions
 
         return describe(source, dims=dims)
 
     def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
-        """Return what JAX can call as a function of named feeds; see `dummyio_jax.run`."""
-        from dummyio_jax.running.open_runner import runner  # noqa: PLC0415 - for those who run
+        """Return a function, a Flax module or an exported function as a runner; see `dummyio_jax.running`."""
+        from dummyio_jax.running.open_runner import open_runner  # noqa: PLC0415 - lazy: only for runs
 
-        return runner(target, spec, engine)
+        return open_runner(target, spec, engine)
 
     @property
     def exporters(self) -> Mapping[str, Callable[..., ExportResult]]:
-        """Format → the function that writes it; see `dummyio_jax.export`."""
-        from dummyio_jax.exporting.exporters import EXPORTERS  # noqa: PLC0415 - for those who export
+        """Format → exporter; see `dummyio_jax.exporting`."""
+        from dummyio_jax.exporting.exporters import EXPORTERS  # noqa: PLC0415 - lazy: only for exports
 
         return EXPORTERS
 

@@ -1,6 +1,6 @@
-"""Canonical dtypes and JAX's, which are NumPy's and ml_dtypes' own.
+"""Canonical dtypes and JAX dtypes, which are those of NumPy and ml_dtypes.
 
-JAX names the 1-bit integers and the 6-bit floats too, and its runtime refuses every array of them.
+JAX also names 1-bit integers and 6-bit floats, but its runtime refuses arrays of them.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _INVERSE = {native: dtype for dtype, native in DTYPE_MAPPER.items()}
 
 
 def to_native(dtype: DType) -> np.dtype[Any]:
-    """Return JAX's dtype; raise `DTypeError` where it has none."""
+    """Return the JAX dtype; raise `DTypeError` if JAX has none."""
     return to_native_dtype(DTYPE_MAPPER, dtype, "jax")
 
 
 def from_native(native: Any) -> DType:
-    """Return the canonical dtype of a dtype or scalar type of JAX; raise `DTypeError` where there is none (keys)."""
+    """Return the canonical dtype of a JAX dtype or scalar type; raise `DTypeError` if there is none (random keys)."""
     try:
         known = np.dtype(native)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Moved out of backends/dummyio_jax/description/example_inputs.py."""
+"""The tensor spec of one array, shape or number."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ import jax.numpy as jnp
 
 from dummyio.errors import DTypeError, SourceError
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio_jax.calling.symbolic_dims import dims_of, to_size
+from dummyio_jax.calling.symbolic_dims import to_dims, to_size
 from dummyio_jax.dtypes import from_native
 from dummyio_jax.precision import canonicalize_dtype
 
+__all__ = ["describe_leaf"]
 
-def leaf_of(path: str, value: Any, *, exact: bool = False) -> TensorSpec:
-    """Return an array, a shape or a number as a tensor of its own sizes, of the dtype that a function sees, or its own.
+
+def describe_leaf(path: str, value: Any, *, exact: bool = False) -> TensorSpec:
+    """Describe an array, a shape or a number by its own sizes, with the dtype that a function sees, or its `exact` dtype.
 
     Raises
     ------
     SourceError
-        for what is no array, and for arrays of random keys.
+        if `value` is not an array, or holds random keys.
     """
-    name = path.rpartition(".")[2]
     if isinstance(value, (bool, int, float, complex)):
-        value = jnp.asarray(value)  # the dtype that JAX gives a number of Python's
+        value = jnp.asarray(value)  # JAX chooses the dtype of a Python number
     if not hasattr(value, "shape") or not hasattr(value, "dtype"):
         raise SourceError(
-            f"{path}: a {type(value).__name__} is no array. Close over what is a setting: "
+            f"{path}: a {type(value).__name__} is not an array. Close over it if it is a setting: "
             f"functools.partial(function, {path.split('.', maxsplit=1)[0]}={value!r})."
         )
     try:
         dtype = from_native(value.dtype)
     except DTypeError as error:
-        raise SourceError(f"{path}: {error} Make random keys inside the function, of a seed.") from error
-    dims = dims_of(value.shape)
+        raise SourceError(f"{path}: {error} Create random keys inside the function, from a seed.") from error
+    dims = to_dims(value.shape)
     shape = [to_size(size, dims) for size in value.shape]
-    return TensorSpec(name, shape, dtype if exact else canonicalize_dtype(dtype))
+    return TensorSpec(path.rpartition(".")[2], shape, dtype if exact else canonicalize_dtype(dtype))

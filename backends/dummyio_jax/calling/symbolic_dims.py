@@ -1,4 +1,4 @@
-"""JAX's symbolic sizes as ours, and the bounds that their scope states."""
+"""From the symbolic sizes of JAX to the dims of a spec, with the bounds that their scope states."""
 
 from __future__ import annotations
 
@@ -8,54 +8,43 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dummyio.errors import DimError, SourceError
+from dummyio.sources.axis_names import guess_size
 from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size
 
-__all__ = ["SIZES", "default_dim", "dims_of", "names_in", "to_size"]
+__all__ = ["default_dim", "to_dims", "to_size"]
 
-SIZES = {
-    "batch_size": 2,
-    "sequence_length": 16,
-    "past_sequence_length": 16,
-    "num_channels": 3,
-    "height": 32,
-    "width": 32,
-}
-_SHORT = {"b": 2, "batch": 2, "n": 2, "seq": 16, "s": 16, "t": 16, "length": 16, "h": 32, "w": 32}
 _BOUND = re.compile(r"^\s*(\w+)\s*(>=|<=)\s*(\d+)\s*$")
 _STEP = re.compile(r"^\s*mod\(\s*(\w+)\s*,\s*(\d+)\s*\)\s*==\s*0\s*$")
 
 
-def names_in(size: Any) -> list[str]:
-    """Return the symbols of one of JAX's sizes; none for an int."""
-    if isinstance(size, int):
-        return []
-    tree = ast.parse(str(size).replace("^", "**"), mode="eval")
-    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    names = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
-    return list(dict.fromkeys(name for name in names if name not in called))
+def default_dim(name: str) -> Dim:
+    """Return a dim with a size that depends on its name alone: the same in all inputs."""
+    return Dim(name, guess_size(name) or 5 + sum(map(ord, name)) % 6)
 
 
-def dims_of(sizes: Iterable[Any]) -> dict[str, Dim]:
-    """Return the symbols of JAX's sizes, with the bounds that their scope states.
+def to_dims(sizes: Iterable[Any]) -> dict[str, Dim]:
+    """Return the symbols of JAX sizes as dims, with the bounds that their scope states.
 
-    A file of an exported function keeps no bounds: JAX does not write them.
+    A file of an exported function contains no bounds, because JAX does not write them.
     """
     found: dict[str, Dim] = {}
     for size in sizes:
         stated = [c.debug_str for c in getattr(getattr(size, "scope", None), "_explicit_constraints", ())]
-        for name in names_in(size):
+        for name in _names_in(size):
             if name not in found:
-                found[name] = _bounded(default_dim(name), stated)
+                found[name] = _apply_bounds(default_dim(name), stated)
     return found
 
 
-def default_dim(name: str) -> Dim:
-    """Return a symbol with a size that follows from its name alone: the same in whatever input it is met."""
-    return Dim(name, SIZES.get(name) or _SHORT.get(name.lower()) or 5 + sum(map(ord, name)) % 6)
+def _names_in(size: Any) -> list[str]:
+    if isinstance(size, int):
+        return []
+    words = re.findall(r"[^\W\d]\w*\b(?!\s*\()", str(size))  # a name before a parenthesis is a function
+    return list(dict.fromkeys(words))
 
 
-def _bounded(dim: Dim, stated: Iterable[str]) -> Dim:
+def _apply_bounds(dim: Dim, stated: Iterable[str]) -> Dim:
     low, high, step = 1, None, 1
     for text in stated:
         bound, multiple = _BOUND.match(text), _STEP.match(text)
@@ -69,30 +58,30 @@ def _bounded(dim: Dim, stated: Iterable[str]) -> Dim:
 
 
 def to_size(size: Any, dims: Mapping[str, Dim]) -> Size:
-    """Return one of JAX's sizes as ours.
+    """Return a JAX size as an int, a dim or an expression of `dims`.
 
     Raises
     ------
     SourceError
-        for an expression that a spec cannot write: of ``max``, or of a symbol that is in no input.
+        for an expression that a spec cannot write: with ``max``, or with a symbol that is not in `dims`.
     """
     if isinstance(size, int):
         return size
     tree = ast.parse(str(size).replace("^", "**"), mode="eval")
     try:
-        return parse_size(ast.unparse(_Rewriting().visit(tree)), dims)
+        return parse_size(ast.unparse(_Rewriter().visit(tree)), dims)
     except (DimError, ValueError) as error:
         raise SourceError(f"the size {size} cannot be written in a spec: {error}") from error
 
 
-class _Rewriting(ast.NodeTransformer):
-    """From JAX's words to ours: ``floordiv(a, b)`` is ``a // b``, ``mod(a, b)`` is ``a - a // b * b``, powers are products."""
+class _Rewriter(ast.NodeTransformer):
+    """From JAX's notation to that of a spec: ``floordiv`` becomes ``//``, ``mod(a, b)`` ``a - a // b * b``, powers products."""
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in {"floordiv", "mod"}:
-            raise ValueError(f"{name} has no counterpart")
+            raise ValueError(f"a spec has no {name}")
         top, bottom = node.args
         quotient = ast.BinOp(top, ast.FloorDiv(), bottom)
         return quotient if name == "floordiv" else ast.BinOp(top, ast.Sub(), ast.BinOp(quotient, ast.Mult(), bottom))
@@ -102,7 +91,7 @@ class _Rewriting(ast.NodeTransformer):
         if not isinstance(node.op, ast.Pow):
             return node
         if not isinstance(node.right, ast.Constant) or not isinstance(node.right.value, int):
-            raise TypeError("a power of a symbol")
+            raise ValueError("a power of a symbol")  # noqa: TRY004 - not a wrong type of an argument
         product = node.left
         for _ in range(node.right.value - 1):
             product = ast.BinOp(product, ast.Mult(), node.left)

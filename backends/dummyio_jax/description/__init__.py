@@ -1,1 +1,1 @@
-"""Description."""
+"""The `InputSpec` of a function, a Flax module or an exported function."""

@@ -1,4 +1,4 @@
-"""Example arguments: what each of them is, as a tensor of the sizes that it has."""
+"""Inputs from example arguments, and the names that the option ``dynamic`` gives to their axes."""
 
 from __future__ import annotations
 
@@ -10,52 +10,50 @@ from dummyio.errors import DimError, OptionError, SourceError, suggest_names
 from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size, evaluate_size
 from dummyio.spec.tensor_spec import Node, TensorSpec
-from dummyio_jax.calling.example_leaf import leaf_of
+from dummyio_jax.calling.example_leaf import describe_leaf
 from dummyio_jax.calling.pure_function import Model
-from dummyio_jax.calling.pytrees import node_of
+from dummyio_jax.calling.pytrees import build_node
 
-__all__ = ["apply_dynamic_option", "example_inputs"]
+__all__ = ["apply_dynamic_option", "bind_example_inputs"]
 
 
-def example_inputs(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Node]:
-    """Return name → node for example arguments, by the names that the signature gives them; None is left out.
+def bind_example_inputs(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Node]:
+    """Return name → node for example arguments, with the names of the signature; None is left out.
 
     Raises
     ------
     SourceError
-        for what the signature does not take, and for what is no array.
+        if the signature does not take these arguments, and for a value that is not an array.
     """
-    named: dict[str, Any]
-    if model.signature is None:
-        named = {**{f"arg{place}": value for place, value in enumerate(args)}, **kwargs}
-        if args:
-            raise SourceError(f"{model.name} has no signature to read: give its example arguments by name, as kwargs.")
+    if model.signature is not None:
+        named = _bind_arguments(model, model.signature, args, kwargs)
+    elif args:
+        raise SourceError(f"{model.name} has no signature to read: give its example arguments by name, as kwargs.")
     else:
-        try:
-            bound = model.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise SourceError(
-                f"{model.name}{model.signature} does not take these example arguments: {error}."
-            ) from error
-        named = _flat(model.signature, bound.arguments)
-    return {name: node_of(value, name, leaf_of) for name, value in named.items() if value is not None}
+        named = dict(kwargs)
+    return {name: build_node(value, name, describe_leaf) for name, value in named.items() if value is not None}
 
 
-def _flat(signature: inspect.Signature, arguments: Mapping[str, Any]) -> dict[str, Any]:
+def _bind_arguments(
+    model: Model, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    try:
+        arguments = signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise SourceError(f"{model.name}{signature} does not take these example arguments: {error}.") from error
     named: dict[str, Any] = {}
     for name, value in arguments.items():
-        many = signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
-        named |= value if many else {name: value}
+        named |= value if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD else {name: value}
     return named
 
 
 def apply_dynamic_option(leaves: Mapping[str, TensorSpec], dynamic: Mapping[str, Any]) -> dict[str, tuple[Size, ...]]:
-    """Return the shapes with the symbols that the option ``dynamic`` names; an axis of None keeps its size.
+    """Return the shapes with the dims that the option ``dynamic`` names; an axis of None keeps its size.
 
     Raises
     ------
     OptionError
-        for a path that is no input, for another number of axes, and for one name on two sizes.
+        for a path that is not an input, a wrong number of axes, or one name for two sizes.
     """
     unknown = next((path for path in dynamic if path not in leaves), None)
     if unknown is not None:
@@ -75,15 +73,17 @@ def apply_dynamic_option(leaves: Mapping[str, TensorSpec], dynamic: Mapping[str,
     shapes = {path: leaf.shape for path, leaf in leaves.items()}
     for path, names in dynamic.items():
         axes = zip(names, shapes[path], strict=True)
-        shapes[path] = tuple(size if name is None else _said(path, name, size, dims) for name, size in axes)
+        shapes[path] = tuple(size if name is None else _parse_axis(path, name, size, dims) for name, size in axes)
     return shapes
 
 
-def _said(path: str, name: Any, size: Size, dims: Mapping[str, Dim]) -> Size:
+def _parse_axis(path: str, name: Any, size: Size, dims: Mapping[str, Dim]) -> Size:
     try:
-        said = parse_size(str(name), dims)
+        parsed = parse_size(str(name), dims)
     except DimError as error:
         raise OptionError(f"dynamic[{path!r}]: {error}") from error
-    if evaluate_size(said) != evaluate_size(size):
-        raise OptionError(f"dynamic[{path!r}]: {name} is {evaluate_size(said)} by the other examples, and {size} here.")
-    return said
+    if evaluate_size(parsed) != evaluate_size(size):
+        raise OptionError(
+            f"dynamic[{path!r}]: {name} is {evaluate_size(parsed)} in the other examples, and {size} here."
+        )
+    return parsed

@@ -1,43 +1,43 @@
-"""Which sizes of example arguments can change: those with which the function can still be traced as symbols.
+"""Finds the dynamic axes of example arguments: those with which the function can be traced as symbols.
 
-Sizes that are equal in two arguments are one symbol, where the function can be traced so; they are told apart by examples of
-different sizes, or by the option ``dynamic``.
+Equal sizes of two arguments become one symbol if the function can be traced so; examples of different sizes, or the option
+``dynamic``, tell them apart.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 
+from dummyio.sources.axis_names import make_unique, name_axis
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
 
-__all__ = ["find_dynamic_axes"]
+__all__ = ["Shapes", "find_dynamic_axes"]
 
 Axis = tuple[str, int]
 """An axis of an input: its path and its place."""
 Shapes = dict[str, tuple[Size, ...]]
 
 
-def find_dynamic_axes(leaves: Mapping[str, TensorSpec], takes: Callable[[Shapes], bool]) -> Shapes:
-    """Return the leaves' shapes with a symbol wherever the function `takes` one."""
+def find_dynamic_axes(leaves: Mapping[str, TensorSpec], can_trace: Callable[[Shapes], bool]) -> Shapes:
+    """Return the shapes of the leaves with symbols wherever the function can be traced with them."""
     shapes: Shapes = {path: leaf.shape for path, leaf in leaves.items()}
-    named: set[str] = set()
-    for groups in _choices(leaves):
+    names: set[str] = set()
+    for groups in _candidate_groups(leaves):
         for group in groups:
-            name = _name(group, leaves, named)
-            trial = _with(shapes, group, name)
-            if trial is not None and takes(trial):
+            name = _name_group(group, leaves, names)
+            trial = _insert_dim(shapes, group, name)
+            if trial is not None and can_trace(trial):
                 shapes = trial
-                named.add(name)
+                names.add(name)
                 if group is groups[0]:
                     break
     return shapes
 
 
-def _choices(leaves: Mapping[str, TensorSpec]) -> Iterator[list[list[Axis]]]:
-    """Yield lists of groups: where the first is taken, the others, which are parts of it, need no trial."""
+def _candidate_groups(leaves: Mapping[str, TensorSpec]) -> Iterator[list[list[Axis]]]:
+    """Yield lists of groups of axes: if the first group works, the others, which are parts of it, need no trial."""
     ranked = {path: leaf for path, leaf in leaves.items() if leaf.rank}
     batch = next((leaf.shape[0] for leaf in ranked.values()), None)
     leading = [(path, 0) for path, leaf in ranked.items() if leaf.shape[0] == batch]
@@ -50,10 +50,10 @@ def _choices(leaves: Mapping[str, TensorSpec]) -> Iterator[list[list[Axis]]]:
             if (path, axis) not in leading and size not in (0, 1):  # a size of 1 is broadcast
                 groups.setdefault(size, []).append((path, axis))
     for group in groups.values():
-        yield from _parts(group)
+        yield from _split_group(group)
 
 
-def _parts(group: list[Axis]) -> Iterator[list[list[Axis]]]:
+def _split_group(group: list[Axis]) -> Iterator[list[list[Axis]]]:
     """Yield the whole group, then its parts: the axes at one place, then each alone."""
     places = [[axis for axis in group if axis[1] == place] for place in sorted({axis[1] for axis in group})]
     singles = [[axis] for axis in group]
@@ -66,8 +66,8 @@ def _parts(group: list[Axis]) -> Iterator[list[list[Axis]]]:
         yield [group, *several, *(single for single in singles if single not in (group, *several))]
 
 
-def _with(shapes: Shapes, group: Sequence[Axis], name: str) -> Shapes | None:
-    """Return the shapes with one symbol more; None where an axis of the group has one already."""
+def _insert_dim(shapes: Shapes, group: Sequence[Axis], name: str) -> Shapes | None:
+    """Return the shapes with one more dim; None if an axis of the group already has one."""
     first = shapes[group[0][0]][group[0][1]]
     if any(not isinstance(shapes[path][axis], int) for path, axis in group) or not isinstance(first, int) or not first:
         return None
@@ -77,25 +77,15 @@ def _with(shapes: Shapes, group: Sequence[Axis], name: str) -> Shapes | None:
     return new
 
 
-def _name(group: Sequence[Axis], leaves: Mapping[str, TensorSpec], taken: Iterable[str]) -> str:
-    """Return a name by role: batch, sequence, height and width; else by the input and the place."""
-    used = set(taken)
-    wanted = [name for name in (_role(leaves[path], axis) for path, axis in group) if name] or [""]
-    path, axis = group[0]
-    word = re.sub(r"\W", "_", path)
-    parts = [part for part in ("encoder", "decoder", "source", "target") if part in path.lower()]
-    own = f"{word}_size_{axis}" if word.isidentifier() else f"input_{word}_size_{axis}"
-    names = [*(f"{part}_{wanted[0]}" for part in parts if wanted[0] == "sequence_length"), *wanted, own]
-    return next((name for name in names if name and name not in used), f"{own}_of_{len(used)}")
+def _name_group(group: Sequence[Axis], leaves: Mapping[str, TensorSpec], used: Collection[str]) -> str:
+    """Return a name by the role of an axis in one of its inputs, else by the input and the place."""
+    names = sorted((_name_axis(path, place, leaves[path]) for path, place in group), key=lambda name: "_size_" in name)
+    return next((name for name in names if name not in used), "") or make_unique(names[0], {*used}, group[0][0])
 
 
-def _role(leaf: TensorSpec, axis: int) -> str:
-    if axis == 0:
-        return "batch_size"
-    if leaf.rank == 4 and leaf.dtype.kind == "float":
-        last = leaf.shape[3] if isinstance(leaf.shape[3], int) else 0
-        first = leaf.shape[1] if isinstance(leaf.shape[1], int) else 0
-        height = 2 if 0 < first <= 4 < last else 1
-        return {height: "height", height + 1: "width"}.get(axis, "")
-    whole = leaf.dtype.kind in ("int", "uint", "bool")
-    return "sequence_length" if axis == 1 and (leaf.rank == 3 or whole or "mask" in leaf.name.lower()) else ""
+def _name_axis(path: str, place: int, leaf: TensorSpec) -> str:
+    channels, last = (leaf.shape[1], leaf.shape[-1]) if leaf.rank == 4 else (0, 0)
+    channels_first = isinstance(channels, int) and isinstance(last, int) and 0 < channels <= 4 < last
+    return name_axis(
+        path, place, leaf.rank, floating=leaf.dtype.kind == "float", channels_last=leaf.rank == 4 and not channels_first
+    )

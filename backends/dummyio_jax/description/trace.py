@@ -1,93 +1,82 @@
-"""Trace a function without data: does it take these shapes, what does it return, and what do its integers index."""
+"""Traces a function without data: the shapes that it returns, and the tables that its integer inputs index."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import jax
 import jax.extend.core as jex
 
 from dummyio.input_spec import InputSpec
+from dummyio.spec.tensor_spec import build_nested
 from dummyio_jax.calling.pure_function import Model
-from dummyio_jax.calling.pytrees import leaf_paths
 from dummyio_jax.precision import enable_wide_dtypes
 
-__all__ = ["Traced", "indexed_rows", "trace"]
+__all__ = ["Trace", "find_indexed_rows", "trace_model"]
 
-_KEEPING = frozenset(
-    [
-        "convert_element_type",
-        "broadcast_in_dim",
-        "reshape",
-        "squeeze",
-        "expand_dims",
-        "transpose",
-        "select_n",
-        "add",
-        "copy",
-        "slice",
-        "concatenate",
-        "stop_gradient",
-        "max",
-        "min",
-        "clamp",
-        "rev",
-    ]
-)
-"""Operations on ids whose result is ids still; indexing adds the number of rows to those below zero."""
-
-Traced = tuple[Any, Any]
-"""The closed jaxpr, and the result as a tree of shapes."""
+_MOVING = {"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose", "slice", "concatenate", "rev", "copy"}
+_ELEMENTWISE = {"convert_element_type", "select_n", "add", "max", "min", "clamp", "stop_gradient"}
+_ID_OPERATIONS = _MOVING | _ELEMENTWISE
+"""Operations that return ids if they are given ids; indexing adds the number of rows to negative ones."""
 
 
-def trace(model: Model, spec: InputSpec) -> Traced:
-    """Return what tracing the model on the spec's symbolic shapes gives; JAX's own error where it cannot be traced."""
+class Trace(NamedTuple):
+    """A traced function."""
+
+    jaxpr: Any
+    shapes: Any
+    """The result, as a tree of shapes."""
+
+
+def trace_model(model: Model, spec: InputSpec) -> Trace:
+    """Trace the model on the symbolic shapes of its spec. Raises the exception of JAX or of the model if that fails."""
     with enable_wide_dtypes(leaf.dtype for _, leaf in spec.leaves):
         closed, shapes = jax.make_jaxpr(model, return_shape=True)(spec.abstract("jax"))
-    return closed, shapes
+    return Trace(closed.jaxpr, shapes)
 
 
-def indexed_rows(traced: Traced, spec: InputSpec) -> dict[str, int]:
-    """Return path → rows of the smallest table that an integer input indexes."""
-    jaxpr = traced[0].jaxpr
-    whole = {path for path, leaf in spec.leaves if leaf.dtype.kind in ("int", "uint")}
-    origins = {var: path for var, path in zip(jaxpr.invars, leaf_paths(spec), strict=True) if path in whole}
-    found: dict[str, int] = {}
-    _walk(jaxpr, origins, found)
-    return found
+def find_indexed_rows(trace: Trace, spec: InputSpec) -> dict[str, int]:
+    """Return, for each integer input that indexes tables, the number of rows of the smallest one."""
+    integers = {path for path, leaf in spec.leaves if leaf.dtype.kind in ("int", "uint")}
+    paths = {path: path for path, _ in spec.leaves}
+    flat = jax.tree.leaves({name: build_nested(node, paths, name) for name, node in spec.items()})  # in JAX's order
+    origins = {var: path for var, path in zip(trace.jaxpr.invars, flat, strict=True) if path in integers}
+    rows: dict[str, int] = {}
+    _follow_ids(trace.jaxpr, origins, rows)
+    return rows
 
 
-def _walk(jaxpr: Any, origins: dict[Any, str], found: dict[str, int]) -> None:
-    """Follow every variable that holds an input's ids, into called functions too."""
+def _follow_ids(jaxpr: Any, origins: dict[Any, str], rows: dict[str, int]) -> None:
+    """Follow each variable that holds the ids of an input, also into called functions, and add to `rows`."""
     for equation in jaxpr.eqns:
         sources = [None if isinstance(var, jex.Literal) else origins.get(var) for var in equation.invars]
         if not any(sources):
             continue
-        for path, rows in _indexing(equation, sources):
-            found[path] = min(rows, found.get(path, rows))
-        inner = list(_called(equation))
-        for called, offset in inner:
-            held = {var: path for var, path in zip(called.invars, sources[offset:], strict=False) if path}
-            _walk(called, held, found)
+        for path, size in _indexed_sizes(equation, sources):
+            rows[path] = min(size, rows.get(path, size))
+        called = list(_called_functions(equation))
+        for inner, offset in called:
+            held = {var: path for var, path in zip(inner.invars, sources[offset:], strict=False) if path}
+            _follow_ids(inner, held, rows)
             origins |= {
                 out: held[var]
-                for out, var in zip(equation.outvars, called.outvars, strict=False)
+                for out, var in zip(equation.outvars, inner.outvars, strict=False)
                 if not isinstance(var, jex.Literal) and var in held
             }
-        if not inner and equation.primitive.name in _KEEPING and len({*filter(None, sources)}) == 1:
+        if not called and equation.primitive.name in _ID_OPERATIONS and len({*filter(None, sources)}) == 1:
             origins |= dict.fromkeys(equation.outvars, next(filter(None, sources)))
 
 
-def _indexing(equation: Any, sources: list[str | None]) -> Iterator[tuple[str, int]]:
-    """Yield what an equation indexes, and the rows that there are."""
+def _indexed_sizes(equation: Any, sources: list[str | None]) -> Iterator[tuple[str, int]]:
+    """Yield the path of each input that the equation indexes with, and the number of valid ids."""
     shape = equation.invars[0].aval.shape
     match equation.primitive.name:
         case "gather" if sources[1]:
             taken = equation.params["slice_sizes"]
             axes = equation.params["dimension_numbers"].start_index_map
-            chosen = [shape[axis] for axis in axes if taken[axis] != shape[axis]]  # the rest is taken whole, from 0 on
-            rows = [(sources[1], chosen[0])] if len(chosen) == 1 else []
+            indexed = [shape[axis] for axis in axes if taken[axis] != shape[axis]]  # other axes are taken whole
+            rows = [(sources[1], indexed[0])] if len(indexed) == 1 else []
         case "dynamic_slice":
             taken = equation.params["slice_sizes"]
             rows = [(p, size - n + 1) for p, size, n in zip(sources[1:], shape, taken, strict=True) if p]
@@ -96,16 +85,10 @@ def _indexing(equation: Any, sources: list[str | None]) -> Iterator[tuple[str, i
     yield from ((path, size) for path, size in rows if isinstance(size, int))
 
 
-def _called(equation: Any) -> Iterator[tuple[Any, int]]:
-    """Yield the functions that an equation calls, and at which operand theirs begin."""
-    for name, value in _parameters(equation.params):
-        jaxpr = getattr(value, "jaxpr", value)
-        if hasattr(jaxpr, "eqns") and hasattr(jaxpr, "invars"):
-            offset = len(equation.invars) - len(jaxpr.invars) if name == "branches" else 0
-            yield jaxpr, offset
-
-
-def _parameters(params: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in params.items():
-        for item in value if isinstance(value, (tuple, list)) else (value,):
-            yield name, item
+def _called_functions(equation: Any) -> Iterator[tuple[Any, int]]:
+    """Yield the functions that an equation calls, and the operand that is their first argument."""
+    for name, parameter in equation.params.items():
+        for value in parameter if isinstance(parameter, (tuple, list)) else (parameter,):
+            jaxpr: Any = getattr(value, "jaxpr", value)
+            if hasattr(jaxpr, "eqns") and hasattr(jaxpr, "invars"):
+                yield jaxpr, len(equation.invars) - len(jaxpr.invars) if name == "branches" else 0

@@ -1,65 +1,55 @@
-"""What an input holds: by the table that it indexes, and by its name."""
+"""The value rule of each input: by the table that it indexes, and by its name."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
+from dummyio.sources.input_names import can_be_token_ids, is_mask, is_position_ids
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Constant, PaddingMask, Positions, Rule, TokenIds, Uniform
 
-__all__ = ["Rules"]
-
-_MASK = re.compile(r"(^|_)mask$|^mask(_|$)|^padding$")
-_IDS = re.compile(r"ids$|tokens?$|^(x|input|inputs|text)$")
-_POSITIONS = re.compile(r"(^|_)(position|pos)(_?ids|s)?$")
+__all__ = ["choose_value_rules"]
 
 
-@dataclass(frozen=True)
-class Rules:
-    """Chooses the rules of a spec's tensors, of which it knows the rows of the tables that they index."""
+def choose_value_rules(
+    leaves: Mapping[str, TensorSpec], rows: Mapping[str, int], padding: PaddingMask
+) -> dict[str, tuple[Rule, str]]:
+    """Return path → rule and the reason for it, which is empty for obvious rules.
 
-    rows: Mapping[str, int]
-    side: Literal["left", "right"] = "right"
-    policy: Literal["ragged", "full", "shortest"] = "ragged"
+    Parameters
+    ----------
+    leaves
+        The inputs. Token ids follow the first mask of their shape.
+    rows
+        The number of rows of the table that an input indexes, by path.
+    padding
+        The rule of padding masks.
+    """
+    found = {path: _choose_rule(path, leaf, rows.get(path), padding) for path, leaf in leaves.items()}
+    masks = [path for path, (rule, _) in found.items() if rule is padding]
+    for path, (rule, reason) in found.items():
+        mask = next((m for m in masks if leaves[m].shape == leaves[path].shape), None)
+        if isinstance(rule, TokenIds) and mask is not None:
+            found[path] = (TokenIds(rule.high, mask=mask), reason)
+    return found
 
-    def of(self, leaves: Mapping[str, TensorSpec]) -> dict[str, tuple[Rule, str]]:
-        """Return path → rule and the reason for it, empty where there is nothing to say; ids follow the mask of their shape."""
-        found = {path: self._rule(path, leaf) for path, leaf in leaves.items()}
-        masks = [path for path, (rule, _) in found.items() if isinstance(rule, PaddingMask)]
-        for path, (rule, reason) in found.items():
-            mask = next((m for m in masks if leaves[m].shape == leaves[path].shape), None)
-            if isinstance(rule, TokenIds) and mask is not None:
-                found[path] = (TokenIds(rule.high, mask=mask), reason)
-        return found
 
-    def _rule(self, path: str, leaf: TensorSpec) -> tuple[Rule, str]:
-        parts = [part for part in path.lower().split(".") if not part.isdecimal()]
-        name = parts[-1] if parts else path
-        if leaf.rank and _MASK.search(name):
-            return self._mask(leaf)
-        if leaf.dtype.kind in ("int", "uint"):
-            return self._whole(path, name, leaf)
-        if leaf.dtype.kind == "bool":
-            return Uniform(0, 2), ""
-        return Uniform(), ""
+def _choose_rule(path: str, leaf: TensorSpec, rows: int | None, padding: PaddingMask) -> tuple[Rule, str]:
+    if leaf.rank and is_mask(path) and leaf.dtype.kind != "complex":
+        if leaf.rank > 1 and leaf.shape[-1] == leaf.shape[-2]:
+            return Constant(1), "assumed to be a mask of pairs, all of which are kept"
+        return padding, "assumed to be a mask of the elements that are kept"
+    if leaf.dtype.kind in ("int", "uint"):
+        return _choose_integer_rule(path, leaf, rows)
+    return Uniform(0, 2 if leaf.dtype.kind == "bool" else 1), ""
 
-    def _mask(self, leaf: TensorSpec) -> tuple[Rule, str]:
-        if leaf.dtype.kind == "complex":
-            return Uniform(), ""
-        last = leaf.shape[-1]
-        if leaf.rank > 1 and last == leaf.shape[-2]:
-            return Constant(1), "taken for a mask of pairs, all of which are kept"
-        return PaddingMask(self.side, self.policy), "taken for a mask of what is kept"
 
-    def _whole(self, path: str, name: str, leaf: TensorSpec) -> tuple[Rule, str]:
-        rows = self.rows.get(path)
-        high = None if rows is None else max(min(rows, int(leaf.dtype.limits.max) + 1), 1)
-        if leaf.rank and _POSITIONS.search(name):
-            return Positions(), "counts the places" if high is None else f"counts the places of a table of {high} rows"
-        if high is None:
-            return Uniform(0, 2 if leaf.dtype.limits.max >= 1 else 1), "nothing says what it holds: 0 or 1"
-        reason = f"indexes a table of {high} rows"
-        return (TokenIds(high) if leaf.rank and _IDS.search(name) else Uniform(0, high)), reason
+def _choose_integer_rule(path: str, leaf: TensorSpec, rows: int | None) -> tuple[Rule, str]:
+    largest = int(leaf.dtype.limits.max)
+    high = None if rows is None else max(min(rows, largest + 1), 1)
+    if leaf.rank and is_position_ids(path):
+        return Positions(), "counts positions" if high is None else f"counts positions, in a table of {high} rows"
+    if high is None:
+        return Uniform(0, min(2, largest + 1)), "its name and the function do not tell what it holds: 0 or 1"
+    reason = f"indexes a table of {high} rows"
+    return (TokenIds(high) if leaf.rank and can_be_token_ids(path) else Uniform(0, high)), reason

@@ -1,1 +1,1 @@
-"""Exporting."""
+"""Exporters: one module per format or route, and the steps that they share."""

@@ -1,22 +1,21 @@
-"""SavedModels and TFLite files, by way of jax2tf: what it makes is a function of TensorFlow's, which that backend writes."""
+"""SavedModels and TFLite files: jax2tf makes a TensorFlow function, and the TensorFlow backend writes it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
-
 from dummyio.backend.registry import load_backend
-from dummyio.errors import DummyioError, ExportError, NotInstalledError
+from dummyio.errors import NotInstalledError
 from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE
 from dummyio.input_spec import InputSpec
-from dummyio.running.runner import open_runner
 from dummyio.typing import Buckets, StaticDims
-from dummyio_jax.calling.pytrees import to_builtin_containers
-from dummyio_jax.exporting.export_job import ExportJob, format_error_line, prepare
-from dummyio_jax.precision import enable_wide_dtypes
+from dummyio_jax.exporting.export_job import ExportJob, prepare_export, raise_export_error
+from dummyio_jax.signature import iterate_constraints
 
 __all__ = ["export_saved_model", "export_tflite"]
 
@@ -29,13 +28,13 @@ def export_saved_model(
     Parameters
     ----------
     model, spec, path
-        As in `dummyio.exporting`.
+        As in `dummyio.export`.
     static
         Dims to fix at their default sizes: ``"all"``, ``"all_but_batch"`` or names.
     buckets
         One dim and its sizes, each of which becomes a signature.
     """
-    return _written("saved_model", prepare(model, spec, static), path, {"buckets": buckets})
+    return _write("saved_model", prepare_export(model, spec, static), path, {"buckets": buckets}, TOLERANCE)
 
 
 def export_tflite(
@@ -48,60 +47,50 @@ def export_tflite(
     static: StaticDims = None,
     buckets: Buckets = None,
 ) -> ExportResult:
-    """Write a TFLite file; the options are those of TensorFlow's exporter of this format."""
+    """Write a TFLite file; the options are those of the TensorFlow backend's exporter of this format."""
     options = {"quantize": quantize, "calibration_samples": calibration_samples, "buckets": buckets}
-    return _written("tflite", prepare(model, spec, static), path, options, coarse=quantize is not None)
+    tolerance = TOLERANCE if quantize is None else COARSE_TOLERANCE
+    return _write("tflite", prepare_export(model, spec, static), path, options, tolerance)
 
 
-def _written(
-    kind: str, job: ExportJob, path: Path, options: Mapping[str, Any], *, coarse: bool = False
-) -> ExportResult:
+def _write(kind: str, job: ExportJob, path: Path, options: Mapping[str, Any], tolerance: float) -> ExportResult:
     backend: Any = load_backend("tf")
-    try:
-        written: ExportResult = backend.exporters[kind](_function(job), job.spec, path, **options)
-    except DummyioError:
-        raise
-    except Exception as error:
-        raise ExportError(
-            f"{job.model.name} cannot be written by way of TensorFlow. {format_error_line(error)}"
-        ) from error
-    done = ExportJob(job.model, written.spec, (*job.notes, *written.notes))
-    # TensorFlow's exporter has compared the names with its function; this compares the numbers with the model itself.
-    done.check_results(open_runner(path, written.spec), coarse=coarse)
-    return ExportResult(done.spec, done.notes)
+    with raise_export_error(f"{job.model.name} cannot be converted by TensorFlow"):
+        written: ExportResult = backend.exporters[kind](_convert(job), job.spec, path, **options)
+    # TensorFlow's exporter has compared the artifact with the converted function; this compares it with the JAX model.
+    job = replace(job, spec=written.spec, notes=(*job.notes, *written.notes))
+    return job.finish(path, ordered=False, tolerance=tolerance)
 
 
-def _function(job: ExportJob) -> Callable[..., dict[str, Any]]:
-    """Return the model as a function of TensorFlow's tensors, with whatever sizes are free in these."""
+def _convert(job: ExportJob) -> Callable[..., dict[str, Any]]:
+    """Return the model as a function of TensorFlow tensors, whose axes may be dynamic wherever the spec's are."""
     try:
-        import tensorflow as tf  # noqa: PLC0415 - for this way only
-        from jax.experimental import jax2tf  # noqa: PLC0415 - the same
+        import tensorflow as tf  # noqa: PLC0415 - lazy: needs tensorflow
+        from jax.experimental import jax2tf  # noqa: PLC0415 - lazy: needs tensorflow
     except ImportError as error:
         raise NotInstalledError(
-            f"this format is written with TensorFlow, which cannot be imported ({error}). Install it: "
+            f"this format needs TensorFlow, which cannot be imported ({error}). Install it: "
             "pip install 'dummyio[jax,tensorflow]'"
         ) from error
     symbolic = [leaf.shape for leaf in job.abstract().values()]
-    bounds = job.constraints()
 
     def function(**inputs: Any) -> dict[str, Any]:
-        leaves = dict(zip(job.plain_paths(), jax.tree.leaves(to_builtin_containers(inputs)), strict=True))
+        leaves = job.flatten(inputs)
         tensors = [tf.convert_to_tensor(leaves[path]) for path in job.paths]
         shapes = [
             ", ".join(str(size if known is None else known) for known, size in zip(tensor.shape, shape, strict=True))
             for tensor, shape in zip(tensors, symbolic, strict=True)
         ]
-        free = {name for text in shapes for name in job.spec.dims if name in text}
-        kept = [bound for name, bound in bounds if name in free]
-        with enable_wide_dtypes(leaf.dtype for _, leaf in job.spec.leaves):
-            converted = jax2tf.convert(
-                lambda *leaves: job.flat(leaves),
-                # A scalar's shape is written as no size at all.
-                polymorphic_shapes=[f"({text})" if text else "()" for text in shapes],
-                polymorphic_constraints=kept,
+        dynamic = [job.spec.dims[name] for name in set(re.findall(r"\w+", " ".join(shapes))) if name in job.spec.dims]
+        with job.enable_wide_dtypes():
+            results = jax2tf.convert(
+                lambda *leaves: job.call_flat(leaves),
+                polymorphic_shapes=[
+                    f"({text})" if text else "()" for text in shapes
+                ],  # a bare "" is not a scalar's shape
+                polymorphic_constraints=[bound for dim in dynamic for bound in iterate_constraints(dim)],
                 with_gradient=False,
-            )
-            results = converted(*tensors)
-        return {name: results[name] for name in job.outputs}  # in their order, which JAX's dicts do not keep
+            )(*tensors)
+        return {name: results[name] for name in job.outputs}  # JAX sorts the keys of dicts
 
     return function

@@ -1,4 +1,4 @@
-"""The formats that JAX's functions and modules are written in."""
+"""The formats that JAX functions and modules are exported to."""
 
 from __future__ import annotations
 

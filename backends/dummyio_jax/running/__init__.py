@@ -1,1 +1,1 @@
-"""Running."""
+"""Runners of functions, Flax modules and exported functions."""

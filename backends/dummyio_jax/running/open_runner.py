@@ -1,4 +1,4 @@
-"""Moved out of backends/dummyio_jax/running/function_runner.py."""
+"""Opens a JAX function, module, exported function or file as a runner."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from dummyio_jax.calling.exported_function import open_exported
 from dummyio_jax.calling.pure_function import to_pure_function
 from dummyio_jax.running.function_runner import ExportedRunner, FunctionRunner
 
+__all__ = ["open_runner"]
 
-def runner(target: Any, spec: InputSpec | None, engine: str | None) -> FunctionRunner:
+
+def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> FunctionRunner:
     """Return a function, a Flax module, a `jax.export.Exported` or a ``.stablehlo`` file as a runner.
 
     Raises
     ------
     OptionError
-        for any `engine`: JAX runs them all.
+        for any `engine`: JAX is the only one.
     SourceError
-        for what cannot be called, and for files that cannot be read.
+        for an object that cannot be called, and for a file that cannot be read.
     """
     if engine is not None:
-        raise OptionError(f"engine={engine!r}: JAX has no other; leave the engine out.")
+        raise OptionError(f"engine={engine!r}: a JAX target has one engine, JAX; leave the engine out.")
     if isinstance(target, (str, os.PathLike)):
-        return ExportedRunner(open_exported(target), spec)
+        target = open_exported(target)
     if isinstance(target, jax.export.Exported):
         return ExportedRunner(target, spec)
     return FunctionRunner(to_pure_function(target), spec)

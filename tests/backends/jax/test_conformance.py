@@ -16,7 +16,6 @@ from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import PaddingMask, TokenIds, Uniform
 from dummyio.testing.backend_conformance import BackendConformance
 from dummyio_jax import BACKEND, DTYPE_MAPPER, from_native, to_native
-from dummyio_jax.precision import x64 as wide
 
 BATCH, LENGTH = Dim("batch_size", 2, max=64), Dim("sequence_length", 16, max=64, multiple_of=8)
 PAST = Dim("past_sequence_length", 3, min=0)
@@ -34,7 +33,7 @@ class TestJaxX64(BackendConformance):
 
     @pytest.fixture(autouse=True)
     def _x64(self):
-        with wide():
+        with jax.enable_x64(True):
             yield
 
 
@@ -71,7 +70,7 @@ def test_values_are_never_narrowed(dtype, value, fits):
     else:
         with pytest.raises(DTypeError, match=rf"{dtype}.*jax_enable_x64"):
             BACKEND.from_numpy(values, DType(dtype))
-        with wide():
+        with jax.enable_x64(True):
             assert np.asarray(BACKEND.from_numpy(values, DType(dtype))).tolist() == values.tolist()
 
 
@@ -138,7 +137,7 @@ def attend(ids, mask, past, half):
 @pytest.mark.parametrize("x64", [False, True])
 def test_signatures_drive_an_export(x64):
     spec = decoder_inputs("int64" if x64 else "int32")
-    with wide() if x64 else nullcontext():
+    with jax.enable_x64(True) if x64 else nullcontext():
         exported = export.export(jax.jit(attend))(**spec.abstract("jax"))
         again = export.deserialize(exported.serialize())
         for sizes in ({}, {"batch_size": 5, "sequence_length": 8, "past_sequence_length": 1}):

@@ -16,7 +16,6 @@ from dummyio.spec.dims import Dim
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import Nest, TensorSpec
 from dummyio.spec.values import PaddingMask, Positions, TokenIds, Uniform
-from dummyio_jax.precision import x64
 
 TABLE = np.arange(30 * 4, dtype=np.float32).reshape(30, 4)
 
@@ -98,7 +97,7 @@ def test_dynamic_names_the_axes_and_nothing_else_is_free():
         ({"z": ("batch_size",)}, "no input has that path"),
         ({"x": ("batch_size",)}, "each of its 2 axes"),
         ({"x": ("a", "a")}, "two names"),
-        ({"x": ("a", "a + 2")}, "by the other examples"),
+        ({"x": ("a", "a + 2")}, "in the other examples"),
         ({"x": ("a", "b +")}, "dynamic"),
         ({"x": ("a", "c + 1")}, "no dim is named 'c'"),
     ],
@@ -139,7 +138,7 @@ def test_what_is_no_array_is_an_error_with_a_remedy():
 def test_wide_examples_are_described_as_the_function_sees_them():
     function, wide = jax.jit(lambda x: x + 1), (np.zeros((2, 3), np.int64),)
     assert dummyio.describe(function, args=wide)["x"].dtype is DType.INT32
-    with x64():
+    with jax.enable_x64(True):
         assert dummyio.describe(function, args=wide)["x"].dtype is DType.INT64
 
 
