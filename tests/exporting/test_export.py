@@ -98,7 +98,7 @@ def test_unknown_options_name_the_near_ones(tmp_path, options):
 def test_formats_and_suffixes_are_checked(tmp_path, spec):
     with pytest.raises(SourceError, match=r"no format has the suffix '.onx'"):
         dummyio.export(Scores(), tmp_path / "model.onx", spec=spec)
-    with pytest.raises(OptionError, match="is none"):
+    with pytest.raises(OptionError, match="is unknown"):
         dummyio.export(Scores(), tmp_path / "model.onnx", spec=spec, format="onx")
     with pytest.raises(OptionError, match=r"writes .*\.onnx"):
         dummyio.export(Scores(), tmp_path / "model.tflite", spec=spec)

@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def _convert(folder: Path) -> None:
     try:
         blob = converter.convert()
     except Exception as error:  # noqa: BLE001 - the other process raises it
-        (folder / _ERROR).write_text(f"{type(error).__name__}: {error}", encoding="utf-8")
+        (folder / _ERROR).write_text("".join(traceback.format_exception_only(error)), encoding="utf-8")
         return
     part = folder / f"{_RESULT}.part"
     part.write_bytes(blob)

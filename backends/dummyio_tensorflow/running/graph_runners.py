@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from dummyio.backend.formats import FORMATS
 from dummyio.errors import DTypeError, RunError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor
@@ -136,7 +137,7 @@ def load_graph(path: Path) -> Any:
     except Exception as error:  # protobuf's error class is not public
         raise SourceError(f"{path} is not a frozen graph, or it is damaged: {format_error_line(error)}") from error
     if not graph.node:
-        remedy = " Give the SavedModel's folder instead." if path.name == "saved_model.pb" else ""
+        remedy = " Give the SavedModel's folder instead." if path.name == FORMATS["saved_model"].holds else ""
         raise SourceError(f"{path} is not a frozen graph: it has no nodes.{remedy}")
     return graph
 
