@@ -1,4 +1,4 @@
-"""The conformance suite for backends."""
+"""The conformance suite for backends, and the coherence checks of samples."""
 
 from dummyio.testing.backend_conformance import BackendConformance, same_bits
 

@@ -1,4 +1,4 @@
-"""The conformance suite for backends, ours or anybody's: a subclass that names its framework runs it.
+"""The conformance suite for backends: a subclass that sets `framework` runs it.
 
 ::
 
@@ -8,8 +8,8 @@
     class TestMine(BackendConformance):
         framework = "mine"
 
-Where a framework differs on purpose, a class attribute says so; where its objects are asked differently, a method does.
-This module alone needs pytest.
+Class attributes declare the intended differences of a framework, methods the way to ask its objects. Only this module
+needs pytest.
 """
 
 from __future__ import annotations
@@ -38,35 +38,34 @@ from dummyio.typing import Array
 
 __all__ = ["BackendConformance", "same_bits"]
 
-
 FRAMEWORKS = (*sorted(MODEL_ROOTS.keys() - {"jaxlib"}), "transformers")  # jaxlib comes with jax
-"""What no backend but its own may import."""
+"""The packages that only their own backend may import."""
 
 
 class BackendConformance:
-    """What every backend owes; subclass it as ``TestX`` and set `framework`."""
+    """The tests that every backend must pass; subclass it as ``TestX`` and set `framework`."""
 
     framework: ClassVar[str]
     """The framework's name."""
     imports: ClassVar[tuple[str, ...]] = ()
-    """Which of `FRAMEWORKS` its import brings along: itself, and what it imports of its own accord."""
+    """The packages of `FRAMEWORKS` that its import loads: itself and its dependencies."""
     copies: ClassVar[bool] = True
-    """Whether a tensor's memory is its own, and not that of the array it was made from."""
+    """Whether tensors have their own memory, and do not share that of the array they were made from."""
     refused: ClassVar[frozenset[DType]] = frozenset()
-    """Dtypes that it has and refuses, as it is set up now, for values that it would change."""
+    """Dtypes that it has but refuses in its current configuration, as it would change their values."""
     absent_device: ClassVar[Any] = "nonsense:7"
-    """A device that is nowhere."""
+    """A device that does not exist."""
 
     def shape_of(self, signature: Any) -> tuple[Any, ...]:
-        """Return a signature object's sizes; what is symbolic is anything but an int, or its default size."""
+        """Return a signature object's sizes; a symbolic size is not an int, or is its default size."""
         return tuple(signature.shape)
 
     def dtype_of(self, signature: Any) -> Any:
-        """Return a signature object's dtype, as `Backend.dtypes` has it."""
+        """Return a signature object's dtype, as in `Backend.dtypes`."""
         return signature.dtype
 
     def layers_of(self, cache: Any) -> list[Any]:
-        """Return the layers, one tuple each, of what `Backend.cache` made."""
+        """Return the layers, one tuple each, of a cache made by `Backend.cache`."""
         return list(cache)
 
     @pytest.fixture
@@ -75,7 +74,7 @@ class BackendConformance:
         return load_backend(self.framework)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Parametrize by what the framework has: `held` and `missing` dtypes."""
+        """Parametrize by the dtypes that the framework has (`held`) and lacks (`missing`)."""
         held = load_backend(self.framework).dtypes
         if "held" in metafunc.fixturenames:
             metafunc.parametrize("held", [d for d in DType if d in held and d not in self.refused], ids=str)
@@ -83,7 +82,7 @@ class BackendConformance:
             metafunc.parametrize("missing", [d for d in DType if d not in held], ids=str)
 
     def test_it_is_a_backend(self, backend: Backend) -> None:
-        """It has the protocol's members, under its own name."""
+        """It has the protocol's members and its registered name."""
         assert isinstance(backend, Backend)
         assert backend.name == self.framework
         assert isinstance(backend.flat, bool)
@@ -97,22 +96,22 @@ class BackendConformance:
     def test_missing_dtype_is_an_error(self, backend: Backend, missing: DType) -> None:
         """The error names the dtype, the framework and the nearest dtype that it has."""
         with pytest.raises(DTypeError) as caught:
-            backend.from_numpy(_values(missing, (2, 3)), missing)
+            backend.from_numpy(_make_values(missing, (2, 3)), missing)
         other = find_nearest_dtype(missing, backend.dtypes)
         for part in (repr(missing.value), self.framework, repr(other.value) if other else missing.kind):
             assert part in str(caught.value)
 
     def test_refused_dtype_is_an_error(self, backend: Backend) -> None:
-        """What the framework would change, it does not take."""
+        """A dtype whose values the framework would change is refused."""
         for dtype in self.refused:
             with pytest.raises(DTypeError, match=dtype.value):
-                backend.from_numpy(_values(dtype, (64,)), dtype)
+                backend.from_numpy(_make_values(dtype, (64,)), dtype)
 
     @pytest.mark.parametrize(
         "layout", ["whole", "scalar", "empty", "strided", "transposed", "broadcast", "large", "edges"]
     )
     def test_values_survive(self, backend: Backend, held: DType, layout: str) -> None:
-        """There and back, every bit is the same, wherever and however the array lies in memory."""
+        """Values are bitwise equal after both conversions, for all memory layouts of the array."""
         values = _LAYOUTS[layout](held)
         expected = values.copy()
         tensor = backend.from_numpy(values, held)
@@ -120,9 +119,9 @@ class BackendConformance:
         assert same_bits(backend.to_numpy(tensor), expected)
 
     def test_tensors_are_told_from_other_things(self, backend: Backend) -> None:
-        """`is_tensor` is true of its tensors and of nothing else."""
-        dtype = _first(backend, DType.FLOAT32, refused=self.refused)
-        array = _values(dtype, (3,))
+        """`is_tensor` is true for its tensors only."""
+        dtype = _choose_dtype(backend, DType.FLOAT32, refused=self.refused)
+        array = _make_values(dtype, (3,))
         tensor = backend.from_numpy(array.copy(), dtype)
         assert backend.is_tensor(tensor)
         assert backend.is_tensor(array) == isinstance(tensor, np.ndarray)
@@ -132,23 +131,23 @@ class BackendConformance:
     @pytest.mark.parametrize("offset", [0, 4, 16])
     @pytest.mark.parametrize("count", [10, 1 << 16, 1 << 21])
     def test_memory_is_shared_as_declared(self, backend: Backend, count: int, offset: int) -> None:
-        """What is written to an array later shows in its tensor only where `copies` is false."""
-        dtype = _first(backend, DType.FLOAT32, refused=self.refused)
-        values = _placed(np.zeros(count, dtype.numpy), offset)
+        """A later change of an array changes its tensor only if `copies` is false."""
+        dtype = _choose_dtype(backend, DType.FLOAT32, refused=self.refused)
+        values = _place_at_offset(np.zeros(count, dtype.numpy), offset)
         tensor = backend.from_numpy(values, dtype)
         values[...] = 1
         expected = np.zeros(count, dtype.numpy) if self.copies else values
         assert same_bits(backend.to_numpy(tensor), expected)
 
     def test_generate_equals_numpy(self, backend: Backend) -> None:
-        """Every bit of a spec with masks, ids, positions, nests and a past is the one that NumPy holds."""
+        """A sample with masks, ids, positions, nests and a past is bitwise equal to that of NumPy."""
         spec = _model_inputs(backend, self.refused)
         for dims in ({}, {"batch_size": 3, "past_sequence_length": 0}, {"sequence_length": 1}):
             made = spec.generate(self.framework, seed=7, sample=2, **dims)
             self._check(spec, made, spec.feeds(seed=7, sample=2, **dims), backend)
 
     def test_samples_equal_generate(self, backend: Backend) -> None:
-        """Sample n is the same alone and among others."""
+        """Sample n is the same alone and in a series."""
         spec = _model_inputs(backend, self.refused)
         made = list(spec.samples(3, self.framework, seed=1, start=4))
         assert len(made) == 3
@@ -156,7 +155,7 @@ class BackendConformance:
             self._check(spec, tensors, spec.feeds(seed=1, sample=sample), backend)
 
     def test_samples_are_fresh(self, backend: Backend) -> None:
-        """No sample shares memory with another, nor an input with another: what is written to one stays there."""
+        """Samples and inputs do not share memory."""
         spec = _model_inputs(backend, self.refused)
         arrays = [
             {path: backend.to_numpy(tensor) for path, tensor in self._leaves(spec, tensors, backend)}
@@ -166,27 +165,27 @@ class BackendConformance:
         assert not any(np.shares_memory(one, other) for one, other in combinations(every, 2))
 
     def test_abstract_follows_the_spec(self, backend: Backend) -> None:
-        """Signatures have the spec's nest, ranks, dtypes and fixed sizes; sizes that the caller gives are fixed too."""
+        """Signatures have the spec's nest, ranks, dtypes and static sizes; sizes given by the caller are static too."""
         spec = _model_inputs(backend, self.refused)
         for dims in ({}, {"batch_size": 3, "past_sequence_length": 5}):
-            given = spec.with_dims(**{name: Dim(name, size, size, size) for name, size in dims.items()})
+            given = spec.with_dims(**{name: Dim.static(name, size) for name, size in dims.items()})
             found = dict(self._leaves(spec, spec.abstract(self.framework, **dims), backend))
             for path, leaf in given.leaves:
                 assert self.dtype_of(found[path]) == backend.dtypes[leaf.dtype]
                 self._check_shape(self.shape_of(found[path]), leaf)
 
     def test_absent_device_is_an_error(self, backend: Backend) -> None:
-        """A device that is not there is named in the error; it is never replaced by another."""
-        dtype = _first(backend, DType.FLOAT32, refused=self.refused)
+        """The error names a device that does not exist; no other device is used instead."""
+        dtype = _choose_dtype(backend, DType.FLOAT32, refused=self.refused)
         for device in (self.absent_device, 7.5):
             with pytest.raises(OptionError, match="device="):
-                backend.from_numpy(_values(dtype, (2,)), dtype, device)
+                backend.from_numpy(_make_values(dtype, (2,)), dtype, device)
         spec = InputSpec({"x": TensorSpec("x", (2,), dtype)})
         with pytest.raises(OptionError, match=str(self.absent_device)):
             spec.generate(self.framework, device=self.absent_device)
 
     def test_import_brings_no_other_framework(self) -> None:
-        """Loading the backend, in a new process, imports its own framework alone."""
+        """Loading the backend in a new process imports its own framework only."""
         code = (
             "import sys; from dummyio.backend import load_backend; load_backend(sys.argv[1]); "
             f"print(*(name for name in {FRAMEWORKS!r} if name in sys.modules))"
@@ -207,7 +206,7 @@ class BackendConformance:
             assert same_bits(backend.to_numpy(tensor), expected[path]), path
 
     def _leaves(self, spec: InputSpec, tree: Mapping[str, Any], backend: Backend) -> Iterator[tuple[str, Any]]:
-        """Yield (path, object), checking on the way that the tree is nested as the spec is."""
+        """Yield (path, object), and check that the tree is nested as the spec."""
         if backend.flat:
             yield from tree.items()
             return
@@ -236,7 +235,7 @@ class BackendConformance:
 
 
 def same_bits(found: Array, expected: Array) -> bool:
-    """Whether two arrays have one dtype, one shape and the same bits; of text, the same characters."""
+    """Whether two arrays have equal dtypes, shapes and bits; for strings, equal characters."""
     if found.dtype != expected.dtype or found.shape != expected.shape:
         return False
     if expected.dtype == object:
@@ -244,19 +243,19 @@ def same_bits(found: Array, expected: Array) -> bool:
     return found.tobytes() == expected.tobytes()
 
 
-def _first(backend: Backend, *wanted: DType, refused: frozenset[DType]) -> DType:
-    """Return the first dtype wanted that the backend takes, else any number that it takes."""
+def _choose_dtype(backend: Backend, *wanted: DType, refused: frozenset[DType]) -> DType:
+    """Return the first of the dtypes `wanted` that the backend takes, else any numeric one."""
     for dtype in (*wanted, *backend.dtypes):
         if dtype in backend.dtypes and dtype not in refused and dtype.kind in ("float", "int", "uint"):
             return dtype
-    pytest.fail(f"{backend.name} holds no numbers.")
+    pytest.fail(f"{backend.name} has no numeric dtype.")
 
 
 def _model_inputs(backend: Backend, refused: frozenset[DType]) -> InputSpec:
-    """Return a decoder's inputs, in every container, of dtypes that the backend has."""
-    ids = _first(backend, DType.INT64, DType.INT32, refused=refused - {DType.INT64})
-    real = _first(backend, DType.FLOAT32, refused=refused)
-    half = _first(backend, DType.BFLOAT16, DType.FLOAT16, real, refused=refused)
+    """Return the inputs of a decoder, in all containers, with dtypes that the backend has."""
+    ids = _choose_dtype(backend, DType.INT64, DType.INT32, refused=refused - {DType.INT64})
+    real = _choose_dtype(backend, DType.FLOAT32, refused=refused)
+    half = _choose_dtype(backend, DType.BFLOAT16, DType.FLOAT16, real, refused=refused)
     batch, length = Dim("batch_size", 2, max=64), Dim("sequence_length", 5, max=32)
     past, heads = Dim("past_sequence_length", 3, min=0), Dim.static("heads", 2)
     state = {name: TensorSpec(name, (batch, heads, past, 4), half, Normal()) for name in ("key", "value")}
@@ -276,15 +275,15 @@ def _model_inputs(backend: Backend, refused: frozenset[DType]) -> InputSpec:
     )
 
 
-def _values(dtype: DType, shape: tuple[int, ...]) -> Array:
-    """Return dummyio's own values; of integers, from the whole of their range."""
+def _make_values(dtype: DType, shape: tuple[int, ...]) -> Array:
+    """Return values of dummyio; integers from their whole range."""
     whole = dtype.kind in ("int", "uint")
     rule = Uniform(dtype.limits.min, dtype.limits.max + 1) if whole else None
     return InputSpec({"x": TensorSpec("x", shape, dtype, rule)}).feeds(seed=3)["x"]
 
 
-def _placed(values: Array, offset: int) -> Array:
-    """Return a copy whose address is `offset` bytes past a multiple of 64; text has no memory to place."""
+def _place_at_offset(values: Array, offset: int) -> Array:
+    """Return a copy whose address is `offset` bytes past a multiple of 64; strings unchanged."""
     if values.dtype == object:
         return values
     raw = np.empty(values.nbytes + 128, np.uint8)
@@ -294,14 +293,14 @@ def _placed(values: Array, offset: int) -> Array:
     return placed
 
 
-def _large(dtype: DType) -> Array:
-    """Return more than 1 MiB at an odd address; fewer where each element is an object."""
+def _large_values(dtype: DType) -> Array:
+    """Return more than 1 MiB at an odd address; 5000 strings."""
     count = 5_000 if dtype is DType.STRING else (1 << 20) // dtype.itemsize + 3
-    return _placed(_values(dtype, (count,)), 1)
+    return _place_at_offset(_make_values(dtype, (count,)), 1)
 
 
-def _edges(dtype: DType) -> Array:
-    """Return every bit pattern where there are few, else the values that arithmetic and copies tend to lose."""
+def _edge_values(dtype: DType) -> Array:
+    """Return all bit patterns of a narrow dtype, else values that arithmetic and copies often change."""
     if dtype is DType.STRING:
         return np.array(["", " ", "a\0b", "é", "𝔘𝔫𝔦", "line\nline"], object)
     if dtype.kind in ("float", "int", "uint") and dtype.bits <= 16:
@@ -315,12 +314,12 @@ def _edges(dtype: DType) -> Array:
 
 
 _LAYOUTS: dict[str, Callable[[DType], Array]] = {
-    "whole": lambda dtype: _values(dtype, (4, 6)),
-    "scalar": lambda dtype: _values(dtype, ()),
-    "empty": lambda dtype: _values(dtype, (0, 3)),
-    "strided": lambda dtype: _values(dtype, (8, 12))[::2, ::-3],
-    "transposed": lambda dtype: _values(dtype, (4, 3, 2)).transpose(2, 0, 1),
-    "broadcast": lambda dtype: np.broadcast_to(_values(dtype, (1, 5)), (4, 5)),
-    "large": _large,
-    "edges": _edges,
+    "whole": lambda dtype: _make_values(dtype, (4, 6)),
+    "scalar": lambda dtype: _make_values(dtype, ()),
+    "empty": lambda dtype: _make_values(dtype, (0, 3)),
+    "strided": lambda dtype: _make_values(dtype, (8, 12))[::2, ::-3],
+    "transposed": lambda dtype: _make_values(dtype, (4, 3, 2)).transpose(2, 0, 1),
+    "broadcast": lambda dtype: np.broadcast_to(_make_values(dtype, (1, 5)), (4, 5)),
+    "large": _large_values,
+    "edges": _edge_values,
 }

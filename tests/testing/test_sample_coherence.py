@@ -135,5 +135,5 @@ def test_inputs_that_are_missing_or_unknown_are_named():
     values["other"] = values.pop("bbox")
     assert sorted(map(str, find_incoherent_inputs(SPEC, values))) == [
         "bbox: has no value.",
-        "other: is no input of the spec.",
+        "other: is not an input of the spec.",
     ]
