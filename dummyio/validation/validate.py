@@ -113,6 +113,13 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         the artifact has inputs that the spec lacks.
     OptionError
         if `match`, a tolerance, an engine or a dim is unknown.
+
+    Examples
+    --------
+    >>> spec = InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2), 3))})
+    >>> report = dummyio.validate(lambda x: 2 * x, lambda x: x + x, spec=spec)
+    >>> report.ok, len(report.cases)
+    (True, 5)
     """
     began = time.perf_counter()
     spec = _choose_spec(actual, reference, spec, task, dims)
