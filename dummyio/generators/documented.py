@@ -78,7 +78,7 @@ class DummyDocumentedInputGenerator(ImageInputGenerator):
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
         """Where the model's text gives a shape whose words can be understood."""
-        statement = context.stated.get(name)
+        statement = context.facts.arguments.get(name)
         return statement is not None and is_shape_text(statement.shape)
 
     def supports_input(self, input_name: str) -> bool:
@@ -93,8 +93,8 @@ class DummyDocumentedInputGenerator(ImageInputGenerator):
 
     def describe(self, name: str) -> TensorSpec:
         """Return the description that name and text give."""
-        statement = self.context.stated[name]
-        ids = self.context.stated.get(name.removesuffix("attention_mask") + "input_ids")
+        statement = self.context.facts.arguments[name]
+        ids = self.context.facts.arguments.get(name.removesuffix("attention_mask") + "input_ids")
         words = ids.shape if ids is not None and is_shape_text(ids.shape) and _ends(name, _MASKS) else statement.shape
         shape = self.shape_of(name, words or ())
         kind = _kind(name, statement)

@@ -1,9 +1,13 @@
 """Models with a past: what is described runs in tiny models, and what cannot be described is refused clearly."""
 
+from dataclasses import replace
+
 import pytest
 
 import dummyio
 from dummyio.errors import SourceError
+from dummyio.generators import DummyPastKeyValuesGenerator
+from dummyio.generators.base.model_facts import ModelFacts
 from dummyio.huggingface.facts.cache_layout import caches_indexer_keys, caches_latent_attention
 
 torch = pytest.importorskip("torch")
@@ -174,7 +178,7 @@ VIEWED = "kv = self.norm(kv).view(batch_size, 1, seq_length, self.kv_lora_rank)\
     ],
 )
 def test_what_a_text_keeps(text, latent):
-    assert caches_latent_attention({"model": text}) is latent
+    assert caches_latent_attention(text) is latent
 
 
 INDEXER = """
@@ -189,16 +193,20 @@ class Indexer(nn.Module):
 
 
 def test_an_indexer_keeps_one_head():
-    assert caches_indexer_keys({"model": "past_key_values.update(k, v, 0)"}) is False
-    assert caches_indexer_keys({"model": "", "text": INDEXER}) is True
+    assert caches_indexer_keys("past_key_values.update(k, v, 0)") is False
+    assert caches_indexer_keys(INDEXER) is True
 
 
 @pytest.mark.parametrize(
     ("old", "new"), [(".squeeze(2)", ""), ("index_head_dim", "other_dim"), ("indexer(k,", "indexer(packed,")]
 )
 def test_an_indexer_of_another_form_is_refused(old, new):
-    with pytest.raises(SourceError, match="in a form that the source text does not tell"):
-        caches_indexer_keys({"model": INDEXER.replace(old, new)})
+    found = caches_indexer_keys(INDEXER.replace(old, new))
+    assert found is None
+    generator = DummyPastKeyValuesGenerator("text-generation-with-past", TEXT)
+    generator.context = replace(generator.context, facts=ModelFacts(caches_indexer_keys=found))
+    with pytest.raises(SourceError, match="in a form that its source text does not state"):
+        generator.spec("past_key_values")
 
 
 @pytest.mark.parametrize(

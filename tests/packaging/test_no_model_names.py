@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 WORDS = {
     "bit": "of a number",
     "clip": "an operator that bounds values",
+    "encoder-decoder": "the two halves of a model",
     "encoder_decoder": "the two halves of a model",
     "gte": "an operator of Python's syntax tree",
 }

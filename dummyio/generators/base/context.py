@@ -1,4 +1,4 @@
-"""Moved out of dummyio/generators/base/input_generator.py."""
+"""The context of a description, which all generators of one spec share, and how keywords become one."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import Any, Literal
 
 from dummyio.errors import OptionError, suggest_names
 from dummyio.generators.base.dim_sizes import DimSizes
-from dummyio.generators.base.model_facts import ArgumentFacts, LayerState
+from dummyio.generators.base.model_facts import ModelFacts
 from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.sources.options import READER_OPTIONS
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 from dummyio.spec.dtypes import DType
 
 PAST = "-with-past"
+"""The ending of a task whose model gets a cache."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a description depends on besides the input's name."""
+    """Everything a description depends on apart from the input's name: task, configuration, sizes, options and model facts."""
 
     task: str
     """The task without ``-with-past``."""
@@ -38,14 +40,10 @@ class Context:
     """Whether texts and images come in batches of their own."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """A generator's own options."""
-    code: Mapping[str, str] = field(default_factory=dict)
-    """Source text that tells what no configuration does: of the ``"model"``, of its ``"vision"`` and ``"audio"`` parts."""
-    stated: Mapping[str, ArgumentFacts] = field(default_factory=dict)
-    """Argument → what the model's own text says of it."""
-    states: LayerState | None = None
-    """What layers of a recurrence or a convolution keep; None where that is not known."""
+    facts: ModelFacts = field(default_factory=ModelFacts)
+    """Facts that the configuration does not state."""
     memo: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
-    """What several inputs ask for and takes long to find; a changed copy starts without."""
+    """Results that several inputs need and that take long to compute; a changed copy starts without them."""
 
     def has(self, name: str) -> bool:
         """Whether the spec has, or may have, that input."""
@@ -104,8 +102,7 @@ def _range_name(key: str) -> str:
 
 
 def _checked(common: Mapping[str, Any]) -> dict[str, Any]:
-    choices = {"padding_side": ("left", "right"), "mask_policy": ("ragged", "full", "shortest")}
-    for key, allowed in choices.items():
+    for key, allowed in READER_OPTIONS.items():
         if key in common and common[key] not in allowed:
             raise OptionError(f"{key}={common[key]!r}: use one of {', '.join(allowed)}.")
     return {key: DType.of(value) if key.endswith("dtype") else value for key, value in common.items()}

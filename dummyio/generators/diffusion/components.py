@@ -98,7 +98,7 @@ class DummyComponentInputGenerator(ShapeWordsInputGenerator):
         channels = self.whole("conditioning_channels")
         if blocks is None:
             extra = self.whole("extra_conditioning_channels") or 0
-            shape = self.shape_of(next(iter(self.context.stated)))
+            shape = self.shape_of(next(iter(self.context.facts.arguments)))
             wider = tuple(
                 self.config.integer("in_channels") + extra if extra and i == 1 else s for i, s in enumerate(shape)
             )
@@ -145,7 +145,7 @@ class DummyComponentInputGenerator(ShapeWordsInputGenerator):
 
     def describe_image_latents(self) -> TensorSpec:
         """Latents of the image that a video begins with, of the video's shape."""
-        return self.floats("image_latents", self.shape_of(next(iter(self.context.stated))), Normal())
+        return self.floats("image_latents", self.shape_of(next(iter(self.context.facts.arguments))), Normal())
 
     def describe_video_coords(self) -> TensorSpec:
         """Time, row and column of each row of latents [batch, 3, rows]."""

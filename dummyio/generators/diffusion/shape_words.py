@@ -58,7 +58,7 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
 
     def words(self, name: str) -> tuple[str, ...] | None:
         """Return the words of an input's shape, where each of them means something."""
-        statement = self.context.stated.get(name)
+        statement = self.context.facts.arguments.get(name)
         words = None if statement is None else statement.shape
         return words if words and all(self.means(word) for word in words) else None
 
@@ -121,8 +121,7 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
     def stride(self) -> int:
         """How many pixels an edge must be a multiple of."""
         depth = next((len(v) for name in _DEPTHS if isinstance(v := self.config.raw(name), (list, tuple))), None)
-        code = self.context.code.get("model", "")
-        if depth is None or "forward_upsample_size" in code:  # or it brings maps of any size together
+        if depth is None or self.context.facts.resizes_feature_maps:
             return _RATIO if self.context.task.startswith(("autoencoding", "vae")) else 1
         return 2 ** (depth - 1)
 
@@ -142,7 +141,7 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
     @property
     def main(self) -> tuple[str, ...] | None:
         """The words of what the model draws or reads."""
-        return next((s.shape for s in self.context.stated.values()), None)
+        return next((s.shape for s in self.context.facts.arguments.values()), None)
 
     @property
     def height(self) -> Size:

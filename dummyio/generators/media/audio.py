@@ -16,7 +16,6 @@ from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.media_tokens.audio_token_counts import audio_tokens, frame_count
 from dummyio.generators.media_tokens.token_counts import list_media
 from dummyio.generators.text.text import text_length
-from dummyio.huggingface.source.text_search import search_source
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
@@ -72,8 +71,7 @@ class _Audio(DummyInputGenerator):
     @property
     def embedded(self) -> int | None:
         """How wide features are that go in as embeddings, in the place of those of a text."""
-        as_they_are = search_source(r"\binputs_embeds = input_features\b", self.context.code.get("model", ""))
-        return self.audio.integer("hidden_size") if as_they_are else None
+        return self.audio.integer("hidden_size") if self.context.facts.media.audio_replaces_embeddings else None
 
     @property
     def bins(self) -> Dim:
@@ -186,9 +184,9 @@ class DummyAudioInputGenerator(_Audio):
         return self.mask("padding_mask", framed=False)
 
     def describe_input_features_mask(self) -> TensorSpec:
-        """The same, always of frames; of tokens, where the code picks those by it."""
-        picked = search_source(r"audio_features\[input_features_mask\]", self.context.code.get("model", ""))
-        tokens = audio_tokens(self.context) if picked and self.placed else None
+        """The same, always of frames; of tokens, where the model selects these by it."""
+        counted = self.context.facts.media.mask_counts_audio_tokens and self.placed
+        tokens = audio_tokens(self.context) if counted else None
         if tokens is None:
             return self.mask("input_features_mask", framed=True)
         return TensorSpec("input_features_mask", (self.dim("batch_size"), tokens), "bool", PaddingMask(policy="full"))

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
-from dummyio.generators.media_tokens.patch_grids import GRIDS, large_patches, patch_grid, patches_per_token, square_side
-from dummyio.huggingface.source.text_search import search_source
+from dummyio.generators.media_tokens.patch_grids import GRIDS, patch_grid, patches_per_token, square_side
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Size
 from dummyio.spec.tensor_spec import TensorSpec
@@ -19,7 +18,7 @@ __all__ = ["DummyPackedImagesInputGenerator"]
 class DummyPackedImagesInputGenerator(DummyInputGenerator):
     """One image for each row of the batch: its patches, and its grid (frames, rows, columns).
 
-    Patches are flat, [patches, channels * frames * height * width]; where the code convolves them as they come, they are small
+    Patches are flat, [patches, channels * frames * height * width]; where the model convolves them, they are small
     images, [patches, channels, height, width]; and where it takes them image by image, [images, patches, ...].
     """
 
@@ -49,20 +48,16 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
     @property
     def patch(self) -> tuple[int, ...]:
         """The shape of one patch."""
-        vision, code = self.vision, self.context.code.get("vision", "") + self.context.code.get("model", "")
+        vision, facts = self.vision, self.context.facts.media
         edge = square_side(vision.require("patch_size")) or 1
-        if large_patches(self.context):
+        if facts.packed_patches_are_pooled:
             edge *= square_side(vision.raw("pooling_kernel_size")) or 1
         channels = square_side(vision.get("num_channels")) or 3
         frames = square_side(vision.raw("temporal_patch_size")) or square_side(vision.raw("patch_temporal")) or 1
-        small = (
-            search_source(r"channel, height, width = pixel_values\.shape", code)
-            and "_ = pixel_values.shape" not in code
-        )
-        if "(num_image_tokens, patch_size * spatial_merge_size" in code:
+        if facts.packed_patches_are_tokens:
             side = edge * (square_side(vision.raw("spatial_merge_size")) or 1)
             return side, side, channels
-        if small or search_source(r"self\.proj\(pixel_values\)", code):
+        if facts.packed_patches_are_images:
             return channels, edge, edge
         return (channels * frames * edge * edge,)
 
@@ -79,8 +74,8 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
             return self.floats("pixel_values", (1, channels, edge, batch * (rows * columns * edge)), Uniform(-1, 1))
         if names & {"spatial_shapes", "image_position_ids"}:
             return self.floats("pixel_values", (batch, rows * columns, *self.patch), Uniform(-1, 1))
-        apart = search_source(r"= pixel_values\[mask\]", self.context.code.get("model", ""))
-        patches: tuple[Size, ...] = (batch, rows * columns) if apart else (batch * (rows * columns),)
+        by_image = self.context.facts.media.packed_by_image
+        patches: tuple[Size, ...] = (batch, rows * columns) if by_image else (batch * (rows * columns),)
         return self.floats("pixel_values", (*patches, *self.patch), Uniform(-1, 1))
 
     def grid(self, name: str) -> TensorSpec:

@@ -10,8 +10,6 @@ from dummyio.generators.media.vision import ImageInputGenerator
 from dummyio.generators.media_tokens.image_layout import (
     axes_before_channels,
     frames,
-    has_flat_patches,
-    has_frame_patches,
     original_size,
     pixel_size,
 )
@@ -66,13 +64,13 @@ class DummyTextImagesInputGenerator(ImageInputGenerator):
 
     def describe_pixel_values(self) -> TensorSpec:
         """Images, tiles of images, or frames."""
-        if has_frame_patches(self.context):  # one patch for each row
+        if self.context.facts.media.patches_are_voxels:  # one patch for each row
             edge, depth = (square_side(self.vision.get(name)) or 1 for name in ("patch_size", "temporal_patch_size"))
             shape = (self.dim("batch_size"), depth, edge, edge, self.channels.size)
             return self.floats("pixel_values", shape, Uniform(-1, 1))
         return (
             self.patches("pixel_values")
-            if has_flat_patches(self.context)
+            if self.context.facts.media.patches_are_flat
             else self.pixels("pixel_values", *axes_before_channels(self.context))
         )
 
@@ -97,11 +95,9 @@ class DummyTextImagesInputGenerator(ImageInputGenerator):
         return self.floats("high_res_pixel_values", (self.dim("batch_size"), self.channels, *size), Uniform(-1, 1))
 
     def describe_pixel_attention_mask(self) -> TensorSpec:
-        """1 for every pixel [batch, images, height, width]; for every image [batch, images] where the code unpacks two sizes."""
-        code = self.context.code.get("model", "")
-        whole = "= pixel_attention_mask.shape" in code or "pixel_values[pixel_attention_mask]" in code
-        edges = () if whole else self.edges
-        shape = (self.dim("batch_size"), *(axes_before_channels(self.context) or ()), *edges)
+        """1 for every pixel [batch, images, height, width]; for every image [batch, images] where it selects images."""
+        edges = () if self.context.facts.media.mask_selects_images else self.edges
+        shape = (self.dim("batch_size"), *axes_before_channels(self.context), *edges)
         return TensorSpec("pixel_attention_mask", shape, "bool", PaddingMask(policy="full"))
 
     def describe_image_sizes(self) -> TensorSpec:

@@ -120,7 +120,7 @@ class DummyVisionInputGenerator(ImageInputGenerator):
 
     def describe_pixel_values(self) -> TensorSpec:
         """Images [batch, channels, height, width]; pairs of these [batch, 2, ...] where the model compares two."""
-        statement = self.context.stated.get("pixel_values")
+        statement = self.context.facts.arguments.get("pixel_values")
         image = self.image("pixel_values")
         if statement is not None and statement.shape is not None and statement.shape[1:2] == ("2",):
             return image.replace(shape=(image.shape[0], 2, *image.shape[1:]))

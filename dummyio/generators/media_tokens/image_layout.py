@@ -1,8 +1,7 @@
 """How images stand beside a text: which axes come before the channels, and how large each image is.
 
 Most models take one image for each row, [batch, channels, height, width]. Some take several, [batch, images, channels, height,
-width], which their code shows by how it unpacks or flattens the pixels; and some cut an image into tiles, whose number
-follows from the image's own size and a table of resolutions.
+width]; and some cut an image into tiles, whose number follows from the size of the image and a table of resolutions.
 """
 
 from __future__ import annotations
@@ -11,15 +10,12 @@ from collections.abc import Sequence
 from math import prod
 
 from dummyio.generators.base.context import Context
-from dummyio.huggingface.source.text_search import search_source
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 
 __all__ = [
     "axes_before_channels",
     "frames",
-    "has_flat_patches",
-    "has_frame_patches",
     "original_size",
     "pixel_size",
     "tiles",
@@ -28,8 +24,6 @@ __all__ = [
 
 _TEXT = 16
 """Positions that are left for the text itself."""
-_UNPACKED = r"\w+, (num_images|num_tiles|frames|num_frames), \w+, \w+, \w+ = pixel_values\.shape"
-_FLATTENED = r"\bpixel_values(\.flatten\(0, 1\)|\[pixel_attention_mask\])"
 
 
 def vision_of(context: Context) -> NormalizedConfig:
@@ -87,21 +81,5 @@ def axes_before_channels(context: Context) -> tuple[int, ...]:
     cut_in = tiles(context)
     if cut_in is not None:
         return (cut_in[0] * cut_in[1] + 1,)
-    code = context.code.get("model", "")
-    found = search_source(_UNPACKED, code)
-    if found:
-        return (frames(context),) if "frames" in found.group(1) else (1,)
-    return (1,) if search_source(_FLATTENED, code) else ()
-
-
-def has_frame_patches(context: Context) -> bool:
-    """Whether images come as patches of some frames with the channels last: the code folds five such axes into one."""
-    return "B, T, H, W, C = hidden_states.shape" in context.code.get("model", "")
-
-
-def has_flat_patches(context: Context) -> bool:
-    """Whether images come as flat patches: the code projects patches of all channels at once."""
-    code = context.code.get("model", "")
-    return (
-        search_source(r"Linear\(\s*config\.patch_size \* config\.patch_size \* config\.num_channels", code) is not None
-    )
+    axis = context.facts.media.image_axis
+    return () if axis is None else (frames(context) if axis == "frames" else 1,)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dummyio.generators.base.context import Context
 
-__all__ = ["GRIDS", "large_patches", "patch_grid", "patches_per_token", "square_side"]
+__all__ = ["GRIDS", "patch_grid", "patches_per_token", "square_side"]
 
 GRIDS = frozenset({"image_grid_thw", "grid_thw", "target_sizes", "spatial_shapes", "image_position_ids"})
 """Inputs that say how many rows and columns of patches each image has, or where each patch lies."""
@@ -23,9 +23,7 @@ def patches_per_token(context: Context) -> int:
         return prod(kernels) * (inner if config.raw("downsample_mode") != "4x" else 1)
     if context.names is not None and "image_merge_sizes" in context.names:
         return 2
-    if "(num_image_tokens, patch_size * spatial_merge_size" in context.code.get("model", ""):
-        return 1  # patches are as large as tokens already
-    if large_patches(context):
+    if context.facts.media.packed_patches_are_tokens or context.facts.media.packed_patches_are_pooled:
         return 1
     for part in (config.sub("vision"), config):
         for name in (
@@ -39,11 +37,6 @@ def patches_per_token(context: Context) -> int:
             if edge is not None:
                 return edge
     return 1
-
-
-def large_patches(context: Context) -> bool:
-    """Whether patches come as large as the pooling makes them: the code reads their size from ``model_patch_size``."""
-    return "model_patch_size" in context.code.get("model", "")
 
 
 def patch_grid(context: Context) -> tuple[int, int]:

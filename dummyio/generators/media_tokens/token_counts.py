@@ -8,7 +8,6 @@ a nominal number (``image_seq_length``), which processors use and models do not 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt, prod
@@ -19,17 +18,14 @@ from dummyio.generators.media_tokens.audio_token_counts import audio_tokens
 from dummyio.generators.media_tokens.image_layout import (
     axes_before_channels,
     frames,
-    has_flat_patches,
-    has_frame_patches,
     pixel_size,
     tiles,
     vision_of,
 )
 from dummyio.generators.media_tokens.patch_grids import GRIDS, patch_grid, patches_per_token, square_side
-from dummyio.huggingface.source.text_search import find_all, search_source
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["Medium", "find_uncounted_media_inputs", "list_media"]
+__all__ = ["TOKEN_COUNT_ATTRIBUTES", "Medium", "find_uncounted_media_inputs", "list_media"]
 
 _GIVEN = {
     "image": ("pixel_values", "pixel_values_images", "image_patches", "flattened_patches"),
@@ -45,7 +41,7 @@ _MASKS = {
 }
 """Medium → what says how much of it counts."""
 
-_STATED = (
+TOKEN_COUNT_ATTRIBUTES = (
     "mm_tokens_per_image",
     "vision_soft_tokens_per_image",
     "num_query_tokens",
@@ -171,9 +167,9 @@ def _image_tokens(context: Context) -> int | None:
     if context.names is not None and context.names & GRIDS:
         rows, columns = patch_grid(context)
         return rows * columns // patches_per_token(context) ** 2
-    if has_frame_patches(context):
+    if context.facts.media.patches_are_voxels:
         return 1
-    if has_flat_patches(context):
+    if context.facts.media.patches_are_flat:
         return _patches(context, *pixel_size(context))
     stated = _stated(context)
     if stated is not None:
@@ -193,7 +189,7 @@ def _patches(context: Context, height: int, width: int) -> int | None:
 
 
 def _quantized(context: Context) -> int | None:
-    """Return the codes of a quantized image: rows of codes, and the end of each row where the code adds one."""
+    """Return the codes of a quantized image: rows of codes, and the end of each row where the model adds one."""
     config = context.config.unwrapped()
     vq = config.raw("vq_config") if config.sub("vision") is None else None
     stages = None if vq is None else NormalizedConfig.of(vq).raw("channel_multiplier")
@@ -201,8 +197,7 @@ def _quantized(context: Context) -> int | None:
         return None
     factor = 2 ** (len(stages) - 1)
     height, width = pixel_size(context)
-    ends = search_source(r"width // [\w.]+ \+ 1", context.code.get("model", "")) is not None
-    return (height // factor) * (width // factor + ends)
+    return (height // factor) * (width // factor + context.facts.media.rows_have_end_token)
 
 
 def _tiled(context: Context) -> int | None:
@@ -215,14 +210,14 @@ def _tiled(context: Context) -> int | None:
 
 
 def _stated(context: Context) -> int | None:
-    """Return what an attribute states, where the model's code reads that attribute."""
-    config, code = context.config.unwrapped(), "".join(context.code.values())
+    """Return the value of the first attribute that states the count and that the model reads."""
+    config, read = context.config.unwrapped(), context.facts.media.token_count_attributes
     inner = (config.sub(role) for role in ("encoder", "vision", "perceiver_config"))
     parts = [config, *(part for part in inner if part is not None)]
-    for name in _STATED:
+    for name in TOKEN_COUNT_ATTRIBUTES:
         for part in parts:
             value = part.raw(name)
-            if isinstance(value, int) and (not code or search_source(rf"\.{name}\b", code)):
+            if isinstance(value, int) and (read is None or name in read):
                 return value
     return None
 
@@ -237,7 +232,10 @@ def _computed(context: Context, *, drop: bool = True) -> int | None:
     if isinstance(queries, Mapping):
         wanted = queries.get(str(rows * columns), queries.get(rows * columns))
         return wanted if isinstance(wanted, int) else None
-    extra = _means(context) + int(_has_class_token(context)) - int(drop and _drops_first(context, config))
+    facts = context.facts.media
+    extra = (
+        facts.has_mean_token + facts.has_class_token - (drop and facts.drops_class_token and _selects_patches(config))
+    )
     rows, columns = (_merged(edge, config, vision, context) for edge in (rows, columns))
     return rows * columns + extra
 
@@ -253,15 +251,7 @@ def _merged(edge: int, config: NormalizedConfig, vision: NormalizedConfig, conte
             value = part.raw(name)
             if isinstance(value, (int, float)) and value > 0:
                 edge = int(edge * value)
-    return edge // _projector_stride(context.code.get("model", ""))
-
-
-def _projector_stride(code: str) -> int:
-    """Return the product of the strides of the convolutions in a projector, and of those that are called downsamplers."""
-    found = search_source(r"\nclass \w*Projector\b.*?(?=\nclass |\Z)", code, re.DOTALL)
-    strides = find_all(r"nn\.Conv2d\([^)]*stride=(\d+)", found.group()) if found else ()
-    strides += find_all(r"self\.downsampler\d* = nn\.Conv2d\([^)]*stride=(\d+)", code)
-    return prod(map(int, strides))
+    return edge // context.facts.media.projector_stride
 
 
 def _cells(context: Context, vision: NormalizedConfig) -> tuple[int, int]:
@@ -276,21 +266,8 @@ def _cells(context: Context, vision: NormalizedConfig) -> tuple[int, int]:
     return (height // patch, width // patch) if patch is not None else (0, 0)
 
 
-def _means(context: Context) -> int:
-    """Return 1 where the projector puts the mean of all features before them."""
-    return int("cat([spatial_image_features, temporal_image_features]" in context.code.get("model", ""))
-
-
-def _has_class_token(context: Context) -> bool:
-    """Whether the image model puts a token of its own before the patches."""
-    code = context.code.get("vision") or context.code.get("model", "")
-    return search_source(r"self\.(class_embedding|cls_token)\b", code) is not None
-
-
-def _drops_first(context: Context, config: NormalizedConfig) -> bool:
-    """Whether the model leaves out the first of the image model's tokens."""
-    if not search_source(r"(feature|hidden_state)\w*(\[[\w ]+\])?\[:, 1:", context.code.get("model", "")):
-        return False
+def _selects_patches(config: NormalizedConfig) -> bool:
+    """Return whether the configuration selects the patches, without the first token of the image model."""
     strategy = config.raw("vision_feature_select_strategy")
     return strategy == "default" if strategy is not None else config.raw("vision_use_cls_token") is not False
 

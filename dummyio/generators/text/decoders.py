@@ -77,7 +77,7 @@ class DummyCodebookDecoderTextInputGenerator(DummySeq2SeqDecoderTextInputGenerat
         """Where the decoder's own configuration counts codebooks."""
         decoder = context.config.sub("decoder")
         if name == "input_ids" and decoder is None:
-            statement = context.stated.get(name)
+            statement = context.facts.arguments.get(name)
             return statement is not None and statement.shape is not None and statement.shape[0] == _FOLDED
         delayed = context.names is not None and "max_length" in context.names
         return decoder is not None and codebooks(decoder) is not None and (name != "input_ids" or delayed)

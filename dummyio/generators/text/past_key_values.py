@@ -23,7 +23,6 @@ from typing import Any, ClassVar
 from dummyio.errors import OptionError, SourceError, suggest_names
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
-from dummyio.huggingface.facts.cache_layout import caches_indexer_keys, caches_latent_attention
 from dummyio.model_config.layer_geometry import Layer, cross_layers, self_layers
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Container, Nest, Node, TensorSpec
@@ -73,15 +72,10 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
         super().__init__(task, normalized_config, **shapes)
 
     @property
-    def code(self) -> Mapping[str, str]:
-        """The source text of the model and its decoder."""
-        return {part: text for part, text in self.context.code.items() if part in ("model", "text", "decoder")}
-
-    @property
     def latent(self) -> bool:
-        """Whether the low-rank form is kept: as the option says, else as the source text does."""
+        """Whether the low-rank form is cached: by the option, else by the facts of the model."""
         asked = self.option("latent")
-        return caches_latent_attention(self.code) if asked is None else bool(asked)
+        return self.context.facts.caches_latent_attention if asked is None else bool(asked)
 
     @property
     def form(self) -> str:
@@ -97,11 +91,17 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
 
     def describe_past_key_values(self) -> Nest:
         """A cache with an item for each layer."""
+        facts = self.context.facts
+        if facts.caches_indexer_keys is None:
+            raise SourceError(
+                "the layers of the model store data of an indexer beside keys and values, in a form that its source text does not "
+                "state. Describe the model without its past (a task without '-with-past')."
+            )
         layers = self_layers(
             self.config,
             latent=self.latent,
-            states=self.context.states is not None,
-            indexer=caches_indexer_keys(self.code),
+            states=facts.layer_state is not None,
+            indexer=facts.caches_indexer_keys,
         )
         if not all(layer.plain for layer in layers):
             return self.mixed(layers)
@@ -113,7 +113,7 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
 
     def describe_cache_params(self) -> Nest:
         """The same, of a model all of whose layers keep a state, under the name that these have for it."""
-        if self.context.states is None:
+        if self.context.facts.layer_state is None:
             raise SourceError(
                 "the model takes cache_params, and neither its configuration nor its source text tells which states its layers "
                 "keep in it. Describe the model without its past (a task without '-with-past')."
@@ -161,7 +161,7 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
     def states(self) -> dict[str, TensorSpec]:
         """Return the state of one layer: of its convolution [batch, channels, positions], of its recurrence [batch, ...]."""
         found: dict[str, TensorSpec] = {}
-        batch, states = self.dim("batch_size"), self.context.states
+        batch, states = self.dim("batch_size"), self.context.facts.layer_state
         if states is not None and states.conv is not None:
             found["conv_state"] = self.floats("conv_state", (batch, *states.conv), Uniform(-1, 1))
         if states is not None and states.recurrent is not None:

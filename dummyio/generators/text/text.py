@@ -181,10 +181,10 @@ class DummyTextInputGenerator(DummyInputGenerator):
         )
 
     def describe_token_type_ids(self) -> TensorSpec:
-        """Segment ids below ``type_vocab_size``, 0 for pads; beside images 0, or 1 on these where the code looks for it."""
+        """Segment ids below ``type_vocab_size``, 0 for pads; beside images 0, or 1 on these where the model looks for it."""
         if count_reserved_tokens(self.context):
-            sought = "token_type_ids == 1" in self.context.code.get("model", "")
-            rule = TokenIds(high=1, runs=placeholder_type_runs(self.context, {"image": 1}) if sought else ())
+            numbers = {"image": 1} if self.context.facts.media.reads_image_type_ids else {}
+            rule = TokenIds(high=1, runs=placeholder_type_runs(self.context, numbers))
             return self.ints("token_type_ids", self.shape, rule)
         columns = self.config.raw("type_vocab_sizes")
         if isinstance(columns, Sequence) and columns:  # a column for each kind of type, all below the smallest number

@@ -20,11 +20,11 @@ class DummyCodedTextInputGenerator(DummyInputGenerator):
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
-        """Where the code adds up the embeddings along an axis of codebooks."""
+        """Where the model sums the embeddings of all codebooks."""
         del name
         config = context.config
         counted = config.raw("num_codebooks") is not None and config.raw("codebook_vocab_size") is not None
-        return counted and "inputs_embeds.sum(dim=2)" in context.code.get("model", "")
+        return counted and context.facts.media.sums_codebook_embeddings
 
     def describe_input_ids(self) -> TensorSpec:
         """Ids; the mask has no axis of codebooks, so pads are drawn like others."""

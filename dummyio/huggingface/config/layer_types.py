@@ -6,7 +6,6 @@ and that is enough to refuse a past where one of them keeps something else than 
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -20,7 +19,7 @@ from dummyio.huggingface.source.auto_tables import class_source, configuration_c
 from dummyio.huggingface.source.class_lookup import base_classes, read_text
 from dummyio.huggingface.source.evaluator import evaluate_constant
 from dummyio.huggingface.source.installed import transformers_root
-from dummyio.huggingface.source.statements import find_statements
+from dummyio.huggingface.source.statements import find_statements, parse_value
 from dummyio.model_config.layer_geometry import ATTENTION_LAYER_TYPES
 from dummyio.model_config.normalized_config import ALIASES, NormalizedConfig
 
@@ -45,9 +44,9 @@ def computed_layer_types(kind: str) -> frozenset[str]:
 def _renamed(path: Path) -> Mapping[str, str]:
     """Read which kinds had other names in older configurations, from the library's own table: old name → new name."""
     for text in find_statements(read_text(path) if path.is_file() else "", _TABLE):
-        statement = ast.parse(text).body[0]
-        if isinstance(statement, ast.Assign):
-            return MappingProxyType(dict(evaluate_constant(statement.value, otherwise={})))
+        value = parse_value(text)
+        if value:
+            return MappingProxyType(dict(evaluate_constant(value, otherwise={})))
     return MappingProxyType({})
 
 

@@ -8,13 +8,13 @@ docstring.
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from dummyio.huggingface.diffusion.first_layer import Layer, find_forwarding_calls, first_layer
-from dummyio.huggingface.diffusion.library import Component
+from dummyio.huggingface.source.first_layer import Layer, find_forwarding_calls, first_layer
+from dummyio.huggingface.source.forward_signatures import ClassMethods
+from dummyio.huggingface.source.functions import shape_unpackings
 
 __all__ = ["read_shape_words"]
 
@@ -47,7 +47,7 @@ _PATCHED = re.compile(r"img_ids|image_ids|img_shapes|video_coords")
 
 
 def read_shape_words(
-    component: Component, settings: Mapping[str, Any], argument: str, method: str = "forward"
+    component: ClassMethods, settings: Mapping[str, Any], argument: str, method: str = "forward"
 ) -> Words | None:
     """Return the words of an argument's shape; None where the text says none."""
     parameters = [p.name for p in component.parameters(method)]
@@ -66,7 +66,7 @@ def read_shape_words(
     return stated
 
 
-def _of_latents(component: Component, argument: str, method: str, layer: Layer | None) -> Words:
+def _of_latents(component: ClassMethods, argument: str, method: str, layer: Layer | None) -> Words:
     """Return the shape of what a model draws or reads, where nothing unpacks it."""
     stated = _stated(component, argument, method)
     packed = any(_PATCHED.fullmatch(p.name) for p in component.parameters(method))
@@ -93,11 +93,10 @@ def _completed(words: Words, layer: Layer | None, settings: Mapping[str, Any]) -
     return words
 
 
-def _unpacked(component: Component, argument: str, method: str, depth: int = _DEPTH) -> Words | None:
+def _unpacked(component: ClassMethods, argument: str, method: str, depth: int = _DEPTH) -> Words | None:
     """Return the shape that a method, or one that it hands the argument on to, unpacks: `batch, channels = sample.shape`."""
     body = component.body(method)
-    for target, index in _unpackings(body, argument) if body else ():
-        names = [item.id if isinstance(item, ast.Name) else "_" for item in target]
+    for names, index in shape_unpackings(body, argument) if body else ():
         words: list[str | None] = [_AXES.get(name.lower().lstrip("_") or "_") for name in names]
         if index is None and len(words) > 1:
             return _filled(words)
@@ -109,23 +108,6 @@ def _unpacked(component: Component, argument: str, method: str, depth: int = _DE
             return _FRAMES_FIRST
     inner = find_forwarding_calls(component, argument, method) if depth else ()
     return next((found for name, given in inner if (found := _unpacked(component, given, name, depth - 1))), None)
-
-
-def _unpackings(body: ast.FunctionDef, argument: str) -> Iterator[tuple[Sequence[ast.expr], str | None]]:
-    """Yield what parts of an argument's shape are assigned to, with the index that takes the part."""
-    for node in ast.walk(body):
-        if not isinstance(node, ast.Assign):
-            continue
-        value: ast.expr = node.value
-        index = None
-        if isinstance(node.value, ast.Subscript):
-            value, index = node.value.value, ast.unparse(node.value.slice)
-        match value:
-            case ast.Attribute(value=ast.Name(id=name), attr="shape") if name == argument:
-                target = node.targets[0]
-                yield target.elts if isinstance(target, ast.Tuple) else [target], index
-            case _:
-                pass
 
 
 def _filled(words: Sequence[str | None]) -> Words | None:
@@ -141,7 +123,7 @@ def _filled(words: Sequence[str | None]) -> Words | None:
     return filled if len(set(filled)) == len(filled) else usual[len(words)]
 
 
-def _stated(component: Component, argument: str, method: str) -> Words | None:
+def _stated(component: ClassMethods, argument: str, method: str) -> Words | None:
     """Return the shape that the docstring states."""
     entries = re.finditer(_DOCSTRING.format(name=re.escape(argument)), component.text(method), re.MULTILINE)
     shape = next((shape for entry in entries if (shape := _SHAPE.search(entry.group()))), None)

@@ -13,14 +13,15 @@ from typing import Any
 
 from dummyio.errors import OptionError, SourceError, suggest_names
 from dummyio.generators.base.context import Context, build_context
-from dummyio.generators.base.model_facts import ArgumentFacts
+from dummyio.generators.base.model_facts import ArgumentFacts, ModelFacts
 from dummyio.generators.diffusion.components import DummyComponentInputGenerator
 from dummyio.generators.registry import OPTIONS
 from dummyio.huggingface.config.configuration import Configuration
 from dummyio.huggingface.diffusion.argument_shapes import read_shape_words
 from dummyio.huggingface.diffusion.choose_inputs import component_inputs, inputs_by_attributes
-from dummyio.huggingface.diffusion.library import LIBRARY, Component, find_component
+from dummyio.huggingface.diffusion.library import LIBRARY, find_component
 from dummyio.huggingface.inputs.check_sizes import check_sizes
+from dummyio.huggingface.source.forward_signatures import ClassMethods
 from dummyio.huggingface.source.installed import package_version
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.normalized_config import ALIASES, NormalizedConfig
@@ -75,7 +76,8 @@ def describe_component(configuration: Configuration, task: str | None, keywords:
     )
     rest = {key: value for key, value in keywords.items() if key not in given}
     everything = rest.pop("optional_inputs", task is None)
-    context = build_context(found, config, rest, OPTIONS, stated=reading.words, code={"model": reading.code})
+    facts = ModelFacts(reading.words, resizes_feature_maps="forward_upsample_size" in reading.code)
+    context = build_context(found, config, rest, OPTIONS, facts=facts)
     names = component_inputs(reading.offered, config, reading.code, everything=everything)
     inputs = _inputs(context, reading, names, name)
     check_sizes(context, inputs)
@@ -105,11 +107,12 @@ def component_class(model: Any) -> str | None:
     return next((kind.__name__ for kind in kinds), None)
 
 
-def _settings(component: Component) -> dict[str, object]:
-    return dict(component.settings)
+def _settings(component: ClassMethods) -> dict[str, object]:
+    """Return the defaults of `__init__`, which are those of the configuration."""
+    return {p.name: p.default for p in component.parameters("__init__") if p.has_default and p.default is not ...}
 
 
-def _task(component: Component | None, config: NormalizedConfig, asked: str | None) -> str:
+def _task(component: ClassMethods | None, config: NormalizedConfig, asked: str | None) -> str:
     """Return the task: the one that is asked for, where the class does it, else what the class is for."""
     own = component.parameters("forward") if component else ()
     coder = (
@@ -125,7 +128,7 @@ def _task(component: Component | None, config: NormalizedConfig, asked: str | No
     return names[asked]
 
 
-def _read(component: Component, config: NormalizedConfig, values: Mapping[str, Any], task: str) -> _Reading:
+def _read(component: ClassMethods, config: NormalizedConfig, values: Mapping[str, Any], task: str) -> _Reading:
     """Read a class's signature and shapes from its source text."""
     source = f"source of {LIBRARY} {package_version(LIBRARY)}"
     if task in _HALVES:
@@ -202,7 +205,7 @@ def _inputs(context: Context, reading: _Reading, names: list[str], model: str) -
     return {name: generator.spec(name) for name in names if name not in unknown}
 
 
-def _outputs(component: Component | None, task: str, context: Context) -> tuple[OutputSpec, ...]:
+def _outputs(component: ClassMethods | None, task: str, context: Context) -> tuple[OutputSpec, ...]:
     """Return the outputs by their names; their shapes are the model's own affair."""
     text = (
         component.text("decode" if task == "vae-decoder" else "forward") if component and task != "vae-encoder" else ""

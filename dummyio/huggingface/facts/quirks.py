@@ -19,7 +19,6 @@ Names of model types stand in that file only: an entry is the last resort, after
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -29,7 +28,7 @@ from typing import Any
 import msgspec
 
 from dummyio.errors import SourceError
-from dummyio.huggingface.source.evaluator import evaluate
+from dummyio.huggingface.source.evaluator import evaluate_text, names_in_text
 from dummyio.model_config.normalized_config import NormalizedConfig
 
 __all__ = ["Corrections", "Quirk", "collect_quirks", "read_quirks"]
@@ -117,11 +116,9 @@ def _value(value: Any, config: NormalizedConfig) -> Any:
     """Return a value, worked out where it is arithmetic over attributes."""
     if not isinstance(value, str) or not value.startswith("="):
         return value
-    expression = ast.parse(value[1:].strip(), mode="eval").body
-    names = {node.id: config.raw(node.id) for node in ast.walk(expression) if isinstance(node, ast.Name)}
-    missing = [name for name, known in names.items() if known is None]
+    text = value[1:].strip()
+    names = {name: config.raw(name) for name in names_in_text(text)}
+    missing = next((name for name, known in names.items() if known is None), None)
     if missing:
-        raise SourceError(
-            f"the configuration does not say {missing[0]!r}, which {value[1:].strip()} is worked out of: add it."
-        )
-    return evaluate(expression, names)
+        raise SourceError(f"the configuration does not state {missing!r}, from which {text} is computed: add it.")
+    return evaluate_text(text, names)

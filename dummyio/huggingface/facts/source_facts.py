@@ -1,4 +1,4 @@
-"""The source text behind a model, for facts that stand in no configuration: how an input is unpacked, which token is dropped."""
+"""The source texts of a model and its parts, and the facts in them that its configuration does not state."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from types import MappingProxyType
 from typing import Any
 
 from dummyio.errors import SourceError
+from dummyio.generators.base.model_facts import ArgumentFacts, ModelFacts
 from dummyio.huggingface.config.configuration import Configuration
+from dummyio.huggingface.facts.cache_layout import caches_indexer_keys, caches_latent_attention
+from dummyio.huggingface.facts.layer_states import read_layer_state
+from dummyio.huggingface.facts.media_layout import read_media_facts
 from dummyio.huggingface.source.auto_tables import class_for, class_source
 from dummyio.huggingface.source.class_lookup import read_text
 from dummyio.huggingface.source.forward_signatures import forward_source
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["read_option_facts", "read_size_bounds", "source_text"]
+__all__ = ["read_model_facts", "read_option_facts", "read_size_bounds", "source_text"]
 
 _COUNTS_ENDS = "eos_mask.sum("
 _ONE_ROW = re.compile(r"if self\.config\.(get_text_config\(\)\.)?pad_token_id is None and batch_size != 1:")
@@ -44,10 +48,28 @@ def read_size_bounds(class_name: str, config: NormalizedConfig) -> Mapping[str, 
     """Return what a class's `forward` demands of sizes: one row, where it looks for each row's end and has no padding id."""
     try:
         found = _ONE_ROW.search(forward_source(class_name, config.raw("model_type")))
-    except SourceError:  # as above
+    except SourceError:  # remote code, or no installed library
         return {}
     part = config.part("text") if found and found.group(1) else config
     return {"batch_size": {"max": 1}} if found and part.raw("pad_token_id") is None else {}
+
+
+def read_model_facts(
+    texts: Mapping[str, str], config: NormalizedConfig, arguments: Mapping[str, ArgumentFacts], *, with_past: bool
+) -> ModelFacts:
+    """Return the facts for generators in the texts of a model and its parts, by role; those of the cache only with a past."""
+    media = read_media_facts(*(texts.get(role, "") for role in ("model", "vision", "audio", "text", "decoder")))
+    if not with_past:
+        return ModelFacts(arguments, media=media)
+    cached = [texts[role] for role in ("model", "text", "decoder") if role in texts]
+    keys = [caches_indexer_keys(text) for text in cached]
+    return ModelFacts(
+        arguments,
+        read_layer_state(config, texts),
+        caches_latent_attention=any(caches_latent_attention(text) for text in cached),
+        caches_indexer_keys=None if None in keys else any(keys),
+        media=media,
+    )
 
 
 def _type_of(config: NormalizedConfig, role: str) -> Any:

@@ -6,19 +6,17 @@ targets. The rules here choose by an argument's name and the configuration.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from dummyio.generators.documented import is_shape_text, vocabulary_of
 from dummyio.generators.registry import GENERATORS
-from dummyio.huggingface.inputs.conditions import InputFacts
+from dummyio.huggingface.inputs.conditions import Condition, InputFacts
 from dummyio.huggingface.inputs.media_conditions import MEDIA_CONDITIONS
 from dummyio.huggingface.inputs.optional_conditions import OPTIONAL_CONDITIONS
 from dummyio.model_config.normalized_config import NormalizedConfig
 
 __all__ = ["choose_inputs", "inputs_from_attributes"]
 
-
-Rule = Callable[[InputFacts], bool]
 
 _GENERATIVE = ("text-generation", "feature-extraction")
 _SOUND = {"input_values", "input_features"}
@@ -60,7 +58,7 @@ def _always(_: InputFacts) -> bool:
     return True
 
 
-CONDITIONS: Mapping[str, Rule] = {
+CONDITIONS: Mapping[str, Condition] = {
     **OPTIONAL_CONDITIONS,
     **MEDIA_CONDITIONS,
     "input_ids": _reads,
@@ -104,7 +102,7 @@ CONDITIONS: Mapping[str, Rule] = {
 def choose_inputs(facts: InputFacts, order: Iterable[str]) -> list[str]:
     """Return the arguments to feed, in the model's order; only such as some generator describes."""
     known = {name for generator in GENERATORS for name in generator.SUPPORTED_INPUT_NAMES}
-    known |= {name for name, statement in facts.stated.items() if is_shape_text(statement.shape)}
+    known |= {name for name, statement in facts.arguments.items() if is_shape_text(statement.shape)}
     counted = _counted(facts)
     wanted = (name for name in order if CONDITIONS.get(name, _never)(facts) or name in facts.required | counted)
     return [name for name in wanted if name in known]

@@ -1,4 +1,4 @@
-"""What the conditions of inputs ask for: those of the media and of what is optional stand in tables of their own."""
+"""The facts on which conditions decide whether an argument is fed, and the type of a condition."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Condition", "InputFacts"]
 
 @dataclass(frozen=True)
 class InputFacts:
-    """What the choice depends on."""
+    """The facts on which the choice of inputs depends."""
 
     offered: frozenset[str]
     """Names of the arguments."""
@@ -25,10 +25,10 @@ class InputFacts:
     with_past: bool
     everything: bool
     """Whether to feed all data that the model takes, and not only what an export of the task needs."""
-    stated: Mapping[str, ArgumentFacts] = field(default_factory=dict)
-    """Argument → what the model's own text says of it."""
-    code: Mapping[str, str] = field(default_factory=dict)
-    """Source text; see `Context.code`."""
+    arguments: Mapping[str, ArgumentFacts] = field(default_factory=dict)
+    """Argument → its kind and shape, as documented."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """The source text of the model and its parts, by role."""
 
     @property
     def encoder_decoder(self) -> bool:

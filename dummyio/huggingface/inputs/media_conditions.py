@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from dummyio.huggingface.facts.media_layout import has_renamed_images, reads_image_sizes
 from dummyio.huggingface.inputs.conditions import Condition, InputFacts
-from dummyio.huggingface.source.text_search import search_source
 
 __all__ = ["MEDIA_CONDITIONS"]
 
@@ -23,14 +23,10 @@ def _everything(facts: InputFacts) -> bool:
 
 
 def _image_sizes(facts: InputFacts) -> bool:
-    """The sizes of images are fed where they are read, by the image model or else without a look whether they are there."""
+    """The sizes of images are fed beside a text if the model reads them."""
     if "input_ids" not in facts.offered:
         return facts.everything
-    vision, code = facts.code.get("vision", ""), facts.code.get("model", "")
-    if vision != code and "image_sizes" in vision:
-        return True
-    read = search_source(r"\bin image_sizes\b|image_sizes\[|enumerate\(image_sizes", code)
-    return read is not None and "image_sizes is not None" not in code
+    return reads_image_sizes(facts.texts.get("model", ""), facts.texts.get("vision", ""))
 
 
 def _frame_mask(facts: InputFacts) -> bool:
@@ -45,8 +41,8 @@ def _pixels(facts: InputFacts) -> bool:
 
 def _videos(facts: InputFacts) -> bool:
     """Videos are fed where images have, or until lately had, a name of their own beside them: a class may keep the old name."""
-    once = facts.everything and "pixel_values" in facts.offered and _ONCE in facts.code.get("model", "")
-    return once or "pixel_values_images" in facts.offered
+    renamed = facts.everything and "pixel_values" in facts.offered and has_renamed_images(facts.texts.get("model", ""))
+    return renamed or "pixel_values_images" in facts.offered
 
 
 def _control(facts: InputFacts) -> bool:
@@ -54,7 +50,6 @@ def _control(facts: InputFacts) -> bool:
     return facts.everything and facts.config.raw("max_action_dim") is not None
 
 
-_ONCE = 'deprecate_kwarg("pixel_values_images"'
 _NEEDED = (
     "image_grid_thw",
     "grid_thw",

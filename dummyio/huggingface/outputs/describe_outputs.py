@@ -16,6 +16,7 @@ from dummyio.huggingface.source.statements import find_method
 from dummyio.huggingface.tasks.find_task import find_task
 from dummyio.model_config.layer_geometry import past_limit
 from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.sources.input_names import present_name
 from dummyio.spec.dims import Dim, DimExpr, Size
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import Node, TensorSpec, iterate_leaves
@@ -214,7 +215,7 @@ def _presents(axes: _Axes) -> Iterator[OutputSpec]:
         if past in axes.dims and new in axes.dims
     }
     for path, leaf in axes.leaves.items():
-        root, _, rest = path.partition(".")
-        if root in ("past_key_values", "cache_params") and ".encoder." not in path:
+        name = present_name(path)
+        if name is not None and ".encoder." not in path:
             shape = (grown.get(size.name, size) if isinstance(size, Dim) else size for size in leaf.shape)
-            yield OutputSpec(f"present.{rest}", tuple(shape), leaf.dtype)
+            yield OutputSpec(name, tuple(shape), leaf.dtype)

@@ -1,7 +1,7 @@
-"""Values of expressions in source text, as far as they can be known without running the text.
+"""The values of Python source text, computed without running it.
 
-`ast.literal_eval` stops at `3 * 2560`, `float("inf")` and `OrderedDict([*list(OTHER.items()), ("key", "value")])`, all
-of which stand in configurations and tables.
+`ast.literal_eval` stops at `3 * 2560`, `float("inf")` and `OrderedDict([*OTHER.items(), ("key", "value")])`, which stand in
+configurations and tables, and at the arithmetic over attributes of a configuration in `__init__` and in properties.
 """
 
 from __future__ import annotations
@@ -12,124 +12,27 @@ import operator
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
-__all__ = ["Interpreter", "UnknownValueError", "evaluate", "evaluate_constant"]
+__all__ = [
+    "Evaluator",
+    "Expression",
+    "Function",
+    "UnknownValueError",
+    "attributes_of",
+    "evaluate",
+    "evaluate_constant",
+    "evaluate_text",
+    "names_in_text",
+]
 
-_ARITHMETIC: Mapping[type[ast.operator], Callable[[float, float], float]] = {
-    ast.Add: lambda left, right: left + right,
-    ast.Sub: lambda left, right: left - right,
-    ast.Mult: lambda left, right: left * right,
-    ast.Div: lambda left, right: left / right,
-    ast.FloorDiv: lambda left, right: left // right,
-}
-_CONTAINERS: Mapping[type[ast.expr], Callable[[Iterable[Any]], Any]] = {
-    ast.Tuple: tuple,
-    ast.List: list,
-    ast.Set: set,
-}
-_CONSTRUCTORS: Mapping[str, Callable[..., Any]] = {
-    builtin.__name__: builtin for builtin in (OrderedDict, dict, float, frozenset, int, list, set, tuple)
-}
-_NO_NAMES: Mapping[str, Any] = MappingProxyType({})
-
-
-def evaluate(node: ast.expr, names: Mapping[str, Any] = _NO_NAMES) -> Any:
-    """Give the value of an expression over constants and the given names; ValueError where it needs anything else."""
-    match node:
-        case ast.Constant(value=value):
-            return value
-        case ast.Tuple() | ast.List() | ast.Set():
-            return _CONTAINERS[type(node)](_items(node.elts, names))
-        case ast.Dict():
-            return _dictionary(node, names)
-        case ast.Name(id=name) if name in names:
-            return names[name]
-        case ast.UnaryOp() | ast.BinOp():
-            return _arithmetic(node, names)
-        case ast.Call():
-            return _call(node, names)
-        case _:
-            raise _unknown(node)
-
-
-def evaluate_constant(node: ast.expr, *, otherwise: Any, names: Mapping[str, Any] = _NO_NAMES) -> Any:
-    """Give the value of an expression over constants and the given names, or another value where it is not one."""
-    try:
-        return evaluate(node, names)
-    except (ValueError, TypeError, ArithmeticError):  # the last two: constants that do not go together
-        return otherwise
-
-
-def _unknown(node: ast.expr) -> ValueError:
-    return ValueError(f"{ast.unparse(node)}: not a constant expression")
-
-
-def _items(nodes: Iterable[ast.expr], names: Mapping[str, Any]) -> list[Any]:
-    """Evaluate the elements of a display; `*other` gives all of its own."""
-    items: list[Any] = []
-    for node in nodes:
-        if isinstance(node, ast.Constant):  # nearly all of them in a table
-            items.append(node.value)
-        elif isinstance(node, ast.Starred):
-            items += evaluate(node.value, names)
-        else:
-            items.append(evaluate(node, names))
-    return items
-
-
-def _dictionary(node: ast.Dict, names: Mapping[str, Any]) -> dict[Any, Any]:
-    """Evaluate a dict display; `**other` has no key."""
-    made: dict[Any, Any] = {}
-    for key, value in zip(node.keys, node.values, strict=True):
-        if key is None:
-            made |= evaluate(value, names)
-        else:
-            made[evaluate(key, names)] = evaluate(value, names)
-    return made
-
-
-def _arithmetic(node: ast.UnaryOp | ast.BinOp, names: Mapping[str, Any]) -> float:
-    """Evaluate a sum, difference, product, quotient or negative of numbers."""
-    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-        return _ARITHMETIC[type(node.op)](_number(node.left, names), _number(node.right, names))
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_number(node.operand, names)
-    raise _unknown(node)
-
-
-def _number(node: ast.expr, names: Mapping[str, Any]) -> float:
-    """Evaluate an operand: a number, since text and lists could grow without bound."""
-    match evaluate(node, names):
-        case int() | float() as number:
-            return number
-        case _:
-            raise _unknown(node)
-
-
-def _call(node: ast.Call, names: Mapping[str, Any]) -> Any:
-    """Evaluate the call of a builtin constructor, or of `.items()`, `.keys()`, `.values()` of a known mapping."""
-    arguments = _items(node.args, names)
-    keywords = _dictionary(
-        ast.Dict(
-            keys=[ast.Constant(word.arg) if word.arg else None for word in node.keywords],
-            values=[word.value for word in node.keywords],
-        ),
-        names,
-    )
-    # Older tables subscript the constructor: OrderedDict[str, str]([...]).
-    function = node.func.value if isinstance(node.func, ast.Subscript) else node.func
-    match function:
-        case ast.Name(id=name) if name in _CONSTRUCTORS:
-            return _CONSTRUCTORS[name](*arguments, **keywords)
-        case ast.Attribute(value=owner, attr="items" | "keys" | "values" as view) if not arguments:
-            return getattr(evaluate(owner, names), view)()
-        case _:
-            raise _unknown(node)
-
+Expression: TypeAlias = ast.expr
+Function: TypeAlias = ast.FunctionDef
+AttributeReader: TypeAlias = Callable[[str, str], Any]
+"""From the text of an object and the name of an attribute to its value; raises `UnknownValueError`."""
 
 _LONGEST = 10_000
-"""As long a list can get: configurations have hundreds of layers."""
+"""The longest list: configurations have hundreds of layers."""
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -151,16 +54,28 @@ _COMPARED: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.In: lambda left, right: left in right,
     ast.NotIn: lambda left, right: left not in right,
 }
+_CONTAINERS: Mapping[type[ast.expr], Callable[[Iterable[Any]], Any]] = {
+    ast.Tuple: tuple,
+    ast.List: list,
+    ast.Set: set,
+    ast.ListComp: list,
+    ast.SetComp: set,
+    ast.GeneratorExp: list,
+}
 _CALLABLES: Mapping[str, Callable[..., Any]] = {
     function.__name__: function
-    for function in (bool, enumerate, float, int, len, list, max, min, range, set, sorted, sum, tuple, zip)
+    for function in (
+        *(OrderedDict, bool, dict, enumerate, float, frozenset, int, len, list, max, min, range),
+        *(set, sorted, sum, tuple, zip),
+    )
 }
 _OF_MATH: Mapping[str, Callable[..., Any]] = {"ceil": math.ceil, "floor": math.floor, "log2": math.log2}
 _FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
+_NO_NAMES: Mapping[str, Any] = MappingProxyType({})
 
 
 class UnknownValueError(ValueError):
-    """An expression needs what is not known here; its text, which takes long to write, is only written where it is read."""
+    """An expression needs a value that the evaluator does not have. Its text is only written if it is read."""
 
     def __init__(self, what: ast.AST | str) -> None:
         """Take the expression, or a reason."""
@@ -172,34 +87,69 @@ class UnknownValueError(ValueError):
         return self.what if isinstance(self.what, str) else ast.unparse(self.what)
 
 
-class Interpreter:
-    """Statements and expressions over a configuration's attributes.
+def _no_attribute(owner: str, name: str) -> Any:
+    raise UnknownValueError(f"{owner}.{name}")
+
+
+def attributes_of(read: Callable[[str], Any], *owners: str) -> AttributeReader:
+    """Return a reader that reads the attributes of objects with these names, such as ``config``, by `read`."""
+
+    def attribute(owner: str, name: str) -> Any:
+        return read(name) if owner in owners else _no_attribute(owner, name)
+
+    return attribute
+
+
+def evaluate(node: Expression, names: Mapping[str, Any] = _NO_NAMES) -> Any:
+    """Return the value of an expression over constants and the given names; raise `UnknownValueError` otherwise."""
+    return node.value if isinstance(node, ast.Constant) else Evaluator(names).value(node)
+
+
+def evaluate_constant(node: Expression, *, otherwise: Any, names: Mapping[str, Any] = _NO_NAMES) -> Any:
+    """Return the value of an expression over constants and the given names, or another value if that is not known."""
+    try:
+        return evaluate(node, names)
+    except UnknownValueError:
+        return otherwise
+
+
+def evaluate_text(text: str, names: Mapping[str, Any]) -> Any:
+    """Return the value of an expression that is given as text; raise `UnknownValueError` if it is not known."""
+    return evaluate(ast.parse(text, mode="eval").body, names)
+
+
+def names_in_text(text: str) -> tuple[str, ...]:
+    """Return the names in an expression that is given as text."""
+    return tuple(node.id for node in ast.walk(ast.parse(text, mode="eval")) if isinstance(node, ast.Name))
+
+
+class Evaluator:
+    """Evaluates expressions and statements.
 
     Parameters
     ----------
+    names
+        Values by name.
     attribute
-        Gives the configuration's attributes by name, None where it has none.
-    of_self
-        Whether ``self`` is the configuration too: in its own methods, and not in those of a layer.
+        Reads the attributes of objects, such as those of a configuration.
     """
 
-    def __init__(self, attribute: Callable[[str], Any], *, of_self: bool) -> None:
-        """Begin with nothing assigned."""
+    def __init__(self, names: Mapping[str, Any] = _NO_NAMES, attribute: AttributeReader = _no_attribute) -> None:
+        """Begin with these names."""
         self._attribute = attribute
-        self._of_self = of_self
-        self.names: dict[str, Any] = {}
-        """What is assigned so far, by name; attributes of ``self`` as ``self.name``."""
+        self.names = dict(names)
+        """The values that are assigned so far, by name; attributes of ``self`` as ``self.name``."""
         self._unknown: set[str] = set()
 
     def run(self, statements: Iterable[ast.stmt]) -> Any:
-        """Run statements up to a ``return``, whose value is given; None where there is none, or it is not known."""
+        """Run statements up to a ``return``; return its value, or None if there is none or it is not known."""
         try:
             return self._run(statements)
         except _ReturnedError as returned:
             return returned.value
 
-    def value(self, node: ast.expr) -> Any:
-        """Give the value of an expression; raise `UnknownValueError` where it needs what is not known."""
+    def value(self, node: Expression) -> Any:
+        """Return the value of an expression; raise `UnknownValueError` if it is not known."""
         try:
             return self._value(node)
         except UnknownValueError:
@@ -211,11 +161,11 @@ class Interpreter:
         for statement in statements:
             try:
                 self._step(statement)
-            except UnknownValueError:
+            except _FAILURES:
                 self._forget(statement)
 
     def _forget(self, statement: ast.stmt) -> None:
-        """Make unknown whatever a statement assigns, for it could not be run."""
+        """Make unknown whatever a statement assigns, because it could not be run."""
         if isinstance(statement, ast.Return):
             raise _ReturnedError(None)
         for node in ast.walk(statement):
@@ -258,10 +208,7 @@ class Interpreter:
                 found = self.value(owner)
                 if not isinstance(found, (list, dict)):
                     raise UnknownValueError(target)
-                try:
-                    found[self.value(place)] = value
-                except _FAILURES as error:
-                    raise UnknownValueError(target) from error
+                found[self.value(place)] = value
             case _:
                 raise UnknownValueError(target)
 
@@ -274,11 +221,9 @@ class Interpreter:
             case ast.Attribute():
                 return self._of_object(node)
             case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-                made = [self._value(item) for item in items]
-                return made if isinstance(node, ast.List) else tuple(made) if isinstance(node, ast.Tuple) else set(made)
+                return _CONTAINERS[type(node)](self._items(items))
             case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
-                items = list(self._made(node.elt, node.generators))
-                return set(items) if isinstance(node, ast.SetComp) else items
+                return _CONTAINERS[type(node)](self._comprehended(node.elt, node.generators))
             case ast.Subscript(value=owner, slice=place):
                 return self._value(owner)[self._place(place)]
             case ast.Call():
@@ -289,27 +234,40 @@ class Interpreter:
     def _operation(self, node: ast.expr) -> Any:
         match node:
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-                return _short(_BINARY[type(op)](*self._factors(left, right)))
+                return _calculate(_BINARY[type(op)], self._value(left), self._value(right))
             case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
                 return _UNARY[type(op)](self._value(operand))
             case ast.BoolOp(op=op, values=values):
                 return self._chosen(values, stop=isinstance(op, ast.Or))
             case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.Name(id="kwargs")]):
-                return self._attribute(str(self._value(left))) is not None
+                return self._attribute("config", str(self._value(left))) is not None
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARED:
                 return _COMPARED[type(op)](self._value(left), self._value(right))
             case ast.IfExp(test=test, body=body, orelse=other):
                 return self._value(body if self._value(test) else other)
+            case ast.Dict(keys=keys, values=values):
+                return self._dictionary(zip(keys, values, strict=True))
             case _:
                 raise UnknownValueError(node)
 
-    def _factors(self, left: ast.expr, right: ast.expr) -> tuple[Any, Any]:
-        """Return two operands; a list times a number must not get long before it is looked at."""
-        pair = (self._value(left), self._value(right))
-        for items, times in (pair, pair[::-1]):
-            if isinstance(items, (list, tuple, str)) and isinstance(times, int) and len(items) * times > _LONGEST:
-                raise UnknownValueError(f"a list of {len(items) * times} items")
-        return pair
+    def _items(self, nodes: Iterable[ast.expr]) -> list[Any]:
+        """Return the elements of a display; `*other` gives all of its own."""
+        items: list[Any] = []
+        for node in nodes:
+            if isinstance(node, ast.Constant):  # nearly all of them in a table
+                items.append(node.value)
+            elif isinstance(node, ast.Starred):
+                items += self._value(node.value)
+            else:
+                items.append(self._value(node))
+        return items
+
+    def _dictionary(self, entries: Iterable[tuple[ast.expr | None, ast.expr]]) -> dict[Any, Any]:
+        """Return the value of a dict display; `**other` has no key."""
+        made: dict[Any, Any] = {}
+        for key, value in entries:
+            made |= self._value(value) if key is None else {self._value(key): self._value(value)}
+        return made
 
     def _chosen(self, values: list[ast.expr], *, stop: bool) -> Any:
         found: Any = None
@@ -330,19 +288,13 @@ class Interpreter:
         return self.names[name]
 
     def _of_object(self, node: ast.Attribute) -> Any:
-        owner, name = _text(node.value), node.attr
-        if owner in ("config", "self.config"):
-            return self._attribute(name)
-        full = f"self.{name}"
-        if owner != "self" or full in self._unknown:
+        owner = _text(node.value)
+        full = f"{owner}.{node.attr}"
+        if full in self._unknown:
             raise UnknownValueError(node)
-        if full in self.names:
-            return self.names[full]
-        if self._of_self:
-            return self._attribute(name)
-        raise UnknownValueError(full)
+        return self.names[full] if full in self.names else self._attribute(owner, node.attr)
 
-    def _made(self, element: ast.expr, generators: list[ast.comprehension]) -> Iterator[Any]:
+    def _comprehended(self, element: ast.expr, generators: list[ast.comprehension]) -> Iterator[Any]:
         """Yield the items of a comprehension over one sequence."""
         if len(generators) != 1:
             raise UnknownValueError(element)
@@ -353,26 +305,30 @@ class Interpreter:
                 yield self._value(element)
 
     def _call(self, node: ast.Call) -> Any:
-        match node.func:
+        # Older tables subscript the constructor: OrderedDict[str, str]([...]).
+        match node.func.value if isinstance(node.func, ast.Subscript) else node.func:
             case ast.Name(id="getattr") if len(node.args) in (2, 3):
-                return self._with_default(node.args[1], node.args[2:])
+                return self._with_default(*node.args[1:])
             case ast.Attribute(value=ast.Name(id="kwargs"), attr="pop" | "get") if len(node.args) in (1, 2):
-                return self._with_default(node.args[0], node.args[1:])
-            case ast.Name(id=name) if name in _CALLABLES and not node.keywords:
-                return _CALLABLES[name](*(_short(self._value(argument)) for argument in node.args))
+                return self._with_default(*node.args)
+            case ast.Name(id=name) if name in _CALLABLES:
+                words = self._dictionary((ast.Constant(w.arg) if w.arg else None, w.value) for w in node.keywords)
+                return _CALLABLES[name](*map(_short, self._items(node.args)), **words)
             case ast.Attribute(value=ast.Name(id="math"), attr=name) if name in _OF_MATH:
-                return _OF_MATH[name](*(self._value(argument) for argument in node.args))
+                return _OF_MATH[name](*self._items(node.args))
+            case ast.Attribute(value=owner, attr="items" | "keys" | "values" as view) if not node.args:
+                return getattr(self._value(owner), view)()
             case _:
                 raise UnknownValueError(node)
 
-    def _with_default(self, name: ast.expr, otherwise: list[ast.expr]) -> Any:
-        """Give a configuration's attribute that is asked for by a text, or what is given for the case without."""
-        found = self._attribute(str(self._value(name)))
-        return self._value(otherwise[0]) if found is None and otherwise else found
+    def _with_default(self, name: ast.expr, default: ast.expr | None = None) -> Any:
+        """Return the configuration attribute that a text names, or the default if there is none."""
+        found = self._attribute("config", str(self._value(name)))
+        return self._value(default) if found is None and default is not None else found
 
 
 class _ReturnedError(Exception):
-    """Ends the run of a method."""
+    """Ends the run of a function."""
 
     def __init__(self, value: Any) -> None:
         super().__init__()
@@ -388,6 +344,16 @@ def _text(node: ast.AST) -> str:
             return f"{owner}.{name}"
         case _:
             return ast.unparse(node)
+
+
+def _calculate(operation: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    """Return the result of an operation; a list times a number must not get long before its length is checked."""
+    for items, times in ((left, right), (right, left)):
+        if isinstance(items, (list, tuple, str)) and isinstance(times, int) and len(items) * times > _LONGEST:
+            raise UnknownValueError(f"a list of {len(items) * times} items")
+    if isinstance(left, str) and operation is operator.mod:  # formats a text, of any length
+        raise UnknownValueError("a text")
+    return _short(operation(left, right))
 
 
 def _short(value: Any) -> Any:

@@ -1,19 +1,19 @@
-"""The parameters of a model class's `forward`, read from the source that defines or inherits it."""
+"""The methods of a class, own or inherited, with their parameters; above all the `forward` of a model class."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice, repeat
+from itertools import chain, repeat
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from dummyio.huggingface.source.auto_tables import class_source
 from dummyio.huggingface.source.class_lookup import ClassSource, base_classes, class_in_file, class_names, not_found
-from dummyio.huggingface.source.evaluator import evaluate_constant
-from dummyio.huggingface.source.statements import find_method, parse_header
+from dummyio.huggingface.source.evaluator import Function, evaluate_constant
+from dummyio.huggingface.source.statements import find_method, parse_header, parse_method
 
-__all__ = ["Kind", "Parameter", "forward_parameters", "forward_source", "module_source", "parameters_of"]
+__all__ = ["ClassMethods", "Kind", "Parameter", "forward_parameters", "forward_source", "module_source"]
 
 Kind: TypeAlias = Literal["positional_only", "positional_or_keyword", "keyword_only"]
 
@@ -33,28 +33,57 @@ class Parameter:
     kind: Kind
 
 
+@dataclass(frozen=True)
+class ClassMethods:
+    """The methods that a class defines or inherits inside its package."""
+
+    source: ClassSource
+
+    @property
+    def name(self) -> str:
+        """The name of the class."""
+        return self.source.name
+
+    def text(self, method: str) -> str:
+        """Return the text of a method; empty if there is none of that name."""
+        # A class that has its own, as most do, is answered without a look at its base classes.
+        own = find_method(self.source.text, method)
+        inherited = (find_method(base.text, method) for base in base_classes(self.source)[1:]) if own is None else ()
+        return own or next((text for text in inherited if text), "")
+
+    def has(self, method: str) -> bool:
+        """Return whether there is a method of that name."""
+        return bool(self.text(method))
+
+    def body(self, method: str) -> Function | None:
+        """Return a method, parsed; None if there is none of that name."""
+        return parse_method(self.text(method), method)
+
+    def parameters(self, method: str) -> tuple[Parameter, ...]:
+        """Return the parameters of a method after the first, which is the instance; none without such a method."""
+        body = self.body(method)
+        return parameters_of(body)[1:] if body else ()
+
+
 @lru_cache(maxsize=1024)
 def forward_parameters(class_name: str, model_type: str | None = None) -> tuple[Parameter, ...]:
-    """Read the parameters of a model class's own or inherited `forward`, without `self`, `*args` and `**kwargs`."""
+    """Read the parameters of the `forward` of a model class, without `self`, `*args` and `**kwargs`."""
     header = parse_header(forward_source(class_name, model_type))
-    return tuple(parameters_of(header.args)) if isinstance(header, ast.FunctionDef) else ()
+    return parameters_of(header)[1:] if isinstance(header, ast.FunctionDef) else ()
 
 
 @lru_cache(maxsize=1024)
 def forward_source(class_name: str, model_type: str | None = None) -> str:
-    """Give the text of a model class's own or inherited `forward`."""
-    model = _model_class(class_name, model_type)
-    # A class that has its own, as most do, is answered without a look at its base classes.
-    own = find_method(model.text, "forward")
-    found = own or next((text for base in base_classes(model)[1:] if (text := find_method(base.text, "forward"))), None)
-    if found is None:
+    """Return the text of the `forward` of a model class, own or inherited."""
+    found = ClassMethods(_model_class(class_name, model_type)).text("forward")
+    if not found:
         raise not_found(f"class {class_name}: forward", "name a class that can be called on inputs.")
     return found
 
 
 @lru_cache(maxsize=128)
 def module_source(class_name: str, model_type: str | None = None) -> Mapping[str, str]:
-    """Give the text of every class in the file that defines a model class: class name → text, in the file's order."""
+    """Return the text of every class in the file that defines a model class: class name → text, in the file's order."""
     path = _model_class(class_name, model_type).path
     found = {name: class_in_file(path, name) for name in class_names(path)}
     return MappingProxyType({name: source.text for name, source in found.items() if source})
@@ -69,8 +98,9 @@ def _model_class(class_name: str, model_type: str | None) -> ClassSource:
     return found
 
 
-def parameters_of(arguments: ast.arguments) -> Iterator[Parameter]:
-    """List a method's parameters after the first, which is the instance."""
+def parameters_of(function: Function) -> tuple[Parameter, ...]:
+    """Return the parameters of a function, without `*args` and `**kwargs`."""
+    arguments = function.args
     groups: list[tuple[list[ast.arg], Kind]] = [
         (arguments.posonlyargs, "positional_only"),
         (arguments.args, "positional_or_keyword"),
@@ -78,8 +108,10 @@ def parameters_of(arguments: ast.arguments) -> Iterator[Parameter]:
     ]
     listed: list[tuple[ast.arg, Kind]] = [(argument, kind) for group, kind in groups for argument in group]
     stated = [*arguments.defaults, *arguments.kw_defaults]
-    pairs = zip(listed, [*repeat(None, len(listed) - len(stated)), *stated], strict=True)
-    return (_parameter(argument, default, kind) for (argument, kind), default in islice(pairs, 1, None))
+    defaults = chain(repeat(None, len(listed) - len(stated)), stated)
+    return tuple(
+        _parameter(argument, default, kind) for (argument, kind), default in zip(listed, defaults, strict=True)
+    )
 
 
 def _parameter(argument: ast.arg, default: ast.expr | None, kind: Kind) -> Parameter:

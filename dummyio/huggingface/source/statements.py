@@ -1,10 +1,20 @@
-"""Cuts single statements out of Python source text, so that a file of thousands of lines need not be parsed."""
+"""Cuts and parses single statements of Python source text, so that a file of thousands of lines is not parsed."""
 
 import ast
 import re
 from collections.abc import Iterable, Iterator
 
-__all__ = ["find_class", "find_method", "find_statements", "parse_header", "without_methods"]
+__all__ = [
+    "find_class",
+    "find_method",
+    "find_statements",
+    "parse_class",
+    "parse_function",
+    "parse_header",
+    "parse_method",
+    "parse_value",
+    "without_methods",
+]
 
 # What stands in the first column starts a statement, unless it is the `):` that ends a header over several lines.
 # The patterns begin with the line break and not with `^`, since only a literal is searched for at the speed of memory.
@@ -73,3 +83,30 @@ def parse_header(text: str) -> ast.stmt:
         except SyntaxError:
             continue
     return ast.parse(text).body[0]  # all of it stands on one line
+
+
+def parse_class(text: str) -> ast.ClassDef | None:
+    """Parse a whole `class` statement; None if the text is another statement."""
+    node = ast.parse(text).body[0]
+    return node if isinstance(node, ast.ClassDef) else None
+
+
+def parse_method(class_text: str, name: str) -> ast.FunctionDef | None:
+    """Parse a method that a class itself defines; None if it defines none of that name."""
+    text = find_method(class_text, name)
+    # Inside a class it may stay indented: text at the margin, such as that of a comment, would stop a dedent.
+    outer = parse_class(f"class _:\n{text}") if text else None
+    return outer.body[0] if outer and isinstance(outer.body[0], ast.FunctionDef) else None
+
+
+def parse_function(text: str, name: str) -> ast.FunctionDef | None:
+    """Parse a function of that name in a file, at the top level or in a class; None if there is none."""
+    found = next(find_statements(text, f"def {name}("), None)
+    node = ast.parse(found).body[0] if found else parse_method(text, name)
+    return node if isinstance(node, ast.FunctionDef) else None
+
+
+def parse_value(statement: str) -> ast.expr | None:
+    """Parse an assignment and return the expression that is assigned; None for another statement."""
+    node = ast.parse(statement).body[0]
+    return node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dummyio.errors import OptionError, SourceError, suggest_names
+from dummyio.generators.base.context import PAST
 from dummyio.huggingface.source.auto_tables import class_for, classes_of, tables_of
 from dummyio.huggingface.source.forward_signatures import forward_parameters
 from dummyio.huggingface.tasks.task_table import ALIASES, TASKS, Family, Task
 
 __all__ = [
-    "PAST",
     "TASKS",
     "Family",
     "Task",
@@ -25,9 +25,6 @@ __all__ = [
     "task_of_class",
     "tasks_of",
 ]
-
-PAST = "-with-past"
-"""Ending of the name of a task whose model gets a cache."""
 
 
 def find_task(name: str) -> Task:

@@ -5,7 +5,7 @@ import pytest
 import dummyio
 from dummyio.errors import OptionError, SourceError
 from dummyio.generators.base.model_facts import LayerState
-from dummyio.huggingface.facts.layer_states import layer_states
+from dummyio.huggingface.facts.layer_states import read_layer_state
 from dummyio.model_config.normalized_config import NormalizedConfig
 
 torch = pytest.importorskip("torch")
@@ -213,7 +213,7 @@ RECURRENT = {"hidden_size": 8, "expand": 1.5, "num_layers": 1, "layer_types": ["
 
 
 def states(text, **config):
-    return layer_states(NormalizedConfig({**RECURRENT, **config}), {"model": text})
+    return read_layer_state(NormalizedConfig({**RECURRENT, **config}), {"model": text})
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_shapes_follow_the_text(sizes, kernel, expected):
         (KEEPER.format(sizes="num_heads, self.head_dim = 2, 3", kernel="config.no_such"), "kernel_size is None"),
         (
             KEEPER.format(sizes="num_heads, self.head_dim = 2, 3", kernel="4").replace("config, ", ""),
-            "no configuration",
+            "does not take the configuration",
         ),
         (KEEPER.format(sizes="num_heads, self.head_dim = 2, 3", kernel="4") * 2, "more than one class"),
     ],

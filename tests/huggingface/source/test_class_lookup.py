@@ -18,7 +18,6 @@ from dummyio.huggingface.source.class_lookup import (
     not_found,
     resolve_class,
 )
-from dummyio.huggingface.source.evaluator import evaluate, evaluate_constant
 from dummyio.huggingface.source.installed import transformers_root
 from dummyio.huggingface.source.statements import (
     find_class,
@@ -139,29 +138,6 @@ def test_circular_imports_end(package):
     root = package(a="from .b import X\nfrom .b import *\n", b="from .a import X\nfrom .a import *\n")
     assert resolve_class(root / "a.py", "X") is None
     assert resolve_class(root / "a.py", "Y") is None
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("-1", -1),
-        ("3 * 2560", 7680),
-        ("1 / 4", 0.25),
-        ("(0.0, float('inf'))", (0.0, float("inf"))),
-        ("{'a': [1, {2}], **{'b': None}}", {"a": [1, {2}], "b": None}),
-        ("OrderedDict[str, str]([*list(T.items()), ('b', 2)])", {"a": 1, "b": 2}),
-        ("dict(**T, b=2)", {"a": 1, "b": 2}),
-    ],
-)
-def test_evaluate(text: str, value: object):
-    assert evaluate(ast.parse(text, mode="eval").body, {"T": {"a": 1}}) == value
-
-
-@pytest.mark.parametrize(
-    "text", ["name", "f(1)", "f'{x}'", "1 / 0", "'a' * 9", "-'a'", "int('x')", "{[]: 1}", "2 if 1 else 3"]
-)
-def test_what_is_not_constant(text: str):
-    assert evaluate_constant(ast.parse(text, mode="eval").body, otherwise="other") == "other"
 
 
 def test_not_found_says_where_it_looked():

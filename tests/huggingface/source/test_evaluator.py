@@ -6,13 +6,28 @@ import textwrap
 import pytest
 
 from dummyio.huggingface.config import computed_attributes as attributes
-from dummyio.huggingface.source.evaluator import Interpreter, UnknownValueError
+from dummyio.huggingface.source.evaluator import (
+    Evaluator,
+    UnknownValueError,
+    attributes_of,
+    evaluate,
+    evaluate_constant,
+    evaluate_text,
+    names_in_text,
+)
+from dummyio.huggingface.source.functions import assigned_attributes
+from dummyio.huggingface.source.statements import parse_method
 
 CONFIG = {"layers": 4, "width": 8, "expand": 1.5, "kinds": ["a", "b"], "every": None}
 
 
-def interpreter(*, of_self=True):
-    return Interpreter(CONFIG.get, of_self=of_self)
+def evaluator(*, of_self=True):
+    owners = ("config", "self.config", "self") if of_self else ("config", "self.config")
+    return Evaluator(attribute=attributes_of(CONFIG.get, *owners))
+
+
+def parsed(text):
+    return ast.parse(text, mode="eval").body
 
 
 @pytest.mark.parametrize(
@@ -33,7 +48,7 @@ def interpreter(*, of_self=True):
     ],
 )
 def test_values(text, value):
-    assert interpreter().value(ast.parse(text, mode="eval").body) == value
+    assert evaluator().value(parsed(text)) == value
 
 
 @pytest.mark.parametrize(
@@ -56,11 +71,43 @@ def test_values(text, value):
 )
 def test_what_is_not_known(text):
     with pytest.raises(UnknownValueError):
-        interpreter().value(ast.parse(text, mode="eval").body)
+        evaluator().value(parsed(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("-1", -1),
+        ("3 * 2560", 7680),
+        ("1 / 4", 0.25),
+        ("(0.0, float('inf'))", (0.0, float("inf"))),
+        ("{'a': [1, {2}], **{'b': None}}", {"a": [1, {2}], "b": None}),
+        ("OrderedDict[str, str]([*list(T.items()), ('b', 2)])", {"a": 1, "b": 2}),
+        ("dict(**T, b=2)", {"a": 1, "b": 2}),
+        ("2 if 1 else 3", 2),
+    ],
+)
+def test_constants_and_names(text, value):
+    assert evaluate(parsed(text), {"T": {"a": 1}}) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["name", "f(1)", "f'{x}'", "1 / 0", "'a' * 100_000", "'%99999d' % 1", "-'a'", "int('x')", "{[]: 1}", "self.width"],
+)
+def test_what_is_not_constant(text):
+    assert evaluate_constant(parsed(text), otherwise="other") == "other"
+
+
+def test_a_formula_as_text():
+    assert set(names_in_text("2 * a + b")) == {"a", "b"}
+    assert evaluate_text("2 * a + b", {"a": 3, "b": 1}) == 7
+    with pytest.raises(UnknownValueError, match=r"^b$"):
+        evaluate_text("2 * a + b", {"a": 3})
 
 
 def run(text, **options):
-    made = interpreter(**options)
+    made = evaluator(**options)
     return made.run(ast.parse(textwrap.dedent(text)).body[0].body), made.names
 
 
@@ -104,26 +151,25 @@ def test_a_layer_is_not_its_configuration():
 
 
 def test_a_loop_over_what_is_not_there_assigns_nothing():
-    run = interpreter()
+    run = evaluator()
     run.run(ast.parse("self.first = 1\nfor kind in self.every:\n    self.first = kind").body)
     assert "self.first" not in run.names
 
 
 def test_the_error_says_which_expression():
     with pytest.raises(UnknownValueError) as raised:
-        interpreter().value(ast.parse("self.width + unknown(3)", mode="eval").body)
+        evaluator().value(ast.parse("self.width + unknown(3)", mode="eval").body)
     assert str(raised.value) == "unknown(3)"
 
 
 def test_methods_are_read_whatever_stands_at_their_margin():
     text = "class A:\n    def __init__(self, width=3):\n# a note\n        self.depth = 2 * self.width\n"
-    body = attributes._body(text, "__init__", None)
-    assert attributes._assigned(body) == {"depth"}
+    assert assigned_attributes(parse_method(text, "__init__")) == {"depth"}
 
 
 def test_methods_that_set_other_attributes_are_not_run(monkeypatch):
-    body = tuple(ast.parse("self.depth = 2 * self.width").body)
-    monkeypatch.setattr(attributes, "_preparing", lambda kind: (body,))
+    method = parse_method("    def __post_init__(self):\n        self.depth = 2 * self.width\n", "__post_init__")
+    monkeypatch.setattr(attributes, "_preparing", lambda kind: (method,))
     asked = []
     known = lambda name: asked.append(name) or CONFIG.get(name)  # noqa: E731 - short
     assert attributes.computed_attribute("none", known, "height") is None

@@ -1,8 +1,7 @@
 """The first layer that an argument enters: whether it takes images, videos, rows or ids, and how many features or ids.
 
-It is looked for in the text: from ``forward`` through the methods that pass the argument on, to the statement of
-``__init__`` that makes the layer, and on through the classes of the library that wrap one. Numbers are worked out from the
-configuration.
+The search follows the argument from ``forward`` through the methods that pass it on to the statement of ``__init__`` that makes
+the layer, and on through the classes of the library that wrap one. Sizes are computed from the configuration.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Literal, TypeAlias
 
-from dummyio.huggingface.diffusion.library import Component
 from dummyio.huggingface.source.class_lookup import base_classes, resolve_class
-from dummyio.huggingface.source.evaluator import evaluate_constant
+from dummyio.huggingface.source.evaluator import Evaluator, UnknownValueError
+from dummyio.huggingface.source.forward_signatures import ClassMethods
 from dummyio.huggingface.source.statements import parse_header
 
 __all__ = ["Layer", "find_forwarding_calls", "first_layer"]
@@ -57,13 +56,13 @@ class Layer:
 
 
 def first_layer(
-    component: Component, settings: Mapping[str, Any], argument: str, method: str = "forward"
+    component: ClassMethods, settings: Mapping[str, Any], argument: str, method: str = "forward"
 ) -> Layer | None:
     """Return the first layer that an argument of a method enters; None where the text does not show it."""
     return _entered(component, settings, argument, method, _DEPTH)
 
 
-def find_forwarding_calls(component: Component, argument: str, method: str) -> Iterator[tuple[str, str]]:
+def find_forwarding_calls(component: ClassMethods, argument: str, method: str) -> Iterator[tuple[str, str]]:
     """Yield the methods of the same class that an argument of a method is given to, and what they call it."""
     body = component.body(method)
     names = {argument}
@@ -79,7 +78,9 @@ def find_forwarding_calls(component: Component, argument: str, method: str) -> I
             _rename(component, node.targets[0].id, node.value, names)
 
 
-def _entered(component: Component, settings: Mapping[str, Any], argument: str, method: str, depth: int) -> Layer | None:
+def _entered(
+    component: ClassMethods, settings: Mapping[str, Any], argument: str, method: str, depth: int
+) -> Layer | None:
     body = component.body(method)
     if body is None or depth == 0:
         return None
@@ -121,7 +122,7 @@ def _is_part(index: ast.expr) -> bool:
     return all(isinstance(item, ast.Slice) for item in (index.elts if isinstance(index, ast.Tuple) else [index]))
 
 
-def _rename(component: Component, target: str, value: ast.expr, names: set[str]) -> None:
+def _rename(component: ClassMethods, target: str, value: ast.expr, names: set[str]) -> None:
     """Follow an assignment: another name for the same, or a name that from here on is something else."""
     while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _SAME_SHAPE:
         value = value.func.value
@@ -136,7 +137,7 @@ def _rename(component: Component, target: str, value: ast.expr, names: set[str])
 
 
 def _called(
-    component: Component, settings: Mapping[str, Any], call: ast.Call, place: int | str, depth: int
+    component: ClassMethods, settings: Mapping[str, Any], call: ast.Call, place: int | str, depth: int
 ) -> Layer | None:
     """Return the first layer inside what is called: a method of the same class, or a module that it holds."""
     match call.func:
@@ -150,7 +151,7 @@ def _called(
             return None
 
 
-def _parameter(component: Component, method: str, place: int | str) -> str | None:
+def _parameter(component: ClassMethods, method: str, place: int | str) -> str | None:
     """Return the name of a method's parameter at a place."""
     parameters = component.parameters(method)
     if isinstance(place, str):
@@ -159,32 +160,32 @@ def _parameter(component: Component, method: str, place: int | str) -> str | Non
 
 
 def _makers(
-    component: Component, settings: Mapping[str, Any], name: str
+    component: ClassMethods, settings: Mapping[str, Any], name: str
 ) -> Iterator[tuple[ast.expr, Mapping[str, Any]]]:
     """Yield what is assigned to an attribute, with the values of all names that are known by then."""
     for owner in base_classes(component.source):
-        for body in _initializers(Component(owner)):
+        for body in _initializers(ClassMethods(owner)):
             known: dict[str, Any] = dict(settings)
             for node in ast.walk(body):
                 if not isinstance(node, ast.Assign):
                     continue
                 for target in node.targets:
                     if isinstance(target, ast.Name):
-                        known[target.id] = _class_name(node.value, known) or _worked_out(node.value, known)
+                        known[target.id] = _class_name(node.value, known) or _evaluate(node.value, known)
                     elif isinstance(target, ast.Attribute) and target.attr == name:
                         yield node.value, known
                     elif isinstance(target, ast.Attribute):
-                        known.setdefault(target.attr, _worked_out(node.value, known))
+                        known.setdefault(target.attr, _evaluate(node.value, known))
 
 
 def _class_name(value: ast.expr, known: Mapping[str, Any]) -> _ClassName | None:
     """Return the name of the class that a setting chooses."""
     if isinstance(value, ast.IfExp) and isinstance(value.body, ast.Name) and isinstance(value.orelse, ast.Name):
-        return _ClassName((value.body if _holds(value.test, known) else value.orelse).id)
+        return _ClassName((value.body if _evaluate(value.test, known) is True else value.orelse).id)
     return None
 
 
-def _initializers(component: Component) -> list[ast.FunctionDef]:
+def _initializers(component: ClassMethods) -> list[ast.FunctionDef]:
     """Return `__init__` and the methods that it leaves a part of its work to."""
     own = component.body("__init__")
     called = [
@@ -197,7 +198,7 @@ def _initializers(component: Component) -> list[ast.FunctionDef]:
 
 
 def _made(
-    component: Component, value: ast.expr, known: Mapping[str, Any], place: int | str, depth: int
+    component: ClassMethods, value: ast.expr, known: Mapping[str, Any], place: int | str, depth: int
 ) -> Layer | None:
     """Return the layer that an expression makes, or the first one inside the class that it calls."""
     if isinstance(value, ast.IfExp):
@@ -216,13 +217,13 @@ def _made(
             source = resolve_class(component.source.path, chosen if isinstance(chosen, _ClassName) else name)
             if source is None and value.args:  # a function around a layer, such as one that normalizes its weights
                 return _made(component, value.args[0], known, place, depth)
-            return _inside(Component(source), value, known, place, depth - 1) if source and depth else None
+            return _inside(ClassMethods(source), value, known, place, depth - 1) if source and depth else None
         case _:
             return None
 
 
 def _inside(
-    component: Component, call: ast.Call, known: Mapping[str, Any], place: int | str, depth: int
+    component: ClassMethods, call: ast.Call, known: Mapping[str, Any], place: int | str, depth: int
 ) -> Layer | None:
     """Return the first layer inside a class of the library that is made with these arguments."""
     settings = _bound(component, call, known)
@@ -236,14 +237,14 @@ def _inside(
     return _entered(component, settings, argument, "forward", depth) if argument else None
 
 
-def _bound(component: Component, call: ast.Call, known: Mapping[str, Any]) -> dict[str, Any]:
+def _bound(component: ClassMethods, call: ast.Call, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a class's parameters in a call."""
     parameters = component.parameters("__init__")
     settings = {p.name: p.default for p in parameters if p.has_default and p.default is not ...}
     for parameter, value in zip_longest(parameters[: len(call.args)], call.args):
         if parameter is not None:
-            settings[parameter.name] = _worked_out(value, known)
-    settings |= {word.arg: _worked_out(word.value, known) for word in call.keywords if word.arg}
+            settings[parameter.name] = _evaluate(value, known)
+    settings |= {word.arg: _evaluate(word.value, known) for word in call.keywords if word.arg}
     return {name: value for name, value in settings.items() if value is not _UNKNOWN}
 
 
@@ -251,42 +252,19 @@ def _first_size(call: ast.Call, known: Mapping[str, Any]) -> int | None:
     """Return the size that a layer is made with."""
     words = {word.arg: word.value for word in call.keywords}
     stated = call.args[0] if call.args else next((words[name] for name in _SIZES if name in words), None)
-    found = _worked_out(stated, known) if stated is not None else None
+    found = _evaluate(stated, known) if stated is not None else None
     return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
-def _worked_out(node: ast.expr, known: Mapping[str, Any]) -> Any:
-    """Return the value of an expression over the configuration; a marker where it cannot be known."""
-    match node:
-        case ast.Attribute(attr=name) if name in known:  # self.config.in_channels, self.inner_dim
-            return known[name]
-        case ast.BinOp():
-            left, right = _worked_out(node.left, known), _worked_out(node.right, known)
-            if not (isinstance(left, int | float) and isinstance(right, int | float)):
-                return _UNKNOWN
-            same = ast.BinOp(ast.Constant(left), node.op, ast.Constant(right))
-            return evaluate_constant(same, otherwise=_UNKNOWN)
-        case ast.BoolOp(op=ast.Or(), values=values):
-            found = [_worked_out(value, known) for value in values]
-            return next((value for value in found if value), _UNKNOWN)
-        case ast.Subscript(value=owner, slice=index):
-            items, place = _worked_out(owner, known), evaluate_constant(index, otherwise=None)
-            fits = isinstance(items, list | tuple) and isinstance(place, int) and -len(items) <= place < len(items)
-            return items[place] if fits else _UNKNOWN
-        case ast.IfExp(test=test, body=body, orelse=orelse):
-            return _worked_out(body if _holds(test, known) else orelse, known)
-        case _:
-            return evaluate_constant(
-                node, otherwise=_UNKNOWN, names={k: v for k, v in known.items() if v is not _UNKNOWN}
-            )
+def _evaluate(node: ast.expr, known: Mapping[str, Any]) -> Any:
+    """Return the value of an expression over the configuration; a marker if it is not known."""
 
+    def attribute(owner: str, name: str) -> Any:  # self.config.in_channels, self.inner_dim
+        if known.get(name, _UNKNOWN) is _UNKNOWN:
+            raise UnknownValueError(f"{owner}.{name}")
+        return known[name]
 
-def _holds(test: ast.expr, known: Mapping[str, Any]) -> bool:
-    """Whether a test of a setting for being there, or true, holds."""
-    match test:
-        case ast.Compare(left=left, ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
-            return _worked_out(left, known) is not None
-        case ast.Compare(left=left, ops=[ast.Is()], comparators=[ast.Constant(value=None)]):
-            return _worked_out(left, known) is None
-        case _:
-            return _worked_out(test, known) is True
+    try:
+        return Evaluator({k: v for k, v in known.items() if v is not _UNKNOWN}, attribute).value(node)
+    except UnknownValueError:
+        return _UNKNOWN
