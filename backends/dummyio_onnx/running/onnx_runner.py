@@ -69,7 +69,7 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> Onnx
     SourceError
         If the target is not a model, or the engine does not open it.
     OptionError
-        If there is no such engine.
+        If the engine has another name.
     """
     if engine not in (None, "onnxruntime", "reference"):
         raise OptionError(f"engine={engine!r} does not run ONNX models: use 'onnxruntime' or 'reference'.")

@@ -34,7 +34,7 @@ class Probe:
 
     @classmethod
     def of(cls, module: nn.Module | None, call: Call, constants: Mapping[str, Any]) -> Probe | None:
-        """Return a probe; None if there is no module, or it does not run without values."""
+        """Return a probe; None for a method, and for a module that does not run without values."""
         if module is None:
             return None
         layout = InputLayout()

@@ -157,7 +157,7 @@ class _Description:
     def _error(self, reason: str, far: Run | None) -> SourceError:
         known = "; ".join(_format_argument(a) for a in self.arguments) or "none"
         tried = ""
-        if far is not None:
+        if far is not None and far.error is not None:
             shapes = ", ".join(
                 f"{p} {leaf.dtype} {list(far.layout.shape(leaf))}" for p, leaf in far.layout.leaves.items()
             )

@@ -91,7 +91,7 @@ def _find_range(trial: LayoutTrial, layout: InputLayout, axis: int, most: int) -
     size = layout.sizes[axis]
 
     def passes(other: int) -> bool | None:
-        return trial.passes(layout.with_size(axis, other, fix=False), most)
+        return trial.passes(layout.with_sizes((axis,), other, fix=False), most)
 
     step = next((s for s in _STEPS if size % s == 0 and passes(size + s)), None)
     if step is None:

@@ -1,4 +1,4 @@
-"""What layers ask of their operands, where they check them before they call an operation."""
+"""The requirements of layers that check their operands before they call an operation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PADDINGS = ("src_key_padding_mask", "tgt_key_padding_mask", "memory_key_padding
 
 
 def observe_layers(module: nn.Module, current: Callable[[], RunObserver]) -> None:
-    """Let rules look at what reaches the layers of a copied module."""
+    """Apply the rules below to the operands of each layer of a copied module."""
     for part in module.modules():
         for kinds, rule in _LAYERS:
             if isinstance(part, kinds):
@@ -34,7 +34,7 @@ def observe_layers(module: nn.Module, current: Callable[[], RunObserver]) -> Non
                     operands = [*args, *kwargs.values()]
                     if any(spy.lineage(t) is not None for t in tensors_in(operands)):
                         rule(spy, layer, args, kwargs)
-                    return args, {**kwargs, **_hints(layer, args, kwargs)}
+                    return args, {**kwargs, **_fixed_arguments(layer, args, kwargs)}
 
                 part.register_forward_pre_hook(hook, with_kwargs=True)
                 break
@@ -44,11 +44,11 @@ _STACKS: tuple[tuple[type[nn.Module], str, int], ...] = (
     (nn.TransformerEncoder, "is_causal", 3),
     (nn.TransformerDecoder, "tgt_is_causal", 6),
 )
-"""A stack, its argument that it works out from a mask's values where nobody gives it, and that argument's place."""
+"""A stack, the argument that it computes from a mask's values by default, and the place of that argument."""
 
 
-def _hints(layer: nn.Module, args: Any, kwargs: Mapping[str, Any]) -> dict[str, bool]:
-    """Return what a stack would need values for, which only says whether there is a faster way to the same."""
+def _fixed_arguments(layer: nn.Module, args: Any, kwargs: Mapping[str, Any]) -> dict[str, bool]:
+    """Return the arguments that a stack would compute from values; they only choose a faster way to the same result."""
     return {
         name: False
         for stack, name, place in _STACKS
@@ -73,7 +73,7 @@ def _recurrent(spy: RunObserver, layer: Any, args: Any, kwargs: Any) -> None:
     for state, size in zip(
         tensors_in(args[1:]), (layer.proj_size or layer.hidden_size, layer.hidden_size), strict=False
     ):
-        like = x.new_empty((ways, size))  # an axis of it is nobody's: a number
+        like = x.new_empty((ways, size))  # its axes belong to no input: their sizes are numbers
         want_axes(spy, state, [(like, 0), (x, 0 if layer.batch_first else 1), (like, 1)])
 
 

@@ -1,12 +1,12 @@
-"""What is thought of a module's inputs so far: their nests, dtypes and axes. A search changes one thought at a time.
+"""The assumed layout of a module's inputs: their nests, dtypes and axes. A search changes one assumption at a time.
 
-An axis is a variable; a variable has a size. Sizes that nothing has asked for yet are distinct and unusual, so that a size
-that shows up inside the module tells whose it is.
+An axis is a variable; a variable has a size. Sizes that no layer has asked for yet are distinct and unusual, so that a size
+inside the module shows the axis that it comes from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, Literal
@@ -52,7 +52,7 @@ Tree = Leaf | Branch
 
 
 class _OpenDict(dict[str, Any]):
-    """A dict that says which key it was asked for."""
+    """A dict that raises `MissingItem` for a key that is not there."""
 
     path = ""
 
@@ -63,7 +63,7 @@ class _OpenDict(dict[str, Any]):
 
 
 class _OpenList(list[Any]):
-    """A list that says that it was too short."""
+    """A list that raises `MissingItem` for an index behind its end."""
 
     path = ""
 
@@ -75,7 +75,7 @@ class _OpenList(list[Any]):
 
 @dataclass(frozen=True)
 class InputLayout:
-    """All inputs, as far as they are thought of."""
+    """The layout of all inputs."""
 
     trees: tuple[tuple[str, Tree], ...] = ()
     sizes: Mapping[int, int] = field(default_factory=dict[int, int])
@@ -100,45 +100,41 @@ class InputLayout:
 
     @property
     def key(self) -> object:
-        """What tells this layout from others."""
+        """A value that differs between layouts."""
         return tuple((leaf.path, leaf.dtype, self.shape(leaf)) for leaf in self.leaves.values())
 
-    def build(self, tensors: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
-        """Return the arguments, with these tensors as leaves; containers that complain of what they lack unless `strict`."""
-        return {name: _build(tree, name, tensors, strict) for name, tree in self.trees}
+    def build(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments, with these tensors as leaves; containers raise `MissingItem` for an item that they lack."""
+        return {name: _build(tree, name, tensors) for name, tree in self.trees}
 
-    # Changes: each returns another layout, or None where it contradicts what is fixed.
+    # Changes: each returns another layout, or None if it contradicts the sizes that are fixed.
 
-    def with_size(self, variable: int, size: int, *, fix: bool = True) -> InputLayout | None:
-        """Return it with another size of an axis."""
-        if variable in self.fixed and self.sizes[variable] != size:
+    def with_sizes(self, variables: Iterable[int], size: int, *, fix: bool = True) -> InputLayout | None:
+        """Return a layout with one size for some axes."""
+        axes = frozenset(variables)
+        if any(self.sizes[axis] != size for axis in axes & self.fixed):
             return None
-        fixed = self.fixed | {variable} if fix else self.fixed
-        return replace(self, sizes={**self.sizes, variable: size}, fixed=fixed)
-
-    def with_sizes(self, variables: tuple[int, ...], size: int) -> InputLayout | None:
-        """Return it with one size for several axes."""
-        found: InputLayout | None = self
-        for variable in variables:
-            found = found.with_size(variable, size) if found is not None else None
-        return found
+        fixed = self.fixed | axes if fix else self.fixed
+        return replace(self, sizes={**self.sizes, **dict.fromkeys(axes, size)}, fixed=fixed)
 
     def with_equal(self, one: int, other: int) -> InputLayout | None:
-        """Return it with two axes made one; the one that is fixed, or a batch, stays."""
+        """Return a layout in which two axes are one; the one that is fixed, or a batch, stays."""
         if one == other or (one in self.fixed and other in self.fixed):
             return None
         if other in self.fixed or (other in self.batches and one not in self.fixed):
             one, other = other, one
-        return self.mapped(lambda leaf: replace(leaf, axes=tuple(one if a == other else a for a in leaf.axes)))
+        layout = self
+        for path, leaf in self.leaves.items():
+            layout = layout.with_axes(path, tuple(one if axis == other else axis for axis in leaf.axes))
+        return layout
 
     def with_dtype(self, path: str, dtype: torch.dtype) -> InputLayout | None:
-        """Return it with another dtype of a tensor."""
-        if self.leaves[path].dtype == dtype:
-            return None
-        return self.mapped(lambda leaf: replace(leaf, dtype=dtype) if leaf.path == path else leaf)
+        """Return a layout with another dtype of a tensor."""
+        leaf = self.leaves[path]
+        return None if leaf.dtype == dtype else self.with_tree(path, replace(leaf, dtype=dtype))
 
     def with_rank(self, path: str, rank: int) -> InputLayout | None:
-        """Return it with more or fewer axes of a tensor: the first stays first, and a fixed last stays last."""
+        """Return a layout with more or fewer axes of a tensor: the first stays first, and a fixed last stays last."""
         leaf = self.leaves[path]
         if not 0 <= rank <= 6 or rank == len(leaf.axes):
             return None
@@ -150,42 +146,36 @@ class InputLayout:
         while len(axes) < rank:
             layout, axis = layout.new_axis(edge=rank >= 4 and len(axes) >= 2)
             axes.insert(len(axes) - 1 if len(axes) > 1 and axes[-1] in self.fixed and rank < 4 else len(axes), axis)
-        return layout.mapped(lambda other: replace(other, axes=tuple(axes)) if other.path == path else other)
+        return layout.with_axes(path, tuple(axes))
 
     def with_axes(self, path: str, axes: tuple[int, ...]) -> InputLayout:
-        """Return it with these variables for a tensor's axes."""
-        return self.mapped(lambda leaf: replace(leaf, axes=axes) if leaf.path == path else leaf)
+        """Return a layout with these variables for a tensor's axes."""
+        return self.with_tree(path, replace(self.leaves[path], axes=axes))
 
     def with_tree(self, path: str, tree: Tree) -> InputLayout:
-        """Return it with a tree in the place of another."""
-        return replace(self, trees=tuple((name, _put(old, name, path, tree)) for name, old in self.trees))
+        """Return a layout with another tree at a path."""
+        return replace(self, trees=tuple((name, _put(old, name, path, lambda _: tree)) for name, old in self.trees))
 
     def with_item(self, path: str, key: str, dtype: torch.dtype, rank: int) -> InputLayout:
-        """Return it with one tensor more in a container."""
-        layout, axes = self, self.batch_axis()
+        """Return a layout with one more tensor in a container: its first axis is the batch if inputs share one."""
+        layout, axes = self, tuple(sorted(self.batches)[:1])
         while len(axes) < rank:
             layout, axis = layout.new_axis(edge=rank >= 4 and len(axes) >= 2)
             axes = (*axes, axis)
-        branch = next(found for name, tree in self.trees if (found := _find(tree, name, path)) is not None)
-        assert isinstance(branch, Branch)
-        items = (*branch.items, (key, Leaf(f"{path}.{key}", dtype, axes)))
-        return layout.with_tree(path, Branch(branch.kind, items))
+        leaf = Leaf(f"{path}.{key}", dtype, axes)
 
-    def batch_axis(self) -> tuple[int, ...]:
-        """Return the batch that inputs share, where there is one."""
-        return tuple(sorted(self.batches)[:1])
+        def add(branch: Any) -> Tree:
+            return replace(branch, items=(*branch.items, (key, leaf)))
+
+        return replace(layout, trees=tuple((name, _put(old, name, path, add)) for name, old in layout.trees))
 
     def new_axis(self, *, edge: bool = False, size: int | None = None) -> tuple[InputLayout, int]:
-        """Return it with one variable more; an `edge` is one that layers can halve many times."""
+        """Return a layout with one more variable; an `edge` is one that layers can halve many times."""
         used = {*self.sizes.values(), *self.taken}
         unusual = chain(_EDGES if edge else (), _PRIMES, range(111, 10_000_000, 2))
         chosen = size if size is not None else next(s for s in unusual if s not in used)
         variable = max(self.sizes, default=-1) + 1
         return replace(self, sizes={**self.sizes, variable: chosen}), variable
-
-    def mapped(self, change: Any) -> InputLayout:
-        """Return it with a function applied to every tensor."""
-        return replace(self, trees=tuple((name, _map(tree, change)) for name, tree in self.trees))
 
 
 def _leaves(tree: Tree) -> Iterator[Leaf]:
@@ -196,41 +186,23 @@ def _leaves(tree: Tree) -> Iterator[Leaf]:
             yield from _leaves(item)
 
 
-def _map(tree: Tree, change: Any) -> Tree:
-    if isinstance(tree, Leaf):
-        found: Leaf = change(tree)
-        return found
-    return Branch(tree.kind, tuple((key, _map(item, change)) for key, item in tree.items))
-
-
-def _find(tree: Tree, at: str, path: str) -> Tree | None:
+def _put(tree: Tree, at: str, path: str, change: Callable[[Tree], Tree]) -> Tree:
+    """Return a tree with a function applied at a path."""
     if at == path:
-        return tree
-    if isinstance(tree, Branch):
-        for key, item in tree.items:
-            if path == f"{at}.{key}" or path.startswith(f"{at}.{key}."):
-                return _find(item, f"{at}.{key}", path)
-    return None
-
-
-def _put(tree: Tree, at: str, path: str, new: Tree) -> Tree:
-    if at == path:
-        return new
+        return change(tree)
     if isinstance(tree, Leaf):
         return tree
-    return Branch(tree.kind, tuple((key, _put(item, f"{at}.{key}", path, new)) for key, item in tree.items))
+    return replace(tree, items=tuple((key, _put(item, f"{at}.{key}", path, change)) for key, item in tree.items))
 
 
-def _build(tree: Tree, path: str, tensors: Mapping[str, Any], strict: bool) -> Any:
+def _build(tree: Tree, path: str, tensors: Mapping[str, Any]) -> Any:
     if isinstance(tree, Leaf):
         return tensors[tree.path]
-    items = {key: _build(item, f"{path}.{key}", tensors, strict) for key, item in tree.items}
+    items = {key: _build(item, f"{path}.{key}", tensors) for key, item in tree.items}
     if tree.kind == "tuple":
         return tuple(items.values())
     if tree.kind == "cache":
         return build_cache(list(items.values()))
-    if strict:
-        return items if tree.kind == "dict" else list(items.values())
     found: Any = _OpenDict(items) if tree.kind == "dict" else _OpenList(items.values())
     found.path = path
     return found

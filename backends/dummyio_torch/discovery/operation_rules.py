@@ -1,17 +1,18 @@
-"""What operations ask of their operands: which rank, how many channels, which dtype, and what indices stay below."""
+"""The requirements of operations on their operands: rank, channels, dtype, and the limit of indices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
 
+from dummyio_torch.discovery.layout import Branch, InputLayout
 from dummyio_torch.discovery.requirements import require_bool, require_rank, want_floats, want_integers, want_size
 from dummyio_torch.discovery.run_observer import AxisOrigin, LayoutChange, OperandMismatch, RunObserver, tensors_in
-from dummyio_torch.discovery.shape_shortcuts import infer_result_shape
 
-__all__ = ["RULES", "Rules"]
+__all__ = ["check_operands"]
 
 _EDGES = {1: ("sequence_length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
@@ -31,11 +32,11 @@ def _embedding(
     spy: RunObserver, ids: torch.Tensor, weight: torch.Tensor, padding_idx: int | None = None, *_: Any, **__: Any
 ) -> None:
     want_integers(spy, ids)
-    bounded(spy, ids, weight.shape[0], None if padding_idx in (None, -1) else padding_idx)
+    bound_indices(spy, ids, weight.shape[0], None if padding_idx in (None, -1) else padding_idx)
 
 
-def bounded(spy: RunObserver, ids: torch.Tensor, rows: int, pad: int | None = None) -> None:
-    """Note that what these ids index has so many rows; where they count along an axis, its size has a limit."""
+def bound_indices(spy: RunObserver, ids: torch.Tensor, rows: int, pad: int | None = None) -> None:
+    """Note that ids index a table of so many rows; if they count along an axis, its size has that limit."""
     lineage = spy.lineage(ids)
     if lineage is not None and lineage.direct:
         spy.facts.bound(lineage.direct, rows, pad, exact=True)
@@ -107,7 +108,7 @@ def _one_hot(spy: RunObserver, x: torch.Tensor, classes: int = -1, *_: Any, **na
     want_integers(spy, x)
     count = named.get("num_classes", classes)
     if isinstance(count, int) and count > 0:
-        bounded(spy, x, count)
+        bound_indices(spy, x, count)
 
 
 def _indexed(spy: RunObserver, table: torch.Tensor, index: Any) -> None:
@@ -126,13 +127,13 @@ def _unnest(spy: RunObserver, tensor: torch.Tensor) -> None:
     lineage = spy.lineage(tensor)
     if lineage is not None and lineage.direct:
         path = lineage.direct
-        raise OperandMismatch([LayoutChange.nest(0, path)])
+        raise OperandMismatch([LayoutChange.of(0, InputLayout.with_tree, path, Branch("dict", ()))])
 
 
 def _bound_index(spy: RunObserver, index: torch.Tensor, table: torch.Tensor, axis: int) -> None:
     lineage: AxisOrigin | None = spy.lineage(index)
     if spy.lineage(table) is None:
-        bounded(spy, index, table.shape[axis])
+        bound_indices(spy, index, table.shape[axis])
     elif lineage is not None:
         spy.facts.zeros |= {p for p in lineage.sources if not spy.layout.leaves[p].dtype.is_floating_point}
 
@@ -151,14 +152,14 @@ def _classes(spy: RunObserver, x: torch.Tensor, target: torch.Tensor, *_: Any, *
     if not target.dtype.is_floating_point and target.ndim != x.ndim - 1:
         require_rank(spy, target, max(x.ndim - 1, 0))
     if not target.dtype.is_floating_point:
-        bounded(spy, target, x.shape[1 if x.ndim > 1 else 0])
+        bound_indices(spy, target, x.shape[1 if x.ndim > 1 else 0])
 
 
 _ARITHMETIC = "add __add__ __radd__ __iadd__ sub __sub__ mul __mul__ __rmul__ __imul__ div __truediv__".split()  # noqa: SIM905
 
 
 def _alike(spy: RunObserver, a: Any, b: Any, *_: Any, **__: Any) -> None:
-    """Operands that both come from inputs have as many axes as each other, where that works: broadcasting hides mistakes."""
+    """Prefer the same number of axes for operands that both come from inputs: broadcasting hides mistakes."""
     if not (
         spy.strict
         and isinstance(a, torch.Tensor)
@@ -175,63 +176,48 @@ def _alike(spy: RunObserver, a: Any, b: Any, *_: Any, **__: Any) -> None:
     for mine, lineage, like in ((a, one, b), (b, other, a)):
         for path in lineage.sources if len(lineage.sources) == 1 and "mask" not in str(lineage.sources) else ():
             rank = len(spy.layout.leaves[path].axes) + like.ndim - mine.ndim
-            repairs.append(LayoutChange.rank(1, path, rank))
+            repairs.append(LayoutChange.of(1, InputLayout.with_rank, path, rank))
     if repairs:
         raise OperandMismatch(repairs)
 
 
-class Rules:
-    """The table below, as what a `Spy` asks."""
+_RULES: dict[str, Callable[..., None]] = {
+    "linear": _linear,
+    "embedding": _embedding,
+    "embedding_bag": _embedding,
+    "conv1d": _convolution(1),
+    "conv2d": _convolution(2),
+    "conv3d": _convolution(3),
+    "conv_transpose1d": _convolution(1, transposed=True),
+    "conv_transpose2d": _convolution(2, transposed=True),
+    "conv_transpose3d": _convolution(3, transposed=True),
+    "layer_norm": _layer_norm,
+    "rms_norm": _layer_norm,
+    "batch_norm": _channels,
+    "group_norm": lambda spy, x, _, *rest, **named: _channels(spy, x, *rest, **named),
+    "instance_norm": _channels,
+    "masked_fill": _masked_fill,
+    "masked_fill_": _masked_fill,
+    "where": _where,
+    "scaled_dot_product_attention": _attention,
+    "one_hot": _one_hot,
+    **dict.fromkeys(_ARITHMETIC, _alike),
+    "__getitem__": _indexed,
+    "gather": _gathered,
+    "index_select": _gathered,
+    "take_along_dim": _gathered,
+    "cross_entropy": _classes,
+    "nll_loss": _classes,
+}
 
-    def __init__(self, table: dict[str, Callable[..., None]]) -> None:
-        self._table = table
 
-    def check(self, spy: RunObserver, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise `OperandMismatch` where an operation does not fit its operands."""
-        rule = self._table.get(name)
-        if rule is not None and (
-            rule is _embedding or any(spy.lineage(t) is not None for t in tensors_in((args, kwargs)))
-        ):
-            # Operands by keyword: the rule is not for them, and the operation will say itself what it lacks.
-            if not args and "input" in kwargs:
-                args, kwargs = (kwargs["input"],), {k: v for k, v in kwargs.items() if k != "input"}
-            try:
-                rule(spy, *args, **kwargs)
-            except (TypeError, AttributeError, IndexError):
-                return
-
-    def shortcut(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return what an operation gives, where that is known without running it; None elsewhere."""
-        return infer_result_shape(name, args, kwargs)
-
-
-RULES = Rules(
-    {
-        "linear": _linear,
-        "embedding": _embedding,
-        "embedding_bag": _embedding,
-        "conv1d": _convolution(1),
-        "conv2d": _convolution(2),
-        "conv3d": _convolution(3),
-        "conv_transpose1d": _convolution(1, transposed=True),
-        "conv_transpose2d": _convolution(2, transposed=True),
-        "conv_transpose3d": _convolution(3, transposed=True),
-        "layer_norm": _layer_norm,
-        "rms_norm": _layer_norm,
-        "batch_norm": _channels,
-        "group_norm": lambda spy, x, _, *rest, **named: _channels(spy, x, *rest, **named),
-        "instance_norm": _channels,
-        "masked_fill": _masked_fill,
-        "masked_fill_": _masked_fill,
-        "where": _where,
-        "scaled_dot_product_attention": _attention,
-        "one_hot": _one_hot,
-        **dict.fromkeys(_ARITHMETIC, _alike),
-        "__getitem__": _indexed,
-        "gather": _gathered,
-        "index_select": _gathered,
-        "take_along_dim": _gathered,
-        "cross_entropy": _classes,
-        "nll_loss": _classes,
-    }
-)
+def check_operands(spy: RunObserver, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise `OperandMismatch` if the operands of an operation do not fit."""
+    rule = _RULES.get(name)
+    if rule is None or not (rule is _embedding or any(spy.lineage(t) is not None for t in tensors_in((args, kwargs)))):
+        return
+    if not args and "input" in kwargs:
+        args, kwargs = (kwargs["input"],), {k: v for k, v in kwargs.items() if k != "input"}
+    # Rules are not for other operands by keyword; the operation itself raises an error if one is missing.
+    with suppress(TypeError, AttributeError, IndexError):
+        rule(spy, *args, **kwargs)

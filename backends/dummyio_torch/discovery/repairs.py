@@ -1,12 +1,13 @@
-"""What could mend a run that failed: first what the failing operation's operands show, then the error's words, then guesses."""
+"""Changes that could make a failed run work: from the failing operation's operands, the error's text, and guesses."""
 
 from __future__ import annotations
 
 import re
 import traceback
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import replace
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 import torch
@@ -25,20 +26,22 @@ _WINDOWS = ("conv", "pool", "pad", "unfold", "stft", "interpolate")
 
 
 def suggest_changes(spy: RunObserver, error: Exception, floating: torch.dtype) -> list[LayoutChange]:
-    """Return what could mend a run that ended in `error`, the likeliest first."""
+    """Return changes that could make a run work that ended in `error`, the likeliest first."""
     if isinstance(error, MissingItem):
         first = guess_layout(error.key if not error.key.isdigit() else error.path, "")
         dtype, rank = to_torch_dtype(first.number, floating), len(first.axes)
-        return [LayoutChange(0, lambda layout: layout.with_item(error.path, error.key, dtype, rank))]
-    found: list[LayoutChange] = list(error.repairs) if isinstance(error, OperandMismatch) else []
-    if not isinstance(error, OperandMismatch) and spy.last is not None:
-        found += _of_operation(spy, *spy.last)
-    if not isinstance(error, OperandMismatch):
+        return [LayoutChange.of(0, InputLayout.with_item, error.path, error.key, dtype, rank)]
+    if isinstance(error, OperandMismatch):
+        found = list(error.repairs)
+    else:
+        found = list(_changes_for_operation(spy, *spy.last)) if spy.last is not None else []
         found += _changes_from_error_text(spy, error, floating)
     return [*found, *_guesses(spy, floating)]
 
 
-def _of_operation(spy: RunObserver, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[LayoutChange]:
+def _changes_for_operation(
+    spy: RunObserver, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterator[LayoutChange]:
     tensors = list(tensors_in((args, kwargs)))
     if name in _PRODUCTS and len(tensors) >= 2:
         yield from _multiplied(spy, *tensors[-2:])
@@ -67,16 +70,16 @@ def _multiplied(spy: RunObserver, a: torch.Tensor, b: torch.Tensor) -> Iterator[
 
 
 def _equal(spy: RunObserver, a: torch.Tensor, i: int, b: torch.Tensor, j: int) -> Iterator[LayoutChange]:
-    """Two axes must be as long as each other."""
+    """Yield changes that make two axes equal."""
     if a.shape[i] == b.shape[j]:
         return
     one, other = spy.variable(a, i), spy.variable(b, j)
     if one is not None and other is not None:
-        yield LayoutChange.equal(0, one, other)
+        yield LayoutChange.of(0, InputLayout.with_equal, one, other)
     for mine, tensor, size in ((one, b, b.shape[j]), (other, a, a.shape[i])):
         if mine is not None:
             cost = (0 if spy.lineage(tensor) is None else 2) + (4 if mine in spy.layout.batches else 0)
-            yield LayoutChange.size(cost, mine, size)
+            yield LayoutChange.of(cost, InputLayout.with_sizes, (mine,), size)
     for known, tensor, got, need in ((b, a, a.shape[i], b.shape[j]), (a, b, b.shape[j], a.shape[i])):
         lineage = spy.lineage(tensor)
         if lineage is not None and spy.lineage(known) is None and (one is None and other is None):
@@ -87,7 +90,7 @@ def _same_dtype(spy: RunObserver, a: torch.Tensor, b: torch.Tensor) -> Iterator[
     for mine, other in ((a, b), (b, a)):
         lineage = spy.lineage(mine)
         if lineage is not None and lineage.direct and other.dtype.is_floating_point:
-            yield LayoutChange.dtype(0, lineage.direct, other.dtype)
+            yield LayoutChange.of(0, InputLayout.with_dtype, lineage.direct, other.dtype)
 
 
 def _joined(spy: RunObserver, tensors: list[torch.Tensor], dim: Any) -> Iterator[LayoutChange]:
@@ -101,93 +104,82 @@ def _joined(spy: RunObserver, tensors: list[torch.Tensor], dim: Any) -> Iterator
 
 
 def _lifted(spy: RunObserver, a: torch.Tensor, b: torch.Tensor) -> Iterator[LayoutChange]:
-    """Two operands could need as many axes as each other."""
+    """Yield changes that give two operands the same number of axes."""
     for mine, other in ((a, b), (b, a)):
         lineage = spy.lineage(mine)
         if lineage is not None and len(lineage.sources) == 1 and mine.ndim != other.ndim:
             path, more = next(iter(lineage.sources)), other.ndim - mine.ndim
             rank = len(spy.layout.leaves[path].axes) + more
             certain = lineage.direct is None and spy.lineage(other) is not None
-            yield LayoutChange.rank(0 if certain else 2, path, rank)
+            yield LayoutChange.of(0 if certain else 2, InputLayout.with_rank, path, rank)
 
 
 def _shaped(spy: RunObserver, x: torch.Tensor, target: tuple[Any, ...]) -> Iterator[LayoutChange]:
-    """The elements must fill a shape: the numbers in it that are no sizes of inputs are the module's own."""
+    """Yield changes for elements that must fill a shape: its numbers that are not sizes of inputs are the module's own."""
     sizes = list(target[0]) if len(target) == 1 and isinstance(target[0], (tuple, list)) else list(target)
     own = [s for s in sizes if isinstance(s, int) and s > 0 and s not in spy.layout.sizes.values()]
-    product = 1
-    for size in own:
-        product *= size
+    product = prod(own)
     lineage = spy.lineage(x)
     if lineage is None or product <= 1:
         return
     for path in sorted(lineage.sources):
         axes = [a for a in spy.layout.leaves[path].axes[1:] if a not in spy.layout.fixed]
         if len(axes) == 1:
-            yield LayoutChange.size(1, axes[0], product)
-        rest = 1
-        for axis in axes[:-1]:
-            rest *= spy.layout.sizes[axis]
+            yield LayoutChange.of(1, InputLayout.with_sizes, (axes[0],), product)
+        rest = prod(spy.layout.sizes[axis] for axis in axes[:-1])
         if len(axes) > 1 and product % rest == 0:
-            yield LayoutChange.size(2, axes[-1], product // rest)
+            yield LayoutChange.of(2, InputLayout.with_sizes, (axes[-1],), product // rest)
 
 
 def _larger(spy: RunObserver, tensors: list[torch.Tensor]) -> Iterator[LayoutChange]:
-    """A window could be larger than what it slides over."""
+    """Yield changes for a window that could be larger than its input."""
     for tensor in tensors:
         lineage = spy.lineage(tensor)
         for path in sorted(lineage.sources) if lineage is not None else ():
             axes = [a for a in spy.layout.leaves[path].axes[1:] if a not in spy.layout.fixed]
             if axes and max(spy.layout.sizes[a] for a in axes) < 1 << 14:
-                yield LayoutChange(1, partial(_grown, axes=tuple(axes)))
+                yield LayoutChange.of(1, _grown, axes)
 
 
-def _grown(layout: InputLayout, axes: tuple[int, ...]) -> InputLayout | None:
-    found: InputLayout | None = layout
-    for axis in axes:
-        if found is not None:
-            found = found.with_size(axis, -(-found.sizes[axis] * 4 // 32) * 32, fix=False)
-    return found
+def _grown(layout: InputLayout, axes: list[int]) -> InputLayout:
+    larger = {axis: -(-layout.sizes[axis] * 4 // 32) * 32 for axis in axes}
+    return replace(layout, sizes={**layout.sizes, **larger})
 
 
 def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch.dtype) -> Iterator[LayoutChange]:
-    text, line = str(error), _line(error)
+    text, line = str(error), _source_line(error)
     leaves = spy.layout.leaves
     unpack = _UNPACK.search(text)
     for path, leaf in leaves.items():
         named = re.search(rf"\b{re.escape(path.rpartition('.')[2])}\b", line) is not None
         rank = len(leaf.axes)
         if unpack is not None:
-            yield LayoutChange.rank(0 if named else 1, path, int(unpack[1]))
+            yield LayoutChange.of(0 if named else 1, InputLayout.with_rank, path, int(unpack[1]))
         elif "out of range" in text:
-            yield LayoutChange.rank(1 if named else 2, path, rank + 1)
+            yield LayoutChange.of(1 if named else 2, InputLayout.with_rank, path, rank + 1)
         if isinstance(error, AttributeError) and re.search(r"'(items|keys|values|get)'", text):
-            yield LayoutChange.nest(0 if named else 1, path)
+            yield LayoutChange.of(0 if named else 1, InputLayout.with_tree, path, Branch("dict", ()))
     if unpack is not None:
         for name, tree in spy.layout.trees:
             if isinstance(tree, Branch) and tree.kind != "dict" and len(tree.items) < int(unpack[1]):
                 key = str(len(tree.items))
-                yield LayoutChange(0, partial(_longer, name=name, key=key, dtype=floating))
+                yield LayoutChange.of(0, InputLayout.with_item, name, key, floating, 2)
 
 
-def _longer(layout: InputLayout, name: str, key: str, dtype: torch.dtype) -> InputLayout:
-    return layout.with_item(name, key, dtype, 2)
-
-
-def _line(error: Exception) -> str:
+def _source_line(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     return (frames[-1].line or "") if frames else ""
 
 
 def _guesses(spy: RunObserver, floating: torch.dtype) -> Iterator[LayoutChange]:
-    """What is tried where nothing else helps: another axis, another dtype, two axes alike, sizes that the module names."""
+    """Yield changes that are tried last: another axis, another dtype, two equal axes."""
     for path, leaf in spy.layout.leaves.items():
         rank = len(leaf.axes)
         for other in (rank + 1, rank - 1):
             if 1 <= other <= 5:
-                yield LayoutChange.rank(4 if other > rank else 5, path, other)
+                yield LayoutChange.of(4 if other > rank else 5, InputLayout.with_rank, path, other)
         for dtype in (torch.int64, floating, torch.bool):
-            yield LayoutChange.dtype(5, path, dtype)
+            yield LayoutChange.of(5, InputLayout.with_dtype, path, dtype)
         if rank >= 2 and leaf.axes[-2] not in spy.layout.batches:
             a, b = leaf.axes[-2:]
-            yield LayoutChange.equal(5, a, b)
+            yield LayoutChange.of(5, InputLayout.with_equal, a, b)

@@ -1,4 +1,4 @@
-"""How a rule asks for a rank, a size or a dtype: by `OperandMismatch`, with what would mend it, where an input can be changed."""
+"""Requirements of rank, size and dtype: `OperandMismatch` with the changes that could meet them, if an input can be changed."""
 
 from __future__ import annotations
 
@@ -27,14 +27,11 @@ def require_rank(spy: RunObserver, tensor: torch.Tensor, *ranks: int) -> None:
         spy.granted()
         return
     more = ranks[0] - tensor.ndim
-    repairs = [
-        _ranked(path, len(spy.layout.leaves[path].axes) + more, len(lineage.sources) > 1) for path in lineage.sources
-    ]
-    raise OperandMismatch(repairs)
-
-
-def _ranked(path: str, rank: int, doubtful: bool) -> LayoutChange:
-    return LayoutChange.rank(int(doubtful), path, rank)
+    ranks_now = {path: len(spy.layout.leaves[path].axes) for path in lineage.sources}
+    cost = int(len(ranks_now) > 1)
+    raise OperandMismatch(
+        [LayoutChange.of(cost, InputLayout.with_rank, path, rank + more) for path, rank in ranks_now.items()]
+    )
 
 
 def want_size(spy: RunObserver, tensor: torch.Tensor, axis: int, need: int) -> None:
@@ -50,7 +47,7 @@ def want_size(spy: RunObserver, tensor: torch.Tensor, axis: int, need: int) -> N
     if variable is None:
         raise OperandMismatch([], paths=lineage.sources, got=got, need=need)
     cost = 4 if variable in spy.layout.batches else 0
-    raise OperandMismatch([LayoutChange.size(cost, variable, need)], paths=lineage.sources)
+    raise OperandMismatch([LayoutChange.of(cost, InputLayout.with_sizes, (variable,), need)], paths=lineage.sources)
 
 
 def require_equal_sizes(spy: RunObserver, one: torch.Tensor, other: torch.Tensor, axis: int) -> None:
@@ -58,7 +55,7 @@ def require_equal_sizes(spy: RunObserver, one: torch.Tensor, other: torch.Tensor
     if axis < min(one.ndim, other.ndim) and one.shape[axis] != other.shape[axis]:
         variables = spy.variable(one, axis), spy.variable(other, axis)
         if variables[0] is not None and variables[1] is not None:
-            raise OperandMismatch([LayoutChange.equal(0, variables[0], variables[1])])
+            raise OperandMismatch([LayoutChange.of(0, InputLayout.with_equal, variables[0], variables[1])])
     spy.granted()
 
 
@@ -88,7 +85,7 @@ def _retype(spy: RunObserver, tensor: torch.Tensor, dtype: torch.dtype) -> None:
     if lineage is not None:
         paths = [lineage.direct] if lineage.direct else sorted(lineage.sources)
         cost = 0 if len(paths) == 1 else 1
-        repairs = [LayoutChange.dtype(cost, path, dtype) for path in paths]
+        repairs = [LayoutChange.of(cost, InputLayout.with_dtype, path, dtype) for path in paths]
         if any(repair.change(spy.layout) is not None for repair in repairs):
             raise OperandMismatch(repairs)
 

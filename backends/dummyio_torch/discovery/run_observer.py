@@ -1,66 +1,49 @@
-"""Watches a run: which operations and layers it reaches, and which inputs' axes the sizes in them are.
+"""Observes a run: the operations and layers that it reaches, and the inputs' axes that the sizes in them come from.
 
-Rules of `dummyio_torch.layers` look at each before it runs. Where one does not fit, they raise `OperandMismatch` with what would
-mend it.
+The rules of `layer_rules` and `operation_rules` check each before it runs. They raise `OperandMismatch` for operands that do not
+fit, with changes of the layout that could make them fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from dummyio_torch.discovery.layout import Branch, InputLayout
+from dummyio_torch.discovery.layout import InputLayout
+from dummyio_torch.discovery.shape_shortcuts import infer_result_shape
 
 __all__ = ["AxisOrigin", "Facts", "LayoutChange", "OperandMismatch", "RunObserver", "RunTooLong", "tensors_in"]
+
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
 class LayoutChange:
-    """A change of the layout that could mend what failed; `cost` 0 where a layer's weights ask for it."""
+    """A change of the layout that could make a run work; its `cost` is 0 if a layer's weights require it."""
 
     cost: int
     change: Callable[[InputLayout], InputLayout | None]
 
     @classmethod
-    def size(cls, cost: int, variable: int, size: int) -> LayoutChange:
-        """Give an axis a size."""
-        return cls(cost, lambda layout: layout.with_size(variable, size))
-
-    @classmethod
-    def sizes(cls, cost: int, variables: Iterable[int], size: int) -> LayoutChange:
-        """Give several axes one size."""
-        axes = tuple(variables)
-        return cls(cost, lambda layout: layout.with_sizes(axes, size))
-
-    @classmethod
-    def equal(cls, cost: int, one: int, other: int) -> LayoutChange:
-        """Make two axes one."""
-        return cls(cost, lambda layout: layout.with_equal(one, other))
-
-    @classmethod
-    def rank(cls, cost: int, path: str, rank: int) -> LayoutChange:
-        """Give an input another number of axes."""
-        return cls(cost, lambda layout: layout.with_rank(path, rank))
-
-    @classmethod
-    def dtype(cls, cost: int, path: str, dtype: torch.dtype) -> LayoutChange:
-        """Give an input another dtype."""
-        return cls(cost, lambda layout: layout.with_dtype(path, dtype))
-
-    @classmethod
-    def nest(cls, cost: int, path: str) -> LayoutChange:
-        """Make an input a dict."""
-        return cls(cost, lambda layout: layout.with_tree(path, Branch("dict", ())))
+    def of(
+        cls,
+        cost: int,
+        method: Callable[Concatenate[InputLayout, P], InputLayout | None],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> LayoutChange:
+        """Return the change that a method of `InputLayout` makes with these arguments."""
+        return cls(cost, lambda layout: method(layout, *args, **kwargs))
 
 
 class OperandMismatch(Exception):  # noqa: N818 - a message to the search, not an error
     """An operation does not fit its operands.
 
-    `got` is a size that would have to be `need`, where it follows from several axes and no rule says how.
+    `got` is a size that must be `need`, if it depends on several axes in a way that no rule describes.
     """
 
     def __init__(
@@ -81,10 +64,10 @@ class RunTooLong(Exception):  # noqa: N818 - the same
 
 @dataclass(frozen=True)
 class AxisOrigin:
-    """Where a tensor comes from."""
+    """The inputs that a tensor comes from."""
 
     sources: frozenset[str]
-    """Paths of the inputs that enter."""
+    """The paths of the inputs that it depends on."""
     direct: str | None = None
     """The input whose elements it holds."""
     flipped: bool = False
@@ -93,22 +76,20 @@ class AxisOrigin:
 
 @dataclass
 class Facts:
-    """What a run has shown of the inputs."""
+    """The facts that a run has shown of the inputs."""
 
     rows: dict[str, tuple[int, int | None, bool]] = field(default_factory=dict[str, tuple[int, int | None, bool]])
-    """Input → ids stay below, the id that pads, whether the input itself is what indexes."""
+    """Input → the number that ids stay below, the padding id, whether the input itself is the index."""
     limits: dict[int, int] = field(default_factory=dict[int, int])
-    """Variable → its size is at most."""
+    """Variable → its largest size."""
     names: dict[int, str] = field(default_factory=dict[int, str])
-    """Variable → what layers show it to be."""
+    """Variable → its name, from a layer."""
     hiding: set[str] = field(default_factory=set[str])
     """Masks that are true where something is hidden."""
     keeping: set[str] = field(default_factory=set[str])
     zeros: set[str] = field(default_factory=set[str])
     """Indices into an axis whose size varies."""
     used: set[str] = field(default_factory=set[str])
-    wide: dict[str, int] = field(default_factory=dict[str, int])
-    """Input → the axis on which a layer asked for features."""
 
     def bound(self, path: str, rows: int, pad: int | None, *, exact: bool) -> None:
         """Note that an input indexes a table; the smallest counts."""
@@ -118,57 +99,25 @@ class Facts:
 
 
 _VIEWS = frozenset(
-    [
-        "view",
-        "reshape",
-        "unsqueeze",
-        "squeeze",
-        "expand",
-        "permute",
-        "transpose",
-        "contiguous",
-        "to",
-        "long",
-        "float",
-        "bool",
-        "int",
-        "half",
-        "double",
-        "type",
-        "clone",
-        "detach",
-        "flatten",
-        "unflatten",
-        "expand_as",
-        "repeat",
-        "t",
-        "movedim",
-        "swapaxes",
-        "chunk",
-        "split",
-        "unbind",
-        "narrow",
-        "select",
-        "type_as",
-        "bfloat16",
-        "cpu",
-        "view_as",
-        "reshape_as",
-        "repeat_interleave",
-        "__and__",
-        "logical_and",
-        "bitwise_and",
-    ]
+    (  # noqa: SIM905
+        "view reshape unsqueeze squeeze expand permute transpose contiguous to long float bool int half double "
+        "type clone detach flatten unflatten expand_as repeat t movedim swapaxes chunk split unbind narrow select "
+        "type_as bfloat16 cpu view_as reshape_as repeat_interleave __and__ logical_and bitwise_and"
+    ).split()
 )
+"""Operations whose result holds the elements of their first operand."""
+
 _FLIPS = frozenset("__invert__ bitwise_not logical_not __rsub__ rsub".split())  # noqa: SIM905
 
 
 class RunObserver(TorchFunctionMode):
-    """One run's watcher."""
+    """The observer of one run."""
 
-    def __init__(self, layout: InputLayout, rules: Any, *, strict: bool = True, most: int | None = None) -> None:
+    def __init__(
+        self, layout: InputLayout, check: Callable[..., None], *, strict: bool = True, most: int | None = None
+    ) -> None:
         super().__init__()
-        self.layout, self.rules, self.strict, self.most = layout, rules, strict, most
+        self.layout, self.check, self.strict, self.most = layout, check, strict, most
         self.facts = Facts()
         self.count = 0
         self.last: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
@@ -183,11 +132,11 @@ class RunObserver(TorchFunctionMode):
         self._kept.append(tensor)
 
     def lineage(self, tensor: object) -> AxisOrigin | None:
-        """Return where a tensor comes from; None for weights and constants."""
+        """Return the origin of a tensor; None for weights and constants."""
         return self._lineages.get(id(tensor))
 
     def variable(self, tensor: torch.Tensor, axis: int) -> int | None:
-        """Return whose size that of an axis is; None where that cannot be told."""
+        """Return the variable that an axis has its size from; None if that is ambiguous."""
         lineage = self.lineage(tensor)
         if lineage is None or not -tensor.ndim <= axis < tensor.ndim:
             return None
@@ -201,7 +150,7 @@ class RunObserver(TorchFunctionMode):
         return next(iter(free)) if len(free) == 1 else None
 
     def granted(self) -> None:
-        """Count what a rule asked for and got: a layer asks for much before its first operation, and each is a step ahead."""
+        """Count a requirement that is met: a layer has many before its first operation, and each is progress."""
         self.count += 1
 
     def name(self, tensor: torch.Tensor, axis: int, name: str) -> None:
@@ -214,7 +163,7 @@ class RunObserver(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Look at an operation, run it, and note where its result comes from."""
+        """Check an operation, run it, and note the origin of its result."""
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         if name in {"size", "dim", "__len__", "stride", "is_floating_point"}:
@@ -223,7 +172,7 @@ class RunObserver(TorchFunctionMode):
             return self._attribute(func, args, kwargs)
         sources = self._sources(args, kwargs)
         self._step(name, args, kwargs, sources)
-        result = self.rules.shortcut(name, args, kwargs)
+        result = infer_result_shape(name, args, kwargs)
         if result is None:
             result = func(*args, **kwargs)
         if sources:
@@ -247,7 +196,7 @@ class RunObserver(TorchFunctionMode):
         self.last = (name, args, kwargs)
         for lineage in sources:
             self.facts.used |= lineage.sources
-        self.rules.check(self, name, args, kwargs)
+        self.check(self, name, args, kwargs)
 
     def _note(self, name: str, sources: list[AxisOrigin], result: Any, args: tuple[Any, ...]) -> None:
         paths = frozenset().union(*(lineage.sources for lineage in sources))

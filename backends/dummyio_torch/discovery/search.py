@@ -1,4 +1,4 @@
-"""Searches for inputs that a module takes: runs it, mends what does not fit, the likeliest way first, and runs it again."""
+"""Searches for inputs that a module takes: runs it, changes what does not fit, the likeliest way first, and runs it again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import nn
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy
 from dummyio_torch.discovery.layer_rules import observe_layers
 from dummyio_torch.discovery.layout import InputLayout
-from dummyio_torch.discovery.operation_rules import RULES
+from dummyio_torch.discovery.operation_rules import check_operands
 from dummyio_torch.discovery.repairs import suggest_changes
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, RunTooLong
 
@@ -36,7 +36,7 @@ _USUAL = (28, 32, 64, 224, 16, 128, 256, 8, 96, 48, 384, 512, 84, 227, 299)
 
 
 class NeedsValues(Exception):  # noqa: N818 - a message to the caller, not an error
-    """The module's way depends on values, which shapes alone do not have."""
+    """The module's path depends on values, which a run on shapes alone does not have."""
 
     def __init__(self, layout: InputLayout) -> None:
         super().__init__("the module needs values")
@@ -87,7 +87,7 @@ class LayoutTrial:
     def run(self, layout: InputLayout, *, strict: bool = False, most: int | None = None) -> Run:
         """Run the module once."""
         self.runs += 1
-        spy = self._spy = RunObserver(layout, RULES, strict=strict, most=most)
+        spy = self._spy = RunObserver(layout, check_operands, strict=strict, most=most)
         tensors = {path: self.shadow.tensor(layout.shape(leaf), leaf.dtype) for path, leaf in layout.leaves.items()}
         for path, tensor in tensors.items():
             spy.enter(path, tensor)
@@ -167,7 +167,7 @@ def _depends_on_values(error: Exception) -> bool:
 
 
 def _candidate_changes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
-    """Yield what could mend a run."""
+    """Yield changes that could make a run work."""
     if run.error is None:  # it works and is not what is looked for
         return
     error = run.error
@@ -194,7 +194,7 @@ def _named_sizes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
         axes = _free(run.layout, frozenset({path}))
         for size in dict.fromkeys((*trial.numbers, *_USUAL)) if axes else ():
             cost = 3 if size in trial.numbers else 6
-            yield LayoutChange.sizes(cost, axes, size)
+            yield LayoutChange.of(cost, InputLayout.with_sizes, axes, size)
 
 
 def _solved(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[LayoutChange]:
@@ -205,7 +205,7 @@ def _solved(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[La
 
     def reached(size: int) -> int:
         """Whether that size is too small (-1), too large (1), or right (0)."""
-        layout = run.layout.with_sizes(tuple(axes), size)
+        layout = run.layout.with_sizes(axes, size)
         new = trial.run(layout, strict=run.spy.strict) if layout is not None else run
         found = new.error
         if not isinstance(found, OperandMismatch) and found is not None and new.count == run.count:
@@ -219,7 +219,7 @@ def _solved(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[La
 
     for size in trial.numbers[:4]:
         if reached(size) == 0 and reached(2 * size) > 0:  # a single one fits any number, by broadcasting
-            yield LayoutChange.sizes(0, axes, size)
+            yield LayoutChange.of(0, InputLayout.with_sizes, axes, size)
             return
     low, high = 1, 2048
     while low <= high:
@@ -228,7 +228,7 @@ def _solved(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[La
         if way == 0:
             near = [] if size in _USUAL else [n for n in _USUAL if abs(n - size) <= max(2, size // 6)]
             best = next((n for n in near if reached(n) == 0), size)
-            yield LayoutChange.sizes(0, axes, best)
+            yield LayoutChange.of(0, InputLayout.with_sizes, axes, best)
             return
         low, high = (size + 1, high) if way < 0 else (low, size - 1)
 

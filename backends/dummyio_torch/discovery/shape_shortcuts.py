@@ -1,7 +1,6 @@
-"""What operations give without memory, worked out here where PyTorch itself takes milliseconds or runs each step.
+"""Results of operations without memory, for operations that take PyTorch milliseconds or run step by step.
 
-Only the result's shape is asked for, and only where the operands are as usual: in all other cases the answer is None, and the
-operation runs and says itself what it lacks.
+They are computed for usual operands only. In all other cases the result is None, and the operation itself runs and raises.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _PRODUCTS = frozenset({"matmul", "__matmul__", "bmm"})
 
 
 def infer_result_shape(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return what an operation gives, where only its shape is asked and the rules have checked its operands."""
+    """Return the result of an operation on tensors without memory, whose operands the rules have checked; None if unknown."""
     x = args[0] if args else None
     if not isinstance(x, torch.Tensor) or not x.is_meta:
         return None

@@ -79,7 +79,7 @@ def _find_past_length(shapes: _Shapes) -> Size:
 
 
 def _mask_lengths(shapes: _Shapes, past: Size) -> dict[str, Size]:
-    """Return the sum of past and new tokens for each mask whose last axis no other input has."""
+    """Return the sum of past and new tokens for each mask whose last axis is in no other input."""
     if past == 0:
         return {}
     others = {size for name, shape in shapes.items() if not is_padding_mask(name) for size in shape}
