@@ -17,7 +17,7 @@ from dummyio.running.runner import Runner, open_runner
 from dummyio.spec.dims import evaluate_size, find_dims, is_static
 from dummyio.typing import Array, Axes
 
-__all__ = ["COARSE_TOLERANCE", "TOLERANCE", "check_artifact"]
+__all__ = ["COARSE_TOLERANCE", "TOLERANCE", "check_artifact", "check_names_apart"]
 
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """Feeds → outputs by name: a runner, or any function like it; raises `RunError`."""
@@ -31,6 +31,16 @@ _ROUNDING = 1e-5
 """How far a result may always be off: what rounding does where all values are near 0."""
 _DEFECT = "This is a defect of the exporter: report it with the model."
 _FIX_SIZES = "A size may have become a constant: fix sizes with static='all_but_batch', 'all' or the names of dims."
+
+
+def check_names_apart(inputs: Collection[str], outputs: Collection[str]) -> None:
+    """Raise `ExportError` if an output has an input's name, for formats in which no two values have one name."""
+    both = [name for name in outputs if name in inputs]
+    if both:
+        raise ExportError(
+            f"{', '.join(both)} is the name of an input and of an output: in this format no two values have one name. Return it "
+            f"under another name, such as 'new_{both[0]}'."
+        )
 
 
 def check_artifact(  # noqa: PLR0913 - each is a choice of an exporter

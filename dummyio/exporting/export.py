@@ -71,6 +71,14 @@ def export(
         for an unknown option, and for a format that the model's framework cannot write.
     OutputError
         if a file exists already, or cannot be written.
+
+    Examples
+    --------
+    >>> import torch
+    >>> spec = InputSpec({"input": TensorSpec("input", (Dim("batch_size", 2), 3))})
+    >>> artifact = dummyio.export(torch.nn.Linear(3, 2), "linear.onnx", spec=spec)
+    >>> [file.name for file in artifact.files]
+    ['linear.onnx', 'linear.dummyio.json']
     """
     target = Path(path)
     kind = choose_format(target, format, detect_framework(model))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +33,6 @@ from dummyio_tensorflow.signature import abstract, argument_names
 __all__ = [
     "Frozen",
     "add_output_specs",
-    "check_names_apart",
     "freeze_model",
     "nest_tensors",
     "trace_model",
@@ -134,16 +133,6 @@ def freeze_model(model: Any, spec: InputSpec) -> Frozen:
         return {name: tf.identity(value) for name, value in zip(outputs, graph(*tensors), strict=True)}
 
     return Frozen(tf.function(flat, input_signature=specs, autograph=False), graph, names, outputs)
-
-
-def check_names_apart(inputs: Iterable[str], outputs: Iterable[str]) -> None:
-    """Raise `ExportError` if an output has an input's name: in one graph, each value has a name of its own."""
-    both = sorted({*inputs} & {*outputs})
-    if both:
-        raise ExportError(
-            f"{', '.join(map(repr, both))} is an input and an output, and in this format no two values have one name: "
-            f"return it under another name, such as 'new_{both[0]}', or export a SavedModel or a TFLite file."
-        )
 
 
 def add_output_specs(spec: InputSpec, frozen: Frozen) -> InputSpec:

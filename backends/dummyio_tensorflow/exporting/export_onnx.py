@@ -15,9 +15,10 @@ import tensorflow as tf
 
 from dummyio.errors import ExportError, NotInstalledError, OptionError, format_error_line
 from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.artifact_check import check_names_apart
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
-from dummyio_tensorflow.calling.frozen_function import Frozen, check_names_apart, without_xla
+from dummyio_tensorflow.calling.frozen_function import Frozen, without_xla
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.exporting.export_job import prepare_export
 from dummyio_tensorflow.exporting.onnx_names import declare_names

@@ -137,7 +137,7 @@ def load_graph(path: Path) -> Any:
     except Exception as error:  # protobuf's error class is not public
         raise SourceError(f"{path} is not a frozen graph, or it is damaged: {format_error_line(error)}") from error
     if not graph.node:
-        remedy = " Give the SavedModel's folder instead." if path.name == FORMATS["saved_model"].holds else ""
+        remedy = " Give the SavedModel's folder instead." if path.name == FORMATS["saved_model"].contains else ""
         raise SourceError(f"{path} is not a frozen graph: it has no nodes.{remedy}")
     return graph
 
