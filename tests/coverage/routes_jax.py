@@ -1,9 +1,9 @@
-"""Measure which routes out of JAX work, on small models of many kinds, against the model itself; write ``docs/reference/jax.md``.
+"""Measures the export routes of JAX on small models of many kinds, compared with the model itself; writes ``docs/reference/jax.md``.
 
     python tests/coverage/routes_jax.py [--only scan,attention] [--write]
 
-Each model is described from example arguments, exported on each route, and run at three sizes of every free dim. Where sizes
-cannot stay free, they are fixed: first all but the batch, then all.
+Each model is described from example arguments, exported on each route, and run at three sizes of every dim. If sizes cannot stay
+dynamic, they are fixed: first all but the batch, then all.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ ROUTES = {"StableHLO": "model.stablehlo", "ONNX": "model.onnx", "SavedModel": "s
 STATIC = (None, "all_but_batch", "all")
 
 
-def measure(case: Case, file: str) -> tuple[float | None, str, str]:
-    """Return the largest difference, relative to the largest value; what had to be fixed; and why."""
+def measure_route(case: Case, file: str) -> tuple[float | None, str, str]:
+    """Return the largest difference relative to the largest value, the option ``static`` that was needed, and the reason."""
     spec = dummyio.describe(case.model, **case.options)
     reasons: list[str] = []
     for static in STATIC:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 written = dummyio.export(case.model, Path(folder) / file, spec=spec, static=static)
-                return compare(case, written), static or "", reasons[0] if reasons else ""
+                return compare_results(case, written), static or "", reasons[0] if reasons else ""
             except ExportError as error:
                 reasons.append(" ".join(str(error).split()))
     return None, "", reasons[0]
 
 
-def compare(case: Case, written: Any) -> float:
-    """Return the largest difference over the sizes that the artifact takes."""
+def compare_results(case: Case, written: Any) -> float:
+    """Return the largest difference at the sizes that the artifact takes."""
     reference, runner = dummyio.open_runner(case.model, written.spec), dummyio.open_runner(written.path, written.spec)
     worst = 0.0
     for sample, wanted in enumerate(case.sizes):
@@ -64,7 +64,7 @@ def compare(case: Case, written: Any) -> float:
     return worst
 
 
-def table(names: list[str]) -> str:
+def build_table(names: list[str]) -> str:
     """Return the table with its notes."""
     notes: list[str] = []
     lines = [f"| model | {' | '.join(ROUTES)} |", f"|---|{'---|' * len(ROUTES)}"]
@@ -72,18 +72,18 @@ def table(names: list[str]) -> str:
         case, cells = CASES[name](), []
         for file in ROUTES.values():
             try:
-                difference, static, reason = measure(case, file)
+                difference, static, reason = measure_route(case, file)
             except DummyioError as error:
                 difference, static, reason = None, "", " ".join(str(error).split())
-            cells.append(cell(difference, static, reason, notes))
+            cells.append(format_cell(difference, static, reason, notes))
             print(name, file, cells[-1], flush=True)  # noqa: T201
         lines.append(f"| {name.replace('_', ' ')} | {' | '.join(cells)} |")
     used = ", ".join(f"{part} {version(part)}" for part in ("jax", "flax", "jax2onnx", "onnxruntime", "tensorflow"))
     return "\n".join([used + ":", "", *lines, "", *(f"{n}. {note}" for n, note in enumerate(notes, 1))]).rstrip() + "\n"
 
 
-def cell(difference: float | None, static: str, reason: str, notes: list[str]) -> str:
-    """Write one result; a reason becomes a note, without the folders of the machine that measured it."""
+def format_cell(difference: float | None, static: str, reason: str, notes: list[str]) -> str:
+    """Return one result as text; a reason becomes a note, without folders of this machine."""
     reason = re.sub(r"/\S*site-packages/", " ", reason)
     if reason and reason not in notes:
         notes.append(reason)
@@ -96,11 +96,11 @@ def cell(difference: float | None, static: str, reason: str, notes: list[str]) -
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help="names of models, with commas between", default=",".join(CASES))
-    parser.add_argument("--write", action="store_true", help="write the table into docs/reference/jax.md")
+    parser.add_argument("--only", help="names of models, separated by commas", default=",".join(CASES))
+    parser.add_argument("--write", action="store_true", help="write the table to docs/reference/jax.md")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    text = table(options.only.split(","))
+    text = build_table(options.only.split(","))
     print(text)  # noqa: T201
     if options.write:
         write_between(PAGE, text.rstrip("\n"))

@@ -12,13 +12,13 @@ from dummyio.sources.axis_names import guess_size
 from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size
 
-__all__ = ["default_dim", "to_dims", "to_size"]
+__all__ = ["make_dim", "to_dims", "to_size"]
 
 _BOUND = re.compile(r"^\s*(\w+)\s*(>=|<=)\s*(\d+)\s*$")
 _STEP = re.compile(r"^\s*mod\(\s*(\w+)\s*,\s*(\d+)\s*\)\s*==\s*0\s*$")
 
 
-def default_dim(name: str) -> Dim:
+def make_dim(name: str) -> Dim:
     """Return a dim with a size that depends on its name alone: the same in all inputs."""
     return Dim(name, guess_size(name) or 5 + sum(map(ord, name)) % 6)
 
@@ -33,7 +33,7 @@ def to_dims(sizes: Iterable[Any]) -> dict[str, Dim]:
         stated = [c.debug_str for c in getattr(getattr(size, "scope", None), "_explicit_constraints", ())]
         for name in _names_in(size):
             if name not in found:
-                found[name] = _apply_bounds(default_dim(name), stated)
+                found[name] = _apply_bounds(make_dim(name), stated)
     return found
 
 

@@ -20,7 +20,7 @@ from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 from dummyio_jax.calling.example_leaf import describe_leaf
 from dummyio_jax.calling.pure_function import Model
 from dummyio_jax.calling.pytrees import build_node
-from dummyio_jax.calling.symbolic_dims import default_dim
+from dummyio_jax.calling.symbolic_dims import make_dim
 
 __all__ = ["read_annotated_inputs"]
 
@@ -116,7 +116,7 @@ class _AnnotationReader:
         if plain.startswith("_"):
             plain = f"{path.replace('.', '_')}_size_{place}"
         if plain.isidentifier():
-            return self.dims.setdefault(plain, default_dim(plain))
+            return self.dims.setdefault(plain, make_dim(plain))
         try:
             return parse_size(plain.strip("{}"), self.dims)
         except DimError as error:

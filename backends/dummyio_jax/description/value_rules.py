@@ -50,6 +50,6 @@ def _choose_integer_rule(path: str, leaf: TensorSpec, rows: int | None) -> tuple
     if leaf.rank and is_position_ids(path):
         return Positions(), "counts positions" if high is None else f"counts positions, in a table of {high} rows"
     if high is None:
-        return Uniform(0, min(2, largest + 1)), "its name and the function do not tell what it holds: 0 or 1"
+        return Uniform(0, min(2, largest + 1)), "neither its name nor the function determines its values: 0 or 1"
     reason = f"indexes a table of {high} rows"
     return (TokenIds(high) if leaf.rank and can_be_token_ids(path) else Uniform(0, high)), reason

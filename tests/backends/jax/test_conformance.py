@@ -74,7 +74,7 @@ def test_values_are_never_narrowed(dtype, value, fits):
             assert np.asarray(BACKEND.from_numpy(values, DType(dtype))).tolist() == values.tolist()
 
 
-# JAX says, at every operation, that it goes on in 32 bits: for values that fit, nothing is lost.
+# JAX warns at every operation that it continues in 32 bits; values that fit lose nothing.
 @pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64 .* will be truncated:UserWarning")
 def test_ids_of_64_bits_reach_a_model():
     spec = InputSpec({"ids": TensorSpec("ids", (BATCH, LENGTH), "int64", TokenIds(50))})
@@ -106,7 +106,7 @@ def test_absent_devices(device):
 
 @pytest.mark.parametrize("device", [None, "cpu"])
 def test_copies_are_finished(device):
-    """An unaligned source is copied behind Python's back: many tries, for it is a race."""
+    """JAX copies an unaligned source in the background: a race, so that many tries are needed."""
     for _ in range(20):
         raw = np.zeros((1 << 22) + 64, np.uint8)
         values = raw[-raw.ctypes.data % 64 + 4 :][: 1 << 22].view(np.float32)
@@ -176,6 +176,6 @@ def test_sizes_that_cannot_change_are_ints():
     assert (shape[3] <= 4) is True
 
 
-def test_a_name_that_jax_does_not_take_is_an_error():
+def test_a_name_that_jax_refuses_is_an_error():
     with pytest.raises(DimError, match="mod"):
         BACKEND.abstract({"x": TensorSpec("x", (Dim("mod", 4, multiple_of=2),), "float32")})

@@ -16,6 +16,7 @@ from dummyio.spec.dims import Dim
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import Nest, TensorSpec
 from dummyio.spec.values import PaddingMask, Positions, TokenIds, Uniform
+from dummyio_jax.calling.symbolic_dims import to_dims, to_size
 
 TABLE = np.arange(30 * 4, dtype=np.float32).reshape(30, 4)
 
@@ -71,7 +72,7 @@ def test_height_and_width_of_one_image_are_two_symbols_and_both_sides_of_a_mask_
     assert shapes(pairs)["mask"] == ("batch_size", "sequence_length", "sequence_length")
 
 
-def test_dynamic_names_the_axes_and_nothing_else_is_free():
+def test_dynamic_names_the_axes_and_all_others_are_static():
     options = {
         "args": (zeros(2, 6, 8), {"key": zeros(2, 4, 8)}, zeros(2, 10)),
         "dynamic": {
@@ -102,7 +103,7 @@ def test_dynamic_names_the_axes_and_nothing_else_is_free():
         ({"x": ("a", "c + 1")}, "no dim is named 'c'"),
     ],
 )
-def test_what_dynamic_cannot_mean_is_an_error(dynamic, message):
+def test_an_invalid_dynamic_option_is_an_error(dynamic, message):
     with pytest.raises(OptionError, match=message):
         dummyio.describe(exp, args=(zeros(3, 4),), dynamic=dynamic)
 
@@ -124,7 +125,7 @@ def test_nests_go_in_as_they_are_and_custom_containers_are_named():
     assert list(results) == ["left", "right"]
 
 
-def test_what_is_no_array_is_an_error_with_a_remedy():
+def test_an_argument_that_is_not_an_array_is_an_error_with_a_remedy():
     with pytest.raises(SourceError, match=r"functools\.partial"):
         dummyio.describe(lambda x, mode: jnp.exp(x), args=(zeros(2), "fast"))
     with pytest.raises(SourceError, match="random keys"):
@@ -135,7 +136,7 @@ def test_what_is_no_array_is_an_error_with_a_remedy():
         dummyio.describe(exp, args=zeros(2))
 
 
-def test_wide_examples_are_described_as_the_function_sees_them():
+def test_64_bit_examples_are_described_as_the_function_sees_them():
     function, wide = jax.jit(lambda x: x + 1), (np.zeros((2, 3), np.int64),)
     assert dummyio.describe(function, args=wide)["x"].dtype is DType.INT32
     with jax.enable_x64(True):
@@ -145,7 +146,7 @@ def test_wide_examples_are_described_as_the_function_sees_them():
 # Signatures.
 
 
-def test_annotations_of_jaxtyping_say_it_all():
+def test_jaxtyping_annotations_need_no_examples():
     jaxtyping = pytest.importorskip("jaxtyping")
 
     def annotated(
@@ -190,20 +191,29 @@ def test_shapes_in_defaults_and_annotated_are_read_with_their_bounds():
     assert spec.dims["batch"] == Dim("batch", 3, min=3)
 
 
+def test_a_derived_size_is_written_in_the_notation_of_a_spec():
+    batch, length = export.symbolic_shape("batch, length")
+    dims = to_dims([batch * length])
+    sizes = [to_size(size, dims) for size in (batch * batch + 1, (length + 1) // 2, length % 3)]
+    assert [str(size) for size in sizes] == ["batch * batch + 1", "(length + 1) // 2", "length - (length // 3) * 3"]
+    with pytest.raises(SourceError, match="a spec has no max"):
+        to_size(jax.core.max_dim(length, 5), dims)
+
+
 @pytest.mark.parametrize("function", [exp, lambda *args, **kwargs: jnp.exp(args[0])])
-def test_where_nothing_says_the_inputs_arguments_are_asked_for(function):
+def test_a_signature_without_shapes_needs_example_arguments(function):
     with pytest.raises(SourceError, match=r"args=\(x, y\)"):
         dummyio.describe(function)
 
 
-def test_an_unknown_keyword_names_the_near_ones():
+def test_an_unknown_keyword_suggests_similar_names():
     with pytest.raises(OptionError, match="'batch_size'"):
         dummyio.describe(exp, args=(zeros(2, 3),), batch_sise=3)
     with pytest.raises(OptionError, match="task"):
         dummyio.describe(exp, "text-generation", args=(zeros(2, 3),))
 
 
-def test_positions_and_numbers_hold_what_their_names_say():
+def test_value_rules_follow_names():
     spec = dummyio.describe(
         lambda x, position_ids, step: x + position_ids + step,
         kwargs={"x": zeros(2, 5), "position_ids": zeros(2, 5, dtype="int32"), "step": 3},
@@ -215,7 +225,7 @@ def test_positions_and_numbers_hold_what_their_names_say():
 # Exported functions.
 
 
-def test_an_exported_function_says_its_inputs_itself(tmp_path):
+def test_an_exported_function_declares_its_own_inputs(tmp_path):
     batch, length = export.symbolic_shape("batch, length", constraints=["batch <= 6"])
     exported = export.export(jax.jit(lambda x, *, scale: {"y": x[:, ::2] * scale["z"]}))(
         jax.ShapeDtypeStruct((batch, length), jnp.float32), scale={"z": zeros(dtype="float16")}
@@ -245,10 +255,10 @@ def test_a_spec_names_the_positional_inputs_of_an_exported_function():
     np.testing.assert_array_equal(runner(feeds)["output"], feeds["left"] - feeds["right"])
 
 
-# What is JAX's.
+# Detection of JAX functions.
 
 
-def test_a_plain_function_is_known_by_what_its_code_names():
+def test_a_plain_function_is_recognized_by_the_names_in_its_code():
     def helper(x):
         return jnp.exp(x)
 

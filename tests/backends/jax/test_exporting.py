@@ -44,7 +44,7 @@ def same(artifact, model, sizes=SIZES, tolerance=1e-5):
 # StableHLO.
 
 
-def test_a_file_takes_the_spec_s_names_and_symbols(tmp_path):
+def test_a_file_has_the_names_and_symbols_of_the_spec(tmp_path):
     artifact = dummyio.export(project, tmp_path / "model.stablehlo", spec=PROJECT, platforms=("cpu", "cuda"))
     same(artifact, project)
     plain = export.deserialize(bytearray(artifact.path.read_bytes()))
@@ -58,14 +58,14 @@ def test_a_file_takes_the_spec_s_names_and_symbols(tmp_path):
     }
 
 
-def test_the_results_have_the_reference_s_order_whatever_a_function_wrote_first(tmp_path):
+def test_the_outputs_have_the_order_of_the_reference(tmp_path):
     runner = dummyio.open_runner(project, PROJECT)
     assert list(runner(PROJECT.feeds())) == ["first.0", "first.1", "second"]
     artifact = dummyio.export(project, tmp_path / "model.stablehlo", spec=PROJECT)
     assert [output.name for output in artifact.spec.outputs] == ["first.0", "first.1", "second"]
 
 
-def test_a_size_that_may_be_empty_is_narrowed_and_said(tmp_path):
+def test_a_dim_that_can_be_0_becomes_at_least_1_with_a_note(tmp_path):
     artifact = dummyio.export(project, tmp_path / "model.stablehlo", spec=PROJECT)
     assert artifact.spec.dims["past_sequence_length"].min == 1
     assert any("an empty past_sequence_length" in note for note in artifact.notes)
@@ -125,14 +125,14 @@ def test_a_damaged_file_is_an_error_when_it_is_opened(tmp_path, damage):
             use(path)
 
 
-def test_a_module_s_text_is_no_exported_function(tmp_path):
+def test_a_bare_stablehlo_module_is_not_an_exported_function(tmp_path):
     path = tmp_path / "model.stablehlo"
     path.write_text("module @jit_exp {}")
     with pytest.raises(SourceError, match="bare StableHLO"):
         dummyio.open_runner(path)
 
 
-def test_what_does_not_trace_is_an_error_that_names_the_remedy(tmp_path):
+def test_a_model_that_cannot_be_traced_is_an_error_with_a_remedy(tmp_path):
     spec = spec_of(TensorSpec("x", (BATCH, Dim("width", 4))))
     with pytest.raises(ExportError, match="static="):
         dummyio.export(lambda x: x @ WEIGHT, tmp_path / "model.stablehlo", spec=spec)
@@ -146,7 +146,7 @@ def test_what_does_not_trace_is_an_error_that_names_the_remedy(tmp_path):
 # Runners.
 
 
-def test_feeds_stay_as_they_are_and_results_are_the_caller_s():
+def test_feeds_are_not_changed_and_results_belong_to_the_caller():
     spec = spec_of(TensorSpec("x", (1 << 14,)))
     feeds = spec.feeds()
     before = feeds["x"].copy()
@@ -156,7 +156,7 @@ def test_feeds_stay_as_they_are_and_results_are_the_caller_s():
     np.testing.assert_array_equal(result, before)
 
 
-def test_a_function_that_asks_for_values_runs_as_it_is_written():
+def test_a_function_that_needs_concrete_values_runs_uncompiled():
     spec = spec_of(TensorSpec("x", (3,)))
     (result,) = dummyio.open_runner(lambda x: jnp.exp(x) if float(x.sum()) > -1 else x, spec)(spec.feeds()).values()
     np.testing.assert_allclose(result, np.exp(spec.feeds()["x"]), rtol=1e-6)
@@ -171,7 +171,7 @@ def test_a_function_that_asks_for_values_runs_as_it_is_written():
         ({"x": np.zeros(5, np.float32)}, "failed"),
     ],
 )
-def test_feeds_that_do_not_fit_are_an_error(feeds, message):
+def test_invalid_feeds_are_an_error(feeds, message):
     spec = spec_of(TensorSpec("x", (3,)))
     with pytest.raises(RunError, match=message):
         dummyio.open_runner(lambda x: x + jnp.ones(3), spec)(feeds)
@@ -185,7 +185,7 @@ def test_there_is_one_engine():
 # ONNX.
 
 
-def test_onnx_has_the_spec_s_names_order_and_symbols(tmp_path):
+def test_onnx_has_the_names_order_and_symbols_of_the_spec(tmp_path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("jax2onnx")
 
@@ -248,18 +248,18 @@ def test_onnx_that_is_wrong_at_another_size_is_never_written(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["model.tflite", "saved_model"])
-def test_tensorflow_s_formats_are_written_by_its_backend(tmp_path, name):
+def test_the_tensorflow_backend_writes_its_formats(tmp_path, name):
     pytest.importorskip("tensorflow")
     pytest.importorskip("ai_edge_litert")
     artifact = dummyio.export(jax.jit(project), tmp_path / name, spec=PROJECT)
     same(artifact, project)
 
 
-# One model of each kind, on the routes that need no other framework; the table in docs/reference/jax.md has them all.
+# One model of each kind on the route that needs no other framework; docs/reference/jax.md lists all models and routes.
 
 
 @pytest.mark.parametrize("name", ["nested", "scan", "nnx_normed"])
-def test_models_of_every_kind_go_the_whole_way(tmp_path, name):
+def test_models_of_every_kind_are_described_exported_and_run(tmp_path, name):
     pytest.importorskip("flax")
     from jax_models import CASES
 

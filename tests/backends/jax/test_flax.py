@@ -22,7 +22,7 @@ def test_the_embedding_bounds_the_ids_of_every_kind_of_module():
         assert [str(size) for size in spec["input_ids"].shape] == ["batch_size", "sequence_length"]
 
 
-def test_a_module_is_described_and_run_as_it_evaluates_and_stays_as_it_is():
+def test_a_module_is_described_and_run_in_evaluation_mode_and_not_changed():
     model = jax_models.NnxNormed(nnx.Rngs(0))
     model.train()
     before = jax.tree.map(np.array, nnx.to_pure_dict(nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))))
@@ -38,7 +38,7 @@ def test_a_module_is_described_and_run_as_it_evaluates_and_stays_as_it_is():
     assert "mode" not in dummyio.describe(model, args=(np.zeros((4, 6), np.float32),)).provenance
 
 
-def test_a_module_that_counts_its_random_keys_is_traced_and_each_call_is_the_first(tmp_path):
+def test_a_module_that_counts_its_random_keys_gives_equal_results_in_each_call(tmp_path):
     model = nnx.RNN(nnx.LSTMCell(4, 6, rngs=nnx.Rngs(0)))
     artifact = dummyio.export(model, tmp_path / "model.stablehlo", args=(np.zeros((2, 5, 4), np.float32),))
     feeds = artifact.spec.feeds(sequence_length=3)
