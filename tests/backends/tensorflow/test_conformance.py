@@ -23,7 +23,7 @@ class TestTensorflow(BackendConformance):
     imports = ("tensorflow", "keras", "jax")  # TensorFlow imports Keras, and Keras imports what it finds
 
 
-def test_dtypes_go_there_and_back():
+def test_dtypes_survive_the_round_trip():
     assert all(from_native(to_native(dtype)) is dtype for dtype in DTYPE_MAPPER)
     with pytest.raises(DTypeError, match="qint8"):
         from_native(tf.qint8)
@@ -45,14 +45,14 @@ def test_unaligned_arrays_do_not_end_the_process():
     assert done.returncode == 0, done.stderr
 
 
-def test_text_that_is_none_survives():
+def test_bytes_that_are_not_utf8_survive():
     values = BACKEND.to_numpy(tf.constant([b"\xff\x00", "é".encode()]))
     assert values.tolist() == ["\udcff\0", "é"]
     assert values[0].encode("utf-8", "surrogateescape") == b"\xff\x00"
 
 
 @pytest.mark.parametrize("device", ["cpu", "CPU:0", "/device:CPU:0", "/job:localhost/replica:0/task:0/device:CPU:0"])
-def test_devices_that_are_there(device):
+def test_present_devices(device):
     assert BACKEND.from_numpy(np.zeros(2, np.float32), DType.FLOAT32, device).device.endswith("device:CPU:0")
 
 

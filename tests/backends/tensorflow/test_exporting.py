@@ -1,8 +1,9 @@
-"""Every route, on every kind of model: what comes out is what the model says, at other sizes too."""
+"""Every format with every kind of model: the artifact returns the same values as the model, at other sizes too."""
 
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_tflite(models, references, name, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_onnx(models, references, name, tmp_path):
-    """GELU needs the handler for Erfc, the grouped convolution must not be compiled: both load nowhere otherwise."""
+    """GELU needs the handler for Erfc, and the grouped convolution must not be compiled: else the file loads nowhere."""
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
@@ -108,7 +109,7 @@ def test_calibration_goes_by_name(tmp_path):
 
 
 def test_sizes_that_do_not_lower_are_named_and_can_be_fixed(tmp_path):
-    """A new axis beside a free one is no operation of TFLite's; the converter would offer one that loads nowhere."""
+    """TFLite cannot add an axis next to a dynamic one; the converter would offer an operation that loads nowhere."""
     pytest.importorskip("ai_edge_litert")
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="x")])
@@ -132,7 +133,7 @@ def test_sizes_that_do_not_lower_are_named_and_can_be_fixed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reason"),
     [
         ({"static": "sequence_lenght"}, "sequence_length"),
         ({"static": ["batch_size", "nothing"]}, "nothing"),
@@ -144,8 +145,8 @@ def test_sizes_that_do_not_lower_are_named_and_can_be_fixed(tmp_path):
         ({"quantise": "int8"}, "quantize"),
     ],
 )
-def test_options_that_are_none(models, options, told, tmp_path):
-    with pytest.raises(OptionError, match=told):
+def test_invalid_options(models, options, reason, tmp_path):
+    with pytest.raises(OptionError, match=reason):
         exported(models, "functional", tmp_path / "model.tflite", **options)
     assert list(tmp_path.iterdir()) == []
 
@@ -181,7 +182,7 @@ def test_opsets_that_tf2onnx_does_not_write(models, opset, tmp_path):
 
 
 def test_a_file_that_would_read_variables_is_refused(tmp_path):
-    """What a converter makes of a Keras model with its variables: it converts, loads, and returns noise."""
+    """A Keras model with its variables converts and loads, and then returns noise."""
     pytest.importorskip("ai_edge_litert")
     from dummyio_tensorflow.calling.silence import silence_output
     from dummyio_tensorflow.exporting.export_tflite import _check_operators
@@ -212,6 +213,7 @@ def test_state_cannot_be_frozen(tmp_path):
 
 QUIET = """
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 sys.path.append(sys.argv[1])
 from tf_models import module
@@ -223,10 +225,10 @@ for file in sys.argv[3:]:
 """
 
 
-def test_converters_say_nothing(tmp_path):
+def test_converters_print_nothing(tmp_path):
     files = ["saved", "model.pb"]
-    files += ["model.tflite"] if _there("ai_edge_litert") else []
-    files += ["model.onnx"] if _there("tf2onnx") and _there("onnxruntime") else []
+    files += ["model.tflite"] if find_spec("ai_edge_litert") else []
+    files += ["model.onnx"] if find_spec("tf2onnx") and find_spec("onnxruntime") else []
     for file in files:
         (tmp_path / file.rsplit(".", maxsplit=1)[-1]).mkdir()
     beside = str(Path(__file__).parents[2] / "models")
@@ -234,15 +236,9 @@ def test_converters_say_nothing(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    # TensorFlow itself speaks when it starts, of the machine and before anything can be told to it.
+    # TensorFlow itself prints lines about the machine when it starts, before it can be silenced.
     start = re.compile(r"absl::InitializeLog|port\.cc|cuda|cpu_feature_guard|To enable the following")
     assert [line for line in done.stderr.splitlines() if not start.search(line)] == []
-
-
-def _there(name):
-    import importlib.util
-
-    return importlib.util.find_spec(name) is not None
 
 
 def test_names_with_dots_and_their_order_survive(tmp_path):

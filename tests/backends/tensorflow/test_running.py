@@ -1,4 +1,4 @@
-"""Runners: feeds by the spec's paths, checked before the runtime sees them."""
+"""Runners: feeds by the spec's paths, checked before the runtime gets them."""
 
 import ml_dtypes
 import numpy as np
@@ -61,7 +61,7 @@ def test_feeds_that_do_not_fit(opened):
     assert list(runner(feeds))
 
 
-def test_feeds_may_be_read_only_and_results_are_ones_own(opened):
+def test_feeds_may_be_read_only_and_results_are_copies(opened):
     runner, spec = opened
     feeds = spec.feeds()
     for values in feeds.values():
@@ -74,7 +74,7 @@ def test_feeds_may_be_read_only_and_results_are_ones_own(opened):
 
 
 def test_a_fixed_size_is_kept(tmp_path):
-    """The interpreter takes any shape where it is not told to be strict, and gives numbers for it."""
+    """Without this check, the interpreter takes any shape and returns numbers for it."""
     pytest.importorskip("ai_edge_litert")
     model, spec = made("sequential")
     artifact = dummyio.export(model, tmp_path / "model.tflite", spec=spec)
@@ -110,7 +110,7 @@ def test_engines(files):
 
 def test_models_in_memory():
     model, spec = made("module")
-    runner = dummyio.open_runner(model)  # it describes itself
+    runner = dummyio.open_runner(model)  # it is described first
     assert list(runner(spec.feeds())) == ["output_0", "output_1.rows"]
     assert runner.inputs is None
     with pytest.raises(RunError, match=r"inputs\.zz"):
@@ -137,7 +137,7 @@ def test_positional_arguments_and_plain_functions():
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64", "int64", "uint8", "bool", "complex64"])
 def test_dtypes_go_through(dtype, tmp_path):
-    """Numbers that are not NumPy's own come back as what they are."""
+    """Dtypes that NumPy does not have come back unchanged."""
 
     @tf.function
     def same(x):
@@ -180,7 +180,7 @@ class Two(tf.Module):
         return y - 1
 
 
-def test_the_spec_says_which_function_of_a_module_is_meant(tmp_path):
+def test_the_spec_chooses_the_function_of_a_module(tmp_path):
     spec = dummyio.describe(Two(), signature="decode")
     feeds = spec.feeds()
     for target in (Two(), dummyio.export(Two(), tmp_path / "decode.pb", signature="decode").path):
@@ -188,7 +188,7 @@ def test_the_spec_says_which_function_of_a_module_is_meant(tmp_path):
         np.testing.assert_array_equal(results["output"], feeds["y"] - 1)
 
 
-def test_keras_on_another_framework_is_told(monkeypatch):
+def test_keras_on_another_framework_is_refused(monkeypatch):
     model, spec = made("sequential")
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(SourceError, match="KERAS_BACKEND"):
