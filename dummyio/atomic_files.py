@@ -75,16 +75,11 @@ def atomic_folder(path: FilePath, *, force: bool = False) -> Generator[Path]:
     with _naming_errors(path):
         check_folder(path, force=force)
         target = Path(os.path.realpath(path))
-        made = _temporary_path(target)
-        made.mkdir()
-        try:
+        with _temporary_folder(target) as made:
             yield made
             _sync_files(made)
             check_folder(path, force=force)  # another process may have written there meanwhile
             _move(made, target)
-        except BaseException:
-            shutil.rmtree(made, ignore_errors=True)
-            raise
 
 
 @contextmanager
@@ -104,22 +99,19 @@ def atomic_files(path: FilePath, expected: Iterable[str] = (), *, force: bool = 
         _check_names(path, target, expected, force=force)
         fresh = [folder for folder in (target, *target.parents) if not folder.exists()]
         target.mkdir(parents=True, exist_ok=True)
-        made = _temporary_path(target / "files")
-        made.mkdir()
         try:
-            yield made
-            _sync_files(made)
-            names = sorted(made.iterdir())
-            _check_names(path, target, [name.name for name in names], force=force)
-            for name in names:
-                _move(name, target / name.name)
+            with _temporary_folder(target / "files") as made:
+                yield made
+                _sync_files(made)
+                files = sorted(made.iterdir())
+                _check_names(path, target, [file.name for file in files], force=force)
+                for file in files:
+                    _move(file, target / file.name)
         except BaseException:
-            shutil.rmtree(made, ignore_errors=True)
             for folder in fresh:
                 with suppress(OSError):
                     folder.rmdir()
             raise
-        made.rmdir()
 
 
 def _check_names(path: FilePath, target: Path, names: Iterable[str], *, force: bool) -> None:
@@ -179,6 +171,17 @@ def _file_mode(path: FilePath, target: Path) -> int | None:
 def _temporary_path(target: Path) -> Path:
     """Return an unused path in the folder of `target`, with a name short enough for any file system."""
     return target.with_name(f".dummyio-{secrets.token_hex(8)}.tmp")
+
+
+@contextmanager
+def _temporary_folder(target: Path) -> Generator[Path]:
+    """Yield a new folder beside `target`, which is removed at the end, unless it has been renamed."""
+    made = _temporary_path(target)
+    made.mkdir()
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _sync_files(folder: Path) -> None:

@@ -44,13 +44,7 @@ _DATA_SET = re.compile(r"test_data_set_(\d+)")
 
 
 def choose_format(path: Path, name: str | None = None) -> Format:
-    """Return the format of this name; without a name, the format that the path's last part implies.
-
-    Raises
-    ------
-    OptionError
-        If no format has the name or the suffix.
-    """
+    """Return the format of this name, else the one that the path's last part implies; raise `OptionError` if there is none."""
     if name is not None:
         known = _ALIASES.get(name, name)
         if known not in FORMATS:

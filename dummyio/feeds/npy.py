@@ -72,10 +72,7 @@ def _fixed_width(array: Array) -> Array:
 def read_array(stream: IO[bytes], where: str) -> Array:
     """Return one array of the ``.npy`` format, in the machine's byte order, with strings as Python strings.
 
-    Raises
-    ------
-    SourceError
-        If the stream does not hold such an array, or holds pickled objects or a dtype that `DType` lacks.
+    Raises `SourceError` if the stream holds something else, pickled objects, or a dtype that `DType` lacks.
     """
     try:
         array: Array = np.lib.format.read_array(stream, allow_pickle=False)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,22 +17,30 @@ __all__ = ["Region"]
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Region:
     """The elements of a tensor of `shape` whose index on axis k is in ``axes[k]``."""
 
     shape: tuple[int, ...]
     axes: tuple[range, ...]
-    sizes: tuple[int, ...] = field(init=False, compare=False)
-    """The part's own shape."""
-    first_row: bool = field(init=False, compare=False)
-    """Whether the first row of the tensor is the first row of the part."""
-    _last: list[Indices] = field(init=False, compare=False, repr=False, default_factory=list)
 
-    def __post_init__(self) -> None:
-        """Derive the sizes once, as small tensors use them very often."""
-        object.__setattr__(self, "sizes", tuple(len(axis) for axis in self.axes))
-        object.__setattr__(self, "first_row", all(axis.start == 0 and len(axis) for axis in self.axes[:-1]))
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """The part's own shape."""
+        return tuple(len(axis) for axis in self.axes)
+
+    @cached_property
+    def first_row(self) -> bool:
+        """Whether the first row of the tensor is the first row of the part."""
+        return all(axis.start == 0 and len(axis) for axis in self.axes[:-1])
+
+    @cached_property
+    def last(self) -> Indices:
+        """The indices on the last axis, as a read-only array."""
+        axis = self.axes[-1]
+        indices = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64)
+        indices.flags.writeable = False
+        return indices
 
     @classmethod
     def whole(cls, shape: tuple[int, ...]) -> Region:
@@ -55,15 +64,6 @@ class Region:
     def with_last(self, size: int, axis: range) -> Region:
         """Return this region with another last axis, of a tensor of that size there."""
         return Region((*self.shape[:-1], size), (*self.axes[:-1], axis))
-
-    def last(self) -> Indices:
-        """Return the indices on the last axis, as a read-only array."""
-        if not self._last:
-            axis = self.axes[-1]
-            indices = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64)
-            indices.flags.writeable = False
-            self._last.append(indices)
-        return self._last[0]
 
     def flat(self) -> Words:
         """Return the row-major indices of the elements, modulo `PERIOD`, in the part's shape.

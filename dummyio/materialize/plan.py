@@ -52,7 +52,10 @@ class _WordSlice:
         """Return the tensor, with an axis of samples, from the common array as words and as whole numbers."""
         program, samples = self.program, len(words)
         common, shape = words if program.draw is None else whole, (samples, *program.lattice)
-        drawn = [common[piece].reshape(shape) for piece in self.pieces]
+        if len(self.pieces) == 1:  # a comprehension takes noticeably longer for small tensors
+            drawn = [common[self.pieces[0]].reshape(shape)]
+        else:
+            drawn = [common[piece].reshape(shape) for piece in self.pieces]
         return program.finish(drawn, self.whole, around, samples)
 
 

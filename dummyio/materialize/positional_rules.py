@@ -67,9 +67,7 @@ def make_positional_fill(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Po
             return _same_rows(lambda index: row[index])
         case OneHot():
             hot = Integers(0, max(shape[-1], 1))
-            return PositionalFill(
-                1, lambda row, region, _: (region.last() == row[0][..., None]).astype(dtype.numpy), hot
-            )
+            return PositionalFill(1, lambda row, region, _: (region.last == row[0][..., None]).astype(dtype.numpy), hot)
         case Boxes():
             return _boxes(rule, dtype)
         case _:
@@ -78,7 +76,7 @@ def make_positional_fill(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Po
 
 def _same_rows(make_row: Callable[[Array], Array]) -> PositionalFill:
     """Return the fill whose rows are all equal; `make_row` gets the indices on the last axis."""
-    return PositionalFill(0, lambda _, region, __: np.broadcast_to(make_row(region.last()), (1, *region.sizes)).copy())
+    return PositionalFill(0, lambda _, region, __: np.broadcast_to(make_row(region.last), (1, *region.sizes)).copy())
 
 
 def _count_from(start: float, step: float, index: Array, dtype: DType) -> Array:
@@ -102,7 +100,7 @@ def _padding_mask(rule: PaddingMask, dtype: DType, shape: tuple[int, ...]) -> Po
         if region.first_row:  # the first row is full
             lengths[origin if len(lengths) == 1 else first] = size
         ends = lengths[..., None]
-        kept = region.last() >= size - ends if left else region.last() < ends
+        kept = region.last >= size - ends if left else region.last < ends
         return (kept != bool(rule.pad)).astype(dtype.numpy)
 
     return PositionalFill(1, build, Integers(least, max(size, 1) - least + 1))
@@ -119,7 +117,7 @@ def _positions(rule: Positions, dtype: DType) -> PositionalFill:
         counted = np.cumsum(~padding, axis=-1, dtype=np.int64)
         counted -= 1
         np.maximum(counted, 0, out=counted)
-        return counted[..., region.last() + (size - region.shape[-1])].astype(dtype.numpy, order="C")
+        return counted[..., region.last + (size - region.shape[-1])].astype(dtype.numpy, order="C")
 
     return PositionalFill(0, build)
 
@@ -130,7 +128,7 @@ def _grid(rule: Grid, region: Region) -> Array:
     cells = np.zeros((cell.size, size), np.int64)
     cells[:, -1:] = (cell % columns)[:, None]
     cells[:, -2:-1] = (cell // columns)[:, None]
-    chosen = cells[:, region.last()]
+    chosen = cells[:, region.last]
     return np.broadcast_to(chosen, (1, *region.sizes[:-2], *chosen.shape))
 
 
@@ -157,7 +155,7 @@ def _boxes(rule: Boxes, dtype: DType) -> PositionalFill:
                 columns = (x0, y0, x1 - x0, y1 - y0)
             case "cxcywh":
                 columns = (x0 + (x1 - x0) / 2, y0 + (y1 - y0) / 2, x1 - x0, y1 - y0)
-        return np.stack(columns, axis=-1)[..., region.last()].astype(dtype.numpy, order="C")
+        return np.stack(columns, axis=-1)[..., region.last].astype(dtype.numpy, order="C")
 
     return PositionalFill(4, build)
 
@@ -191,10 +189,10 @@ def _make_padding_overlay(mask: str, value: int, dtype: DType) -> Overlay:
 
 def _overlay_ids(rule: TokenIds, pad: Overlay | None, ids: Array, region: Region, around: SpecView) -> None:
     if rule.last is not None:
-        np.copyto(ids, rule.last, where=region.last() == _row_ends(rule.mask, region, around))
+        np.copyto(ids, rule.last, where=region.last == _row_ends(rule.mask, region, around))
     if rule.first is not None:
-        np.copyto(ids, rule.first, where=region.last() == 0)
-    column = region.last()
+        np.copyto(ids, rule.first, where=region.last == 0)
+    column = region.last
     for run in rule.runs:
         columns = run.columns(region.shape[-1])
         np.copyto(ids, run.id, where=(column >= columns.start) & (column < columns.stop))

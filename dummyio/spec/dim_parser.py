@@ -21,13 +21,7 @@ _OPERATORS: dict[type[ast.operator], Any] = {
 
 
 def parse_size(text: str, dims: Mapping[str, Dim]) -> Size:
-    """Return the size that `text` states, with the symbols of `dims`; nothing is executed.
-
-    Raises
-    ------
-    DimError
-        If a name is not in `dims`, or the text is not such an expression.
-    """
+    """Return the size that `text` states, with the dims of `dims`; nothing is executed. Raises `DimError` if it is invalid."""
     if len(text) > MAX_CHARACTERS:
         raise DimError(f"a dimension of {len(text)} characters exceeds the limit of {MAX_CHARACTERS}.")
     try:

@@ -42,6 +42,56 @@ FRAMEWORKS = (*sorted(MODEL_ROOTS.keys() - {"jaxlib"}), "transformers")  # jaxli
 """The packages that only their own backend may import."""
 
 
+def _make_values(dtype: DType, shape: tuple[int, ...]) -> Array:
+    """Return values of dummyio; integers from their whole range."""
+    whole = dtype.kind in ("int", "uint")
+    rule = Uniform(dtype.limits.min, dtype.limits.max + 1) if whole else None
+    return InputSpec({"x": TensorSpec("x", shape, dtype, rule)}).feeds(seed=3)["x"]
+
+
+def _place_at_offset(values: Array, offset: int) -> Array:
+    """Return a copy whose address is `offset` bytes past a multiple of 64; strings unchanged."""
+    if values.dtype == object:
+        return values
+    raw = np.empty(values.nbytes + 128, np.uint8)
+    start = -raw.ctypes.data % 64 + offset
+    placed = raw[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    placed[...] = values
+    return placed
+
+
+def _large_values(dtype: DType) -> Array:
+    """Return more than 1 MiB at an odd address; 5000 strings."""
+    count = 5_000 if dtype is DType.STRING else (1 << 20) // dtype.itemsize + 3
+    return _place_at_offset(_make_values(dtype, (count,)), 1)
+
+
+def _edge_values(dtype: DType) -> Array:
+    """Return all bit patterns of a narrow dtype, else values that arithmetic and copies often change."""
+    if dtype is DType.STRING:
+        return np.array(["", " ", "a\0b", "é", "𝔘𝔫𝔦", "line\nline"], object)
+    if dtype.kind in ("float", "int", "uint") and dtype.bits <= 16:
+        return np.arange(2**dtype.bits, dtype=f"uint{8 * dtype.itemsize}").view(dtype.numpy)
+    if dtype.kind in ("float", "complex"):
+        real = np.float32 if dtype in (DType.FLOAT32, DType.COMPLEX64) else np.float64
+        limits = np.finfo(real)
+        edges = [0.0, np.nan, np.inf, *map(float, (limits.max, limits.tiny, limits.smallest_subnormal))]
+        return np.array([edges, [-edge for edge in edges]], real).view(dtype.numpy)
+    return np.array([dtype.limits.min, 0, dtype.limits.max], dtype.numpy)
+
+
+_LAYOUTS: dict[str, Callable[[DType], Array]] = {
+    "whole": lambda dtype: _make_values(dtype, (4, 6)),
+    "scalar": lambda dtype: _make_values(dtype, ()),
+    "empty": lambda dtype: _make_values(dtype, (0, 3)),
+    "strided": lambda dtype: _make_values(dtype, (8, 12))[::2, ::-3],
+    "transposed": lambda dtype: _make_values(dtype, (4, 3, 2)).transpose(2, 0, 1),
+    "broadcast": lambda dtype: np.broadcast_to(_make_values(dtype, (1, 5)), (4, 5)),
+    "large": _large_values,
+    "edges": _edge_values,
+}
+
+
 class BackendConformance:
     """The tests that every backend must pass; subclass it as ``TestX`` and set `framework`."""
 
@@ -107,9 +157,7 @@ class BackendConformance:
             with pytest.raises(DTypeError, match=dtype.value):
                 backend.from_numpy(_make_values(dtype, (64,)), dtype)
 
-    @pytest.mark.parametrize(
-        "layout", ["whole", "scalar", "empty", "strided", "transposed", "broadcast", "large", "edges"]
-    )
+    @pytest.mark.parametrize("layout", _LAYOUTS)
     def test_values_survive(self, backend: Backend, held: DType, layout: str) -> None:
         """Values are bitwise equal after both conversions, for all memory layouts of the array."""
         values = _LAYOUTS[layout](held)
@@ -273,53 +321,3 @@ def _model_inputs(backend: Backend, refused: frozenset[DType]) -> InputSpec:
             "past_key_values": Nest.of("cache", [Nest.of("tuple", state), Nest.of("tuple", state)]),
         }
     )
-
-
-def _make_values(dtype: DType, shape: tuple[int, ...]) -> Array:
-    """Return values of dummyio; integers from their whole range."""
-    whole = dtype.kind in ("int", "uint")
-    rule = Uniform(dtype.limits.min, dtype.limits.max + 1) if whole else None
-    return InputSpec({"x": TensorSpec("x", shape, dtype, rule)}).feeds(seed=3)["x"]
-
-
-def _place_at_offset(values: Array, offset: int) -> Array:
-    """Return a copy whose address is `offset` bytes past a multiple of 64; strings unchanged."""
-    if values.dtype == object:
-        return values
-    raw = np.empty(values.nbytes + 128, np.uint8)
-    start = -raw.ctypes.data % 64 + offset
-    placed = raw[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
-    placed[...] = values
-    return placed
-
-
-def _large_values(dtype: DType) -> Array:
-    """Return more than 1 MiB at an odd address; 5000 strings."""
-    count = 5_000 if dtype is DType.STRING else (1 << 20) // dtype.itemsize + 3
-    return _place_at_offset(_make_values(dtype, (count,)), 1)
-
-
-def _edge_values(dtype: DType) -> Array:
-    """Return all bit patterns of a narrow dtype, else values that arithmetic and copies often change."""
-    if dtype is DType.STRING:
-        return np.array(["", " ", "a\0b", "é", "𝔘𝔫𝔦", "line\nline"], object)
-    if dtype.kind in ("float", "int", "uint") and dtype.bits <= 16:
-        return np.arange(2**dtype.bits, dtype=f"uint{8 * dtype.itemsize}").view(dtype.numpy)
-    if dtype.kind in ("float", "complex"):
-        real = np.float32 if dtype in (DType.FLOAT32, DType.COMPLEX64) else np.float64
-        limits = np.finfo(real)
-        edges = [0.0, np.nan, np.inf, *map(float, (limits.max, limits.tiny, limits.smallest_subnormal))]
-        return np.array([edges, [-edge for edge in edges]], real).view(dtype.numpy)
-    return np.array([dtype.limits.min, 0, dtype.limits.max], dtype.numpy)
-
-
-_LAYOUTS: dict[str, Callable[[DType], Array]] = {
-    "whole": lambda dtype: _make_values(dtype, (4, 6)),
-    "scalar": lambda dtype: _make_values(dtype, ()),
-    "empty": lambda dtype: _make_values(dtype, (0, 3)),
-    "strided": lambda dtype: _make_values(dtype, (8, 12))[::2, ::-3],
-    "transposed": lambda dtype: _make_values(dtype, (4, 3, 2)).transpose(2, 0, 1),
-    "broadcast": lambda dtype: np.broadcast_to(_make_values(dtype, (1, 5)), (4, 5)),
-    "large": _large_values,
-    "edges": _edge_values,
-}

@@ -137,7 +137,11 @@ def _check_vocabulary(sample: _Sample) -> Iterator[Finding]:
     for path, leaf in sample.leaves.items():
         limit = limits.get(path) or (_highest_id(leaf.values) + 1 if isinstance(leaf.values, TokenIds) else None)
         value = np.asarray(sample.values[path])
-        if limit is not None and path in ("input_ids", "decoder_input_ids") and sample.number("pad_token_id", "decoder") == limit:
+        if (
+            limit is not None
+            and path in ("input_ids", "decoder_input_ids")
+            and sample.number("pad_token_id", "decoder") == limit
+        ):
             value = value[value != limit]  # codebooks have a row for the pad after the vocabulary
         if limit is not None and value.size and not (value.min() >= 0 and value.max() < limit):
             yield Finding(path, f"holds ids from {value.min()} to {value.max()}, where there are {limit}.")
