@@ -59,5 +59,5 @@ def print_report(report: Report, reports: tuple[str, ...]) -> None:
     from dummyio.validation.report.terminal import to_renderable  # noqa: PLC0415 - lazy: not needed for --json
 
     console = open_console()
-    console.print(to_renderable(report))
+    console.print(to_renderable(report, console.width))
     print_lines(console, [f"Wrote {path}" for path in (*reports, *report.failing)])

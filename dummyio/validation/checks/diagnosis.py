@@ -97,11 +97,8 @@ def _difference_kind(made: Comparison) -> str:
 
 
 def _describe_difference(case: Case, made: Comparison) -> str:
-    text = f"{made.reason} ({made.mismatched:.1%} of {list(made.shape)}) in the case {case.name!r}"
-    if made.worst is not None:
-        at = f"at {list(made.worst.index)} the reference has {made.worst.reference}, the artifact {made.worst.actual}"
-        text += f"; {at}"
-    return f"{text}."
+    worst = "" if made.worst is None else f"; {made.worst}"
+    return f"{made.reason} ({made.mismatched:.1%} of {list(made.shape)}) in the case {case.name!r}{worst}."
 
 
 def list_skipped_checks(outcomes: Sequence[Outcome]) -> Iterator[Finding]:

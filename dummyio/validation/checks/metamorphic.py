@@ -109,26 +109,25 @@ def _contains_symbol(size: Size, name: str) -> bool:
     return not isinstance(size, int) and re.search(rf"\b{name}\b", str(size)) is not None
 
 
+def _compare_rows(spec: InputSpec, case: Case, feeds: Feeds, run: Run, rows: Any) -> Triples:
+    chosen = _select_rows(spec, feeds, rows)
+    if chosen is None:
+        return
+    together, found = run(feeds), run(chosen)
+    for name, axis in find_row_axes(spec, case.sizes, together).items():
+        yield name, np.take(together[name], rows, axis=axis), found[name]
+
+
 def _permute_rows(spec: InputSpec, case: Case, feeds: Feeds, run: Run) -> Triples:
     count = case.sizes.get(BATCH, 1)
-    order = np.roll(np.arange(count), 1)
-    moved = _select_rows(spec, feeds, order) if count > 1 else None
-    if moved is None:
-        return
-    before, after = run(feeds), run(moved)
-    for name, axis in find_row_axes(spec, case.sizes, before).items():
-        yield name, np.take(before[name], order, axis=axis), after[name]
+    if count > 1:
+        yield from _compare_rows(spec, case, feeds, run, np.roll(np.arange(count), 1))
 
 
 def _run_one_row(spec: InputSpec, case: Case, feeds: Feeds, run: Run) -> Triples:
     count = case.sizes.get(BATCH, 1)
-    last = [count - 1]
-    single = _select_rows(spec, feeds, last) if count > 1 and spec.dims[BATCH].takes(1) else None
-    if single is None:
-        return
-    together, alone = run(feeds), run(single)
-    for name, axis in find_row_axes(spec, case.sizes, together).items():
-        yield name, np.take(together[name], last, axis=axis), alone[name]
+    if count > 1 and spec.dims[BATCH].takes(1):
+        yield from _compare_rows(spec, case, feeds, run, [count - 1])
 
 
 # Padding.

@@ -51,6 +51,11 @@ class Place(msgspec.Struct, frozen=True):
     reference: float | str
     actual: float | str
 
+    def __str__(self) -> str:
+        """Return the element with enough digits to distinguish neighboring numbers of float32."""
+        ours, theirs = (v if isinstance(v, str) else f"{v:.12g}" for v in (self.reference, self.actual))
+        return f"at {list(self.index)} the reference has {ours}, the artifact {theirs}"
+
 
 class Comparison(msgspec.Struct, frozen=True, omit_defaults=True):
     """One output in one case: the difference between reference and artifact."""

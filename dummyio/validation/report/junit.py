@@ -14,7 +14,6 @@ from dummyio.validation.data.records import Comparison, Finding, Outcome
 from dummyio.validation.data.report_data import ReportData
 from dummyio.validation.report.number_text import (
     describe_comparison,
-    format_element,
     format_sizes,
     replace_unwritable,
 )
@@ -105,8 +104,7 @@ def _numbers(made: Comparison) -> str:
     if made.histogram:
         text += f"; mean abs {made.mean_abs:.3e}, max rel {made.max_rel:.3e}, cosine {made.cosine:.6f}"
     if made.worst is not None:
-        at = f"at {list(made.worst.index)} the reference has {format_element(made.worst.reference)}"
-        text += f"; {at}, the artifact {format_element(made.worst.actual)}"
+        text += f"; {made.worst}"
     return text
 
 

@@ -9,7 +9,6 @@ from dummyio.validation.data.records import Case, Comparison
 __all__ = [
     "describe_comparison",
     "format_duration",
-    "format_element",
     "format_error",
     "format_share",
     "format_sizes",
@@ -53,11 +52,6 @@ def list_cases(cases: tuple[str, ...], most: int = 3) -> str:
     """Return the first names of some cases, and the number of the others."""
     more = len(cases) - most
     return ", ".join(cases[:most]) + (f" and {more} more" if more > 0 else "")
-
-
-def format_element(value: float | str) -> str:
-    """Return an element of an output, with enough digits to distinguish neighbouring float32 numbers."""
-    return value if isinstance(value, str) else f"{value:.9g}"
 
 
 def describe_comparison(made: Comparison) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -27,27 +27,19 @@ _COLORS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 def to_text(report: ReportData, width: int = 160) -> str:
     """Return the tables as plain text, at most `width` columns wide."""
     stream = io.StringIO()
-    Console(file=stream, width=width, color_system=None).print(to_renderable(report))
+    Console(file=stream, width=width, color_system=None).print(to_renderable(report, width))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 
-def to_renderable(report: ReportData) -> RenderableType:
-    """Return an object that a rich console prints in its own width."""
-    return _Tables(report)
-
-
-class _Tables:
-    def __init__(self, report: ReportData) -> None:
-        self._report = report
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        wide = options.max_width >= _WIDE
-        yield _case_table(self._report, wide)
-        if self._report.by_output():
-            yield _output_table(self._report, wide)
-        for finding in (*self._report.errors, *self._report.warnings):
-            yield from _finding_lines(finding)
-        yield _summary_line(self._report)
+def to_renderable(report: ReportData, width: int) -> RenderableType:
+    """Return the tables for a rich console of this width."""
+    wide = width >= _WIDE
+    parts: list[RenderableType] = [_case_table(report, wide)]
+    if report.by_output():
+        parts.append(_output_table(report, wide))
+    for finding in (*report.errors, *report.warnings):
+        parts += _finding_lines(finding)
+    return Group(*parts, _summary_line(report))
 
 
 def _table(*columns: str, right: tuple[str, ...]) -> Table:
@@ -101,13 +93,13 @@ def _output_table(report: ReportData, wide: bool) -> Table:
     return table
 
 
-def _finding_lines(finding: Finding) -> RenderResult:
+def _finding_lines(finding: Finding) -> tuple[RenderableType, RenderableType]:
     color = _COLORS["failed" if finding.severity == "error" else "skipped"]
-    yield Text.assemble((finding.severity, color), f": {finding.kind}, {finding.where}")
     text = Text(finding.message)
     if finding.cases:
         text.append(f"\nin {list_cases(finding.cases)}", style="dim")
-    yield Padding(text, (0, 0, 1, 2))
+    head = Text.assemble((finding.severity, color), f": {finding.kind}, {finding.where}")
+    return head, Padding(text, (0, 0, 1, 2))
 
 
 def _summary_line(report: ReportData) -> Text:

@@ -78,5 +78,5 @@ def test_small_shares_do_not_look_like_none(sound):
 
 def test_colours_are_the_console_s(wrong):
     stream = io.StringIO()
-    Console(file=stream, force_terminal=True, width=100, color_system="standard").print(to_renderable(wrong))
+    Console(file=stream, force_terminal=True, width=100, color_system="standard").print(to_renderable(wrong, 100))
     assert "\x1b[31mfailed" in stream.getvalue()
