@@ -32,12 +32,7 @@ __all__ = ["describe"]
 _OPTIONS = ("shapes",)
 
 
-def describe(
-    source: str | os.PathLike[str] | onnx.ModelProto,
-    *,
-    dims: Mapping[str, Any] | None = None,
-    options: Mapping[str, Any] | None = None,
-) -> InputSpec:
+def describe(source: str | os.PathLike[str] | onnx.ModelProto, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
     """Return the spec of an ONNX model's inputs.
 
     Parameters
@@ -45,10 +40,8 @@ def describe(
     source
         A file, or a model in memory.
     dims
-        Default sizes of dims, by name.
-    options
-        ``padding_side``, ``mask_policy``: as in `PaddingMask`. ``shapes``: input → sizes and names of its axes, for inputs
-        whose rank the graph does not declare. Options may be in `dims` too.
+        Default sizes of dims, by name. Options: ``padding_side``, ``mask_policy``: as in `PaddingMask`; ``shapes``: input →
+        sizes and names of its axes, for inputs whose rank the graph does not declare.
 
     Raises
     ------
@@ -57,7 +50,7 @@ def describe(
     OptionError
         If a name is neither a dim of this model nor an option; the message suggests similar names.
     """
-    chosen, sizes = check_options(dims, options, _OPTIONS)
+    chosen, sizes = check_options(dims, _OPTIONS)
     model = read_model(source)
     values = _check_inputs(model.graph)
     axes = share_axis_names(_choose_axes(values, chosen.get("shapes", {})))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from onnx import TensorProto, helper
 
 from dummyio.backend.native_dtypes import as_owned_array
 from dummyio.errors import DTypeError, OptionError
@@ -21,7 +22,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_onnx.dtypes import from_native, to_native
 from dummyio_onnx.packed_bits import pack_bits, unpack_bits
-from dummyio_onnx.string_values import make_string_value
 
 __all__ = ["from_numpy", "is_tensor", "run_with_ort_values", "session_feeds", "to_numpy"]
 
@@ -47,7 +47,7 @@ def from_numpy(values: Array, dtype: DType, device: Any = None) -> ort.OrtValue:
     array = as_owned_array(values, dtype)
     kind, index = ("cpu", 0) if device is None else _resolve_device(device)
     if dtype is DType.STRING:
-        value = make_string_value(array)
+        value = _make_string_value(array)
     elif dtype.numpy.isbuiltin == 1:  # ONNX Runtime supports the arrays that NumPy itself has
         return ort.OrtValue.ortvalue_from_numpy(array, kind, index)
     else:
@@ -125,3 +125,15 @@ def _resolve_device(device: Any) -> tuple[str, int]:
             f"device={device!r} is not a device that ONNX Runtime has here: use {' or '.join(sorted(present))}."
         )
     return name, int(index or 0)
+
+
+def _make_string_value(values: np.ndarray[Any, Any]) -> ort.OrtValue:
+    """Return a value that holds a copy of an array of `str`."""
+    texts = [text.encode() for text in values.reshape(-1)]
+    held = helper.make_tensor("held", TensorProto.STRING, values.shape, texts)
+    output = helper.make_tensor_value_info("text", TensorProto.STRING, values.shape)
+    graph = helper.make_graph([helper.make_node("Identity", ["held"], ["text"])], "text", [], [output], [held])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (value,) = session.run_with_ort_values(["text"], {})
+    return value

@@ -18,15 +18,13 @@ READER_OPTIONS: Mapping[str, tuple[str, ...]] = {
 """Option of every reader → its choices; the defaults are in `make_padding_mask`."""
 
 
-def check_options(
-    dims: Mapping[str, Any] | None, options: Mapping[str, Any] | None, own: Iterable[str]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split what a caller gives a reader into options and sizes.
+def check_options(given: Mapping[str, Any] | None, own: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split the keywords that a caller gives a reader into options and sizes.
 
     Parameters
     ----------
-    dims, options
-        Sizes and options by name; both may be in either.
+    given
+        Sizes and options by name.
     own
         The options that this reader has beside `READER_OPTIONS`.
 
@@ -40,7 +38,7 @@ def check_options(
     OptionError
         If an option has a value of a wrong kind; the message names the choices or shows an example.
     """
-    sizes = {**(dims or {}), **(options or {})}
+    sizes = dict(given or {})
     chosen = {name: sizes.pop(name) for name in (*READER_OPTIONS, *own) if name in sizes}
     for name, value in chosen.items():
         choices = READER_OPTIONS.get(name)

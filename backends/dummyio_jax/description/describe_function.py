@@ -55,7 +55,7 @@ def describe(source: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec
     OptionError
         for a name that is neither a dim nor an option, with similar names.
     """
-    options, sizes = check_options(dims, None, _OPTIONS)
+    options, sizes = check_options(dims, _OPTIONS)
     if isinstance(source, (str, os.PathLike, jax.export.Exported)):
         spec = _describe_exported(source, options)
     else:

@@ -47,7 +47,7 @@ def describe(model: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
     OptionError
         for a name that is neither a dim nor an option of this model; the message suggests similar names.
     """
-    options, sizes = check_options(dims, None, _OPTIONS)
+    options, sizes = check_options(dims, _OPTIONS)
     spec = SpecBuilder(_read_declared(model, options.get("signature")), options).spec()
     return apply_sizes(spec, sizes, _OPTIONS, "model")
 
@@ -96,7 +96,7 @@ def _choose_trace(function: Any) -> Any:
     """Return the trace of the signature, else the first one with most dynamic sizes of those that calls have made."""
     if function.input_signature is not None:
         return function.get_concrete_function()
-    traces = function._list_all_concrete_functions()  # noqa: SLF001 - there is no public function for this
+    traces = function._list_all_concrete_functions()  # noqa: SLF001 - not public anywhere
     return max(traces, key=lambda one: sum(_count_dynamic(tensor.shape) for tensor in one.inputs), default=None)
 
 

@@ -19,10 +19,11 @@ from dummyio.sources.options import apply_sizes, check_options
 from dummyio_torch.calling.meta_copy import Kind, check_sizes, iterate_weights
 from dummyio_torch.description.build_spec import Provenance, build_spec
 from dummyio_torch.description.confirm_spec import confirm_spec, has_small_weights, restrict_dims
-from dummyio_torch.description.initial_layout import add_argument, first_layout
+from dummyio_torch.description.initial_layout import LayoutStart
 from dummyio_torch.description.module_key import module_key
 from dummyio_torch.description.signature_arguments import Argument, list_arguments, read_signature
 from dummyio_torch.discovery.axis_ranges import find_axis_ranges, separate_axes
+from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.search import LayoutTrial, NeedsValues, Run, search_layout
 
 __all__ = ["describe"]
@@ -39,9 +40,7 @@ _CACHE: dict[object, InputSpec] = {}
 _MAX_CACHED = 64
 
 
-def describe(
-    module: nn.Module, *, dims: Mapping[str, Any] | None = None, options: Mapping[str, Any] | None = None
-) -> InputSpec:
+def describe(module: nn.Module, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
     """Return the spec of a module's inputs.
 
     Parameters
@@ -49,11 +48,9 @@ def describe(
     module
         Any module; it is left as it is.
     dims
-        Default sizes of dims, by name.
-    options
-        ``padding_side``, ``mask_policy``: as in `PaddingMask`. ``shapes``: input → sizes and names of its axes, for inputs
-        that the search does not find. ``optional_inputs=False``: only the arguments that the module needs. An argument of
-        forward that is not a tensor can be given too (``n_steps=3``); it is then not an input. All may be in `dims` too.
+        Default sizes of dims, by name. Options: ``padding_side``, ``mask_policy``: as in `PaddingMask`; ``shapes``: input →
+        sizes and names of its axes, for inputs that the search does not find; ``optional_inputs=False``: only the arguments
+        that the module needs. An argument of forward that is not a tensor (``n_steps=3``) is then not an input.
 
     Raises
     ------
@@ -64,7 +61,7 @@ def describe(
     """
     module = _unwrap(module)
     check_sizes(module)
-    chosen, given = check_options(dims, options, _OPTIONS)
+    chosen, given = check_options(dims, _OPTIONS)
     names = set(read_signature(module).parameters)
     constants = {name: given.pop(name) for name in list(given) if name in names}
     key = module_key(module, chosen, constants, given)
@@ -98,9 +95,8 @@ class _Description:
 
     def __post_init__(self) -> None:
         self.arguments = list_arguments(self.module, self.constants)
-        self.floating = next(
-            (t.dtype for t in iterate_weights(self.module) if t.dtype.is_floating_point), torch.float32
-        )
+        floating = (t.dtype for t in iterate_weights(self.module) if t.dtype.is_floating_point)
+        self.layouts = LayoutStart(next(floating, torch.float32), self.wanted, self.chosen.get("shapes", {}))
         self.notes = Provenance()
         self.label = qualified_name(self.module)
 
@@ -125,25 +121,25 @@ class _Description:
 
         return confirm_spec(self.module, trial, rows, write_spec, self.notes)
 
-    def _trial(self, kind: Kind) -> LayoutTrial:
-        positional = tuple(a.name for a in self.arguments if a.positional)
-        return LayoutTrial.of(
-            self.module, kind, positional=positional, constants=self.constants, floating=self.floating
-        )
-
     def _find_run(self) -> tuple[LayoutTrial, Run]:
         """Return a run that works with the arguments that the module needs."""
         required = [a for a in self.arguments if a.required] or [a for a in self.arguments if a.is_data][:1]
         if not required:
             raise self._error("it takes no data", None)
-        start = first_layout(required, self.module, self.floating, self.wanted, self.chosen.get("shapes", {}))
+        start = self.layouts.build(self.module, required)
         far: Run | None = None
         for kind in _KINDS:
             if kind == "real" and not has_small_weights(self.module, _MAX_WEIGHTS):
                 break
             if kind == "fake" and far is not None:
                 continue  # such runs differ only in values and devices
-            trial = self._trial(kind)
+            trial = LayoutTrial.of(
+                self.module,
+                kind,
+                positional=tuple(argument.name for argument in self.arguments if argument.positional),
+                constants=self.constants,
+                floating=self.layouts.floating,
+            )
             try:
                 run, new = search_layout(trial, start, _BUDGETS[kind])
             except NeedsValues as needs:
@@ -176,9 +172,8 @@ class _Description:
         for argument in self.arguments:
             if argument.required or not argument.is_data or argument.name in dict(run.layout.trees):
                 continue
-            before = {path: (leaf.dtype, len(leaf.axes)) for path, leaf in run.layout.leaves.items()}
-            layout = add_argument(run.layout, argument, self.floating, self.wanted, self.chosen.get("shapes", {}))
-            new = self._try_argument(trial, layout, argument, before)
+            layout = self.layouts.add(run.layout, argument)
+            new = _try_argument(trial, run, layout, argument.name)
             if new is not None:
                 run = new
                 self.notes.add(f"input {argument.name}", "may be left out")
@@ -186,19 +181,21 @@ class _Description:
                 self.notes.add(f"argument {argument.name}", "left out: no data were found for it that the module uses")
         return run
 
-    def _try_argument(
-        self, trial: LayoutTrial, layout: Any, argument: Argument, before: Mapping[str, Any]
-    ) -> Run | None:
-        def accept(run: Run) -> bool:
-            now = {path: (leaf.dtype, len(leaf.axes)) for path, leaf in run.layout.leaves.items()}
-            used = any(p.split(".")[0] == argument.name for p in run.spy.facts.used)
-            return used and all(now.get(path) == what for path, what in before.items())
 
-        try:
-            found, _ = search_layout(trial, layout, _BUDGET_OPTIONAL, accept)
-        except NeedsValues:
-            return None
-        return found
+def _try_argument(trial: LayoutTrial, before: Run, layout: InputLayout, name: str) -> Run | None:
+    """Return a run that uses one more argument, with the dtypes and ranks of the others as before."""
+
+    def kinds(run: Run) -> set[tuple[str, torch.dtype, int]]:
+        return {(path, leaf.dtype, len(leaf.axes)) for path, leaf in run.layout.leaves.items()}
+
+    def accept(run: Run) -> bool:
+        is_used = any(path.split(".")[0] == name for path in run.spy.facts.used)
+        return is_used and kinds(before) <= kinds(run)
+
+    try:
+        return search_layout(trial, layout, _BUDGET_OPTIONAL, accept)[0]
+    except NeedsValues:
+        return None
 
 
 def _format_argument(argument: Argument) -> str:

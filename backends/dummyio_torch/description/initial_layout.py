@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -15,71 +15,63 @@ from dummyio_torch.description.signature_arguments import Argument
 from dummyio_torch.discovery.input_roles import Guess, guess_layout, to_torch_dtype
 from dummyio_torch.discovery.layout import Branch, InputLayout, Leaf, Tree
 
-__all__ = ["add_argument", "first_layout"]
+__all__ = ["LayoutStart"]
 
 _BATCH = 0
 """The variable of the batch that inputs share until a run shows that they need not."""
 
 
-def first_layout(
-    arguments: Sequence[Argument],
-    module: nn.Module,
-    floating: torch.dtype,
-    wanted: Mapping[str, Any],
-    shapes: Mapping[str, Any],
-) -> InputLayout:
-    """Return the first layout of some arguments."""
-    taken = frozenset(size for tensor in iterate_weights(module) for size in tensor.shape)
-    layout = InputLayout(taken=taken)
-    layout, _ = layout.new_axis(size=next((size for size in (3, 5, 7) if size not in taken), None))
-    layout = replace(layout, batches=frozenset({_BATCH}))
-    for argument in arguments:
-        layout = add_argument(layout, argument, floating, wanted, shapes)
-    return layout
+@dataclass(frozen=True)
+class LayoutStart:
+    """Makes the first layout of arguments."""
 
+    floating: torch.dtype
+    """The dtype of floats."""
+    wanted: Mapping[str, Any]
+    """The sizes that the caller gives."""
+    shapes: Mapping[str, Any]
+    """Input → the sizes and names of its axes that the caller gives."""
 
-def add_argument(
-    layout: InputLayout, argument: Argument, floating: torch.dtype, wanted: Mapping[str, Any], shapes: Mapping[str, Any]
-) -> InputLayout:
-    """Return a layout with one more argument."""
-    tree: Tree
-    if argument.form == "dict" or argument.form == "list" or argument.form == "tuple":  # noqa: PLR1714 - which type checkers follow
-        items: list[tuple[str, Tree]] = []
-        for key in argument.keys:
-            name = key if not key.isdigit() else argument.name
-            layout, leaf = _leaf(
-                layout, f"{argument.name}.{key}", guess_layout(name, argument.text), floating, wanted, shapes
-            )
-            items.append((key, leaf))
-        tree = Branch(argument.form, tuple(items))
-    else:
-        layout, tree = _leaf(
-            layout, argument.name, guess_layout(argument.name, argument.text), floating, wanted, shapes
+    def build(self, module: nn.Module, arguments: Sequence[Argument]) -> InputLayout:
+        """Return the first layout of some arguments of a module."""
+        taken = frozenset(size for tensor in iterate_weights(module) for size in tensor.shape)
+        layout, _ = InputLayout(taken=taken).new_axis(
+            size=next((size for size in (3, 5, 7) if size not in taken), None)
         )
-    return replace(layout, trees=(*layout.trees, (argument.name, tree)))
+        layout = replace(layout, batches=frozenset({_BATCH}))
+        for argument in arguments:
+            layout = self.add(layout, argument)
+        return layout
 
+    def add(self, layout: InputLayout, argument: Argument) -> InputLayout:
+        """Return a layout with one more argument."""
+        tree: Tree
+        if argument.form in _CONTAINERS:
+            items: list[tuple[str, Tree]] = []
+            for key in argument.keys:
+                guess = guess_layout(argument.name if key.isdigit() else key, argument.text)
+                layout, leaf = self._leaf(layout, f"{argument.name}.{key}", guess)
+                items.append((key, leaf))
+            tree = Branch(_CONTAINERS[argument.form], tuple(items))
+        else:
+            layout, tree = self._leaf(layout, argument.name, guess_layout(argument.name, argument.text))
+        return replace(layout, trees=(*layout.trees, (argument.name, tree)))
 
-def _leaf(
-    layout: InputLayout,
-    path: str,
-    first: Guess,
-    floating: torch.dtype,
-    wanted: Mapping[str, Any],
-    shapes: Mapping[str, Any],
-) -> tuple[InputLayout, Leaf]:
-    axes: list[int] = []
-    if path in shapes:
-        for size in shapes[path]:
-            layout, axis = _given_axis(layout, size)
+    def _leaf(self, layout: InputLayout, path: str, guess: Guess) -> tuple[InputLayout, Leaf]:
+        axes: list[int] = []
+        edges = iter(("height", "width"))
+        for item in self.shapes.get(path, guess.axes):
+            if path in self.shapes:
+                layout, axis = _given_axis(layout, item)
+            else:
+                name = {"b": "batch_size", "s": "sequence_length", "n": "sequence_length"}.get(item, "")
+                name = next(edges, "") if item == "e" else name
+                layout, axis = _axis(layout, path, item, self.wanted.get(name))
             axes.append(axis)
-        return layout, Leaf(path, to_torch_dtype(first.number, floating), tuple(axes))
-    edges = iter(("height", "width"))
-    for letter in first.axes:
-        name = {"b": "batch_size", "s": "sequence_length", "n": "sequence_length"}.get(letter)
-        name = next(edges, None) if letter == "e" else name
-        layout, axis = _axis(layout, path, letter, wanted.get(name or ""))
-        axes.append(axis)
-    return layout, Leaf(path, to_torch_dtype(first.number, floating), tuple(axes))
+        return layout, Leaf(path, to_torch_dtype(guess.number, self.floating), tuple(axes))
+
+
+_CONTAINERS: Mapping[str, Literal["dict", "list", "tuple"]] = {"dict": "dict", "list": "list", "tuple": "tuple"}
 
 
 def _axis(layout: InputLayout, path: str, letter: str, size: Any) -> tuple[InputLayout, int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,40 +22,47 @@ from dummyio_torch.discovery.run_observer import RunObserver, tensors_in
 
 __all__ = ["observe_layers"]
 
-_PADDINGS = ("src_key_padding_mask", "tgt_key_padding_mask", "memory_key_padding_mask")
+Operands = Mapping[str, Any]
+"""The arguments of a layer's forward method by name."""
+Rule = Callable[[RunObserver, Any, Operands], None]
 
 
 def observe_layers(module: nn.Module, current: Callable[[], RunObserver]) -> None:
     """Apply the rules below to the operands of each layer of a copied module."""
     for part in module.modules():
-        for kinds, rule in _LAYERS:
-            if isinstance(part, kinds):
-
-                def hook(layer: nn.Module, args: Any, kwargs: Any, rule: Any = rule) -> Any:
-                    spy = current()
-                    operands = [*args, *kwargs.values()]
-                    if any(spy.lineage(t) is not None for t in tensors_in(operands)):
-                        rule(spy, layer, args, kwargs)
-                    return args, {**kwargs, **_fixed_arguments(layer, args, kwargs)}
-
-                part.register_forward_pre_hook(hook, with_kwargs=True)
-                break
+        rule = next((rule for kinds, rule in _LAYERS if isinstance(part, kinds)), None)
+        if rule is not None:
+            part.register_forward_pre_hook(
+                partial(_check_layer, current, rule, inspect.signature(part.forward)), with_kwargs=True
+            )
 
 
-_STACKS: tuple[tuple[type[nn.Module], str, int], ...] = (
-    (nn.TransformerEncoder, "is_causal", 3),
-    (nn.TransformerDecoder, "tgt_is_causal", 6),
+def _check_layer(
+    current: Callable[[], RunObserver],
+    rule: Rule,
+    signature: inspect.Signature,
+    layer: nn.Module,
+    args: Any,
+    kwargs: Any,
+) -> tuple[Any, dict[str, Any]]:
+    spy = current()
+    try:
+        operands = signature.bind(*args, **kwargs).arguments
+    except TypeError:  # the layer itself raises
+        return args, kwargs
+    if any(spy.lineage(tensor) is not None for tensor in tensors_in(list(operands.values()))):
+        rule(spy, layer, operands)
+    # A stack would compute this argument from a mask's values; it only chooses a faster way to the same result.
+    causal = next(
+        (name for kind, name in _CAUSAL if type(layer).forward is kind.forward and operands.get(name) is None), None
+    )
+    return args, {**kwargs, causal: False} if causal is not None else kwargs
+
+
+_CAUSAL: tuple[tuple[type[nn.Module], str], ...] = (
+    (nn.TransformerEncoder, "is_causal"),
+    (nn.TransformerDecoder, "tgt_is_causal"),
 )
-"""A stack, the argument that it computes from a mask's values by default, and the place of that argument."""
-
-
-def _fixed_arguments(layer: nn.Module, args: Any, kwargs: Mapping[str, Any]) -> dict[str, bool]:
-    """Return the arguments that a stack would compute from values; they only choose a faster way to the same result."""
-    return {
-        name: False
-        for stack, name, place in _STACKS
-        if type(layer).forward is stack.forward and len(args) <= place and kwargs.get(name) is None
-    }
 
 
 def _batch_axes(spy: RunObserver, x: torch.Tensor, *, first: bool) -> None:
@@ -61,8 +70,8 @@ def _batch_axes(spy: RunObserver, x: torch.Tensor, *, first: bool) -> None:
     spy.name(x, 1 if first else 0, "sequence_length")
 
 
-def _recurrent(spy: RunObserver, layer: Any, args: Any, kwargs: Any) -> None:
-    x = args[0] if args else kwargs.get("input")
+def _recurrent(spy: RunObserver, layer: Any, operands: Operands) -> None:
+    x, *states = operands.values()
     if not isinstance(x, torch.Tensor):
         return  # packed
     require_rank(spy, x, 3)
@@ -70,25 +79,22 @@ def _recurrent(spy: RunObserver, layer: Any, args: Any, kwargs: Any) -> None:
     want_size(spy, x, -1, layer.input_size)
     _batch_axes(spy, x, first=layer.batch_first)
     ways = layer.num_layers * (2 if layer.bidirectional else 1)
-    for state, size in zip(
-        tensors_in(args[1:]), (layer.proj_size or layer.hidden_size, layer.hidden_size), strict=False
-    ):
+    sizes = (layer.proj_size or layer.hidden_size, layer.hidden_size)
+    for state, size in zip(tensors_in(states), sizes, strict=False):
         like = x.new_empty((ways, size))  # its axes belong to no input: their sizes are numbers
         want_axes(spy, state, [(like, 0), (x, 0 if layer.batch_first else 1), (like, 1)])
 
 
-def _cell(spy: RunObserver, layer: Any, args: Any, kwargs: Any) -> None:
-    x = args[0] if args else kwargs.get("input")
+def _cell(spy: RunObserver, layer: Any, operands: Operands) -> None:
+    x, *states = operands.values()
     require_rank(spy, x, 2)
     want_size(spy, x, -1, layer.input_size)
-    for state in tensors_in(args[1:]):
+    for state in tensors_in(states):
         require_rank(spy, state, 2)
         want_size(spy, state, -1, layer.hidden_size)
 
 
-def _attending(spy: RunObserver, layer: Any, args: Any, kwargs: Any) -> None:
-    names = ("query", "key", "value", "key_padding_mask", "need_weights", "attn_mask")
-    operands = {**dict(zip(names, args, strict=False)), **kwargs}
+def _attending(spy: RunObserver, layer: Any, operands: Operands) -> None:
     for name, size in (("query", layer.embed_dim), ("key", layer.kdim), ("value", layer.vdim)):
         require_rank(spy, operands[name], 3)
         want_floats(spy, operands[name], layer.out_proj.weight)
@@ -97,7 +103,7 @@ def _attending(spy: RunObserver, layer: Any, args: Any, kwargs: Any) -> None:
     _attention_masks(spy, operands, operands["query"], operands["key"], first=layer.batch_first)
 
 
-def _attention_masks(spy: RunObserver, operands: dict[str, Any], query: Any, key: Any, *, first: bool) -> None:
+def _attention_masks(spy: RunObserver, operands: Operands, query: Any, key: Any, *, first: bool) -> None:
     for name, mask in operands.items():
         if not name.endswith("mask") or not isinstance(mask, torch.Tensor):
             continue
@@ -113,12 +119,8 @@ def _attention_masks(spy: RunObserver, operands: dict[str, Any], query: Any, key
             (spy.facts.keeping if lineage.flipped else spy.facts.hiding).add(lineage.direct)
 
 
-def _block(spy: RunObserver, layer: Any, args: Any, kwargs: Any) -> None:
+def _block(spy: RunObserver, layer: Any, operands: Operands) -> None:
     attention = layer.self_attn
-    names: tuple[str, ...] = ("src", "src_mask", "src_key_padding_mask")
-    if isinstance(layer, nn.TransformerDecoderLayer):
-        names = ("tgt", "memory", "tgt_mask", "memory_mask", "tgt_key_padding_mask", "memory_key_padding_mask")
-    operands = {**dict(zip(names, args, strict=False)), **kwargs}
     for name in ("src", "tgt", "memory"):
         if isinstance(operands.get(name), torch.Tensor):
             require_rank(spy, operands[name], 3)
@@ -131,32 +133,24 @@ def _block(spy: RunObserver, layer: Any, args: Any, kwargs: Any) -> None:
     _attention_masks(spy, operands, query, operands.get("memory", query), first=attention.batch_first)
 
 
-def _stack(spy: RunObserver, layer: Any, args: Any, kwargs: Any) -> None:
-    if isinstance(layer, nn.Transformer):
-        names = ("src", "tgt", "src_mask", "tgt_mask", "memory_mask", *_PADDINGS)
-        operands = {**dict(zip(names, args, strict=False)), **kwargs}
-        for name in ("src", "tgt"):
-            require_rank(spy, operands[name], 3)
-            want_size(spy, operands[name], -1, layer.d_model)
-            _batch_axes(spy, operands[name], first=layer.batch_first)
-        require_equal_sizes(spy, operands["src"], operands["tgt"], 0 if layer.batch_first else 1)
-        for side in ("src", "tgt"):
-            own = {name: mask for name, mask in operands.items() if name.startswith(side)}
-            _attention_masks(spy, own, operands[side], operands[side], first=layer.batch_first)
-        crossed = {name: mask for name, mask in operands.items() if name.startswith("memory")}
-        _attention_masks(spy, crossed, operands["tgt"], operands["src"], first=layer.batch_first)
-    elif len(layer.layers):
-        first: Any = layer.layers[0]
-        if isinstance(first, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
-            order = ("src", "mask", "src_key_padding_mask")
-            if isinstance(first, nn.TransformerEncoderLayer):
-                args, kwargs = (), {**dict(zip(order, args, strict=False)), **kwargs}
-            _block(spy, first, args, kwargs)
+def _stack(spy: RunObserver, layer: Any, operands: Operands) -> None:
+    if not isinstance(layer, nn.Transformer):
+        if len(layer.layers) and isinstance(layer.layers[0], (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+            _block(spy, layer.layers[0], operands)
+        return
+    for name in ("src", "tgt"):
+        require_rank(spy, operands[name], 3)
+        want_size(spy, operands[name], -1, layer.d_model)
+        _batch_axes(spy, operands[name], first=layer.batch_first)
+    require_equal_sizes(spy, operands["src"], operands["tgt"], 0 if layer.batch_first else 1)
+    for part, query, key in (("src", "src", "src"), ("tgt", "tgt", "tgt"), ("memory", "tgt", "src")):
+        own = {name: mask for name, mask in operands.items() if name.startswith(part)}
+        _attention_masks(spy, own, operands[query], operands[key], first=layer.batch_first)
 
 
-def _normalized(*ranks: int) -> Callable[..., None]:
-    def rule(spy: RunObserver, layer: Any, args: Any, kwargs: Any) -> None:
-        x = args[0] if args else kwargs.get("input")
+def _normalized(*ranks: int) -> Rule:
+    def rule(spy: RunObserver, layer: Any, operands: Operands) -> None:
+        x = next(iter(operands.values()))
         if x.ndim not in ranks:
             require_rank(spy, x, *ranks)
         want_size(spy, x, 1, layer.num_features)
@@ -164,20 +158,16 @@ def _normalized(*ranks: int) -> Callable[..., None]:
     return rule
 
 
-def _convolving(axes: int) -> Callable[..., None]:
-    def rule(spy: RunObserver, _: Any, args: Any, kwargs: Any) -> None:
-        require_rank(spy, args[0] if args else kwargs["input"], axes + 2)
-
-    return rule
+def _convolving(axes: int) -> Rule:
+    return lambda spy, _, operands: require_rank(spy, next(iter(operands.values())), axes + 2)
 
 
-def _bilinear(spy: RunObserver, layer: Any, args: Any, kwargs: Any) -> None:
-    del kwargs
-    for x, size in zip(args, (layer.in1_features, layer.in2_features), strict=False):
+def _bilinear(spy: RunObserver, layer: Any, operands: Operands) -> None:
+    for x, size in zip(operands.values(), (layer.in1_features, layer.in2_features), strict=False):
         want_size(spy, x, -1, size)
 
 
-_LAYERS: tuple[tuple[Any, Callable[..., None]], ...] = (
+_LAYERS: tuple[tuple[Any, Rule], ...] = (
     (nn.RNNBase, _recurrent),
     (nn.RNNCellBase, _cell),
     (nn.MultiheadAttention, _attending),

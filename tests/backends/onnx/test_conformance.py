@@ -147,7 +147,7 @@ def test_what_is_no_tensor_is_an_error():
     spec = InputSpec({"x": TensorSpec("x", (2,), "float32")})
     kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, None))
     running = session(spec, [helper.make_node("SequenceConstruct", ["x"], ["y"])], [helper.make_value_info("y", kind)])
-    with pytest.raises(DTypeError, match="no tensor"):
+    with pytest.raises(DTypeError, match="not a tensor"):
         run_with_ort_values(running, spec.generate("ort"))
 
 

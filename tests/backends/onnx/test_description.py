@@ -37,11 +37,11 @@ def _run(model, spec, **sizes):
 
 
 def _rules(model, **options):
-    return {path: leaf.values for path, leaf in describe(model, options=options).leaves}
+    return {path: leaf.values for path, leaf in describe(model, dims=options).leaves}
 
 
 def _shapes(model, **options):
-    return {path: tuple(map(str, leaf.shape)) for path, leaf in describe(model, options=options).leaves}
+    return {path: tuple(map(str, leaf.shape)) for path, leaf in describe(model, dims=options).leaves}
 
 
 # Files.
@@ -241,11 +241,11 @@ def test_unknown_rank_and_its_remedy():
     model.graph.input[0].type.tensor_type.ClearField("shape")
     with pytest.raises(SourceError, match=r"input 'x' has no shape .* option shapes="):
         describe(model)
-    spec = describe(model, options={"shapes": {"x": ("batch", None, 1)}})
+    spec = describe(model, dims={"shapes": {"x": ("batch", None, 1)}})
     assert tuple(map(str, spec["x"].shape)) == ("batch", "x_dim_1", "1")
     for shapes in ({"X": ()}, {"x": 3}, {"x": (-1,)}, 3):
         with pytest.raises(OptionError, match="shapes"):
-            describe(model, options={"shapes": shapes})
+            describe(model, dims={"shapes": shapes})
 
 
 def test_unknown_element_type():
@@ -385,7 +385,7 @@ def test_sizes_of_the_caller():
     with pytest.raises(OptionError, match=r"sequence=3: no dim or option .*seq"):
         describe(model, dims={"sequence": 3})
     with pytest.raises(OptionError, match="'padding_side'"):
-        describe(model, options={"padding_sides": "left"})
+        describe(model, dims={"padding_sides": "left"})
     with pytest.raises(DimError, match="seq=0"):
         describe(model, dims={"seq": 0})
 
@@ -702,7 +702,7 @@ def test_options_of_masks():
     assert _rules(model, padding_side="left", mask_policy="full")["attention_mask"] == expected
     assert describe(model, dims={"padding_side": "left", "seq": 4})["attention_mask"].values == PaddingMask(side="left")
     with pytest.raises(OptionError, match="padding_side='up'"):
-        describe(model, options={"padding_side": "up"})
+        describe(model, dims={"padding_side": "up"})
 
 
 # Bounds of sizes.
