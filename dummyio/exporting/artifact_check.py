@@ -23,12 +23,12 @@ Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """Feeds → outputs by name: a runner, or any function like it; raises `RunError`."""
 
 TOLERANCE = 1e-2
-"""How far a result may be off, as a share of the largest value: more than rounding, and less than any defect."""
+"""The largest error of a value, as a share of the largest value: more than rounding, and less than any defect."""
 COARSE_TOLERANCE = 0.1
 """The same for narrow floats and quantized artifacts; of integers and booleans, the share of elements that may differ."""
 _WIDE = ("float32", "float64", "complex64", "complex128")
 _ROUNDING = 1e-5
-"""How far a result may always be off: what rounding does where all values are near 0."""
+"""The error that is always allowed, since values near 0 are rounded too."""
 _DEFECT = "This is a defect of the exporter: report it with the model."
 _FIX_SIZES = "A size may have become a constant: fix sizes with static='all_but_batch', 'all' or the names of dims."
 
@@ -89,7 +89,7 @@ def check_artifact(  # noqa: PLR0913 - each is a choice of an exporter
     try:
         runner = opener(path, spec)
     except NotInstalledError as error:
-        return (f"not checked, since what runs it is not installed: {error}",)
+        return (f"not checked, since its runtime is not installed: {error}",)
     except SourceError as error:
         if "NOT_IMPLEMENTED" in str(error):  # a valid file for another device: bfloat16 has no kernels for the CPU
             return (f"not checked, since ONNX Runtime has no kernel for a part of it on this CPU: {error}",)
@@ -98,8 +98,10 @@ def check_artifact(  # noqa: PLR0913 - each is a choice of an exporter
         raise ExportError(f"the artifact is not what the spec declares: {problem}")
     if reference is None:
         return ()
-    first = [size for size in spec.probes()[:1] if size != spec.sizes()]
-    return _compare_runs(runner, reference, spec, [*first, spec.sizes()] if sizes is None else sizes, tolerance)
+    if sizes is None:
+        first, default = spec.probes()[0], spec.sizes()
+        sizes = [first] if first == default else [first, default]
+    return _compare_runs(runner, reference, spec, sizes, tolerance)
 
 
 def _compare_declaration(runner: Runner, spec: InputSpec, outputs: Sequence[str], *, ordered: bool) -> Iterator[str]:

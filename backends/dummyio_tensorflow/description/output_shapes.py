@@ -20,7 +20,7 @@ __all__ = ["describe_outputs"]
 def describe_outputs(
     spec: InputSpec, free: Trace | None, fixed: Trace | None, declared: Sequence[str]
 ) -> tuple[OutputSpec, ...]:
-    """Return the outputs, by their names alone if there is no trace.
+    """Return the outputs, by their names alone without a trace.
 
     Parameters
     ----------

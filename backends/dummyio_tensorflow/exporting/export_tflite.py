@@ -123,7 +123,7 @@ def _samples(specs: Mapping[str, InputSpec], count: int) -> Iterator[Any]:
 
 
 _LACKING = (
-    (r"TF Select ops: ([\w ,:/.-]+)", "TensorFlow's own operations"),
+    (r"TF Select ops: ([\w ,:/.-]+)", "TensorFlow operations"),
     (r"Custom ops: ([\w ,:/.-]+)", "custom operations"),
 )
 
