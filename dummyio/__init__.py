@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dummyio import errors
@@ -65,6 +64,8 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     """Import one of the `_LAZY` names on first use."""
     if name in _LAZY:
+        from importlib import import_module  # noqa: PLC0415 - a name at the top would be a public one
+
         value = globals()[name] = getattr(import_module(_LAZY[name]), name)
         return value
     raise AttributeError(f"module 'dummyio' has no attribute {name!r}")

@@ -38,7 +38,7 @@ def write(arrays: Mapping[str, Array], path: FilePath, *, metadata: Metadata = N
 
 def _import_onnx() -> ModuleType:
     try:
-        import onnx
+        import onnx  # lazy: only this format needs it
     except ModuleNotFoundError as error:
         raise NotInstalledError(
             "ONNX test data needs onnx, which is not installed. Install it: pip install 'dummyio[onnx]'"

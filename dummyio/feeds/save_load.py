@@ -109,7 +109,7 @@ def load_feeds(path: FilePath) -> Feeds:
     Raises
     ------
     SourceError
-        If there is no sample, or it is broken.
+        If the path holds no sample, or a broken one.
     """
     place = Path(path)
     kind = _detect_format(place)

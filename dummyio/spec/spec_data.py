@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any, Self
 
 from dummyio.errors import DimError, OptionError, SpecError, suggest_names
-from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size, collect_dims, is_static, substitute_dims, to_size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import (
@@ -24,7 +23,7 @@ from dummyio.spec.tensor_spec import (
     replace_dims,
     to_node,
 )
-from dummyio.spec.values import Positions, get_mask_path, get_rule_expression, substitute_rule_dims
+from dummyio.spec.values import Positions, get_mask_path, substitute_rule_dims
 
 __all__ = ["OutputSpec", "SpecData"]
 
@@ -115,12 +114,10 @@ class SpecData(Mapping[str, Node]):
                     f"input {path!r} has shape {leaf.shape}, its mask {mask!r} {other.shape}: "
                     "all axes but the last must be equal."
                 )
-        expression = get_rule_expression(leaf.values)
-        if expression is not None:
-            try:
-                parse_size(expression, self.dims)
-            except DimError as error:
-                raise SpecError(f"input {path!r}: {leaf.values!r}: {error}") from None
+        try:
+            substitute_rule_dims(leaf.values, self.dims, {})
+        except DimError as error:
+            raise SpecError(f"input {path!r}: {leaf.values!r}: {error}") from None
 
     def __getitem__(self, name: str) -> Node:
         try:

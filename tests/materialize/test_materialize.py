@@ -517,7 +517,9 @@ def test_sizes_that_do_not_fit_each_other_are_refused():
     with pytest.raises(DimError, match="the divisor is 0"):
         spec.feeds(short=3)
     spec = InputSpec({name: inputs[name] for name in ("mask", "ids")})
-    with pytest.raises(SpecError, match="input 'ids' is 9 long, its mask 'mask' only 8: a mask must be at least as long"):
+    with pytest.raises(
+        SpecError, match="input 'ids' is 9 long, its mask 'mask' only 8: a mask must be at least as long"
+    ):
         spec.feeds(short=9)
     with pytest.raises(SpecError, match="a mask must be at least as long"):
         materialize_part(spec, "ids", [], short=9)
