@@ -59,7 +59,7 @@ DESCRIBED = frozenset((*ATTENTION_LAYER_TYPES, *_RECURRENT, *_HYBRID, *_NOTHING)
 class Layer:
     """What one layer keeps of each position: `heads` keys and values of these sizes; `window` positions see each other.
 
-    Without heads there are no keys and values. With `state` there is a state of a fixed size, alone or beside them; with
+    Without heads it keeps neither keys nor values. With `state` there is a state of a fixed size, alone or beside them; with
     `indexer` a key of that size for each position too.
     """
 

@@ -128,7 +128,7 @@ class NormalizedConfig:
         return config if isinstance(config, cls) else cls(config)
 
     def raw(self, name: str) -> Any:
-        """Return what stands under exactly that name; None where nothing does."""
+        """Return the value under exactly that name; None if there is none."""
         for source in (self._given, self._config, self._defaults):
             # Asking whether a dict is a `Mapping` takes longer than the answer, and this is asked all the time.
             is_mapping = type(source) is dict or isinstance(source, Mapping)
@@ -138,7 +138,7 @@ class NormalizedConfig:
         return None
 
     def own(self, name: str) -> Any:
-        """Return what the configuration itself, or the caller, has under exactly that name; None where only a class has."""
+        """Return the value of the configuration itself, or of the caller, under exactly that name; not a default of its class."""
         return NormalizedConfig(self._config, given=self._given).raw(name)
 
     def get(self, name: str, default: Any = None) -> Any:

@@ -117,7 +117,7 @@ class DimSizes:
         floor
             The smallest size that makes sense; a smaller one that is asked for stands nevertheless.
         room
-            As much is taken by content that cannot be left out: the size is no smaller, and has some more by default.
+            The size of content that cannot be left out: a lower bound, to which the default adds some text.
         bounds
             What else the model says of it, as `Dim` takes it.
         """

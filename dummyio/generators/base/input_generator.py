@@ -159,7 +159,7 @@ def _part(node: Node, path: str, input_name: str) -> Node:
                 return item
             if path.startswith(f"{name}."):
                 return _part(item, path[len(name) + 1 :], input_name)
-    raise OptionError(f"{input_name!r}: there is no part {path!r}.")
+    raise OptionError(f"{input_name!r}: the input has no part {path!r}. Give the path of one of its tensors.")
 
 
 def _alone(leaf: TensorSpec, known: Mapping[str, Dim]) -> TensorSpec:

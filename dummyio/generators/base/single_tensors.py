@@ -155,7 +155,7 @@ def framework_of(value: Any) -> Backend:
     Raises
     ------
     OptionError
-        where it is no framework's tensor.
+        if it is not a tensor of any of them.
     """
     for name in available_backends():
         if name in FRAMEWORKS and FRAMEWORKS[name].module not in sys.modules:
@@ -163,11 +163,11 @@ def framework_of(value: Any) -> Backend:
         try:
             backend = load_backend(name)
         except (BrokenBackendError, FrameworkError, NotInstalledError):
-            continue  # then there are no tensors of it
+            continue  # its tensors cannot exist
         if backend.is_tensor(value):
             return backend
     raise OptionError(
-        f"a {type(value).__module__}.{type(value).__qualname__} is no tensor of {', '.join(available_backends())}."
+        f"a {type(value).__module__}.{type(value).__qualname__} is not a tensor of {', '.join(available_backends())}."
     )
 
 

@@ -9,7 +9,7 @@ from dummyio.generators.base.context import Context
 from dummyio.generators.media.vision import ImageInputGenerator
 from dummyio.generators.media_tokens.image_layout import (
     axes_before_channels,
-    frames,
+    count_frames,
     original_size,
     pixel_size,
 )
@@ -84,7 +84,7 @@ class DummyTextImagesInputGenerator(ImageInputGenerator):
 
     def describe_pixel_values_videos(self) -> TensorSpec:
         """Videos [batch, frames, channels, height, width]."""
-        return self.pixels("pixel_values_videos", frames(self.context))
+        return self.pixels("pixel_values_videos", count_frames(self.context))
 
     def describe_high_res_pixel_values(self) -> TensorSpec:
         """The same images, as large as a second image model takes them."""

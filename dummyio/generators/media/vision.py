@@ -80,7 +80,7 @@ class ImageInputGenerator(DummyInputGenerator):
 
     @property
     def bound(self) -> bool:
-        """Whether the model has a position for each patch: it cuts patches and attends, and is no mere backbone."""
+        """Whether the model has a position for each patch: it cuts patches and attends, and is not only a backbone."""
         configs = [c for c in (self.config, self.vision) if c.size() is not None]
         alone = self.config.size() is not None or self.config.raw("backbone_config") is None
         return alone and any(_patch(c) is not None and c.has("num_attention_heads") for c in configs)
@@ -127,7 +127,7 @@ class DummyVisionInputGenerator(ImageInputGenerator):
         return image
 
     def describe_pixel_mask(self) -> TensorSpec:
-        """1 for every pixel [batch, height, width]: each image fills its frame, for a length per row is no rectangle."""
+        """1 for every pixel [batch, height, width]: each image fills its frame, because a length per row does not make a rectangle."""
         shape = (self.dim("batch_size"), *self.edges)
         # Detectors shrink the mask to each feature map's size as they do with images: as numbers.
         names = self.context.names or frozenset()

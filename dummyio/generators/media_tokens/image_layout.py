@@ -15,10 +15,10 @@ from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 
 __all__ = [
     "axes_before_channels",
-    "frames",
+    "count_frames",
     "original_size",
     "pixel_size",
-    "tiles",
+    "tile_grid",
     "vision_of",
 ]
 
@@ -53,7 +53,7 @@ def _usual(config: NormalizedConfig, vision: NormalizedConfig) -> tuple[int, int
     return edge, edge
 
 
-def tiles(context: Context) -> tuple[int, int] | None:
+def tile_grid(context: Context) -> tuple[int, int] | None:
     """Return the rows and columns of tiles into which an image is cut; None where it is not cut."""
     size = original_size(context)
     height, width = pixel_size(context)
@@ -69,7 +69,7 @@ def original_size(context: Context) -> tuple[int, int] | None:
     return (int(first[0]), int(first[1])) if isinstance(first, Sequence) and len(first) == 2 else None
 
 
-def frames(context: Context) -> int:
+def count_frames(context: Context) -> int:
     """Return how many frames a video beside a text has."""
     return (
         context.sizes.wanted("num_frames") or vision_of(context).get("num_frames") or DEFAULT_DUMMY_SHAPES["num_frames"]
@@ -78,8 +78,8 @@ def frames(context: Context) -> int:
 
 def axes_before_channels(context: Context) -> tuple[int, ...]:
     """Return the axes between batch and channels: none, one image, all tiles and the whole, or the frames."""
-    cut_in = tiles(context)
+    cut_in = tile_grid(context)
     if cut_in is not None:
         return (cut_in[0] * cut_in[1] + 1,)
     axis = context.facts.media.image_axis
-    return () if axis is None else (frames(context) if axis == "frames" else 1,)
+    return () if axis is None else (count_frames(context) if axis == "frames" else 1,)

@@ -17,9 +17,9 @@ from dummyio.generators.base.context import Context
 from dummyio.generators.media_tokens.audio_token_counts import audio_tokens
 from dummyio.generators.media_tokens.image_layout import (
     axes_before_channels,
-    frames,
+    count_frames,
     pixel_size,
-    tiles,
+    tile_grid,
     vision_of,
 )
 from dummyio.generators.media_tokens.patch_grids import GRIDS, patch_grid, patches_per_token, square_side
@@ -180,7 +180,7 @@ def _image_tokens(context: Context) -> int | None:
 def _video_tokens(context: Context) -> int | None:
     """Return the tokens of all frames, from which no class token is left out."""
     each = _computed(context, drop=False)
-    return None if each is None else each * frames(context)
+    return None if each is None else each * count_frames(context)
 
 
 def _patches(context: Context, height: int, width: int) -> int | None:
@@ -202,7 +202,7 @@ def _quantized(context: Context) -> int | None:
 
 def _tiled(context: Context) -> int | None:
     """Return the tokens of an image and of its tiles, which stand as one, with a token at the end of each row."""
-    cut_in, each = tiles(context), _computed(context)
+    cut_in, each = tile_grid(context), _computed(context)
     if cut_in is None or each is None:
         return None
     edge = isqrt(each)

@@ -232,7 +232,7 @@ def arrange_axes(layout: str, sizes: Mapping[str, Size]) -> tuple[Size, ...]:
     Raises
     ------
     OptionError
-        for what is no layout, and for one that leaves out an axis with more than one element.
+        if it is not a layout, or leaves out an axis with more than one element.
     """
     axes: list[Size] = []
     used: list[str] = []

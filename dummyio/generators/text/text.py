@@ -31,7 +31,7 @@ __all__ = [
 
 
 _CODE_POINTS = 0xD800
-"""Where ids are hashed there is no vocabulary: they are characters' code points, here those before the surrogates."""
+"""The number of ids where a model hashes them: they are code points of characters, here those before the surrogates."""
 
 
 def text_config(config: NormalizedConfig) -> NormalizedConfig:

@@ -80,7 +80,7 @@ def read_configuration(source: Any) -> Configuration:
     Raises
     ------
     SourceError
-        for what cannot be read, is no JSON object, or does not look like a configuration.
+        if it cannot be read, is not a JSON object, or does not look like a configuration.
     """
     if isinstance(source, Mapping):
         values, label = source, "a dict"

@@ -74,7 +74,7 @@ CONDITIONS: Mapping[str, Condition] = {
 
 _MASKS = ("encoder_attention_mask", "encoder_hidden_states_mask")
 _SWITCHES = re.compile(r"return_dict|generator|.*_kwargs|conditioning_scale")
-"""What is no data, whatever its default."""
+"""Arguments that are not data, whatever their default."""
 
 
 def component_inputs(

@@ -64,7 +64,7 @@ def describe_component(configuration: Configuration, task: str | None, keywords:
     name = configuration.values[CLASS_NAME]
     if not isinstance(name, str):
         raise SourceError(
-            f"{configuration.label}: {CLASS_NAME}={name!r} is no name of a class. Describe a single model."
+            f"{configuration.label}: {CLASS_NAME}={name!r} is not the name of a class. Describe a single model."
         )
     component = find_component(name)
     values = {**(_settings(component) if component else {}), **configuration.values}
@@ -93,7 +93,7 @@ def describe_component_model(model: Any, task: str | None, keywords: Mapping[str
     """Describe a live model of the library, or of a class that comes from one of its, as its configuration is described."""
     name = component_class(model)
     if name is None or not isinstance(model.config, Mapping):
-        raise SourceError(f"a {type(model).__qualname__} is no model of {LIBRARY}'s with a configuration.")
+        raise SourceError(f"a {type(model).__qualname__} is not a model of {LIBRARY} with a configuration.")
     if isinstance(getattr(model, "components", None), Mapping):
         parts = [key for key, part in model.components.items() if callable(getattr(part, "forward", None))]
         raise SourceError(f"a {name} is a pipeline of several models: describe one of its {', '.join(parts)}.")
@@ -172,7 +172,7 @@ def _sized(shape: tuple[str, ...], config: NormalizedConfig) -> bool:
 
 
 def _guess(configuration: Configuration, config: NormalizedConfig, task: str) -> _Reading:
-    """Guess the arguments from the configuration's attributes, for want of the library."""
+    """Guess the arguments from the attributes of the configuration, because the library is not installed."""
     names = ["latent_sample"] if task == "vae-decoder" else inputs_by_attributes(config)
     if not names:
         raise SourceError(

@@ -26,7 +26,7 @@ _REFUSAL = re.compile(r"^ {8}if (\w+) is None:\n +raise ", re.MULTILINE)
 _USUAL = {"inputs": ("batch_size", "sequence_length", "d_model")}
 """Shapes of arguments without which nothing runs, where no text says them."""
 _ALTERNATIVE = re.compile(r"label|_embeds$|_embeddings$|^past_|^cache|^encoder_(?:outputs|hidden)")
-"""What is refused in one place only where other arguments are missing too, or is no data."""
+"""Arguments that a model refuses to miss only if others are missing too, or that are not data."""
 _BODY = 6
 """Lines of an entry that may say its shape, where its head does not."""
 

@@ -87,7 +87,7 @@ def read_quirks() -> tuple[Quirk, ...]:
 
 
 def collect_quirks(config: NormalizedConfig, class_name: str | None, *, with_past: bool) -> Corrections:
-    """Return what the quirks say of a model with that configuration and class; raise `SourceError` where one refuses it."""
+    """Return the corrections for a model with that configuration and class; raise `SourceError` if a quirk refuses it."""
     model_type = config.raw("model_type")
     found = [quirk for quirk in read_quirks() if quirk.holds(model_type, class_name, with_past=with_past)]
     refused = next((quirk for quirk in found if quirk.refuse), None)

@@ -45,7 +45,7 @@ def read_option_facts(class_name: str, model_type: str | None) -> Mapping[str, s
 
 
 def read_size_bounds(class_name: str, config: NormalizedConfig) -> Mapping[str, Mapping[str, int]]:
-    """Return what a class's `forward` demands of sizes: one row, where it looks for each row's end and has no padding id."""
+    """Return the bounds of sizes that a `forward` demands: one row, if it looks for the end of each row without a padding id."""
     try:
         found = _ONE_ROW.search(forward_source(class_name, config.raw("model_type")))
     except SourceError:  # remote code, or no installed library

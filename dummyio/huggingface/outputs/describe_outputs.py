@@ -207,7 +207,7 @@ def _resizes(class_name: str, model_type: str | None) -> bool:
 
 def _presents(axes: _Axes) -> Iterator[OutputSpec]:
     """Yield what the cache becomes: each tensor with the new tokens behind the past; what stands for an encoder stays as it is."""
-    # What a window leaves of past and new tokens is no sum, and what stands beside a text may be kept too.
+    # A window keeps less than the sum of past and new tokens, and media beside a text may be kept too.
     own = Dim("present_sequence_length", 1, min=0) if past_limit(axes.config) is not None or axes.joined else None
     grown: dict[str, Size] = {
         past: own if own is not None else axes.dims[past] + axes.dims[new]

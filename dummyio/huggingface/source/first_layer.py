@@ -106,7 +106,7 @@ def _in_order(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _place(call: ast.Call, names: set[str]) -> int | str | None:
-    """Return where a call has one of the names as an argument: its position, or its keyword."""
+    """Return the position or the keyword at which a call has one of the names as an argument."""
     for position, value in enumerate(call.args):
         whole = value.value if isinstance(value, ast.Subscript) and _is_part(value.slice) else value
         if isinstance(whole, ast.Name) and whole.id in names:

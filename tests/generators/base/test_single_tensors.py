@@ -105,7 +105,7 @@ def test_join(framework):
     ("inputs", "dim", "error", "match"),
     [
         ([], 0, OptionError, "at least one"),
-        ([[1, 2]], 0, OptionError, "builtins.list is no tensor"),
+        ([[1, 2]], 0, OptionError, "builtins.list is not a tensor"),
         ([np.ones(2), [1]], 0, OptionError, "'np', others are not"),
         ([np.ones(2), np.ones(2, int)], 0, DTypeError, "convert"),
         ([np.ones((2, 3)), np.ones((2, 4))], 0, DimError, "must be equal"),

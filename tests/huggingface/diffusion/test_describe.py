@@ -416,7 +416,7 @@ def test_what_is_no_model(tmp_path):
         dummyio.describe({"_class_name": "DDIMScheduler"})
     with pytest.raises(SourceError, match=r"NoSuchModel: not found in diffusers \d"):
         dummyio.describe({"_class_name": "NoSuchModel"})
-    with pytest.raises(SourceError, match="no name of a class"):
+    with pytest.raises(SourceError, match="not the name of a class"):
         dummyio.describe({"_class_name": ["custom", "Model"]})
 
 

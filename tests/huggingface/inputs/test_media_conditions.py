@@ -3,8 +3,6 @@
 import pytest
 
 import dummyio
-from dummyio.generators.media_tokens.audio_token_counts import _function, _Reader
-from dummyio.model_config.normalized_config import NormalizedConfig
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -133,18 +131,3 @@ def test_packed_images_and_their_grids_agree():
     assert made["image_grid_thw"].prod(axis=1).sum() == len(made["pixel_values"])
     assert ((made["input_ids"] == 7) == (made["mm_token_type_ids"] == 1)).all()
     assert (made["input_ids"] == 9).sum(axis=1).tolist() == [1, 1]
-
-
-@pytest.mark.parametrize(
-    ("code", "length"),
-    [
-        ("def f(self, n):\n    'Lengths.'\n    n = (n - 1) // 2 + 1\n    return n, (n - 2) // 2 + 1\n", 25),
-        ("def f(n, n_window=4):\n    return n // (n_window * 2) * self.config.factor\n", 48),
-        ("def f(n):\n    for _ in range(2):\n        n = n // 2\n    return n\n", None),
-        ("def f(n):\n    return torch.div(n, 2)\n", None),
-    ],
-)
-def test_lengths_are_computed_from_text_that_is_arithmetic(code, length):
-    function = _function(code, "f")
-    assert function is not None
-    assert _Reader(NormalizedConfig({"factor": 4}), 100).run(function) == length
