@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from dummyio.typing import Array
+
 __all__ = ["pack_bits", "unpack_bits"]
 
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 
-def pack_bits(values: np.ndarray[Any, Any], bits: int) -> Bytes:
+def pack_bits(values: Array, bits: int) -> Bytes:
     """Return an array of the same shape whose *memory* begins with the packed elements.
 
     ONNX Runtime takes the shape from an array, and reads its memory only to the end of the packed elements.

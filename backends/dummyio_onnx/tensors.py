@@ -127,7 +127,7 @@ def _resolve_device(device: Any) -> tuple[str, int]:
     return name, int(index or 0)
 
 
-def _make_string_value(values: np.ndarray[Any, Any]) -> ort.OrtValue:
+def _make_string_value(values: Array) -> ort.OrtValue:
     """Return a value that holds a copy of an array of `str`."""
     texts = [text.encode() for text in values.reshape(-1)]
     held = helper.make_tensor("held", TensorProto.STRING, values.shape, texts)

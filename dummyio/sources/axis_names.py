@@ -23,6 +23,7 @@ __all__ = [
     "guess_size_by_place",
     "make_unique",
     "name_axis",
+    "name_unnamed_axis",
     "prefix_part",
     "to_identifier",
     "usual_axes",
@@ -114,6 +115,11 @@ def name_axis(path: str, place: int, rank: int, *, floating: bool, channels_last
     if is_mask(path) or (place == 1 and rank <= 3):
         return prefix_part("sequence_length", path)
     return f"{path.replace('.', '_')}_size_{place}"
+
+
+def name_unnamed_axis(owner: str, place: int) -> str:
+    """Return the text for an axis of a tensor, `owner`, that its graph does not name."""
+    return f"{owner}_dim_{place}"
 
 
 def prefix_part(name: str, path: str) -> str:

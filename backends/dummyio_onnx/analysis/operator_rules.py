@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 
 import onnx
@@ -186,17 +188,9 @@ def _add(op: Op, facts: ValueFacts, sign: int = 1) -> None:
             facts.bounds[output] = facts.bounds[values] + sign * shift
 
 
-def _subtract(op: Op, facts: ValueFacts) -> None:
-    _add(op, facts, -1)
-
-
-def _multiply(op: Op, facts: ValueFacts) -> None:
-    _combine(op, facts, lambda a, b: a * b)
-
-
 def _divide(op: Op, facts: ValueFacts) -> None:
     facts.evidence.divisors |= {origin.path for origin in facts.origins.get(op.input(1), ())}
-    _combine(op, facts, lambda a, b: a // b)
+    _combine(op, facts, operator.floordiv)
 
 
 def _combine(op: Op, facts: ValueFacts, work: Callable[[Size, Size], Size]) -> None:
@@ -234,8 +228,8 @@ _READERS: dict[str, Callable[[Op, ValueFacts], None]] = {
     "Max": _merge,
     "Where": _where,
     "Add": _add,
-    "Sub": _subtract,
-    "Mul": _multiply,
+    "Sub": partial(_add, sign=-1),
+    "Mul": lambda op, facts: _combine(op, facts, operator.mul),
     "Div": _divide,
     "Mod": _divide,
     "Range": _range,

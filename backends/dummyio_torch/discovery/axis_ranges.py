@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -109,15 +110,11 @@ def _find_range(trial: LayoutTrial, layout: InputLayout, axis: int, most: int) -
 
 def find_smallest_size(passes: Callable[[int], bool | None], bad: int, good: int) -> int:
     """Return the smallest size that passes, between one that does not and one that does."""
-    while good - bad > 1:
-        middle = (bad + good) // 2
-        bad, good = (bad, middle) if passes(middle) else (middle, good)
-    return good
+    sizes = range(bad + 1, good)
+    return bad + 1 + bisect_left(sizes, True, key=lambda size: bool(passes(size)))
 
 
 def find_largest_size(passes: Callable[[int], bool | None], good: int, bad: int) -> int:
     """Return the largest size that passes, between one that does and one that does not."""
-    while bad - good > 1:
-        middle = (bad + good) // 2
-        good, bad = (middle, bad) if passes(middle) else (good, middle)
-    return good
+    sizes = range(good + 1, bad)
+    return good + bisect_left(sizes, True, key=lambda size: not passes(size))

@@ -6,7 +6,7 @@ fit, with changes of the layout that could make them fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec
 
@@ -111,25 +111,37 @@ _FLIPS = frozenset("__invert__ bitwise_not logical_not __rsub__ rsub".split())  
 
 
 class RunObserver(TorchFunctionMode):
-    """The observer of one run."""
+    """The observer of one run.
+
+    Parameters
+    ----------
+    layout, tensors
+        The layout of the inputs, and the inputs by path.
+    check
+        Raises `OperandMismatch` for operands of an operation that do not fit.
+    strict
+        Whether rules that only prefer one layout to another apply too.
+    most
+        The largest number of operations; None for any number.
+    """
 
     def __init__(
-        self, layout: InputLayout, check: Callable[..., None], *, strict: bool = True, most: int | None = None
+        self,
+        layout: InputLayout,
+        tensors: Mapping[str, torch.Tensor],
+        check: Callable[..., None],
+        *,
+        strict: bool,
+        most: int | None,
     ) -> None:
         super().__init__()
         self.layout, self.check, self.strict, self.most = layout, check, strict, most
         self.facts = Facts()
         self.count = 0
         self.last: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
-        self._lineages: dict[int, AxisOrigin] = {}
-        self._kept: list[Any] = []  # while a tensor lives, its id is its own
-        self._inputs: dict[int, str] = {}
-
-    def enter(self, path: str, tensor: torch.Tensor) -> None:
-        """Take note of an input."""
-        self._inputs[id(tensor)] = path
-        self._lineages[id(tensor)] = AxisOrigin(frozenset({path}), path)
-        self._kept.append(tensor)
+        self._kept = list(tensors.values())  # the id of a tensor is unique only while the tensor exists
+        self._inputs = {id(tensor): path for path, tensor in tensors.items()}
+        self._lineages = {key: AxisOrigin(frozenset({path}), path) for key, path in self._inputs.items()}
 
     def lineage(self, tensor: object) -> AxisOrigin | None:
         """Return the origin of a tensor; None for weights and constants."""

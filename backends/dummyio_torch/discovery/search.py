@@ -25,10 +25,10 @@ _WORDS = re.compile(
     r"DataDependent|DynamicOutputShape|GuardOnData|UnsupportedFakeTensor|UnsupportedOperator|numpy\(\) is not supported"
     r"|data pointer|1D CPU int64 tensor|meta tensor|device meta|meta device|'Meta' backend|register_meta"
 )
-"""What errors say where a run without values cannot go on."""
+"""Texts of errors with which a run without values ends."""
 _SECONDS = 10.0
 _AFTER = 30
-"""Runs that a search goes on for after one that worked, for one that took fewer guesses."""
+"""Runs after the first one that worked, to find one with fewer guesses."""
 _NAMED = re.compile(r"size|len|resolution|frames|points|height|width|positions")
 _INSIDE = re.compile(r"kernel|patch|head|hidden|embed|batch|dilat|vocab|input_size|output_size")
 """Sizes of the module's insides."""
@@ -45,7 +45,7 @@ class NeedsValues(Exception):  # noqa: N818 - a message to the caller, not an er
 
 @dataclass
 class Run:
-    """How one run ended."""
+    """The end of one run."""
 
     layout: InputLayout
     spy: RunObserver
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def count(self) -> int:
-        """How many operations it reached."""
+        """The number of operations that it reached."""
         return self.spy.count
 
 
@@ -80,27 +80,25 @@ class LayoutTrial:
         return trial
 
     def current(self) -> RunObserver:
-        """Return the watcher of the run that is on."""
+        """Return the observer of the present run."""
         assert self._spy is not None
         return self._spy
 
     def run(self, layout: InputLayout, *, strict: bool = False, most: int | None = None) -> Run:
         """Run the module once."""
         self.runs += 1
-        spy = self._spy = RunObserver(layout, check_operands, strict=strict, most=most)
         tensors = {path: self.shadow.tensor(layout.shape(leaf), leaf.dtype) for path, leaf in layout.leaves.items()}
-        for path, tensor in tensors.items():
-            spy.enter(path, tensor)
+        spy = self._spy = RunObserver(layout, tensors, check_operands, strict=strict, most=most)
         error: Exception | None = None
         try:
             self.shadow.run(spy, self.positional, {**layout.build(tensors), **self.constants})
-        except Exception as caught:  # noqa: BLE001 - whatever a module raises is what the search is after
+        except Exception as caught:  # noqa: BLE001 - a module may raise anything, and the search uses it
             error = caught
             self.asked = self.asked or isinstance(caught, OperandMismatch)
         return Run(layout, spy, error)
 
     def passes(self, layout: InputLayout | None, most: int | None = None) -> bool | None:
-        """Whether the module takes a layout; None where the run was too long to know, or needed values."""
+        """Whether the module takes a layout; None if the run was too long or needed values."""
         if layout is None:
             return False
         error = self.run(layout, most=most).error
@@ -114,7 +112,7 @@ def search_layout(
 ) -> tuple[Run | None, Run]:
     """Return the first run that worked and is accepted, or None; and the run that got farthest.
 
-    Raises `NeedsValues` where shapes alone cannot tell.
+    Raises `NeedsValues` if shapes alone do not determine the module's path.
     """
     trial.asked = False
     found, farthest = _searched(trial, start, budget, accept, strict=True)

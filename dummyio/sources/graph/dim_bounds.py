@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -61,23 +62,11 @@ def _largest(dim: Dim, limit: SizeLimit) -> int:
     sizes = {other.name: _SLACK * other.size for other in others}
     if others and evaluate_size(limit.size, {**sizes, dim.name: dim.size}) > limit.most:  # a small table: share it out
         return limit.most // (len(others) + 1)
-    low, high = 0, limit.most
-    while low < high:
-        middle = (low + high + 1) // 2
-        if evaluate_size(limit.size, {**sizes, dim.name: middle}) <= limit.most:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    candidates = range(1, limit.most + 1)
+    return bisect_right(candidates, limit.most, key=lambda own: evaluate_size(limit.size, {**sizes, dim.name: own}))
 
 
 def _smallest(size: Size, dim: Dim) -> int:
     """Return the smallest size of one dim at which the whole is not negative, with the others at their defaults."""
-    low, high = 0, _MAX_SIZE
-    while low < high:
-        middle = (low + high) // 2
-        if evaluate_size(size, {dim.name: middle}) >= 0:
-            high = middle
-        else:
-            low = middle + 1
-    return low if low < _MAX_SIZE else 0
+    least = bisect_left(range(_MAX_SIZE), 0, key=lambda own: evaluate_size(size, {dim.name: own}))
+    return least if least < _MAX_SIZE else 0

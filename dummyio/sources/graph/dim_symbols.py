@@ -123,4 +123,4 @@ class DimTable:
 
 def _axis_text(owner: str, axes: Axes, place: int) -> str:
     """Return the text of an axis; one of its own if the graph has none."""
-    return str(axes[place] or f"{owner}_dim_{place}")
+    return str(axes[place] or name_unnamed_axis(owner, place))
