@@ -1,4 +1,4 @@
-"""PyTorch: tensors that share NumPy's memory, and the pasts of Transformers' models."""
+"""PyTorch: tensors that share memory with NumPy, and models as runners, descriptions and exports."""
 
 from dummyio_torch.backend import BACKEND
 from dummyio_torch.dtypes import DTYPE_MAPPER, from_native, to_native

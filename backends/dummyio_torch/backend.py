@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dummyio.input_spec import InputSpec
 from dummyio_torch import signature, tensors
-from dummyio_torch.calling import transformers_cache as cache
+from dummyio_torch.calling.transformers_cache import build_cache
 from dummyio_torch.dtypes import DTYPE_MAPPER
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dummyio.exporting.artifact import ExportResult
+    from dummyio.input_spec import InputSpec
+    from dummyio.running.runner import Runner
+    from dummyio_torch.capture.capture import Capture
 
 __all__ = ["BACKEND", "TorchBackend"]
 
@@ -25,44 +31,46 @@ class TorchBackend:
     to_numpy = staticmethod(tensors.to_numpy)
     is_tensor = staticmethod(tensors.is_tensor)
     abstract = staticmethod(signature.abstract)
-    cache = staticmethod(cache.cache)
+    cache = staticmethod(build_cache)
 
-    def describe(self, model: Any, *, dims: Mapping[str, Any]) -> InputSpec:
-        """Return the description of an ``nn.Module``; the capability that makes it a source."""
-        from dummyio_torch.description import describe_module as source  # noqa: PLC0415 - making tensors does not need the reader
+    def describe(self, model: nn.Module, *, dims: Mapping[str, Any]) -> InputSpec:
+        """Return the description of a module; see `dummyio_torch.description`."""
+        from dummyio_torch.description.describe_module import describe  # noqa: PLC0415 - lazy: only for descriptions
 
-        return source.describe(model, dims=dims)
+        return describe(model, dims=dims)
 
-    @cached_property
-    def exporters(self) -> Mapping[str, Callable[..., Any]]:
-        """Format → function that writes it; the capability that makes modules exportable."""
-        from dummyio_torch.exporting.exporters import exporters  # noqa: PLC0415 - as above
+    @property
+    def exporters(self) -> Mapping[str, Callable[..., ExportResult]]:
+        """Format → exporter; see `dummyio_torch.exporting`."""
+        from dummyio_torch.exporting.exporters import EXPORTERS  # noqa: PLC0415 - lazy: only for exports
 
-        return exporters
+        return EXPORTERS
 
-    def components(self, model: Any, spec: InputSpec, *, past: bool = True) -> Mapping[str, tuple[Any, InputSpec]]:
-        """Return file → module and spec for the parts that a folder of ONNX files has; each runs as any module."""
-        from dummyio_torch.exporting.optimum_components import components  # noqa: PLC0415 - as above
+    def components(
+        self, model: nn.Module, spec: InputSpec, *, past: bool = True
+    ) -> Mapping[str, tuple[Any, InputSpec]]:
+        """Return file → module and spec for each file in a folder of ONNX files; each part runs like any module."""
+        from dummyio_torch.exporting.optimum_components import split_into_components  # noqa: PLC0415 - lazy: only for exports
 
-        return components(model, spec, past=past)
+        return split_into_components(model, spec, past=past)
 
-    def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Any:
-        """Return a module or a ``.pt2`` file as a function of named feeds; the capability that makes it run."""
-        from dummyio_torch.running import open_runner as run  # noqa: PLC0415 - as above
+    def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
+        """Return a module, an exported program or a ``.pt2`` file as a runner; see `dummyio_torch.running`."""
+        from dummyio_torch.running.open_runner import open_runner  # noqa: PLC0415 - lazy: only for runs
 
-        return run.runner(target, spec, engine)
+        return open_runner(target, spec, engine)
 
-    def capture(self, model: Any, method: str | None = None) -> Any:
-        """Return a context that records calls of a module, or of one of its methods; `dummyio.capture`."""
-        from dummyio_torch.capture.capture import Capture  # noqa: PLC0415 - as above
+    def capture(self, model: nn.Module, method: str | None = None) -> Capture:
+        """Return a context that records calls of a module, or of one of its methods; see `dummyio.capture`."""
+        from dummyio_torch.capture.capture import Capture  # noqa: PLC0415 - lazy: only for recordings
 
         return Capture(model, method)
 
     def load(self, path: Path, task: str | None) -> tuple[Any, str]:
-        """Return the model of a file or folder, and a sentence that says what it is."""
-        from dummyio_torch.calling.load_model import load  # noqa: PLC0415 - making tensors does not need the reader
+        """Return the model of a file or folder, and a phrase that names its class and its weights."""
+        from dummyio_torch.calling.load_model import load_model  # noqa: PLC0415 - lazy: only for the command line
 
-        return load(path, task)
+        return load_model(path, task)
 
 
 BACKEND = TorchBackend()

@@ -1,7 +1,7 @@
-"""Canonical dtypes and PyTorch's.
+"""Canonical dtypes and those of PyTorch.
 
-Not here: the integers of 1, 2 and 4 bits, which PyTorch names but cannot even copy, and ``float4_e2m1fn_x2``, which holds
-two numbers in an element, so that no shape would survive.
+PyTorch names integers of 1, 2 and 4 bits that it cannot even copy: these are left out. So is ``float4_e2m1fn_x2``, which holds
+two numbers in one element, so that the shape would change.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _INVERSE = {native: dtype for dtype, native in DTYPE_MAPPER.items()}
 
 
 def to_native(dtype: DType) -> torch.dtype:
-    """Return PyTorch's dtype; raise `DTypeError` where it has none."""
+    """Return the dtype in PyTorch; raise `DTypeError` if it has none."""
     return to_native_dtype(DTYPE_MAPPER, dtype, "pt")
 
 
 def from_native(native: torch.dtype) -> DType:
-    """Return the canonical dtype; raise `DTypeError` where there is none (quantized and packed ones)."""
+    """Return the canonical dtype; raise `DTypeError` if there is none (quantized and packed dtypes)."""
     return to_canonical_dtype(_INVERSE, native, "pt")

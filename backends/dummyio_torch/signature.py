@@ -1,4 +1,4 @@
-"""What PyTorch has for a signature: meta tensors, which have a shape and a dtype and no memory."""
+"""Signatures as meta tensors, which have a shape and a dtype but no memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["abstract"]
 
 
 def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, torch.Tensor]:
-    """Return meta tensors, at the default sizes of what is symbolic: `InputSpec.dynamic_shapes` has the symbols."""
+    """Return path → meta tensor, at the default sizes of the dims; `InputSpec.dynamic_shapes` has their symbols."""
     return {
         path: torch.empty(leaf.sizes(), dtype=to_native(leaf.dtype), device="meta") for path, leaf in leaves.items()
     }

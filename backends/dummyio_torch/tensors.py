@@ -1,6 +1,6 @@
-"""NumPy arrays and PyTorch tensors: both ways share memory on the CPU.
+"""NumPy arrays and PyTorch tensors: both share their memory on the CPU.
 
-PyTorch reads no array of ml_dtypes; the same bits as integers it does, and a view gives them their dtype back.
+PyTorch does not read arrays with dtypes of ml_dtypes: it gets the same bits as integers, and a view with the dtype.
 """
 
 from __future__ import annotations
@@ -12,41 +12,51 @@ import numpy as np
 import torch
 
 from dummyio.backend.native_dtypes import as_owned_array
-from dummyio.errors import DTypeError, OptionError
+from dummyio.errors import DTypeError, OptionError, format_error_line
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 from dummyio_torch.dtypes import from_native, to_native
 
 __all__ = ["from_numpy", "is_tensor", "to_numpy"]
 
+_CPU = torch.device("cpu")
 _BITS = {1: (np.dtype(np.uint8), torch.uint8), 2: (np.dtype(np.int16), torch.int16)}
+"""Bytes of an element → the integers that have its bits, in NumPy and in PyTorch."""
 
 
-def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -> torch.Tensor:
-    """Return a tensor on the memory of `values`, or a copy where it goes to another device.
+def from_numpy(values: Array, dtype: DType, device: Any = None) -> torch.Tensor:
+    """Return a tensor with the memory of an array, or a copy of it on another device.
 
-    Without a `device` it goes to PyTorch's default device.
+    Parameters
+    ----------
+    values
+        The array; the tensor owns it from now on.
+    dtype
+        Its canonical dtype.
+    device
+        The device; by default the default device of PyTorch.
 
     Raises
     ------
     DTypeError
-        for a dtype that PyTorch, or the device, lacks.
+        for a dtype that PyTorch, or the device, does not have.
     OptionError
         for a device that is not there.
     """
     native = to_native(dtype)
     array = as_owned_array(values, dtype)
-    if _is_plain(dtype):
+    if _is_numpy_dtype(dtype):
         tensor = torch.from_numpy(array)
     else:
         tensor = torch.from_numpy(array.view(_BITS[array.itemsize][0])).view(native)
-    place = torch.get_default_device() if device is None else device
-    return tensor if place == _CPU else _move(tensor, place)
+    target = torch.get_default_device() if device is None else device
+    return tensor if target == _CPU else _move_to_device(tensor, target)
 
 
-def to_numpy(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
-    """Return the tensor's values; on the CPU, the tensor's own memory."""
+def to_numpy(tensor: torch.Tensor) -> Array:
+    """Return the values of a tensor; on the CPU, with its memory."""
     dtype = from_native(tensor.dtype)
-    if not _is_plain(dtype):
+    if not _is_numpy_dtype(dtype):
         tensor = tensor.view(_BITS[tensor.element_size()][1])
     return tensor.numpy(force=True).view(dtype.numpy)
 
@@ -56,27 +66,24 @@ def is_tensor(value: object) -> bool:
     return isinstance(value, torch.Tensor)
 
 
-_CPU = torch.device("cpu")
-
-
 @cache
-def _is_plain(dtype: DType) -> bool:
-    """Whether NumPy itself has the dtype, so that PyTorch knows its arrays."""
+def _is_numpy_dtype(dtype: DType) -> bool:
+    """Whether NumPy itself has the dtype, so that PyTorch reads its arrays."""
     return dtype.numpy.isbuiltin == 1
 
 
-def _move(tensor: torch.Tensor, device: Any) -> torch.Tensor:
+def _move_to_device(tensor: torch.Tensor, device: Any) -> torch.Tensor:
     try:
-        place = torch.device(device)
-        if place.type == "meta":
+        target = torch.device(device)
+        if target.type == "meta":
             raise OptionError("device='meta': such tensors hold no values; use spec.abstract('pt') for them.")
-        torch.empty(0, device=place)  # so that a missing device is told apart from a copy that fails
+        torch.empty(0, device=target)  # fails for a missing device only, and not for the values
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OptionError(
-            f"device={device!r}: PyTorch has no such device here ({reason}). Use 'cpu', or one that it finds."
+            f"device={device!r}: PyTorch does not have this device here ({format_error_line(error)}). Use 'cpu', or another "
+            "device that it has."
         ) from error
     try:
-        return tensor.to(place)
+        return tensor.to(target)
     except TypeError as error:  # a device can lack a dtype that PyTorch has
         raise DTypeError(f"device={device!r} has no tensors of dtype {tensor.dtype}: {error}") from error

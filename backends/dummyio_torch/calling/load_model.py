@@ -1,4 +1,4 @@
-"""Hugging Face models from a local folder: with their weights where they are there, else with random ones, always the same."""
+"""Hugging Face models from a local folder: with their weights if it has any, else with random ones, always the same."""
 
 from __future__ import annotations
 
@@ -7,59 +7,61 @@ from typing import Any
 
 import torch
 
-from dummyio.errors import NotInstalledError, SourceError
+from dummyio.errors import NotInstalledError, SourceError, format_error_line
 
-__all__ = ["load"]
+__all__ = ["load_model"]
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model.bin.index.json")
 _SEED = 0
 
 
-def load(path: Path, task: str | None) -> tuple[Any, str]:
-    """Return the model of a folder, or of its ``config.json`` (without weights), in evaluation mode, and what it is.
+def load_model(path: Path, task: str | None) -> tuple[Any, str]:
+    """Return the model of a folder, or of its ``config.json`` (without weights). No code of the folder is run.
 
-    No code of the folder is run.
+    Parameters
+    ----------
+    path
+        The folder or the file.
+    task
+        The task, which chooses the class of the model; by default the configuration names it.
+
+    Returns
+    -------
+    tuple
+        The model in evaluation mode, and a phrase that names its class and its weights.
 
     Raises
     ------
     NotInstalledError
-        where Transformers is missing.
+        if Transformers is not installed.
     SourceError
-        where it cannot load the folder; its exception is chained.
+        if Transformers cannot load the folder; its exception is chained.
     """
     try:
-        import transformers  # noqa: PLC0415 - slow, and not needed for tensors
+        import transformers  # noqa: PLC0415 - lazy: slow, and not needed for tensors
     except ModuleNotFoundError as error:
         raise NotInstalledError(f"{path} needs {error.name}: pip install 'dummyio[torch,hf]'.") from error
     folder = path if path.is_dir() else path.parent
     try:
         config = transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-        kind = _class_of(transformers, config, task)
+        kind = _find_class(transformers, config, task)
         if path.is_dir() and any(next(folder.glob(pattern), None) for pattern in _WEIGHTS):
             model = kind.from_pretrained(folder, local_files_only=True)
             return model.eval(), f"{type(model).__name__} with the weights of {folder}"
-        model = _with_random_weights(kind, config)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_SEED)
+            is_model = isinstance(kind, type) and issubclass(kind, torch.nn.Module)
+            model = kind(config) if is_model else kind.from_config(config)
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
-        raise SourceError(f"{path}: Transformers cannot load it: {type(error).__name__}: {error}") from error
+        raise SourceError(f"{path}: Transformers cannot load it: {format_error_line(error)}") from error
     model.name_or_path = str(folder)
-    return model.eval(), f"{type(model).__name__} with random weights (seed {_SEED}), for {path} has none"
+    return model.eval(), f"{type(model).__name__} with random weights (seed {_SEED}), because {path} has none"
 
 
-def _with_random_weights(kind: Any, config: Any) -> Any:
-    state = torch.random.get_rng_state()
-    torch.manual_seed(_SEED)
-    try:
-        return (
-            kind(config) if isinstance(kind, type) and issubclass(kind, torch.nn.Module) else kind.from_config(config)
-        )
-    finally:
-        torch.random.set_rng_state(state)
-
-
-def _class_of(transformers: Any, config: Any, task: str | None) -> Any:
-    """Return the class that the configuration names, or the one that does the task for its model type."""
+def _find_class(transformers: Any, config: Any, task: str | None) -> Any:
+    """Return the class that the configuration names, or the one for a task of its model type."""
     if task is not None:
-        from dummyio.huggingface.tasks.find_task import class_of_task  # noqa: PLC0415 - only where a task is given
+        from dummyio.huggingface.tasks.find_task import class_of_task  # noqa: PLC0415 - lazy: only if a task is given
 
         return getattr(transformers, class_of_task(config.model_type, task))
     found = next((name for name in config.architectures or () if hasattr(transformers, name)), None)

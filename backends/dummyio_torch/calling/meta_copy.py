@@ -1,8 +1,8 @@
-"""A copy of a module that can be run without touching the module: its weights have shapes and no memory.
+"""A copy of a module that can be run without touching the module: its weights have shapes but no memory.
 
-The copy is in evaluation mode and has no hooks. It lives on the *meta* device, which is the fastest; or is *fake*, for modules
-that make tensors on a device of their own; or is *real*, with the module's weights and buffers of its own, for modules whose
-way depends on values.
+The copy is in evaluation mode and has no hooks. A *meta* copy, on the meta device, is the fastest; a *fake* one is for modules
+that create tensors on a certain device; a *real* one, with the weights of the module and copies of its buffers, is for modules
+whose control flow depends on values.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensorMode  # the import path in the documentation of PyTorch
 from torch.nn.parameter import is_lazy
 
-from dummyio.errors import SourceError
+from dummyio.errors import SourceError, format_error_line
 
 __all__ = ["Kind", "MetaCopy", "check_sizes", "iterate_weights"]
 
@@ -29,31 +29,43 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 
 class MetaCopy:
-    """The copy, and how to run it."""
+    """A copy of a module, and a way to run it.
+
+    Parameters
+    ----------
+    module
+        The module.
+    kind
+        The weights of the copy: on the meta device, fake tensors, or real ones.
+
+    Raises
+    ------
+    SourceError
+        if the module cannot be copied.
+    """
 
     def __init__(self, module: nn.Module, kind: Kind = "meta") -> None:
-        """Copy the module; raise `SourceError` where it cannot be copied."""
         self.kind = kind
         self.real = kind == "real"
         self._mode = FakeTensorMode(allow_non_fake_inputs=True) if kind == "fake" else None
         self._device = "meta" if kind == "meta" else "cpu"
-        self.module = self._copied(module).eval()
+        self.module = self._copy(module).eval()
         for part in self.module.modules():
             for name in _HOOKS:
                 getattr(part, name).clear()
 
-    def _copied(self, module: nn.Module) -> nn.Module:
-        with self._around():
-            memo: dict[int, Any] = {id(tensor): self._stand_in(tensor) for tensor in iterate_weights(module)}
+    def _copy(self, module: nn.Module) -> nn.Module:
+        with self._run_context():
+            memo: dict[int, Any] = {id(tensor): self._make_weight(tensor) for tensor in iterate_weights(module)}
         try:
             return copy.deepcopy(module, memo)
         except Exception as error:
             raise SourceError(
-                f"{type(module).__name__} cannot be copied for probing ({type(error).__name__}: {error}). Record calls of it "
+                f"{type(module).__name__} cannot be copied for probing ({format_error_line(error)}). Record calls of it "
                 "with dummyio.capture, or describe its inputs by hand with InputSpec."
             ) from error
 
-    def _stand_in(self, tensor: torch.Tensor) -> torch.Tensor:
+    def _make_weight(self, tensor: torch.Tensor) -> torch.Tensor:
         is_weight = isinstance(tensor, nn.Parameter)
         if self.real:
             new = tensor.detach() if is_weight else tensor.detach().clone()
@@ -65,13 +77,13 @@ class MetaCopy:
         return nn.Parameter(new, requires_grad=False) if is_weight else new
 
     @contextmanager
-    def _around(self) -> Generator[None, None, None]:
-        """Neither gradients, nor the random state, nor values."""
+    def _run_context(self) -> Generator[None]:
+        """Run without gradients, without values, and without a change of the random state."""
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())
             if self._mode is not None:
                 stack.enter_context(self._mode)
-                stack.enter_context(_quiet())
+                stack.enter_context(_silence_fake_tensors())
             elif self.real:
                 stack.enter_context(torch.random.fork_rng(devices=[]))
             else:
@@ -79,27 +91,27 @@ class MetaCopy:
             yield
 
     def tensor(self, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-        """Return an input: without values, or all ones, which are ids, lengths, masks and numbers alike."""
-        with self._around():
+        """Return an input: without values, or of ones, which are valid ids, lengths, masks and numbers."""
+        with self._run_context():
             return torch.ones(shape, dtype=dtype) if self.real else torch.empty(shape, dtype=dtype)
 
-    def run(self, around: Any, positional: tuple[str, ...], arguments: Mapping[str, Any]) -> Any:
-        """Call the copy, inside of `around` (a context)."""
+    def run(self, context: Any, positional: tuple[str, ...], arguments: Mapping[str, Any]) -> Any:
+        """Call the copy in a context, with the named arguments; those in `positional` are passed by position."""
         named = dict(arguments)
         first = [named.pop(name) for name in positional if name in named]
         fast = torch.backends.mha.get_fastpath_enabled()
-        torch.backends.mha.set_fastpath_enabled(False)  # it fuses layers into an operation that has no shapes
+        torch.backends.mha.set_fastpath_enabled(False)  # it fuses layers into an operator without a shape function
         try:
-            with warnings.catch_warnings(), self._around(), around:
-                warnings.simplefilter("ignore")  # of runs that nobody asked for
+            with warnings.catch_warnings(), self._run_context(), context:
+                warnings.simplefilter("ignore")  # the user did not request this run
                 return self.module(*first, **named)
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @contextmanager
-def _quiet() -> Generator[None, None, None]:
-    """Keep what fails, which is what a search is made of, out of the log."""
+def _silence_fake_tensors() -> Generator[None]:
+    """Do not log failed runs: a search consists of them."""
     log = logging.getLogger("torch._subclasses.fake_tensor")
     before, log.disabled = log.disabled, True
     try:
@@ -109,18 +121,18 @@ def _quiet() -> Generator[None, None, None]:
 
 
 def check_sizes(module: nn.Module) -> None:
-    """Raise `SourceError` for layers that have no sizes yet."""
+    """Raise `SourceError` for lazy layers, which do not have sizes yet."""
     if any(is_lazy(tensor) for tensor in iterate_weights(module)):
         raise SourceError(
-            f"{type(module).__name__} has lazy layers, whose sizes the first call decides: call it once before."
+            f"{type(module).__name__} has lazy layers, which get their sizes in the first call: call the module once before."
         )
 
 
 def iterate_weights(module: nn.Module) -> Iterator[torch.Tensor]:
-    """Yield all tensors that a module holds: parameters, buffers, and such as are plain attributes."""
+    """Yield all tensors of a module: parameters, buffers, and tensors in attributes."""
     for part in module.modules():
         held = vars(part)
-        for value in (*part._parameters.values(), *part._buffers.values(), *held.values()):  # noqa: SLF001 - not only the trained
+        for value in (*part._parameters.values(), *part._buffers.values(), *held.values()):  # noqa: SLF001 - the public methods skip duplicates
             if isinstance(value, torch.Tensor):
                 yield value
             elif isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Exporters talk: on standard error, in logs and in warnings."""
+"""Exporters report on standard error, in logs and in warnings; all of it is kept from the user."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _LOGGERS = ("torch.onnx", "torch.export", "torch.fx.experimental.symbolic_shapes
 
 
 @contextmanager
-def silence_exporters() -> Generator[None, None, None]:
-    """Keep what exporters warn of and log from the user: what matters of it is checked in what they wrote."""
+def silence_exporters() -> Generator[None]:
+    """Drop the reports of exporters while this context is open; what they wrote is checked instead."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

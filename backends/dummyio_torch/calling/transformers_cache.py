@@ -1,4 +1,4 @@
-"""The past of Transformers' models, where Transformers is installed; else the layers as they came."""
+"""The past of Transformers models, as the cache classes of the installed Transformers; without it, as plain tuples."""
 
 from __future__ import annotations
 
@@ -9,110 +9,124 @@ from typing import Any
 
 from dummyio.errors import NotInstalledError
 
-__all__ = ["cache"]
+__all__ = ["build_cache"]
 
-_KEPT = frozenset({"key", "value", "length", "indexer_key", "conv_state", "recurrent_state"})
-_OWN, _CROSS = "decoder.", "encoder."
+_STATES = frozenset({"key", "value", "length", "indexer_key", "conv_state", "recurrent_state"})
+_SELF_ATTENTION, _CROSS_ATTENTION = "decoder.", "encoder."
 
 
-def cache(layers: Sequence[Any]) -> Any:
-    """Return the past for a model, from one tuple of tensors per layer, or from one dict of named tensors.
+def build_cache(layers: Sequence[Any]) -> Any:
+    """Return the past for a model.
 
-    Keys and values make a ``DynamicCache``; keys and values of self-attention, then of cross-attention, an
-    ``EncoderDecoderCache``. Dicts have names for what a layer keeps: with ``length`` keys and values are those of a
-    ``StaticCache``; ``indexer_key`` is what indexed attention keeps besides, and ``conv_state`` and ``recurrent_state`` what
-    a recurrence keeps, in a cache of either class.
-    Layers of any other form, and all layers where Transformers is not installed, make a tuple.
+    Parameters
+    ----------
+    layers
+        One tuple of tensors for each layer, or one dict of named tensors. In a dict, ``length`` makes the keys and values
+        those of a ``StaticCache``; ``indexer_key`` is the state of indexed attention, and ``conv_state`` and
+        ``recurrent_state`` are those of a recurrence, in a cache of either class.
+
+    Returns
+    -------
+    object
+        A ``DynamicCache`` for keys and values; an ``EncoderDecoderCache`` for keys and values of self-attention, then of
+        cross-attention. A tuple for layers of any other form, and if Transformers is not installed.
+
+    Raises
+    ------
+    NotInstalledError
+        if the installed Transformers is too old for caches made of named tensors.
     """
     if not layers or not _has_transformers():
         return tuple(layers)
     if all(isinstance(layer, Mapping) for layer in layers):
-        both = _parts(layers, _OWN), _parts(layers, _CROSS)
+        both = _select_prefix(layers, _SELF_ATTENTION), _select_prefix(layers, _CROSS_ATTENTION)
         if all(both):
-            return _beside_encoder(*map(_named, both))
-        return _named(layers) if all(_KEPT.issuperset(layer) for layer in layers) else tuple(layers)
-    sizes = {len(layer) if isinstance(layer, (tuple, list)) else 0 for layer in layers}
-    if sizes not in ({2}, {4}):
+            return _join_caches(*map(_build_named_cache, both))
+        return _build_named_cache(layers) if all(_STATES.issuperset(layer) for layer in layers) else tuple(layers)
+    lengths = {len(layer) if isinstance(layer, (tuple, list)) else 0 for layer in layers}
+    if lengths not in ({2}, {4}):
         return tuple(layers)
-    from transformers import DynamicCache  # noqa: PLC0415 - for specs that have a past only
+    from transformers import DynamicCache  # noqa: PLC0415 - lazy: for specs that have a past only
 
     own = DynamicCache(ddp_cache_data=[layer[:2] for layer in layers])
-    return own if sizes == {2} else _beside_encoder(own, DynamicCache(ddp_cache_data=[layer[2:] for layer in layers]))
+    if lengths == {2}:
+        return own
+    return _join_caches(own, DynamicCache(ddp_cache_data=[layer[2:] for layer in layers]))
 
 
-def _beside_encoder(own: Any, cross: Any) -> Any:
-    from transformers import EncoderDecoderCache  # noqa: PLC0415 - for specs that have a past only
+def _join_caches(own: Any, cross: Any) -> Any:
+    from transformers import EncoderDecoderCache  # noqa: PLC0415 - lazy: for specs that have a past only
 
     return EncoderDecoderCache(own, cross)
 
 
-def _parts(layers: Iterable[Mapping[str, Any]], prefix: str) -> list[dict[str, Any]]:
-    """Return what layers keep under names with a prefix, without it; nothing where none has such names."""
-    parts = [
-        {name.removeprefix(prefix): kept for name, kept in layer.items() if name.startswith(prefix)} for layer in layers
+def _select_prefix(layers: Iterable[Mapping[str, Any]], prefix: str) -> list[dict[str, Any]]:
+    """Return the tensors of layers whose names have a prefix, without it; nothing if there are none in any layer."""
+    selected = [
+        {name.removeprefix(prefix): tensor for name, tensor in layer.items() if name.startswith(prefix)}
+        for layer in layers
     ]
-    return parts if any(parts) else []
+    return selected if any(selected) else []
 
 
-def _named(layers: Sequence[Mapping[str, Any]]) -> Any:
-    """Return a cache whose layers keep keys and values, a state, both, or nothing."""
+def _build_named_cache(layers: Sequence[Mapping[str, Any]]) -> Any:
+    """Return a cache whose layers have keys and values, a state, both, or nothing."""
     try:
-        from transformers import StaticCache, cache_utils  # noqa: PLC0415 - for specs that have a past only
+        from transformers import StaticCache, cache_utils  # noqa: PLC0415 - lazy: for specs that have a past only
 
-        made = [_layer(cache_utils, layer) for layer in layers]
+        built = [_build_layer(cache_utils, layer) for layer in layers]
     except (ImportError, AttributeError, TypeError) as error:
         raise NotInstalledError(
-            "a static past, and one with states of recurrent layers, need a release of Transformers whose caches are made of "
-            f"layers that hold these (5 or newer): {error}. Install it: pip install -U transformers"
+            "a static past, and one with states of recurrent layers, need a release of Transformers whose caches consist of "
+            f"layers for these (5 or newer): {error}. Install it: pip install -U transformers"
         ) from error
-    fixed = any("length" in layer for layer in layers)
-    # A configuration, which these classes want, is needed to make layers only.
-    kind = StaticCache if fixed else cache_utils.DynamicCache
-    filled = kind.__new__(kind)
-    cache_utils.Cache.__init__(filled, layers=made)
-    return filled
+    is_static = any("length" in layer for layer in layers)
+    # Their constructors need a configuration, but only to make the layers.
+    kind = StaticCache if is_static else cache_utils.DynamicCache
+    cache = kind.__new__(kind)
+    cache_utils.Cache.__init__(cache, layers=built)
+    return cache
 
 
-def _layer(kinds: Any, kept: Mapping[str, Any]) -> Any:
-    """Return one layer of a cache that holds what is named."""
-    layer = _kind(kinds, kept)
-    if "length" in kept:
-        _fill(layer, kept)
-    elif "key" in kept:
-        layer.update(kept["key"], kept["value"])
-        if "indexer_key" in kept:
-            layer.update_indexer(kept["indexer_key"])
-    if "conv_state" in kept:
-        layer.update_conv_state(kept["conv_state"])
-    if "recurrent_state" in kept:
-        layer.update_recurrent_state(kept["recurrent_state"])
-        # A recurrence without a convolution before it has nothing else that says so.
+def _build_layer(kinds: Any, tensors: Mapping[str, Any]) -> Any:
+    """Return a layer of a cache that holds the named tensors."""
+    layer = _make_empty_layer(kinds, tensors)
+    if "length" in tensors:
+        _fill_static_layer(layer, tensors)
+    elif "key" in tensors:
+        layer.update(tensors["key"], tensors["value"])
+        if "indexer_key" in tensors:
+            layer.update_indexer(tensors["indexer_key"])
+    if "conv_state" in tensors:
+        layer.update_conv_state(tensors["conv_state"])
+    if "recurrent_state" in tensors:
+        layer.update_recurrent_state(tensors["recurrent_state"])
+        # Nothing else declares the state of a recurrence without a convolution before it.
         layer.has_previous_state[0] = True
     return layer
 
 
-def _kind(kinds: Any, kept: Mapping[str, Any]) -> Any:
-    """Return an empty layer of the class that keeps what is named."""
-    recurs, indexed = any(name.endswith("_state") for name in kept), "indexer_key" in kept
-    if "length" in kept:
+def _make_empty_layer(kinds: Any, tensors: Mapping[str, Any]) -> Any:
+    recurs, indexed = any(name.endswith("_state") for name in tensors), "indexer_key" in tensors
+    if "length" in tensors:
         own = kinds.StaticIndexedLayer if indexed else kinds.StaticLayer
         kind = kinds.LinearAttentionAndStaticFullAttentionLayer if recurs else own
-        return kind(max_cache_len=kept["key"].shape[-2])
-    if "key" in kept:
+        return kind(max_cache_len=tensors["key"].shape[-2])
+    if "key" in tensors:
         own = kinds.DynamicIndexedLayer if indexed else kinds.DynamicLayer
         return (kinds.LinearAttentionAndFullAttentionLayer if recurs else own)()
     return (kinds.LinearAttentionLayer if recurs else kinds.DummyLayer)()
 
 
-def _fill(layer: Any, kept: Mapping[str, Any]) -> None:
-    """Put keys and values into a layer of a fixed length, whose own tensors are written to and never replaced."""
-    layer.lazy_initialization(kept["key"], kept["value"])
-    layer.keys.copy_(kept["key"])
-    layer.values.copy_(kept["value"])
-    layer.cumulative_length.copy_(kept["length"].reshape(()))
-    if "indexer_key" in kept:
-        layer.lazy_initialization_indexer(kept["indexer_key"])
-        layer.indexer_keys.copy_(kept["indexer_key"])
+def _fill_static_layer(layer: Any, tensors: Mapping[str, Any]) -> None:
+    """Put keys and values into a layer of a fixed length: models write on its tensors and never replace them."""
+    layer.lazy_initialization(tensors["key"], tensors["value"])
+    layer.keys.copy_(tensors["key"])
+    layer.values.copy_(tensors["value"])
+    layer.cumulative_length.copy_(tensors["length"].reshape(()))
+    if "indexer_key" in tensors:
+        layer.lazy_initialization_indexer(tensors["indexer_key"])
+        layer.indexer_keys.copy_(tensors["indexer_key"])
         layer.indexer_cumulative_length.copy_(layer.cumulative_length)
 
 

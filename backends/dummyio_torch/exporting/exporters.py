@@ -1,4 +1,4 @@
-"""What this backend writes: ONNX files and folders of them, and PyTorch's own exported programs."""
+"""The formats that this backend writes, and their exporters."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dummyio_torch.exporting.export_folder import export_folder
 from dummyio_torch.exporting.export_onnx import export_onnx
 from dummyio_torch.exporting.export_pt2 import export_pt2
 
-__all__ = ["exporters"]
+__all__ = ["EXPORTERS"]
 
-exporters: Mapping[str, Callable[..., ExportResult]] = {
+EXPORTERS: Mapping[str, Callable[..., ExportResult]] = {
     "onnx": export_onnx,
     "pt2": export_pt2,
     "onnx_folder": export_folder,
 }
-"""Format → function."""
+"""Format → exporter."""

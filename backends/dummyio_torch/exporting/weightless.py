@@ -19,12 +19,15 @@ def copy_without_weights(module: nn.Module) -> nn.Module:
 def refer_to_absent_weights(model: ir.Model, data_file: str) -> None:
     """Make each weight without memory refer to its place in a data file that does not exist, one after the other."""
     offset = 0
-    for value in model.graph.initializers.values():
+    for name, value in model.graph.initializers.items():
         tensor = value.const_value
-        raw = getattr(tensor, "raw", None)
-        if isinstance(raw, torch.Tensor) and (raw.is_meta or hasattr(raw, "fake_mode")):
-            length = tensor.nbytes
+        if tensor is not None and _has_no_memory(getattr(tensor, "raw", None)):
+            shape = ir.Shape(tensor.shape.numpy())
             value.const_value = ir.ExternalTensor(
-                data_file, offset, length, tensor.dtype, shape=ir.Shape(tensor.shape), name=str(value.name)
+                data_file, offset, tensor.nbytes, tensor.dtype, shape=shape, name=name
             )
-            offset += length
+            offset += tensor.nbytes
+
+
+def _has_no_memory(raw: object) -> bool:
+    return isinstance(raw, torch.Tensor) and (raw.is_meta or hasattr(raw, "fake_mode"))

@@ -11,7 +11,7 @@ from typing import Any
 import onnx_ir as ir
 import torch
 from torch import nn
-from torch.jit import TracerWarning
+from torch.jit import TracerWarning  # type: ignore[attr-defined] # public, but not in its __all__
 
 from dummyio.errors import ExportError, OptionError
 from dummyio.exporting.artifact_check import check_artifact

@@ -182,7 +182,8 @@ def _declare_output_sizes(graph: ir.Graph, spec: InputSpec) -> None:
         for axis, size in enumerate(declared):
             if is_static(size) or not inputs.issuperset(find_dims(size)):
                 continue
-            if isinstance(sizes[axis], int):
-                raise _specialized(f"axis {axis} of the output {value.name}", size, sizes[axis])
+            found = sizes[axis]
+            if isinstance(found, int):
+                raise _specialized(f"axis {axis} of the output {value.name}", size, found)
             sizes[axis] = str(size)
         value.shape = ir.Shape(sizes)

@@ -18,12 +18,14 @@ def add_pad_axes(model: ir.Model, *_: object) -> None:
     """Give each ``Pad`` before a ``MaxPool`` its axes."""
     if model.opset_imports.get("", 0) < _OPSET_WITH_AXES:
         return
-    for pad in [node for node in model.graph if node.op_type == "Pad"]:
+    for node in [node for node in model.graph if node.op_type == "MaxPool"]:
+        pad = node.inputs[0].producer() if node.inputs[0] is not None else None
+        if pad is None or pad.op_type != "Pad" or len(pad.inputs) > 3 or pad.inputs[1] is None:
+            continue
         pads = ir.convenience.get_const_tensor(pad.inputs[1])
-        is_pooled = any(user.op_type == "MaxPool" for user in pad.outputs[0].consumers())
-        if is_pooled and pads is not None and len(pad.inputs) < 4:
-            axes = ir.tensor(range(pads.size // 2), ir.DataType.INT64, name=f"{pad.outputs[0].name}_axes")
+        if pads is not None:
+            name = f"{pad.outputs[0].name}_axes"
+            axes = ir.val(name, const_value=ir.tensor(range(pads.size // 2), ir.DataType.INT64, name=name))
+            model.graph.register_initializer(axes)
             pad.resize_inputs(4)
-            value = ir.val(axes.name, const_value=axes)
-            model.graph.register_initializer(value)
-            pad.replace_input_with(3, value)
+            pad.replace_input_with(3, axes)

@@ -16,49 +16,42 @@ __all__ = ["use_infinite_mask_fill"]
 
 def use_infinite_mask_fill(model: ir.Model, *_: object) -> None:
     """Replace the smallest number by minus infinity, in each mask that only leads to tested softmaxes."""
-    graph = model.graph
-    infinities: dict[ir.Value, ir.Value] = {}
-    for node in graph:
-        if node.op_type == "Where" and _is_mask(node):
-            smallest = node.inputs[2]
-            if smallest not in infinities:
-                infinities[smallest] = _add_infinity(graph, smallest)
-            node.replace_input_with(2, infinities[smallest])
-    for smallest in infinities:
-        if smallest.is_initializer() and not smallest.uses():
-            del graph.initializers[smallest.name]
+    for node in model.graph:
+        if node.op_type != "Where" or not _leads_to_tested_softmax(node):
+            continue
+        kept, fill = node.inputs[1:]
+        number = _get_constant(fill)
+        if fill is not None and number is not None and _is_smallest(number) and _get_constant(kept) is not None:
+            node.replace_input_with(2, _get_infinity(model.graph, number.dtype))
+            if fill.is_initializer() and not fill.uses():
+                del model.graph.initializers[str(fill.name)]
 
 
-def _is_mask(node: ir.Node) -> bool:
-    """Whether a choice is between a constant and the smallest number, and each use of it leads to a tested softmax."""
-    _, kept, smallest = node.inputs
-    users = node.outputs[0].consumers()
-    return _constant(kept) is not None and _is_smallest(smallest) and bool(users) and all(map(_is_tested, users))
+def _leads_to_tested_softmax(node: ir.Node) -> bool:
+    """Whether each use of a value is a sum that only a softmax uses, and that only ``IsNaN`` and the choice by its result."""
+    sums = node.outputs[0].consumers()
+    softmaxes = [user for each in sums for user in each.outputs[0].consumers()]
+    return (
+        bool(sums)
+        and {each.op_type for each in sums} == {"Add"}
+        and [user.op_type for user in softmaxes] == ["Softmax"] * len(sums)
+        and all(sorted(u.op_type for u in each.outputs[0].consumers()) == ["IsNaN", "Where"] for each in softmaxes)
+    )
 
 
-def _is_tested(node: ir.Node) -> bool:
-    """Whether a sum is only used by a softmax, and that by ``IsNaN`` and by the choice that depends on it."""
-    softmax = node.outputs[0].consumers()
-    if node.op_type != "Add" or [user.op_type for user in softmax] != ["Softmax"]:
-        return False
-    return sorted(user.op_type for user in softmax[0].outputs[0].consumers()) == ["IsNaN", "Where"]
-
-
-def _constant(value: ir.Value | None) -> ir.TensorProtocol | None:
+def _get_constant(value: ir.Value | None) -> ir.TensorProtocol | None:
     return None if value is None else ir.convenience.get_const_tensor(value)
 
 
-def _is_smallest(value: ir.Value | None) -> bool:
-    tensor = _constant(value)
-    if tensor is None or tensor.size != 1 or not tensor.dtype.is_floating_point():
+def _is_smallest(number: ir.TensorProtocol) -> bool:
+    if number.size != 1 or not number.dtype.is_floating_point():
         return False
-    return bool(tensor.numpy().reshape(()) == ml_dtypes.finfo(tensor.dtype.numpy()).min)
+    return bool(number.numpy().reshape(()) == ml_dtypes.finfo(number.dtype.numpy()).min)
 
 
-def _add_infinity(graph: ir.Graph, smallest: ir.Value) -> ir.Value:
-    tensor = _constant(smallest)
-    assert tensor is not None
-    infinity = ir.tensor(np.array(-np.inf, tensor.dtype.numpy()), name=f"{smallest.name}_infinite")
-    value = ir.val(infinity.name, const_value=infinity)
-    graph.register_initializer(value)
-    return value
+def _get_infinity(graph: ir.Graph, dtype: ir.DataType) -> ir.Value:
+    name = f"minus_infinity_{dtype.name.lower()}"
+    if name not in graph.initializers:
+        infinity = ir.tensor(np.array(-np.inf, dtype.numpy()), name=name)
+        graph.register_initializer(ir.val(name, const_value=infinity))
+    return graph.initializers[name]

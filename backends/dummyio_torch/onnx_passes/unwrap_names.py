@@ -21,8 +21,8 @@ _DROPPED = ("pkg.torch.onnx.stack_trace", "pkg.torch.onnx.fx_node")
 def remove_wrapper_names(model: ir.Model, *_: object) -> None:
     """Remove the wrapper from the names of the weights and from the scopes of the nodes."""
     _unwrap_weights(model.graph)
-    for part in (model.graph, *model.functions.values()):
-        for node in ir.traversal.RecursiveGraphIterator(part):
+    for part in (model.graph, *(function.graph for function in model.functions.values())):
+        for node in part.all_nodes():
             props = node.metadata_props
             kept = {key: _unwrap_scope(key, value) for key, value in props.items() if key not in _DROPPED}
             props.clear()

@@ -1,4 +1,4 @@
-"""Modules as functions of named feeds; ``.pt2`` files are opened by `dummyio_torch.run_pt2`."""
+"""Modules as functions of named feeds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dummyio.errors import DTypeError, RunError
+from dummyio.errors import DTypeError, RunError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import check_feed_names
 from dummyio.spec.dtypes import DType
@@ -22,27 +22,34 @@ __all__ = ["ModuleRunner"]
 
 
 class ModuleRunner:
-    """A module in evaluation, without gradients; it declares nothing, and is left as it was."""
+    """A module in evaluation mode, without gradients; it is left as it was.
+
+    Parameters
+    ----------
+    module
+        The module; it is not copied, so later changes of it take effect.
+    spec
+        Its inputs.
+    """
 
     inputs = None
     outputs = None
 
     def __init__(self, module: nn.Module, spec: InputSpec) -> None:
-        """Keep the module itself: what changes in it later shows."""
         self.engine = f"torch {torch.__version__}"
-        self._calling = ModuleCall(module, spec)
+        self._module = ModuleCall(module, spec)
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run the module; see `dummyio.runner.Runner`."""
-        return self._run(self._calling, feeds)
+        """Run the module; see `dummyio.running.runner.Runner`."""
+        return self._run(self._module, feeds)
 
     def in_double(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run a copy of the module in float64 on the same feeds: what it would return with next to no rounding.
+        """Run a copy of the module in float64 on the same feeds, which gives its outputs almost without rounding.
 
         Raises
         ------
         RunError
-            as a call does, and where the module does not compute in float64.
+            if the module does not run on these feeds, or does not compute in float64.
         """
         wide = {
             path: values.astype(np.float64) if DType.of(values.dtype).kind == "float" else values
@@ -53,18 +60,18 @@ class ModuleRunner:
     @cached_property
     def _double(self) -> ModuleCall:
         try:
-            module = copy.deepcopy(self._calling.module).to(torch.float64)
-        except Exception as error:  # whatever a module holds may refuse to be copied or converted
-            raise RunError(f"the module has no form in float64: {type(error).__name__}: {error}") from error
-        return ModuleCall(module, self._calling.spec)
+            module = copy.deepcopy(self._module.module).to(torch.float64)
+        except Exception as error:  # any object in a module may refuse to be copied or converted
+            raise RunError(f"the module has no form in float64: {format_error_line(error)}") from error
+        return ModuleCall(module, self._module.spec)
 
-    def _run(self, calling: ModuleCall, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        check_feed_names(feeds, calling.paths)
-        leaves = to_tensors(feeds, device_of(calling.module))
+    def _run(self, call: ModuleCall, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        check_feed_names(feeds, call.paths)
+        leaves = to_tensors(feeds, device_of(call.module))
         try:
-            with evaluation_mode(calling.module):
-                return to_arrays(calling(leaves))
+            with evaluation_mode(call.module):
+                return to_arrays(call(leaves))
         except DTypeError:
             raise
         except Exception as error:
-            raise RunError(f"{self.engine} failed: {type(error).__name__}: {error}") from error
+            raise RunError(f"{self.engine} failed: {format_error_line(error)}") from error

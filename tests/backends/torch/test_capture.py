@@ -78,7 +78,7 @@ class Cached(nn.Module):
 
 def test_a_past_and_what_is_as_long_as_both():
     pytest.importorskip("transformers")
-    from dummyio_torch.calling.transformers_cache import cache
+    from dummyio_torch.calling.transformers_cache import build_cache
 
     module = Cached()
     with dummyio.capture(module) as calls:
@@ -87,7 +87,7 @@ def test_a_past_and_what_is_as_long_as_both():
             module(
                 torch.ones(batch, new, dtype=torch.int64),
                 attention_mask=torch.ones(batch, past + new, dtype=torch.int64),
-                past_key_values=cache(layers),
+                past_key_values=build_cache(layers),
                 position_ids=torch.arange(past, past + new).expand(batch, new),
             )
     spec = calls.spec()

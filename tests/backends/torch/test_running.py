@@ -223,7 +223,7 @@ def test_a_foreign_program_runs(tmp_path):
 def test_what_is_no_program_is_refused(tmp_path, content):
     path = tmp_path / "model.pt2"
     path.write_bytes(content)
-    with pytest.raises(SourceError, match="opens no exported program there"):
+    with pytest.raises(SourceError, match="does not find an exported program there"):
         open_runner(path)
 
 
@@ -231,5 +231,5 @@ def test_what_is_no_program_is_refused(tmp_path, content):
 def test_a_truncated_program_is_refused(tmp_path):
     path = program_file(tmp_path / "model.pt2")
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(SourceError, match="It must be a whole file"):
+    with pytest.raises(SourceError, match="must be a whole file"):
         open_runner(path)

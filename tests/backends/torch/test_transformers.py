@@ -112,7 +112,7 @@ def test_without_the_past_it_is_one_file_as_the_spec_has_it(tmp_path):
 
 def test_a_module_of_ones_own_has_no_folder(tmp_path):
     spec = dummyio.InputSpec({"input": dummyio.TensorSpec("input", (dummyio.Dim("rows", 2), 4))})
-    with pytest.raises(ExportError, match="no model of Transformers'"):
+    with pytest.raises(ExportError, match="is not a Transformers model"):
         dummyio.export(torch.nn.Linear(4, 4), tmp_path / "folder", spec=spec)
 
 
@@ -127,10 +127,14 @@ def test_another_implementation_is_tried_noted_and_put_back():
         seen.append(model.config._attn_implementation)
         if seen[-1] != "eager":
             raise RuntimeError("no operator")
+        return ("a note",)
 
-    note = try_implementations(model, attempt, Implementations())
+    notes = try_implementations(model, attempt, Implementations())
     assert seen == ["sdpa", "eager"]
-    assert note == "exported with attention='eager': as the model has it, RuntimeError: no operator"
+    assert notes == (
+        "exported with attention='eager', because the model's own choice failed: RuntimeError: no operator",
+        "a note",
+    )
     assert model.config._attn_implementation == "sdpa"
 
 
