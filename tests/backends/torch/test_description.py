@@ -165,6 +165,23 @@ def test_an_encoder_and_a_decoder_with_all_their_masks(batch_first):
     runs(module, spec)
 
 
+@pytest.mark.parametrize(
+    ("module", "shapes"),
+    [
+        (nn.Bilinear(3, 4, 5), {"input1": "float32[batch_size, 3]", "input2": "float32[batch_size, 4]"}),
+        (
+            nn.LSTMCell(3, 4),
+            {"input": "float32[batch_size, 3]", "hx.0": "float32[batch_size, 4]", "hx.1": "float32[batch_size, 4]"},
+        ),
+    ],
+    ids=["Bilinear", "LSTMCell"],
+)
+def test_layers_check_operands_by_keyword(module, shapes):
+    spec = dummyio.describe(module)
+    assert shown(spec) == shapes
+    runs(module, spec)
+
+
 def test_cross_attention_has_two_lengths():
     module = nn.MultiheadAttention(16, 2, batch_first=True)
     spec = dummyio.describe(module)
