@@ -14,12 +14,13 @@ import tensorflow as tf
 from dummyio.backend.native_dtypes import as_owned_array
 from dummyio.errors import OptionError
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 from dummyio_tensorflow.dtypes import from_native, to_native
 
 __all__ = ["from_numpy", "is_tensor", "to_numpy"]
 
 
-def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -> Any:
+def from_numpy(values: Array, dtype: DType, device: Any = None) -> Any:
     """Return an eager tensor with a copy of `values`.
 
     Raises
@@ -37,7 +38,7 @@ def from_numpy(values: np.ndarray[Any, Any], dtype: DType, device: Any = None) -
         return tf.convert_to_tensor(array, native)
 
 
-def to_numpy(tensor: Any) -> np.ndarray[Any, Any]:
+def to_numpy(tensor: Any) -> Array:
     """Return a copy of the tensor's values; bytes become text, those that are not UTF-8 as surrogates."""
     dtype = from_native(tensor.dtype)
     values = np.asarray(tensor.numpy(), dtype.numpy)  # a scalar is not an array

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from dummyio.errors import OptionError, SourceError, suggest_names
 
 __all__ = ["FORMATS", "Format", "choose_format", "detect_path_format", "list_suffixes"]
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """One format. Frameworks go by their short names (`dummyio.backend.frameworks`)."""
 
     name: str

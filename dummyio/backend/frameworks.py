@@ -6,16 +6,14 @@ Detection imports nothing: an object of a framework exists only if that framewor
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["ALIASES", "FRAMEWORKS", "MODEL_ROOTS", "Framework", "detect_framework", "qualified_name"]
 
 
-@dataclass(frozen=True, slots=True)
-class Framework:
+class Framework(NamedTuple):
     """One framework that this distribution has a backend for."""
 
     name: str

@@ -8,7 +8,7 @@ from typing import Any
 
 from dummyio.errors import DTypeError
 from dummyio.input_spec import InputSpec
-from dummyio.sources.axis_names import to_identifier
+from dummyio.sources.axis_names import name_unnamed_axis, to_identifier
 from dummyio.spec.dims import Dim, Size, evaluate_size
 from dummyio.spec.spec_data import OutputSpec
 from dummyio_tensorflow.description.trial_traces import Trace
@@ -54,7 +54,7 @@ def _symbolic_shape(
         return tuple(free.as_list()) if free.is_fully_defined() else None
     pairs = zip(free.as_list(), fixed.shape.as_list(), strict=True)
     return tuple(
-        size if size is not None else _symbolic_size(known, dims, sizes, f"{name}_dim_{axis}")
+        size if size is not None else _symbolic_size(known, dims, sizes, name_unnamed_axis(name, axis))
         for axis, (size, known) in enumerate(pairs)
     )
 

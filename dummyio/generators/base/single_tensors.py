@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dummyio.backend.frameworks import FRAMEWORKS
+from dummyio.backend.frameworks import FRAMEWORKS, qualified_name
 from dummyio.backend.registry import available_backends, load_backend
 from dummyio.errors import BrokenBackendError, DimError, DTypeError, FrameworkError, NotInstalledError, OptionError
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Constant, PaddingMask, Rule, Uniform
+from dummyio.typing import Array
 
 if TYPE_CHECKING:
     from dummyio.backend.protocol import Backend
@@ -166,9 +167,7 @@ def framework_of(value: Any) -> Backend:
             continue  # its tensors cannot exist
         if backend.is_tensor(value):
             return backend
-    raise OptionError(
-        f"a {type(value).__module__}.{type(value).__qualname__} is not a tensor of {', '.join(available_backends())}."
-    )
+    raise OptionError(f"a {qualified_name(value)} is not a tensor of {', '.join(available_backends())}.")
 
 
 def _made(path: str, shape: Sequence[int], dtype: object, rule: Rule, framework: str, seed: int) -> Any:
@@ -191,7 +190,7 @@ def _axis(dim: int, rank: int) -> int:
     return dim % rank
 
 
-def _returned(values: np.ndarray[Any, Any], backend: Backend, like: Any) -> Any:
+def _returned(values: Array, backend: Backend, like: Any) -> Any:
     """Return `values` as a tensor of the framework, on the device of another one."""
     device = getattr(like, "device", None)
     return backend.from_numpy(values, DType.of(values.dtype), device() if callable(device) else device)

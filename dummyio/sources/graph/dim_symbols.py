@@ -12,7 +12,13 @@ from collections.abc import Mapping
 from typing import cast
 
 from dummyio.errors import DimError
-from dummyio.sources.axis_names import guess_size, guess_size_by_place, make_unique, to_identifier
+from dummyio.sources.axis_names import (
+    guess_size,
+    guess_size_by_place,
+    make_unique,
+    name_unnamed_axis,
+    to_identifier,
+)
 from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.typing import Axes

@@ -45,7 +45,7 @@ class Pair:
         """Return the outputs of one side; raises `RunError` as its runner."""
         runner = self.actual if side == "actual" else self.reference
         if runner is None:
-            raise RunError("there is no reference to run.")
+            raise RunError("this validation has no reference.")
         start = time.perf_counter()
         try:
             return runner(feeds)

@@ -72,7 +72,7 @@ def _cell(outcome: Outcome, name: str, made: Comparison | None, with_text: bool)
 
 
 def _cell_text(made: Comparison) -> str:
-    """Return the error, or the kind of difference if there is no error to show."""
+    """Return the error of inexact elements; for others the kind of difference."""
     if made.nonfinite:
         return "nan, inf"
     if made.histogram:
