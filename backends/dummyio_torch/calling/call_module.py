@@ -17,7 +17,7 @@ from dummyio.backend.result_names import name_outputs
 from dummyio.input_spec import InputSpec
 from dummyio.sources.input_names import present_name
 from dummyio.spec.tensor_spec import build_nested
-from dummyio_torch.calling.transformers_cache import build_cache
+from dummyio_torch.calling.transformers_cache import build_cache, read_cache
 
 __all__ = ["ModuleCall", "device_of", "evaluation_mode"]
 
@@ -95,22 +95,11 @@ def _choose_constants(module: nn.Module, spec: InputSpec, declared: Sequence[str
 
 def _expand_cache(value: Any, path: str) -> Mapping[str, Any] | None:
     """Return the tensors of a cache by names like those of a past, ``present.0.key``; None for an object of another kind."""
-    own = getattr(value, "self_attention_cache", None)
-    cross = getattr(value, "cross_attention_cache", None)
-    if own is not None and cross is not None:
-        caches = {"decoder.": own, "encoder.": cross}
-    elif hasattr(value, "layers") and hasattr(value, "get_seq_length"):
-        caches = {"": value}
-    elif path == _PAST and isinstance(value, (tuple, list)):
-        return _expand_tuples(value)
-    else:
-        return None
+    layers = read_cache(value)
+    if layers is None:
+        return _expand_tuples(value) if path == _PAST and isinstance(value, (tuple, list)) else None
     return {
-        f"{_PRESENT}{number}.{prefix}{part}": tensor
-        for number, layers in enumerate(zip(*(cache.layers for cache in caches.values()), strict=False))
-        for prefix, layer in zip(caches, layers, strict=True)
-        for part in _PARTS
-        if isinstance(tensor := getattr(layer, f"{part}s", None), torch.Tensor)
+        f"{_PRESENT}{number}.{part}": tensor for number, layer in enumerate(layers) for part, tensor in layer.items()
     }
 
 

@@ -7,9 +7,11 @@ from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
+import torch
+
 from dummyio.errors import NotInstalledError
 
-__all__ = ["build_cache"]
+__all__ = ["build_cache", "read_cache"]
 
 _STATES = frozenset({"key", "value", "length", "indexer_key", "conv_state", "recurrent_state"})
 _SELF_ATTENTION, _CROSS_ATTENTION = "decoder.", "encoder."
@@ -52,6 +54,27 @@ def build_cache(layers: Sequence[Any]) -> Any:
     if lengths == {2}:
         return own
     return _join_caches(own, DynamicCache(ddp_cache_data=[layer[2:] for layer in layers]))
+
+
+def read_cache(value: Any) -> list[dict[str, torch.Tensor]] | None:
+    """Return the keys and values in each layer of a Transformers cache; None for an object of another kind."""
+    own = getattr(value, "self_attention_cache", None)
+    cross = getattr(value, "cross_attention_cache", None)
+    if own is not None and cross is not None:
+        caches = {_SELF_ATTENTION: own, _CROSS_ATTENTION: cross}
+    elif hasattr(value, "layers") and hasattr(value, "get_seq_length"):
+        caches = {"": value}
+    else:
+        return None
+    return [
+        {
+            f"{prefix}{part}": tensor
+            for prefix, layer in zip(caches, layers, strict=True)
+            for part in ("key", "value")
+            if isinstance(tensor := getattr(layer, f"{part}s", None), torch.Tensor)
+        }
+        for layers in zip(*(cache.layers for cache in caches.values()), strict=False)
+    ]
 
 
 def _join_caches(own: Any, cross: Any) -> Any:

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from dummyio_torch.calling.transformers_cache import read_cache
+
 __all__ = ["Axis", "Call", "Container", "Recorded", "Tree", "record_value"]
 
 
@@ -47,7 +49,7 @@ def record_value(value: Any) -> Tree | None:
     """Return the record of an argument; None for an argument that is not data."""
     if isinstance(value, torch.Tensor):
         return _record_tensor(value)
-    layers = _layers(value)
+    layers = read_cache(value)
     if layers is not None:
         value, kind = layers, "cache"
     elif isinstance(value, Mapping):
@@ -59,28 +61,6 @@ def record_value(value: Any) -> Tree | None:
     pairs = value.items() if isinstance(value, Mapping) else ((str(place), item) for place, item in enumerate(value))
     items = tuple((str(key), tree) for key, item in pairs if (tree := record_value(item)) is not None)
     return Container(kind, items) if items else None
-
-
-def _layers(value: Any) -> list[dict[str, torch.Tensor]] | None:
-    """Return the layers of a Transformers cache; None for any other value."""
-    if hasattr(value, "self_attention_cache") and hasattr(value, "cross_attention_cache"):
-        own, cross = _layers(value.self_attention_cache) or [], _layers(value.cross_attention_cache) or []
-        if len(own) != len(cross):
-            return None
-        return [
-            {**{f"decoder.{k}": t for k, t in a.items()}, **{f"encoder.{k}": t for k, t in b.items()}}
-            for a, b in zip(own, cross, strict=True)
-        ]
-    layers = getattr(value, "layers", None)
-    if not isinstance(layers, list) or not hasattr(value, "get_seq_length"):
-        return None
-    found: list[dict[str, torch.Tensor]] = []
-    for layer in layers:
-        key, value = getattr(layer, "keys", None), getattr(layer, "values", None)
-        if not isinstance(key, torch.Tensor) or not isinstance(value, torch.Tensor):
-            return []  # nothing in it yet
-        found.append({"key": key, "value": value})
-    return found
 
 
 def _record_tensor(tensor: torch.Tensor) -> Recorded:
