@@ -44,8 +44,7 @@ class _Arithmetic:
     def __add__(self, other: Size) -> Size:
         return _combine(_terms(self), _terms(other), 1)
 
-    def __radd__(self, other: Size) -> Size:
-        return _combine(_terms(other), _terms(self), 1)
+    __radd__ = __add__
 
     def __sub__(self, other: Size) -> Size:
         return _combine(_terms(self), _terms(other), -1)
