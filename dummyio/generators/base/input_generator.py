@@ -42,6 +42,7 @@ class DummyInputGenerator:
     """
 
     SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ()
+    """The inputs that it describes: those for which a class has a method ``describe_<name>``, unless it states them itself."""
     OPTIONS: ClassVar[tuple[str, ...]] = ()
 
     random_int_tensor = staticmethod(helpers.random_int_tensor)
@@ -50,6 +51,16 @@ class DummyInputGenerator:
     constant_tensor = staticmethod(helpers.constant_tensor)
     concat_inputs = staticmethod(helpers.concat_inputs)
     pad_input_on_dim = staticmethod(helpers.pad_input_on_dim)
+
+    def __init_subclass__(cls) -> None:
+        """Collect the names of the inputs."""
+        super().__init_subclass__()
+        if "SUPPORTED_INPUT_NAMES" not in vars(cls):
+            own = (name.removeprefix("describe_") for name in vars(cls) if name.startswith("describe_"))
+            inherited = (
+                name for base in reversed(cls.__bases__) for name in getattr(base, "SUPPORTED_INPUT_NAMES", ())
+            )
+            cls.SUPPORTED_INPUT_NAMES = tuple(dict.fromkeys((*inherited, *own)))
 
     def __init__(self, task: str, normalized_config: Any, **shapes: Any) -> None:
         """Sort the keywords; nothing is described yet."""

@@ -77,13 +77,6 @@ class _Denoiser(DummyInputGenerator):
 class DummyTimestepInputGenerator(_Denoiser):
     """One time step for the whole batch, and more conditions of such denoisers."""
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "timestep",
-        "text_embeds",
-        "time_ids",
-        "timestep_cond",
-        "added_cond_kwargs",
-    )
     OPTIONS: ClassVar[tuple[str, ...]] = ("integer_timestep",)
 
     @classmethod
@@ -125,7 +118,6 @@ class DummyTimestepInputGenerator(_Denoiser):
 class DummyTransformerTimestepInputGenerator(_Denoiser):
     """A time step for each row [batch]."""
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("timestep",)
     OPTIONS: ClassVar[tuple[str, ...]] = ("integer_timestep",)
 
     def describe_timestep(self) -> TensorSpec:
@@ -136,24 +128,22 @@ class DummyTransformerTimestepInputGenerator(_Denoiser):
 class DummyTransformerVisionInputGenerator(_Denoiser):
     """Latents as images [batch, channels, height, width], normal."""
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("hidden_states",)
-
     def describe_hidden_states(self) -> TensorSpec:
         """The latents."""
         channels = self.given_or_fixed("num_channels", self.config.get("num_channels"), "in_channels")
         return self.floats("hidden_states", (self.batch, channels, *self.edges), Normal())
 
 
-class DummyPackedTransformerVisionInputGenerator(_Denoiser):
-    """Latents packed two by two into rows, and where each row lies."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("hidden_states", "img_ids")
-
+class _PackedDenoiser(_Denoiser):
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
         """Where a denoiser takes packed latents."""
         del name
         return packs(context.config)
+
+
+class DummyPackedTransformerVisionInputGenerator(_PackedDenoiser):
+    """Latents packed two by two into rows, and where each row lies."""
 
     @property
     def cells(self) -> Size:
@@ -174,12 +164,6 @@ class DummyPackedTransformerVisionInputGenerator(_Denoiser):
 class DummyTransformerTextInputGenerator(_Denoiser):
     """The text to draw, encoded: a row for each token, a mask, and one vector for all."""
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "encoder_hidden_states",
-        "encoder_attention_mask",
-        "pooled_projections",
-    )
-
     def describe_encoder_hidden_states(self) -> TensorSpec:
         """The tokens [batch, sequence, size], normal."""
         size = self.config.get("conditioning_size")
@@ -196,20 +180,8 @@ class DummyTransformerTextInputGenerator(_Denoiser):
         return self.floats("pooled_projections", (self.batch, self.config.integer("pooled_projection_dim")), Normal())
 
 
-class DummyPackedTransformerTextInputGenerator(DummyTransformerTextInputGenerator):
+class DummyPackedTransformerTextInputGenerator(_PackedDenoiser, DummyTransformerTextInputGenerator):
     """The same for packed latents: tokens have coordinates too, and guidance is an input."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        *DummyTransformerTextInputGenerator.SUPPORTED_INPUT_NAMES,
-        "txt_ids",
-        "guidance",
-    )
-
-    @classmethod
-    def applies(cls, context: Context, name: str) -> bool:
-        """Where a denoiser takes packed latents."""
-        del name
-        return packs(context.config)
 
     def describe_txt_ids(self) -> TensorSpec:
         """The coordinates of tokens [sequence, 3]: all 0, for a text lies nowhere in an image."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import ClassVar
 
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
@@ -128,17 +127,6 @@ def _receptive_field(config: NormalizedConfig) -> int:
 class DummyAudioInputGenerator(_Audio):
     """Waves, features of frames, and which of them count."""
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "input_values",
-        "input_features",
-        "attention_mask",
-        "padding_mask",
-        "input_features_mask",
-        "feature_attention_mask",
-        "audio_input_ids",
-        "audio_input_ids_mask",
-    )
-
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
         """Where sounds are there and no text, a mask is the sounds'; codes of frames are those of mel features."""
@@ -216,8 +204,6 @@ class DummyAudioInputGenerator(_Audio):
 class DummySpectrogramInputGenerator(_Audio):
     """A spectrogram that is cut into patches as an image is: [batch, frames, features], their number fixed."""
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("input_values",)
-
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
         """Where the configuration has patches of mel features."""
@@ -233,13 +219,6 @@ class DummySpectrogramInputGenerator(_Audio):
 
 class DummySpeechSynthesisInputGenerator(_Audio):
     """What speech is made from: the frames so far, a voice, and a whole spectrogram for a vocoder."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "output_sequence",
-        "speaker_embeddings",
-        "spectrogram",
-        "noise_sequence",
-    )
 
     def describe_output_sequence(self) -> TensorSpec:
         """The frames so far [batch, sequence, features], normal."""
@@ -264,8 +243,6 @@ class DummySpeechSynthesisInputGenerator(_Audio):
 
 class DummyAudioCodesInputGenerator(_Audio):
     """Codes of a codec [batch, codebooks, sequence]; of one that works in chunks, an axis of one chunk before these."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("audio_codes",)
 
     @property
     def codebooks(self) -> int:

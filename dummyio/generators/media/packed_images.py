@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.media_tokens.patch_grids import GRIDS, patch_grid, patches_per_token, square_side
@@ -21,18 +19,6 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
     Patches are flat, [patches, channels * frames * height * width]; where the model convolves them, they are small
     images, [patches, channels, height, width]; and where it takes them image by image, [images, patches, ...].
     """
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "pixel_values",
-        "image_grid_thw",
-        "grid_thw",
-        "images_per_sample",
-        "image_merge_sizes",
-        "target_sizes",
-        "spatial_shapes",
-        "image_position_ids",
-        "pixel_attention_mask",
-    )
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from dummyio.errors import SourceError
 from dummyio.generators.base.context import Context
 from dummyio.generators.media.vision import ImageInputGenerator
@@ -25,16 +23,6 @@ __all__ = ["DummyTextImagesInputGenerator"]
 
 class DummyTextImagesInputGenerator(ImageInputGenerator):
     """The pixels of images and videos that a text has placeholders for; their sizes are fixed, as the placeholders are."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "pixel_values",
-        "pixel_values_images",
-        "pixel_values_videos",
-        "pixel_attention_mask",
-        "high_res_pixel_values",
-        "image_patches",
-        "image_sizes",
-    )
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:

@@ -110,14 +110,6 @@ def _patch(config: NormalizedConfig) -> tuple[int, int] | None:
 class DummyVisionInputGenerator(ImageInputGenerator):
     """Images, latents of images, and which of their pixels count."""
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "pixel_values",
-        "pixel_mask",
-        "sample",
-        "latent_sample",
-        "bool_masked_pos",
-    )
-
     def describe_pixel_values(self) -> TensorSpec:
         """Images [batch, channels, height, width]; pairs of these [batch, 2, ...] where the model compares two."""
         statement = self.context.facts.arguments.get("pixel_values")
@@ -165,12 +157,6 @@ class DummyVisionInputGenerator(ImageInputGenerator):
 class DummyVisualInputGenerator(DummyInputGenerator):
     """Features of image regions that stand beside a text, ready made: [batch, regions, ...]."""
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "visual_embeds",
-        "visual_attention_mask",
-        "visual_token_type_ids",
-    )
-
     @property
     def shape(self) -> tuple[Size, ...]:
         """[batch, regions]; with a task of choices [batch, choices, regions]."""
@@ -200,7 +186,6 @@ class DummyPatchesInputGenerator(ImageInputGenerator):
     Option ``patch_size``, where the configuration does not say: an int, a pair or a dict.
     """
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("flattened_patches",)
     OPTIONS: ClassVar[tuple[str, ...]] = ("patch_size",)
 
     def describe_flattened_patches(self) -> TensorSpec:
@@ -220,8 +205,6 @@ class DummyPatchesInputGenerator(ImageInputGenerator):
 
 class DummyVideoInputGenerator(ImageInputGenerator):
     """Videos [batch, frames, channels, height, width]."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("pixel_values_videos", "pixel_values")
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
@@ -247,8 +230,6 @@ class DummyVideoInputGenerator(ImageInputGenerator):
 
 class DummyPointsGenerator(ImageInputGenerator):
     """Prompts for segmentation: points and boxes in pixels, and whether a point lies on what is meant."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("input_points", "input_labels", "input_boxes")
 
     @property
     def side(self) -> int:
@@ -276,8 +257,6 @@ class DummyPointsGenerator(ImageInputGenerator):
 
 class DummyVisionEmbeddingsGenerator(DummyInputGenerator):
     """What an image encoder returned, and its positions: [batch, channels, size, size], normal."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("image_positional_embeddings", "image_embeddings")
 
     def embeddings(self, name: str) -> TensorSpec:
         """Return a map of features under a name."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.spec.dims import Size
@@ -15,8 +13,6 @@ __all__ = ["DummyRobotInputGenerator"]
 
 class DummyRobotInputGenerator(DummyInputGenerator):
     """States and actions of sizes that the configuration bounds (``max_state_dim``, ``max_action_dim``)."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("state", "actions", "noise", "timestep")
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:

@@ -8,7 +8,6 @@ only for several channels (``input_size``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.spec.dims import Dim, Size
@@ -20,18 +19,6 @@ __all__ = ["DummyTimeSeriesInputGenerator"]
 
 class DummyTimeSeriesInputGenerator(DummyInputGenerator):
     """Values [batch, moments, channels], what was observed of them, and features of moments and series."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "past_values",
-        "past_observed_mask",
-        "past_time_features",
-        "future_values",
-        "future_observed_mask",
-        "future_time_features",
-        "static_categorical_features",
-        "static_real_features",
-        "target_values",
-    )
 
     @property
     def past(self) -> Size:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.spec.dims import Size
@@ -15,15 +13,6 @@ __all__ = ["DummyReinforcementLearningInputGenerator"]
 
 class DummyReinforcementLearningInputGenerator(DummyInputGenerator):
     """A trajectory of [batch, sequence] steps; episodes start late, so padding lies on the left."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "states",
-        "actions",
-        "rewards",
-        "returns_to_go",
-        "timesteps",
-        "attention_mask",
-    )
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.text.text import text_batch, text_length
 from dummyio.spec.tensor_spec import TensorSpec
@@ -17,8 +15,6 @@ _PAGE = 1000
 
 class DummyBboxInputGenerator(DummyInputGenerator):
     """A box for each token: whole numbers [batch, sequence, 4], x0 <= x1, y0 <= y1, below ``max_2d_position_embeddings``."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("bbox",)
 
     def describe_bbox(self) -> TensorSpec:
         """Boxes on the page."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.text.text import DummyDecoderTextInputGenerator
@@ -24,12 +22,6 @@ class DummySeq2SeqDecoderTextInputGenerator(DummyDecoderTextInputGenerator):
 
     ``encoder_outputs`` is a record of one tensor, for some models unpack it and some ask for its part by name. ``encoder_hidden_states`` is the tensor itself.
     """
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        *DummyDecoderTextInputGenerator.SUPPORTED_INPUT_NAMES,
-        "encoder_outputs",
-        "encoder_hidden_states",
-    )
 
     def hidden(self, name: str) -> TensorSpec:
         """Return the encoder's hidden states under a name."""
@@ -67,11 +59,6 @@ class DummyCodebookDecoderTextInputGenerator(DummySeq2SeqDecoderTextInputGenerat
     ``input_ids`` are such ids too, where a delay pattern is built for them.
     """
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        *DummySeq2SeqDecoderTextInputGenerator.SUPPORTED_INPUT_NAMES,
-        "input_ids",
-    )
-
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
         """Where the decoder's own configuration counts codebooks."""
@@ -98,8 +85,6 @@ class DummyCodebookDecoderTextInputGenerator(DummySeq2SeqDecoderTextInputGenerat
 
 class DummyIntGenerator(DummyInputGenerator):
     """Whole numbers that a delay pattern is built with, each as a tensor [1]."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("pad_token_id", "max_length")
 
     def describe_pad_token_id(self) -> TensorSpec:
         """The id that fills the delays."""

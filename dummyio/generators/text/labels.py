@@ -24,7 +24,6 @@ class DummyLabelsGenerator(DummyInputGenerator):
     Option ``num_labels``: how many classes, where the configuration does not say.
     """
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("labels", "start_positions", "end_positions")
     OPTIONS: ClassVar[tuple[str, ...]] = ("num_labels",)
 
     @property

@@ -51,12 +51,6 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
     - ``"legacy"``: a tuple of tuples, which models took before there were classes for it, and exports and plain modules take
     """
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "past_key_values",
-        "cache_params",
-        "cache_position",
-        "use_cache_branch",
-    )
     OPTIONS: ClassVar[tuple[str, ...]] = ("key_layout", "value_layout", "fused", "latent", "cache")
     LAYOUT: ClassVar[str] = "b h s d"
     NEW: ClassVar[str] = "sequence_length"

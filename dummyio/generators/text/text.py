@@ -113,17 +113,6 @@ class DummyTextInputGenerator(DummyInputGenerator):
     default where an encoder and a decoder classify.
     """
 
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "input_ids",
-        "attention_mask",
-        "encoder_attention_mask",
-        "global_attention_mask",
-        "token_type_ids",
-        "position_ids",
-        "mm_token_type_ids",
-        "moe_mm_token_type_ids",
-        "image_embeds_position_mask",
-    )
     OPTIONS: ClassVar[tuple[str, ...]] = ("last_token",)
 
     @property
@@ -184,50 +173,44 @@ class DummyTextInputGenerator(DummyInputGenerator):
         """Segment ids below ``type_vocab_size``, 0 for pads; beside images 0, or 1 on these where the model looks for it."""
         if count_reserved_tokens(self.context):
             numbers = {"image": 1} if self.context.facts.media.reads_image_type_ids else {}
-            rule = TokenIds(high=1, runs=placeholder_type_runs(self.context, numbers))
-            return self.ints("token_type_ids", self.shape, rule)
+            return self.placeholder_types("token_type_ids", **numbers)
         columns = self.config.raw("type_vocab_sizes")
         if isinstance(columns, Sequence) and columns:  # a column for each kind of type, all below the smallest number
             return self.ints("token_type_ids", (*self.shape, len(columns)), Uniform(0, max(min(columns), 1)))
         types = self.config.part("text").integer("type_vocab_size", 2)
         return self.ints("token_type_ids", self.shape, TokenIds(high=max(types, 1), mask=self.follow("attention_mask")))
 
+    def placeholder_types(self, name: str, **numbers: int) -> TensorSpec:
+        """Return the numbers of the media whose placeholders stand at each position, 0 for text."""
+        rule = TokenIds(high=1, runs=placeholder_type_runs(self.context, numbers))
+        return self.ints(name, self.shape, rule)
+
     def describe_moe_mm_token_type_ids(self) -> TensorSpec:
         """1 for placeholders, of whatever medium, which other experts take."""
-        rule = TokenIds(high=1, runs=placeholder_type_runs(self.context, {"image": 1, "video": 1, "audio": 1}))
-        return self.ints("moe_mm_token_type_ids", self.shape, rule)
+        return self.placeholder_types("moe_mm_token_type_ids", image=1, video=1, audio=1)
 
     def describe_image_embeds_position_mask(self) -> TensorSpec:
         """1 where features of an image stand."""
-        return self.ints(
-            "image_embeds_position_mask",
-            self.shape,
-            TokenIds(high=1, runs=placeholder_type_runs(self.context, {"image": 1})),
-        )
+        return self.placeholder_types("image_embeds_position_mask", image=1)
 
     def describe_mm_token_type_ids(self) -> TensorSpec:
         """0 for text, 1 for placeholders of images, 2 of videos, 3 of sounds."""
-        rule = TokenIds(high=1, runs=placeholder_type_runs(self.context, {"image": 1, "video": 2, "audio": 3}))
-        return self.ints("mm_token_type_ids", self.shape, rule)
+        return self.placeholder_types("mm_token_type_ids", image=1, video=2, audio=3)
 
     def describe_position_ids(self) -> TensorSpec:
         """Positions that follow the mask and the past."""
-        if self.context.has("attention_mask"):
-            return self.ints("position_ids", self.shape, Positions(mask="attention_mask"))
-        if not self.context.with_past:
-            return self.ints("position_ids", self.shape, Positions())
-        start = self.dim("past_sequence_length")
-        return self.ints("position_ids", self.shape, Positions(start=str(start)))
+        return self.ints("position_ids", self.shape, _positions(self.context, "attention_mask", "past_sequence_length"))
+
+
+def _positions(context: Context, mask: str, past: str) -> Positions:
+    """Return positions that follow the mask, if there is one, else the past."""
+    if context.has(mask):
+        return Positions(mask=mask)
+    return Positions(start=str(context.sizes.dim(past))) if context.with_past else Positions()
 
 
 class DummyDecoderTextInputGenerator(DummyInputGenerator):
     """A decoder's text, beside an encoder."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = (
-        "decoder_input_ids",
-        "decoder_attention_mask",
-        "decoder_position_ids",
-    )
 
     OPTIONS: ClassVar[tuple[str, ...]] = ("last_token",)
 
@@ -269,18 +252,12 @@ class DummyDecoderTextInputGenerator(DummyInputGenerator):
 
     def describe_decoder_position_ids(self) -> TensorSpec:
         """Positions that follow the decoder's mask and past."""
-        if self.context.has("decoder_attention_mask"):
-            return self.ints("decoder_position_ids", self.shape, Positions(mask="decoder_attention_mask"))
-        if not self.context.with_past:
-            return self.ints("decoder_position_ids", self.shape, Positions())
-        start = self.dim("past_decoder_sequence_length")
-        return self.ints("decoder_position_ids", self.shape, Positions(start=str(start)))
+        rule = _positions(self.context, "decoder_attention_mask", "past_decoder_sequence_length")
+        return self.ints("decoder_position_ids", self.shape, rule)
 
 
 class DummyXPathSeqInputGenerator(DummyInputGenerator):
     """The path of each token in a marked-up document: a tag and a subscript for each level."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("xpath_tags_seq", "xpath_subs_seq")
 
     def path(self, name: str, limit: str) -> TensorSpec:
         """Return ids of shape [batch, sequence, depth], below the id that pads paths."""

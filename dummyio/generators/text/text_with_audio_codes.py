@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.text.text import text_batch, text_length
@@ -15,8 +13,6 @@ __all__ = ["DummyCodedTextInputGenerator"]
 
 class DummyCodedTextInputGenerator(DummyInputGenerator):
     """Ids [batch, sequence, 1 + codebooks], whose embeddings the model adds up; below both vocabularies."""
-
-    SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ("input_ids",)
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from dummyio.generators.documented import is_shape_text, vocabulary_of
 from dummyio.generators.registry import GENERATORS
-from dummyio.huggingface.inputs.conditions import Condition, InputFacts
+from dummyio.huggingface.inputs.conditions import Condition, InputFacts, feeds_everything, is_always_fed
 from dummyio.huggingface.inputs.media_conditions import MEDIA_CONDITIONS
 from dummyio.huggingface.inputs.optional_conditions import OPTIONAL_CONDITIONS
 from dummyio.model_config.normalized_config import NormalizedConfig
@@ -46,18 +46,6 @@ def _mask(facts: InputFacts) -> bool:
     return "input_ids" in facts.offered or (facts.everything and bool(_SOUND & facts.offered))
 
 
-def _everything(facts: InputFacts) -> bool:
-    return facts.everything
-
-
-def _never(_: InputFacts) -> bool:
-    return False
-
-
-def _always(_: InputFacts) -> bool:
-    return True
-
-
 CONDITIONS: Mapping[str, Condition] = {
     **OPTIONAL_CONDITIONS,
     **MEDIA_CONDITIONS,
@@ -75,7 +63,7 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "past_key_values": lambda facts: facts.with_past,
     "cache_params": lambda facts: facts.with_past,
-    "pixel_mask": _everything,
+    "pixel_mask": feeds_everything,
     **dict.fromkeys(
         (
             "decoder_input_ids",
@@ -93,7 +81,7 @@ CONDITIONS: Mapping[str, Condition] = {
             "timesteps",
             "flattened_patches",
         ),
-        _always,
+        is_always_fed,
     ),
 }
 """Argument → whether it is fed. What is not here is fed only where the model cannot do without."""
@@ -104,7 +92,9 @@ def choose_inputs(facts: InputFacts, order: Iterable[str]) -> list[str]:
     known = {name for generator in GENERATORS for name in generator.SUPPORTED_INPUT_NAMES}
     known |= {name for name, statement in facts.arguments.items() if is_shape_text(statement.shape)}
     counted = _counted(facts)
-    wanted = (name for name in order if CONDITIONS.get(name, _never)(facts) or name in facts.required | counted)
+    wanted = (
+        name for name in order if (name in CONDITIONS and CONDITIONS[name](facts)) or name in facts.required | counted
+    )
     return [name for name in wanted if name in known]
 
 

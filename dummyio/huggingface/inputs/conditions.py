@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from dummyio.generators.base.model_facts import ArgumentFacts
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["Condition", "InputFacts"]
+__all__ = ["Condition", "InputFacts", "feeds_everything", "is_always_fed"]
 
 
 @dataclass(frozen=True)
@@ -43,3 +43,13 @@ class InputFacts:
 
 
 Condition = Callable[[InputFacts], bool]
+
+
+def is_always_fed(_: InputFacts) -> bool:
+    """Return true: the argument is fed whatever the facts are."""
+    return True
+
+
+def feeds_everything(facts: InputFacts) -> bool:
+    """Return whether all data that the model takes are fed."""
+    return facts.everything

@@ -9,17 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dummyio.huggingface.facts.media_layout import has_renamed_images, reads_image_sizes
-from dummyio.huggingface.inputs.conditions import Condition, InputFacts
+from dummyio.huggingface.inputs.conditions import Condition, InputFacts, feeds_everything, is_always_fed
 
 __all__ = ["MEDIA_CONDITIONS"]
-
-
-def _always(_: InputFacts) -> bool:
-    return True
-
-
-def _everything(facts: InputFacts) -> bool:
-    return facts.everything
 
 
 def _image_sizes(facts: InputFacts) -> bool:
@@ -72,8 +64,8 @@ _ASKED_FOR = (
 )
 
 MEDIA_CONDITIONS: Mapping[str, Condition] = {
-    **dict.fromkeys(_NEEDED, _always),
-    **dict.fromkeys(_ASKED_FOR, _everything),
+    **dict.fromkeys(_NEEDED, is_always_fed),
+    **dict.fromkeys(_ASKED_FOR, feeds_everything),
     **dict.fromkeys(("input_features_mask", "feature_attention_mask"), _frame_mask),
     **dict.fromkeys(("noise", "timestep"), _control),
     "pixel_values": _pixels,

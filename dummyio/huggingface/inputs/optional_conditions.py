@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dummyio.huggingface.inputs.conditions import Condition, InputFacts
+from dummyio.huggingface.inputs.conditions import Condition, InputFacts, feeds_everything
 
 __all__ = ["OPTIONAL_CONDITIONS"]
-
-
-def _everything(facts: InputFacts) -> bool:
-    return facts.everything
 
 
 def _counts(attribute: str) -> Condition:
@@ -52,7 +48,7 @@ OPTIONAL_CONDITIONS: Mapping[str, Condition] = {
             "decoder_input_values",
             "image",
         ),
-        _everything,
+        feeds_everything,
     ),
     "static_categorical_features": _counts("num_static_categorical_features"),
     "static_real_features": _counts("num_static_real_features"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Literal, TypeAlias
 
+from dummyio.huggingface.source.class_body import call_keywords
 from dummyio.huggingface.source.class_lookup import base_classes, resolve_class
 from dummyio.huggingface.source.evaluator import Evaluator, UnknownValueError
 from dummyio.huggingface.source.forward_signatures import ClassMethods
@@ -49,7 +50,7 @@ class _ClassName(str):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer, and how many features, channels or ids it takes; None where that is not known."""
+    """A layer, and how many features, channels or ids it takes; None if that is not known."""
 
     kind: Kind
     size: int | None
@@ -58,41 +59,40 @@ class Layer:
 def first_layer(
     component: ClassMethods, settings: Mapping[str, Any], argument: str, method: str = "forward"
 ) -> Layer | None:
-    """Return the first layer that an argument of a method enters; None where the text does not show it."""
+    """Return the first layer that an argument of a method enters; None if the text does not show it."""
     return _entered(component, settings, argument, method, _DEPTH)
 
 
 def find_forwarding_calls(component: ClassMethods, argument: str, method: str) -> Iterator[tuple[str, str]]:
-    """Yield the methods of the same class that an argument of a method is given to, and what they call it."""
-    body = component.body(method)
-    names = {argument}
-    for node in _in_order(body) if body else ():
-        if isinstance(node, ast.Call) and (place := _place(node, names)) is not None:
-            match node.func:
-                case ast.Attribute(value=ast.Name(id="self"), attr=name) if component.has(name):
-                    if inner := _parameter(component, name, place):
-                        yield name, inner
-                case _:
-                    pass
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            _rename(component, node.targets[0].id, node.value, names)
+    """Yield the methods of the same class that an argument of a method is given to, with the name of their parameter."""
+    for call, place in _calls_with(component, argument, method):
+        match call.func:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name) if component.has(name):
+                if inner := _parameter(component, name, place):
+                    yield name, inner
+            case _:
+                pass
 
 
 def _entered(
     component: ClassMethods, settings: Mapping[str, Any], argument: str, method: str, depth: int
 ) -> Layer | None:
+    calls = _calls_with(component, argument, method) if depth else ()
+    layers = (_called(component, settings, call, place, depth) for call, place in calls)
+    return next((layer for layer in layers if layer is not None), None)
+
+
+def _calls_with(component: ClassMethods, argument: str, method: str) -> Iterator[tuple[ast.Call, int | str]]:
+    """Yield the calls in a method that get an argument of it, and the position or keyword at which they get it."""
     body = component.body(method)
-    if body is None or depth == 0:
-        return None
     names = {argument}
-    for node in _in_order(body):
-        if isinstance(node, ast.Call) and (place := _place(node, names)) is not None:
-            found = _called(component, settings, node, place, depth)
-            if found is not None:
-                return found
+    for node in _in_order(body) if body else ():
+        if isinstance(node, ast.Call):
+            place = _place(node, names)
+            if place is not None:
+                yield node, place
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             _rename(component, node.targets[0].id, node.value, names)
-    return None
 
 
 def _in_order(node: ast.AST) -> Iterator[ast.AST]:
@@ -208,9 +208,7 @@ def _made(
     match value.func:
         case ast.Attribute(attr="Sequential"):
             return next((layer for item in value.args if (layer := _made(component, item, known, 0, depth))), None)
-        case ast.Attribute(value=ast.Name(id="nn"), attr=name) if name in _LAYERS:
-            return Layer(_LAYERS[name], _first_size(value, known))
-        case ast.Name(id=name) if name in _LAYERS:
+        case ast.Attribute(value=ast.Name(id="nn"), attr=name) | ast.Name(id=name) if name in _LAYERS:
             return Layer(_LAYERS[name], _first_size(value, known))
         case ast.Name(id=name):
             chosen = known.get(name)
@@ -244,13 +242,13 @@ def _bound(component: ClassMethods, call: ast.Call, known: Mapping[str, Any]) ->
     for parameter, value in zip_longest(parameters[: len(call.args)], call.args):
         if parameter is not None:
             settings[parameter.name] = _evaluate(value, known)
-    settings |= {word.arg: _evaluate(word.value, known) for word in call.keywords if word.arg}
+    settings |= {name: _evaluate(value, known) for name, value in call_keywords(call).items()}
     return {name: value for name, value in settings.items() if value is not _UNKNOWN}
 
 
 def _first_size(call: ast.Call, known: Mapping[str, Any]) -> int | None:
     """Return the size that a layer is made with."""
-    words = {word.arg: word.value for word in call.keywords}
+    words = call_keywords(call)
     stated = call.args[0] if call.args else next((words[name] for name in _SIZES if name in words), None)
     found = _evaluate(stated, known) if stated is not None else None
     return found if isinstance(found, int) and not isinstance(found, bool) else None
