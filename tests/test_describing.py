@@ -1,4 +1,4 @@
-"""What `describe` takes, and what it refuses."""
+"""The sources that `describe` accepts, and its errors."""
 
 import json
 
@@ -55,12 +55,12 @@ def test_another_suffix_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("source", [3, None, object(), [1], print])
-def test_what_describes_nothing_is_an_error(source):
+def test_other_objects_cannot_be_described(source):
     with pytest.raises(SourceError, match="cannot be described"):
         dummyio.describe(source)
 
 
-def test_a_configuration_that_says_too_little_names_what_is_missing():
+def test_an_incomplete_configuration_names_what_is_missing():
     with pytest.raises(SourceError, match=r"vocab_size=\.\.\."):
         dummyio.describe(
             {

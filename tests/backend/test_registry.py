@@ -68,13 +68,13 @@ def test_an_alias_is_a_name(alias, name):
     ("unknown", "near"),
     [("tenserflow", "'tensorflow'"), ("nump", "'numpy'"), ("pytroch", "'pytorch'"), ("qqq", "Known: ")],
 )
-def test_an_unknown_name_names_the_near_ones(unknown, near):
+def test_an_unknown_name_suggests_similar_ones(unknown, near):
     with pytest.raises(FrameworkError, match=f"framework='{unknown}' is unknown. .*{near}"):
         backend.load_backend(unknown)
 
 
 @pytest.mark.parametrize("value", [None, 5, sys])
-def test_what_is_no_name_is_an_error(value):
+def test_a_name_that_is_not_a_string_is_an_error(value):
     with pytest.raises(FrameworkError, match="is not a string: use one of"):
         backend.framework_name(value)
 
@@ -101,13 +101,13 @@ def test_a_backend_is_imported_once_and_only_when_used(installed, monkeypatch):
         ("ort", "dummyio_onnx", "onnxruntime", "onnx"),
     ],
 )
-def test_a_missing_framework_comes_with_the_command(monkeypatch, name, package, missing, extra):
+def test_a_missing_framework_is_an_error_with_the_install_command(monkeypatch, name, package, missing, extra):
     monkeypatch.setattr(backend, "_LOADED", {})
     for module in [module for module in sys.modules if module.split(".")[0] == package]:
         monkeypatch.delitem(sys.modules, module)
     if missing == "onnxruntime":
         pytest.importorskip("onnx")
-    monkeypatch.setitem(sys.modules, missing, None)  # how Python marks a module that cannot be imported
+    monkeypatch.setitem(sys.modules, missing, None)  # Python's mark for a module that cannot be imported
     with pytest.raises(NotInstalledError, match=rf"needs {missing}, .* pip install 'dummyio\[{extra}\]'") as caught:
         backend.load_backend(name)
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
@@ -131,7 +131,7 @@ def test_a_third_party_s_missing_framework_names_its_package(installed):
         ("this is no Python", SyntaxError),
     ],
 )
-def test_a_broken_backend_is_told_from_a_missing_one(installed, code, cause):
+def test_a_broken_backend_is_not_reported_as_missing(installed, code, cause):
     installed("fake-broken", code)
     with pytest.raises(BrokenBackendError, match="fake_broken:BACKEND") as caught:
         backend.load_backend("fake")
@@ -144,7 +144,7 @@ def test_a_backend_without_the_members_is_broken(installed):
         backend.load_backend("fake")
 
 
-def test_a_failure_is_not_remembered(installed):
+def test_a_failed_import_is_tried_again(installed):
     installed("fake-late", "raise RuntimeError('not yet')")
     with pytest.raises(BrokenBackendError):
         backend.load_backend("fake")
@@ -161,13 +161,13 @@ def test_two_packages_that_claim_a_name_are_an_error(installed):
     assert backend.load_backend("np").name == "np"
 
 
-def test_nobody_replaces_a_backend_of_ours(installed):
+def test_no_package_replaces_an_own_backend(installed):
     installed("fake-numpy", WHOLE, name="np")
     with pytest.raises(FrameworkError, match="claimed by"):
         backend.load_backend("np")
 
 
-# A third party's.
+# Backends of third parties.
 
 
 def test_the_example_of_the_page_conforms(tmp_path):

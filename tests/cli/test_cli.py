@@ -48,7 +48,7 @@ def test_generate_writes_what_the_library_makes(tmp_path):
     assert made == {name: values.tolist() for name, values in expected.items()}
 
 
-def test_generate_prints_json_for_machines():
+def test_generate_prints_json_for_programs():
     printed = json.loads(run("generate", CONFIG, "--json").stdout)
     row = printed["inputs"][1]
     assert (row["name"], row["size"], row["smallest"], row["largest"]) == ("attention_mask", [2, 16], 0, 1)
@@ -82,7 +82,7 @@ def test_backends_are_listed():
         (["describe"], "SOURCE"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
+def test_errors_are_one_line_and_exit_code_2(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run(*arguments, code=2)
     assert message in result.stderr

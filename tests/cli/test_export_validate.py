@@ -68,7 +68,7 @@ def test_export_validates_and_reports(code, tmp_path):
     assert "would be lost" in again.output
 
 
-def test_a_mismatch_is_1_and_saves_what_fails(code, tmp_path):
+def test_a_mismatch_is_exit_code_1_and_saves_failing_cases(code, tmp_path):
     assert run("export", f"{code}:model", "out/model.onnx", "--no-validate").exit_code == 0
     good = run("validate", "out/model.onnx", "--reference", f"{code}:model", "--json")
     assert good.exit_code == 0, good.output
@@ -94,7 +94,7 @@ def test_a_mismatch_is_1_and_saves_what_fails(code, tmp_path):
         ("export", "mine.py:model", "out/model.onnx", "--report", "report.pdf"),
     ],
 )
-def test_what_cannot_be_done_is_2(code, tmp_path, arguments):
+def test_errors_are_exit_code_2(code, tmp_path, arguments):
     (tmp_path / "broken.onnx").write_bytes(b"not an ONNX file")
     done = run(*arguments)
     assert done.exit_code == 2, done.output
@@ -104,7 +104,7 @@ def test_what_cannot_be_done_is_2(code, tmp_path, arguments):
 
 
 def interrupted(job):
-    """Interrupt a job, and again where it did not hear: an exception that is raised in a callback of the collector's is lost."""
+    """Interrupt a job, repeatedly: an exception that is raised in a callback of the garbage collector is lost."""
     for _ in range(6):
         job.send_signal(signal.SIGINT)
         try:

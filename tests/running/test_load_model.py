@@ -1,4 +1,4 @@
-"""What a command line can name as a model."""
+"""Models that a command line can name."""
 
 import json
 
@@ -49,7 +49,7 @@ def test_objects_of_a_file_and_of_a_module(code, monkeypatch):
         ("{code}", "give the folder of a Hugging Face model"),
     ],
 )
-def test_what_is_not_there_is_said(code, reference, message):
+def test_a_wrong_reference_is_an_error(code, reference, message):
     with pytest.raises(SourceError, match=message):
         load_model(reference.format(code=code))
 

@@ -1,4 +1,4 @@
-"""A failing case as a folder: complete, and run again by its own script."""
+"""A saved failing case: its files, and its script."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ def failed(tmp_path):
     return tmp_path, folder
 
 
-def test_the_case_is_shrunk_and_its_files_are_what_it_says(failed):
+def test_the_case_is_shrunk_and_saved_with_its_files(failed):
     _, folder = failed
     outcome = replay(folder)
     assert outcome.status == "failed"
@@ -36,7 +36,7 @@ def test_the_case_is_shrunk_and_its_files_are_what_it_says(failed):
     np.testing.assert_array_equal(npz.read(f"{folder}/expected.npz")["scores"], small.perceptron(**feeds)["scores"])
 
 
-def test_another_artifact_can_be_tried_on_it(failed):
+def test_a_saved_case_runs_on_another_artifact(failed):
     home, folder = failed
     assert replay(folder, small.write_onnx(home)).status == "passed"
 
@@ -63,7 +63,7 @@ def test_a_folder_without_a_case(tmp_path):
         replay(tmp_path)
 
 
-def test_what_passes_leaves_no_folder(tmp_path):
+def test_a_passing_artifact_leaves_no_folder(tmp_path):
     path = small.write_onnx(tmp_path)
     report = dummyio.validate(path, small.perceptron, spec=small.FEATURES, failing=tmp_path / "cases")
     assert report.ok

@@ -1,4 +1,4 @@
-"""A mask that is 1 where something is hidden is read as that wherever masks are read."""
+"""Masks with 1 for hidden positions: all parts that read masks interpret them in this way."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_masks_that_hide_nothing(spec):
     assert kept["attention_mask"].dtype == np.bool_
 
 
-def test_people_are_told_which_value_hides(spec):
+def test_the_table_states_which_value_hides(spec):
     held = {row["name"]: row["holds"] for row in build_input_rows(spec)}
     assert held["attention_mask"] == "mask, ragged, padded right, 1 hides"
     assert held["input_ids"] == "ids [1, 99), 0 where attention_mask is 1"

@@ -1,4 +1,4 @@
-"""The smallest case that fails: it fails too, no simpler one does, and it is found in few runs."""
+"""A shrunk case fails, no simpler case does, and it is found in few runs."""
 
 import pytest
 from hypothesis import given, settings
@@ -14,14 +14,14 @@ SPEC = InputSpec({"mask": TensorSpec("", (ROWS, LENGTH), "int64", PaddingMask())
 FULL = Case("full", {"batch_size": 7, "sequence_length": 64}, policy="shortest", values="hidden_row")
 
 
-def test_what_always_fails_becomes_as_small_as_it_can():
+def test_a_case_that_always_fails_becomes_minimal():
     case = shrink_case(SPEC, FULL, lambda _: True)
     assert case.sizes == {"batch_size": 1, "sequence_length": 2}
     assert (case.policy, case.values) == ("full", "drawn")
     assert case.name == "full, shrunk"
 
 
-def test_what_cannot_be_smaller_stays_as_it_is():
+def test_a_minimal_case_is_unchanged():
     assert shrink_case(SPEC, FULL, lambda _: False) == FULL
 
 
@@ -47,6 +47,6 @@ def test_sizes_stay_within_their_bounds(length):
     assert LENGTH.takes(case.sizes["sequence_length"])
 
 
-def test_an_error_in_the_question_is_not_hidden():
+def test_an_exception_of_the_predicate_is_raised():
     with pytest.raises(ZeroDivisionError):
         shrink_case(SPEC, FULL, lambda _: 1 / 0)

@@ -1,4 +1,4 @@
-"""What `validate` says of models and files: what passes, what is found, and what it refuses to compare."""
+"""`validate` on models and files: reports that pass, findings, and errors."""
 
 import itertools
 
@@ -27,18 +27,18 @@ def test_a_model_passes_against_itself():
     assert type(report).from_json(report.to_json()) == report
 
 
-def test_progress_is_told():
+def test_progress_is_reported():
     told = []
     validated(small.perceptron, progress=lambda *step: told.append(step))
     assert [number for number, _, _ in told] == list(range(1, told[0][1] + 1))
 
 
-def test_values_that_are_off():
+def test_values_that_differ():
     report = validated(lambda x: {"scores": small.perceptron(x)["scores"] * 1.001})
     assert kinds(report) == {"values"}
 
 
-def test_a_tolerance_of_the_callers():
+def test_a_given_tolerance():
     off = {"actual": lambda x: {"scores": small.perceptron(x)["scores"] * 1.001}}
     assert validated(**off, rtol=1e-2).ok
     assert validated(**off, tolerance="float16").ok
@@ -57,23 +57,23 @@ def test_a_tolerance_of_the_callers():
     ],
     ids=["shape", "names", "dtype", "nonfinite", "baked", "run"],
 )
-def test_what_is_wrong_has_a_kind(wrong, kind):
+def test_a_defect_has_a_kind(wrong, kind):
     assert kind in kinds(validated(wrong))
 
 
-def test_outputs_by_place():
+def test_outputs_by_position():
     renamed = {"actual": lambda x: {"y": small.perceptron(x)["scores"]}}
     assert not validated(**renamed).ok
     assert validated(**renamed, match="position").ok
 
 
-def test_what_differs_from_run_to_run():
+def test_an_artifact_that_is_not_deterministic():
     numbers = itertools.count()
     report = validated(lambda x: {"scores": small.perceptron(x)["scores"] + np.float32(next(numbers))})
     assert "nondeterministic" in kinds(report)
 
 
-def test_agreement_that_shows_nothing_is_told():
+def test_a_constant_output_is_a_warning():
     def constant(x):
         return {"scores": np.ones((len(x), 2), np.float32)}
 
@@ -81,7 +81,7 @@ def test_agreement_that_shows_nothing_is_told():
     assert [finding.kind for finding in report.warnings] == ["vacuous"]
 
 
-def test_outputs_that_are_always_empty_are_told():
+def test_an_empty_output_is_a_warning():
     def nothing(x):
         return {"scores": x[:, :0]}
 
@@ -89,7 +89,7 @@ def test_outputs_that_are_always_empty_are_told():
     assert "vacuous" in {finding.kind for finding in report.warnings}
 
 
-# What keeps anything from being said.
+# Errors: no comparison is possible.
 
 
 def test_a_reference_that_fails():
@@ -100,7 +100,7 @@ def test_a_reference_that_fails():
         dummyio.validate(small.perceptron, fails, spec=small.FEATURES)
 
 
-def test_a_reference_that_refuses_some_sizes_leaves_these_out():
+def test_sizes_that_the_reference_refuses_are_skipped():
     def small_batches(x):
         if len(x) > 3:
             raise ValueError("too many")
@@ -111,13 +111,13 @@ def test_a_reference_that_refuses_some_sizes_leaves_these_out():
     assert "skipped" in {finding.kind for finding in report.warnings}
 
 
-def test_a_reference_that_differs_from_run_to_run():
+def test_a_reference_that_is_not_deterministic():
     numbers = itertools.count()
     with pytest.raises(RunError, match="not deterministic: scores"):
         dummyio.validate(small.perceptron, lambda x: {"scores": x + np.float32(next(numbers))}, spec=small.FEATURES)
 
 
-def test_an_unknown_way_to_match():
+def test_an_unknown_match():
     with pytest.raises(OptionError, match="'name' or by 'position'"):
         validated(small.perceptron, match="order")
 
@@ -132,17 +132,17 @@ def test_an_unknown_engine():
         validated(small.perceptron, engine="fast")
 
 
-def test_a_tolerance_for_no_output():
+def test_a_tolerance_for_an_unknown_output():
     with pytest.raises(OptionError, match="no output is named 'score'"):
         validated(small.perceptron, atol={"score": 1.0})
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_file(tmp_path):
     with pytest.raises(SourceError, match="no such file"):
         dummyio.validate(tmp_path / "model.onnx", small.perceptron)
 
 
-def test_a_file_of_no_known_kind(tmp_path):
+def test_a_file_with_an_unknown_suffix(tmp_path):
     (tmp_path / "model.bin").write_bytes(b"")
     with pytest.raises(SourceError, match="onnx"):
         dummyio.validate(tmp_path / "model.bin", small.perceptron, spec=small.FEATURES)
@@ -154,16 +154,16 @@ def test_inputs_that_only_the_file_has(tmp_path):
         dummyio.validate(path, small.perceptron, spec=small.FEATURES)
 
 
-# What a file declares.
+# The declarations of a file.
 
 
-def test_sizes_that_only_outputs_have_are_free(tmp_path):
+def test_dims_of_outputs_only_are_not_checked(tmp_path):
     path = small.write_onnx(tmp_path, sizes=("batch_size", "hidden"))
     spec = InputSpec(dict(small.FEATURES), outputs=(dummyio.OutputSpec("scores", (small.BATCH, Dim("hidden", 1))),))
     assert dummyio.validate(path, small.perceptron, spec=spec).ok
 
 
-def test_a_symbol_that_says_another_size(tmp_path):
+def test_a_declared_symbol_with_another_size(tmp_path):
     columns = InputSpec({"x": TensorSpec("x", (small.BATCH, Dim("columns", 4, min=4, max=4)), "float32", Normal())})
     path = small.write_onnx(tmp_path, sizes=("batch_size", "batch_size"))
     report = dummyio.validate(path, small.perceptron, spec=columns)

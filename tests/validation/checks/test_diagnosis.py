@@ -1,4 +1,4 @@
-"""From outcomes to findings: a size is blamed where it decides, and not where masks or values do."""
+"""Findings from outcomes: a dim is reported if its size decides, not if masks or values do."""
 
 import pytest
 
@@ -28,42 +28,42 @@ def blamed(*outcomes):
 
 
 @pytest.mark.parametrize("wrong", [broken, off])
-def test_a_size_that_alone_decides(wrong):
+def test_a_dim_that_alone_decides_is_reported(wrong):
     assert blamed(passed(), passed(batch_size=1), wrong(sequence_length=1), wrong(sequence_length=64)) == [
         "sequence_length"
     ]
 
 
-def test_a_size_that_was_kept():
+def test_a_specialized_dim():
     (finding,) = find_specialized_dims([passed(), broken(batch_size=1), broken(batch_size=4, sequence_length=16)])
     assert finding.message.startswith("cases pass at size 3 only, and fail at 1, 4")
 
 
-def test_two_sizes_that_were_kept():
+def test_two_specialized_dims():
     assert blamed(passed(), broken(batch_size=1), broken(sequence_length=1)) == ["batch_size", "sequence_length"]
 
 
-def test_a_size_that_is_right_elsewhere():
+def test_a_size_that_passes_in_another_case_is_not_reported():
     assert not blamed(passed(), passed(batch_size=1, sequence_length=2), broken(batch_size=1))
 
 
-def test_values_that_are_off_at_the_same_sizes_have_another_reason():
+def test_differences_at_the_same_sizes_are_not_blamed_on_dims():
     assert not blamed(passed(), off("full"), off(batch_size=1))
 
 
-def test_a_size_that_breaks_is_blamed_even_so():
+def test_a_dim_is_reported_if_the_model_does_not_run_at_other_sizes():
     assert blamed(passed(), off("full"), broken(batch_size=1)) == ["batch_size"]
 
 
-def test_one_element_has_none_that_it_could_be_mixed_up_with():
+def test_differences_at_all_sizes_but_one_are_not_blamed_on_dims():
     right = [passed(sequence_length=1), passed(batch_size=1, sequence_length=1)]
     assert not blamed(*right, off(), off(sequence_length=64))
     assert blamed(*right, broken(), broken(sequence_length=64)) == ["sequence_length"]
 
 
-def test_without_a_case_that_passes_nothing_is_blamed():
+def test_no_dim_is_reported_if_no_case_passes():
     assert not blamed(broken(), off(batch_size=1))
 
 
-def test_what_fails_is_a_finding_for_each_output_and_one_for_what_did_not_run():
+def test_failures_are_a_finding_per_output_and_one_for_cases_that_did_not_run():
     assert [finding.kind for finding in list_failures([off(), off(batch_size=1), broken()])] == ["values", "run"]

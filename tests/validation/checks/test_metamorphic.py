@@ -1,4 +1,4 @@
-"""The relations that hold for any export: each with a model that keeps it, and one that breaks it."""
+"""Relations that hold for any export: for each a model that satisfies it, and one that violates it."""
 
 import numpy as np
 import pytest
@@ -46,25 +46,25 @@ def kinds(report):
     return {finding.kind for finding in report.errors}
 
 
-def test_every_check_is_asked_here():
+def test_each_check_is_tested_here():
     assert set(BREAKS) == {check.name for check in CHECKS}
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_what_breaks_a_relation_is_found_without_a_reference(name):
+def test_a_violated_relation_is_found_without_a_reference(name):
     wrong, _, spec = BREAKS[name]
     assert name in kinds(dummyio.validate(wrong, spec=spec))
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_what_keeps_all_relations_passes(name):
+def test_a_model_that_satisfies_all_relations_passes(name):
     _, right, spec = BREAKS[name]
     report = dummyio.validate(right, right, spec=spec)
     assert report.ok, report
 
 
 @pytest.mark.parametrize("name", BREAKS)
-def test_what_is_the_models_own_nature_is_no_finding(name):
+def test_a_relation_that_the_reference_violates_too_is_not_a_finding(name):
     wrong, _, spec = BREAKS[name]
     report = dummyio.validate(wrong, wrong, spec=spec)
     assert report.ok, report
@@ -82,7 +82,7 @@ def test_a_row_that_loses_its_axis_when_alone():
     assert "shape" in finding.message
 
 
-def test_rows_that_cannot_be_told_apart_are_not_asked_for():
+def test_relations_of_rows_do_not_apply_to_flattened_batches():
     flat = Dim("batch_size", 2) * 3
     spec = InputSpec({"x": TensorSpec("x", (flat, 4), "float32", Normal())})
     assert dummyio.validate(knows_its_place, spec=spec).ok

@@ -1,4 +1,4 @@
-"""A report against an earlier one: what became worse, and nothing else."""
+"""Regressions between two reports."""
 
 import pytest
 import small_models as small
@@ -19,7 +19,7 @@ def news(report):
     return [(finding.severity, finding.where) for finding in report.findings if finding.kind == "baseline"]
 
 
-def test_what_is_the_same_is_no_news():
+def test_equal_reports_have_no_regression():
     assert not news(validated(1.0, baseline=validated(1.0)))
     assert not news(validated(1.01, baseline=validated(1.01)))
 
@@ -46,6 +46,6 @@ def test_a_baseline_from_a_file(tmp_path):
         validated(1.0, baseline=tmp_path / "after.json")
 
 
-def test_a_baseline_of_another_spec_is_told():
+def test_a_baseline_of_another_spec_is_a_warning():
     other = small.FEATURES.with_dims(batch_size=5)
     assert ("warning", "spec") in news(validated(1.0, baseline=validated(1.0, spec=other)))

@@ -1,4 +1,4 @@
-"""The cases of a validation: which there are, that each is made again from its record, and what is in it."""
+"""The cases of a validation: their plan, their feeds, and that a record reproduces its case."""
 
 import msgspec
 import numpy as np
@@ -26,7 +26,7 @@ def named(cases, name):
 
 
 @pytest.mark.parametrize("seed", [0, 7])
-def test_every_case_is_made_again_from_its_record(seed):
+def test_each_case_is_reproduced_from_its_record(seed):
     cases = Cases(text(), seed)
     for case in cases.plan():
         kept = msgspec.json.decode(msgspec.json.encode(case), type=Case)
@@ -74,7 +74,7 @@ def test_the_other_side_is_padded_too(side, other):
     assert (ragged[:, -1 if other == "left" else 0] == 1).all()
 
 
-def test_masks_that_pad_nothing_and_masks_that_pad_most():
+def test_full_masks_and_shortest_masks():
     cases = Cases(text())
     assert cases.feeds(named(cases, "nothing padded"))["mask"].all()
     assert (cases.feeds(named(cases, "shortest rows"))["mask"].sum(-1)[1:] == 1).all()
@@ -93,7 +93,7 @@ def test_the_ends_of_a_vocabulary_are_drawn():
     assert {3, 49} <= set(ids.reshape(-1).tolist())
 
 
-def test_ids_with_a_meaning_are_not_the_ends():
+def test_ids_with_a_meaning_are_not_the_ends_of_the_range():
     spec = text(last=49, reserved=(3, 48))
     cases = Cases(spec)
     feeds = cases.feeds(named(cases, "ends of ranges"))
@@ -118,7 +118,7 @@ def test_a_spec_without_inputs_has_a_case():
     assert len(Cases(InputSpec({})).plan()) == 1
 
 
-def test_where_rows_are():
+def test_the_axes_of_rows():
     assert find_batch_axis(TensorSpec("x", (4, BATCH, 3), "float32")) == 1
     assert find_batch_axis(TensorSpec("x", (4, 3), "float32")) is None
     assert find_batch_axis(TensorSpec("x", (BATCH * 2, 3), "float32")) is None

@@ -1,4 +1,4 @@
-"""How far two arrays are apart: every kind of number, what is no number, and what must hold for any two arrays."""
+"""Differences between two arrays: all kinds of numbers, NaN and Inf, and properties for any two arrays."""
 
 import math
 
@@ -20,7 +20,7 @@ def compared(reference, actual, tolerance=TIGHT):
     return compare_arrays("logits", np.asarray(reference), np.asarray(actual), tolerance)
 
 
-def test_what_is_near_enough_passes_and_is_measured():
+def test_differences_within_the_tolerance_pass_and_are_measured():
     made = compared([1.0, -2.0, 4.0], [1.0, -2.0, 4.0 + 2e-6])
     assert made.ok
     assert made.max_abs == pytest.approx(2e-6)
@@ -29,7 +29,7 @@ def test_what_is_near_enough_passes_and_is_measured():
     assert made.scale == 4.0
 
 
-def test_what_is_too_far_off_says_where_and_how_many():
+def test_differences_beyond_the_tolerance_have_a_place_and_a_count():
     made = compared([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.1], [3.0, 4.0]])
     assert not made.ok
     assert (made.worst.index, made.worst.reference, made.worst.actual) == ((0, 1), 2.0, 2.1)
@@ -37,7 +37,7 @@ def test_what_is_too_far_off_says_where_and_how_many():
     assert "1 of 4" in made.reason
 
 
-def test_a_small_element_may_be_off_by_rounding_of_the_large_ones():
+def test_the_rounding_of_large_elements_is_allowed_for_small_ones():
     assert compared([1e6, 1e-3], [1e6, 1e-3 + 1e-5], Tolerance(of_scale=1e-7, relative=0)).ok
     assert not compared([1.0, 1e-3], [1.0, 1e-3 + 1e-5], Tolerance(of_scale=1e-7, relative=0)).ok
 
@@ -58,7 +58,7 @@ def test_a_shape_is_compared_first():
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_no_number_in_both_is_equal(value):
+def test_nan_on_both_sides_is_equal(value):
     made = compared([1.0, value, 2.0], [1.0, value, 2.0])
     assert made.ok
     assert (made.nonfinite, made.max_abs, made.cosine) == (0, 0.0, pytest.approx(1.0))
@@ -67,20 +67,20 @@ def test_what_is_no_number_in_both_is_equal(value):
 @pytest.mark.parametrize(
     ("ours", "theirs"), [(np.nan, 0.0), (0.0, np.nan), (np.inf, -np.inf), (np.nan, np.inf), (1.0, np.inf)]
 )
-def test_what_is_a_number_in_one_only_is_wrong(ours, theirs):
+def test_nan_on_one_side_only_is_a_difference(ours, theirs):
     made = compared([1.0, ours, 2.0], [1.0, theirs, 2.0], Tolerance(of_scale=1e3, relative=1e3))
     assert not made.ok
     assert (made.nonfinite, made.worst.index) == (1, (1,))
     assert "NaN or Inf" in made.reason
 
 
-def test_all_may_be_no_number():
+def test_all_elements_may_be_nan():
     assert compared([np.nan] * 3, [np.nan] * 3).ok
     assert not compared([np.nan] * 3, [0.0] * 3).ok
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int64", "uint8", "uint64", "bool"])
-def test_what_is_counted_must_be_equal(dtype):
+def test_integers_and_booleans_must_be_equal(dtype):
     values = np.array([0, 1, 1, 0], dtype)
     assert compared(values, values, Tolerance(of_scale=10, relative=10)).ok
     made = compared(values, 1 - values.astype("int64"), Tolerance(of_scale=10, relative=10))
@@ -95,7 +95,7 @@ def test_unsigned_numbers_do_not_wrap_around():
     assert float(made.worst.actual) == float(largest)
 
 
-def test_large_integers_that_a_float_would_round_are_told_apart():
+def test_large_integers_are_compared_without_rounding():
     assert not compared(np.array([2**60]), np.array([2**60 + 1])).ok
 
 
@@ -105,13 +105,13 @@ def test_text_must_be_equal():
 
 
 @pytest.mark.parametrize("shape", [(0,), (3, 0, 2)])
-def test_what_is_empty_is_equal(shape):
+def test_empty_arrays_are_equal(shape):
     made = compared(np.zeros(shape), np.zeros(shape))
     assert made.ok
     assert made.worst is None
 
 
-def test_a_scalar_has_a_place():
+def test_a_scalar_has_a_worst_element():
     made = compared(np.float32(1), np.float32(2))
     assert not made.ok
     assert made.worst.index == ()
@@ -163,13 +163,13 @@ def test_more_than_a_block():
     assert sum(made.histogram) == 199_999
 
 
-def test_scores_say_how_often_the_largest_is_the_same():
+def test_scores_have_a_top1_agreement():
     made = compared([[1.0, 2.0], [2.0, 1.0]], [[1.0, 2.0], [1.0, 2.0]])
     assert made.top1 == 0.5
     assert compare_arrays("states", np.ones((2, 2)), np.ones((2, 2)), TIGHT).top1 is None
 
 
-def test_a_cosine_can_be_asked_for():
+def test_a_smallest_cosine_can_be_required():
     asked = Tolerance(of_scale=10, relative=10, cosine=0.99)
     assert compared([1.0, 0.0], [1.0, 0.01], asked).ok
     made = compared([1.0, 0.0], [0.0, 1.0], asked)
@@ -189,7 +189,7 @@ INTEGERS = arrays.arrays(
 
 @settings(deadline=None)
 @given(st.one_of(FLOATS, INTEGERS))
-def test_whatever_is_compared_with_itself_is_equal(values):
+def test_an_array_is_equal_to_itself(values):
     made = compare_arrays("x", values, values.copy(), EXACT)
     assert made.ok
     assert (made.max_abs, made.mismatched, made.nonfinite) == (0, 0, 0)
@@ -197,7 +197,7 @@ def test_whatever_is_compared_with_itself_is_equal(values):
 
 @settings(deadline=None)
 @given(FLOATS, st.randoms(use_true_random=False))
-def test_two_arrays_are_as_far_apart_either_way(values, random):
+def test_a_comparison_is_symmetric(values, random):
     flat = values.reshape(-1).copy()
     order = list(range(flat.size))
     random.shuffle(order)
@@ -226,14 +226,14 @@ def test_every_element_that_is_finite_in_both_is_in_the_histogram(values):
 
 @settings(deadline=None)
 @given(FLOATS)
-def test_a_record_survives_being_written(values):
+def test_a_record_survives_the_round_trip_through_json(values):
     import msgspec
 
     made = compare_arrays("x", values, np.zeros_like(values), TIGHT)
     assert msgspec.json.decode(msgspec.json.encode(made), type=type(made)) == made
 
 
-def test_integers_that_rounding_decides_may_differ_in_as_many_places():
+def test_a_share_of_integers_may_differ():
     reference = np.arange(100)
     actual = reference.copy()
     actual[:2] += 1
@@ -244,7 +244,7 @@ def test_integers_that_rounding_decides_may_differ_in_as_many_places():
     assert made.mismatched == 0.02
 
 
-def test_zeros_leave_room_for_rounding_and_no_more():
+def test_zeros_allow_rounding_only():
     zeros = np.zeros(8, np.float32)
     assert compared(zeros, zeros + np.float32(1e-8)).ok
     assert not compared(zeros, zeros + np.float32(1e-6)).ok

@@ -1,4 +1,4 @@
-"""How far an output may be off: by dtype, by the reference's own error, by preset, as the caller says."""
+"""The tolerance of an output: by dtype, by the rounding error of the reference, by preset, given by the caller."""
 
 import ml_dtypes
 import numpy as np
@@ -14,24 +14,24 @@ def derived():
     return Tolerances(None, None, None)
 
 
-def test_a_coarser_dtype_of_the_two_decides():
+def test_the_coarser_of_two_dtypes_decides():
     assert derived().of("y", DOUBLE, DOUBLE).of_scale < derived().of("y", FLOAT, FLOAT).of_scale
     assert derived().of("y", FLOAT, HALF) == derived().of("y", HALF, FLOAT)
     assert derived().of("y", FLOAT, HALF).of_scale > derived().of("y", FLOAT, FLOAT).of_scale
 
 
-def test_narrow_floats_have_a_tolerance_that_says_something():
+def test_narrow_floats_have_a_tolerance_below_their_scale():
     for dtype in (HALF, np.dtype(ml_dtypes.bfloat16)):
         assert 0 < derived().of("y", dtype, dtype).of_scale < 0.1
 
 
-def test_a_reference_that_was_run_in_double_precision_allows_less():
+def test_a_reference_with_a_double_precision_run_has_a_narrower_tolerance():
     blind, seeing = derived(), derived()
     seeing.add_rounding_error("y", 1e-8)
     assert seeing.of("y", FLOAT, FLOAT).of_scale < blind.of("y", FLOAT, FLOAT).of_scale
 
 
-def test_the_largest_own_error_counts():
+def test_the_largest_rounding_error_counts():
     tolerances = derived()
     for error in (1e-4, 1e-3, 1e-5):
         tolerances.add_rounding_error("y", error)
@@ -40,14 +40,14 @@ def test_the_largest_own_error_counts():
     assert tolerances.of("other", FLOAT, FLOAT).of_scale < 1e-4
 
 
-def test_what_the_caller_gives_is_never_widened():
+def test_a_given_tolerance_is_never_widened():
     tolerances = Tolerances(1e-3, {"y": 1e-2}, None)
     tolerances.add_rounding_error("y", 1.0)
     given = tolerances.of("y", FLOAT, FLOAT)
     assert (given.absolute, given.relative, given.of_scale, given.given) == (1e-3, 1e-2, 0.0, True)
 
 
-def test_a_tolerance_for_one_output_leaves_the_others():
+def test_a_tolerance_for_one_output_does_not_change_the_others():
     tolerances = Tolerances({"y": 0.5}, None, None)
     assert tolerances.of("y", FLOAT, FLOAT).absolute == 0.5
     assert not tolerances.of("z", FLOAT, FLOAT).given
@@ -64,17 +64,17 @@ def test_an_unknown_preset_names_the_known_ones():
 
 @pytest.mark.parametrize("wrong", [-1e-3, float("nan"), float("inf")])
 @pytest.mark.parametrize("name", ["atol", "rtol"])
-def test_a_tolerance_is_a_number_that_is_not_negative(name, wrong):
+def test_a_tolerance_is_a_finite_number_and_not_negative(name, wrong):
     with pytest.raises(OptionError, match=name):
         Tolerances(**{"atol": None, "rtol": None, name: {"y": wrong}}, preset=None)
 
 
-def test_a_tolerance_for_an_output_that_is_not_there_is_refused():
+def test_a_tolerance_for_an_unknown_output_is_an_error():
     with pytest.raises(OptionError, match=r"logit'.*logits"):
         Tolerances({"logit": 0.1}, None, None).check_names({"logits": None})
 
 
-def test_the_own_error_is_a_share_of_the_scale():
+def test_the_rounding_error_is_relative_to_the_scale():
     precise = np.array([100.0, 50.0, np.inf])
     reference = np.array([100.001, 50.0, np.inf], np.float32)
     assert measure_rounding_error(reference, precise) == pytest.approx(1e-5, rel=0.1)
@@ -82,7 +82,7 @@ def test_the_own_error_is_a_share_of_the_scale():
     assert measure_rounding_error(np.zeros((0,)), np.zeros((0,))) == 0.0
 
 
-def test_integers_must_be_equal_but_for_those_that_the_reference_decides_by_rounding():
+def test_integers_may_differ_only_if_rounding_changes_them_in_the_reference():
     whole = np.dtype("int64")
     assert derived().of("y", whole, whole).share == 0
     for own, share in ((0.001, 0.002), (0.5, 0.0)):

@@ -1,4 +1,4 @@
-"""Reports of real validations: small ONNX models, and NumPy functions that they should agree with."""
+"""Reports of real validations: small ONNX models, and NumPy functions as references."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def sound(folder):
 
 @pytest.fixture(scope="session")
 def wrong(folder):
-    """Three outputs that are off in three ways, one that is sound; a batch that is baked in; a failing case saved."""
+    """Three outputs with different defects, a correct one, a specialized batch size, and a saved failing case."""
     from dummyio import validate
 
     nodes = [
@@ -83,7 +83,7 @@ def wrong(folder):
 
 @pytest.fixture(scope="session")
 def large(folder):
-    """Caches by the dozen; one of them, with a name that is an attack, is off."""
+    """Dozens of caches; one of them, with a name that is an attack, differs."""
     from dummyio import validate
 
     names = [f"present.{i // 2}.{('key', 'value')[i % 2]}" for i in range(CACHES)]

@@ -1,4 +1,4 @@
-"""The page as bytes: what needs no browser to see."""
+"""The HTML of the page; checks that need no browser."""
 
 import re
 import sys
@@ -18,7 +18,7 @@ VOID = {"meta", "link", "input"}
 
 
 class Balance(HTMLParser):
-    """Fails for a tag that is closed without having been opened."""
+    """Fails if a closed tag was not opened."""
 
     def __init__(self):
         super().__init__()
@@ -66,7 +66,7 @@ def test_names_are_escaped(large):
 
 
 def test_every_text_is_escaped(wrong):
-    """Whatever text of a report is an attack, the page has no element more."""
+    """An attack in any text of a report adds no element to the page."""
     attack = "'\"><script>alert(1)</script>{{ 7 * 7 }}\0\x1b\ud800"
 
     def attacked(value):

@@ -1,4 +1,4 @@
-"""JUnit's XML, read back as a CI system does."""
+"""JUnit XML, read as by a CI system."""
 
 import re
 from xml.etree import ElementTree as ET
@@ -24,7 +24,7 @@ STRUCTURE = {
     "skipped": ({"message"}, set()),
     "system-out": (set(), set()),
 }
-"""Tag → its attributes and what may stand in it, as Jenkins' schema has it."""
+"""Tag → its attributes and children in the schema of Jenkins."""
 
 
 def read(report):
@@ -74,7 +74,7 @@ def test_a_report_that_fails(wrong):
     assert "Reshape" in suite.find("testcase/error").text
 
 
-def test_what_is_not_ok_is_never_green(sound):
+def test_a_report_that_is_not_ok_never_passes(sound):
     skipped = tuple(Outcome(one.case, "skipped", reason="it is too large") for one in sound.outcomes)
     report = msgspec.structs.replace(sound, outcomes=skipped)
     assert not report.ok
@@ -83,11 +83,11 @@ def test_what_is_not_ok_is_never_green(sound):
     assert suite.find("testcase/skipped").get("message") == "it is too large"
 
 
-def test_a_warning_is_told_and_passes(sound):
-    told = Finding("vacuous", "warning", "logits", "it shows nothing.", ("distinct sizes",))
+def test_a_warning_passes_with_its_text(sound):
+    told = Finding("vacuous", "warning", "logits", "agreement proves nothing.", ("distinct sizes",))
     suite, found = read(msgspec.structs.replace(sound, findings=(told, told)))
     assert found["failures"] == 0
-    assert suite.find("testcase/system-out").text == "warning: it shows nothing.\nin distinct sizes"
+    assert suite.find("testcase/system-out").text == "warning: agreement proves nothing.\nin distinct sizes"
     assert [case.get("name") for case in suite.iter("testcase")][-3:-1] == ["vacuous: logits", "vacuous: logits (2)"]
 
 
@@ -97,7 +97,7 @@ def test_names_are_text(large):
     assert f"values: {name}" in {case.get("name") for case in suite.iter("testcase")}
 
 
-def test_characters_that_xml_cannot_hold(sound):
+def test_characters_that_xml_cannot_represent(sound):
     reason = "a\0b\x1b[31mc\x85\ud800\ufffe\U0001f600\td\n"
     outcome = Outcome(Case("x\0y", {"n": 1}), "failed", reason=reason)
     suite, _ = read(msgspec.structs.replace(sound, outcomes=(outcome,), actual="m\x07.onnx"))

@@ -1,4 +1,4 @@
-"""The page in a real browser: what it shows, and that it fits."""
+"""The page in a real browser: its content and its layout."""
 
 import io
 import re
@@ -24,7 +24,7 @@ KINDS = ["exact", "in4", "in3", "in2", "in1", "over1", "over2", "over3"]
 @pytest.fixture(scope="module")
 def chromium():
     with playwright.sync_playwright() as started:
-        # Without its sandbox, which a container's root cannot have; the pages are our own.
+        # Without the sandbox, which needs more rights than a container has; the pages are our own.
         browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -32,7 +32,7 @@ def chromium():
 
 @pytest.fixture
 def show(chromium, folder):
-    """Open a report's page from a file; fail for anything that its console says, and for anything it asks the network."""
+    """Open the page of a report from a file; fail for any message on its console, and for any request to the network."""
     contexts, said = [], []
 
     def show(report, size=DESK, scheme="light", *, scripts=True):
@@ -83,19 +83,19 @@ def test_a_report_that_fails(show, wrong):
     assert cells.count() == failing + 5 * unrun
     assert all(cells.nth(i).is_visible() for i in range(cells.count()))
     marks = {cells.nth(i).inner_text()[0] for i in range(cells.count())}
-    assert marks == {"✗", "!"}, "failing is told by a mark too, not by colour alone"
-    assert page.locator("#findings article").count() == len(wrong.findings) + 1  # that nothing passed
+    assert marks == {"✗", "!"}, "failures have a mark too, not a color only"
+    assert page.locator("#findings article").count() == len(wrong.findings) + 1  # no case passed
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_tell_how_far_off(show, wrong, scheme):
+def test_colors_show_the_size_of_errors(show, wrong, scheme):
     page = show(wrong, scheme=scheme)
     shown = [colour(page, f".legend .{kind}") for kind in KINDS]
     assert len(set(shown)) == len(KINDS)
     assert colour(page, ".map td.over3") == shown[-1] != colour(page, ".map td.exact")
 
 
-def test_both_modes_can_be_read(show, wrong):
+def test_text_has_contrast_in_both_color_schemes(show, wrong):
     def contrast(page, selector):
         ink, paper = page.eval_on_selector(
             selector,
@@ -137,7 +137,7 @@ def test_many_outputs_can_be_searched_and_sorted(show, large):
     assert page.locator(".map tbody td").count() == len(large.outcomes) * 58
     rows = page.locator("#outputs tbody tr")
     assert rows.first.inner_text().endswith("256 rounding steps of float32")
-    assert rows.first.get_attribute("class") == "failed", "what is off stands first"
+    assert rows.first.get_attribute("class") == "failed", "failed outputs come first"
     page.fill("#outputs .filter", "present.27")
     assert page.locator("#outputs tbody tr:visible").count() == 2
     page.fill("#outputs .filter", "")
@@ -160,7 +160,7 @@ def test_a_finding_leads_to_its_case(show, wrong):
     assert page.inner_text("tr:target th") == "batch_size=1"
 
 
-def test_names_are_text_and_nothing_else(show, large):
+def test_names_are_shown_as_text(show, large):
     page = show(large)
     assert page.title() == f"✗ {large.actual}: validation"
     assert page.locator("script").count() == 1
@@ -169,7 +169,7 @@ def test_names_are_text_and_nothing_else(show, large):
     assert page.inner_text("#outputs tbody tr.failed th") == name
 
 
-def test_the_page_lets_no_other_script_run(show, sound):
+def test_the_page_blocks_other_scripts(show, sound):
     page = show(sound)
     page.evaluate("""
         const script = document.createElement("script");
@@ -184,7 +184,7 @@ def test_the_page_lets_no_other_script_run(show, sound):
     show.said.clear()
 
 
-def test_everything_is_there_without_scripts(show, wrong):
+def test_the_page_is_complete_without_scripts(show, wrong):
     page = show(wrong, scripts=False)
     for place in ("h1", "#findings", ".map", "#histograms svg >> nth=0", "#outputs .data", "#cases .data", "#made"):
         assert page.locator(place).is_visible(), place
@@ -194,7 +194,7 @@ def test_everything_is_there_without_scripts(show, wrong):
     assert page.locator("#outputs tbody tr:visible").count() == 4
 
 
-def test_the_tolerance_stands_where_it_is(show, wrong):
+def test_the_tolerance_is_drawn_at_its_value(show, wrong):
     page = show(wrong)
     shifted = page.locator("#histograms figure").filter(has_text="shifted")
     bound, bar = (shifted.locator(place).bounding_box() for place in ("rect.bound", "rect.over"))
@@ -204,7 +204,7 @@ def test_the_tolerance_stands_where_it_is(show, wrong):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_drawn(show, wrong, scheme):
+def test_the_page_is_drawn(show, wrong, scheme):
     image = pytest.importorskip("PIL.Image")
     shot = np.asarray(image.open(io.BytesIO(show(wrong, scheme=scheme).screenshot())).convert("L"))
     assert shot.shape == (DESK["height"], DESK["width"])

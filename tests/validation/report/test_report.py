@@ -18,15 +18,15 @@ def test_round_trip(request, name, tmp_path):
     assert json.loads((tmp_path / "report.json").read_text())["ok"] is report.ok
 
 
-def test_what_is_not_a_number_survives(wrong):
-    """JSON has no NaN: written as null, the report of the failure that matters most could not be read again."""
+def test_nan_survives_the_round_trip(wrong):
+    """JSON has no NaN: written as null, it would make the report of this failure unreadable."""
     (place,) = {made.worst.actual for made in wrong.outcomes[0].comparisons if made.nonfinite}
     assert place == "nan"
     assert "nan" in wrong.to_json().decode()
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b'{"format": 1, "actual": 3}'])
-def test_what_is_no_report(content):
+def test_text_that_is_not_a_report(content):
     with pytest.raises(SourceError, match="is not a report"):
         Report.from_json(content)
 

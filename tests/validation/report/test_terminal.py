@@ -1,4 +1,4 @@
-"""The tables, in narrow and in wide terminals."""
+"""The tables in narrow and wide terminals."""
 
 import io
 
@@ -27,7 +27,7 @@ def test_numbers_are_whole_in_80_columns(wrong):
     )
 
 
-def test_findings_are_told_whatever_the_width(wrong):
+def test_findings_are_printed_at_any_width(wrong):
     for width in (80, 160):
         text = " ".join(to_text(wrong, width).split())
         for finding in wrong.findings:
@@ -36,14 +36,14 @@ def test_findings_are_told_whatever_the_width(wrong):
 
 
 @pytest.mark.parametrize("width", [80, 160])
-def test_outputs_of_one_kind_that_pass_are_one_line(large, width):
+def test_similar_outputs_that_pass_share_a_line(large, width):
     text = to_text(large, width)
     assert "present.0.key … present.27.value" in text
     assert "(56)" in text
     assert "present.1.key" not in text
 
 
-def test_one_that_is_off_stands_alone(large):
+def test_a_failed_output_leaves_its_group(large):
     middle = "present.9.key"
     outcomes = tuple(
         msgspec.structs.replace(
@@ -60,7 +60,7 @@ def test_one_that_is_off_stands_alone(large):
     assert "present.9.value … present.27.value (37)" in text
 
 
-def test_markup_in_names_is_text(sound):
+def test_markup_in_names_is_printed_as_text(sound):
     name = "[/red][bold]x[/] [link=http://a]y :smile:"
     outcome = Outcome(Case(name, {name: 1}), "failed", reason=name)
     finding = Finding(name, "error", name, name, (name,))
@@ -69,14 +69,14 @@ def test_markup_in_names_is_text(sound):
         assert " ".join(to_text(report, width).split()).count(":smile:") >= 5
 
 
-def test_small_shares_do_not_look_like_none(sound):
+def test_small_shares_are_not_rounded_to_zero(sound):
     made = msgspec.structs.replace(sound.outcomes[0].comparisons[0], mismatched=1e-6, top1=0.99999, ok=False)
     report = msgspec.structs.replace(sound, outcomes=(Outcome(sound.outcomes[0].case, "failed", (made,)),))
     assert "<0.1%" in to_text(report)
     assert ">99.9%" in to_text(report)
 
 
-def test_colours_are_the_console_s(wrong):
+def test_colors_follow_the_console(wrong):
     stream = io.StringIO()
     Console(file=stream, force_terminal=True, width=100, color_system="standard").print(to_renderable(wrong, 100))
     assert "\x1b[31mfailed" in stream.getvalue()
