@@ -32,9 +32,7 @@ def _get_plan(spec: SpecData, dims: Mapping[str, int]) -> Plan:
     plans = spec._plans  # noqa: SLF001 - the spec's store for this module
     plan: Plan | None = plans.get(key)
     if plan is None or plan.large:  # the free memory changes
-        check_budget(
-            spec.nbytes(**dims) if plan is None else plan.nbytes, f"one sample of {', '.join(spec) or 'nothing'}"
-        )
+        check_budget(spec.nbytes(**dims), f"one sample of {', '.join(spec) or 'nothing'}")
     if plan is None:
         plan = Plan(spec, spec.sizes(**dims))
         if len(plans) >= _MAX_PLANS:

@@ -80,12 +80,14 @@ class _MaskStore:
 
 
 class Plan:
-    """The inputs of one spec at one choice of sizes."""
+    """The inputs of one spec at one choice of sizes.
+
+    `large` are the tensors that could exceed a memory budget, `chunk` is the number of samples that are best made together.
+    """
 
     def __init__(self, spec: SpecData, sizes: dict[str, int]) -> None:
         """Compile all tensors of `spec`."""
         self.shapes: Mapping[str, tuple[int, ...]] = spec.shapes(sizes)
-        self.nbytes = spec.nbytes(**sizes)
         self.programs: dict[str, Program] = {}
         for path, leaf in spec.leaves:
             rule = substitute_rule_dims(leaf.values, spec.dims, sizes)
@@ -94,11 +96,9 @@ class Plan:
         large = {path for path, program in self.programs.items() if _count_elements(program) > _SMALL}
         large |= {path for path, program in self.programs.items() if program.mask in large}  # small ones are made first
         self.large = [program for program in masks_first if program.path in large]
-        """The tensors that could exceed a memory budget."""
         self._cuts = _slice_words([program for program in masks_first if program.path not in large])
         elements = sum(map(_count_elements, self.programs.values()))
         self.chunk = 1 if self.large else max(1, _CHUNK // max(elements, 1))
-        """The number of samples that are best made together."""
         self._prepare()
 
     def _prepare(self) -> None:
