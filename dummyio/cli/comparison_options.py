@@ -13,7 +13,7 @@ from dummyio.cli.tables import open_console, print_lines, show_progress
 if TYPE_CHECKING:
     from dummyio.validation import Report
 
-__all__ = ["check_reports", "comparison_options", "print_report", "validate_and_save"]
+__all__ = ["check_reports", "comparison_options", "validate_and_save"]
 
 _OPTIONS = (
     click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance instead of the derived one."),
@@ -50,14 +50,9 @@ def validate_and_save(actual: Any, reference: Any, reports: tuple[str, ...], qui
     for path in reports:
         report.save(path)
     if not quiet:
-        print_report(report, reports)
+        from dummyio.validation.report.terminal import to_renderable  # noqa: PLC0415 - lazy: not needed for --json
+
+        console = open_console()
+        console.print(to_renderable(report, console.width))
+        print_lines(console, [f"Wrote {path}" for path in (*reports, *report.failing)])
     return report
-
-
-def print_report(report: Report, reports: tuple[str, ...]) -> None:
-    """Print the tables of a report, and the paths of all written files."""
-    from dummyio.validation.report.terminal import to_renderable  # noqa: PLC0415 - lazy: not needed for --json
-
-    console = open_console()
-    console.print(to_renderable(report, console.width))
-    print_lines(console, [f"Wrote {path}" for path in (*reports, *report.failing)])

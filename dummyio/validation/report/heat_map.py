@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from dummyio.validation.data.records import Comparison, Outcome
 from dummyio.validation.data.report_data import ReportData
 from dummyio.validation.report.number_text import describe_comparison, format_error, format_share
 
-__all__ = ["LEGEND", "MOST_WITH_TEXT", "Cell", "Row", "build_heat_map"]
+__all__ = ["LEGEND", "MOST_WITH_TEXT", "Cell", "build_heat_map"]
 
 LEGEND = (
     ("exact", "0"),
@@ -39,23 +40,14 @@ class Cell(NamedTuple):
     failed: bool = False
 
 
-class Row(NamedTuple):
-    """One case; `number` is its index in the report."""
-
-    number: int
-    outcome: Outcome
-    cells: tuple[Cell, ...]
-
-
-def build_heat_map(report: ReportData) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    """Return the outputs (columns), failed ones first, and the cases (rows) with a cell for each output."""
-    names = tuple(one.output for one in sorted(report.by_output(), key=lambda one: one.ok))
-    with_text = len(names) <= MOST_WITH_TEXT
+def build_heat_map(report: ReportData, outputs: Sequence[str]) -> list[list[Cell]]:
+    """Return a row for each case, with a cell for each output."""
+    with_text = len(outputs) <= MOST_WITH_TEXT
     rows = []
-    for number, outcome in enumerate(report.outcomes):
+    for outcome in report.outcomes:
         made = {one.output: one for one in outcome.comparisons}
-        rows.append(Row(number, outcome, tuple(_cell(outcome, name, made.get(name), with_text) for name in names)))
-    return names, tuple(rows)
+        rows.append([_cell(outcome, name, made.get(name), with_text) for name in outputs])
+    return rows
 
 
 def _cell(outcome: Outcome, name: str, made: Comparison | None, with_text: bool) -> Cell:

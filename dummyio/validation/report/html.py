@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from importlib import resources
 from types import ModuleType
 from typing import Any
 
 from dummyio.errors import NotInstalledError
-from dummyio.validation.data.records import Case
 from dummyio.validation.data.report_data import ReportData
 from dummyio.validation.report import number_text
 from dummyio.validation.report.heat_map import LEGEND, MOST_WITH_TEXT, build_heat_map
-from dummyio.validation.report.histograms import HEIGHT, TICKS, WIDTH, draw_histograms
+from dummyio.validation.report.histograms import SLOTS, TICKS, build_histograms
 
 __all__ = ["require_jinja", "to_html"]
 
@@ -36,7 +36,6 @@ def to_html(report: ReportData) -> bytes:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {name: getattr(number_text, name) for name in number_text.__all__}
-    environment.filters["describe_changes"] = _describe_changes
     page = environment.from_string(_read_text("report.html.j2")).render(
         report=report, style=style, script=script, policy=_content_policy(style, script), **_view(report)
     )
@@ -70,19 +69,19 @@ def _content_policy(style: str, script: str) -> str:
 
 def _view(report: ReportData) -> dict[str, Any]:
     """Return the variables of the template other than the report itself."""
-    outputs, rows = build_heat_map(report)
-    drawn, folded = draw_histograms(report)
-    counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
-    for outcome in report.outcomes:
-        counts[outcome.status] += 1
+    summaries = sorted(report.by_output(), key=lambda one: one.ok)
+    outputs = [one.output for one in summaries]
+    shown, folded = build_histograms(report)
     return {
-        "counts": counts,
-        "summaries": sorted(report.by_output(), key=lambda one: one.ok),
+        "counts": Counter(outcome.status for outcome in report.outcomes),
+        "summaries": summaries,
         "numbers": {outcome.case.name: place for place, outcome in reversed(list(enumerate(report.outcomes)))},
         "findings": (*report.errors, *report.warnings),
-        "heat": {"outputs": outputs, "rows": rows, "legend": LEGEND, "dense": len(outputs) > MOST_WITH_TEXT},
-        "histograms": {"drawn": drawn, "folded": folded},
-        "picture": {"width": WIDTH, "height": HEIGHT, "ticks": TICKS},
+        "heat": {"outputs": outputs, "rows": build_heat_map(report, outputs), "legend": LEGEND},
+        "histograms": {"shown": shown, "folded": folded},
+        "dense": len(outputs) > MOST_WITH_TEXT,
+        "slots": SLOTS,
+        "ticks": TICKS,
         "worst": _worst_ratio(report),
     }
 
@@ -93,9 +92,3 @@ def _worst_ratio(report: ReportData) -> float | None:
     if any(not one.ok and (one.nonfinite or not one.bound) for one in made):
         return None
     return max((one.max_abs / one.bound for one in made if one.bound), default=None)
-
-
-def _describe_changes(case: Case) -> str:
-    """Return how a case changes masks and values; empty for those of the spec."""
-    values = {"drawn": "", "ends": "ends of ranges", "hidden_row": "last row hidden"}[case.values]
-    return ", ".join(filter(None, [case.side and f"padded {case.side}", case.policy or "", values]))

@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 from dummyio.validation.data.records import Comparison, Finding, Outcome
 from dummyio.validation.data.report_data import ReportData
 from dummyio.validation.report.number_text import (
+    describe_changes,
     describe_comparison,
     format_sizes,
     replace_unwritable,
@@ -110,9 +111,7 @@ def _numbers(made: Comparison) -> str:
 
 def _recipe(outcome: Outcome) -> str:
     """Return the values that reproduce the inputs of a case."""
-    case = outcome.case
-    changed = {"side": case.side, "policy": case.policy, "values": case.values}
-    changes = ", ".join(f"{name}={value}" for name, value in changed.items() if value not in (None, "drawn"))
+    case, changes = outcome.case, describe_changes(outcome.case)
     return f"seed={case.seed}, sample={case.sample}, {format_sizes(case)}" + (f"; {changes}" if changes else "")
 
 

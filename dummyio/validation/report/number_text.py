@@ -7,6 +7,7 @@ import re
 from dummyio.validation.data.records import Case, Comparison
 
 __all__ = [
+    "describe_changes",
     "describe_comparison",
     "format_duration",
     "format_error",
@@ -46,6 +47,13 @@ def format_duration(value: float) -> str:
 def format_sizes(case: Case) -> str:
     """Return the sizes of a case."""
     return ", ".join(f"{name}={size}" for name, size in case.sizes.items())
+
+
+def describe_changes(case: Case) -> str:
+    """Return how a case changes the masks and values of the spec; empty if it does not."""
+    values = {"drawn": "", "ends": "ends of ranges", "hidden_row": "last row hidden"}[case.values]
+    policy = "" if case.policy is None else f"masks {case.policy}"
+    return ", ".join(filter(None, [case.side and f"padded {case.side}", policy, values]))
 
 
 def list_cases(cases: tuple[str, ...], most: int = 3) -> str:
