@@ -1,8 +1,8 @@
-"""The checks, a session for each question. ``nox`` asks them all but the benchmarks.
+"""The checks: each session answers one question. ``nox`` runs all but those that measure.
 
-Versions come from ``constraints.txt``. The sessions that need a framework run on the Python that runs nox; ``core`` runs
-on every supported one that is installed. PyTorch is installed first and alone: resolved together with other packages, pip
-may take a build for another device, which is gigabytes larger.
+Versions come from ``constraints.txt``; ``oldest`` takes the lower bounds of ``pyproject.toml`` instead. Sessions with a framework
+run on the Python that runs nox; ``core`` runs on each supported Python that is installed. PyTorch is installed first and alone: if
+pip resolves it together with other packages, it may choose a build for another device, which is gigabytes larger.
 """
 
 from __future__ import annotations
@@ -20,6 +20,30 @@ FRAMEWORKS = {
     "jax": ["jax", "flax"],
     "onnx": ["onnx", "onnxruntime"],
 }
+OLDEST = {
+    "core": ([], ["tests", "--ignore=tests/packaging"]),
+    "onnx": (
+        ["onnx", "safetensors", "report"],
+        ["tests/backends/onnx/test_conformance.py", "tests/validation", "tests/feeds/test_safetensors.py"],
+    ),
+    "tensorflow": (
+        ["tensorflow"],
+        ["tests/backends/tensorflow/test_conformance.py", "tests/backends/tensorflow/test_running.py"],
+    ),
+    "jax": (
+        ["jax", "flax", "jax2onnx"],
+        [
+            "tests/backends/jax/test_conformance.py",
+            "tests/backends/jax/test_flax.py",
+            "tests/backends/jax/test_exporting.py",
+        ],
+    ),
+    "torch": (
+        ["torch", "onnx", "hf", "diffusers"],
+        ["tests/backends/torch/test_conformance.py", "tests/backends/torch/onnx_passes", "tests/huggingface/config"],
+    ),
+}
+"""Session → the extras whose lower bounds it installs, and its tests."""
 EVERY_FRAMEWORK = [
     "torch",
     "tensorflow",
@@ -37,12 +61,12 @@ EVERY_FRAMEWORK = [
 nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
-nox.options.error_on_missing_interpreters = False  # `core` skips the Pythons that are absent, and says so
+nox.options.error_on_missing_interpreters = False  # `core` reports a Python that is absent, and skips it
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Ruff: rules and format."""
+    """Check rules and format with ruff."""
     session.install("--constraint", "constraints.txt", "ruff")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -50,7 +74,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Mypy and pyright, strict, with the frameworks there: without them their types are all `Any` and nothing is checked."""
+    """Check types with mypy and pyright, strict. The frameworks are installed: without them their types are `Any`."""
     install(session, "all", "flax", "jax2onnx", "test", "types")
     session.run("mypy")
     session.run("pyright")
@@ -58,7 +82,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Build the sdist and the wheel; use the wheel in an environment of its own, away from the checkout."""
+    """Build the sdist and the wheel; use the wheel in an environment of its own, outside the checkout."""
     install(session, "test", "package")
     dist, clean, away = (Path(session.create_tmp()).resolve() / name for name in ("dist", "clean", "away"))
     away.mkdir(exist_ok=True)
@@ -79,24 +103,30 @@ def package(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def core(session: nox.Session) -> None:
-    """Run the tests without any framework: those that need one skip, all others pass."""
+    """Run the tests without any framework: those that need one are skipped, all others pass."""
     install(session, "test")
     pytest(session, "tests", "--ignore=tests/packaging")
 
 
 @nox.session(python=PYTHONS[0])
-def oldest(session: nox.Session) -> None:
-    """Run the core's tests with the oldest versions that it claims to work with."""
-    needs = nox.project.load_toml(ROOT / "pyproject.toml")["project"]["dependencies"]
+@nox.parametrize("name", list(OLDEST), ids=list(OLDEST))
+def oldest(session: nox.Session, name: str) -> None:
+    """Run tests with the lower bounds of the core and of one framework; ``docs/reference/versions.md`` lists them."""
+    project = nox.project.load_toml(ROOT / "pyproject.toml")["project"]
+    extras, tests = OLDEST[name]
+    needs = [*project["dependencies"], *(need for extra in extras for need in project["optional-dependencies"][extra])]
+    if "torch" in extras:
+        session.install("--constraint", "constraints.txt", "torch")
     session.install(*(need.replace(">=", "==") for need in needs))
     session.install("--editable", ".[test]")
-    pytest(session, "tests", "--ignore=tests/packaging")
+    # Packages of that time warn about each other.
+    pytest(session, "-W", "ignore::DeprecationWarning", *tests)
 
 
 @nox.session
 @nox.parametrize("name", list(FRAMEWORKS), ids=list(FRAMEWORKS))
 def framework(session: nox.Session, name: str) -> None:
-    """Run the tests with one framework, alone in its environment, so that none leans on what another brings."""
+    """Run the tests with one framework, alone in its environment, so that none depends on packages of another."""
     install(session, name, "test", *(["flax"] if name == "jax" else []))
     elsewhere = [
         f"--ignore=tests/{folder}" for folder in ("packaging", "spec", "materialize", "huggingface", "generators")
@@ -113,42 +143,42 @@ def everything(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure; what follows ``--`` goes to the benchmarks."""
+    """Measure speed and memory; arguments after ``--`` go to the benchmarks."""
     install(session, "all")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
-    """Measure how many real model classes run; what follows ``--`` goes to the tool: ``--show``, ``--write``."""
+    """Measure how many real model classes run; arguments after ``--`` go to the tool: ``--show``, ``--write``."""
     install(session, "all")
     session.run("python", "tests/coverage/measure.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
 
 
 @nox.session(default=False)
 def routes(session: nox.Session) -> None:
-    """Measure which routes out of TensorFlow work on real models; what follows ``--`` goes to the tool: ``--only``, ``--write``."""
+    """Measure which exports from TensorFlow work on real models; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
     install(session, "tensorflow", "onnx", "test-models")
     session.run("python", "tests/coverage/routes_tensorflow.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
 @nox.session(default=False)
 def routes_jax(session: nox.Session) -> None:
-    """Measure which routes out of JAX work on small models of many kinds; what follows ``--`` goes to the tool: ``--only``, ``--write``."""
+    """Measure which exports from JAX work on small models of many kinds; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
     install(session, "jax", "jax2onnx", "tensorflow", "onnx")
     session.run("python", "tests/coverage/routes_jax.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
 @nox.session(default=False)
 def exports(session: nox.Session) -> None:
-    """Measure which classes of Transformers export with symbolic sizes; what follows ``--`` goes to the tool: ``--every``, ``--write``."""
+    """Measure which Transformers classes export with dynamic sizes; arguments after ``--`` go to the tool: ``--every``, ``--write``."""
     install(session, "all")
     session.run("python", "tests/coverage/exports.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
 
 
 @nox.session(default=False)
 def power(session: nox.Session) -> None:
-    """Measure which planted defects a validation finds; what follows ``--`` goes to the tool: ``--only``, ``--write``."""
+    """Measure which planted defects a validation finds; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
     install(session, "all")
     session.run("python", "tests/power/measure.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
 
@@ -161,9 +191,9 @@ def install(session: nox.Session, *extras: str) -> None:
 
 
 def pytest(session: nox.Session, *arguments: str, needs: list[str] | None = None) -> None:
-    """Run pytest; fail also where no test ran, and where one was skipped for want of what this session installed."""
+    """Run pytest. Fail also if no test ran, or if one was skipped because of a package that this session installed."""
     report = Path(session.create_tmp()) / "tests.xml"
-    # Processes side by side must collect the same tests in the same order: those that come from sets follow the hash's seed.
+    # All worker processes must collect the same tests in the same order: the order of a set depends on the hash seed.
     fixed = {"HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
     side_by_side = ["--numprocesses=2", "--dist=loadfile"]
     session.run("pytest", f"--junit-xml={report}", *side_by_side, *(session.posargs or arguments), env=fixed)
@@ -175,4 +205,4 @@ def pytest(session: nox.Session, *arguments: str, needs: list[str] | None = None
         session.error("No test ran.")
     missing = [name for name in needs or [] if any(f"could not import '{name}'" in reason for reason in skipped)]
     if missing and not session.posargs:
-        session.error(f"Tests were skipped for want of {', '.join(missing)}, which this session installs.")
+        session.error(f"Tests were skipped because {', '.join(missing)} did not import, which this session installs.")
