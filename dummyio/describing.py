@@ -47,6 +47,16 @@ def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
         if `source` is none of these, or cannot be read.
     OptionError
         if a keyword is neither a dim nor an option of that source; the message suggests similar names.
+
+    Examples
+    --------
+    >>> print(dummyio.describe("examples/bert-base/config.json", task="fill-mask", batch_size=4))
+    InputSpec of task fill-mask
+      input_ids       int64[batch_size, sequence_length] TokenIds(high=30522, reserved=(0,), mask='attention_mask')
+      attention_mask  int64[batch_size, sequence_length] PaddingMask()
+      token_type_ids  int64[batch_size, sequence_length] TokenIds(high=2, mask='attention_mask')
+      Dim('batch_size', 4)
+      Dim('sequence_length', 16, max=512)
     """
     if isinstance(source, InputSpec):
         return _resize_spec(source, task, dims)
@@ -67,7 +77,14 @@ def generate(
     device: Any = None,
     **dims: Any,
 ) -> dict[str, Any]:
-    """Describe `source` and return one sample as tensors of a framework; see `describe` and `InputSpec.generate`."""
+    """Describe `source` and return one sample as tensors of a framework; see `describe` and `InputSpec.generate`.
+
+    Examples
+    --------
+    >>> sample = dummyio.generate("examples/bert-base/config.json", batch_size=1, sequence_length=6)
+    >>> sample["input_ids"]
+    array([[30277, 19708, 14495, 13098,  2964, 23947]])
+    """
     from dummyio.backend.registry import load_backend  # noqa: PLC0415 - lazy: describing needs no backend
 
     load_backend(framework)
@@ -78,12 +95,16 @@ def capture(model: Any, method: str | None = None) -> Any:
     """Return a context manager that records the calls of a PyTorch module, and makes a spec from their inputs.
 
     It records the calls of `model`, or of its method `method`. The inputs pass through unchanged; only their shapes,
-    dtypes and value ranges are kept::
+    dtypes and value ranges are kept.
 
-        with dummyio.capture(model) as calls:
-            model(x)
-            model(y)
-        spec = calls.spec()
+    Examples
+    --------
+    >>> import torch
+    >>> model = torch.nn.Linear(3, 2)
+    >>> with dummyio.capture(model) as calls:
+    ...     results = [model(torch.rand(rows, 3)) for rows in (2, 5)]
+    >>> calls.spec()["input"].shape
+    (Dim('batch_size', 2), 3)
     """
     from dummyio.backend.registry import load_backend  # noqa: PLC0415 - lazy: describing needs no backend
 
