@@ -16,19 +16,9 @@ _SEED = 0
 
 
 def load_model(path: Path, task: str | None) -> tuple[Any, str]:
-    """Return the model of a folder, or of its ``config.json`` (without weights). No code of the folder is run.
+    """Return the model of a folder, or of its ``config.json`` (without weights), and a phrase that names its class and weights.
 
-    Parameters
-    ----------
-    path
-        The folder or the file.
-    task
-        The task, which chooses the class of the model; by default the configuration names it.
-
-    Returns
-    -------
-    tuple
-        The model in evaluation mode, and a phrase that names its class and its weights.
+    The task chooses the class; by default the configuration names it. No code of the folder is run.
 
     Raises
     ------

@@ -29,20 +29,7 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 
 class MetaCopy:
-    """A copy of a module, and a way to run it.
-
-    Parameters
-    ----------
-    module
-        The module.
-    kind
-        The weights of the copy: on the meta device, fake tensors, or real ones.
-
-    Raises
-    ------
-    SourceError
-        if the module cannot be copied.
-    """
+    """A copy of a module, and a way to run it; raises `SourceError` if the module cannot be copied."""
 
     def __init__(self, module: nn.Module, kind: Kind = "meta") -> None:
         self.kind = kind

@@ -18,20 +18,12 @@ _SELF_ATTENTION, _CROSS_ATTENTION = "decoder.", "encoder."
 
 
 def build_cache(layers: Sequence[Any]) -> Any:
-    """Return the past for a model.
+    """Return the past for a model, from one tuple of tensors for each layer, or from one dict of named tensors.
 
-    Parameters
-    ----------
-    layers
-        One tuple of tensors for each layer, or one dict of named tensors. In a dict, ``length`` makes the keys and values
-        those of a ``StaticCache``; ``indexer_key`` is the state of indexed attention, and ``conv_state`` and
-        ``recurrent_state`` are those of a recurrence, in a cache of either class.
-
-    Returns
-    -------
-    object
-        A ``DynamicCache`` for keys and values; an ``EncoderDecoderCache`` for keys and values of self-attention, then of
-        cross-attention. A tuple for layers of any other form, and if Transformers is not installed.
+    Keys and values make a ``DynamicCache``; keys and values of self-attention, then of cross-attention, an
+    ``EncoderDecoderCache``. In a dict, ``length`` makes the keys and values those of a ``StaticCache``; ``indexer_key`` is the
+    state of indexed attention, and ``conv_state`` and ``recurrent_state`` are those of a recurrence, in a cache of either
+    class. Layers of any other form, and all layers if Transformers is not installed, make a tuple.
 
     Raises
     ------

@@ -44,11 +44,6 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     opset, exporter, external_data, optimize, static, attention, experts, rewrite
         As in `dummyio_torch.exporting.export_onnx.export_onnx`, for all files.
 
-    Returns
-    -------
-    ExportResult
-        The spec of the whole model, those of the files, and notes for the user.
-
     Raises
     ------
     ExportError

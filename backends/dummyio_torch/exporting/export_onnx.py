@@ -14,7 +14,6 @@ from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
-from dummyio_torch.exporting.onnx_options import OnnxOptions
 
 __all__ = ["export_onnx"]
 
@@ -58,11 +57,6 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     rewrite
         Whether functions of the model may run with rewritten code during the trace, so that sizes stay symbolic.
 
-    Returns
-    -------
-    ExportResult
-        The spec of the file, and notes for the user.
-
     Raises
     ------
     ExportError
@@ -79,7 +73,7 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
         raise NotInstalledError(
             f"writing ONNX needs {missing}, which is not installed. Install it: pip install 'dummyio[onnx]'"
         )
-    from dummyio_torch.exporting.write_onnx import write_onnx  # noqa: PLC0415 - lazy: needs onnxscript
+    from dummyio_torch.exporting.write_onnx import OnnxOptions, write_onnx  # noqa: PLC0415 - lazy: needs onnxscript
 
     spec, notes = fix_dims(spec, static)
     options = OnnxOptions(opset, exporter, external_data, optimize, weights, rewrite)

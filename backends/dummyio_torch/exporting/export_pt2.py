@@ -49,20 +49,10 @@ def export_pt2(  # noqa: PLR0913 - each is an option of its own
     ----------
     model, spec, path
         As in `dummyio.exporting.export`.
-    static
-        Dims that have one size in the file, their default: ``"all"``, ``"all_but_batch"``, or names.
-    attention, experts
-        Implementations to trace with, for Transformers models: ``"eager"``, ``"sdpa"``; ``"batched_mm"``. By default those of
-        the model, and others if the export fails with them.
     strict
         Trace the bytecode instead of running the module on fake tensors.
-    rewrite
-        Whether functions of the model may run with rewritten code during the trace, so that sizes stay symbolic.
-
-    Returns
-    -------
-    ExportResult
-        The spec of the file, and notes for the user.
+    static, attention, experts, rewrite
+        As in `dummyio_torch.exporting.export_onnx.export_onnx`.
 
     Raises
     ------

@@ -48,19 +48,8 @@ def try_implementations(
 ) -> tuple[str, ...]:
     """Run `attempt` with the chosen implementations; if none are chosen, with those of the model and then with others.
 
-    Parameters
-    ----------
-    model
-        The model; it is left as it was.
-    attempt
-        Exports the model, and returns notes for the user.
-    chosen
-        The implementations that the user chose.
-
-    Returns
-    -------
-    tuple of str
-        The notes, and one more if other implementations than those of the model were used.
+    `attempt` exports the model and returns notes for the user. So does this function, with one more if other implementations
+    than those of the model were used. The model is left as it was.
 
     Raises
     ------

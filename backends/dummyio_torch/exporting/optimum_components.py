@@ -42,18 +42,12 @@ _DECODER_INPUTS = {
 """Argument of the whole model → input of its decoder."""
 
 Components = dict[str, tuple[nn.Module, InputSpec]]
-"""File name → module and its spec."""
 
 
 class DecoderStep(nn.Module):
     """The decoder of an encoder-decoder with its head, with the argument names of decoders in Optimum.
 
-    Parameters
-    ----------
-    model
-        The whole model.
-    states
-        The argument in which it takes what its encoder returned.
+    `states` is the argument in which the whole model takes the results of its encoder.
     """
 
     def __init__(self, model: nn.Module, states: Node) -> None:
@@ -80,7 +74,7 @@ class DecoderStep(nn.Module):
 
 
 def split_into_components(model: nn.Module, spec: InputSpec, *, past: bool = True) -> Components:
-    """Return the parts of a Transformers model.
+    """Return file name → module and its spec, for the parts of a Transformers model.
 
     Parameters
     ----------
@@ -90,11 +84,6 @@ def split_into_components(model: nn.Module, spec: InputSpec, *, past: bool = Tru
         The spec of the whole model; the parts get its sizes.
     past
         Whether a model that generates text takes its past; if not, `spec` is the spec of the only part.
-
-    Returns
-    -------
-    dict
-        File name → module and its spec.
 
     Raises
     ------

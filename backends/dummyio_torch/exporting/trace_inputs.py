@@ -33,14 +33,7 @@ class FlatModule(nn.Module):
     """A module that takes the tensors of a spec in order, and returns the named outputs in order.
 
     Its other arguments are not among the inputs: if an exporter gets a constant there, it loses the names of all dynamic axes.
-
-    Parameters
-    ----------
-    call
-        The module, as a function of named tensors. It is the attribute ``model``, so that its parts keep their names after
-        that prefix.
-    outputs
-        The names of the outputs.
+    The module is the attribute ``model``, so that its parts keep their names after that prefix.
     """
 
     def __init__(self, call: ModuleCall, outputs: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +20,6 @@ from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import is_static
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
 from dummyio_torch.calling.silence import silence_exporters
-from dummyio_torch.exporting.onnx_options import OnnxOptions
 from dummyio_torch.exporting.trace_inputs import FlatModule, find_output_names, make_other_inputs, make_trace_inputs
 from dummyio_torch.exporting.weightless import copy_without_weights, refer_to_absent_weights
 from dummyio_torch.onnx_passes.registry import (
@@ -32,7 +32,7 @@ from dummyio_torch.onnx_passes.registry import (
 from dummyio_torch.running.module_runner import ModuleRunner
 from dummyio_torch.symbolic import trace_symbolic_sizes
 
-__all__ = ["write_onnx"]
+__all__ = ["OnnxOptions", "write_onnx"]
 
 _OLDEST_OPSET = 18
 """The oldest opset of the dynamo exporter; if an older one is requested, it writes this one without an error."""
@@ -40,24 +40,24 @@ _LARGEST_FILE = 1536 << 20
 """Bytes of weights in one file: a protobuf message has at most 2 GB."""
 
 
+@dataclass(frozen=True, slots=True)
+class OnnxOptions:
+    """The options of `dummyio_torch.exporting.export_onnx.export_onnx` under the same names."""
+
+    opset: int | None = None
+    exporter: str = "dynamo"
+    external_data: bool | None = None
+    optimize: bool = True
+    weights: bool = True
+    rewrite: bool = True
+
+
 def write_onnx(
     model: nn.Module, spec: InputSpec, path: Path, options: OnnxOptions, passes: Sequence[GraphPass] = PASSES
 ) -> tuple[str, ...]:
-    """Write a module as an ONNX file that declares what the spec declares.
+    """Write a module as an ONNX file that declares the inputs, outputs and dims of the spec; return notes for the user.
 
-    Parameters
-    ----------
-    model, spec, path
-        As in `dummyio.exporting.export`.
-    options
-        The options of the export.
-    passes
-        The corrections of the exporter; tests leave one out.
-
-    Returns
-    -------
-    tuple of str
-        Notes for the user.
+    `passes` are the corrections of the exporter; tests leave one out.
 
     Raises
     ------

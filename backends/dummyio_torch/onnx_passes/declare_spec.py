@@ -24,21 +24,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 
 def declare_spec(model: ir.Model, spec: InputSpec, outputs: Sequence[str]) -> tuple[str, ...]:
-    """Change a graph so that it declares the inputs of the spec, and the outputs.
-
-    Parameters
-    ----------
-    model
-        The graph; it is changed.
-    spec
-        The inputs, and the shapes of the outputs.
-    outputs
-        The names of the outputs, in their order.
-
-    Returns
-    -------
-    tuple of str
-        Notes for the user on inputs that the exporter dropped.
+    """Change a graph so that it declares the inputs of the spec, and these outputs; return notes on inputs that it lacked.
 
     Raises
     ------

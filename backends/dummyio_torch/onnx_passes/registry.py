@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import onnx_ir as ir
 import torch
+from onnxscript.function_libs.torch_lib.ops import core
 
 from dummyio.input_spec import InputSpec
 from dummyio_torch.onnx_passes import exact_integers, translations
@@ -47,148 +48,64 @@ class GraphPass:
     replaces: str = ""
     """The operator of ``torch.ops`` that is translated, or the attribute of another library that is replaced."""
     below_opset: int | None = None
-    """The first opset that does not need it."""
+    """The first opset that does not need it: from 23 on, attention is one operator."""
 
 
-_SYMBOLIC_NUMBER = (
-    "The exporter fails on a number that is computed from sizes, because it makes a constant of each number."
-)
+_SYMBOLIC_NUMBER = {
+    "mul.Scalar": (core.aten_mul_scalar, core.aten_mul),
+    "pow.Tensor_Scalar": (core.aten_pow_tensor_scalar, core.aten_pow),
+    "remainder.Scalar": (core.aten_remainder_scalar, core.aten_remainder),
+}
+"""Operator → its translations with a constant and with a tensor."""
 
+# fmt: off
 PASSES: tuple[GraphPass, ...] = (
-    GraphPass(
-        "declare_spec",
-        declare_spec,
+    GraphPass("declare_spec", declare_spec,
         "The exporter drops unused inputs, renames outputs, and names dims after its own symbols.",
-        "not reported",
-        "torch<=2.13.0",
-        "test_inputs_and_dims_are_declared_as_in_the_spec",
-    ),
-    GraphPass(
-        "unwrap_names",
-        remove_wrapper_names,
+        "not reported", "torch<=2.13.0", "test_inputs_and_dims_are_declared_as_in_the_spec"),
+    GraphPass("unwrap_names", remove_wrapper_names,
         "Weights and scopes have the prefix of the module that is wrapped around the model, and notes name files of the machine.",
-        "not reported",
-        "torch<=2.13.0",
-        "test_weights_and_scopes_have_the_names_of_the_model",
-    ),
-    GraphPass(
-        "infinite_masks",
-        use_infinite_mask_fill,
+        "not reported", "torch<=2.13.0", "test_weights_and_scopes_have_the_names_of_the_model"),
+    GraphPass("infinite_masks", use_infinite_mask_fill,
         "Attention of a row that a boolean mask hides completely returns a mean over all positions instead of zeros.",
-        "not reported",
-        "onnxscript<=0.7.2",
-        "test_a_row_that_a_boolean_mask_hides_attends_to_nothing",
-    ),
-    GraphPass(
-        "explicit_pad_axes",
-        add_pad_axes,
+        "not reported", "onnxscript<=0.7.2", "test_a_row_that_a_boolean_mask_hides_attends_to_nothing"),
+    GraphPass("explicit_pad_axes", add_pad_axes,
         "ONNX Runtime fuses a padding with zeros into MaxPool, whose own padding is minus infinity.",
-        "not reported",
-        "onnxruntime<=1.31.1",
-        "test_a_pad_before_a_maximum_counts",
-    ),
-    GraphPass(
-        "exact_constants",
-        match_constants_exactly,
+        "not reported", "onnxruntime<=1.31.1", "test_a_pad_before_a_maximum_counts"),
+    GraphPass("exact_constants", match_constants_exactly,
         "The optimizer takes constants of at most 1e-8 for 0 and removes them, such as the epsilon of a norm.",
-        "not reported",
-        "onnxscript<=0.7.2",
-        "test_a_small_epsilon_stays",
-        kind="patch",
-        replaces="onnxscript.rewriter._matcher.math",
-    ),
-    GraphPass(
-        "exact_integers.divide_with_mode",
-        exact_integers.divide_with_mode,
+        "not reported", "onnxscript<=0.7.2", "test_a_small_epsilon_stays",
+        kind="patch", replaces="onnxscript.rewriter._matcher.math"),
+    GraphPass("exact_integers.divide_with_mode", exact_integers.divide_with_mode,
         "Integers are divided in float32, so quotients of integers above 2**24 are wrong.",
-        "not reported",
-        "onnxscript<=0.7.2",
-        "test_integers_are_divided_as_integers",
-        kind="translation",
-        replaces="aten.div.Tensor_mode",
-    ),
-    GraphPass(
-        "exact_integers.raise_to_power",
-        exact_integers.raise_to_power,
+        "not reported", "onnxscript<=0.7.2", "test_integers_are_divided_as_integers",
+        kind="translation", replaces="aten.div.Tensor_mode"),
+    GraphPass("exact_integers.raise_to_power", exact_integers.raise_to_power,
         "ONNX Runtime raises integers to powers in double, so results above 2**53 are wrong.",
-        "not reported",
-        "onnxruntime<=1.31.1",
-        "test_integers_are_raised_as_integers",
-        kind="translation",
-        replaces="aten.pow.Tensor_Tensor",
-    ),
-    GraphPass(
-        "exact_integers.sum_integers",
-        exact_integers.sum_integers,
+        "not reported", "onnxruntime<=1.31.1", "test_integers_are_raised_as_integers",
+        kind="translation", replaces="aten.pow.Tensor_Tensor"),
+    GraphPass("exact_integers.sum_integers", exact_integers.sum_integers,
         "ONNX Runtime sums products of integers in double, so sums above 2**53 are wrong.",
-        "not reported",
-        "onnxruntime<=1.31.1",
-        "test_products_of_integers_are_summed_as_integers",
-        kind="translation",
-        replaces="aten.sum.dim_IntList",
-    ),
-    GraphPass(
-        "translations.multiply_by_number",
-        translations.multiply_by_number,
-        _SYMBOLIC_NUMBER,
-        "not reported",
-        "onnxscript<=0.7.2",
-        "test_numbers_can_be_computed_from_sizes",
-        kind="translation",
-        replaces="aten.mul.Scalar",
-    ),
-    GraphPass(
-        "translations.raise_to_number",
-        translations.raise_to_number,
-        _SYMBOLIC_NUMBER,
-        "not reported",
-        "onnxscript<=0.7.2",
-        "test_numbers_can_be_computed_from_sizes",
-        kind="translation",
-        replaces="aten.pow.Tensor_Scalar",
-    ),
-    GraphPass(
-        "translations.take_remainder",
-        translations.take_remainder,
-        _SYMBOLIC_NUMBER,
-        "not reported",
-        "onnxscript<=0.7.2",
-        "test_numbers_can_be_computed_from_sizes",
-        kind="translation",
-        replaces="aten.remainder.Scalar",
-    ),
-    GraphPass(
-        "translations.are_all_true",
-        translations.are_all_true,
+        "not reported", "onnxruntime<=1.31.1", "test_products_of_integers_are_summed_as_integers",
+        kind="translation", replaces="aten.sum.dim_IntList"),
+    *(GraphPass(f"translations.{operator}", translations.accept_symbolic_number(*functions),
+        "The exporter fails on a number that is computed from sizes, because it makes a constant of each number.",
+        "not reported", "onnxscript<=0.7.2", "test_numbers_can_be_computed_from_sizes",
+        kind="translation", replaces=f"aten.{operator}") for operator, functions in _SYMBOLIC_NUMBER.items()),
+    GraphPass("translations.are_all_true", translations.are_all_true,
         "The exporter has no translation of torch._is_all_true, with which models check their inputs.",
-        "not reported",
-        "onnxscript<=0.7.2",
-        "test_a_model_can_check_its_inputs",
-        kind="translation",
-        replaces="aten._is_all_true.default",
-    ),
-    GraphPass(
-        "translations.scatter",
-        translations.scatter,
+        "not reported", "onnxscript<=0.7.2", "test_a_model_can_check_its_inputs",
+        kind="translation", replaces="aten._is_all_true.default"),
+    GraphPass("translations.scatter", translations.scatter,
         "Of several values that scatter_reduce averages in one place, the exported graph keeps the last.",
-        "https://github.com/onnx/onnx/issues/5100",
-        "onnxscript<=0.7.2",
-        "test_a_mean_of_the_values_scattered_to_one_place",
-        kind="translation",
-        replaces="aten.scatter_reduce.two",
-    ),
-    GraphPass(
-        "translations.attend",
-        translations.attend,
+        "https://github.com/onnx/onnx/issues/5100", "onnxscript<=0.7.2", "test_a_mean_of_the_values_scattered_to_one_place",
+        kind="translation", replaces="aten.scatter_reduce.two"),
+    GraphPass("translations.attend", translations.attend,
         "Attention of a row that a float mask hides completely returns NaN instead of zeros.",
-        "not reported",
-        "onnxscript<=0.7.2",
-        "test_a_row_that_a_float_mask_hides_attends_to_nothing",
-        kind="translation",
-        replaces="aten.scaled_dot_product_attention.default",
-        below_opset=23,  # it has attention as one operator
-    ),
+        "not reported", "onnxscript<=0.7.2", "test_a_row_that_a_float_mask_hides_attends_to_nothing",
+        kind="translation", replaces="aten.scaled_dot_product_attention.default", below_opset=23),
 )
+# fmt: on
 """In the order in which the graph passes run."""
 
 

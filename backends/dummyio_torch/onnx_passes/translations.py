@@ -8,7 +8,7 @@ from typing import Any
 from onnxscript import opset18
 from onnxscript.function_libs.torch_lib.ops import core, nn
 
-__all__ = ["are_all_true", "attend", "multiply_by_number", "raise_to_number", "scatter", "take_remainder"]
+__all__ = ["accept_symbolic_number", "are_all_true", "attend", "scatter"]
 
 op: Any = opset18
 _INT64 = 7
@@ -21,25 +21,15 @@ def are_all_true(condition: Any) -> Any:
     return op.Equal(failing, op.Constant(value_int=0))
 
 
-def multiply_by_number(values: Any, number: Any) -> Any:
-    """Translate ``aten.mul.Scalar``, also with a number that is made of sizes."""
-    return _with_number(core.aten_mul_scalar, core.aten_mul, values, number)
+def accept_symbolic_number(with_constant: Callable[..., Any], with_tensor: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a translation for a tensor and a number, which may be a constant or computed from sizes."""
 
+    def translate(values: Any, number: Any) -> Any:
+        if isinstance(number, (bool, int, float)):
+            return with_constant(values, number)
+        return with_tensor(values, op.CastLike(number, values))
 
-def raise_to_number(values: Any, number: Any) -> Any:
-    """Translate ``aten.pow.Tensor_Scalar``, also with a number that is made of sizes."""
-    return _with_number(core.aten_pow_tensor_scalar, core.aten_pow, values, number)
-
-
-def take_remainder(values: Any, number: Any) -> Any:
-    """Translate ``aten.remainder.Scalar``, also with a number that is made of sizes."""
-    return _with_number(core.aten_remainder_scalar, core.aten_remainder, values, number)
-
-
-def _with_number(with_constant: Callable[..., Any], with_tensor: Callable[..., Any], values: Any, number: Any) -> Any:
-    if isinstance(number, (bool, int, float)):
-        return with_constant(values, number)
-    return with_tensor(values, op.CastLike(number, values))
+    return translate
 
 
 def attend(query: Any, key: Any, value: Any, mask: Any = None, *rest: Any, **options: Any) -> Any:

@@ -22,15 +22,7 @@ __all__ = ["ModuleRunner"]
 
 
 class ModuleRunner:
-    """A module in evaluation mode, without gradients; it is left as it was.
-
-    Parameters
-    ----------
-    module
-        The module; it is not copied, so later changes of it take effect.
-    spec
-        Its inputs.
-    """
+    """A module in evaluation mode, without gradients. It is not copied, so later changes of it take effect."""
 
     inputs = None
     outputs = None

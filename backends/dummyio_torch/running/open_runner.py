@@ -18,16 +18,7 @@ __all__ = ["open_runner"]
 
 
 def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
-    """Return a target as a function of named feeds.
-
-    Parameters
-    ----------
-    target
-        A module, which needs a spec, an exported program, or the path of a ``.pt2`` file.
-    spec
-        Its inputs.
-    engine
-        None: there is one engine only.
+    """Return a module (with its spec), an exported program or a ``.pt2`` file as a runner; there is one engine only.
 
     Raises
     ------

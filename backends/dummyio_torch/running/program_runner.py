@@ -35,17 +35,7 @@ _NOT_IN_NAMES = re.compile(r"\W")
 
 
 class ProgramRunner:
-    """An exported program.
-
-    Parameters
-    ----------
-    program
-        The program.
-    spec
-        Its inputs, if they are known.
-    names
-        The content of `NAMES_FILE`, if the program has one.
-    """
+    """An exported program, with its spec if that is known, and the content of `NAMES_FILE` if it has one."""
 
     def __init__(
         self, program: ExportedProgram, spec: InputSpec | None, names: Mapping[str, list[str]] | None = None
@@ -64,9 +54,8 @@ class ProgramRunner:
         """Run the program; see `dummyio.running.runner.Runner`."""
         check_feed_names(feeds, self._paths)
         try:
-            args, kwargs = self._nest_inputs(
-                to_tensors({path: feeds[path] for path in self._paths}, torch.device("cpu"))
-            )
+            leaves = to_tensors({path: feeds[path] for path in self._paths}, torch.device("cpu"))
+            args, kwargs = self._nest_inputs(leaves)
             with torch.no_grad():
                 result = self._module(*args, **kwargs)
         except DTypeError:
@@ -85,20 +74,7 @@ class ProgramRunner:
 
 
 def open_program(path: str | os.PathLike[str], spec: InputSpec | None) -> ProgramRunner:
-    """Return a ``.pt2`` file as a runner.
-
-    Parameters
-    ----------
-    path
-        The file.
-    spec
-        Its inputs, if they are known.
-
-    Raises
-    ------
-    SourceError
-        if PyTorch does not open the file.
-    """
+    """Return a ``.pt2`` file as a runner; raise `SourceError` if PyTorch does not open it."""
     extra = {NAMES_FILE: ""}
     try:
         with silence_exporters():  # torch.export tries an older file format first, and warns that this fails
