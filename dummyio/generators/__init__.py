@@ -3,4 +3,5 @@
 from dummyio.generators import registry
 from dummyio.generators.registry import *  # noqa: F403
 
-__all__ = registry.__all__
+__all__: list[str] = []
+__all__ += registry.__all__

@@ -1,4 +1,4 @@
-"""Arguments that no other generator knows: described from their names and what the model's own text says of them.
+"""Arguments that no other generator describes: described from their names and their documented shapes.
 
 Names end in what they are (``_ids``, ``_mask``, ``_positions``), and begin with what they are of: ``entity_ids`` are
 below ``entity_vocab_size``. Shapes are read from words: numbers, attributes of the configuration, the usual symbols,

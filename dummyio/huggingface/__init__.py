@@ -1,1 +1,1 @@
-"""Hugging Face models: what their configurations and their library's own files say of their inputs."""
+"""Reads Hugging Face models: their configurations and the source files of their libraries."""

@@ -1,1 +1,1 @@
-"""Model config."""
+"""Answers questions about a configuration, whatever names it uses."""

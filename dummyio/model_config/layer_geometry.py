@@ -1,4 +1,4 @@
-"""The geometry of a model's attention caches, read from its configuration.
+"""The geometry of the attention caches of a model, from its configuration.
 
 One mechanism for every kind of attention: a layer keeps some heads of a key size and a value size. Which, follows from
 attributes alone; each may be one number, a list with a number per layer, or have its own name for one kind of layer.

@@ -1,4 +1,4 @@
-"""One place that answers what a configuration says, whatever it calls it.
+"""A configuration behind canonical names.
 
 Hidden size is ``hidden_size``, ``d_model``, ``n_embd`` or ``dim``; image size an int, a pair or a dict; and any of them may
 stand in a sub-configuration. `NormalizedConfig` answers under one name, first from the caller, then from the configuration,

@@ -1,6 +1,7 @@
 """What generators describe runs in Transformers' own models."""
 
 import pytest
+import tiny_configs
 
 from dummyio.generators.registry import OPTIONS, build_context, generator_for
 from dummyio.input_spec import InputSpec
@@ -9,32 +10,10 @@ from dummyio.model_config.normalized_config import NormalizedConfig
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-TEXT = {"vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 37}
-PAIR = {
-    "vocab_size": 99,
-    "d_model": 32,
-    "encoder_layers": 2,
-    "decoder_layers": 3,
-    "encoder_attention_heads": 2,
-    "decoder_attention_heads": 4,
-    "encoder_ffn_dim": 37,
-    "decoder_ffn_dim": 37,
-    "pad_token_id": 1,
-    "bos_token_id": 0,
-    "eos_token_id": 2,
-    "decoder_start_token_id": 2,
-}
+TEXT = tiny_configs.TEXT
+PAIR = {**tiny_configs.PAIR, **tiny_configs.IDS, "encoder_layers": 2, "decoder_layers": 3}
 T5 = {"vocab_size": 99, "d_model": 32, "d_kv": 6, "num_layers": 2, "num_decoder_layers": 3, "num_heads": 4, "d_ff": 37}
-LOW_RANK = {
-    **TEXT,
-    "num_key_value_heads": 4,
-    "qk_rope_head_dim": 4,
-    "qk_nope_head_dim": 8,
-    "v_head_dim": 10,
-    "kv_lora_rank": 16,
-    "q_lora_rank": 16,
-    "first_k_dense_replace": 2,
-}
+LOW_RANK = {**TEXT, **tiny_configs.LOW_RANK, "num_key_value_heads": 4}
 PAST = "input_ids attention_mask position_ids past_key_values"
 BESIDE = "attention_mask decoder_input_ids encoder_outputs past_key_values"
 CASES = [

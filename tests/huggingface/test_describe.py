@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import tiny_configs
 
 import dummyio
 from dummyio.errors import DimError, OptionError, SourceError
@@ -12,21 +13,8 @@ from dummyio.generators.base.dim_sizes import SizeWarning
 
 transformers = pytest.importorskip("transformers")
 
-TEXT = {"vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 37}
-SMALL_ENCODER_DECODER = {
-    "vocab_size": 99,
-    "d_model": 32,
-    "encoder_layers": 2,
-    "decoder_layers": 2,
-    "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4,
-    "encoder_ffn_dim": 37,
-    "decoder_ffn_dim": 37,
-    "pad_token_id": 1,
-    "bos_token_id": 0,
-    "eos_token_id": 2,
-    "decoder_start_token_id": 2,
-}
+TEXT = tiny_configs.TEXT
+SMALL_ENCODER_DECODER = {**tiny_configs.PAIR, **tiny_configs.IDS, "encoder_layers": 2, "encoder_attention_heads": 4}
 VISION = {
     "hidden_size": 32,
     "num_hidden_layers": 2,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import tiny_configs
 
 import dummyio
 from dummyio.errors import SourceError
@@ -13,24 +14,8 @@ from dummyio.huggingface.facts.cache_layout import caches_indexer_keys, caches_l
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-TEXT = {
-    "vocab_size": 99,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 4,
-    "intermediate_size": 37,
-    "max_position_embeddings": 64,
-}
-LOW_RANK = {
-    **TEXT,
-    "qk_rope_head_dim": 4,
-    "qk_nope_head_dim": 8,
-    "v_head_dim": 10,
-    "kv_lora_rank": 16,
-    "q_lora_rank": 16,
-    "first_k_dense_replace": 2,
-}
+TEXT = {**tiny_configs.TEXT, "num_key_value_heads": 4, "max_position_embeddings": 64}
+LOW_RANK = {**TEXT, **tiny_configs.LOW_RANK}
 SWITCHED = {
     "vocab_size": 99,
     "d_model": 32,
@@ -73,17 +58,7 @@ def test_the_low_rank_form_follows_the_text_unless_asked():
     assert [leaf.shape[1] for path, leaf in spec.leaves if path.startswith("past_key_values.0")] == [1, 1]
 
 
-BESIDE = {
-    "vocab_size": 99,
-    "d_model": 32,
-    "encoder_layers": 1,
-    "decoder_layers": 2,
-    "encoder_attention_heads": 2,
-    "decoder_attention_heads": 4,
-    "encoder_ffn_dim": 32,
-    "decoder_ffn_dim": 32,
-    "max_position_embeddings": 64,
-}
+BESIDE = {**tiny_configs.PAIR, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "max_position_embeddings": 64}
 FORMS = [
     *CASES[1:3],
     ("GPT2LMHeadModel", {"vocab_size": 99, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 20}, CASES[1][2]),

@@ -38,6 +38,7 @@ def tiny(name, values):
     return cls(cls.config_class(**values)).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "values", "shape"),
     [

@@ -1,4 +1,4 @@
-"""Default sizes, and the one place where a symbol gets its size and bounds.
+"""Default sizes of dims, and the single place where a symbolic dim gets its size and bounds.
 
 A size comes from the caller, else from the configuration, else from `DEFAULT_DUMMY_SHAPES`. All generators of one spec
 share one `DimSizes`, so a name is one symbol with one definition.

@@ -1,4 +1,4 @@
-"""What all generators share."""
+"""The base class of all generators."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ class DummyInputGenerator:
             inherited = (
                 name for base in reversed(cls.__bases__) for name in getattr(base, "SUPPORTED_INPUT_NAMES", ())
             )
-            cls.SUPPORTED_INPUT_NAMES = tuple(dict.fromkeys((*inherited, *own)))
+            names = tuple(dict.fromkeys((*inherited, *own)))
+            cls.SUPPORTED_INPUT_NAMES = names  # pyright: ignore[reportConstantRedefinition] - one value for each class
 
     def __init__(self, task: str, normalized_config: Any, **shapes: Any) -> None:
         """Sort the keywords; nothing is described yet."""

@@ -1,1 +1,1 @@
-"""Diffusion."""
+"""Inputs of denoisers and autoencoders."""

@@ -1,4 +1,4 @@
-"""Denoisers: time steps, what they are conditioned on, and latents as images or as packed rows.
+"""Denoisers: time steps, conditions, and latents as images or as packed rows.
 
 A configuration is a denoiser's where it says both how many channels latents have and how large conditions are. Its shape
 tells three kinds apart: those built of blocks that shrink and grow (``block_out_channels``) take one time step for all,

@@ -1,4 +1,4 @@
-"""Shapes given as words: what each word means in a denoiser or an autoencoder, by its configuration."""
+"""Shapes given as words: the meaning of each word in a denoiser or an autoencoder, by its configuration."""
 
 from __future__ import annotations
 

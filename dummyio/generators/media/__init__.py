@@ -1,1 +1,1 @@
-"""Media."""
+"""Images, videos and audio."""

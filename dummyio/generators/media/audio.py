@@ -1,4 +1,4 @@
-"""Sound: waves, features of frames, spectrograms, codes, and what speech is made from.
+"""Audio: waves, features of frames, spectrograms, codes, and the inputs of speech synthesis.
 
 Features are laid out by what the configuration says. Frames come first where it names the features of a frame
 (``input_feat_per_channel`` and the like) or subsamples frames by convolution; features come first elsewhere, and where the

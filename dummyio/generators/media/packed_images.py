@@ -1,4 +1,4 @@
-"""Images cut into patches and packed one after another, whatever their sizes, with a grid that says how many are whose."""
+"""Images of any size cut into patches and packed one after another, with a grid that states the patches of each."""
 
 from __future__ import annotations
 

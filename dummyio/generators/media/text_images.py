@@ -1,4 +1,4 @@
-"""Images beside a text, one for each of its rows: as many tokens stand for them as `dummyio.generators.media` counts."""
+"""Images beside a text, one for each row: `dummyio.generators.media_tokens` counts the tokens that stand for them."""
 
 from __future__ import annotations
 

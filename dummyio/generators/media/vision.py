@@ -1,4 +1,4 @@
-"""Images: pixels, latents, masks, patches, points and what encoders made of them."""
+"""Images: pixels, latents, masks, patches, points, and features from encoders."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Media tokens."""
+"""The tokens that images, videos and audio take in a text."""

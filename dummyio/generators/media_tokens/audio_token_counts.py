@@ -1,4 +1,4 @@
-"""How many frames a sound beside a text has, and how many tokens of the text stand for it."""
+"""The number of frames of an audio clip beside a text, and of the tokens that stand for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How images stand beside a text: which axes come before the channels, and how large each image is.
+"""The layout of images beside a text: the axes before the channels, and the size of each image.
 
 Most models take one image for each row, [batch, channels, height, width]. Some take several, [batch, images, channels, height,
 width]; and some cut an image into tiles, whose number follows from the size of the image and a table of resolutions.

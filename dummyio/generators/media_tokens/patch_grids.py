@@ -1,4 +1,4 @@
-"""Packed images: how many rows and columns of patches each has, and how many of them become one token."""
+"""Packed images: the rows and columns of patches of each, and the number of patches that become one token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the placeholders of images, videos and sounds stand in a text, and how much room they need.
+"""The positions of placeholders of images, videos and audio in a text, and the room that they need.
 
 Every row holds the same: some text, each medium once, some text. Padding is on one side, so the media stand at the other: after
 the first token where texts are padded on the right, before the last where they are padded on the left.

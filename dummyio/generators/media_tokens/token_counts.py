@@ -1,4 +1,4 @@
-"""How many tokens of a text one image, video or sound takes, and which ids stand for them.
+"""Counts the text tokens that one image, video or audio clip occupies, and finds their placeholder token ids.
 
 A model puts the features of its media where the text has placeholder ids, and refuses the text where they are not as many.
 The number comes, in this order, from what the configuration states and the model's code reads (``mm_tokens_per_image``);

@@ -1,1 +1,1 @@
-"""Series."""
+"""Time series, trajectories and robot control."""

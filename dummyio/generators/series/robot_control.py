@@ -1,4 +1,4 @@
-"""Robot control by denoising: the state now, a chunk of actions, the noise they start from, and the step of denoising."""
+"""Robot control by denoising: the current state, a chunk of actions, noise, and the step of denoising."""
 
 from __future__ import annotations
 

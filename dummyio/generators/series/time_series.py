@@ -1,4 +1,4 @@
-"""Time series: what was, what is known of each moment, and what is to be foretold.
+"""Time series: past values, features of each moment, and future values.
 
 Models that cut a series into patches or mix its channels count channels (``num_input_channels``), and always have an axis
 for them; models that look back by lags (``lags_sequence``) need as much more past as the longest lag, and have that axis

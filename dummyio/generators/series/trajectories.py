@@ -1,4 +1,4 @@
-"""Trajectories: states, actions, rewards and what is left of them, step by step."""
+"""Trajectories: states, actions, rewards and returns to go, step by step."""
 
 from __future__ import annotations
 

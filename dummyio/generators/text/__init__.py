@@ -1,1 +1,1 @@
-"""Text."""
+"""Token ids and their masks, pasts, labels, and decoder inputs."""

@@ -1,4 +1,4 @@
-"""Where text lies on a page."""
+"""Boxes of tokens on a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decoders take besides their text: an encoder's output, several codebooks, and the state of a delay pattern."""
+"""Inputs of decoders apart from their text: the output of an encoder, several codebooks, and the state of a delay pattern."""
 
 from __future__ import annotations
 

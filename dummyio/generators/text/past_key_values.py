@@ -1,4 +1,4 @@
-"""What a model keeps of the past: one mechanism, laid out as the model wants it.
+"""The past of a decoder: one mechanism for all models, with a layout as the model needs it.
 
 `geometry` says what each layer keeps; a layout says how the tensors of a layer are arranged, in words for their axes:
 ``b`` batch, ``h`` heads, ``s`` positions, ``d`` size; words in parentheses are one axis.

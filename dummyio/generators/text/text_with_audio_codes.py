@@ -1,4 +1,4 @@
-"""Text and codes of sound read side by side: an id of each at every place of a sequence."""
+"""Text and audio codes read side by side: at each position one id of each."""
 
 from __future__ import annotations
 

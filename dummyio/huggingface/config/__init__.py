@@ -1,1 +1,1 @@
-"""Config."""
+"""Reads configurations, with the defaults and computed attributes of their classes."""

@@ -1,4 +1,4 @@
-"""What a configuration holds where its file says nothing, read from the source of the configuration class.
+"""The defaults of configuration classes, read from their source, for what a configuration file leaves out.
 
 The library writes these defaults in two ways: as annotated class attributes (`vocab_size: int = 30522`) and, in older
 releases and in many private configurations, as keyword defaults of `__init__`. Both are read, through all base classes.

@@ -1,4 +1,4 @@
-"""Attributes that a configuration's class computes: by a property, or in ``__post_init__`` and ``__init__``."""
+"""Attributes that a configuration class computes: by a property, or in ``__post_init__`` and ``__init__``."""
 
 from __future__ import annotations
 

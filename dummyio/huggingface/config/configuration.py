@@ -1,4 +1,4 @@
-"""Reading a Hugging Face configuration: a file, a folder, a dict or an object."""
+"""Reads a Hugging Face configuration: a file, a folder, a dict or an object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of layers that a configuration class computes where a configuration names none.
+"""The kinds of layers that a configuration class computes if a configuration states none.
 
 Mostly that is arithmetic over attributes, which is worked out. Where it is more, the kinds that there can be stand in it as text,
 and that is enough to refuse a past where one of them keeps something else than keys and values.

@@ -1,4 +1,4 @@
-"""The shapes of a model's arguments as words, read from its text.
+"""The shapes of the arguments of a Diffusers model as words, read from its source text.
 
 A word is a symbol (``batch_size``, ``num_frames``, ``height``, ``width``, ``sequence_length``), ``channels`` (of what the model
 draws), ``cells`` (places of an image packed into rows), ``length`` (of a sound), a number, or an attribute of the configuration.

@@ -1,4 +1,4 @@
-"""Which arguments of a denoiser or an autoencoder are fed.
+"""Chooses the arguments of a denoiser or an autoencoder that are fed.
 
 Latents, time steps and what the drawing is conditioned on always are; the rest where the configuration makes the model
 read it. A model's `forward` offers much more: residuals of other models, switches, parameters of attention.

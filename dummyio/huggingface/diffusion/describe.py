@@ -1,4 +1,4 @@
-"""From a model of the Diffusers library, or its configuration, to an `InputSpec`.
+"""Describes a model of the Diffusers library, given as a configuration or live.
 
 Such a configuration names its class under ``_class_name``. The signature is read from the class's source text, for a live model
 too, so that both are described alike. An autoencoder's halves are tasks: ``vae-encoder`` and ``vae-decoder``.

@@ -1,1 +1,1 @@
-"""Facts."""
+"""Facts of a model from source text and from quirks."""

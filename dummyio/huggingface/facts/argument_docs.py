@@ -1,4 +1,4 @@
-"""What a model's own text says of its arguments: their shapes, their kinds, and which it cannot do without.
+"""The documented shapes and kinds of arguments, and the arguments that a model requires.
 
 A docstring's entry reads ``name (`torch.LongTensor` of shape `(batch_size, num_choices)`, *optional*):``, and an argument
 that has a default of None is still needed where ``forward`` raises for it. Classes of one file share their arguments, so

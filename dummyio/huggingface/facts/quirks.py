@@ -1,4 +1,4 @@
-"""Quirks: what no rule can know of a model type, as data in ``quirks.json``, each with its reason and where it shows.
+"""Quirks: facts of one model type that no rule derives, as data in ``quirks.json`` with reason and source.
 
 An entry says for which models it holds (``model_type``, and where only some of its classes are meant ``classes``, which are
 endings of class names; ``with_past`` where it holds with or without a past only) and what is so:

@@ -1,1 +1,1 @@
-"""Inputs."""
+"""Chooses the arguments that are fed."""

@@ -1,4 +1,4 @@
-"""The sizes that a caller gives: each must be of some input."""
+"""Checks that each size that the caller gives belongs to some input."""
 
 from __future__ import annotations
 

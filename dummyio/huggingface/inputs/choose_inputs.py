@@ -1,4 +1,4 @@
-"""Which of a model's arguments are fed.
+"""Chooses the arguments of a model that are fed.
 
 A forward signature offers much more than a model needs: alternatives (``inputs_embeds``), switches (``use_cache``), training
 targets. The rules here choose by an argument's name and the configuration.
@@ -84,18 +84,20 @@ CONDITIONS: Mapping[str, Condition] = {
         is_always_fed,
     ),
 }
-"""Argument → whether it is fed. What is not here is fed only where the model cannot do without."""
+"""Argument → whether it is fed. Others are fed only if the model cannot do without them."""
+
+_DESCRIBED = frozenset(name for generator in GENERATORS for name in generator.SUPPORTED_INPUT_NAMES)
+"""The arguments that a generator describes by their names."""
 
 
 def choose_inputs(facts: InputFacts, order: Iterable[str]) -> list[str]:
     """Return the arguments to feed, in the model's order; only such as some generator describes."""
-    known = {name for generator in GENERATORS for name in generator.SUPPORTED_INPUT_NAMES}
-    known |= {name for name, statement in facts.arguments.items() if is_shape_text(statement.shape)}
+    documented = {name for name, argument in facts.arguments.items() if is_shape_text(argument.shape)}
     counted = _counted(facts)
     wanted = (
         name for name in order if (name in CONDITIONS and CONDITIONS[name](facts)) or name in facts.required | counted
     )
-    return [name for name in wanted if name in known]
+    return [name for name in wanted if name in _DESCRIBED or name in documented]
 
 
 def _counted(facts: InputFacts) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Which of a model's media are fed: images, videos and sounds, and what says how they are cut, packed and placed.
+"""Conditions under which images, videos and audio are fed, and the inputs that describe their layout.
 
 Without grids, sizes and marks of placeholders, pixels and frames mean nothing, so these come along whatever the task;
 masks, codes and second names are data too, and come where everything is asked for.

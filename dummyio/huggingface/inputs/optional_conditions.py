@@ -1,4 +1,4 @@
-"""Optional arguments that are data nevertheless, and so are fed where everything is asked for.
+"""Conditions under which optional arguments that are data are fed.
 
 The conditions are about what goes together: features of moments where the configuration counts some, an encoder's output
 where a decoder of codes stands alone, a mask of a wave where the wave is not a codec's.

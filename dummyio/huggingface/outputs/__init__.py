@@ -1,1 +1,1 @@
-"""Outputs."""
+"""Describes the outputs of a model."""

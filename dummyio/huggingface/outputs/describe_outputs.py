@@ -1,4 +1,4 @@
-"""What a model returns: names by its task and by what its `forward` hands back, shapes as expressions of its inputs' sizes."""
+"""The outputs of a model: names by its task and its `forward`, shapes as expressions of the sizes of its inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of outputs: what the models of a task return, by Optimum's names, and the shapes in words.
+"""The table of outputs: the outputs of each task, by Optimum's names, and their shapes in words.
 
 A word is an axis: a symbol of the inputs (``batch_size``), an attribute of the configuration (``vocab_size``), a number, one of
 the words below, or, with ``?``, a symbol of the output's own, for what depends on an architecture (patches, strides, queries).

@@ -1,1 +1,1 @@
-"""Source."""
+"""Finds, parses and evaluates Python source text, without importing it."""

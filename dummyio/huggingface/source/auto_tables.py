@@ -1,4 +1,4 @@
-"""The tables of the installed library: which class serves a model type for a use, and in which file a class stands.
+"""The tables of the installed library: the class of a model type for each use, and the file of a class.
 
 The library's `models/auto` folder holds them as assignments of ordered dicts, some of which take over the entries of
 others or are updated further down. Only the statements of the table that is asked for are parsed.

@@ -1,4 +1,4 @@
-"""Whether what was read of the installed library still stands in its files: an upgrade or an edit makes all of it old.
+"""Clears the source-text caches when a file of the installed library has changed since it was read.
 
 What is read from source files is kept, in many small caches that build on each other. So when one file changes, all are
 emptied. Files are looked at no more than once a second, since a look at hundreds takes longer than a description.

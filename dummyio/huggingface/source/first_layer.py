@@ -1,4 +1,4 @@
-"""The first layer that an argument enters: whether it takes images, videos, rows or ids, and how many features or ids.
+"""Finds the first layer that an argument enters: its kind, and the number of features or ids that it takes.
 
 The search follows the argument from ``forward`` through the methods that pass it on to the statement of ``__init__`` that makes
 the layer, and on through the classes of the library that wrap one. Sizes are computed from the configuration.

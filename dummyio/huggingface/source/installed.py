@@ -1,4 +1,4 @@
-"""The libraries that are installed: where their files lie and which version they are, without importing them."""
+"""Files and versions of installed libraries, found without importing them."""
 
 import importlib.util
 from functools import lru_cache

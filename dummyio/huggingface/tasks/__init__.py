@@ -1,1 +1,1 @@
-"""Tasks."""
+"""Tasks and the model classes that do them."""

@@ -1,4 +1,4 @@
-"""Tasks: from a name to a task, from a model's class to its task, and from a task and a model type to a class.
+"""Finds tasks: by name, by model class, and the class of a model type for a task.
 
 A class is looked for in the library's tables first. Where no table lists one, by how the names of the classes end that stand
 in the model type's own files: a table lists only what a pipeline uses.

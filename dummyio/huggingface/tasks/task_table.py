@@ -1,4 +1,4 @@
-"""The table of tasks: which of Transformers' tables list their classes, how such classes' names end, what they are like.
+"""The table of tasks: for each the tables of Transformers that list its classes, and the endings of their names.
 
 Data only; `dummyio.huggingface.tasks` looks things up in it. The order decides where a class is listed for several tasks:
 heads that do one thing stand before tables that list whatever can be used for something.

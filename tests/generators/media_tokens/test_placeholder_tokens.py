@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tiny_configs
 
 import dummyio
 from dummyio.errors import DimError, SpecError
@@ -12,14 +13,7 @@ from dummyio.spec.rule_text import explain_rule
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import PaddingMask, Rows, Run, TokenIds
 
-TEXT = {
-    "model_type": "llama",
-    "vocab_size": 99,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 37,
-}
+TEXT = {**tiny_configs.TEXT, "model_type": "llama"}
 LLAVA = {
     "model_type": "llava",
     "architectures": ["LlavaForConditionalGeneration"],

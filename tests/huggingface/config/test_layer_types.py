@@ -81,6 +81,7 @@ def test_old_names_of_kinds_are_those_of_today():
     assert read_configuration(named).values is named
 
 
+@pytest.mark.slow
 def test_every_configuration_class_can_be_asked():
     transformers = pytest.importorskip("transformers")
     for kind in transformers.models.auto.configuration_auto.CONFIG_MAPPING_NAMES:

@@ -325,6 +325,7 @@ def other_size(dim):
     return dim.size + step if fits else max(dim.size - step, dim.min)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", CASES)
 @pytest.mark.filterwarnings("ignore")  # other people's
 def test_what_is_made_runs_at_its_own_and_at_other_sizes(key):

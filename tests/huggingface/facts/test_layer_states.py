@@ -1,6 +1,7 @@
 """Layers that keep something else than keys and values, or more: what is described is what a model's own cache holds after a prefill."""
 
 import pytest
+import tiny_configs
 
 import dummyio
 from dummyio.errors import OptionError, SourceError
@@ -13,10 +14,8 @@ transformers = pytest.importorskip("transformers")
 
 TASK = "text-generation-with-past"
 TEXT = {
-    "vocab_size": 99,
-    "hidden_size": 32,
+    **tiny_configs.TEXT,
     "num_hidden_layers": 4,
-    "num_attention_heads": 4,
     "num_key_value_heads": 2,
     "intermediate_size": 40,
     "max_position_embeddings": 64,
@@ -52,12 +51,8 @@ ROUTED = {
 ALTERNATING = {"layer_types": ["linear_attention", "full_attention"] * 2}
 INDEXED = {
     **TEXT,
+    **tiny_configs.LOW_RANK,
     "num_key_value_heads": 4,
-    "qk_rope_head_dim": 4,
-    "qk_nope_head_dim": 8,
-    "v_head_dim": 10,
-    "kv_lora_rank": 16,
-    "q_lora_rank": 16,
     "first_k_dense_replace": 4,
     "index_head_dim": 6,
     "index_n_heads": 4,

@@ -1,6 +1,7 @@
 """Data that a model takes by `**kwargs` alone: found where the text hands these on, fed, and taken."""
 
 import pytest
+import tiny_configs
 
 import dummyio
 from dummyio.huggingface.config.configuration import read_configuration
@@ -9,15 +10,7 @@ from dummyio.huggingface.inputs.forwarded_arguments import find_forwarded_argume
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-TEXT = {
-    "vocab_size": 99,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "intermediate_size": 37,
-    "head_dim": 8,
-}
+TEXT = {**tiny_configs.TEXT, "num_key_value_heads": 2, "head_dim": 8}
 PACKED = {
     "model_type": "qwen3_5",
     "image_token_id": 3,

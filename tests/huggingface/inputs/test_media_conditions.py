@@ -1,21 +1,14 @@
 """Models of images, sounds and text: what is made runs, at two sizes, and is the same from a configuration alone."""
 
 import pytest
+import tiny_configs
 
 import dummyio
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-TEXT = {
-    "vocab_size": 99,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "intermediate_size": 37,
-    "pad_token_id": 0,
-}
+TEXT = {**tiny_configs.TEXT, "num_key_value_heads": 2, "pad_token_id": 0}
 VISION = {
     "hidden_size": 32,
     "num_hidden_layers": 2,

@@ -1,6 +1,7 @@
 """What is said of outputs is what tiny models return: the names are there, and the shapes agree at two sizes."""
 
 import pytest
+import tiny_configs
 
 import dummyio
 from dummyio.spec.dims import evaluate_size, find_dims
@@ -8,24 +9,8 @@ from dummyio.spec.dims import evaluate_size, find_dims
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-TEXT = {
-    "vocab_size": 99,
-    "hidden_size": 32,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "intermediate_size": 37,
-    "max_position_embeddings": 64,
-}
-PAIR = {
-    "vocab_size": 99,
-    "d_model": 32,
-    "encoder_layers": 1,
-    "decoder_layers": 2,
-    "encoder_attention_heads": 2,
-    "decoder_attention_heads": 4,
-    "encoder_ffn_dim": 37,
-    "decoder_ffn_dim": 37,
-}
+TEXT = {**tiny_configs.TEXT, "max_position_embeddings": 64}
+PAIR = tiny_configs.PAIR
 IMAGE = {**TEXT, "image_size": 32, "patch_size": 8}
 SOUND = {
     **TEXT,
