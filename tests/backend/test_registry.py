@@ -170,6 +170,7 @@ def test_no_package_replaces_an_own_backend(installed):
 # Backends of third parties.
 
 
+@pytest.mark.slow
 def test_the_example_of_the_page_conforms(tmp_path):
     files = dict(re.findall(r"^`([\w.]+)`\n\n```\w+\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL))
     assert set(files) == {"dummyio_memoryview.py", "pyproject.toml", "test_memoryview.py"}

@@ -17,6 +17,8 @@ from click.testing import CliRunner
 from dummyio.cli import main
 from dummyio.validation import Report
 
+pytestmark = pytest.mark.slow
+
 CODE = """
 import time
 from pathlib import Path

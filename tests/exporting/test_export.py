@@ -58,6 +58,7 @@ def test_a_later_validation_needs_nothing_but_the_reference(written):
     assert dummyio.validate(written.path, Scores()).ok
 
 
+@pytest.mark.slow
 def test_nothing_is_overwritten_unless_forced(written):
     before = written.path.read_bytes()
     with pytest.raises(OutputError, match=r"model\.onnx.*would be lost"):
@@ -106,6 +107,7 @@ def test_formats_and_suffixes_are_checked(tmp_path, spec):
         dummyio.export(3, tmp_path / "model.onnx", spec=spec)
 
 
+@pytest.mark.slow
 def test_configuration_and_tokenizer_files_go_along(tmp_path):
     transformers = pytest.importorskip("transformers")
     config = transformers.BertConfig(

@@ -11,6 +11,8 @@ import pytest
 
 import dummyio
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("build")
 pytest.importorskip("hatchling")
 

@@ -10,6 +10,8 @@ from planted.bases import base
 from planted.registry import DEFECTS, exported
 from planted.sound import sounds_of_torch
 
+pytestmark = pytest.mark.slow
+
 MODULES = (faces, sums, uses)
 QUICK = ("clock", "meter", "picker", "pooler", "ratio", "convolutional")
 TEXT = ("mask ignored", "swapped outputs", "vocabulary short by one", "swapped past", "wrong symbol in an output")

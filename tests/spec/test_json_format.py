@@ -439,6 +439,7 @@ def assert_loads_or_is_refused(text, monkeypatch):
                 continue
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_a_changed_document_loads_or_is_refused(zoo, data):
     base = data.draw(st.sampled_from([TEXT.encode(), zoo.to_json()]))

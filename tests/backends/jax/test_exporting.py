@@ -13,6 +13,8 @@ from dummyio.spec.dims import Dim
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Uniform
 
+pytestmark = pytest.mark.slow
+
 WEIGHT = jnp.asarray(np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32))
 BATCH, PAST = Dim("batch_size", 3, max=64), Dim("past_sequence_length", 4, min=0)
 

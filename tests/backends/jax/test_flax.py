@@ -14,6 +14,7 @@ from dummyio.errors import SourceError
 from dummyio.spec.values import TokenIds
 
 
+@pytest.mark.slow
 def test_the_embedding_bounds_the_ids_of_every_kind_of_module():
     for case in (jax_models.nnx_block(), jax_models.linen_encoder()):
         spec = dummyio.describe(case.model, **case.options)
@@ -38,6 +39,7 @@ def test_a_module_is_described_and_run_in_evaluation_mode_and_not_changed():
     assert "mode" not in dummyio.describe(model, args=(np.zeros((4, 6), np.float32),)).provenance
 
 
+@pytest.mark.slow
 def test_a_module_that_counts_its_random_keys_gives_equal_results_in_each_call(tmp_path):
     model = nnx.RNN(nnx.LSTMCell(4, 6, rngs=nnx.Rngs(0)))
     artifact = dummyio.export(model, tmp_path / "model.stablehlo", args=(np.zeros((2, 5, 4), np.float32),))

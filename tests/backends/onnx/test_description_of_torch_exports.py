@@ -16,6 +16,8 @@ transformers = pytest.importorskip("transformers")
 
 from dummyio_onnx.description import describe
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 37}
 TEXT = {**SMALL, "vocab_size": 99, "max_position_embeddings": 64}
 TOKENS = {0: "batch_size", 1: "sequence_length"}

@@ -40,6 +40,7 @@ for offset in (0, 1, 4, 16, 60):
 """
 
 
+@pytest.mark.slow
 def test_unaligned_arrays_do_not_end_the_process():
     done = subprocess.run([sys.executable, "-c", UNALIGNED], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

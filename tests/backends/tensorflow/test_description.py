@@ -165,6 +165,7 @@ def test_a_module_of_several_functions_needs_a_signature():
         dummyio.describe(Two(), signature="encoder")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["saved", "model.pb", "model.tflite"])
 def test_files_are_described_as_their_model(functional, file, tmp_path):
     if file.endswith("tflite"):

@@ -19,6 +19,8 @@ from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.errors import ExportError, OptionError
 from dummyio.spec.values import TokenIds
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["module", "subclassed", "functional", "sequential"]
 
 

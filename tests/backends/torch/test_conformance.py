@@ -191,6 +191,7 @@ def axes(value):
 
 
 # The exporter deprecates parts of itself, and says that a name which stands on two axes is used once.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::FutureWarning:copyreg", "ignore:# The axis name.*will not be used:UserWarning")
 def test_dynamic_shapes_name_the_axes_of_an_export():
     pytest.importorskip("onnxscript")

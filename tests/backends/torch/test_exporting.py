@@ -18,6 +18,8 @@ from dummyio.errors import ExportError, OptionError
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.values import PaddingMask, Uniform
 
+pytestmark = pytest.mark.slow
+
 ROWS, LONG, SHORT = Dim("rows", 1), Dim("long", 5), Dim("short", 4)
 
 

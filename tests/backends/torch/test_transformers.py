@@ -19,6 +19,8 @@ from dummyio.backend.registry import load_backend
 from dummyio.errors import ExportError, OptionError
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 
+pytestmark = pytest.mark.slow
+
 TEXT = {
     "vocab_size": 99,
     "hidden_size": 16,

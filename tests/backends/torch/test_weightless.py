@@ -9,6 +9,8 @@ transformers = pytest.importorskip("transformers")
 
 import dummyio
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 20, "vocab_size": 99}
 
 

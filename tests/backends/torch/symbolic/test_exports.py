@@ -15,6 +15,8 @@ from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.errors import ExportError
 from dummyio.spec.values import Uniform
 
+pytestmark = pytest.mark.slow
+
 ROWS, LONG = Dim("batch_size", 2), Dim("sequence_length", 24, min=1, max=40)
 SPEC = InputSpec({"x": TensorSpec("x", (ROWS, LONG, 4))})
 
