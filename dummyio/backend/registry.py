@@ -35,7 +35,13 @@ def _found() -> dict[str, tuple[EntryPoint, ...]]:
 
 
 def available_backends() -> tuple[str, ...]:
-    """Return the short names of all registered backends, whether their framework is installed or not."""
+    """Return the short names of all registered backends, whether their framework is installed or not.
+
+    Examples
+    --------
+    >>> "np" in dummyio.available_backends()
+    True
+    """
     return tuple(sorted(_found()))
 
 
@@ -68,6 +74,12 @@ def load_backend(name: str) -> Backend:
         if the framework is not installed; the message has the command that installs it.
     BrokenBackendError
         if the backend or its framework is installed but cannot be imported; the cause is chained.
+
+    Examples
+    --------
+    >>> backend = dummyio.load_backend("numpy")
+    >>> backend.name, backend.is_tensor(np.zeros(3))
+    ('np', True)
     """
     loaded = _LOADED.get(name) if isinstance(name, str) else None
     if loaded is None:
