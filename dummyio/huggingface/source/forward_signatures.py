@@ -6,16 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, repeat
 from types import MappingProxyType
-from typing import Literal, TypeAlias
 
 from dummyio.huggingface.source.auto_tables import class_source
 from dummyio.huggingface.source.class_lookup import ClassSource, base_classes, class_in_file, class_names, not_found
 from dummyio.huggingface.source.evaluator import Function, evaluate_constant
 from dummyio.huggingface.source.statements import find_method, parse_header, parse_method
 
-__all__ = ["ClassMethods", "Kind", "Parameter", "forward_parameters", "forward_source", "module_source"]
-
-Kind: TypeAlias = Literal["positional_only", "positional_or_keyword", "keyword_only"]
+__all__ = ["ClassMethods", "Parameter", "forward_parameters", "forward_source", "module_source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,6 @@ class Parameter:
     annotation: str
     has_default: bool
     default: object
-    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -101,20 +97,13 @@ def _model_class(class_name: str, model_type: str | None) -> ClassSource:
 def parameters_of(function: Function) -> tuple[Parameter, ...]:
     """Return the parameters of a function, without `*args` and `**kwargs`."""
     arguments = function.args
-    groups: list[tuple[list[ast.arg], Kind]] = [
-        (arguments.posonlyargs, "positional_only"),
-        (arguments.args, "positional_or_keyword"),
-        (arguments.kwonlyargs, "keyword_only"),
-    ]
-    listed: list[tuple[ast.arg, Kind]] = [(argument, kind) for group, kind in groups for argument in group]
+    listed = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     stated = [*arguments.defaults, *arguments.kw_defaults]
     defaults = chain(repeat(None, len(listed) - len(stated)), stated)
-    return tuple(
-        _parameter(argument, default, kind) for (argument, kind), default in zip(listed, defaults, strict=True)
-    )
+    return tuple(_parameter(argument, default) for argument, default in zip(listed, defaults, strict=True))
 
 
-def _parameter(argument: ast.arg, default: ast.expr | None, kind: Kind) -> Parameter:
+def _parameter(argument: ast.arg, default: ast.expr | None) -> Parameter:
     annotation = ast.unparse(argument.annotation) if argument.annotation else ""
     value = evaluate_constant(default, otherwise=...) if default else None
-    return Parameter(argument.arg, annotation, default is not None, value, kind)
+    return Parameter(argument.arg, annotation, default is not None, value)
