@@ -11,7 +11,7 @@ from typing import Any
 
 import onnx
 
-from dummyio.errors import DTypeError, OptionError, SourceError, suggest_names
+from dummyio.errors import OptionError, SourceError, suggest_names
 from dummyio.input_spec import InputSpec
 from dummyio.sources.graph.dim_bounds import bound_dims
 from dummyio.sources.graph.dim_symbols import DimTable
@@ -24,7 +24,7 @@ from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.typing import Axes
 from dummyio_onnx.analysis.graph_facts import ValueFacts
 from dummyio_onnx.analysis.operator_rules import propagate_facts
-from dummyio_onnx.dtypes import find_dtype, from_native
+from dummyio_onnx.dtypes import find_dtype
 from dummyio_onnx.read_model import find_graph_inputs, format_opsets, read_axes, read_model
 
 __all__ = ["describe"]
@@ -111,12 +111,12 @@ def _choose_axes(values: Sequence[onnx.ValueInfoProto], shapes: Mapping[str, Any
 
 def _input_dtype(value: onnx.ValueInfoProto) -> DType:
     number = value.type.tensor_type.elem_type
-    try:
-        return from_native(number)
-    except DTypeError as error:
+    dtype = find_dtype(number)
+    if dtype is None:
         raise SourceError(
             f"input {value.name!r} has element type {number}, which onnx {onnx.__version__} does not have. Upgrade onnx."
-        ) from error
+        )
+    return dtype
 
 
 def _describe_output(table: DimTable, facts: ValueFacts, value: onnx.ValueInfoProto) -> OutputSpec:
@@ -131,7 +131,7 @@ def _describe_output(table: DimTable, facts: ValueFacts, value: onnx.ValueInfoPr
 def _origin(model: onnx.ModelProto, source: object) -> dict[str, str]:
     return {
         "source": os.fspath(source) if isinstance(source, (str, os.PathLike)) else "an onnx.ModelProto",
-        "producer": f"{model.producer_name} {model.producer_version}".strip() or "not said",
+        "producer": f"{model.producer_name} {model.producer_version}".strip() or "not declared",
         "ir_version": str(model.ir_version),
         "opset": format_opsets(model),
     }

@@ -23,6 +23,7 @@ __all__ = [
     "guess_size_by_place",
     "make_unique",
     "name_axis",
+    "name_by_place",
     "name_unnamed_axis",
     "prefix_part",
     "to_identifier",
@@ -114,6 +115,11 @@ def name_axis(path: str, place: int, rank: int, *, floating: bool, channels_last
         return ("height", "width")[place - last]
     if is_mask(path) or (place == 1 and rank <= 3):
         return prefix_part("sequence_length", path)
+    return name_by_place(path, place)
+
+
+def name_by_place(path: str, place: int) -> str:
+    """Return the name of an axis of which only the place is known."""
     return f"{path.replace('.', '_')}_size_{place}"
 
 

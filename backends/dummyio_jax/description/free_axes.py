@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 
-from dummyio.sources.axis_names import make_unique, name_axis
+from dummyio.sources.axis_names import make_unique, name_axis, name_by_place
+from dummyio.sources.input_names import is_mask
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
 
@@ -84,6 +85,8 @@ def _name_group(group: Sequence[Axis], leaves: Mapping[str, TensorSpec], used: C
 
 
 def _name_axis(path: str, place: int, leaf: TensorSpec) -> str:
+    if place == 1 and leaf.rank == 2 and leaf.dtype.kind == "float" and not is_mask(path):
+        return name_by_place(path, place)  # most functions take any number of features
     channels, last = (leaf.shape[1], leaf.shape[-1]) if leaf.rank == 4 else (0, 0)
     channels_first = isinstance(channels, int) and isinstance(last, int) and 0 < channels <= 4 < last
     return name_axis(

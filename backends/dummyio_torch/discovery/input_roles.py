@@ -132,12 +132,16 @@ class ValueRuleChooser:
 
     def _mask(self, path: str, name: str, tensor: TensorSpec) -> Rule:
         if "key_padding" in name or (re.search(r"(src|tgt|attn|memory)_mask", name) and path not in self.facts.keeping):
-            return self._hiding(path, tensor, "taken for a mask that is true where something is hidden")
+            return self._hiding(path, tensor, "assumed to be a mask that is true where something is hidden")
         if tensor.rank >= 1 and is_mask(name) and _sequences(tensor.shape):
-            known = "true where something is kept" if path in self.facts.keeping else "taken for a mask of what is kept"
+            known = (
+                "true where something is kept"
+                if path in self.facts.keeping
+                else "assumed to be a mask of the elements that are kept"
+            )
             self.notes[path] = known
             return make_padding_mask(self.options)
-        self.notes[path] = "nothing says what it holds"
+        self.notes[path] = "the module does not show its contents"
         return Uniform(0, 2) if tensor.dtype.kind != "float" else Uniform()
 
     def _hiding(self, path: str, tensor: TensorSpec, known: str) -> Rule:
@@ -150,7 +154,7 @@ class ValueRuleChooser:
 
     def _number(self, path: str, name: str) -> Rule:
         if is_timestep(name):
-            self.notes[path] = "taken for steps of a diffusion: in [0, 1000)"
+            self.notes[path] = "assumed to be time steps of a diffusion: in [0, 1000)"
             return Uniform(0, 1000)
         if re.search(r"hidden_states|embed|latent|^sample$|^noise", name):
             return Normal()
@@ -161,10 +165,10 @@ class ValueRuleChooser:
         if is_position_ids(name) and tensor.rank:
             return Positions()
         if is_length(name):
-            self.notes[path] = "taken for lengths: always 1, which fits any size"
+            self.notes[path] = "assumed to be lengths: always 1, which fits any size"
             return Constant(1)
         if path in self.facts.zeros:
-            self.notes[path] = "an index into something of a size that varies: always 0"
+            self.notes[path] = "an index of an axis with a dynamic size: always 0"
             return Constant(0)
         if rows is not None:
             high = min(rows[0], self.highest.get(path, rows[0]), int(tensor.dtype.limits.max) + 1)
@@ -175,7 +179,7 @@ class ValueRuleChooser:
             return Uniform(0, high)
         if is_timestep(name):
             return self._number(path, name)
-        self.notes[path] = "nothing in the module says what it holds: 0 or 1"
+        self.notes[path] = "the module does not show its contents: 0 or 1"
         return Uniform(0, 2)
 
 

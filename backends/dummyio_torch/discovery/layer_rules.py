@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from dummyio_torch.discovery.requirements import (
+    require_axes,
     require_bool,
     require_equal_sizes,
+    require_floats,
     require_rank,
-    want_axes,
-    want_floats,
-    want_size,
+    require_size,
 )
 from dummyio_torch.discovery.run_observer import RunObserver, tensors_in
 
@@ -75,30 +75,30 @@ def _recurrent(spy: RunObserver, layer: Any, operands: Operands) -> None:
     if not isinstance(x, torch.Tensor):
         return  # packed
     require_rank(spy, x, 3)
-    want_floats(spy, x, next(layer.parameters()))
-    want_size(spy, x, -1, layer.input_size)
+    require_floats(spy, x, next(layer.parameters()))
+    require_size(spy, x, -1, layer.input_size)
     _batch_axes(spy, x, first=layer.batch_first)
     ways = layer.num_layers * (2 if layer.bidirectional else 1)
     sizes = (layer.proj_size or layer.hidden_size, layer.hidden_size)
     for state, size in zip(tensors_in(states), sizes, strict=False):
         like = x.new_empty((ways, size))  # its axes belong to no input: their sizes are numbers
-        want_axes(spy, state, [(like, 0), (x, 0 if layer.batch_first else 1), (like, 1)])
+        require_axes(spy, state, [(like, 0), (x, 0 if layer.batch_first else 1), (like, 1)])
 
 
 def _cell(spy: RunObserver, layer: Any, operands: Operands) -> None:
     x, *states = operands.values()
     require_rank(spy, x, 2)
-    want_size(spy, x, -1, layer.input_size)
+    require_size(spy, x, -1, layer.input_size)
     for state in tensors_in(states):
         require_rank(spy, state, 2)
-        want_size(spy, state, -1, layer.hidden_size)
+        require_size(spy, state, -1, layer.hidden_size)
 
 
 def _attending(spy: RunObserver, layer: Any, operands: Operands) -> None:
     for name, size in (("query", layer.embed_dim), ("key", layer.kdim), ("value", layer.vdim)):
         require_rank(spy, operands[name], 3)
-        want_floats(spy, operands[name], layer.out_proj.weight)
-        want_size(spy, operands[name], -1, size)
+        require_floats(spy, operands[name], layer.out_proj.weight)
+        require_size(spy, operands[name], -1, size)
     _batch_axes(spy, operands["query"], first=layer.batch_first)
     _attention_masks(spy, operands, operands["query"], operands["key"], first=layer.batch_first)
 
@@ -114,7 +114,7 @@ def _attention_masks(spy: RunObserver, operands: Operands, query: Any, key: Any,
         batch, length = (0, 1) if first else (1, 0)
         shape = ((side, batch), (side, length)) if "padding" in name else ((query, length), (side, length))
         if not ("padding" not in name and mask.ndim == 3):
-            want_axes(spy, mask, [(x, axis) for x, axis in shape if isinstance(x, torch.Tensor)])
+            require_axes(spy, mask, [(x, axis) for x, axis in shape if isinstance(x, torch.Tensor)])
         if lineage is not None and lineage.direct:
             (spy.facts.keeping if lineage.flipped else spy.facts.hiding).add(lineage.direct)
 
@@ -124,8 +124,8 @@ def _block(spy: RunObserver, layer: Any, operands: Operands) -> None:
     for name in ("src", "tgt", "memory"):
         if isinstance(operands.get(name), torch.Tensor):
             require_rank(spy, operands[name], 3)
-            want_floats(spy, operands[name], attention.out_proj.weight)
-            want_size(spy, operands[name], -1, attention.embed_dim)
+            require_floats(spy, operands[name], attention.out_proj.weight)
+            require_size(spy, operands[name], -1, attention.embed_dim)
             _batch_axes(spy, operands[name], first=attention.batch_first)
     if isinstance(operands.get("memory"), torch.Tensor):
         require_equal_sizes(spy, operands["memory"], operands["tgt"], 0 if attention.batch_first else 1)
@@ -140,7 +140,7 @@ def _stack(spy: RunObserver, layer: Any, operands: Operands) -> None:
         return
     for name in ("src", "tgt"):
         require_rank(spy, operands[name], 3)
-        want_size(spy, operands[name], -1, layer.d_model)
+        require_size(spy, operands[name], -1, layer.d_model)
         _batch_axes(spy, operands[name], first=layer.batch_first)
     require_equal_sizes(spy, operands["src"], operands["tgt"], 0 if layer.batch_first else 1)
     for part, query, key in (("src", "src", "src"), ("tgt", "tgt", "tgt"), ("memory", "tgt", "src")):
@@ -153,7 +153,7 @@ def _normalized(*ranks: int) -> Rule:
         x = next(iter(operands.values()))
         if x.ndim not in ranks:
             require_rank(spy, x, *ranks)
-        want_size(spy, x, 1, layer.num_features)
+        require_size(spy, x, 1, layer.num_features)
 
     return rule
 
@@ -164,7 +164,7 @@ def _convolving(axes: int) -> Rule:
 
 def _bilinear(spy: RunObserver, layer: Any, operands: Operands) -> None:
     for x, size in zip(operands.values(), (layer.in1_features, layer.in2_features), strict=False):
-        want_size(spy, x, -1, size)
+        require_size(spy, x, -1, size)
 
 
 _LAYERS: tuple[tuple[Any, Rule], ...] = (

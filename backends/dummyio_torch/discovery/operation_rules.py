@@ -9,7 +9,13 @@ from typing import Any
 import torch
 
 from dummyio_torch.discovery.layout import Branch, InputLayout
-from dummyio_torch.discovery.requirements import require_bool, require_rank, want_floats, want_integers, want_size
+from dummyio_torch.discovery.requirements import (
+    require_bool,
+    require_floats,
+    require_integers,
+    require_rank,
+    require_size,
+)
 from dummyio_torch.discovery.run_observer import AxisOrigin, LayoutChange, OperandMismatch, RunObserver, tensors_in
 
 __all__ = ["check_operands"]
@@ -20,18 +26,18 @@ _EDGES = {1: ("sequence_length",), 2: ("height", "width"), 3: ("depth", "height"
 def _linear(spy: RunObserver, x: torch.Tensor, weight: torch.Tensor, *_: Any) -> None:
     if x.ndim == 0:
         require_rank(spy, x, 2)
-    want_floats(spy, x, weight)
+    require_floats(spy, x, weight)
     lineage = spy.lineage(x)
     variable = spy.variable(x, -1)
     if x.ndim == 1 and lineage is not None and variable in spy.layout.batches:
         require_rank(spy, x, 2, 3)
-    want_size(spy, x, -1, weight.shape[-1])
+    require_size(spy, x, -1, weight.shape[-1])
 
 
 def _embedding(
     spy: RunObserver, ids: torch.Tensor, weight: torch.Tensor, padding_idx: int | None = None, *_: Any, **__: Any
 ) -> None:
-    want_integers(spy, ids)
+    require_integers(spy, ids)
     bound_indices(spy, ids, weight.shape[0], None if padding_idx in (None, -1) else padding_idx)
 
 
@@ -44,22 +50,18 @@ def bound_indices(spy: RunObserver, ids: torch.Tensor, rows: int, pad: int | Non
         for path in lineage.sources:
             if not spy.layout.leaves[path].dtype.is_floating_point:
                 spy.facts.bound(path, rows, pad, exact=False)
-    for variable, size in spy.layout.sizes.items():
-        if (
-            (lineage is None or not lineage.direct)
-            and ids.ndim
-            and ids.shape[-1] == size
-            and variable not in spy.layout.batches
-        ):
-            spy.facts.limits[variable] = min(rows, spy.facts.limits.get(variable, rows))
+    if ids.ndim and (lineage is None or not lineage.direct):
+        for variable, size in spy.layout.sizes.items():
+            if ids.shape[-1] == size and variable not in spy.layout.batches:
+                spy.facts.limits[variable] = min(rows, spy.facts.limits.get(variable, rows))
 
 
 def _convolution(axes: int, *, transposed: bool = False) -> Callable[..., None]:
     def rule(spy: RunObserver, x: torch.Tensor, weight: torch.Tensor, *rest: Any, **named: Any) -> None:
         require_rank(spy, x, axes + 2)
-        want_floats(spy, x, weight)
+        require_floats(spy, x, weight)
         groups = named.get("groups", rest[5 if transposed else 4] if len(rest) > (5 if transposed else 4) else 1)
-        want_size(spy, x, -axes - 1, weight.shape[0] if transposed else weight.shape[1] * groups)
+        require_size(spy, x, -axes - 1, weight.shape[0] if transposed else weight.shape[1] * groups)
         for place, name in enumerate(_EDGES[axes]):
             spy.name(x, place - axes, name)
         spy.name(x, -axes - 1, "num_channels")
@@ -71,14 +73,14 @@ def _layer_norm(
     spy: RunObserver, x: torch.Tensor, shape: Any, weight: torch.Tensor | None = None, *_: Any, **__: Any
 ) -> None:
     for place, size in enumerate(reversed(list(shape)), 1):
-        want_size(spy, x, -place, size)
-    want_floats(spy, x, weight)
+        require_size(spy, x, -place, size)
+    require_floats(spy, x, weight)
 
 
 def _channels(spy: RunObserver, x: torch.Tensor, *rest: Any, **named: Any) -> None:
     sized = next((t for t in (*rest, *named.values()) if isinstance(t, torch.Tensor) and t.ndim == 1), None)
     if sized is not None and x.ndim > 1 and sized.numel() > 1:
-        want_size(spy, x, 1, sized.shape[0])
+        require_size(spy, x, 1, sized.shape[0])
 
 
 def _masked_fill(spy: RunObserver, _: torch.Tensor, mask: torch.Tensor, *__: Any, **___: Any) -> None:
@@ -105,7 +107,7 @@ def _attention(spy: RunObserver, _: Any, __: Any, ___: Any, mask: Any = None, *_
 
 
 def _one_hot(spy: RunObserver, x: torch.Tensor, classes: int = -1, *_: Any, **named: Any) -> None:
-    want_integers(spy, x)
+    require_integers(spy, x)
     count = named.get("num_classes", classes)
     if isinstance(count, int) and count > 0:
         bound_indices(spy, x, count)
@@ -118,7 +120,7 @@ def _indexed(spy: RunObserver, table: torch.Tensor, index: Any) -> None:
             _unnest(spy, table)
         if isinstance(part, torch.Tensor):
             if part.dtype is not torch.bool:
-                want_integers(spy, part)
+                require_integers(spy, part)
             if axis < table.ndim:
                 _bound_index(spy, part, table, axis)
 
@@ -142,13 +144,13 @@ def _gathered(spy: RunObserver, table: torch.Tensor, *rest: Any, **named: Any) -
     index = named.get("index", next((r for r in rest if isinstance(r, torch.Tensor)), None))
     axis = named.get("dim", rest[0] if rest and isinstance(rest[0], int) else 0)
     if isinstance(index, torch.Tensor) and isinstance(axis, int):
-        want_integers(spy, index)
+        require_integers(spy, index)
         _bound_index(spy, index, table, axis)
 
 
 def _classes(spy: RunObserver, x: torch.Tensor, target: torch.Tensor, *_: Any, **__: Any) -> None:
     if target.dtype.is_floating_point and (spy.strict or target.shape != x.shape):
-        want_integers(spy, target)
+        require_integers(spy, target)
     if not target.dtype.is_floating_point and target.ndim != x.ndim - 1:
         require_rank(spy, target, max(x.ndim - 1, 0))
     if not target.dtype.is_floating_point:
@@ -160,17 +162,10 @@ _ARITHMETIC = "add __add__ __radd__ __iadd__ sub __sub__ mul __mul__ __rmul__ __
 
 def _alike(spy: RunObserver, a: Any, b: Any, *_: Any, **__: Any) -> None:
     """Prefer the same number of axes for operands that both come from inputs: broadcasting hides mistakes."""
-    if not (
-        spy.strict
-        and isinstance(a, torch.Tensor)
-        and isinstance(b, torch.Tensor)
-        and a.ndim != b.ndim
-        and a.ndim
-        and b.ndim
-    ):
+    if not (spy.strict and isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) and a.ndim and b.ndim):
         return
     one, other = spy.lineage(a), spy.lineage(b)
-    if one is None or other is None or one.sources & other.sources or a.numel() == 1 or b.numel() == 1:
+    if one is None or other is None or one.sources & other.sources or a.ndim == b.ndim or 1 in (a.numel(), b.numel()):
         return
     repairs: list[LayoutChange] = []
     for mine, lineage, like in ((a, one, b), (b, other, a)):
@@ -185,12 +180,8 @@ _RULES: dict[str, Callable[..., None]] = {
     "linear": _linear,
     "embedding": _embedding,
     "embedding_bag": _embedding,
-    "conv1d": _convolution(1),
-    "conv2d": _convolution(2),
-    "conv3d": _convolution(3),
-    "conv_transpose1d": _convolution(1, transposed=True),
-    "conv_transpose2d": _convolution(2, transposed=True),
-    "conv_transpose3d": _convolution(3, transposed=True),
+    **{f"conv{axes}d": _convolution(axes) for axes in _EDGES},
+    **{f"conv_transpose{axes}d": _convolution(axes, transposed=True) for axes in _EDGES},
     "layer_norm": _layer_norm,
     "rms_norm": _layer_norm,
     "batch_norm": _channels,

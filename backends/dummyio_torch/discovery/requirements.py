@@ -10,13 +10,13 @@ from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver
 
 __all__ = [
+    "require_axes",
     "require_bool",
     "require_equal_sizes",
+    "require_floats",
+    "require_integers",
     "require_rank",
-    "want_axes",
-    "want_floats",
-    "want_integers",
-    "want_size",
+    "require_size",
 ]
 
 
@@ -34,7 +34,7 @@ def require_rank(spy: RunObserver, tensor: torch.Tensor, *ranks: int) -> None:
     )
 
 
-def want_size(spy: RunObserver, tensor: torch.Tensor, axis: int, need: int) -> None:
+def require_size(spy: RunObserver, tensor: torch.Tensor, axis: int, need: int) -> None:
     """Ask for the size of an axis."""
     lineage = spy.lineage(tensor)
     if lineage is None or not -tensor.ndim <= axis < tensor.ndim:
@@ -59,7 +59,7 @@ def require_equal_sizes(spy: RunObserver, one: torch.Tensor, other: torch.Tensor
     spy.granted()
 
 
-def want_integers(spy: RunObserver, tensor: torch.Tensor) -> None:
+def require_integers(spy: RunObserver, tensor: torch.Tensor) -> None:
     """Ask for whole numbers."""
     if tensor.dtype.is_floating_point or tensor.dtype is torch.bool:
         _retype(spy, tensor, torch.int64)
@@ -73,7 +73,7 @@ def require_bool(spy: RunObserver, tensor: torch.Tensor) -> None:
     spy.granted()
 
 
-def want_floats(spy: RunObserver, tensor: torch.Tensor, like: torch.Tensor | None) -> None:
+def require_floats(spy: RunObserver, tensor: torch.Tensor, like: torch.Tensor | None) -> None:
     """Ask for the dtype of a layer's weights."""
     if like is not None and like.dtype.is_floating_point and tensor.dtype != like.dtype:
         _retype(spy, tensor, like.dtype)
@@ -90,7 +90,7 @@ def _retype(spy: RunObserver, tensor: torch.Tensor, dtype: torch.dtype) -> None:
             raise OperandMismatch(repairs)
 
 
-def want_axes(spy: RunObserver, tensor: torch.Tensor, likes: list[tuple[torch.Tensor, int]]) -> None:
+def require_axes(spy: RunObserver, tensor: torch.Tensor, likes: list[tuple[torch.Tensor, int]]) -> None:
     """Ask for the shape that axes of other tensors have; they are then the same axes."""
     lineage = spy.lineage(tensor)
     needed = tuple(x.shape[axis] for x, axis in likes)

@@ -85,13 +85,13 @@ class InputRuleChooser:
             rule = Uniform(0, _fitted(found[0], item.dtype))
             return rule, self._note(item, rule)
         if item.name in self.evidence.indices:
-            return Constant(0), "an index into something of a size that varies: always 0"
+            return Constant(0), "an index of an axis with a dynamic size: always 0"
         if item.name in self.evidence.divisors:
             return Constant(1), "a divisor: always 1"
         if item.dtype is DType.UINT8 and len(item.shape) >= 3:
-            return Uniform(0, 256), "taken for an image: uniform in [0, 256)"
+            return Uniform(0, 256), "assumed to be an image: uniform in [0, 256)"
         high = 2 if item.dtype.limits.max >= 1 else 1
-        return Uniform(0, high), f"nothing in the model says what it holds: uniform in [0, {high})"
+        return Uniform(0, high), f"the model does not show its contents: uniform in [0, {high})"
 
     def limits(self, rules: Mapping[str, Rule]) -> list[SizeLimit]:
         """Return the limits of sizes: those that the graph shows, and the rows of the tables that positions index."""
@@ -206,6 +206,8 @@ _ROLES: tuple[_Role, ...] = (
     _Role(_matching(r"^bbox(es)?$|^boxes$"), _NUMBERS, _boxes),
     _Role(_matching(r"^use_cache_branch$"), ("bool",), _always(1), "the branch that uses the past: always true"),
     _Role(_matching(r"logits_to_keep$"), _WHOLE, _always(1), "the last position's logits only"),
-    _Role(is_length, _WHOLE, _always(1), "taken for lengths: always 1, which fits any size"),
-    _Role(is_timestep, _NUMBERS, lambda _, __: Uniform(0, 1000), "taken for steps of a diffusion: in [0, 1000)"),
+    _Role(is_length, _WHOLE, _always(1), "assumed to be lengths: always 1, which fits any size"),
+    _Role(
+        is_timestep, _NUMBERS, lambda _, __: Uniform(0, 1000), "assumed to be time steps of a diffusion: in [0, 1000)"
+    ),
 )

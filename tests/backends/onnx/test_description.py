@@ -302,8 +302,8 @@ def test_values_by_dtype():
         "c": Uniform(),
     }
     notes = describe(_model(text)).provenance
-    assert notes["input i"] == "nothing in the model says what it holds: uniform in [0, 2)"
-    assert notes["input image"] == "taken for an image: uniform in [0, 256)"
+    assert notes["input i"] == "the model does not show its contents: uniform in [0, 2)"
+    assert notes["input image"] == "assumed to be an image: uniform in [0, 256)"
 
 
 # Axes.
