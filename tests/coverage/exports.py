@@ -1,12 +1,12 @@
-"""Measure how many real model classes export to ONNX with their sizes symbolic, and validate; write ``docs/reference/exports.md``.
+"""Measure how many real model classes export to ONNX with dynamic dims and pass the validation; write ``docs/reference/exports.md``.
 
 The cases are those of ``measure.py``. Each is described, exported with ``torch.onnx.export`` by `dummyio.export`, and validated
-over the probe plan. Where that fails, it is traced once more with every size fixed: what cannot be traced even so is for
-PyTorch to mend, and does not count.
+over the probe plan. If that fails, it is traced once more with all dims static: a class that cannot be traced even then is at a
+limit of PyTorch, and does not count.
 
     python tests/coverage/exports.py [--only bert,llama] [--every 4] [--workers 2] [--rows rows.jsonl] [--show] [--write]
 
-All of them take hours: ``--rows`` keeps what was measured, and a later run goes on from there.
+All of them take hours: ``--rows`` stores the results, and a later run continues from there.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PORTION = 16
 
 @dataclass
 class Row:
-    """What came of one class."""
+    """The result of one class."""
 
     name: str
     state: str
@@ -66,7 +66,7 @@ class _TooLongError(Exception):
 
 @contextmanager
 def limit(seconds: int) -> Any:
-    """Raise where a step takes longer."""
+    """Raise if a step takes longer."""
 
     def stop(*_: object) -> None:
         raise _TooLongError(f"took more than {seconds} s")
@@ -81,7 +81,7 @@ def limit(seconds: int) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says where it names a line of the model's, else its deepest cause and what that says."""
+    """Return the message of an error if it names a line of the model, else its root cause with the message."""
     if isinstance(error, ExportError) and str(error).startswith(("a size becomes", "the model decides")):
         return str(error)
     while error.__cause__ is not None:
@@ -111,7 +111,7 @@ def measure(case: dict[str, Any]) -> Row:
                 report = dummyio.validate(artifact.path, model, spec=artifact.spec)
             row.state = "passed" if report.ok else "validation"
             row.reason = "; ".join(f"{found.kind} {found.where}: {found.message}" for found in report.errors)[:400]
-        except (Exception, _TooLongError) as error:  # noqa: BLE001 - whatever a model raises is what is measured
+        except (Exception, _TooLongError) as error:  # noqa: BLE001 - any exception of a model is a result
             row.reason = first_line(error)
         if row.state == "export" and not traces(model, spec, Path(folder) / "fixed.onnx"):
             row.state = "trace"
@@ -120,9 +120,9 @@ def measure(case: dict[str, Any]) -> Row:
 
 
 def trained(model: Any) -> Any:
-    """Give weights that a class begins with as one number, such as a router's zeros, numbers that differ.
+    """Give small random values to weights that a class initializes as one number, such as the zeros of a router.
 
-    Until they are trained all choices by them are ties, which every runtime breaks as it likes.
+    Before training all choices by them are ties, which each runtime breaks in another way.
     """
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -133,17 +133,17 @@ def trained(model: Any) -> Any:
 
 
 def traces(model: Any, spec: dummyio.InputSpec, path: Path) -> bool:
-    """Say whether the model can be traced with every size fixed."""
+    """Whether the model can be traced with all dims static."""
     try:
         with limit(LIMIT):
             dummyio.export(model, path, spec=spec, static="all")
-    except (Exception, _TooLongError):  # noqa: BLE001 - as above
+    except (Exception, _TooLongError):  # noqa: BLE001 - any exception of a trace is a result
         return False
     return True
 
 
 def measured(cases: list[dict[str, Any]], workers: int) -> Iterator[Row]:
-    """Yield the rows as they come, from processes that are replaced after some cases: tracing leaves much behind."""
+    """Yield rows as they are finished, from processes that are replaced after some cases, because traces leak memory."""
     for start in range(0, len(cases), PORTION * workers):
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             part = cases[start : start + PORTION * workers]
@@ -154,7 +154,7 @@ def measured(cases: list[dict[str, Any]], workers: int) -> Iterator[Row]:
 
 
 def table(rows: list[Row]) -> list[str]:
-    """Write the counts, and each class that does not pass with the reason."""
+    """Return the counts, and each class that does not pass with its reason."""
     counts = Counter(row.state for row in rows)
     traced = len(rows) - counts["trace"] - counts["describe"]
     share = f"{counts['passed'] / traced:.1%}" if traced else "none"
@@ -179,7 +179,7 @@ def kept(file: Path | None) -> list[Row]:
 
 
 def main() -> int:
-    """Measure all cases, or those asked for."""
+    """Measure all cases, or the selected ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="folders of Transformers' models, by comma")
     parser.add_argument("--classes", help="classes, by comma")

@@ -1,15 +1,15 @@
-"""Measure how many real model classes run on what is described for them, by modality; write the tables of ``docs/reference/coverage.md``.
+"""Measure how many real model classes run on their described inputs, by modality; write the tables of ``docs/reference/coverage.md``.
 
-Each case is a class of Transformers with a tiny configuration, and the inputs that its own tests feed it: name → kind and rank.
+Each case is a Transformers class with a tiny configuration, and the inputs of its tests in Transformers: name → kind and rank.
 
     python tests/coverage/measure.py [--only bert,llama] [--half first] [--halves] [--show] [--write]
 
-- runs: `forward` takes what was made
+- runs: `forward` accepts the inputs
 - full: and every input of the case is there, of its kind and rank, and finite
-- dynamic: and what was made at another size of each symbol runs too
+- dynamic: and inputs at another size of each dim run too
 
-The folders are split into two halves by a hash of their names, which no rule can know: rules that are made while looking at
-one half only (``--half``) are judged by the other, and a difference between the two says how far they fit what was looked at.
+The folders are split into two halves by a hash of their names: rules that are written for one half (``--half``) are judged by the
+other, and a difference between the two shows how far the rules are fitted to the classes that were looked at.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ MEASURES = ("runs", "full", "dynamic")
 
 @dataclass
 class Row:
-    """What came of one class."""
+    """The result of one class."""
 
     name: str
     modality: str
@@ -82,13 +82,13 @@ class Row:
 
 
 def modality(inputs: dict[str, Any]) -> str:
-    """Say what a case's data are, by the names of its inputs."""
+    """Return the modality of a case, by the names of its inputs."""
     found = [kind for kind, names in MODALITIES.items() if any(name.startswith(names) for name in inputs)]
     return " and ".join(found) if found else "other"
 
 
 def half(folder: str) -> str:
-    """Say in which half a folder is: a draw by its name that is always the same, and keeps classes of one file together."""
+    """Return the half of a folder, by a hash of its name: always the same, and one for all classes of a file."""
     return ("first", "second")[hashlib.sha256(folder.encode()).digest()[0] % 2]
 
 
@@ -106,14 +106,14 @@ def build(case: dict[str, Any]) -> Any:
 
 
 def kind(tensor: torch.Tensor) -> str:
-    """Say whether a tensor holds truth values, whole numbers or others."""
+    """Return the kind of a tensor: bool, int or float."""
     if tensor.dtype == torch.bool:
         return "bool"
     return "float" if tensor.is_floating_point() or tensor.is_complex() else "int"
 
 
 def differences(expected: dict[str, Any], made: dict[str, Any]) -> list[str]:
-    """List what is missing or other than in the case."""
+    """List the inputs that are missing or differ from the case."""
     found = []
     for name, entry in expected.items():
         value = made.get(name)
@@ -132,7 +132,7 @@ def differences(expected: dict[str, Any], made: dict[str, Any]) -> list[str]:
 
 
 def other_size(dim: dummyio.Dim) -> int | None:
-    """Give another size than the default; None where there is none."""
+    """Return another size than the default; None if there is none."""
     if dim.choices:
         return next((size for size in dim.choices if size != dim.size), None)
     for size in (dim.size + dim.multiple_of, dim.size - dim.multiple_of):
@@ -159,14 +159,14 @@ def measure(case: dict[str, Any]) -> Row:
                 model(**spec.generate("pt", **sizes))
             row.dynamic = spec.shapes() != spec.shapes(spec.sizes(**sizes))
             row.reason = "" if row.dynamic else "no size can change"
-    except Exception as error:  # noqa: BLE001 - whatever a model raises is what is measured
+    except Exception as error:  # noqa: BLE001 - any exception of a model is a result
         text = f"{type(error).__name__}: {error}".splitlines()[0]
         row.reason = f"{'at other sizes: ' if row.full else ''}{text[:140]}"
     return row
 
 
 def table(rows: list[Row], what: str, group: Callable[[Row], str]) -> list[str]:
-    """Write the shares of groups of classes, and of all, as a table; the largest group first."""
+    """Return the shares of groups of classes, and of all, as a table; the largest group first."""
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         groups[group(row)].append(row)
@@ -180,17 +180,17 @@ def table(rows: list[Row], what: str, group: Callable[[Row], str]) -> list[str]:
 
 
 def by_modality(rows: list[Row]) -> list[str]:
-    """Write the shares by what a class is fed."""
+    """Return the shares by modality."""
     return table(rows, "data", lambda row: row.modality)
 
 
 def by_half(rows: list[Row]) -> list[str]:
-    """Write the shares of the two halves."""
+    """Return the shares of the two halves."""
     return table(rows, "half, by a hash of the folder's name", lambda row: row.half)
 
 
 def failures(rows: list[Row]) -> list[str]:
-    """Write what does not reach the end as a table."""
+    """Return the classes that do not reach the last step, as a table."""
     lines = ["| class | reaches | what stops it |", "|---|---|---|"]
     for row in sorted(rows, key=lambda row: row.name):
         if not row.dynamic:
@@ -219,7 +219,7 @@ def write(rows: list[Row]) -> None:
 
 
 def main() -> int:
-    """Measure all cases, or those asked for."""
+    """Measure all cases, or the selected ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="folders of Transformers' models, by comma")
     parser.add_argument("--half", choices=("first", "second"), help="only the folders of one half")

@@ -1,10 +1,10 @@
-"""Measure which routes out of TensorFlow work, on real models, against the model itself; write ``docs/reference/tensorflow.md``.
+"""Measure which export formats of TensorFlow work on real models, compared with the model itself; write ``docs/reference/tensorflow.md``.
 
     python tests/coverage/routes_tensorflow.py [--only Bert,T5] [--rows FILE] [--write]
 
-Each model is described, exported on each route, and run at two sizes of every free dim, or on two samples where none is.
-Where sizes cannot stay free, they are fixed: first all but the batch, then all. It takes minutes; with ``--rows``, what was
-measured is kept in a file, and not measured again.
+Each model is described, exported to each format, and run at two sizes of every dynamic axis, or on two samples if there is none.
+If sizes cannot stay dynamic, they are made static: first all but the batch, then all. It takes minutes; ``--rows`` stores the
+results in a file, and they are not measured again.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ TOLERANCE = 1e-4
 
 @dataclass
 class Cell:
-    """What came of one model on one route."""
+    """The result of one model and format."""
 
     difference: float | None = None
     static: str = ""
     reason: str = ""
 
     def text(self, notes: list[str]) -> str:
-        """Write it for the table; a reason becomes a note."""
+        """Return the cell for the table; a reason becomes a note."""
         marks = [str(_place(notes, self.reason))] if self.reason else []
         if self.difference is None:
             return f"no [{', '.join(marks)}]"
@@ -67,7 +67,7 @@ class Cell:
 
 @dataclass
 class Row:
-    """What came of one model."""
+    """The results of one model."""
 
     name: str
     largest: float = 0.0
@@ -81,31 +81,31 @@ def _place(notes: list[str], text: str) -> int:
 
 
 def feeds(spec: dummyio.InputSpec) -> Iterator[dict[str, Any]]:
-    """Yield two inputs, at two sizes where any is free."""
+    """Yield two inputs, at two sizes if any axis is dynamic."""
     plan = spec.probes()
     for sample, sizes in enumerate((plan[0], plan[min(1, len(plan) - 1)])):
         yield spec.feeds(sample=sample, **sizes)
 
 
 def depends(reference: Any, spec: dummyio.InputSpec) -> float:
-    """Return the largest value; raise where the model returns the same for other inputs: nothing could be told from it."""
+    """Return the largest value; raise if the model returns the same for other inputs, because agreement then proves nothing."""
     one, other = (reference(spec.feeds(sample=sample)) for sample in (0, 1))
     largest = max(float(np.abs(value).max()) for value in one.values() if value.dtype.kind == "f")
     apart = max(float(np.abs(one[name] - other[name]).max()) for name in one if one[name].dtype.kind == "f")
     if apart < 100 * TOLERANCE * largest:
-        raise AssertionError(f"it returns the same for any input ({apart:.0e} apart): it says nothing of a route")
+        raise AssertionError(f"it returns the same for any input ({apart:.0e} apart): agreement proves nothing")
     return largest
 
 
 def measure(name: str, folder: Path) -> Row:
-    """Build, describe, export on each route, compare."""
+    """Build, describe, export to each format, compare."""
     keras.utils.set_random_seed(0)
     made = CASES[name]()
     model, spec = made if isinstance(made, tuple) else (made, dummyio.describe(made))
     reference = dummyio.open_runner(model, spec)
     row = Row(name, depends(reference, spec))
     for route, (file, options) in ROUTES.items():
-        plain = row.cells.get(".tflite")  # what cannot be free there cannot be when it is quantized
+        plain = row.cells.get(".tflite")  # an axis that cannot be dynamic here cannot be dynamic if it is quantized
         found = plain if plain is not None and file.endswith(".tflite") else Cell(0.0)
         place = folder / route.strip(".") / file
         row.cells[route] = found if found.difference is None else attempt(model, spec, reference, place, options, found)
@@ -115,7 +115,7 @@ def measure(name: str, folder: Path) -> Row:
 def attempt(
     model: Any, spec: dummyio.InputSpec, reference: Any, path: Path, options: dict[str, Any], known: Cell
 ) -> Cell:
-    """Export with free sizes, else with all but the batch fixed, else with all; from where it is known to work on."""
+    """Export with dynamic axes, else with all static but the batch, else with all static; begin with the first that may work."""
     reason = known.reason
     tries = (None, "all_but_batch", "all")
     for static in tries[tries.index(known.static or None) :]:
@@ -138,8 +138,14 @@ def attempt(
 
 
 def shorten(text: str) -> str:
-    """Keep what is upstream's of an error."""
-    for end in (" Mostly it is", " Write the model", " A size may be", " TFLite does not have them", " This is a defect"):
+    """Return the part of an error that comes from the converter."""
+    for end in (
+        " Mostly it is",
+        " Write the model",
+        " A size may have",
+        " TFLite does not have them",
+        " This is a defect",
+    ):
         text = text.partition(end)[0]
     return " ".join(text.split())[:300].replace("|", "\\|").replace("<", "&lt;")
 
@@ -158,7 +164,7 @@ def page(rows: list[Row]) -> str:
 
 
 def failures(rows: list[Row]) -> list[str]:
-    """Return what differs by more than an exact route may."""
+    """Return the results that differ by more than an exact format may."""
     return [
         f"{row.name} {route}: {row.cells[route].difference}"
         for row in rows
@@ -168,7 +174,7 @@ def failures(rows: list[Row]) -> list[str]:
 
 
 def measured(name: str, kept: Path | None) -> Row:
-    """Return the row that is kept, else measure and keep it."""
+    """Return the stored row, else measure and store it."""
     if kept is not None and kept.exists():
         for line in kept.read_text(encoding="utf-8").splitlines():
             entry = json.loads(line)
@@ -185,7 +191,7 @@ def measured(name: str, kept: Path | None) -> Row:
 
 
 def main() -> int:
-    """Measure all models, or those asked for."""
+    """Measure all models, or the selected ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="parts of the names of models, by comma")
     parser.add_argument("--rows", type=Path, help="a file that keeps what was measured")

@@ -1,4 +1,4 @@
-"""The models that routes out of TensorFlow are measured on: small, with random weights."""
+"""The models on which export formats of TensorFlow are measured: small, with random weights."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SMALL = {"vocabulary_size": 64, "num_layers": 2, "hidden_dim": 32, "intermediate
 
 
 def hub(name: str, **options: Any) -> Callable[[], Any]:
-    """Return what makes a backbone of Keras Hub."""
+    """Return a function that builds a backbone of Keras Hub."""
     return lambda: getattr(keras_hub.models, f"{name}Backbone")(**options)
 
 
 def gemma_with_cache() -> tuple[Any, InputSpec]:
-    """Make one step of generation, which takes its past and returns it."""
+    """Build one step of generation, which takes its cache and returns it."""
     backbone = hub("Gemma", **SMALL, num_query_heads=2, num_key_value_heads=1, head_dim=16)()
     model = keras_hub.models.GemmaCausalLM(backbone=backbone, preprocessor=None)
 
@@ -44,7 +44,7 @@ def gemma_with_cache() -> tuple[Any, InputSpec]:
 
 
 def warm(model: Any) -> Any:
-    """Let normalizations see numbers once: untrained, they make deep networks return the same for any image."""
+    """Run one training step of the normalization layers: untrained, they make deep networks return the same for any image."""
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
@@ -54,7 +54,7 @@ def warm(model: Any) -> Any:
 
 
 class Module(tf.Module):
-    """A module without Keras, of nested inputs."""
+    """A module without Keras, with nested inputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Module(tf.Module):
 
 
 class Subclassed(keras.Model):
-    """A model by subclassing, of a dict."""
+    """A subclassed model that takes a dict."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ def subclassed() -> Any:
 
 
 def with_softmax_off(name: str) -> Callable[[], Any]:
-    """Return what makes one of Keras's applications, without the softmax that hides differences."""
+    """Return a function that builds a Keras application without its softmax, which hides differences."""
     make = getattr(keras.applications, name)
     return lambda: warm(make(weights=None, input_shape=(96, 96, 3), classes=10, classifier_activation=None))
 

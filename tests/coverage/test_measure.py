@@ -1,4 +1,4 @@
-"""The tool that measures coverage splits and counts as its tables say; what it measures is no test's business."""
+"""The tool that measures coverage splits and counts as its tables state; the figures are not tested."""
 
 import importlib.util
 import sys
@@ -13,9 +13,9 @@ pytest.importorskip("transformers")
 @pytest.fixture(scope="module")
 def measure():
     path = Path(__file__).with_name("measure.py")
-    sys.path.insert(0, str(path.parent))  # as where it is run as a command
+    sys.path.insert(0, str(path.parent))  # as if it is run as a command
     spec = importlib.util.spec_from_file_location("measure", path)
-    module = sys.modules["measure"] = importlib.util.module_from_spec(spec)  # its dataclasses look themselves up there
+    module = sys.modules["measure"] = importlib.util.module_from_spec(spec)  # its dataclasses are looked up there
     spec.loader.exec_module(module)
     yield module
     del sys.modules["measure"]
