@@ -1,4 +1,4 @@
-"""The pages for readers say what the data say."""
+"""The pages agree with the data of the tests."""
 
 import json
 from pathlib import Path

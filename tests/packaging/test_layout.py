@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 BACKENDS = sorted(folder.name for folder in (ROOT / "backends").glob("*/") if folder.name != "__pycache__")
 FILES = ["__init__.py", "backend.py", "dtypes.py", "py.typed", "signature.py", "tensors.py"]
-EXTRAS = {"np": None, "pt": "torch", "tf": "tensorflow", "jax": "jax", "ort": "onnx"}  # NumPy is the core's own
+EXTRAS = {"np": None, "pt": "torch", "tf": "tensorflow", "jax": "jax", "ort": "onnx"}  # the core needs NumPy
 
 
 def entry_points() -> dict[str, str]:

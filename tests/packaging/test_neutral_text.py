@@ -1,4 +1,4 @@
-"""The tree speaks of the product only: not of where it was made, nor of what is still to be done."""
+"""All files are about the product only: not about where it was made, nor about open work."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ FOREIGN = re.compile(
     \b(?:issue|ticket)s?\ \#?\d+          # a tracker's numbers
     | \b(?:previous|next|earlier)\ sessions?\b  # how the work was cut up
     | pypi\.org | pythonhosted\.org | registry\.npmjs\.org | download\.pytorch\.org  # where packages come from
-    | (?<![\w.~-])/(?:home|root|opt|work|Users)/\w  # a machine's own paths
+    | (?<![\w.~-])/(?:home|root|opt|work|Users)/\w  # paths of one machine
     | \b(?:TODO|FIXME|XXX|HACK)\b
     """,
     re.VERBOSE,
@@ -32,6 +32,6 @@ def tracked():
 
 
 @pytest.mark.parametrize("path", tracked(), ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_a_file_speaks_of_the_product_only(path):
+def test_a_file_is_about_the_product_only(path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [f"{number}: {line.strip()}" for number, line in enumerate(lines, 1) if FOREIGN.search(line)] == []

@@ -1,4 +1,4 @@
-"""The names that `import dummyio` gives: all declared, all documented."""
+"""The public names of `import dummyio`: all declared, all documented."""
 
 import inspect
 from types import ModuleType
@@ -18,7 +18,7 @@ def test_all_is_the_public_names():
 
 
 def test_all_is_sorted():
-    """Constants, classes, functions: the order that ruff keeps."""
+    """Constants, classes, functions: the order of ruff."""
     rank = [(0 if name.isupper() else 1 if name[0].isupper() else 2, name) for name in PUBLIC]
     assert rank == sorted(set(rank))
 
@@ -39,7 +39,7 @@ def test_what_is_public_is_documented(name):
 
 
 def own_members(cls: type) -> list[str]:
-    """The public methods and properties that a class of ours defines itself."""
+    """Return the public methods and properties that a class defines itself."""
     kinds = (property, staticmethod, classmethod)
     return [
         name

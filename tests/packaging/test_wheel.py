@@ -1,4 +1,4 @@
-"""What is shipped: the sdist and the wheel built from it, to the name."""
+"""The sdist and the wheel built from it: their files and metadata."""
 
 import subprocess
 import sys
