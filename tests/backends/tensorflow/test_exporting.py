@@ -59,6 +59,7 @@ def test_onnx(models, references, name, tmp_path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
+    pytest.importorskip("onnx_ir")
     before = keras.src.backend.tensorflow.nn.tf
     artifact = exported(models, name, tmp_path / "model.onnx")
     assert keras.src.backend.tensorflow.nn.tf is before
@@ -156,6 +157,7 @@ def test_invalid_options(models, options, reason, tmp_path):
 def test_operations_that_tf2onnx_lacks_are_named(tmp_path):
     """It only logs them, and returns a model that loads nowhere."""
     pytest.importorskip("tf2onnx")
+    pytest.importorskip("onnx_ir")
 
     @tf.function(input_signature=[tf.TensorSpec([None, 8], tf.float32, name="x")])
     def model(x):
@@ -279,6 +281,7 @@ def test_a_model_that_does_not_take_its_spec(tmp_path):
 def test_an_output_with_an_inputs_name(file, tmp_path):
     if file.endswith("onnx"):
         pytest.importorskip("tf2onnx")
+        pytest.importorskip("onnx_ir")
 
     @tf.function(input_signature=[tf.TensorSpec([None, 2], name="cache")])
     def model(cache):
