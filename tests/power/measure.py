@@ -31,19 +31,23 @@ __all__ = ["faces", "main", "sums", "uses"]
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "validation-power.md"
 ASKED = ("dummyio", "PyTorch's verification", "allclose at one shape")
 
-_ABOUT = """# The power of a validation
+_ABOUT = """# What a validation finds
 
-What a validation finds is measured here: on exports with a defect planted in each, of which it must find all, and on sound
-ones, of which it must let all pass. `nox -s power -- --write` measures anew and writes this page.
+Measured on exports with one planted defect each, all of which a validation must find, and on sound exports, all of which it must pass.
+`nox -s power -- --write` measures again and writes this page.
 
-The models are tiny, with weights of deviation 0.2, about what training leaves at their width: with a fresh model's 0.02 most
-defects below would move results by less than rounding. Each defect is an edit of a real export's graph, or an export of a
-module that was changed; the reference is the module as it was.
+The models are tiny, with random weights of standard deviation 0.2, about that of a trained model of this width: with the 0.02 of a new
+model most defects below would change results by less than rounding. Each defect is an edit of the graph of a real export, or an export of
+a changed module; the reference is the original module.
 
-Asked are `dummyio.validate` with nothing but the artifact, the module and its inputs; PyTorch's own verification, on the
-exported program and its example inputs, by the limits that ``torch.onnx.export(verify=True)`` has; and a comparison as Optimum's
-is: names of outputs, shapes and ``numpy.allclose(atol=1e-4)``, once, at the sizes of the export. PyTorch's verification takes
-inputs and outputs in their order, so names mean nothing to it, and it also reports elements that are nearly 0 and a little off.
+Three checks are compared:
+
+- `dummyio.validate` with only the artifact, the module and its inputs;
+- the verification of PyTorch, on the exported program and its example inputs, with the limits of ``torch.onnx.export(verify=True)``;
+- a comparison like Optimum's: names of outputs, shapes and ``numpy.allclose(atol=1e-4)``, once, at the sizes of the export.
+
+The verification of PyTorch assigns inputs and outputs by position, so it does not check names. It also reports elements that are nearly 0
+and differ a little.
 """
 
 
