@@ -140,7 +140,7 @@ def _trace_torchscript(
         torch.onnx.export(
             flat,
             tensors,
-            scratch,
+            str(scratch),  # with a Path, it refuses weights of more than 2 GB
             input_names=list(spec.dynamic_axes()),
             output_names=list(flat.outputs),
             dynamic_axes=axes,

@@ -1,4 +1,4 @@
-"""Exports of modules: names, order and sizes are the spec's, and what an exporter does without a word is mended or refused."""
+"""Exports of modules: names, order and sizes are those of the spec, and silent changes of an exporter are undone or refused."""
 
 import ast
 
@@ -24,7 +24,7 @@ ROWS, LONG, SHORT = Dim("rows", 1), Dim("long", 5), Dim("short", 4)
 
 
 def compared(module, path, spec):
-    """The largest difference between a module and its file over all probes, and the names of what comes out."""
+    """Return the largest difference between a module and its file over all probes, and the names of the outputs."""
     reference, actual = open_runner(module, spec), open_runner(path, spec)
     worst = 0.0
     names = []
@@ -177,7 +177,7 @@ def test_a_model_that_has_no_weights_yet(tmp_path):
     assert shapes(onnx.load(artifact.path, load_external_data=False).graph.output)["output"][1] == 1 << 16
 
 
-# What exporters do without a word.
+# Silent changes of exporters.
 
 
 class Equal(nn.Module):

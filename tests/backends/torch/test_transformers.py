@@ -1,4 +1,4 @@
-"""Exports of Transformers' models: caches, folders that Optimum loads, and implementations that an exporter refuses."""
+"""Exports of Transformers models: caches, folders that Optimum loads, and implementations that an exporter refuses."""
 
 import json
 import os

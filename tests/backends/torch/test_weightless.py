@@ -1,4 +1,4 @@
-"""The structure of a model of Transformers', without its weights."""
+"""The structure of a Transformers model, without its weights."""
 
 import pytest
 
