@@ -110,20 +110,20 @@ def _trace_dynamo(
     axes = spec.dynamic_axes()
 
     def trace() -> Any:
-        return torch.onnx.export(
-            flat,
-            tensors,
-            input_names=list(axes),
-            output_names=list(flat.outputs),
-            opset_version=options.opset,
-            dynamic_shapes=(tuple(axes.values()),),
-            optimize=options.optimize and options.weights,
-            custom_translation_table=make_translation_table(passes, options.opset),
-            verbose=False,
-        )
+        with patch_libraries(passes):
+            return torch.onnx.export(
+                flat,
+                tensors,
+                input_names=list(axes),
+                output_names=list(flat.outputs),
+                opset_version=options.opset,
+                dynamic_shapes=(tuple(axes.values()),),
+                optimize=options.optimize and options.weights,
+                custom_translation_table=make_translation_table(passes, options.opset),
+                verbose=False,
+            )
 
-    with patch_libraries(passes):
-        program, log = trace_symbolic_sizes(flat.model, trace, rewrite=options.rewrite)
+    program, log = trace_symbolic_sizes(flat.model, trace, rewrite=options.rewrite)
     return program.model, log.list_notes()
 
 
