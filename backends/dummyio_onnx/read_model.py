@@ -7,7 +7,7 @@ folder for them is refused, so that nothing opens that file later.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 
 import onnx
@@ -70,20 +70,14 @@ def _read_file(path: Path) -> bytes:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def iterate_graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto]:
-    """Yield the model's graph and all graphs in it."""
-    yield model.graph
-    for nodes in (model.graph.node, *(function.node for function in model.functions)):
-        yield from _subgraphs(nodes)
-
-
-def _subgraphs(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.GraphProto]:
-    for node in nodes:
-        for attribute in node.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                if graph.node:
-                    yield graph
-                    yield from _subgraphs(graph.node)
+def iterate_graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto | onnx.FunctionProto]:
+    """Yield the model's graph, its functions, and all graphs in the attributes of their nodes."""
+    graphs: list[onnx.GraphProto | onnx.FunctionProto] = [*reversed(model.functions), model.graph]
+    while graphs:
+        graph = graphs.pop()
+        yield graph
+        attributes = (attribute for node in graph.node for attribute in node.attribute)
+        graphs += [inner for attribute in attributes for inner in (attribute.g, *attribute.graphs) if inner.node]
 
 
 def find_graph_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
@@ -114,16 +108,15 @@ def format_opsets(model: onnx.ModelProto) -> str:
 
 def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
     """Yield every tensor that can name external data."""
-    nodes: list[Iterable[onnx.NodeProto]] = [function.node for function in model.functions]
     for graph in iterate_graphs(model):
-        nodes.append(graph.node)
-        yield from graph.initializer
-        for sparse in graph.sparse_initializer:
-            yield from (sparse.values, sparse.indices)
-    for attribute in (attribute for group in nodes for node in group for attribute in node.attribute):
-        if attribute.HasField("t"):
-            yield attribute.t
-        yield from attribute.tensors
+        if isinstance(graph, onnx.GraphProto):
+            yield from graph.initializer
+            for sparse in graph.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+        for attribute in (attribute for node in graph.node for attribute in node.attribute):
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
 
 
 def _check_locations(model: onnx.ModelProto, where: str, path: Path | None) -> None:

@@ -129,7 +129,7 @@ def _read_node(node: onnx.NodeProto, scope: _Scope) -> Op:
 def read_constants(model: onnx.ModelProto) -> dict[str, Constant]:
     """Return the initializers of all graphs by name; those in other files have sizes only."""
     found: dict[str, Constant] = {}
-    for graph in iterate_graphs(model):
+    for graph in (graph for graph in iterate_graphs(model) if isinstance(graph, onnx.GraphProto)):
         found |= {tensor.name: read_constant(tensor) for tensor in graph.initializer}
         found |= {part.values.name: Constant(tuple(part.dims), None) for part in graph.sparse_initializer}
     return found
