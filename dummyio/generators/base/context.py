@@ -89,7 +89,7 @@ def build_context(
             static=options.get("cache") == "static",
         ),
         options=options,
-        **_checked(common),
+        **_check_options(common),
         **fields,
     )
 
@@ -101,7 +101,7 @@ def _range_name(key: str) -> str:
     return name
 
 
-def _checked(common: Mapping[str, Any]) -> dict[str, Any]:
+def _check_options(common: Mapping[str, Any]) -> dict[str, Any]:
     for key, allowed in READER_OPTIONS.items():
         if key in common and common[key] not in allowed:
             raise OptionError(f"{key}={common[key]!r}: use one of {', '.join(allowed)}.")

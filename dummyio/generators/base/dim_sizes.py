@@ -87,9 +87,9 @@ class DimSizes:
         self.config = config
         self.with_past = with_past
         self.static = static and with_past
-        self.given: dict[str, int] = {name: _checked(name, size) for name, size in (given or {}).items()}
+        self.given: dict[str, int] = {name: _validated_size(name, size) for name, size in (given or {}).items()}
         for name, (low, high) in (ranges or {}).items():
-            self.given.setdefault(name, _drawn(name, low, high, seed))
+            self.given.setdefault(name, _draw_size(name, low, high, seed))
         self.dims: dict[str, Dim] = {}
         self.bounds: dict[str, Mapping[str, int]] = {}
         """What is known of symbols besides: name → ``min``, ``max``, ``multiple_of``."""
@@ -122,10 +122,10 @@ class DimSizes:
             What else the model says of it, as `Dim` takes it.
         """
         if name not in self.dims:
-            self.dims[name] = self._roomy(name, room) if room else self._define(name, size, floor, bounds)
+            self.dims[name] = self._define_with_room(name, room) if room else self._define(name, size, floor, bounds)
         return self.dims[name]
 
-    def _roomy(self, name: str, room: int) -> Dim:
+    def _define_with_room(self, name: str, room: int) -> Dim:
         high = self._limit(name)
         if high is not None and high < room:  # what the model itself puts in has precedence over a stated limit
             high = None
@@ -154,9 +154,9 @@ class DimSizes:
         new = _AFTER.get(name, name)
         total = self._positions(new)
         if name in _AFTER:
-            limits = (None if total is None else total - self._share(new, total), past_limit(self.config))
+            limits = (None if total is None else total - self._share_of_positions(new, total), past_limit(self.config))
             return min((limit for limit in limits if limit is not None), default=None)
-        return self._share(new, total) if self.with_past and total is not None and new in _PASTS else total
+        return self._share_of_positions(new, total) if self.with_past and total is not None and new in _PASTS else total
 
     def capacity(self) -> Dim:
         """Return the positions of a cache of a fixed length: as asked for, else enough for the past and the new tokens."""
@@ -186,7 +186,7 @@ class DimSizes:
                     return limit
         return None
 
-    def _share(self, name: str, total: int) -> int:
+    def _share_of_positions(self, name: str, total: int) -> int:
         """Return how many of the positions the new tokens can take: half of them, but what the caller's sizes ask for."""
         new, past = self.wanted(name), self.wanted(_PASTS[name])
         if past is not None and past >= total:
@@ -211,13 +211,13 @@ class DimSizes:
         return self.dim(name, size=size, min=size, max=size)
 
 
-def _checked(name: str, size: object) -> int:
+def _validated_size(name: str, size: object) -> int:
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise DimError(f"{name}={size!r}: a size must be an int that is not negative.")
     return size
 
 
-def _drawn(name: str, low: object, high: object, seed: int) -> int:
+def _draw_size(name: str, low: object, high: object, seed: int) -> int:
     if not (isinstance(low, int) and isinstance(high, int)) or low > high or low < 0:
         raise OptionError(f"random_{name}_range=({low!r}, {high!r}): give two ints, the smaller first, both included.")
     word, _ = combine_keys(path_key(f"size of {name}"), sample_key(seed, 0))

@@ -92,7 +92,7 @@ class DummyInputGenerator:
                 f"{type(self).__name__} describes no input {input_name!r}. {suggest_names(name, self.SUPPORTED_INPUT_NAMES)}"
             )
         node = self.describe(name)
-        return _part(node, path, input_name) if path else node
+        return _find_part(node, path, input_name) if path else node
 
     def describe(self, name: str) -> Node:
         """Return the description of an input whose name is supported; what a subclass writes."""
@@ -116,7 +116,9 @@ class DummyInputGenerator:
         """
         typed = copy.copy(self)
         typed.context = replace(self.context, int_dtype=DType.of(int_dtype), float_dtype=DType.of(float_dtype))
-        node = map_node(_as_list(typed.spec(input_name)), lambda leaf: _alone(leaf, self.context.sizes.dims))
+        node = map_node(
+            _as_list(typed.spec(input_name)), lambda leaf: _without_foreign_dims(leaf, self.context.sizes.dims)
+        )
         inputs: dict[str, Node] = {input_name: node}
         for _, leaf in list(iterate_leaves(inputs.items())):
             mask = get_mask_path(leaf.values)
@@ -163,18 +165,18 @@ class DummyInputGenerator:
         return TensorSpec(name, shape, self.context.float_dtype, rule)
 
 
-def _part(node: Node, path: str, input_name: str) -> Node:
+def _find_part(node: Node, path: str, input_name: str) -> Node:
     """Return the node at `path` below another; names of items may hold dots themselves."""
     if isinstance(node, Nest):
         for name, item in node.items:
             if path == name:
                 return item
             if path.startswith(f"{name}."):
-                return _part(item, path[len(name) + 1 :], input_name)
+                return _find_part(item, path[len(name) + 1 :], input_name)
     raise OptionError(f"{input_name!r}: the input has no part {path!r}. Give the path of one of its tensors.")
 
 
-def _alone(leaf: TensorSpec, known: Mapping[str, Dim]) -> TensorSpec:
+def _without_foreign_dims(leaf: TensorSpec, known: Mapping[str, Dim]) -> TensorSpec:
     """Return a tensor whose values refer to no symbol of other inputs."""
     text = get_rule_expression(leaf.values)
     if text is None or not isinstance(leaf.values, Positions):  # a grid's columns are part of its own shape

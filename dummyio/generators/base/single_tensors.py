@@ -46,7 +46,7 @@ def random_int_tensor(
     path: str = "random_int_tensor",
 ) -> Any:
     """Return a tensor of whole numbers, uniform in [`min_value`, `max_value`)."""
-    return _made(path, shape, dtype, Uniform(min_value, max_value), framework, seed)
+    return _generate_tensor(path, shape, dtype, Uniform(min_value, max_value), framework, seed)
 
 
 def random_mask_tensor(
@@ -59,7 +59,7 @@ def random_mask_tensor(
     path: str = "random_mask_tensor",
 ) -> Any:
     """Return a padding mask: in each row of the last axis 1 for at least one token, 0 for padding; the first row is full."""
-    return _made(path, shape, dtype, PaddingMask(padding_side), framework, seed)
+    return _generate_tensor(path, shape, dtype, PaddingMask(padding_side), framework, seed)
 
 
 def random_float_tensor(
@@ -73,7 +73,7 @@ def random_float_tensor(
     path: str = "random_float_tensor",
 ) -> Any:
     """Return a tensor of floats, uniform in [`min_value`, `max_value`)."""
-    return _made(path, shape, dtype, Uniform(min_value, max_value), framework, seed)
+    return _generate_tensor(path, shape, dtype, Uniform(min_value, max_value), framework, seed)
 
 
 def constant_tensor(
@@ -85,7 +85,7 @@ def constant_tensor(
     int64, float32 or string.
     """
     known = _dtype(dtype, load_backend(framework)) if dtype is not None else DType.of(type(value))
-    return _made("constant_tensor", shape, known, Constant(value), framework, 0)
+    return _generate_tensor("constant_tensor", shape, known, Constant(value), framework, 0)
 
 
 def concat_inputs(inputs: Iterable[Any], dim: int) -> Any:
@@ -108,7 +108,7 @@ def concat_inputs(inputs: Iterable[Any], dim: int) -> Any:
     shapes = {(*array.shape[:axis], *array.shape[axis + 1 :]) for array in arrays}
     if len(shapes) > 1:
         raise DimError(f"the inputs have shapes {[array.shape for array in arrays]}: all axes but {dim} must be equal.")
-    return _returned(np.concatenate(arrays, axis), backend, tensors[0])
+    return _to_framework(np.concatenate(arrays, axis), backend, tensors[0])
 
 
 def pad_input_on_dim(
@@ -147,7 +147,7 @@ def pad_input_on_dim(
         return input_
     Constant(value).check(wanted, array.ndim)  # a value that the dtype cannot hold is an error, not rounded
     padding = np.full((*array.shape[:axis], added, *array.shape[axis + 1 :]), value).astype(wanted.numpy)
-    return _returned(np.concatenate([array.astype(wanted.numpy), padding], axis), backend, input_)
+    return _to_framework(np.concatenate([array.astype(wanted.numpy), padding], axis), backend, input_)
 
 
 def framework_of(value: Any) -> Backend:
@@ -170,7 +170,7 @@ def framework_of(value: Any) -> Backend:
     raise OptionError(f"a {qualified_name(value)} is not a tensor of {', '.join(available_backends())}.")
 
 
-def _made(path: str, shape: Sequence[int], dtype: object, rule: Rule, framework: str, seed: int) -> Any:
+def _generate_tensor(path: str, shape: Sequence[int], dtype: object, rule: Rule, framework: str, seed: int) -> Any:
     spec = InputSpec({path: TensorSpec(path, shape, dtype, rule)})
     return spec.generate(framework, seed=seed)[path]
 
@@ -190,7 +190,7 @@ def _axis(dim: int, rank: int) -> int:
     return dim % rank
 
 
-def _returned(values: Array, backend: Backend, like: Any) -> Any:
+def _to_framework(values: Array, backend: Backend, like: Any) -> Any:
     """Return `values` as a tensor of the framework, on the device of another one."""
     device = getattr(like, "device", None)
     return backend.from_numpy(values, DType.of(values.dtype), device() if callable(device) else device)

@@ -26,16 +26,16 @@ def count_reserved_tokens(context: Context) -> int:
 
 def placeholder_runs(context: Context) -> tuple[Run, ...]:
     """Return the ids that stand in fixed columns: placeholders, and what begins and ends a medium."""
-    return tuple(run for medium, start in _placed(context) for run in _runs(medium, start))
+    return tuple(run for medium, start in _iterate_positions(context) for run in _runs_of_medium(medium, start))
 
 
 def placeholder_type_runs(context: Context, numbers: dict[str, int]) -> tuple[Run, ...]:
     """Return the same columns with a number for each kind of medium, for the placeholders alone."""
-    placed = ((medium, start + (medium.before is not None)) for medium, start in _placed(context))
+    placed = ((medium, start + (medium.before is not None)) for medium, start in _iterate_positions(context))
     return tuple(Run(numbers[m.kind], start, m.count) for m, start in placed if m.kind in numbers)
 
 
-def _placed(context: Context) -> Iterator[tuple[Medium, int]]:
+def _iterate_positions(context: Context) -> Iterator[tuple[Medium, int]]:
     found = list_media(context)
     left = context.padding_side == "left" or (context.with_past and not context.encoder_decoder)
     start = -_AROUND - sum(medium.length for medium in found) if left else _AROUND
@@ -44,7 +44,7 @@ def _placed(context: Context) -> Iterator[tuple[Medium, int]]:
         start += medium.length
 
 
-def _runs(medium: Medium, start: int) -> Iterator[Run]:
+def _runs_of_medium(medium: Medium, start: int) -> Iterator[Run]:
     if medium.before is not None:
         yield Run(medium.before, start)
         start += 1

@@ -53,9 +53,9 @@ def read_shape_words(
     parameters = [p.name for p in component.parameters(method)]
     layer = first_layer(component, settings, argument, method)
     if parameters and argument == parameters[0]:
-        found = _unpacked(component, argument, method) or _of_latents(component, argument, method, layer)
-        return _completed(found, layer, settings)
-    stated = _stated(component, argument, method)
+        found = _find_unpacked_shape(component, argument, method) or _of_latents(component, argument, method, layer)
+        return _with_channels(found, layer, settings)
+    stated = _documented_shape(component, argument, method)
     if layer is not None and layer.kind.startswith("conv"):
         return tuple(str(layer.size) if word == "channels" and layer.size else word for word in _BY_LAYER[layer.kind])
     if layer is not None and layer.size is not None and layer.kind in ("linear", "norm"):
@@ -68,7 +68,7 @@ def read_shape_words(
 
 def _of_latents(component: ClassMethods, argument: str, method: str, layer: Layer | None) -> Words:
     """Return the shape of what a model draws or reads, where nothing unpacks it."""
-    stated = _stated(component, argument, method)
+    stated = _documented_shape(component, argument, method)
     packed = any(_PATCHED.fullmatch(p.name) for p in component.parameters(method))
     if layer is not None and layer.kind in _BY_LAYER:
         words = _BY_LAYER[layer.kind]
@@ -81,7 +81,7 @@ def _of_latents(component: ClassMethods, argument: str, method: str, layer: Laye
     return _ROWS if packed else _IMAGE
 
 
-def _completed(words: Words, layer: Layer | None, settings: Mapping[str, Any]) -> Words:
+def _with_channels(words: Words, layer: Layer | None, settings: Mapping[str, Any]) -> Words:
     """Return the words with the number of channels in place, where only the first layer knows it."""
     if (
         settings.get("in_channels") is None
@@ -93,13 +93,13 @@ def _completed(words: Words, layer: Layer | None, settings: Mapping[str, Any]) -
     return words
 
 
-def _unpacked(component: ClassMethods, argument: str, method: str, depth: int = _DEPTH) -> Words | None:
+def _find_unpacked_shape(component: ClassMethods, argument: str, method: str, depth: int = _DEPTH) -> Words | None:
     """Return the shape that a method, or one that it hands the argument on to, unpacks: `batch, channels = sample.shape`."""
     body = component.body(method)
     for names, index in shape_unpackings(body, argument) if body else ():
         words: list[str | None] = [_AXES.get(name.lower().lstrip("_") or "_") for name in names]
         if index is None and len(words) > 1:
-            return _filled(words)
+            return _fill_axes(words)
         if index == "-2:" and words == ["height", "width"]:
             return _IMAGE
         if words == ["num_frames"] and index in ("1", "2"):
@@ -107,10 +107,12 @@ def _unpacked(component: ClassMethods, argument: str, method: str, depth: int = 
         if words == ["batch_size", "num_frames"] and index == ":2":
             return _FRAMES_FIRST
     inner = find_forwarding_calls(component, argument, method) if depth else ()
-    return next((found for name, given in inner if (found := _unpacked(component, given, name, depth - 1))), None)
+    return next(
+        (found for name, given in inner if (found := _find_unpacked_shape(component, given, name, depth - 1))), None
+    )
 
 
-def _filled(words: Sequence[str | None]) -> Words | None:
+def _fill_axes(words: Sequence[str | None]) -> Words | None:
     """Return words in which those that the author left out are as usual: None where they cannot be told."""
     usual: Mapping[int, Words] = {3: _ROWS, 4: _IMAGE, 5: _FRAMES_FIRST if words[1:2] == ["num_frames"] else _VIDEO}
     if len(words) not in usual:
@@ -123,7 +125,7 @@ def _filled(words: Sequence[str | None]) -> Words | None:
     return filled if len(set(filled)) == len(filled) else usual[len(words)]
 
 
-def _stated(component: ClassMethods, argument: str, method: str) -> Words | None:
+def _documented_shape(component: ClassMethods, argument: str, method: str) -> Words | None:
     """Return the shape that the docstring states."""
     entries = re.finditer(_DOCSTRING.format(name=re.escape(argument)), component.text(method), re.MULTILINE)
     shape = next((shape for entry in entries if (shape := _SHAPE.search(entry.group()))), None)

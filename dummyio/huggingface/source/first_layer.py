@@ -60,7 +60,7 @@ def first_layer(
     component: ClassMethods, settings: Mapping[str, Any], argument: str, method: str = "forward"
 ) -> Layer | None:
     """Return the first layer that an argument of a method enters; None if the text does not show it."""
-    return _entered(component, settings, argument, method, _DEPTH)
+    return _find_layer(component, settings, argument, method, _DEPTH)
 
 
 def find_forwarding_calls(component: ClassMethods, argument: str, method: str) -> Iterator[tuple[str, str]]:
@@ -74,11 +74,11 @@ def find_forwarding_calls(component: ClassMethods, argument: str, method: str) -
                 pass
 
 
-def _entered(
+def _find_layer(
     component: ClassMethods, settings: Mapping[str, Any], argument: str, method: str, depth: int
 ) -> Layer | None:
     calls = _calls_with(component, argument, method) if depth else ()
-    layers = (_called(component, settings, call, place, depth) for call, place in calls)
+    layers = (_layer_of_call(component, settings, call, place, depth) for call, place in calls)
     return next((layer for layer in layers if layer is not None), None)
 
 
@@ -88,11 +88,11 @@ def _calls_with(component: ClassMethods, argument: str, method: str) -> Iterator
     names = {argument}
     for node in _in_order(body) if body else ():
         if isinstance(node, ast.Call):
-            place = _place(node, names)
+            place = _find_argument_position(node, names)
             if place is not None:
                 yield node, place
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            _rename(component, node.targets[0].id, node.value, names)
+            _follow_assignment(component, node.targets[0].id, node.value, names)
 
 
 def _in_order(node: ast.AST) -> Iterator[ast.AST]:
@@ -105,10 +105,10 @@ def _in_order(node: ast.AST) -> Iterator[ast.AST]:
         yield node
 
 
-def _place(call: ast.Call, names: set[str]) -> int | str | None:
+def _find_argument_position(call: ast.Call, names: set[str]) -> int | str | None:
     """Return the position or the keyword at which a call has one of the names as an argument."""
     for position, value in enumerate(call.args):
-        whole = value.value if isinstance(value, ast.Subscript) and _is_part(value.slice) else value
+        whole = value.value if isinstance(value, ast.Subscript) and _keeps_axes(value.slice) else value
         if isinstance(whole, ast.Name) and whole.id in names:
             return position
     for word in call.keywords:
@@ -117,12 +117,12 @@ def _place(call: ast.Call, names: set[str]) -> int | str | None:
     return None
 
 
-def _is_part(index: ast.expr) -> bool:
+def _keeps_axes(index: ast.expr) -> bool:
     """Whether an index takes a part along some axes, and so keeps them all: `x[:, :, :1]`."""
     return all(isinstance(item, ast.Slice) for item in (index.elts if isinstance(index, ast.Tuple) else [index]))
 
 
-def _rename(component: ClassMethods, target: str, value: ast.expr, names: set[str]) -> None:
+def _follow_assignment(component: ClassMethods, target: str, value: ast.expr, names: set[str]) -> None:
     """Follow an assignment: another name for the same, or a name that from here on is something else."""
     while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in _SAME_SHAPE:
         value = value.func.value
@@ -130,13 +130,16 @@ def _rename(component: ClassMethods, target: str, value: ast.expr, names: set[st
         names.add(target)
     elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
         # A method of the model's own in which no layer was met prepares what is given to it.
-        if not (value.func.attr in _SAME_RANK or (component.has(value.func.attr) and _place(value, names) is not None)):
+        if not (
+            value.func.attr in _SAME_RANK
+            or (component.has(value.func.attr) and _find_argument_position(value, names) is not None)
+        ):
             names.discard(target)
     elif not isinstance(value, ast.BinOp | ast.IfExp):  # arithmetic over numbers keeps the shape
         names.discard(target)
 
 
-def _called(
+def _layer_of_call(
     component: ClassMethods, settings: Mapping[str, Any], call: ast.Call, place: int | str, depth: int
 ) -> Layer | None:
     """Return the first layer inside what is called: a method of the same class, or a module that it holds."""
@@ -144,8 +147,11 @@ def _called(
         case ast.Attribute(value=ast.Name(id="self"), attr=name):
             if component.has(name):
                 inner = _parameter(component, name, place)
-                return _entered(component, settings, inner, name, depth - 1) if inner else None
-            made = (_made(component, value, known, place, depth) for value, known in _makers(component, settings, name))
+                return _find_layer(component, settings, inner, name, depth - 1) if inner else None
+            made = (
+                _layer_of_expression(component, value, known, place, depth)
+                for value, known in _find_assignments(component, settings, name)
+            )
             return next((layer for layer in made if layer is not None), None)
         case _:
             return None
@@ -159,7 +165,7 @@ def _parameter(component: ClassMethods, method: str, place: int | str) -> str | 
     return parameters[place].name if place < len(parameters) else None
 
 
-def _makers(
+def _find_assignments(
     component: ClassMethods, settings: Mapping[str, Any], name: str
 ) -> Iterator[tuple[ast.expr, Mapping[str, Any]]]:
     """Yield what is assigned to an attribute, with the values of all names that are known by then."""
@@ -197,34 +203,39 @@ def _initializers(component: ClassMethods) -> list[ast.FunctionDef]:
     return [body for body in (own, *bodies) if body is not None]
 
 
-def _made(
+def _layer_of_expression(
     component: ClassMethods, value: ast.expr, known: Mapping[str, Any], place: int | str, depth: int
 ) -> Layer | None:
     """Return the layer that an expression makes, or the first one inside the class that it calls."""
     if isinstance(value, ast.IfExp):
-        return _made(component, value.body, known, place, depth) or _made(component, value.orelse, known, place, depth)
+        return _layer_of_expression(component, value.body, known, place, depth) or _layer_of_expression(
+            component, value.orelse, known, place, depth
+        )
     if not isinstance(value, ast.Call):
         return None
     match value.func:
         case ast.Attribute(attr="Sequential"):
-            return next((layer for item in value.args if (layer := _made(component, item, known, 0, depth))), None)
+            return next(
+                (layer for item in value.args if (layer := _layer_of_expression(component, item, known, 0, depth))),
+                None,
+            )
         case ast.Attribute(value=ast.Name(id="nn"), attr=name) | ast.Name(id=name) if name in _LAYERS:
             return Layer(_LAYERS[name], _first_size(value, known))
         case ast.Name(id=name):
             chosen = known.get(name)
             source = resolve_class(component.source.path, chosen if isinstance(chosen, _ClassName) else name)
             if source is None and value.args:  # a function around a layer, such as one that normalizes its weights
-                return _made(component, value.args[0], known, place, depth)
-            return _inside(ClassMethods(source), value, known, place, depth - 1) if source and depth else None
+                return _layer_of_expression(component, value.args[0], known, place, depth)
+            return _layer_of_class(ClassMethods(source), value, known, place, depth - 1) if source and depth else None
         case _:
             return None
 
 
-def _inside(
+def _layer_of_class(
     component: ClassMethods, call: ast.Call, known: Mapping[str, Any], place: int | str, depth: int
 ) -> Layer | None:
     """Return the first layer inside a class of the library that is made with these arguments."""
-    settings = _bound(component, call, known)
+    settings = _bind_arguments(component, call, known)
     header = parse_header(component.source.text)
     bases = [ast.unparse(base) for base in header.bases] if isinstance(header, ast.ClassDef) else []
     own: Kind | None = next((_LAYERS[b[3:]] for b in bases if b.startswith("nn.") and b[3:] in _LAYERS), None)
@@ -232,10 +243,10 @@ def _inside(
         sizes = (settings.get(name) for name in _SIZES)
         return Layer(own, next((size for size in sizes if isinstance(size, int)), None))
     argument = _parameter(component, "forward", place)
-    return _entered(component, settings, argument, "forward", depth) if argument else None
+    return _find_layer(component, settings, argument, "forward", depth) if argument else None
 
 
-def _bound(component: ClassMethods, call: ast.Call, known: Mapping[str, Any]) -> dict[str, Any]:
+def _bind_arguments(component: ClassMethods, call: ast.Call, known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a class's parameters in a call."""
     parameters = component.parameters("__init__")
     settings = {p.name: p.default for p in parameters if p.has_default and p.default is not ...}

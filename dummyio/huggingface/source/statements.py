@@ -25,7 +25,7 @@ _COLON_AT_END = re.compile(r":[ \t]*(?:#.*)?$", re.MULTILINE)
 
 def find_statements(text: str, *beginnings: str) -> Iterator[str]:
     """Cut the top-level statements that begin with one of some texts, in the order of the source."""
-    return (_cut(text, start, _TOP_LEVEL) for start in sorted(_line_starts(text, beginnings)))
+    return (_cut_statement(text, start, _TOP_LEVEL) for start in sorted(_line_starts(text, beginnings)))
 
 
 def find_class(text: str, name: str) -> str | None:
@@ -36,14 +36,14 @@ def find_class(text: str, name: str) -> str | None:
 def find_method(class_text: str, name: str) -> str | None:
     """Cut a method that a class itself defines, without its decorators; None where it defines none of that name."""
     starts = _line_starts(class_text, [f"    def {name}("])
-    return next((_cut(class_text, start, _IN_CLASS) for start in starts), None)
+    return next((_cut_statement(class_text, start, _IN_CLASS) for start in starts), None)
 
 
 def without_methods(class_text: str) -> str:
     """Cut the methods out of a class, except `__init__`."""
     kept, start = "", 0
     while start < len(class_text):
-        statement = _cut(class_text, start, _IN_CLASS)
+        statement = _cut_statement(class_text, start, _IN_CLASS)
         is_method = statement.startswith(("    @", "    def ", "    async def "))
         if not is_method or statement.startswith("    def __init__("):
             kept += statement
@@ -62,7 +62,7 @@ def _line_starts(text: str, beginnings: Iterable[str]) -> Iterator[int]:
             found = text.find(f"\n{beginning}", found + 1)
 
 
-def _cut(text: str, start: int, begins: re.Pattern[str]) -> str:
+def _cut_statement(text: str, start: int, begins: re.Pattern[str]) -> str:
     """Cut from `start` to where the next statement begins."""
     for stop in begins.finditer(text, start):
         statement = text[start : stop.start() + 1]
