@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch.export import ExportedProgram
-from torch.utils import _pytree
 
 from dummyio.backend.result_names import name_outputs
 from dummyio.errors import DTypeError, RunError, SourceError, format_error_line
@@ -66,10 +65,12 @@ class ProgramRunner:
 
     def _nest_inputs(self, leaves: Mapping[str, torch.Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return tensors nested as the program takes them, with its constants (None, numbers) between them."""
-        examples, structure = _pytree.tree_flatten(self._program.example_inputs or ((), {}))
+        structure = self._program.call_spec.in_spec
+        examples = structure.flatten_up_to(self._program.example_inputs or ((), {}))
         values = iter(leaves.values())
-        flat = [next(values) if isinstance(item, torch.Tensor) else item for item in examples]
-        nested: tuple[tuple[Any, ...], dict[str, Any]] = _pytree.tree_unflatten(flat, structure)
+        nested: tuple[tuple[Any, ...], dict[str, Any]] = structure.unflatten(
+            next(values) if isinstance(item, torch.Tensor) else item for item in examples
+        )
         return nested
 
 
