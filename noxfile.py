@@ -40,7 +40,11 @@ OLDEST = {
     ),
     "torch": (
         ["torch", "onnx", "hf", "diffusers"],
-        ["tests/backends/torch/test_conformance.py", "tests/backends/torch/onnx_passes", "tests/huggingface/config"],
+        [
+            "tests/backends/torch/test_conformance.py",
+            "tests/backends/torch/test_exporting.py",
+            "tests/huggingface/config",
+        ],
     ),
 }
 """Session → the extras whose lower bounds it installs, and its tests."""
