@@ -19,8 +19,6 @@ from typing import BinaryIO
 from dummyio.errors import OutputError
 from dummyio.typing import FilePath
 
-__all__ = ["atomic_file", "atomic_files", "atomic_folder", "check_folder", "make_folder"]
-
 _REMEDIES = {
     errno.ENOSPC: "Free some space there or write elsewhere.",
     errno.EDQUOT: "Free some of your quota there or write elsewhere.",

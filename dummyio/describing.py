@@ -13,8 +13,6 @@ from dummyio.backend.frameworks import FRAMEWORKS, detect_framework, qualified_n
 from dummyio.errors import OptionError, SourceError
 from dummyio.input_spec import InputSpec
 
-__all__ = ["capture", "describe", "generate"]
-
 
 def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
     """Return the description of a model's inputs.

@@ -10,8 +10,6 @@ from dummyio.spec.probe_plan import plan_probes
 from dummyio.spec.spec_data import SpecData
 from dummyio.typing import FilePath
 
-__all__ = ["InputSpec"]
-
 
 class InputSpec(SpecData):
     """All inputs of a model: a mapping of names to tensors or nests of tensors. Immutable, hashable and comparable.

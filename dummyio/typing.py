@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Array", "Axes", "Buckets", "Feeds", "FilePath", "Metadata", "StaticDims"]
-
 Array = np.ndarray[Any, Any]
 """A NumPy array of any dtype and shape."""
 

@@ -13,8 +13,6 @@ import numpy as np
 from dummyio.backend.native_dtypes import to_canonical_dtype, to_native_dtype
 from dummyio.spec.dtypes import DType
 
-__all__ = ["DTYPE_MAPPER", "from_native", "to_native"]
-
 _ABSENT = {DType.INT1, DType.UINT1, DType.FLOAT6_E2M3FN, DType.FLOAT6_E3M2FN, DType.STRING}
 DTYPE_MAPPER: dict[DType, np.dtype[Any]] = {
     dtype: dtype.numpy

@@ -9,8 +9,6 @@ import jax
 
 from dummyio.spec.dtypes import DType
 
-__all__ = ["NARROW", "canonicalize_dtype", "enable_wide_dtypes"]
-
 NARROW = {
     DType.FLOAT64: DType.FLOAT32,
     DType.COMPLEX128: DType.COMPLEX64,

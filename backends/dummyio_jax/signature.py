@@ -17,8 +17,6 @@ from dummyio.spec.dims import Dim, collect_dims, evaluate_size
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio_jax.dtypes import to_native
 
-__all__ = ["abstract", "iterate_constraints"]
-
 
 def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, jax.ShapeDtypeStruct]:
     """Return path → shape and dtype; sizes are ints or symbolic expressions, the dims' bounds are the scope's constraints.

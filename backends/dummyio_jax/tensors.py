@@ -20,8 +20,6 @@ from dummyio.typing import Array
 from dummyio_jax.dtypes import to_native
 from dummyio_jax.precision import NARROW, canonicalize_dtype
 
-__all__ = ["from_numpy", "is_tensor", "to_numpy"]
-
 
 def from_numpy(values: Array, dtype: DType, device: Any = None) -> jax.Array:
     """Return a JAX array of exactly `dtype` with a copy of `values`.

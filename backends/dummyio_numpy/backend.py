@@ -7,8 +7,6 @@ from typing import Any
 from dummyio_numpy import running, signature, tensors
 from dummyio_numpy.dtypes import DTYPE_MAPPER
 
-__all__ = ["BACKEND", "NumpyBackend"]
-
 
 class NumpyBackend:
     """NumPy."""

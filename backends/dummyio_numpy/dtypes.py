@@ -8,8 +8,6 @@ import numpy as np
 
 from dummyio.spec.dtypes import DType
 
-__all__ = ["DTYPE_MAPPER", "from_native", "to_native"]
-
 DTYPE_MAPPER: dict[DType, np.dtype[Any]] = {dtype: dtype.numpy for dtype in DType}
 
 

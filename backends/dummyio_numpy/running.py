@@ -14,8 +14,6 @@ from dummyio.materialize.generate import to_framework
 from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.typing import Array
 
-__all__ = ["FunctionRunner", "open_runner"]
-
 
 class FunctionRunner:
     """A function of named arrays; it declares nothing."""

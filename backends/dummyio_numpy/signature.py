@@ -9,8 +9,6 @@ import numpy as np
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.typing import Array
 
-__all__ = ["abstract"]
-
 
 def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, Array]:
     """Return path → read-only array with one element in memory, at the default sizes of dims."""

@@ -10,8 +10,6 @@ from dummyio.errors import OptionError
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 
-__all__ = ["from_numpy", "is_tensor", "to_numpy"]
-
 
 def from_numpy(values: Array, dtype: DType, device: Any = None) -> Array:
     """Return `values` themselves."""

@@ -9,8 +9,6 @@ from dummyio.input_spec import InputSpec
 from dummyio_onnx import signature, tensors
 from dummyio_onnx.dtypes import DTYPE_MAPPER
 
-__all__ = ["BACKEND", "OnnxBackend"]
-
 
 class OnnxBackend:
     """ONNX Runtime."""

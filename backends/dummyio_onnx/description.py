@@ -27,8 +27,6 @@ from dummyio_onnx.analysis.operator_rules import propagate_facts
 from dummyio_onnx.dtypes import find_dtype
 from dummyio_onnx.read_model import find_graph_inputs, format_opsets, read_axes, read_model
 
-__all__ = ["describe"]
-
 _OPTIONS = ("shapes",)
 
 

@@ -13,8 +13,6 @@ import onnxruntime as ort
 from dummyio.backend.native_dtypes import to_canonical_dtype, to_native_dtype
 from dummyio.spec.dtypes import DType
 
-__all__ = ["DTYPE_MAPPER", "ONNX_TYPES", "find_dtype", "from_native", "to_native"]
-
 _NAMES = {
     DType.FLOAT64: "DOUBLE",
     DType.FLOAT32: "FLOAT",

@@ -9,8 +9,6 @@ import numpy as np
 
 from dummyio.typing import Array
 
-__all__ = ["pack_bits", "unpack_bits"]
-
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 

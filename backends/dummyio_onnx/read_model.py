@@ -15,8 +15,6 @@ import onnx
 from dummyio.errors import SourceError
 from dummyio.typing import Axes
 
-__all__ = ["find_graph_inputs", "format_opsets", "iterate_graphs", "read_axes", "read_model"]
-
 _MAX_BYTES = 1 << 31
 """The size of a file that protobuf cannot read any more."""
 

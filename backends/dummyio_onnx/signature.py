@@ -10,8 +10,6 @@ from dummyio.spec.dims import Size, evaluate_size, is_static
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio_onnx.dtypes import to_native
 
-__all__ = ["abstract"]
-
 
 def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, ValueInfoProto]:
     """Return one value info per path, under that name; dims and their expressions become ``dim_param``."""

@@ -23,8 +23,6 @@ from dummyio.typing import Array
 from dummyio_onnx.dtypes import from_native, to_native
 from dummyio_onnx.packed_bits import pack_bits, unpack_bits
 
-__all__ = ["from_numpy", "is_tensor", "run_with_ort_values", "session_feeds", "to_numpy"]
-
 
 def from_numpy(values: Array, dtype: DType, device: Any = None) -> ort.OrtValue:
     """Return a value on the memory of `values`, which it keeps alive; a copy if it goes to another device.

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from dummyio.input_spec import InputSpec
     from dummyio.running.runner import Runner
 
-__all__ = ["BACKEND", "TensorflowBackend"]
-
 
 class TensorflowBackend:
     """TensorFlow."""

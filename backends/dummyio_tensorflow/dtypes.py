@@ -9,8 +9,6 @@ import tensorflow as tf
 from dummyio.backend.native_dtypes import to_canonical_dtype, to_native_dtype
 from dummyio.spec.dtypes import DType
 
-__all__ = ["DTYPE_MAPPER", "from_native", "to_native"]
-
 
 def _map_dtypes() -> dict[DType, Any]:
     found = {DType.STRING: tf.string}

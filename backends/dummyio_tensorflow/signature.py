@@ -12,8 +12,6 @@ from dummyio.spec.dims import Size, evaluate_size, is_static
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio_tensorflow.dtypes import to_native
 
-__all__ = ["abstract", "argument_names"]
-
 
 def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, Any]:
     """Return `tf.TensorSpec`s, with None for symbolic sizes, under the names of `argument_names`."""

@@ -17,8 +17,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_tensorflow.dtypes import from_native, to_native
 
-__all__ = ["from_numpy", "is_tensor", "to_numpy"]
-
 
 def from_numpy(values: Array, dtype: DType, device: Any = None) -> Any:
     """Return an eager tensor with a copy of `values`.

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from dummyio.running.runner import Runner
     from dummyio_torch.capture.capture import Capture
 
-__all__ = ["BACKEND", "TorchBackend"]
-
 
 class TorchBackend:
     """PyTorch."""

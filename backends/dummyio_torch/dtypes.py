@@ -11,8 +11,6 @@ import torch
 from dummyio.backend.native_dtypes import to_canonical_dtype, to_native_dtype
 from dummyio.spec.dtypes import DType
 
-__all__ = ["DTYPE_MAPPER", "from_native", "to_native"]
-
 _ABSENT = {DType.INT4, DType.INT2, DType.INT1, DType.UINT4, DType.UINT2, DType.UINT1}
 DTYPE_MAPPER: dict[DType, torch.dtype] = {
     dtype: getattr(torch, dtype) for dtype in DType if hasattr(torch, dtype) and dtype not in _ABSENT

@@ -9,8 +9,6 @@ import torch
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio_torch.dtypes import to_native
 
-__all__ = ["abstract"]
-
 
 def abstract(leaves: Mapping[str, TensorSpec]) -> dict[str, torch.Tensor]:
     """Return path → meta tensor, at the default sizes of the dims; `InputSpec.dynamic_shapes` has their symbols."""

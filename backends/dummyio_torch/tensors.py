@@ -17,8 +17,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_torch.dtypes import from_native, to_native
 
-__all__ = ["from_numpy", "is_tensor", "to_numpy"]
-
 _CPU = torch.device("cpu")
 _BITS = {1: (np.dtype(np.uint8), torch.uint8), 2: (np.dtype(np.int16), torch.int16)}
 """Bytes of an element → the integers that have its bits, in NumPy and in PyTorch."""

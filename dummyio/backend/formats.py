@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 from dummyio.errors import OptionError, SourceError, suggest_names
 
-__all__ = ["FORMATS", "Format", "choose_format", "detect_path_format", "list_suffixes"]
-
 
 class Format(NamedTuple):
     """One format. Frameworks go by their short names (`dummyio.backend.frameworks`)."""

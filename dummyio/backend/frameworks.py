@@ -10,8 +10,6 @@ from functools import partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
-__all__ = ["ALIASES", "FRAMEWORKS", "MODEL_ROOTS", "Framework", "detect_framework", "qualified_name"]
-
 
 class Framework(NamedTuple):
     """One framework that this distribution has a backend for."""

@@ -15,8 +15,6 @@ from dummyio.errors import DTypeError
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 
-__all__ = ["as_owned_array", "find_nearest_dtype", "to_canonical_dtype", "to_native_dtype"]
-
 T = TypeVar("T")
 
 

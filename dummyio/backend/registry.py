@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 
-__all__ = ["ALIASES", "GROUP", "available_backends", "framework_name", "load_backend"]
-
 GROUP = "dummyio.backends"
 
 

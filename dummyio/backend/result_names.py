@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["name_outputs"]
-
 _NAMELESS = "output"
 
 Expand = Callable[[Any, str], Mapping[str, Any] | None]

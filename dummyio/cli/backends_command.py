@@ -12,8 +12,6 @@ from dummyio.cli.shared_options import EPILOG, fails_cleanly, json_option
 from dummyio.cli.tables import build_table, open_console
 from dummyio.errors import DummyioError
 
-__all__ = ["backends"]
-
 
 @click.command(epilog=EPILOG)
 @json_option

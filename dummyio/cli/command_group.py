@@ -12,8 +12,6 @@ from dummyio.cli.generate_command import generate
 from dummyio.cli.shared_options import EPILOG
 from dummyio.cli.validate_command import validate
 
-__all__ = ["main"]
-
 
 @click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(dummyio.__version__, prog_name="dummyio")

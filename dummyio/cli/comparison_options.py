@@ -13,8 +13,6 @@ from dummyio.cli.tables import open_console, print_lines, show_progress
 if TYPE_CHECKING:
     from dummyio.validation import Report
 
-__all__ = ["check_reports", "comparison_options", "validate_and_save"]
-
 _OPTIONS = (
     click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance instead of the derived one."),
     click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance instead of the derived one."),

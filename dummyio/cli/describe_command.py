@@ -26,8 +26,6 @@ from dummyio.cli.tables import (
     print_lines,
 )
 
-__all__ = ["describe"]
-
 
 @click.command(epilog=EPILOG)
 @source_argument

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from dummyio.exporting.artifact import Artifact
     from dummyio.validation import Report
 
-__all__ = ["export"]
-
 
 @click.command(epilog=EPILOG)
 @click.argument("model")

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from dummyio.input_spec import InputSpec
     from dummyio.typing import Array
 
-__all__ = ["generate"]
-
 _LONG_BYTES, _LONG_SAMPLES = 256 << 20, 1000
 """Below these, writing is too short for a progress bar."""
 

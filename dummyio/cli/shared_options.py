@@ -12,18 +12,6 @@ import click
 
 from dummyio.errors import DummyioError, OptionError
 
-__all__ = [
-    "EPILOG",
-    "Setting",
-    "collect_settings",
-    "fails_cleanly",
-    "json_option",
-    "seed_option",
-    "set_option",
-    "source_argument",
-    "task_option",
-]
-
 EPILOG = "Exit codes: 0 done, 1 a validation found a mismatch, 2 not possible."
 
 

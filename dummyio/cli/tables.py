@@ -16,17 +16,6 @@ if TYPE_CHECKING:
 
     from dummyio.input_spec import InputSpec
 
-__all__ = [
-    "build_dim_table",
-    "build_input_rows",
-    "build_input_table",
-    "build_table",
-    "list_provenance",
-    "open_console",
-    "print_lines",
-    "show_progress",
-]
-
 
 def open_console() -> Console:
     """Return the console for tables; rows in files and pipes are not cut at 80 columns."""

@@ -11,8 +11,6 @@ import click
 from dummyio.cli.comparison_options import check_reports, comparison_options, validate_and_save
 from dummyio.cli.shared_options import EPILOG, collect_settings, fails_cleanly, json_option, set_option, task_option
 
-__all__ = ["validate"]
-
 
 @click.command(epilog=EPILOG)
 @click.argument("actual", type=click.Path())

@@ -10,8 +10,6 @@ from typing import Any
 
 from dummyio.input_spec import InputSpec
 
-__all__ = ["Artifact", "ExportResult", "spec_path"]
-
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:

@@ -17,8 +17,6 @@ from dummyio.running.runner import Runner, open_runner
 from dummyio.spec.dims import evaluate_size, find_dims, is_static
 from dummyio.typing import Array, Axes
 
-__all__ = ["COARSE_TOLERANCE", "TOLERANCE", "check_artifact", "check_names_apart"]
-
 Run = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """Feeds → outputs by name: a runner, or any function like it; raises `RunError`."""
 

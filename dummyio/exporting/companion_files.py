@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["COPIED", "write_companion_files"]
-
 COPIED = (
     "preprocessor_config.json",
     "processor_config.json",

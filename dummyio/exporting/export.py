@@ -23,8 +23,6 @@ from dummyio.exporting.artifact import Artifact, ExportResult, spec_path
 from dummyio.exporting.companion_files import write_companion_files
 from dummyio.input_spec import InputSpec
 
-__all__ = ["export"]
-
 Exporter = Callable[..., ExportResult]
 
 

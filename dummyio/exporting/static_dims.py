@@ -9,8 +9,6 @@ from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim, collect_dims, find_dims
 from dummyio.typing import Buckets, StaticDims
 
-__all__ = ["fix_dims", "split_into_buckets"]
-
 
 def fix_dims(spec: InputSpec, static: StaticDims) -> tuple[InputSpec, tuple[str, ...]]:
     """Make dims static, at their default sizes.

@@ -13,8 +13,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.typing import Feeds, FilePath
 
-__all__ = ["FORMATS", "Format", "check_dtypes", "choose_format", "sample_paths"]
-
 
 @dataclass(frozen=True, slots=True)
 class Format:
@@ -33,7 +31,7 @@ class Format:
 FORMATS = {
     kind.name: kind
     for kind in (
-        Format("npz", npz.DTYPES, npz.write, npz.read, ".npz"),
+        Format("npz", npy.DTYPES, npz.write, npz.read, ".npz"),
         Format("npy", npy.DTYPES, npy.write, npy.read),
         Format("safetensors", safetensors.DTYPES, safetensors.write, safetensors.read, ".safetensors"),
         Format("onnx-test-data", onnx_test_data.DTYPES, onnx_test_data.write, onnx_test_data.read),

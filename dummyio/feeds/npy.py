@@ -18,8 +18,6 @@ from dummyio.errors import DTypeError, SourceError
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array, FilePath, Metadata
 
-__all__ = ["DTYPES", "read", "read_array", "write", "write_array"]
-
 DTYPES = frozenset(dtype for dtype in DType if dtype is DType.STRING or dtype.numpy.isbuiltin == 1)
 """The dtypes of NumPy. Those of ml_dtypes would be written as raw bytes without their dtype."""
 

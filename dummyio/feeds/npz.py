@@ -11,10 +11,8 @@ from collections.abc import Mapping
 
 from dummyio.atomic_files import atomic_file
 from dummyio.errors import OutputError, SourceError
-from dummyio.feeds.npy import DTYPES, read_array, write_array
+from dummyio.feeds.npy import read_array, write_array
 from dummyio.typing import Array, FilePath, Metadata
-
-__all__ = ["DTYPES", "read", "write"]
 
 
 def write(arrays: Mapping[str, Array], path: FilePath, *, metadata: Metadata = None, force: bool = False) -> None:

@@ -16,8 +16,6 @@ from dummyio.errors import DTypeError, NotInstalledError, OutputError, SourceErr
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array, FilePath, Metadata
 
-__all__ = ["DTYPES", "FILE", "read", "write"]
-
 _MISSING = {DType.FLOAT8_E3M4, DType.FLOAT8_E4M3, DType.FLOAT8_E4M3B11FNUZ, DType.INT1, DType.UINT1}
 DTYPES = frozenset(DType) - _MISSING
 """The dtypes that ONNX has."""

@@ -20,8 +20,6 @@ from dummyio.errors import DTypeError, OutputError, SourceError
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array, FilePath, Metadata
 
-__all__ = ["DTYPES", "read", "write"]
-
 _CODES = {
     DType.FLOAT64: "F64",
     DType.FLOAT32: "F32",

@@ -14,8 +14,6 @@ from dummyio.feeds.onnx_test_data import FILE
 from dummyio.input_spec import InputSpec
 from dummyio.typing import Feeds, FilePath
 
-__all__ = ["FORMATS", "load_feeds", "save_samples"]
-
 
 def save_samples(
     spec: InputSpec,

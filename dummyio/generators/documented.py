@@ -19,8 +19,6 @@ from dummyio.spec.dims import Size
 from dummyio.spec.tensor_spec import Node, TensorSpec
 from dummyio.spec.values import Boxes, Constant, Normal, PaddingMask, Positions, Rule, TokenIds, Uniform
 
-__all__ = ["DummyDocumentedInputGenerator", "is_shape_text", "vocabulary_of"]
-
 _BATCH = ("batch_size", "batch", "bs")
 _LENGTH = ("sequence_length", "seq_length", "seq_len", "seqlen", "text_seq_len", "text_sequence_length")
 _DECODED = ("target_sequence_length", "decoder_sequence_length")

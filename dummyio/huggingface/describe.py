@@ -36,8 +36,6 @@ from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import Node
 
-__all__ = ["describe_configuration", "describe_model"]
-
 _COMPARING = ("feature-extraction", "zero-shot-image-classification", "zero-shot-object-detection")
 """Tasks in which every image is compared with every text; in others each image has a text of its own."""
 _UNKNOWN_CLASS = "unknown class"

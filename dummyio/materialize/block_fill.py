@@ -22,8 +22,6 @@ from dummyio.materialize.positional_rules import SpecView
 from dummyio.materialize.tensor_program import Program, draw_words
 from dummyio.typing import Array
 
-__all__ = ["fill_program", "fill_sampler"]
-
 _BLOCK = 1 << 15
 """Elements computed at once: their words, floats and results fit a second-level cache."""
 _COPY = 1 << 19

@@ -23,19 +23,6 @@ import numpy as np
 
 from dummyio.errors import OptionError
 
-__all__ = [
-    "PERIOD",
-    "Key",
-    "Words",
-    "combine_keys",
-    "first_word",
-    "hash_counters",
-    "path_key",
-    "random_words",
-    "sample_key",
-    "scale_counters",
-]
-
 PERIOD = 1_048_573
 """Element i and element i + PERIOD of a tensor hold the same bits; the largest prime below 2^20."""
 

@@ -21,8 +21,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Choices, Constant, Labels, Normal, Rule, Strings, TokenIds, Uniform
 from dummyio.typing import Array
 
-__all__ = ["Integers", "Sampler", "draw_integers", "make_sampler"]
-
 _U32 = np.array(32, np.uint64)
 _U8 = np.array(8, np.uint32)
 _STEP = np.array(2.0**-24, np.float32)

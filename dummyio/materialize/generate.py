@@ -21,8 +21,6 @@ from dummyio.spec.spec_data import SpecData
 from dummyio.spec.tensor_spec import build_nested
 from dummyio.typing import Array
 
-__all__ = ["abstract", "feeds", "generate", "materialize_part", "samples", "to_framework"]
-
 _MAX_PLANS = 64
 
 

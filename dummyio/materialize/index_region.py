@@ -12,8 +12,6 @@ import numpy as np
 from dummyio.errors import OptionError
 from dummyio.materialize.counter_rng import PERIOD, Words
 
-__all__ = ["Region"]
-
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 
 

@@ -6,8 +6,6 @@ import os
 
 from dummyio.errors import MemoryBudgetError, OptionError
 
-__all__ = ["check_budget"]
-
 SHARE = 0.5
 """The share of the free memory that one sample may take."""
 VARIABLE = "DUMMYIO_MEMORY_BUDGET"

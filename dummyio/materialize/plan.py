@@ -30,8 +30,6 @@ from dummyio.spec.spec_data import SpecData
 from dummyio.spec.values import substitute_rule_dims
 from dummyio.typing import Array
 
-__all__ = ["Plan"]
-
 _U32 = np.array(32, np.uint64)
 _I32 = np.array(32, np.int64)
 _SMALL = 1 << 14

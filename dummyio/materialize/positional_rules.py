@@ -24,8 +24,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Boxes, Grid, Labels, OneHot, PaddingMask, Positions, Range, Rows, Rule, TokenIds
 from dummyio.typing import Array
 
-__all__ = ["Overlay", "PositionalFill", "SpecView", "make_overlay", "make_positional_fill"]
-
 
 class SpecView(Protocol):
     """The other inputs of the spec, as far as a rule needs them."""

@@ -16,8 +16,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Rule, get_mask_path, get_padding_value
 from dummyio.typing import Array
 
-__all__ = ["Program", "compile_tensor", "draw_words"]
-
 
 @dataclass(frozen=True, slots=True)
 class Program:

@@ -22,16 +22,6 @@ from typing import Any
 from dummyio.errors import SourceError
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = [
-    "ATTENTION_LAYER_TYPES",
-    "DESCRIBED",
-    "Layer",
-    "cross_layers",
-    "has_recurrent_layers",
-    "past_limit",
-    "self_layers",
-]
-
 _OWN_NAMES: Mapping[str, Mapping[str, str]] = {
     "sliding_attention": {
         "decoder_num_key_value_heads": "swa_num_key_value_heads",

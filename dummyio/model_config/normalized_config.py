@@ -12,8 +12,6 @@ from typing import Any
 
 from dummyio.errors import SourceError
 
-__all__ = ["ALIASES", "SUB_CONFIGS", "WRAPPERS", "NormalizedConfig"]
-
 
 def _words(lists: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(words.split()) for name, words in lists.items()}

@@ -13,8 +13,6 @@ from dummyio.backend.formats import detect_path_format
 from dummyio.backend.registry import load_backend
 from dummyio.errors import SourceError, format_error_line
 
-__all__ = ["load_model"]
-
 _CODE = re.compile(r"(?P<module>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)(?P<call>\(\))?")
 
 

@@ -22,8 +22,6 @@ from dummyio.typing import Array, Axes
 if TYPE_CHECKING:
     from dummyio.input_spec import InputSpec
 
-__all__ = ["DeclaredTensor", "Runner", "check_feed_names", "open_runner"]
-
 
 @dataclass(frozen=True, slots=True)
 class DeclaredTensor:

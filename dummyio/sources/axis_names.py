@@ -17,19 +17,6 @@ from dummyio.sources.input_names import (
 )
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 
-__all__ = [
-    "get_image_axes",
-    "guess_size",
-    "guess_size_by_place",
-    "make_unique",
-    "name_axis",
-    "name_by_place",
-    "name_unnamed_axis",
-    "prefix_part",
-    "to_identifier",
-    "usual_axes",
-]
-
 _KEYWORDS = frozenset(
     "self spec source task framework device seed sample samples n start path index format force progress".split()  # noqa: SIM905
 )

@@ -4,26 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = [
-    "can_be_token_ids",
-    "get_leaf_name",
-    "get_model_part",
-    "get_name_prefix",
-    "has_data_name",
-    "has_target_name",
-    "is_ids",
-    "is_length",
-    "is_mask",
-    "is_padding_mask",
-    "is_parallel_ids",
-    "is_past",
-    "is_position_ids",
-    "is_timestep",
-    "is_type_ids",
-    "present_name",
-    "strip_framework_parts",
-]
-
 _MASK = re.compile(r"mask$|^mask")
 _PADDING_MASK = re.compile(r"^(?P<prefix>.*?)(attention_|input_|key_padding_|padding_)?mask$")
 _NO_PADDING_MASK = re.compile(r"(head|pixel|pixel_attention|special_tokens|bool)_mask$")

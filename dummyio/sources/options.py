@@ -9,8 +9,6 @@ from dummyio.errors import OptionError, suggest_names
 from dummyio.input_spec import InputSpec
 from dummyio.spec.values import PaddingMask
 
-__all__ = ["READER_OPTIONS", "apply_sizes", "check_options", "make_padding_mask"]
-
 READER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "padding_side": ("left", "right"),
     "mask_policy": ("ragged", "full", "shortest"),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["DEFAULT_DUMMY_SHAPES", "find_default_size"]
-
 DEFAULT_DUMMY_SHAPES: Mapping[str, int] = {
     # Optimum's names and values.
     "batch_size": 2,

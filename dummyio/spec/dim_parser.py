@@ -10,8 +10,6 @@ from typing import Any
 from dummyio.errors import DimError, suggest_names
 from dummyio.spec.dims import MAX_CHARACTERS, Dim, Size
 
-__all__ = ["parse_size"]
-
 _OPERATORS: dict[type[ast.operator], Any] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,

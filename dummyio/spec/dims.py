@@ -15,18 +15,6 @@ from typing import Any, SupportsIndex
 
 from dummyio.errors import DimError
 
-__all__ = [
-    "Dim",
-    "DimExpr",
-    "Size",
-    "collect_dims",
-    "evaluate_size",
-    "find_dims",
-    "is_static",
-    "substitute_dims",
-    "to_size",
-]
-
 _MAX_INT = 2**63 - 1
 """The largest size, and the largest number in an expression: the largest 64-bit index."""
 # Expressions come from files too, so their cost is bounded. Real ones have a few terms.

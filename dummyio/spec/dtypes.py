@@ -17,8 +17,6 @@ import numpy as np
 
 from dummyio.errors import DTypeError, suggest_names
 
-__all__ = ["DType", "Kind"]
-
 Kind = Literal["float", "int", "uint", "bool", "complex", "string"]
 
 

@@ -24,8 +24,6 @@ from dummyio.spec.tensor_spec import MAX_NESTING, Container, Nest, Node, TensorS
 from dummyio.spec.values import Rule
 from dummyio.typing import FilePath
 
-__all__ = ["VERSION", "decode_spec", "encode_spec", "hash_spec", "load_spec", "make_json_schema", "save_spec"]
-
 VERSION: Literal[1] = 1
 _MAX_BYTES = 64 << 20
 

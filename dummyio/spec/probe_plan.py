@@ -9,8 +9,6 @@ from dummyio.errors import DimError, SpecError
 from dummyio.spec.dims import Dim, collect_dims
 from dummyio.spec.spec_data import SpecData
 
-__all__ = ["plan_probes", "sizes_are_valid"]
-
 # A probe must stay cheap to run: it may hold `_MAX_GROWTH` times the elements of the default sizes, or `_MAX_ELEMENTS`.
 _MAX_GROWTH = 8
 _MAX_ELEMENTS = 1 << 20

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dummyio.spec import values
 
-__all__ = ["explain_rule"]
-
 _MAX_SHOWN = 4
 
 

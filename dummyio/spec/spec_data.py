@@ -25,8 +25,6 @@ from dummyio.spec.tensor_spec import (
 )
 from dummyio.spec.values import Positions, get_mask_path, substitute_rule_dims
 
-__all__ = ["OutputSpec", "SpecData"]
-
 
 @dataclass(frozen=True, slots=True)
 class OutputSpec:

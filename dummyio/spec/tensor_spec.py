@@ -14,8 +14,6 @@ from dummyio.spec.dims import Dim, Size, evaluate_size, substitute_dims, to_size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Boxes, Rule, Strings, Uniform, canonicalize_rule, substitute_rule_dims
 
-__all__ = ["Container", "Nest", "Node", "TensorSpec", "iterate_leaves", "to_node"]
-
 Container = Literal["dict", "list", "tuple", "record", "cache"]
 
 _MAX_AXES = 32

@@ -36,8 +36,6 @@ from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 from dummyio.spec.values import Boxes, Normal, PaddingMask, Positions, TokenIds, Uniform
 from dummyio.typing import Array
 
-__all__ = ["BackendConformance", "same_bits"]
-
 FRAMEWORKS = (*sorted(MODEL_ROOTS.keys() - {"jaxlib"}), "transformers")  # jaxlib comes with jax
 """The packages that only their own backend may import."""
 

@@ -19,8 +19,6 @@ from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Boxes, PaddingMask, TokenIds, get_padding_value
 from dummyio.typing import Array
 
-__all__ = ["Finding", "find_incoherent_inputs"]
-
 _PREFIXES = ("", "decoder_")
 """Of the inputs of one text: ``<prefix>input_ids``, ``<prefix>attention_mask``, ``<prefix>position_ids``."""
 _PLACEHOLDERS: Mapping[str, tuple[str, ...]] = {

@@ -22,8 +22,6 @@ from dummyio.validation.comparing.model_pair import Match, Pair
 from dummyio.validation.comparing.tolerance import Tolerances
 from dummyio.validation.data.records import Case, Outcome, Tolerance
 
-__all__ = ["SavedCase", "replay", "save_case"]
-
 _SCRIPT = '''"""Runs the failing case of this folder again.
 
     python replay.py [ARTIFACT]

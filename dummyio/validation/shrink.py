@@ -11,8 +11,6 @@ from dummyio.errors import DimError, OptionError, SpecError
 from dummyio.input_spec import InputSpec
 from dummyio.validation.data.records import Case
 
-__all__ = ["shrink_case"]
-
 _MOST_RUNS = 40
 _SMALL = 4
 """Sizes up to this one are tried one by one."""

@@ -43,8 +43,6 @@ from dummyio.validation.failing_cases import save_case
 from dummyio.validation.report.report import Report
 from dummyio.validation.shrink import shrink_case
 
-__all__ = ["validate"]
-
 Progress = Callable[[int, int, str], object]
 
 

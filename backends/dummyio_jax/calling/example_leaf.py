@@ -12,8 +12,6 @@ from dummyio_jax.calling.symbolic_dims import to_dims, to_size
 from dummyio_jax.dtypes import from_native
 from dummyio_jax.precision import canonicalize_dtype
 
-__all__ = ["describe_leaf"]
-
 
 def describe_leaf(path: str, value: Any, *, exact: bool = False) -> TensorSpec:
     """Describe an array, a shape or a number by its own sizes, with the dtype that a function sees, or its `exact` dtype.

@@ -19,14 +19,6 @@ from dummyio_jax.calling.output_specs import build_output_specs
 from dummyio_jax.calling.pure_function import Model
 from dummyio_jax.calling.pytrees import build_node, to_builtin_containers
 
-__all__ = [
-    "bind_exported_arguments",
-    "describe_exported_inputs",
-    "describe_exported_outputs",
-    "open_exported",
-    "wrap_exported",
-]
-
 _VERIFIED = 1 << 26
 """Up to this many bytes, a module is parsed when its file is opened; a larger one when it is first called."""
 

@@ -13,8 +13,6 @@ from dummyio_jax.calling.pytrees import name_results
 from dummyio_jax.calling.symbolic_dims import to_dims, to_size
 from dummyio_jax.dtypes import from_native
 
-__all__ = ["build_output_specs"]
-
 
 def build_output_specs(
     result: Any, dims: Mapping[str, Dim] | None = None, declared: tuple[str, ...] = ()

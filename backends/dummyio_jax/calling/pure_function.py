@@ -16,8 +16,6 @@ from typing import Any
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import SourceError
 
-__all__ = ["Model", "to_pure_function"]
-
 
 @dataclass(frozen=True)
 class Model:

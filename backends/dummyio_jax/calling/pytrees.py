@@ -12,8 +12,6 @@ from dummyio.backend.result_names import name_outputs
 from dummyio.errors import SourceError
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 
-__all__ = ["build_node", "name_results", "to_builtin_containers"]
-
 
 def build_node(value: Any, path: str, describe: Callable[[str, Any], TensorSpec]) -> Node:
     """Return a tree of example values as a node, with `describe` for each value that is not a container.
@@ -29,7 +27,8 @@ def build_node(value: Any, path: str, describe: Callable[[str, Any], TensorSpec]
             raise SourceError(f"{path}: the key {strange[0]!r} is not a string; the items of an input go by name.")
         return Nest.of("dict", {key: build_node(item, f"{path}.{key}", describe) for key, item in value.items()})
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        items = zip(value._fields, value, strict=True)
+        fields: tuple[str, ...] = getattr(value, "_fields", ())
+        items = zip(fields, value, strict=True)
         return Nest.of("record", {name: build_node(item, f"{path}.{name}", describe) for name, item in items})
     if isinstance(value, (list, tuple)):
         nodes = [build_node(item, f"{path}.{place}", describe) for place, item in enumerate(value)]

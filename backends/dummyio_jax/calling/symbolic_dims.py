@@ -12,8 +12,6 @@ from dummyio.sources.axis_names import guess_size
 from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size
 
-__all__ = ["make_dim", "to_dims", "to_size"]
-
 _BOUND = re.compile(r"^\s*(\w+)\s*(>=|<=)\s*(\d+)\s*$")
 _STEP = re.compile(r"^\s*mod\(\s*(\w+)\s*,\s*(\d+)\s*\)\s*==\s*0\s*$")
 

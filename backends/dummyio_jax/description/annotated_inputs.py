@@ -22,8 +22,6 @@ from dummyio_jax.calling.pure_function import Model
 from dummyio_jax.calling.pytrees import build_node
 from dummyio_jax.calling.symbolic_dims import make_dim
 
-__all__ = ["read_annotated_inputs"]
-
 _PREFERRED = ("float32", "int32", "bool", "complex64")
 
 

@@ -28,8 +28,6 @@ from dummyio_jax.description.free_axes import Shapes, find_dynamic_axes
 from dummyio_jax.description.trace import Trace, find_indexed_rows, trace_model
 from dummyio_jax.description.value_rules import choose_value_rules
 
-__all__ = ["describe"]
-
 _OPTIONS = ("args", "kwargs", "dynamic")
 _SEARCHED = 8
 """Up to this many given sizes, those that must be static are found by trial."""

@@ -14,8 +14,6 @@ from dummyio_jax.calling.example_leaf import describe_leaf
 from dummyio_jax.calling.pure_function import Model
 from dummyio_jax.calling.pytrees import build_node
 
-__all__ = ["apply_dynamic_option", "bind_example_inputs"]
-
 
 def bind_example_inputs(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Node]:
     """Return name → node for example arguments, with the names of the signature; None is left out.

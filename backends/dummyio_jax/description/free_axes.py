@@ -14,8 +14,6 @@ from dummyio.sources.input_names import is_mask
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
 
-__all__ = ["Shapes", "find_dynamic_axes"]
-
 Axis = tuple[str, int]
 """An axis of an input: its path and its place."""
 Shapes = dict[str, tuple[Size, ...]]

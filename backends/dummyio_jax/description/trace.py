@@ -13,8 +13,6 @@ from dummyio.spec.tensor_spec import build_nested
 from dummyio_jax.calling.pure_function import Model
 from dummyio_jax.precision import enable_wide_dtypes
 
-__all__ = ["Trace", "find_indexed_rows", "trace_model"]
-
 _MOVING = {"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose", "slice", "concatenate", "rev", "copy"}
 _ELEMENTWISE = {"convert_element_type", "select_n", "add", "max", "min", "clamp", "stop_gradient"}
 _ID_OPERATIONS = _MOVING | _ELEMENTWISE

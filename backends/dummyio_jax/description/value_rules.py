@@ -8,8 +8,6 @@ from dummyio.sources.input_names import can_be_token_ids, is_mask, is_position_i
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Constant, PaddingMask, Positions, Rule, TokenIds, Uniform
 
-__all__ = ["choose_value_rules"]
-
 
 def choose_value_rules(
     leaves: Mapping[str, TensorSpec], rows: Mapping[str, int], padding: PaddingMask

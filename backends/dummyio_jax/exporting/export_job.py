@@ -27,8 +27,6 @@ from dummyio_jax.precision import NARROW, enable_wide_dtypes
 from dummyio_jax.running.function_runner import FunctionRunner
 from dummyio_jax.signature import abstract
 
-__all__ = ["ExportJob", "prepare_export", "raise_export_error"]
-
 _PROBES = 3
 """Number of probes that an artifact runs at: two with all sizes different, and one with a size of 1."""
 

@@ -25,8 +25,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import StaticDims
 from dummyio_jax.exporting.export_job import ExportJob, prepare_export, raise_export_error
 
-__all__ = ["export_onnx"]
-
 _LARGEST = 1 << 31
 _OPSETS = range(17, 24)
 
@@ -95,7 +93,7 @@ def _restored_process_state() -> Generator[None]:
         # jax2onnx restores the precision that it found, which is the one that this export had set, and leaves a
         # `jnp.cumsum` behind that takes no positional axis.
         jax.config.update("jax_enable_x64", wide)
-        vars(jnp).update(functions)
+        jnp.__dict__.update(functions)
 
 
 def _declare_spec(proto: Any, job: ExportJob, opset: int) -> None:

@@ -18,8 +18,6 @@ from dummyio_jax.calling.pytrees import to_builtin_containers
 from dummyio_jax.exporting.export_job import ExportJob, prepare_export, raise_export_error
 from dummyio_jax.running.function_runner import ExportedRunner
 
-__all__ = ["export_stablehlo"]
-
 
 def export_stablehlo(
     model: Any, spec: InputSpec, path: Path, *, platforms: Sequence[str] | str | None = None, static: StaticDims = None

@@ -17,8 +17,6 @@ from dummyio.typing import Buckets, StaticDims
 from dummyio_jax.exporting.export_job import ExportJob, prepare_export, raise_export_error
 from dummyio_jax.signature import iterate_constraints
 
-__all__ = ["export_saved_model", "export_tflite"]
-
 
 def export_saved_model(
     model: Any, spec: InputSpec, path: Path, *, static: StaticDims = None, buckets: Buckets = None

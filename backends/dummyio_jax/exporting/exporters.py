@@ -9,8 +9,6 @@ from dummyio_jax.exporting.export_onnx import export_onnx
 from dummyio_jax.exporting.export_stablehlo import export_stablehlo
 from dummyio_jax.exporting.export_tensorflow import export_saved_model, export_tflite
 
-__all__ = ["EXPORTERS"]
-
 EXPORTERS: Mapping[str, Callable[..., ExportResult]] = {
     "stablehlo": export_stablehlo,
     "onnx": export_onnx,

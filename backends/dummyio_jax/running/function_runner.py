@@ -28,8 +28,6 @@ from dummyio_jax.dtypes import from_native
 from dummyio_jax.precision import enable_wide_dtypes
 from dummyio_jax.tensors import from_numpy
 
-__all__ = ["ExportedRunner", "FunctionRunner"]
-
 
 class FunctionRunner:
     """A function or a module; it declares nothing."""

@@ -14,8 +14,6 @@ from dummyio_jax.calling.exported_function import open_exported
 from dummyio_jax.calling.pure_function import to_pure_function
 from dummyio_jax.running.function_runner import ExportedRunner, FunctionRunner
 
-__all__ = ["open_runner"]
-
 
 def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> FunctionRunner:
     """Return a function, a Flax module, a `jax.export.Exported` or a ``.stablehlo`` file as a runner.

@@ -15,8 +15,6 @@ from onnx import numpy_helper
 
 from dummyio_onnx.read_model import iterate_graphs
 
-__all__ = ["Constant", "Op", "iterate_operations", "read_constant", "read_constants"]
-
 _SMALL = 64
 """Elements up to which a constant's contents are read: shapes, axes and indices are shorter."""
 

@@ -14,8 +14,6 @@ from dummyio.spec.dims import Size
 from dummyio_onnx.analysis.flat_graph import Constant, Op, read_constant, read_constants
 from dummyio_onnx.read_model import read_axes
 
-__all__ = ["Known", "ValueFacts"]
-
 Known = Callable[[str], Size | None]
 """From the text of an axis to its size, if the inputs' axes define it."""
 

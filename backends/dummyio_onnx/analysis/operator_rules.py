@@ -17,8 +17,6 @@ from dummyio_onnx.analysis.flat_graph import Op, iterate_operations
 from dummyio_onnx.analysis.graph_facts import Known, ValueFacts
 from dummyio_onnx.analysis.shape_rules import infer_output_shape
 
-__all__ = ["propagate_facts"]
-
 MAX_OPERATIONS = 300_000
 """Operations that are read: calls within calls can make any number of them."""
 
@@ -229,7 +227,7 @@ _READERS: dict[str, Callable[[Op, ValueFacts], None]] = {
     "Where": _where,
     "Add": _add,
     "Sub": partial(_add, sign=-1),
-    "Mul": lambda op, facts: _combine(op, facts, operator.mul),
+    "Mul": lambda op, facts: _combine(op, facts, lambda left, right: left * right),
     "Div": _divide,
     "Mod": _divide,
     "Range": _range,

@@ -11,8 +11,6 @@ from dummyio.spec.dims import Dim, DimExpr, Size
 from dummyio_onnx.analysis.flat_graph import Op
 from dummyio_onnx.analysis.graph_facts import ValueFacts
 
-__all__ = ["infer_output_shape"]
-
 Shape = tuple[Size | None, ...]
 
 _ALIKE = (

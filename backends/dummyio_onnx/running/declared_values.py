@@ -14,8 +14,6 @@ from dummyio.spec.dtypes import DType
 from dummyio_onnx.dtypes import find_dtype
 from dummyio_onnx.read_model import read_axes
 
-__all__ = ["declare_session_values", "declare_values", "match_paths"]
-
 _TYPE = re.compile(r"tensor\((\w+)\)")
 
 

@@ -20,8 +20,6 @@ from dummyio_onnx.running.declared_values import declare_session_values, declare
 from dummyio_onnx.running.sessions import load_model_proto, open_evaluator, open_session
 from dummyio_onnx.tensors import run_with_ort_values
 
-__all__ = ["OnnxRunner", "open_runner"]
-
 Compute = Callable[[dict[str, Array]], Sequence[Array]]
 
 

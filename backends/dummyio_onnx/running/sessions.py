@@ -14,8 +14,6 @@ from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError, format_error_line
 from dummyio_onnx.read_model import format_opsets, read_model
 
-__all__ = ["load_model_proto", "open_evaluator", "open_session"]
-
 _FOLDER = FORMATS["onnx_folder"]
 _NEWER = re.compile(r"Unsupported model IR version|is under development|domain_version of|is not a registered function")
 

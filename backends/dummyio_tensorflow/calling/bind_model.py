@@ -17,17 +17,6 @@ import tensorflow as tf
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import OptionError, SourceError, suggest_names
 
-__all__ = [
-    "bind_model",
-    "check_keras_backend",
-    "choose_function",
-    "choose_signature",
-    "expand_composite_tensor",
-    "functional_inputs",
-    "is_keras",
-    "name_keras_inputs",
-]
-
 Call = Callable[[Mapping[str, Any]], Any]
 
 _COUNTED = re.compile(r"(keras_tensor|input_layer|input)(_\d+)?$")

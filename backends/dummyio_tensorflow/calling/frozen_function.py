@@ -30,15 +30,6 @@ from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.dtypes import from_native
 from dummyio_tensorflow.signature import abstract, argument_names
 
-__all__ = [
-    "Frozen",
-    "add_output_specs",
-    "freeze_model",
-    "nest_tensors",
-    "trace_model",
-    "without_xla",
-]
-
 _LARGEST = (1 << 31) - (1 << 24)
 """Bytes of constants that fit a graph: it is one protobuf message of at most 2 GiB."""
 _VARIABLES = ("VarHandleOp", "ReadVariableOp", "ResourceGather", "AssignVariableOp")

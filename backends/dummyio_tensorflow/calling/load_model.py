@@ -9,8 +9,6 @@ import keras
 
 from dummyio.errors import OptionError, SourceError
 
-__all__ = ["load_model"]
-
 
 def load_model(path: Path, task: str | None) -> tuple[Any, str]:
     """Return the model of a ``.keras`` or ``.h5`` file, and its name for messages; raise `SourceError` if Keras fails."""

@@ -11,8 +11,6 @@ import tempfile
 import warnings
 from collections.abc import Generator
 
-__all__ = ["CapturedLog", "silence_output"]
-
 _LOGGERS = ("absl", "tensorflow", "tf2onnx")
 _OUTPUTS = (1, 2)
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from dummyio.errors import NotInstalledError, SourceError
 
-__all__ = ["import_litert", "list_operator_kinds", "list_operators", "read_model"]
-
 
 def import_litert() -> Any:
     """Return the package ``ai_edge_litert`` with its interpreter and its schema; raise `NotInstalledError` without it."""
     try:
-        import ai_edge_litert.interpreter  # noqa: PLC0415 - lazy: for TFLite files only
-        import ai_edge_litert.schema_py_generated  # noqa: PLC0415 - lazy: for TFLite files only
+        for module in ("interpreter", "schema_py_generated"):
+            import_module(f"ai_edge_litert.{module}")  # lazy: for TFLite files only
+        return import_module("ai_edge_litert")
     except ModuleNotFoundError as error:
         raise NotInstalledError(
             "TFLite files need ai-edge-litert, which is not installed. Install it: pip install 'dummyio[tensorflow]'"
         ) from error
-    return ai_edge_litert
 
 
 def read_model(path: Path) -> Any:

@@ -14,15 +14,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import Axes
 from dummyio_tensorflow.dtypes import from_native
 
-__all__ = [
-    "Declared",
-    "Leaf",
-    "declared_from_concrete_function",
-    "iterate_declared",
-    "leaf_from_spec",
-    "leaves_from_nest",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Leaf:

@@ -12,8 +12,6 @@ from typing import Any
 
 import tensorflow as tf
 
-__all__ = ["Operation", "Slice", "TableFacts", "find_graph_tables", "find_indexed_tables"]
-
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -71,8 +69,10 @@ _PASS_THROUGH = {
 }
 """Operations whose results are elements of their inputs, or smaller."""
 
-_GATHERS = dict.fromkeys(("GatherV2", "Gather", "ResourceGather", "GATHER"), 1)
-_GATHERS |= dict.fromkeys(("EMBEDDING_LOOKUP", "OneHot", "ONE_HOT"), 0)
+_GATHERS: dict[str, int] = {
+    **dict.fromkeys(("GatherV2", "Gather", "ResourceGather", "GATHER"), 1),
+    **dict.fromkeys(("EMBEDDING_LOOKUP", "OneHot", "ONE_HOT"), 0),
+}
 """Operations that choose by index → the number of the input with the indices."""
 
 

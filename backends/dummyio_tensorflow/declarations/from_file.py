@@ -13,8 +13,6 @@ from dummyio_tensorflow.declarations.declared_inputs import Declared, declared_f
 from dummyio_tensorflow.declarations.from_tflite import declared_from_tflite
 from dummyio_tensorflow.running.graph_runners import find_graph_outputs, load_graph, load_signatures
 
-__all__ = ["declared_from_file"]
-
 
 def declared_from_file(path: Path, signature: str | None) -> Declared:
     """Return the declared inputs of a file or folder.

@@ -13,8 +13,6 @@ from dummyio.spec.dtypes import DType
 from dummyio_tensorflow.calling.bind_model import check_keras_backend, functional_inputs, name_keras_inputs
 from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, iterate_declared, leaves_from_nest
 
-__all__ = ["declared_from_keras"]
-
 
 def declared_from_keras(model: Any) -> Declared:
     """Return the inputs of a Keras model that is made of inputs, or is built.

@@ -15,8 +15,6 @@ from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf
 from dummyio_tensorflow.declarations.embedding_tables import Operation, find_indexed_tables
 from dummyio_tensorflow.running.tflite_runner import UNNAMED, declared_axes, list_signatures, open_interpreter
 
-__all__ = ["declared_from_tflite"]
-
 
 def declared_from_tflite(path: Path, signature: str | None) -> Declared:
     """Return the inputs of a signature; errors as `dummyio_tensorflow.declarations.from_file.declared_from_file`."""

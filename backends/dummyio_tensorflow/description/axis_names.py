@@ -15,8 +15,6 @@ from dummyio.sources.input_names import is_past
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Axes
 
-__all__ = ["get_part_prefix", "name_axes"]
-
 _PART = re.compile(r"(^|[_.])(encoder|decoder)(?=[_.])")
 
 

@@ -26,8 +26,6 @@ from dummyio_tensorflow.description.axis_names import get_part_prefix, name_axes
 from dummyio_tensorflow.description.output_shapes import describe_outputs
 from dummyio_tensorflow.description.trial_traces import Trace, find_bounds, trace_at_sizes, trace_symbolic
 
-__all__ = ["SpecBuilder"]
-
 
 class SpecBuilder:
     """The spec of one model, from its declared inputs and the reader's options."""

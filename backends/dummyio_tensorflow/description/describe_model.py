@@ -23,8 +23,6 @@ from dummyio_tensorflow.declarations.from_file import declared_from_file
 from dummyio_tensorflow.declarations.from_keras import declared_from_keras
 from dummyio_tensorflow.description.build_spec import SpecBuilder
 
-__all__ = ["describe"]
-
 _OPTIONS = ("shapes", "signature")
 
 

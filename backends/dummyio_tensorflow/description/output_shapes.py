@@ -14,8 +14,6 @@ from dummyio.spec.spec_data import OutputSpec
 from dummyio_tensorflow.description.trial_traces import Trace
 from dummyio_tensorflow.dtypes import from_native
 
-__all__ = ["describe_outputs"]
-
 
 def describe_outputs(
     spec: InputSpec, free: Trace | None, fixed: Trace | None, declared: Sequence[str]

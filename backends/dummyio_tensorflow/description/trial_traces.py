@@ -12,8 +12,6 @@ from dummyio.spec.dims import Dim, Size, find_dims
 from dummyio_tensorflow.calling.frozen_function import freeze_model, trace_model, without_xla
 from dummyio_tensorflow.calling.silence import silence_output
 
-__all__ = ["Trace", "find_bounds", "trace_at_sizes", "trace_symbolic"]
-
 _INLINED = 1 << 28
 """Bytes of weights up to which a graph is frozen, to see the operations of the functions that it calls."""
 

@@ -15,8 +15,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["convert_in_subprocess"]
-
 _MODEL, _SAMPLES, _JOB, _RESULT, _ERROR = "model", "samples", "job", "model.tflite", "error"
 
 

@@ -15,8 +15,6 @@ from dummyio.typing import Buckets, StaticDims
 from dummyio_tensorflow.calling.frozen_function import Frozen, add_output_specs, freeze_model
 from dummyio_tensorflow.running.model_runner import ModelRunner
 
-__all__ = ["ExportJob", "prepare_export"]
-
 
 @dataclass(frozen=True)
 class ExportJob:

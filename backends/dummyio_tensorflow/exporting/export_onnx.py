@@ -7,6 +7,7 @@ checked here, and the check of the artifact loads and runs it.
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,6 @@ from dummyio_tensorflow.calling.frozen_function import Frozen, without_xla
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.exporting.export_job import prepare_export
 from dummyio_tensorflow.exporting.onnx_names import declare_names
-
-__all__ = ["export_onnx"]
 
 _OPSETS = range(9, 19)
 """The opsets that tf2onnx writes; older ones lack operators that models need."""
@@ -70,7 +69,7 @@ def _check_dtypes(frozen: Frozen) -> None:
 
 def _convert(frozen: Frozen, opset: int) -> Any:
     try:
-        import onnx_ir  # noqa: F401, PLC0415 - lazy: `declare_names` needs it
+        import_module("onnx_ir")  # `declare_names` needs it
         import tf2onnx  # noqa: PLC0415 - lazy: it takes seconds
     except ModuleNotFoundError as error:
         raise NotInstalledError(

@@ -18,8 +18,6 @@ from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.exporting.export_job import prepare_export
 from dummyio_tensorflow.running.graph_runners import GraphRunner
 
-__all__ = ["export_pb", "export_saved_model", "save_signatures"]
-
 
 def export_saved_model(
     model: Any, spec: InputSpec, path: Path, *, static: StaticDims = None, buckets: Buckets = None

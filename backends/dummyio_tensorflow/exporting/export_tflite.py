@@ -28,8 +28,6 @@ from dummyio_tensorflow.exporting.export_saved_model import save_signatures
 from dummyio_tensorflow.running.tflite_runner import TfliteRunner
 from dummyio_tensorflow.signature import argument_names
 
-__all__ = ["export_tflite"]
-
 Quantize = Literal["float16", "dynamic", "int8"] | None
 _QUANTIZE = (None, "float16", "dynamic", "int8")
 _STATE = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"}

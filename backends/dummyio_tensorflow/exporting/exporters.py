@@ -9,8 +9,6 @@ from dummyio_tensorflow.exporting.export_onnx import export_onnx
 from dummyio_tensorflow.exporting.export_saved_model import export_pb, export_saved_model
 from dummyio_tensorflow.exporting.export_tflite import export_tflite
 
-__all__ = ["EXPORTERS"]
-
 EXPORTERS: Mapping[str, Callable[..., ExportResult]] = {
     "saved_model": export_saved_model,
     "pb": export_pb,

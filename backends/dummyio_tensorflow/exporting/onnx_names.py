@@ -8,8 +8,6 @@ from typing import Any
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Size, evaluate_size, is_static
 
-__all__ = ["declare_names"]
-
 
 def declare_names(proto: Any, spec: InputSpec, names: Mapping[str, str], outputs: Sequence[str]) -> Any:
     """Return a model whose inputs have the spec's paths, with both sides in the spec's order and dynamic sizes named.

@@ -19,8 +19,6 @@ from dummyio_tensorflow.dtypes import from_native
 from dummyio_tensorflow.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures
 from dummyio_tensorflow.tensors import from_numpy, to_numpy
 
-__all__ = ["GraphRunner", "SavedModelRunner", "find_graph_outputs", "load_graph", "load_signatures"]
-
 
 class _FunctionsRunner:
     """Concrete functions with the same named inputs: the first one whose declared shapes fit the feeds is called."""

@@ -17,8 +17,6 @@ from dummyio.typing import Array
 from dummyio_tensorflow.calling.bind_model import bind_model, expand_composite_tensor
 from dummyio_tensorflow.tensors import to_numpy
 
-__all__ = ["ModelRunner"]
-
 
 class ModelRunner:
     """A model in memory, which declares no inputs and outputs."""

@@ -11,8 +11,6 @@ from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.typing import Array, Axes
 from dummyio_tensorflow.signature import argument_names
 
-__all__ = ["FeedMap", "choose_fitting_signature", "merge_signatures"]
-
 Signatures = Mapping[str, Sequence[DeclaredTensor]]
 """Signature → its inputs or outputs, by the artifact's names."""
 

@@ -14,8 +14,6 @@ from dummyio_tensorflow.running.graph_runners import GraphRunner, SavedModelRunn
 from dummyio_tensorflow.running.model_runner import ModelRunner
 from dummyio_tensorflow.running.tflite_runner import TfliteRunner
 
-__all__ = ["open_runner"]
-
 _FILE_RUNNERS: Mapping[str, Callable[[Path, InputSpec | None], Runner]] = {
     "saved_model": SavedModelRunner,
     "tflite": TfliteRunner,

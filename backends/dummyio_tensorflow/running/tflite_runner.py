@@ -19,8 +19,6 @@ from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.calling.tflite_schema import import_litert
 from dummyio_tensorflow.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures
 
-__all__ = ["UNNAMED", "TfliteRunner", "declared_axes", "list_signatures", "open_interpreter"]
-
 Details = Mapping[str, Any]
 """LiteRT's description of one tensor."""
 

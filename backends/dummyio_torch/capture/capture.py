@@ -13,8 +13,6 @@ from dummyio.errors import OptionError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio_torch.capture.recorded_calls import Call, record_value
 
-__all__ = ["Capture"]
-
 
 class Capture:
     """A context that records the calls of a module, or of one of its methods; its length is the number of calls."""

@@ -18,8 +18,6 @@ from dummyio_torch.capture.recorded_calls import Axis, Call, Container, Recorded
 from dummyio_torch.capture.shape_probe import Probe
 from dummyio_torch.dtypes import from_native
 
-__all__ = ["Recording", "describe_calls"]
-
 
 @dataclass(frozen=True)
 class Recording:

@@ -14,8 +14,6 @@ from dummyio_torch.capture.recorded_calls import Axis, Recorded
 if TYPE_CHECKING:
     from dummyio_torch.capture.shape_probe import Probe
 
-__all__ = ["DimInference"]
-
 
 class DimInference:
     """The axes of some calls, each with its sizes, one for each call."""

@@ -13,8 +13,6 @@ from dummyio_torch.capture.recorded_calls import Recorded
 from dummyio_torch.discovery.input_roles import masks_rows
 from dummyio_torch.discovery.run_observer import Facts
 
-__all__ = ["choose_observed_rules"]
-
 
 def choose_observed_rules(
     leaves: Sequence[Mapping[str, Recorded]], tensors: Mapping[str, TensorSpec], facts: Facts | None

@@ -10,8 +10,6 @@ import torch
 
 from dummyio_torch.calling.transformers_cache import read_cache
 
-__all__ = ["Axis", "Call", "Container", "Recorded", "Tree", "record_value"]
-
 
 @dataclass(frozen=True)
 class Recorded:

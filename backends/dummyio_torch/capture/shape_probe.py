@@ -18,8 +18,6 @@ from dummyio_torch.discovery.layout import Branch, InputLayout, Leaf, Tree
 from dummyio_torch.discovery.run_observer import Facts
 from dummyio_torch.discovery.search import LayoutTrial
 
-__all__ = ["Probe"]
-
 _FAR = 1 << 14
 
 

@@ -16,8 +16,6 @@ from dummyio_torch.discovery.layout import Branch, Tree
 from dummyio_torch.discovery.search import Run
 from dummyio_torch.dtypes import from_native
 
-__all__ = ["Provenance", "build_spec"]
-
 _ALWAYS_NAMED = ("height", "width", "depth", "sequence_length", "num_channels")
 """Axes that have a name even if they have one size only."""
 

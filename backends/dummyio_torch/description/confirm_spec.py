@@ -15,8 +15,6 @@ from dummyio_torch.calling.meta_copy import MetaCopy, iterate_weights
 from dummyio_torch.description.build_spec import Provenance
 from dummyio_torch.discovery.search import LayoutTrial, Run
 
-__all__ = ["confirm_spec", "has_small_weights", "restrict_dims"]
-
 _MAX_WEIGHTS = 1 << 22
 """Weights of a module that is run once with the spec's values."""
 _TRIES = 24

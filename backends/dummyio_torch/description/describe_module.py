@@ -26,8 +26,6 @@ from dummyio_torch.discovery.axis_ranges import find_axis_ranges, separate_axes
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.search import LayoutTrial, NeedsValues, Run, search_layout
 
-__all__ = ["describe"]
-
 _OPTIONS = ("shapes", "optional_inputs")
 _MAX_WEIGHTS = 1 << 24
 """Weights of a module that a search may run with values."""

@@ -15,8 +15,6 @@ from dummyio_torch.description.signature_arguments import Argument
 from dummyio_torch.discovery.input_roles import Guess, guess_layout, to_torch_dtype
 from dummyio_torch.discovery.layout import Branch, InputLayout, Leaf, Tree
 
-__all__ = ["LayoutStart"]
-
 _BATCH = 0
 """The variable of the batch that inputs share until a run shows that they need not."""
 

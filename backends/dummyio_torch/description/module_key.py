@@ -18,8 +18,6 @@ from torch import nn
 from dummyio_torch.calling.meta_copy import iterate_weights
 from dummyio_torch.description.signature_arguments import read_signature
 
-__all__ = ["module_key"]
-
 _OWN = frozenset(vars(nn.Module()))
 """The attributes that each module has: hooks, its mode, and parts and weights, which the key holds separately."""
 _PLAIN = (int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size, enum.Enum, type)

@@ -13,8 +13,6 @@ from torch import nn
 from dummyio.errors import SourceError
 from dummyio.sources.input_names import has_data_name, has_target_name
 
-__all__ = ["Argument", "list_arguments", "read_signature"]
-
 Form = Literal["tensor", "dict", "list", "tuple", "setting", "unknown"]
 
 _DICT = re.compile(r"\b(dict|Dict|Mapping|MutableMapping|OrderedDict)\b")

@@ -25,8 +25,6 @@ from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Constant, Normal, PaddingMask, Positions, Rule, TokenIds, Uniform
 from dummyio_torch.discovery.run_observer import Facts
 
-__all__ = ["Guess", "ValueRuleChooser", "guess_layout", "masks_rows", "to_torch_dtype"]
-
 Number = Literal["int", "float", "bool"]
 
 
@@ -83,7 +81,7 @@ _ANNOTATIONS: tuple[tuple[str, Number], ...] = (
 def guess_layout(name: str, text: str) -> Guess:
     """Return the first layout of an argument by its name and its annotation."""
     found = next((guess for has_name, guess in _GUESSES if has_name(name.lower())), Guess("float", "bf"))
-    number = next((number for pattern, number in _ANNOTATIONS if re.search(pattern, text)), found.number)
+    number: Number = next((kind for pattern, kind in _ANNOTATIONS if re.search(pattern, text)), found.number)
     return Guess(number, found.axes)
 
 

@@ -20,8 +20,6 @@ from dummyio_torch.discovery.requirements import (
 )
 from dummyio_torch.discovery.run_observer import RunObserver, tensors_in
 
-__all__ = ["observe_layers"]
-
 Operands = Mapping[str, Any]
 """The arguments of a layer's forward method by name."""
 Rule = Callable[[RunObserver, Any, Operands], None]

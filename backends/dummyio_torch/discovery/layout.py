@@ -15,8 +15,6 @@ import torch
 
 from dummyio_torch.calling.transformers_cache import build_cache
 
-__all__ = ["Branch", "InputLayout", "Leaf", "MissingItem", "Tree"]
-
 Kind = Literal["dict", "list", "tuple", "cache"]
 
 _PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109)

@@ -18,8 +18,6 @@ from dummyio_torch.discovery.requirements import (
 )
 from dummyio_torch.discovery.run_observer import AxisOrigin, LayoutChange, OperandMismatch, RunObserver, tensors_in
 
-__all__ = ["check_operands"]
-
 _EDGES = {1: ("sequence_length",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 

@@ -16,8 +16,6 @@ from dummyio_torch.discovery.input_roles import guess_layout, to_torch_dtype
 from dummyio_torch.discovery.layout import Branch, InputLayout, MissingItem
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, tensors_in
 
-__all__ = ["suggest_changes"]
-
 _UNPACK = re.compile(r"(?:not enough|too many) values to unpack \(expected (\d+)")
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "baddbmm"})
 _JOINS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})

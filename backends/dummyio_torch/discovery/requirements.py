@@ -9,16 +9,6 @@ import torch
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver
 
-__all__ = [
-    "require_axes",
-    "require_bool",
-    "require_equal_sizes",
-    "require_floats",
-    "require_integers",
-    "require_rank",
-    "require_size",
-]
-
 
 def require_rank(spy: RunObserver, tensor: torch.Tensor, *ranks: int) -> None:
     """Ask for a number of axes, the first of `ranks` best."""

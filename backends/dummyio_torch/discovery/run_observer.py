@@ -16,8 +16,6 @@ from torch.overrides import TorchFunctionMode
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.shape_shortcuts import infer_result_shape
 
-__all__ = ["AxisOrigin", "Facts", "LayoutChange", "OperandMismatch", "RunObserver", "RunTooLong", "tensors_in"]
-
 P = ParamSpec("P")
 
 

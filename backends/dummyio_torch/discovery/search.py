@@ -19,8 +19,6 @@ from dummyio_torch.discovery.operation_rules import check_operands
 from dummyio_torch.discovery.repairs import suggest_changes
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, RunTooLong
 
-__all__ = ["LayoutTrial", "NeedsValues", "Run", "search_layout"]
-
 _WORDS = re.compile(
     r"DataDependent|DynamicOutputShape|GuardOnData|UnsupportedFakeTensor|UnsupportedOperator|numpy\(\) is not supported"
     r"|data pointer|1D CPU int64 tensor|meta tensor|device meta|meta device|'Meta' backend|register_meta"

@@ -9,8 +9,6 @@ from typing import Any
 
 import torch
 
-__all__ = ["infer_result_shape"]
-
 _RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
 _KEEPS = frozenset(
     "layer_norm rms_norm batch_norm group_norm dropout relu gelu silu softmax log_softmax sigmoid tanh elu leaky_relu mish".split()  # noqa: SIM905

@@ -15,8 +15,6 @@ from typing import Any
 import sympy
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-__all__ = ["SpecializationLog", "log_specializations"]
-
 _CONFLICT = "Found the following conflicts"
 """The first words of the error of ``torch.export`` for a dynamic axis that has become a constant."""
 

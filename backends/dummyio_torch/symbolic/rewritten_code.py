@@ -11,8 +11,6 @@ from types import CodeType
 
 from dummyio_torch.symbolic.compiler.rewrite import rewrite_function
 
-__all__ = ["rewrite_code"]
-
 
 def rewrite_code(code: CodeType) -> CodeType | None:
     """Return code that keeps sizes symbolic, for a function of a source file.

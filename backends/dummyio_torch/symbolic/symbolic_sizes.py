@@ -19,8 +19,6 @@ from dummyio_torch.symbolic.rewritten_code import rewrite_code
 from dummyio_torch.symbolic.runtime.size_checks import accept_size_checks
 from dummyio_torch.symbolic.runtime.torch_functions import SymbolicFunctions
 
-__all__ = ["swap_code", "trace_symbolic_sizes"]
-
 _FOREIGN = ("torch", "builtins", "typing", "abc", "dummyio_torch")
 """Packages that a model's classes inherit from, and whose functions are not the model's own."""
 _SWITCH = "DUMMYIO_REWRITE"

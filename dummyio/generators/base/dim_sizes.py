@@ -17,9 +17,6 @@ from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 from dummyio.spec.dims import Dim
 
-__all__ = ["DimSizes", "SizeWarning"]
-
-
 _FOLLOWS = {
     "encoder_sequence_length": "sequence_length",
     "decoder_sequence_length": "sequence_length",

@@ -19,8 +19,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec, iterate_leaves, map_node
 from dummyio.spec.values import Positions, Rule, get_mask_path, get_rule_expression, replace_rule_expression
 
-__all__ = ["DummyInputGenerator"]
-
 
 class DummyInputGenerator:
     """Describes inputs by their names.

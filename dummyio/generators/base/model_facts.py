@@ -12,8 +12,6 @@ from typing import Literal, TypeAlias
 
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["ArgumentFacts", "AudioLength", "Kind", "LayerState", "MediaFacts", "ModelFacts"]
-
 Kind: TypeAlias = Literal["int", "float", "bool"]
 AudioLength: TypeAlias = Callable[[NormalizedConfig, int], int | None]
 """From an audio configuration and a number of frames to the number of features; None if it cannot be computed."""

@@ -11,8 +11,6 @@ from dummyio.generators.diffusion.shape_words import ShapeWordsInputGenerator
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 from dummyio.spec.values import Constant, Grid, Normal, Uniform
 
-__all__ = ["DummyComponentInputGenerator"]
-
 _HINTS = ("conditioning_embedding_out_channels",)
 """Attributes with an entry for each size that an image has on its way to the size of latents."""
 

@@ -16,15 +16,6 @@ from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Nest, TensorSpec
 from dummyio.spec.values import Constant, Grid, Normal, PaddingMask, Uniform
 
-__all__ = [
-    "DummyPackedTransformerTextInputGenerator",
-    "DummyPackedTransformerVisionInputGenerator",
-    "DummyTimestepInputGenerator",
-    "DummyTransformerTextInputGenerator",
-    "DummyTransformerTimestepInputGenerator",
-    "DummyTransformerVisionInputGenerator",
-]
-
 _STEPS = 1000
 """The steps that denoisers are trained with, nearly all of them."""
 _AXES = 3

@@ -12,8 +12,6 @@ from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Node
 from dummyio.spec.values import Normal, PaddingMask
 
-__all__ = ["ShapeWordsInputGenerator"]
-
 _DEPTHS = (
     "block_out_channels",
     "encoder_block_out_channels",

@@ -20,13 +20,6 @@ from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Normal, PaddingMask, Uniform
 
-__all__ = [
-    "DummyAudioCodesInputGenerator",
-    "DummyAudioInputGenerator",
-    "DummySpectrogramInputGenerator",
-    "DummySpeechSynthesisInputGenerator",
-]
-
 _SHORT = 400
 """25 ms at 16 kHz: the least that a usual stack of convolutions makes one frame of."""
 _FEW = 16

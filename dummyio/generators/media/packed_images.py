@@ -10,8 +10,6 @@ from dummyio.spec.dims import Size
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Constant, Grid, PaddingMask, Rows, Uniform
 
-__all__ = ["DummyPackedImagesInputGenerator"]
-
 
 class DummyPackedImagesInputGenerator(DummyInputGenerator):
     """One image for each row of the batch: its patches, and its grid (frames, rows, columns).

@@ -18,8 +18,6 @@ from dummyio.spec.dims import Dim
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import PaddingMask, Rows, Uniform
 
-__all__ = ["DummyTextImagesInputGenerator"]
-
 
 class DummyTextImagesInputGenerator(ImageInputGenerator):
     """The pixels of images and videos that a text has placeholders for; their sizes are fixed, as the placeholders are."""

@@ -14,15 +14,6 @@ from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Boxes, Normal, OneHot, PaddingMask, Rule, TokenIds, Uniform
 
-__all__ = [
-    "DummyPatchesInputGenerator",
-    "DummyPointsGenerator",
-    "DummyVideoInputGenerator",
-    "DummyVisionEmbeddingsGenerator",
-    "DummyVisionInputGenerator",
-    "DummyVisualInputGenerator",
-]
-
 _SMALL = 32
 """Images below this size are smaller than the strides of most backbones, so none is tried unless it is asked for."""
 

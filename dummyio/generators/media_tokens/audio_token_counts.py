@@ -5,8 +5,6 @@ from __future__ import annotations
 from dummyio.generators.base.context import Context
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["audio_tokens", "frame_count"]
-
 _USUAL = 128
 """Frames of a sound where nothing fixes how many there are: a second and a bit."""
 _CODED = 16

@@ -13,15 +13,6 @@ from dummyio.generators.base.context import Context
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 
-__all__ = [
-    "axes_before_channels",
-    "count_frames",
-    "original_size",
-    "pixel_size",
-    "tile_grid",
-    "vision_of",
-]
-
 _TEXT = 16
 """Positions that are left for the text itself."""
 

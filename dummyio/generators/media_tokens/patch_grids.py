@@ -7,8 +7,6 @@ from typing import Any
 
 from dummyio.generators.base.context import Context
 
-__all__ = ["GRIDS", "patch_grid", "patches_per_token", "square_side"]
-
 GRIDS = frozenset({"image_grid_thw", "grid_thw", "target_sizes", "spatial_shapes", "image_position_ids"})
 """Inputs that say how many rows and columns of patches each image has, or where each patch lies."""
 

@@ -12,8 +12,6 @@ from dummyio.generators.base.context import Context
 from dummyio.generators.media_tokens.token_counts import Medium, list_media
 from dummyio.spec.values import Run
 
-__all__ = ["count_reserved_tokens", "placeholder_runs", "placeholder_type_runs"]
-
 _AROUND = 1
 """Tokens of text that stand before all media, and after them, in the shortest row."""
 

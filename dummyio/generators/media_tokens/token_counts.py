@@ -25,8 +25,6 @@ from dummyio.generators.media_tokens.image_layout import (
 from dummyio.generators.media_tokens.patch_grids import GRIDS, patch_grid, patches_per_token, square_side
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["TOKEN_COUNT_ATTRIBUTES", "Medium", "find_uncounted_media_inputs", "list_media"]
-
 _GIVEN = {
     "image": ("pixel_values", "pixel_values_images", "image_patches", "flattened_patches"),
     "video": ("pixel_values_videos",),

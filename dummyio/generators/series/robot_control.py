@@ -8,8 +8,6 @@ from dummyio.spec.dims import Size
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Normal, Uniform
 
-__all__ = ["DummyRobotInputGenerator"]
-
 
 class DummyRobotInputGenerator(DummyInputGenerator):
     """States and actions of sizes that the configuration bounds (``max_state_dim``, ``max_action_dim``)."""

@@ -14,8 +14,6 @@ from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Normal, Uniform
 
-__all__ = ["DummyTimeSeriesInputGenerator"]
-
 
 class DummyTimeSeriesInputGenerator(DummyInputGenerator):
     """Values [batch, moments, channels], what was observed of them, and features of moments and series."""

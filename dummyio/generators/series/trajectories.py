@@ -8,8 +8,6 @@ from dummyio.spec.dims import Size
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Normal, PaddingMask, Positions, Uniform
 
-__all__ = ["DummyReinforcementLearningInputGenerator"]
-
 
 class DummyReinforcementLearningInputGenerator(DummyInputGenerator):
     """A trajectory of [batch, sequence] steps; episodes start late, so padding lies on the left."""

@@ -7,8 +7,6 @@ from dummyio.generators.text.text import text_batch, text_length
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Boxes
 
-__all__ = ["DummyBboxInputGenerator"]
-
 _PAGE = 1000
 """The side of a page, where the configuration does not say how many positions it has."""
 

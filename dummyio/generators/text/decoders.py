@@ -10,12 +10,6 @@ from dummyio.spec.dims import Size, evaluate_size
 from dummyio.spec.tensor_spec import Nest, TensorSpec
 from dummyio.spec.values import Constant, Normal, Positions
 
-__all__ = [
-    "DummyCodebookDecoderTextInputGenerator",
-    "DummyIntGenerator",
-    "DummySeq2SeqDecoderTextInputGenerator",
-]
-
 
 class DummySeq2SeqDecoderTextInputGenerator(DummyDecoderTextInputGenerator):
     """A decoder's text and what its encoder returned: hidden states [batch, encoder's sequence, hidden size], normal.

@@ -11,8 +11,6 @@ from dummyio.spec.dims import Size, evaluate_size
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Choices, Labels, Normal, Uniform
 
-__all__ = ["DummyLabelsGenerator"]
-
 _TOKENS = ("text-generation", "fill-mask")
 _DECODED = ("text2text-generation", "automatic-speech-recognition", "image-to-text")
 _PER_TOKEN = ("token-classification", "audio-frame-classification")

@@ -28,12 +28,6 @@ from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Container, Nest, Node, TensorSpec
 from dummyio.spec.values import Constant, Positions, Rule, Uniform
 
-__all__ = [
-    "DummyPastKeyValuesGenerator",
-    "DummySeq2SeqPastKeyValuesGenerator",
-    "MultiQueryPastKeyValuesGenerator",
-]
-
 FORMS = ("dynamic", "static", "legacy")
 _WORDS = re.compile(r"\(([bhsd ]+)\)|([bhsd])")
 

@@ -18,18 +18,6 @@ from dummyio.spec.dims import Size
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import PaddingMask, Positions, Run, TokenIds, Uniform
 
-__all__ = [
-    "DummyDecoderTextInputGenerator",
-    "DummyTextInputGenerator",
-    "DummyXPathSeqInputGenerator",
-    "end_of_sequence",
-    "text_batch",
-    "text_config",
-    "text_length",
-    "token_ids",
-]
-
-
 _CODE_POINTS = 0xD800
 """The number of ids where a model hashes them: they are code points of characters, here those before the surrogates."""
 

@@ -8,8 +8,6 @@ from dummyio.generators.text.text import text_batch, text_length
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import TokenIds
 
-__all__ = ["DummyCodedTextInputGenerator"]
-
 
 class DummyCodedTextInputGenerator(DummyInputGenerator):
     """Ids [batch, sequence, 1 + codebooks], whose embeddings the model adds up; below both vocabularies."""

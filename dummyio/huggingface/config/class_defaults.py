@@ -19,15 +19,6 @@ from dummyio.huggingface.source.class_lookup import ClassSource, base_classes
 from dummyio.huggingface.source.evaluator import Expression, evaluate_constant
 from dummyio.huggingface.source.statements import find_method
 
-__all__ = [
-    "attribute_map",
-    "class_defaults",
-    "computed_attributes",
-    "configuration_defaults",
-    "sub_config_defaults",
-    "sub_configs",
-]
-
 # The second is the name in older releases, where the values are classes only.
 _SUB_CONFIGURATIONS = frozenset({"sub_configs_defaults", "sub_configs"})
 _ASSIGNED = re.compile(r"\n +self\.(\w+)(?:: [^=\n]+)? = ")

@@ -13,8 +13,6 @@ from dummyio.huggingface.source.evaluator import Evaluator, Function, attributes
 from dummyio.huggingface.source.functions import assigned_attributes
 from dummyio.huggingface.source.statements import parse_method
 
-__all__ = ["attribute_of", "computed_attribute"]
-
 _PREPARES = ("__post_init__", "__init__")
 _DEEPEST = 4
 """The longest chain of properties that are computed from each other."""

@@ -20,8 +20,6 @@ from dummyio.huggingface.config.class_defaults import (
 from dummyio.huggingface.config.layer_types import compute_layer_types, rename_layer_types
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["Configuration", "read_configuration"]
-
 _MAX_BYTES = 16 << 20
 
 

@@ -23,8 +23,6 @@ from dummyio.huggingface.source.statements import find_statements, parse_value
 from dummyio.model_config.layer_geometry import ATTENTION_LAYER_TYPES
 from dummyio.model_config.normalized_config import ALIASES, NormalizedConfig
 
-__all__ = ["check_layer_types", "compute_layer_types", "computed_layer_types", "rename_layer_types"]
-
 _OF_EACH = ("layer_types", "indexer_types")
 _TABLE = "_LEGACY_LAYER_TYPE_REMAP = "
 

@@ -16,8 +16,6 @@ from dummyio.huggingface.source.first_layer import Layer, find_forwarding_calls,
 from dummyio.huggingface.source.forward_signatures import ClassMethods
 from dummyio.huggingface.source.functions import shape_unpackings
 
-__all__ = ["read_shape_words"]
-
 Words: TypeAlias = tuple[str, ...]
 
 _AXES: Mapping[str, str] = {

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["component_inputs", "inputs_by_attributes"]
-
 Condition = Callable[[NormalizedConfig], bool]
 
 

@@ -29,8 +29,6 @@ from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import Node
 
-__all__ = ["CLASS_NAME", "component_class", "describe_component", "describe_component_model"]
-
 CLASS_NAME = "_class_name"
 """The configuration's key for its class."""
 

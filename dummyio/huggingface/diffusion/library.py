@@ -11,8 +11,6 @@ from dummyio.huggingface.source.class_lookup import class_in_files
 from dummyio.huggingface.source.forward_signatures import ClassMethods
 from dummyio.huggingface.source.installed import package_root, package_version
 
-__all__ = ["LIBRARY", "find_component"]
-
 LIBRARY = "diffusers"
 """The package."""
 

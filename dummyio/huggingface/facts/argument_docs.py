@@ -16,8 +16,6 @@ from dummyio.errors import SourceError
 from dummyio.generators.base.model_facts import ArgumentFacts, Kind
 from dummyio.huggingface.source.forward_signatures import forward_parameters, forward_source, module_source
 
-__all__ = ["find_required_arguments", "read_documented_arguments"]
-
 _ENTRY = re.compile(r"^ *(\w+) \((`[^\n]*|[^\n]*[Tt]ensor[^\n]*)", re.MULTILINE)
 _SHAPE = re.compile(r"(?:of |with )?shape:? *`?\(([^()`]*(?:\([^()`]*\)[^()`]*)*)\)")
 _CODE_SHAPE = re.compile(r"tensor of shape \(([\w, .]*)\)")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["caches_indexer_keys", "caches_latent_attention"]
-
 _LATENT = re.compile(r"\b(\w+) = [^\n]*\.view\([^)\n]*\b1, \w+, (?:self|config)\.kv_lora_rank\)")
 """A view as one head of the low rank."""
 _KEPT = re.compile(r"past_key_values?\.update\(\s*(\w+),")

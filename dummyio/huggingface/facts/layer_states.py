@@ -29,8 +29,6 @@ from dummyio.huggingface.source.functions import (
 from dummyio.model_config.layer_geometry import has_recurrent_layers
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["read_layer_state"]
-
 _CONV, _RECURRENT = "update_conv_state", "update_recurrent_state"
 _HEADS = ("num_v_heads", "num_heads", "n_heads", "num_mamba_heads", "n_mamba_heads", "mamba_num_heads")
 _HEAD_SIZES = ("head_dim", "mamba_head_dim")

@@ -17,8 +17,6 @@ from dummyio.huggingface.source.forward_signatures import parameters_of
 from dummyio.huggingface.source.statements import parse_function
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["has_renamed_images", "read_media_facts", "reads_image_sizes"]
-
 _VOXELS = "B, T, H, W, C = hidden_states.shape"  # one folder
 _MERGED_PATCHES = "(num_image_tokens, patch_size * spatial_merge_size"  # one folder
 _POOLED_PATCHES = "model_patch_size"  # one folder

@@ -31,8 +31,6 @@ from dummyio.errors import SourceError
 from dummyio.huggingface.source.evaluator import evaluate_text, names_in_text
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["Corrections", "Quirk", "collect_quirks", "read_quirks"]
-
 _FILE = Path(__file__).with_name("quirks.json")
 
 

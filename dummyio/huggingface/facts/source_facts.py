@@ -19,8 +19,6 @@ from dummyio.huggingface.source.class_lookup import read_text
 from dummyio.huggingface.source.forward_signatures import forward_source
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["read_model_facts", "read_option_facts", "read_size_bounds", "source_text"]
-
 _COUNTS_ENDS = "eos_mask.sum("
 _ONE_ROW = re.compile(r"if self\.config\.(get_text_config\(\)\.)?pad_token_id is None and batch_size != 1:")
 

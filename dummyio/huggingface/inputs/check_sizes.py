@@ -8,8 +8,6 @@ from dummyio.errors import OptionError, suggest_names
 from dummyio.generators.base.context import Context
 from dummyio.spec.tensor_spec import Node
 
-__all__ = ["check_sizes"]
-
 
 def check_sizes(context: Context, inputs: Mapping[str, Node]) -> None:
     """Raise `OptionError` for a size that the caller gives and no input has."""

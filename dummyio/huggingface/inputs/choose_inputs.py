@@ -15,9 +15,6 @@ from dummyio.huggingface.inputs.media_conditions import MEDIA_CONDITIONS
 from dummyio.huggingface.inputs.optional_conditions import OPTIONAL_CONDITIONS
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["choose_inputs", "inputs_from_attributes"]
-
-
 _GENERATIVE = ("text-generation", "feature-extraction")
 _SOUND = {"input_values", "input_features"}
 _DECODED = {"decoder_input_ids", "decoder_input_values"}

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from dummyio.generators.base.model_facts import ArgumentFacts
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["Condition", "InputFacts", "feeds_everything", "is_always_fed"]
-
 
 @dataclass(frozen=True)
 class InputFacts:

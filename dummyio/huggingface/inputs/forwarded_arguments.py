@@ -17,8 +17,6 @@ from dummyio.huggingface.source.forward_signatures import forward_parameters, fo
 from dummyio.huggingface.source.functions import Forwarding, find_makers, read_forwarding
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-__all__ = ["find_forwarded_arguments"]
-
 _DEPTH = 3
 """Models inside models: none of the library's nests deeper."""
 _TABLE = re.compile(r"_model_mapping = (MODEL_\w+)")

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dummyio.huggingface.facts.media_layout import has_renamed_images, reads_image_sizes
 from dummyio.huggingface.inputs.conditions import Condition, InputFacts, feeds_everything, is_always_fed
 
-__all__ = ["MEDIA_CONDITIONS"]
-
 
 def _image_sizes(facts: InputFacts) -> bool:
     """The sizes of images are fed beside a text if the model reads them."""

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 
 from dummyio.huggingface.inputs.conditions import Condition, InputFacts, feeds_everything
 
-__all__ = ["OPTIONAL_CONDITIONS"]
-
 
 def _counts(attribute: str) -> Condition:
     """Return the condition that the configuration counts some of a thing: a model that has them cannot do without."""

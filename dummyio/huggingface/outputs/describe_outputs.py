@@ -22,8 +22,6 @@ from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import Node, TensorSpec, iterate_leaves
 from dummyio.spec.values import TokenIds
 
-__all__ = ["describe_outputs"]
-
 _RETURN = re.compile(r"\n +(?:return|outputs? =) \w*Output\w*\(")
 _GIVEN = re.compile(r"\b(\w+)=(?!=|None\b)")
 _NO_POOLER = re.compile(r"add_pooling_layer(?:: bool)? ?= ?False")

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["OUTPUTS"]
-
 _CLASSES = {"logits": "batch num_labels"}
 _TOKENS = {"logits": "batch length vocab_size", "encoder_last_hidden_state": "batch encoded ?encoder_size"}
 _SPAN = {"start_logits": "batch length", "end_logits": "batch length"}

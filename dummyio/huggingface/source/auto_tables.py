@@ -17,17 +17,6 @@ from dummyio.huggingface.source.evaluator import evaluate_constant
 from dummyio.huggingface.source.installed import transformers_root
 from dummyio.huggingface.source.statements import find_statements
 
-__all__ = [
-    "Part",
-    "auto_table",
-    "auto_tables",
-    "class_for",
-    "class_source",
-    "classes_of",
-    "configuration_class",
-    "tables_of",
-]
-
 Part: TypeAlias = Literal["modeling", "configuration"]
 
 _NO_ENTRIES: Mapping[str, Any] = MappingProxyType({})

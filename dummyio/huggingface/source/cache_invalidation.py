@@ -11,8 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-__all__ = ["clear_stale_caches", "track_file"]
-
 _SECONDS = 1.0
 _MOST = 4096
 """Files to keep in mind; a library has fewer that are ever read."""

@@ -12,8 +12,6 @@ from dummyio.huggingface.source.class_lookup import ClassSource, resolve_class
 from dummyio.huggingface.source.evaluator import Expression
 from dummyio.huggingface.source.statements import parse_class, without_methods
 
-__all__ = ["Default", "call_keywords", "dict_entries", "named_class", "stated_defaults"]
-
 
 class Default(NamedTuple):
     """A default as the body of a class states it."""

@@ -17,18 +17,6 @@ from dummyio.huggingface.source.cache_invalidation import track_file
 from dummyio.huggingface.source.installed import transformers_root, transformers_version
 from dummyio.huggingface.source.statements import find_class, find_statements, parse_header
 
-__all__ = [
-    "ClassSource",
-    "base_classes",
-    "class_in_file",
-    "class_in_files",
-    "class_names",
-    "imported_from",
-    "not_found",
-    "read_text",
-    "resolve_class",
-]
-
 _CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
 # Indented ones too: the packages of a lazily loaded library import under `if TYPE_CHECKING:`.
 _IMPORT = re.compile(r"\n[ \t]*from (\.*)([\w.]*) import (?:\(([^)]*)\)|([^(\n]+))")

@@ -14,18 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-__all__ = [
-    "Evaluator",
-    "Expression",
-    "Function",
-    "UnknownValueError",
-    "attributes_of",
-    "evaluate",
-    "evaluate_constant",
-    "evaluate_text",
-    "names_in_text",
-]
-
 Expression: TypeAlias = ast.expr
 Function: TypeAlias = ast.FunctionDef
 AttributeReader: TypeAlias = Callable[[str, str], Any]

@@ -18,8 +18,6 @@ from dummyio.huggingface.source.evaluator import Evaluator, UnknownValueError
 from dummyio.huggingface.source.forward_signatures import ClassMethods
 from dummyio.huggingface.source.statements import parse_header
 
-__all__ = ["Layer", "find_forwarding_calls", "first_layer"]
-
 Kind: TypeAlias = Literal["linear", "conv1", "conv2", "conv3", "embedding", "norm"]
 
 _LAYERS: Mapping[str, Kind] = {

@@ -12,8 +12,6 @@ from dummyio.huggingface.source.class_lookup import ClassSource, base_classes, c
 from dummyio.huggingface.source.evaluator import Function, evaluate_constant
 from dummyio.huggingface.source.statements import find_method, parse_header, parse_method
 
-__all__ = ["ClassMethods", "Parameter", "forward_parameters", "forward_source", "module_source"]
-
 
 @dataclass(frozen=True, slots=True)
 class Parameter:

@@ -11,21 +11,6 @@ from typing import TypeAlias
 from dummyio.huggingface.source.evaluator import Expression, Function
 from dummyio.huggingface.source.statements import find_method, find_statements, parse_class, parse_method
 
-__all__ = [
-    "ClassTree",
-    "Forwarding",
-    "Maker",
-    "assigned_attributes",
-    "call_argument",
-    "find_calls",
-    "find_classes_with",
-    "find_makers",
-    "method_of",
-    "read_forwarding",
-    "shape_unpackings",
-    "takes_argument",
-]
-
 ClassTree: TypeAlias = ast.ClassDef
 Call: TypeAlias = ast.Call
 

@@ -4,8 +4,6 @@ import importlib.util
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["package_root", "package_version", "transformers_root", "transformers_version"]
-
 
 @lru_cache(maxsize=1)
 def transformers_root() -> Path | None:

@@ -4,18 +4,6 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-__all__ = [
-    "find_class",
-    "find_method",
-    "find_statements",
-    "parse_class",
-    "parse_function",
-    "parse_header",
-    "parse_method",
-    "parse_value",
-    "without_methods",
-]
-
 # What stands in the first column starts a statement, unless it is the `):` that ends a header over several lines.
 # The patterns begin with the line break and not with `^`, since only a literal is searched for at the speed of memory.
 _TOP_LEVEL = re.compile(r"\n[^\s#)\]}]")

@@ -12,19 +12,7 @@ from dummyio.errors import OptionError, SourceError, suggest_names
 from dummyio.generators.base.context import PAST
 from dummyio.huggingface.source.auto_tables import class_for, classes_of, tables_of
 from dummyio.huggingface.source.forward_signatures import forward_parameters
-from dummyio.huggingface.tasks.task_table import ALIASES, TASKS, Family, Task
-
-__all__ = [
-    "TASKS",
-    "Family",
-    "Task",
-    "canonical_task",
-    "class_of_task",
-    "class_supports_task",
-    "find_task",
-    "task_of_class",
-    "tasks_of",
-]
+from dummyio.huggingface.tasks.task_table import ALIASES, TASKS, Task
 
 
 def find_task(name: str) -> Task:

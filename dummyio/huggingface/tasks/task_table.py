@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["ALIASES", "TASKS", "Family", "Task"]
-
 Family: TypeAlias = Literal["text", "vision", "audio", "multimodal", "time series", "reinforcement learning", "any"]
 """What the data of a task are."""
 

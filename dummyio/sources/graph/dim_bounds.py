@@ -9,8 +9,6 @@ from dataclasses import replace
 from dummyio.sources.graph.graph_facts import SizeLimit
 from dummyio.spec.dims import Dim, Size, evaluate_size, find_dims
 
-__all__ = ["bound_dims"]
-
 _SLACK = 2
 """In a sum with one bound, each dim leaves the others this many times their default sizes."""
 

@@ -23,8 +23,6 @@ from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.typing import Axes
 
-__all__ = ["DimTable"]
-
 _WORD = re.compile(r"[^\W\d]\w*")
 
 

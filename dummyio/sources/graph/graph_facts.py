@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 
 from dummyio.spec.dims import Size
 
-__all__ = ["GraphFacts", "InputAlias", "SizeLimit"]
-
 
 @dataclass(frozen=True, slots=True)
 class InputAlias:

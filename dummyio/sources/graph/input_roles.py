@@ -27,8 +27,6 @@ from dummyio.spec.dims import Dim, Size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Boxes, Constant, Positions, Rule, Strings, TokenIds, Uniform
 
-__all__ = ["Input", "InputRuleChooser"]
-
 
 @dataclass(frozen=True, slots=True)
 class Input:

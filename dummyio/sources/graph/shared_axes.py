@@ -15,8 +15,6 @@ from dummyio.sources.input_names import get_name_prefix, is_ids, is_padding_mask
 from dummyio.spec.dims import Dim, Size
 from dummyio.typing import Axes
 
-__all__ = ["resolve_shapes", "share_axis_names"]
-
 _PAST = "past_sequence_length"
 _GENERATED = re.compile(r"unk__\d+")
 _Shapes = Mapping[str, tuple[Size, ...]]

@@ -16,8 +16,6 @@ from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.typing import Array
 from dummyio.validation.data.records import Finding
 
-__all__ = ["DeclaredShapes", "check_inputs", "check_outputs", "require_known_inputs"]
-
 
 def require_known_inputs(spec: InputSpec, actual: Runner) -> None:
     """Raise `RunError` if the artifact has inputs that the spec lacks: then it cannot be run."""

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 from dummyio.validation.data.records import Case, Comparison, Finding, Outcome
 from dummyio.validation.data.report_data import collect_comparisons
 
-__all__ = ["find_specialized_dims", "list_failures", "list_skipped_checks"]
-
 
 def find_specialized_dims(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
     """Yield a finding for each dim whose size alone decides whether a case passes: the export has specialized it to a constant."""

@@ -11,8 +11,6 @@ from dummyio.validation.comparing.metrics import compare_arrays
 from dummyio.validation.comparing.tolerance import Tolerances
 from dummyio.validation.data.records import Comparison, Finding
 
-__all__ = ["Digest", "find_differing_outputs", "find_insensitive_outputs", "sample_outputs"]
-
 Digest = dict[str, Array]
 
 _MOST_SAMPLED = 1 << 12

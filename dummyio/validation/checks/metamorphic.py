@@ -26,8 +26,6 @@ from dummyio.validation.comparing.metrics import compare_arrays
 from dummyio.validation.comparing.model_pair import Pair, Side
 from dummyio.validation.data.records import Case, Comparison, Finding
 
-__all__ = ["CHECKS", "check_relations"]
-
 Run = Callable[[Feeds], Feeds]
 Triples = Iterator[tuple[str, Array, Array]]
 

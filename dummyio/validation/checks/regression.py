@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dummyio.validation.data.records import Finding
 from dummyio.validation.data.report_data import ReportData
 
-__all__ = ["find_regressions"]
-
 _WORSE = 4.0
 """Errors that grew by less than this factor may come from another machine or another version."""
 

@@ -17,8 +17,6 @@ from dummyio.spec.values import PaddingMask, TokenIds, Uniform, get_padding_valu
 from dummyio.typing import Array
 from dummyio.validation.data.records import Case
 
-__all__ = ["BATCH", "Cases", "find_batch_axis", "find_padding_masks", "find_row_axes", "propose_sizes"]
-
 BATCH = "batch_size"
 
 

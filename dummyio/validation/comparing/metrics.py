@@ -12,8 +12,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio.validation.data.records import Comparison, Place, Tolerance
 
-__all__ = ["EDGES", "compare_arrays", "measure_scale"]
-
 _BLOCK = 1 << 16
 _SAMPLE = 1 << 14
 _OUTLIER = 100.0

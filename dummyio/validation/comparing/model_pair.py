@@ -18,8 +18,6 @@ from dummyio.validation.comparing.metrics import compare_arrays
 from dummyio.validation.comparing.tolerance import Tolerances
 from dummyio.validation.data.records import Case, Comparison, Outcome
 
-__all__ = ["Match", "Pair", "Side"]
-
 Match = Literal["name", "position"]
 Side = Literal["reference", "actual"]
 Observer = Callable[[Side, dict[str, Array]], None]

@@ -19,8 +19,6 @@ from dummyio.typing import Array
 from dummyio.validation.comparing.metrics import measure_scale
 from dummyio.validation.data.records import Tolerance
 
-__all__ = ["PRESETS", "Tolerances", "measure_rounding_error"]
-
 _STEPS = (32, 256)
 """Allowed rounding steps of the coarser dtype, relative to the output's scale; and if the reference could not run in double
 precision."""

@@ -6,8 +6,6 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Case", "Comparison", "Finding", "Outcome", "Place", "Severity", "Tolerance"]
-
 Severity = Literal["error", "warning"]
 
 

@@ -9,8 +9,6 @@ import msgspec
 
 from dummyio.validation.data.records import Comparison, Finding, Outcome, Tolerance
 
-__all__ = ["OutputSummary", "ReportData", "collect_comparisons", "summarize_comparisons"]
-
 
 class OutputSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     """The worst numbers of an output over all cases, or of several outputs."""

@@ -10,8 +10,6 @@ from dummyio.validation.data.records import Comparison, Outcome
 from dummyio.validation.data.report_data import ReportData
 from dummyio.validation.report.number_text import describe_comparison, format_error, format_share
 
-__all__ = ["LEGEND", "MOST_WITH_TEXT", "Cell", "build_heat_map"]
-
 LEGEND = (
     ("exact", "0"),
     ("in4", "≤ 0.001"),

@@ -10,8 +10,6 @@ from dummyio.validation.data.report_data import OutputSummary, ReportData
 from dummyio.validation.report.number_text import format_error
 from dummyio.validation.report.output_groups import group_outputs
 
-__all__ = ["SLOTS", "TICKS", "Bar", "Histogram", "build_histograms"]
-
 SLOTS = len(EDGES) + 2
 """The bars of a histogram: the first is for equal elements, the last for errors beyond the largest edge."""
 _MOST_SHOWN = 12

@@ -19,8 +19,6 @@ from dummyio.validation.report import number_text
 from dummyio.validation.report.heat_map import LEGEND, MOST_WITH_TEXT, build_heat_map
 from dummyio.validation.report.histograms import SLOTS, TICKS, build_histograms
 
-__all__ = ["require_jinja", "to_html"]
-
 
 def to_html(report: ReportData) -> bytes:
     """Return the page in UTF-8.

@@ -19,8 +19,6 @@ from dummyio.validation.report.number_text import (
     replace_unwritable,
 )
 
-__all__ = ["to_xml"]
-
 
 def to_xml(report: ReportData) -> bytes:
     """Return the XML in UTF-8; the same report gives the same bytes."""

@@ -16,8 +16,6 @@ from dummyio.validation.data.report_data import (
     summarize_comparisons,
 )
 
-__all__ = ["group_outputs"]
-
 _LEAST = 4
 """The smallest group; fewer outputs stay separate."""
 

@@ -11,8 +11,6 @@ from dummyio.atomic_files import atomic_file
 from dummyio.errors import OutputError, SourceError
 from dummyio.validation.data.report_data import ReportData
 
-__all__ = ["Report", "check_report_path"]
-
 _SUFFIXES = (".json", ".html", ".xml")
 
 

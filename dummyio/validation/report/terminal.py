@@ -15,8 +15,6 @@ from dummyio.validation.data.report_data import ReportData
 from dummyio.validation.report.number_text import format_error, format_share, format_sizes, list_cases
 from dummyio.validation.report.output_groups import group_outputs
 
-__all__ = ["to_renderable", "to_text"]
-
 _WIDE = 120
 """The smallest width for all columns."""
 _MOST_REASON = 200

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-__all__ = ["RUNTIME", "build_call", "copy_location", "parse_statement"]
-
 RUNTIME = "_dummyio_runtime"
 """The name of the runtime module in rewritten code."""
 

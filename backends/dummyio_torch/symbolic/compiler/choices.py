@@ -19,8 +19,6 @@ from collections.abc import Sequence
 
 from dummyio_torch.symbolic.compiler.ast_builders import build_call, copy_location, parse_statement
 
-__all__ = ["Choices"]
-
 _CALLS = {
     "int": "symbolic_int",
     "min": "symbolic_min",

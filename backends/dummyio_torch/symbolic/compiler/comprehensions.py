@@ -8,8 +8,6 @@ from dummyio_torch.symbolic.compiler.ast_builders import build_call
 from dummyio_torch.symbolic.compiler.iteration_body import rewrite_iteration_body
 from dummyio_torch.symbolic.compiler.loop_analysis import may_be_tensor, read_loop_header
 
-__all__ = ["Comprehensions"]
-
 
 class Comprehensions(ast.NodeTransformer):
     """Rewrites list comprehensions with one tensor per item, and counts them."""

@@ -9,8 +9,6 @@ from typing import Any
 from dummyio_torch.symbolic.compiler.ast_builders import build_call
 from dummyio_torch.symbolic.compiler.liveness import loaded_names
 
-__all__ = ["rewrite_iteration_body"]
-
 
 def rewrite_iteration_body(code: Any, names: Sequence[str]) -> Any:
     """Return code that changes nothing in place, and indexes with runtime functions if the key contains a name of the iteration."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
-__all__ = ["find_live_names", "loaded_names", "stored_names"]
-
 Names = frozenset[str]
 
 

@@ -7,16 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = [
-    "Collected",
-    "LoopHeader",
-    "find_appended",
-    "find_written",
-    "may_be_tensor",
-    "mutates_outer_objects",
-    "read_loop_header",
-]
-
 
 class LoopHeader(NamedTuple):
     """The iterable of a loop: the runtime function for it, its arguments, and the names of the items of an iteration."""

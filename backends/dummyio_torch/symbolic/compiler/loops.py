@@ -35,8 +35,6 @@ from dummyio_torch.symbolic.compiler.loop_analysis import (
     read_loop_header,
 )
 
-__all__ = ["Loops"]
-
 _TURNS, _BODY = "_dummyio_turns", "_dummyio_body"
 _BARRED = (
     *(ast.Break, ast.Continue, ast.Return, ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal),

@@ -9,8 +9,6 @@ from dummyio_torch.symbolic.compiler.ast_builders import RUNTIME
 from dummyio_torch.symbolic.compiler.choices import Choices
 from dummyio_torch.symbolic.compiler.loops import Loops
 
-__all__ = ["rewrite_function"]
-
 
 def rewrite_function(function: ast.FunctionDef) -> ast.FunctionDef | None:
     """Return a copy of a function that keeps sizes symbolic; None if it contains nothing to rewrite."""

@@ -13,17 +13,6 @@ import torch
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.utils._sympy.functions import Mod, PythonMod
 
-__all__ = [
-    "UndecidedComparison",
-    "compare_sizes",
-    "is_undecided",
-    "select_number",
-    "select_value",
-    "symbolic_int",
-    "symbolic_max",
-    "symbolic_min",
-]
-
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,

@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 
-__all__ = ["SymbolicIndex", "SymbolicSlice", "symbolic_getitem"]
-
 
 @dataclass(frozen=True)
 class SymbolicSlice:

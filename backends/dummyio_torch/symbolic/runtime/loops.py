@@ -12,16 +12,6 @@ from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from dummyio_torch.symbolic.runtime.symbolic_lists import SplitList, StackedList, all_rows
 
-__all__ = [
-    "LoopRange",
-    "run_scan",
-    "symbolic_enumerate",
-    "symbolic_map",
-    "symbolic_range",
-    "symbolic_rows",
-    "symbolic_zip",
-]
-
 
 @dataclass
 class LoopRange:

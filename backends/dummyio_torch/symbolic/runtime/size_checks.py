@@ -8,8 +8,6 @@ from typing import Any
 
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
-__all__ = ["accept_size_checks"]
-
 
 @contextmanager
 def accept_size_checks() -> Generator[None]:

@@ -6,8 +6,6 @@ from typing import Any, NoReturn
 
 import torch
 
-__all__ = ["SplitList", "SplitSizes", "StackedList", "all_rows", "symbolic_len", "symbolic_list", "symbolic_tolist"]
-
 
 class _Symbolic(list[torch.Tensor]):
     """A list of symbolic length, which holds one tensor in place of its items."""

@@ -10,8 +10,6 @@ from torch.overrides import TorchFunctionMode
 
 from dummyio_torch.symbolic.runtime.symbolic_lists import SplitList, SplitSizes, StackedList
 
-__all__ = ["SymbolicFunctions"]
-
 
 class SymbolicFunctions(TorchFunctionMode):
     """Keeps sizes symbolic in ``torch.tensor([height, width])``, ``torch.stack(rows)`` and similar calls while it is active."""
