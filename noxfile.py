@@ -28,7 +28,12 @@ OLDEST = {
     ),
     "tensorflow": (
         ["tensorflow"],
-        ["tests/backends/tensorflow/test_conformance.py", "tests/backends/tensorflow/test_running.py"],
+        [
+            "tests/backends/tensorflow/test_conformance.py",
+            "tests/backends/tensorflow/test_running.py",
+            # LiteRT 2.0 and 2.1 may end the process on a damaged file.
+            "--deselect=tests/backends/tensorflow/test_running.py::test_a_truncated_file",
+        ],
     ),
     "jax": (
         ["jax", "flax", "jax2onnx"],
