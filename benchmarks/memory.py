@@ -43,10 +43,7 @@ def measure_framework(framework: str, options: Options) -> list[Row]:
     peer, code = PEERS[framework]
     theirs = measure_growth(code, size)
     what = f"growth for generate({framework!r}), {format_mib(size)}"
-    return [
-        _compare_bytes(what, "the tensor's size", ours, size, 1.05),
-        _compare_bytes(what, peer, ours, theirs),
-    ]
+    return [_compare_bytes(what, "the tensor's size", ours, size, 1.05), _compare_bytes(what, peer, ours, theirs)]
 
 
 def _compare_bytes(what: str, peer: str, ours: int, theirs: int, target: float | None = None) -> Row:

@@ -6,8 +6,6 @@
 ['attention_mask', 'input_ids', 'token_type_ids']
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any
 
 from dummyio import errors

@@ -4,8 +4,6 @@ The new file or folder is made beside the target, on the same disk, and takes th
 on the disk. If anything fails before, the target is unchanged and nothing is left beside it.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import secrets

@@ -1,7 +1,5 @@
 """`describe`: chooses the reader for a model, a configuration, a file or a saved spec."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping

@@ -19,8 +19,6 @@
 A message states the value given, the rule and the remedy.
 """
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable

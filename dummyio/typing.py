@@ -1,7 +1,5 @@
 """Type aliases that several packages use."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any

@@ -3,8 +3,6 @@
 JAX also names 1-bit integers and 6-bit floats, but its runtime refuses arrays of them.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import jax.numpy as jnp

@@ -1,7 +1,5 @@
 """64-bit dtypes in JAX. JAX computes in 32 bits by default and silently narrows 64-bit inputs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 

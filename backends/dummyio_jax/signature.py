@@ -4,8 +4,6 @@ All symbols share one scope, because JAX refuses to mix scopes. A JAX symbol is 
 to be exported a second time, with that size fixed at 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, cast
 

@@ -4,8 +4,6 @@ JAX shares the memory of NumPy arrays that are aligned to 64 bytes, and copies o
 the source may or may not change the array. Hence `from_numpy` asks for a copy and waits for it.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from typing import Any
 

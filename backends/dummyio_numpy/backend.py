@@ -1,7 +1,5 @@
 """The backend object: this framework's members of `dummyio.backend.Backend`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dummyio_numpy import running, signature, tensors

@@ -1,7 +1,5 @@
 """Canonical dtypes and NumPy dtypes, one for each: ml_dtypes has those that NumPy lacks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

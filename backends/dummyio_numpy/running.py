@@ -1,7 +1,5 @@
 """Plain functions as runners: they take NumPy arrays by name, nested as the spec is, and return arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

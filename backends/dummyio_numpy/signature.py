@@ -1,7 +1,5 @@
 """Signatures for NumPy: arrays of the right shape and dtype that take no memory."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

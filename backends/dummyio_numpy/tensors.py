@@ -1,7 +1,5 @@
 """NumPy arrays as tensors: there is nothing to convert."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The backend object: this framework's members of `dummyio.backend.Backend`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

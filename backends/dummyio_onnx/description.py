@@ -3,8 +3,6 @@
 Weights are not read: the description uses the dimensions of those in the file, and does not open those beside it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -4,8 +4,6 @@ The format has more than the runtime: `ONNX_TYPES` has all that a file can decla
 ONNX Runtime can hold, which is tried once, at import.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import onnx
 import onnxruntime as ort

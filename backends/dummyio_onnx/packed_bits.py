@@ -1,7 +1,5 @@
 """Elements of 2 and 4 bits as ONNX packs them: the first in the lowest bits, the last byte filled with zeros."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import Any
 

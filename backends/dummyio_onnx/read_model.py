@@ -4,8 +4,6 @@ Weights in other files are never opened, neither here nor by the description. A 
 folder for them is refused, so that nothing opens that file later.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath

@@ -1,7 +1,5 @@
 """The declarations of inputs that ONNX graphs use: `onnx.ValueInfoProto`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from onnx import ValueInfoProto, helper

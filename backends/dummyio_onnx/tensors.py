@@ -5,8 +5,6 @@ of fewer than 8 bits packed, because it would read unpacked ones wrongly without
 Everything comes out by a copy of the bits, because the array that `OrtValue.numpy` returns does not keep its memory alive.
 """
 
-from __future__ import annotations
-
 import ctypes
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -74,16 +72,6 @@ def to_numpy(tensor: ort.OrtValue) -> Array:
 def is_tensor(value: object) -> bool:
     """Whether `value` is an `OrtValue`."""
     return isinstance(value, ort.OrtValue)
-
-
-def session_feeds(feeds: Mapping[str, Array | ort.OrtValue]) -> dict[str, Any]:
-    """Return the feeds for ``session.run(None, ...)``: arrays whose dtype NumPy itself has, else an `OrtValue` each."""
-    return {
-        name: from_numpy(value, DType.of(value.dtype))
-        if isinstance(value, np.ndarray) and value.dtype.isbuiltin != 1
-        else value
-        for name, value in feeds.items()
-    }
 
 
 def run_with_ort_values(

@@ -1,7 +1,5 @@
 """Canonical dtypes and TensorFlow dtypes: those that the installed version has."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import tensorflow as tf

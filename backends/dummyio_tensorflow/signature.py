@@ -1,7 +1,5 @@
 """Specs as `tf.TensorSpec`s, of which `tf.function` and SavedModel signatures are made."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -4,8 +4,6 @@ TensorFlow can share NumPy's memory through DLPack, and then ends the whole proc
 is not aligned to 64 bytes: most of NumPy's are not.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -4,8 +4,6 @@ PyTorch names integers of 1, 2 and 4 bits that it cannot even copy: these are le
 two numbers in one element, so that the shape would change.
 """
 
-from __future__ import annotations
-
 import torch
 
 from dummyio.backend.native_dtypes import to_canonical_dtype, to_native_dtype

@@ -1,7 +1,5 @@
 """Signatures as meta tensors, which have a shape and a dtype but no memory."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import torch

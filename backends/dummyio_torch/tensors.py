@@ -3,8 +3,6 @@
 PyTorch does not read arrays with dtypes of ml_dtypes: it gets the same bits as integers, and a view with the dtype.
 """
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The table of artifact formats: how each is recognized, and which framework describes, runs, loads and exports it."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import NamedTuple

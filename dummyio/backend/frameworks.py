@@ -3,8 +3,6 @@
 Detection imports nothing: an object of a framework exists only if that framework has been imported.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType

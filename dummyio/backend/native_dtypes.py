@@ -4,8 +4,6 @@ A backend's table contains a dtype if its values can be created, copied and read
 operations have kernels for that dtype.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 

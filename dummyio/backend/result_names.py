@@ -1,7 +1,5 @@
 """Names for model outputs, identical in every framework, so that a reference and its export can be compared by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 

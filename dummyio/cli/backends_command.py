@@ -1,7 +1,5 @@
 """``dummyio backends``."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

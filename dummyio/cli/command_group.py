@@ -1,7 +1,5 @@
 """The command ``dummyio`` and its subcommands."""
 
-from __future__ import annotations
-
 import click
 
 import dummyio

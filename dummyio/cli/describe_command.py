@@ -1,7 +1,5 @@
 """``dummyio describe``."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The options that commands share, and how errors become a line of text and an exit code."""
 
-from __future__ import annotations
-
 import sys
 import warnings
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What an exporter returns, what `export` returns, and the path of the spec beside an artifact."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass

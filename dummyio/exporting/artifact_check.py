@@ -4,8 +4,6 @@ All exporters end with it, whatever wrote the artifact: converters leave out ope
 constants without an error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 

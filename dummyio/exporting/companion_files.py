@@ -4,8 +4,6 @@ Loaders of Optimum and Transformers find them there. A configuration is written 
 folder that the model was loaded from, if it was loaded.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

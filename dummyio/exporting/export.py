@@ -5,8 +5,6 @@ A backend that can write a format has an exporter for it: ``backend.exporters[fo
 that format. It writes at `path`, in an empty temporary folder; the files are moved into place once all are complete.
 """
 
-from __future__ import annotations
-
 import inspect
 import os
 from collections.abc import Callable, Mapping

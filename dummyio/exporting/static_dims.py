@@ -1,7 +1,5 @@
 """Dims that an artifact cannot keep dynamic: the spec with static sizes, or with a few sizes of one dim."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from dummyio.errors import OptionError, suggest_names

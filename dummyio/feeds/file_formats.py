@@ -1,7 +1,5 @@
 """The file formats of samples, and the choice of one by a path."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A file is named after its input, with characters that are not letters, digits or
 fixed-width unicode: pickled objects are neither written nor read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO

@@ -3,8 +3,6 @@
 Equal samples give equal bytes, without a time stamp. Any path can be a key, unlike with ``numpy.savez``.
 """
 
-from __future__ import annotations
-
 import os
 import zipfile
 from collections.abc import Mapping

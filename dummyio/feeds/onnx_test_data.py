@@ -4,8 +4,6 @@ ONNX's backend tests and ``onnx_test_runner`` read this layout beside the model.
 encoding: bfloat16 and 8-bit floats directly, 4-bit integers packed, strings as UTF-8.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

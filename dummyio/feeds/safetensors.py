@@ -5,8 +5,6 @@ without a copy and without another package. Tensors are in the order of their el
 header keeps the inputs' order. Equal samples give equal bytes.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from math import prod

@@ -1,7 +1,5 @@
 """Saves samples to files for other tools, one at a time and each whole or not at all; loads them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Generator
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ below ``entity_vocab_size``. Shapes are read from words: numbers, attributes of 
 and symbols of their own for the rest.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from dummyio.errors import SourceError

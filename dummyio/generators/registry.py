@@ -4,8 +4,6 @@ A generator only ever describes; materializing is the backends'. Its interface i
 (``supports_input``, ``generate``, constructor ``(task, normalized_config, **shapes)``) on top of ``spec(name)``.
 """
 
-from __future__ import annotations
-
 from dummyio.generators.base.context import Context, build_context
 from dummyio.generators.base.dim_sizes import DimSizes, SizeWarning
 from dummyio.generators.base.input_generator import DummyInputGenerator

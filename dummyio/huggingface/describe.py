@@ -1,7 +1,5 @@
 """Describes a Hugging Face model, given as a configuration or live: `_STEPS` lists how, each step adds to one frozen state."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace

@@ -4,8 +4,6 @@ Values repeat after `PERIOD` elements, so the first period is computed and the r
 time: a large fill is as fast as memory. The values do not depend on the threads.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Iterable

@@ -11,8 +11,6 @@ runs at the speed of memory and still allows random access.
 Every number in this file determines the values: a change breaks the golden vectors, and is a breaking release.
 """
 
-from __future__ import annotations
-
 import hashlib
 import operator
 import struct

@@ -5,8 +5,6 @@ Whole numbers from a range of at most 2^32 are ``low + word * span // 2^32`` for
 are equal.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

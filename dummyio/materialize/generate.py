@@ -3,8 +3,6 @@
 Values are made once, in NumPy, and converted by the framework's backend, so all frameworks hold the same bits.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod

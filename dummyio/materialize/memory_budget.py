@@ -1,7 +1,5 @@
 """The memory budget: the memory that a sample needs is compared with a limit before anything is allocated."""
 
-from __future__ import annotations
-
 import os
 
 from dummyio.errors import MemoryBudgetError, OptionError

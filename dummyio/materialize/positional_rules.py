@@ -4,8 +4,6 @@ All functions work on a `Region` and have a leading axis of samples, so that a s
 made by the same code.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,7 +1,5 @@
 """One tensor's rule, compiled for one shape: which words it draws, and how they become its elements."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod

@@ -13,8 +13,6 @@ attributes alone; each may be one number, a list with a number per layer, or hav
 - layers that choose what they attend to keep the keys of the indexer that does (``index_head_dim``), unless they share it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -28,10 +26,7 @@ _OWN_NAMES: Mapping[str, Mapping[str, str]] = {
         "head_dim": "swa_head_dim",
         "v_head_dim": "swa_v_head_dim",
     },
-    "full_attention": {
-        "decoder_num_key_value_heads": "num_global_key_value_heads",
-        "head_dim": "global_head_dim",
-    },
+    "full_attention": {"decoder_num_key_value_heads": "num_global_key_value_heads", "head_dim": "global_head_dim"},
 }
 """Kind of layer → attribute → the name that configurations use for it in these layers only."""
 

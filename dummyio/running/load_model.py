@@ -1,7 +1,5 @@
 """Loads the model that a command line names: a folder, a file, or an object of Python code."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import re

@@ -1,7 +1,5 @@
 """The name of a dynamic axis by its input and its place, names that are identifiers and unique, and sizes by meaning."""
 
-from __future__ import annotations
-
 import keyword
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """The role of an input by its name: masks, ids, positions, a past, lengths, time steps, training targets."""
 
-from __future__ import annotations
-
 import re
 
 _MASK = re.compile(r"mask$|^mask")

@@ -1,7 +1,5 @@
 """The options of all readers of models, and the sizes that a caller gives by name."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """Default sizes of dims by their names: the one table of the generators and of all readers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 DEFAULT_DUMMY_SHAPES: Mapping[str, int] = {

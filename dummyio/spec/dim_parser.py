@@ -1,7 +1,5 @@
 """Reads a size from text, as `str` writes it: names of dims, whole numbers, ``+ - * //`` and parentheses."""
 
-from __future__ import annotations
-
 import ast
 import operator
 from collections.abc import Mapping

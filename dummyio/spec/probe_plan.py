@@ -1,7 +1,5 @@
 """The probe plan: a small set of dim assignments that tell dims apart and expose sizes hard-coded by an export."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from math import prod
 

@@ -1,7 +1,5 @@
 """Value rules as short English text."""
 
-from __future__ import annotations
-
 from dummyio.spec import values
 
 _MAX_SHOWN = 4

@@ -1,7 +1,5 @@
 """`SpecData`: the inputs of a model as data, with their dims, sizes and shapes. `OutputSpec`: one output."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping

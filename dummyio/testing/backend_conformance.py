@@ -12,8 +12,6 @@ Class attributes declare the intended differences of a framework, methods the wa
 needs pytest.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

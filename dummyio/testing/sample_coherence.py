@@ -4,8 +4,6 @@ The checks look at the values alone, so they find the effects of a wrong rule to
 find contradictions of it. For tests of descriptions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """A failing case as a folder: its record, inputs and expected results, and a script that runs it again."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

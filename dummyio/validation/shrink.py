@@ -1,7 +1,5 @@
 """Shrinks a failing case: fewer rows, smaller sizes, plain masks and values."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`validate`: runs reference and artifact on all cases, and turns the results into findings."""
 
-from __future__ import annotations
-
 import os
 import platform
 import time

@@ -240,8 +240,7 @@ def test_random_sizes_are_drawn_once_from_the_seed():
 
 
 @pytest.mark.parametrize(
-    "text",
-    [b"", b"{", b"[1, 2]", b"{}", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a": ' * 100_000],
+    "text", [b"", b"{", b"[1, 2]", b"{}", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a": ' * 100_000]
 )
 def test_a_file_that_is_no_configuration_is_an_error(text, tmp_path):
     (tmp_path / "config.json").write_bytes(text)

@@ -175,14 +175,5 @@ def scan() -> Case:
 
 CASES = {
     case.__name__: case
-    for case in (
-        masked_mlp,
-        attention,
-        linen_encoder,
-        linen_convolutions,
-        nnx_block,
-        nnx_normed,
-        nested,
-        scan,
-    )
+    for case in (masked_mlp, attention, linen_encoder, linen_convolutions, nnx_block, nnx_normed, nested, scan)
 }

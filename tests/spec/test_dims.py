@@ -13,16 +13,7 @@ from hypothesis import strategies as st
 from dummyio.errors import DimError
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dim_parser import parse_size
-from dummyio.spec.dims import (
-    Dim,
-    DimExpr,
-    collect_dims,
-    evaluate_size,
-    find_dims,
-    is_static,
-    substitute_dims,
-    to_size,
-)
+from dummyio.spec.dims import Dim, DimExpr, collect_dims, evaluate_size, find_dims, is_static, substitute_dims, to_size
 from dummyio.spec.tensor_spec import TensorSpec
 
 DIMS = {name: Dim(name, size, min=0) for name, size in {"a": 2, "b": 3, "past": 5, "sequence_length": 7}.items()}

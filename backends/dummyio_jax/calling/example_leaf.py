@@ -1,7 +1,5 @@
 """The tensor spec of one array, shape or number."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import jax.numpy as jnp

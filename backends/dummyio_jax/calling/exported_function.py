@@ -1,7 +1,5 @@
 """Functions that `jax.export` exported, in memory or in a ``.stablehlo`` file (the bytes of `Exported.serialize`)."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The output specs of a function, from the tree of shapes that it returns."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

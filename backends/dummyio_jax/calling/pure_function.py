@@ -4,8 +4,6 @@ The variables of a module are closed over, and the module runs in evaluation mod
 activations at random, and its batch norms would depend on the batch.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import sys

@@ -1,7 +1,5 @@
 """Pytrees: from example values to the nodes of a spec, from results to named arrays, and to built-in containers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

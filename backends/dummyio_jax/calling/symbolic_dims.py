@@ -1,7 +1,5 @@
 """From the symbolic sizes of JAX to the dims of a spec, with the bounds that their scope states."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable, Mapping

@@ -4,8 +4,6 @@ Supported are annotations with ``dim_str`` and ``dtypes``, as jaxtyping makes th
 `jax.ShapeDtypeStruct`, defaults that are shapes or arrays, and tuples, named tuples and typed dicts of these.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin, get_type_hints, is_typeddict

@@ -3,8 +3,6 @@
 Each description is confirmed: the function is traced, without data, on the symbols that its spec has.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Inputs from example arguments, and the names that the option ``dynamic`` gives to their axes."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -4,8 +4,6 @@ Equal sizes of two arguments become one symbol if the function can be traced so;
 ``dynamic``, tell them apart.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 

@@ -1,7 +1,5 @@
 """Traces a function without data: the shapes that it returns, and the tables that its integer inputs index."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """The value rule of each input: by the table that it indexes, and by its name."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dummyio.sources.input_names import can_be_token_ids, is_mask, is_position_ids

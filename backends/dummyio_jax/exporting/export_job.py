@@ -1,7 +1,5 @@
 """The first and the last step of every export: prepare the model and its spec, check what was written."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace

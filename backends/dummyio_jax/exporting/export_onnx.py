@@ -5,8 +5,6 @@ one operand as the size of a concatenation. They are removed, so that the runtim
 are set to those that JAX computes, and the values are compared with the model's at several sizes.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """StableHLO files, as `jax.export` serializes them, with inputs by name and the symbols of the spec."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

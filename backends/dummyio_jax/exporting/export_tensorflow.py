@@ -1,7 +1,5 @@
 """SavedModels and TFLite files: jax2tf makes a TensorFlow function, and the TensorFlow backend writes it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace

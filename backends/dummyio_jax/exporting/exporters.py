@@ -1,7 +1,5 @@
 """The formats that JAX functions and modules are exported to."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from dummyio.exporting.artifact import ExportResult

@@ -1,7 +1,5 @@
 """Functions, modules and exported functions, called with named NumPy feeds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any

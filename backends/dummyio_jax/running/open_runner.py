@@ -1,7 +1,5 @@
 """Opens a JAX function, module, exported function or file as a runner."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

@@ -4,8 +4,6 @@
 calls the next twice, become 2**30 operations. Here they come one by one, and the reader stops when it has seen enough.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod

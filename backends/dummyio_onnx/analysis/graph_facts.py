@@ -3,8 +3,6 @@
 `operator_rules` collects them in one walk along the operations. Weights are used by their dimensions only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 
 import onnx

@@ -1,7 +1,5 @@
 """How each kind of operation carries ids, sizes and positions from its inputs to its outputs."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable, Mapping
 from contextlib import suppress

@@ -3,8 +3,6 @@
 A convolution or a pool fails if its output would have no row or column, so each shows how small an image can be.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from dummyio.spec.dims import Dim, DimExpr, Size

@@ -1,7 +1,5 @@
 """The inputs and outputs that a model declares, and the paths that its spec has for them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """ONNX models as functions of named feeds, in ONNX Runtime or in ONNX's own evaluator."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Opens a file, a folder or a ``ModelProto`` in an engine, or explains why the engine refuses it."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -4,8 +4,6 @@ Keras models of `keras.Input`s take the nest of these as their first argument. A
 the spec's inputs have these names, and else with the whole dict as their first argument.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 import sys

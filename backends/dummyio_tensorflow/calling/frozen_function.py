@@ -6,8 +6,6 @@ has a custom gradient. So the model is traced on the flat inputs of the spec, it
 converters get a function of named tensors that captures nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 import sys
@@ -16,9 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import (  # pyright: ignore[reportMissingImports]
-    convert_variables_to_constants_v2,
-)
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # pyright: ignore[reportMissingImports]
 
 from dummyio.backend.result_names import name_outputs
 from dummyio.errors import ExportError, SourceError, format_error_line

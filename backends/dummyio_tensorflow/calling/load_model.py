@@ -1,7 +1,5 @@
 """Keras models from files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

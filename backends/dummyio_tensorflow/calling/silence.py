@@ -1,7 +1,5 @@
 """Silence around converters, which print to the process's own output and log through Python."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging

@@ -1,7 +1,5 @@
 """The operators of a TFLite file, read from its flatbuffer without running it."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The inputs that a model or a file declares, before anything is concluded from them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any

@@ -4,8 +4,6 @@ A walk along the operations follows the elements of each input through operation
 that choose rows of a table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

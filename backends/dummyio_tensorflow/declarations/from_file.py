@@ -1,7 +1,5 @@
 """The inputs that a SavedModel, a frozen graph or a TFLite file declares."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import tensorflow as tf

@@ -1,7 +1,5 @@
 """The inputs that a Keras model declares: its symbolic inputs, or the shapes that it was built on."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping
 from typing import Any

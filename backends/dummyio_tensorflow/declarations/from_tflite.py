@@ -1,7 +1,5 @@
 """The inputs that a TFLite file declares, and the tables that they index."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

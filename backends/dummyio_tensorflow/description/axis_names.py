@@ -4,8 +4,6 @@ Names of related inputs come first (`dummyio.sources.graph.shared_axes`). All ot
 axis is the batch, images have a height and a width, and any other second axis is a sequence.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """From declared inputs to a spec: axes get names, inputs their rules, dims their bounds, outputs their shapes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

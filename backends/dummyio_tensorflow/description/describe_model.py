@@ -5,8 +5,6 @@ names, from the graph, and, for models that can be traced, from traces at sizes 
 not trace.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The outputs of a model with symbolic sizes: from one trace with dynamic sizes, and one at sizes that all differ."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement
 from typing import Any

@@ -1,7 +1,5 @@
 """Traces of a model that may fail, with symbolic and with static sizes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -4,8 +4,6 @@
 there, and writes the file or the error.
 """
 
-from __future__ import annotations
-
 import os
 import pickle
 import subprocess

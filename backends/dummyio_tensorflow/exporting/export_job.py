@@ -1,7 +1,5 @@
 """The begin and the end of every export: a model frozen on its spec, and the check of the artifact."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ It returns a model where it should raise: it only logs operations that it lacks,
 checked here, and the check of the artifact loads and runs it.
 """
 
-from __future__ import annotations
-
 import re
 from importlib import import_module
 from pathlib import Path

@@ -1,7 +1,5 @@
 """SavedModel folders and frozen graphs: the frozen function as it is."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

@@ -4,8 +4,6 @@ The converter is restricted to TFLite's own operations. It would offer those of 
 do not have: such a file loads nowhere.
 """
 
-from __future__ import annotations
-
 import re
 import tempfile
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """The exporter of each format that TensorFlow models can be written to."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from dummyio.exporting.artifact import ExportResult

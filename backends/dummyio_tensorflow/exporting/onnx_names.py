@@ -1,7 +1,5 @@
 """A converted ONNX model with the spec's names: of inputs and outputs, in order, and of their sizes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

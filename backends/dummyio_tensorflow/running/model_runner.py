@@ -1,7 +1,5 @@
 """Keras models, ``tf.function``s and modules as runners: called on the spec's nested tensors."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

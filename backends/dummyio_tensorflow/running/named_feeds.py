@@ -1,7 +1,5 @@
 """Feeds by the spec's paths for an artifact whose inputs have other names."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The runner of each kind of target: models in memory, SavedModels, frozen graphs, TFLite files."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """TFLite files as runners: LiteRT's interpreter, addressed by signature."""
 
-from __future__ import annotations
-
 import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import replace

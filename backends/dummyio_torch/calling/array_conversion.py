@@ -1,7 +1,5 @@
 """Feeds as tensors of a module, and its results as arrays: always copies, because a module may write on its inputs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,8 +8,6 @@ import torch
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_torch.tensors import from_numpy, to_numpy
-
-__all__ = ["to_arrays", "to_tensors"]
 
 
 def to_tensors(feeds: Mapping[str, Array], device: torch.device) -> dict[str, torch.Tensor]:

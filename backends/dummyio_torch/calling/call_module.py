@@ -3,8 +3,6 @@
 Runners and exporters call modules through it, so that a model and its artifacts have the same names in the same order.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,8 +16,6 @@ from dummyio.input_spec import InputSpec
 from dummyio.sources.input_names import present_name
 from dummyio.spec.tensor_spec import build_nested
 from dummyio_torch.calling.transformers_cache import build_cache, read_cache
-
-__all__ = ["ModuleCall", "device_of", "evaluation_mode"]
 
 _PAST = "past_key_values"
 _PRESENT = str(present_name(f"{_PAST}.0")).removesuffix("0")

@@ -1,15 +1,11 @@
 """Hugging Face models from a local folder: with their weights if it has any, else with random ones, always the same."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from dummyio.errors import NotInstalledError, SourceError, format_error_line
-
-__all__ = ["load_model"]
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model.bin.index.json")
 _SEED = 0
@@ -34,14 +30,14 @@ def load_model(path: Path, task: str | None) -> tuple[Any, str]:
     folder = path if path.is_dir() else path.parent
     try:
         config = transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
-        kind = _find_class(transformers, config, task)
+        kind: Any = _find_class(transformers, config, task)
         if path.is_dir() and any(next(folder.glob(pattern), None) for pattern in _WEIGHTS):
             model = kind.from_pretrained(folder, local_files_only=True)
             return model.eval(), f"{type(model).__name__} with the weights of {folder}"
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_SEED)
-            is_model = isinstance(kind, type) and issubclass(kind, torch.nn.Module)
-            model = kind(config) if is_model else kind.from_config(config)
+            is_auto_class = hasattr(kind, "from_config")
+            model = kind.from_config(config) if is_auto_class else kind(config)
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
         raise SourceError(f"{path}: Transformers cannot load it: {format_error_line(error)}") from error
     model.name_or_path = str(folder)

@@ -5,8 +5,6 @@ that create tensors on a certain device; a *real* one, with the weights of the m
 whose control flow depends on values.
 """
 
-from __future__ import annotations
-
 import copy
 import logging
 import warnings
@@ -20,8 +18,6 @@ from torch._subclasses.fake_tensor import FakeTensorMode  # the import path in t
 from torch.nn.parameter import is_lazy
 
 from dummyio.errors import SourceError, format_error_line
-
-__all__ = ["Kind", "MetaCopy", "check_sizes", "iterate_weights"]
 
 Kind = Literal["meta", "fake", "real"]
 

@@ -1,14 +1,10 @@
 """Exporters report on standard error, in logs and in warnings; all of it is kept from the user."""
 
-from __future__ import annotations
-
 import io
 import logging
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager, redirect_stderr
-
-__all__ = ["silence_exporters"]
 
 _LOGGERS = ("torch.onnx", "torch.export", "torch.fx.experimental.symbolic_shapes", "onnxscript", "onnx_ir")
 

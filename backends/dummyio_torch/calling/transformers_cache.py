@@ -1,7 +1,5 @@
 """The past of Transformers models, as the cache classes of the installed Transformers; without it, as plain tuples."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
@@ -10,8 +8,6 @@ from typing import Any
 import torch
 
 from dummyio.errors import NotInstalledError
-
-__all__ = ["build_cache", "read_cache"]
 
 _STATES = frozenset({"key", "value", "length", "indexer_key", "conv_state", "recurrent_state"})
 _SELF_ATTENTION, _CROSS_ATTENTION = "decoder.", "encoder."

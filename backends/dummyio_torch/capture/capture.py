@@ -1,7 +1,5 @@
 """Records real calls of a module: the shapes, dtypes and ranges of its inputs, but not the inputs themselves."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Self

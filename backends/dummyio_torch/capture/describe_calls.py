@@ -1,7 +1,5 @@
 """From recorded calls to an `InputSpec`: sizes that agreed are static, sizes that varied are dims."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Value rules from recorded inputs: masks, ids, positions, and ranges of numbers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal

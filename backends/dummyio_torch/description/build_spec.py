@@ -1,7 +1,5 @@
 """From a layout that works to an `InputSpec`: dims and their names, value rules, and how each is known."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Confirms a spec: runs at the shapes of its probe plan, and with its values if the module is small."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace

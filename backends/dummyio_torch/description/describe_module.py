@@ -3,8 +3,6 @@
 The module itself is never run and never changed: a copy without memory is (`dummyio_torch.calling.meta_copy`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any

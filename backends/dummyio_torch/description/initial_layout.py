@@ -1,7 +1,5 @@
 """The first layout of a module's arguments: from their names, their annotations, and the caller's shapes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal

@@ -4,8 +4,6 @@ A search takes a tenth of a second, and many modules have one class and one conf
 run without values; a module with a setting that cannot be part of a key has none, and is searched each time.
 """
 
-from __future__ import annotations
-
 import enum
 import types
 from collections.abc import Mapping

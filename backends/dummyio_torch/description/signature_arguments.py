@@ -1,7 +1,5 @@
 """The arguments of a module's forward method, as its signature declares them."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Mapping

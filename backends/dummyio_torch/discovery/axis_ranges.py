@@ -1,7 +1,5 @@
 """Which axes are dynamic, and their ranges: found by runs of a layout that works at other sizes."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The first layout and the value rule of an argument by its name and by what a run has shown of it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -81,8 +79,8 @@ _ANNOTATIONS: tuple[tuple[str, Number], ...] = (
 def guess_layout(name: str, text: str) -> Guess:
     """Return the first layout of an argument by its name and its annotation."""
     found = next((guess for has_name, guess in _GUESSES if has_name(name.lower())), Guess("float", "bf"))
-    number: Number = next((kind for pattern, kind in _ANNOTATIONS if re.search(pattern, text)), found.number)
-    return Guess(number, found.axes)
+    stated: list[Number] = [number for pattern, number in _ANNOTATIONS if re.search(pattern, text)]
+    return Guess(stated[0] if stated else found.number, found.axes)
 
 
 class ValueRuleChooser:

@@ -1,7 +1,5 @@
 """The requirements of layers that check their operands before they call an operation."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial

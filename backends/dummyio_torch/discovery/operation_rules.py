@@ -1,7 +1,5 @@
 """The requirements of operations on their operands: rank, channels, dtype, and the limit of indices."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any

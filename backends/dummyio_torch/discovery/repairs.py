@@ -1,7 +1,5 @@
 """Changes that could make a failed run work: from the failing operation's operands, the error's text, and guesses."""
 
-from __future__ import annotations
-
 import re
 import traceback
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Requirements of rank, size and dtype: `OperandMismatch` with the changes that could meet them, if an input can be changed."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

@@ -3,8 +3,6 @@
 They are computed for usual operands only. In all other cases the result is None, and the operation itself runs and raises.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

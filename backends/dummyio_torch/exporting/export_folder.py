@@ -1,7 +1,5 @@
 """A folder of ONNX files that the ``ORTModelFor...`` classes of Optimum load, one for each part of a model."""
 
-from __future__ import annotations
-
 from collections.abc import Container
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +11,6 @@ from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_torch.exporting.export_onnx import export_onnx
 from dummyio_torch.exporting.optimum_components import MODEL, split_into_components
-
-__all__ = ["export_folder"]
 
 
 def export_folder(  # noqa: PLR0913 - each is an option of its own

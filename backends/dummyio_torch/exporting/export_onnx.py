@@ -1,7 +1,5 @@
 """``torch.onnx.export`` to an ``.onnx`` file, by either of its exporters."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -14,8 +12,6 @@ from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
-
-__all__ = ["export_onnx"]
 
 
 def export_onnx(  # noqa: PLR0913 - each is an option of its own

@@ -1,7 +1,5 @@
 """``torch.export`` to a ``.pt2`` file."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -28,8 +26,6 @@ from dummyio_torch.exporting.trace_inputs import (
 from dummyio_torch.running.module_runner import ModuleRunner
 from dummyio_torch.running.program_runner import NAMES_FILE, open_program
 from dummyio_torch.symbolic import trace_symbolic_sizes
-
-__all__ = ["export_pt2"]
 
 
 def export_pt2(  # noqa: PLR0913 - each is an option of its own

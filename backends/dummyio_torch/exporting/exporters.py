@@ -1,15 +1,11 @@
 """The formats that this backend writes, and their exporters."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from dummyio.exporting.artifact import ExportResult
 from dummyio_torch.exporting.export_folder import export_folder
 from dummyio_torch.exporting.export_onnx import export_onnx
 from dummyio_torch.exporting.export_pt2 import export_pt2
-
-__all__ = ["EXPORTERS"]
 
 EXPORTERS: Mapping[str, Callable[..., ExportResult]] = {
     "onnx": export_onnx,

@@ -1,7 +1,5 @@
 """Implementations of a model's parts: others are tried if the export fails with those that the model has."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +9,6 @@ from torch import nn
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import ExportError, OptionError, format_error_line
-
-__all__ = ["Implementations", "try_implementations"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@
 ==================================  ==================================================================
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,8 +23,6 @@ from dummyio.sources.input_names import present_name
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec, build_nested, iterate_leaves
 from dummyio.spec.values import Rule, get_mask_path
-
-__all__ = ["DECODER", "DECODER_WITH_PAST", "ENCODER", "MODEL", "DecoderStep", "split_into_components"]
 
 MODEL = "model.onnx"
 ENCODER = "encoder_model.onnx"

@@ -5,8 +5,6 @@ other. So a trace has sizes of 2 and up, all of them different, and none that th
 have, if the bounds in the spec permit it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,8 +19,6 @@ from dummyio.spec.probe_plan import sizes_are_valid
 from dummyio_torch.calling.array_conversion import to_tensors
 from dummyio_torch.calling.call_module import ModuleCall, device_of
 from dummyio_torch.dtypes import to_native
-
-__all__ = ["FlatModule", "find_output_names", "iterate_dynamic_axes", "make_other_inputs", "make_trace_inputs"]
 
 _TRIES = 64
 _REACH = 512

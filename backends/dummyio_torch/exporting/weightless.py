@@ -1,14 +1,10 @@
 """The structure of a model without its weights: a copy that needs no memory, and a file that refers to absent data."""
 
-from __future__ import annotations
-
 import onnx_ir as ir
 import torch
 from torch import nn
 
 from dummyio_torch.calling.meta_copy import MetaCopy
-
-__all__ = ["copy_without_weights", "refer_to_absent_weights"]
 
 
 def copy_without_weights(module: nn.Module) -> nn.Module:

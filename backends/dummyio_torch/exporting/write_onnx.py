@@ -1,7 +1,5 @@
 """Write an ONNX file with either exporter of PyTorch: trace, run the graph passes in memory, save once, check."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,8 +29,6 @@ from dummyio_torch.onnx_passes.registry import (
 )
 from dummyio_torch.running.module_runner import ModuleRunner
 from dummyio_torch.symbolic import trace_symbolic_sizes
-
-__all__ = ["OnnxOptions", "write_onnx"]
 
 _OLDEST_OPSET = 18
 """The oldest opset of the dynamo exporter; if an older one is requested, it writes this one without an error."""

@@ -4,8 +4,6 @@ Exporters drop inputs that the graph does not use, rename outputs, forget the na
 dims for one, without an error.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -17,8 +15,6 @@ from dummyio.input_spec import InputSpec
 from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Size, evaluate_size, find_dims, is_static
 from dummyio.spec.tensor_spec import TensorSpec
-
-__all__ = ["declare_spec"]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 

@@ -4,8 +4,6 @@ The optimizer of onnxscript removes ``x + 0`` and ``x * 1``, and takes each cons
 norms. What was 0 / sqrt(0 + epsilon) is then NaN, and all other values are a little off.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,8 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from onnxscript.rewriter import _matcher
-
-__all__ = ["match_constants_exactly"]
 
 
 @contextmanager

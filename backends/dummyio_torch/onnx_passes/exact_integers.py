@@ -1,13 +1,9 @@
 """Integer arithmetic in ONNX that stays exact: the exporter and ONNX Runtime compute it in floats, which are not exact."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from onnxscript import opset18
 from onnxscript.function_libs.torch_lib.ops import core
-
-__all__ = ["divide_with_mode", "raise_to_power", "sum_integers"]
 
 op: Any = opset18
 _EXPONENT_BITS = 16

@@ -4,11 +4,7 @@ A maximum over values padded with 0 is at least 0; the padding of a pool itself 
 two differ, and an optimization of ONNX Runtime replaces one by the other. It does not touch a ``Pad`` with explicit axes.
 """
 
-from __future__ import annotations
-
 import onnx_ir as ir
-
-__all__ = ["add_pad_axes"]
 
 _OPSET_WITH_AXES = 18
 """The first opset in which ``Pad`` has axes."""

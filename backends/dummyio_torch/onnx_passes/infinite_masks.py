@@ -5,13 +5,9 @@ smallest finite number: a softmax over a row of these is a mean over all positio
 other values than in the model, and so does the cache. With minus infinity as the mask, the test works.
 """
 
-from __future__ import annotations
-
 import ml_dtypes
 import numpy as np
 import onnx_ir as ir
-
-__all__ = ["use_infinite_mask_fill"]
 
 
 def use_infinite_mask_fill(model: ir.Model, *_: object) -> None:

@@ -4,8 +4,6 @@ To remove a correction: where its test in ``test_still_needed.py`` fails because
 function and its test.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -23,8 +21,6 @@ from dummyio_torch.onnx_passes.exact_constants import match_constants_exactly
 from dummyio_torch.onnx_passes.explicit_pad_axes import add_pad_axes
 from dummyio_torch.onnx_passes.infinite_masks import use_infinite_mask_fill
 from dummyio_torch.onnx_passes.unwrap_names import remove_wrapper_names
-
-__all__ = ["PASSES", "GraphPass", "make_translation_table", "patch_libraries", "run_graph_passes"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,10 @@
 """Operators that ``torch.onnx`` translates wrongly, or not at all."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 from onnxscript import opset18
 from onnxscript.function_libs.torch_lib.ops import core, nn
-
-__all__ = ["accept_symbolic_number", "are_all_true", "attend", "scatter"]
 
 op: Any = opset18
 _INT64 = 7

@@ -4,13 +4,9 @@ PyTorch writes for each node the parts of the model that it belongs to: ``namesp
 metadata. Its notes on the trace, which name files of the machine, are removed.
 """
 
-from __future__ import annotations
-
 import ast
 
 import onnx_ir as ir
-
-__all__ = ["remove_wrapper_names"]
 
 _PREFIX = "model."
 _NAMES = "pkg.torch.onnx.name_scopes"

@@ -1,7 +1,5 @@
 """Modules as functions of named feeds."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 from functools import cached_property
@@ -17,8 +15,6 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_torch.calling.array_conversion import to_arrays, to_tensors
 from dummyio_torch.calling.call_module import ModuleCall, device_of, evaluation_mode
-
-__all__ = ["ModuleRunner"]
 
 
 class ModuleRunner:

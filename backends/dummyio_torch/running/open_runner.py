@@ -1,7 +1,5 @@
 """The runner of a target: a module, an exported program or a ``.pt2`` file."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 
@@ -13,8 +11,6 @@ from dummyio.errors import OptionError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import Runner
 from dummyio_torch.running.module_runner import ModuleRunner
-
-__all__ = ["open_runner"]
 
 
 def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> Runner:

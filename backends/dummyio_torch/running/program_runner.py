@@ -4,8 +4,6 @@ A program takes the nested arguments of its module, and names its inputs after t
 programs that dummyio exports are flat, and have the paths and the names of the outputs in an extra file.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -24,8 +22,6 @@ from dummyio.typing import Array
 from dummyio_torch.calling.array_conversion import to_arrays, to_tensors
 from dummyio_torch.calling.silence import silence_exporters
 from dummyio_torch.dtypes import from_native
-
-__all__ = ["NAMES_FILE", "ProgramRunner", "open_program"]
 
 NAMES_FILE = "dummyio_names.json"
 """The extra file in the programs that dummyio exports: ``{"inputs": [...], "outputs": [...]}``."""
@@ -65,7 +61,7 @@ class ProgramRunner:
 
     def _nest_inputs(self, leaves: Mapping[str, torch.Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return tensors nested as the program takes them, with its constants (None, numbers) between them."""
-        structure = self._program.call_spec.in_spec
+        structure: Any = self._program.call_spec.in_spec
         examples = structure.flatten_up_to(self._program.example_inputs or ((), {}))
         values = iter(leaves.values())
         nested: tuple[tuple[Any, ...], dict[str, Any]] = structure.unflatten(

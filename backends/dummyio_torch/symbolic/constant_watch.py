@@ -1,7 +1,5 @@
 """Records the lines of a model's Python code that decide by a size while the model is traced, and why a trace failed."""
 
-from __future__ import annotations
-
 import linecache
 import sys
 import traceback

@@ -1,7 +1,5 @@
 """The rewritten code of a function, found by the content of the code that runs."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 from collections.abc import Iterator

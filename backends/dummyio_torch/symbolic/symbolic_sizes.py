@@ -1,7 +1,5 @@
 """Trace a module so that its dynamic sizes stay symbolic, with the model's functions rewritten only if that is needed."""
 
-from __future__ import annotations
-
 import gc
 import os
 import sys

@@ -1,7 +1,5 @@
 """The context of a description, which all generators of one spec share, and how keywords become one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal

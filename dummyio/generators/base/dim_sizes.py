@@ -4,8 +4,6 @@ A size comes from the caller, else from the configuration, else from `DEFAULT_DU
 share one `DimSizes`, so a name is one symbol with one definition.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -34,10 +32,7 @@ _LIMITS = {
 }
 """A symbol → what in a configuration bounds it."""
 
-_PASTS = {
-    "sequence_length": "past_sequence_length",
-    "decoder_sequence_length": "past_decoder_sequence_length",
-}
+_PASTS = {"sequence_length": "past_sequence_length", "decoder_sequence_length": "past_decoder_sequence_length"}
 """A symbol of new tokens → that of the past, which takes its share of the same positions."""
 
 _AFTER = {past: new for new, past in _PASTS.items()}

@@ -1,7 +1,5 @@
 """The base class of all generators."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

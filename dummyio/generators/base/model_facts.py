@@ -4,8 +4,6 @@ Readers fill them in: `dummyio.huggingface.facts` reads the source text of the i
 means that nothing is known, as for a generator that is used without a reader.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias

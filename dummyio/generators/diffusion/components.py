@@ -1,7 +1,5 @@
 """Inputs of denoisers and autoencoders: latents, images and videos, time steps, conditions and masks."""
 
-from __future__ import annotations
-
 from dummyio.generators.diffusion.denoisers import (
     DummyPackedTransformerTextInputGenerator,
     DummyTimestepInputGenerator,

@@ -5,8 +5,6 @@ tells three kinds apart: those built of blocks that shrink and grow (``block_out
 transformers one for each row; those with positions on several axes (``axes_dims_rope``) take latents packed two by two.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from dummyio.generators.base.context import Context

@@ -1,7 +1,5 @@
 """Shapes given as words: the meaning of each word in a denoiser or an autoencoder, by its configuration."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cached_property
 from math import lcm, prod

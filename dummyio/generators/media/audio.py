@@ -5,8 +5,6 @@ Features are laid out by what the configuration says. Frames come first where it
 encoder has a position for every second frame (``num_mel_bins`` and ``max_source_positions``) their number is fixed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import prod
 

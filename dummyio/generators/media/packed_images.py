@@ -1,7 +1,5 @@
 """Images of any size cut into patches and packed one after another, with a grid that states the patches of each."""
 
-from __future__ import annotations
-
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.media_tokens.patch_grids import GRIDS, patch_grid, patches_per_token, square_side

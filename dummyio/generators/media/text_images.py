@@ -1,16 +1,9 @@
 """Images beside a text, one for each row: `dummyio.generators.media_tokens` counts the tokens that stand for them."""
 
-from __future__ import annotations
-
 from dummyio.errors import SourceError
 from dummyio.generators.base.context import Context
 from dummyio.generators.media.vision import ImageInputGenerator
-from dummyio.generators.media_tokens.image_layout import (
-    axes_before_channels,
-    count_frames,
-    original_size,
-    pixel_size,
-)
+from dummyio.generators.media_tokens.image_layout import axes_before_channels, count_frames, original_size, pixel_size
 from dummyio.generators.media_tokens.patch_grids import square_side
 from dummyio.generators.media_tokens.token_counts import list_media
 from dummyio.model_config.normalized_config import NormalizedConfig

@@ -1,7 +1,5 @@
 """Images: pixels, latents, masks, patches, points, and features from encoders."""
 
-from __future__ import annotations
-
 from math import lcm
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """The number of frames of an audio clip beside a text, and of the tokens that stand for it."""
 
-from __future__ import annotations
-
 from dummyio.generators.base.context import Context
 from dummyio.model_config.normalized_config import NormalizedConfig
 

@@ -4,8 +4,6 @@ Most models take one image for each row, [batch, channels, height, width]. Some 
 width]; and some cut an image into tiles, whose number follows from the size of the image and a table of resolutions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from math import prod
 

@@ -1,7 +1,5 @@
 """Packed images: the rows and columns of patches of each, and the number of patches that become one token."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import Any
 

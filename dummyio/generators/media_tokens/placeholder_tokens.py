@@ -4,8 +4,6 @@ Every row holds the same: some text, each medium once, some text. Padding is on 
 the first token where texts are padded on the right, before the last where they are padded on the left.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from dummyio.generators.base.context import Context

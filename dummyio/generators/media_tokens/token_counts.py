@@ -6,8 +6,6 @@ from the sizes of image and patches, the factors by which a projector merges pat
 a nominal number (``image_seq_length``), which processors use and models do not check.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isqrt, prod

@@ -1,7 +1,5 @@
 """Robot control by denoising: the current state, a chunk of actions, noise, and the step of denoising."""
 
-from __future__ import annotations
-
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.spec.dims import Size

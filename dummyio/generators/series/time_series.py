@@ -5,8 +5,6 @@ for them; models that look back by lags (``lags_sequence``) need as much more pa
 only for several channels (``input_size``).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from dummyio.generators.base.input_generator import DummyInputGenerator

@@ -1,7 +1,5 @@
 """Trajectories: states, actions, rewards and returns to go, step by step."""
 
-from __future__ import annotations
-
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.spec.dims import Size

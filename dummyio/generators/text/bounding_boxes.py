@@ -1,7 +1,5 @@
 """Boxes of tokens on a page."""
 
-from __future__ import annotations
-
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.text.text import text_batch, text_length
 from dummyio.spec.tensor_spec import TensorSpec

@@ -1,7 +1,5 @@
 """Inputs of decoders apart from their text: the output of an encoder, several codebooks, and the state of a delay pattern."""
 
-from __future__ import annotations
-
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.text.text import DummyDecoderTextInputGenerator

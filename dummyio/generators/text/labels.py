@@ -1,7 +1,5 @@
 """Targets: classes, tokens, spans."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import ClassVar
 

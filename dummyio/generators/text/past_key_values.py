@@ -14,8 +14,6 @@ Values are uniform in [-1, 1): centred as projections are, bounded in every dtyp
 the largest inputs there are. Describing costs two objects for each layer, however many bytes they stand for.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -86,10 +84,7 @@ class DummyPastKeyValuesGenerator(DummyInputGenerator):
                 "state. Describe the model without its past (a task without '-with-past')."
             )
         layers = self_layers(
-            self.config,
-            latent=self.latent,
-            states=facts.layer_state is not None,
-            indexer=facts.caches_indexer_keys,
+            self.config, latent=self.latent, states=facts.layer_state is not None, indexer=facts.caches_indexer_keys
         )
         if not all(layer.plain for layer in layers):
             return self.mixed(layers)

@@ -1,7 +1,5 @@
 """Text: token ids, masks, type ids, positions, and the paths of marked-up text."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 

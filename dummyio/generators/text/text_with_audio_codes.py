@@ -1,7 +1,5 @@
 """Text and audio codes read side by side: at each position one id of each."""
 
-from __future__ import annotations
-
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.text.text import text_batch, text_length

@@ -2,13 +2,9 @@
 
 The library writes these defaults in two ways: as annotated class attributes (`vocab_size: int = 30522`) and, in older
 releases and in many private configurations, as keyword defaults of `__init__`. Both are read, through all base classes.
-What only running the class can tell stays out: values that `__post_init__` or the body of `__init__` computes from
-others. `computed_attributes` names those, so that a default of None is not taken for the last word.
+Values that `__post_init__` or the body of `__init__` computes from others stay out: only running the class gives them.
 """
 
-from __future__ import annotations
-
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -17,11 +13,9 @@ from dummyio.huggingface.source.auto_tables import class_source, configuration_c
 from dummyio.huggingface.source.class_body import call_keywords, dict_entries, named_class, stated_defaults
 from dummyio.huggingface.source.class_lookup import ClassSource, base_classes
 from dummyio.huggingface.source.evaluator import Expression, evaluate_constant
-from dummyio.huggingface.source.statements import find_method
 
 # The second is the name in older releases, where the values are classes only.
 _SUB_CONFIGURATIONS = frozenset({"sub_configs_defaults", "sub_configs"})
-_ASSIGNED = re.compile(r"\n +self\.(\w+)(?:: [^=\n]+)? = ")
 _UNKNOWN = object()
 
 
@@ -33,15 +27,6 @@ def configuration_defaults(kind: str) -> Mapping[str, object] | None:
     """
     source = _configuration(kind)
     return class_defaults(source) if source else None
-
-
-@lru_cache(maxsize=512)
-def computed_attributes(kind: str) -> frozenset[str]:
-    """Name the attributes that the code of a configuration class may set from others: their defaults may not stay."""
-    source = _configuration(kind)
-    owners = base_classes(source) if source else ()
-    bodies = (find_method(owner.text, name) or "" for owner in owners for name in ("__post_init__", "__init__"))
-    return frozenset(name for body in bodies for name in _ASSIGNED.findall(body) if not name.startswith("_"))
 
 
 @lru_cache(maxsize=512)

@@ -1,7 +1,5 @@
 """Attributes that a configuration class computes: by a property, or in ``__post_init__`` and ``__init__``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any

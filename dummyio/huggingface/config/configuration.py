@@ -1,7 +1,5 @@
 """Reads a Hugging Face configuration: a file, a folder, a dict or an object."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Mostly that is arithmetic over attributes, which is worked out. Where it is more
 and that is enough to refuse a past where one of them keeps something else than keys and values.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import lru_cache

@@ -6,8 +6,6 @@ Three things are read, the surest first: how ``forward`` unpacks a shape, the fi
 docstring.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias

@@ -4,8 +4,6 @@ Latents, time steps and what the drawing is conditioned on always are; the rest 
 read it. A model's `forward` offers much more: residuals of other models, switches, parameters of attention.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 

@@ -4,8 +4,6 @@ Such a configuration names its class under ``_class_name``. The signature is rea
 too, so that both are described alike. An autoencoder's halves are tasks: ``vae-encoder`` and ``vae-decoder``.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The classes of the installed Diffusers library as source text."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path

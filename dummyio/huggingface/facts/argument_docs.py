@@ -5,8 +5,6 @@ that has a default of None is still needed where ``forward`` raises for it. Clas
 the entries of the others count where a class has none of its own.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache

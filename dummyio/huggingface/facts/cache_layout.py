@@ -1,7 +1,5 @@
 """Facts about the cache of a model from its source text: the form in which keys and values are stored."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

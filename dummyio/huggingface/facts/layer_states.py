@@ -9,8 +9,6 @@ states the kernel of its convolution, and names the sizes of its recurrence:
 - no heads: as many states (``ssm_state_size``) for each channel (``intermediate_size``)
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 A pattern states a mechanism of the code. Those marked "one folder" match a single model folder of the library today.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache, partial
 from math import prod

@@ -17,8 +17,6 @@ endings of class names; ``with_past`` where it holds with or without a past only
 Names of model types stand in that file only: an entry is the last resort, after a rule over names, attributes and source text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache

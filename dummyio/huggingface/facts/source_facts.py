@@ -1,7 +1,5 @@
 """The source texts of a model and its parts, and the facts in them that its configuration does not state."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Checks that each size that the caller gives belongs to some input."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dummyio.errors import OptionError, suggest_names

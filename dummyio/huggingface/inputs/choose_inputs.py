@@ -4,8 +4,6 @@ A forward signature offers much more than a model needs: alternatives (``inputs_
 targets. The rules here choose by an argument's name and the configuration.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 from dummyio.generators.documented import is_shape_text, vocabulary_of

@@ -1,7 +1,5 @@
 """The facts on which conditions decide whether an argument is fed, and the type of a condition."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Finds arguments that `forward` accepts only through ``**kwargs`` and forwards to an inner model: `self.model(ids, **kwargs)`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import lru_cache

@@ -4,8 +4,6 @@ Without grids, sizes and marks of placeholders, pixels and frames mean nothing, 
 masks, codes and second names are data too, and come where everything is asked for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dummyio.huggingface.facts.media_layout import has_renamed_images, reads_image_sizes

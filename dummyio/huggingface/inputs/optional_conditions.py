@@ -4,8 +4,6 @@ The conditions are about what goes together: features of moments where the confi
 where a decoder of codes stands alone, a mask of a wave where the wave is not a codec's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dummyio.huggingface.inputs.conditions import Condition, InputFacts, feeds_everything

@@ -1,7 +1,5 @@
 """The outputs of a model: names by its task and its `forward`, shapes as expressions of the sizes of its inputs."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,14 +31,7 @@ _PART = re.compile(r"self\.(decoder|encoder|model) = (\w+)\(")
 _EMBEDDED = "word_embed_proj_dim"
 """The attribute for the size of what is returned, where embeddings are of another size than layers."""
 _OPTIONAL = frozenset(
-    {
-        "pooler_output",
-        "encoder_last_hidden_state",
-        "logits_per_image",
-        "logits_per_text",
-        "text_embeds",
-        "image_embeds",
-    }
+    {"pooler_output", "encoder_last_hidden_state", "logits_per_image", "logits_per_text", "text_embeds", "image_embeds"}
 )
 """What is returned only where `forward` is seen to return it."""
 _JOINT = ("ForRNNT", "ForTDT")

@@ -13,8 +13,6 @@ the words below, or, with ``?``, a symbol of the output's own, for what depends 
 None stands for a shape of which not even the rank is known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 _CLASSES = {"logits": "batch num_labels"}

@@ -4,8 +4,6 @@ What is read from source files is kept, in many small caches that build on each 
 emptied. Files are looked at no more than once a second, since a look at hundreds takes longer than a description.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -1,7 +1,5 @@
 """The defaults that the body of a configuration class states, and the parts of the expressions that state them."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator, Mapping
 from functools import lru_cache

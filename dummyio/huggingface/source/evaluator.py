@@ -4,8 +4,6 @@
 configurations and tables, and at the arithmetic over attributes of a configuration in `__init__` and in properties.
 """
 
-from __future__ import annotations
-
 import ast
 import math
 import operator

@@ -4,8 +4,6 @@ The search follows the argument from ``forward`` through the methods that pass i
 the layer, and on through the classes of the library that wrap one. Sizes are computed from the configuration.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Facts from the syntax trees of functions and classes: what they call, what they assign, how they unpack a shape."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass

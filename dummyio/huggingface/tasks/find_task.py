@@ -4,8 +4,6 @@ A class is looked for in the library's tables first. Where no table lists one, b
 in the model type's own files: a table lists only what a pipeline uses.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from dummyio.errors import OptionError, SourceError, suggest_names

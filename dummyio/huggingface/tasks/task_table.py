@@ -4,8 +4,6 @@ Data only; `dummyio.huggingface.tasks` looks things up in it. The order decides 
 heads that do one thing stand before tables that list whatever can be used for something.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -29,6 +27,14 @@ class Task:
     needs: str = ""
     """An argument without which a class does not do this task; then any class of the model type that takes it does."""
 
+
+def _for_head(name: str, family: Family, table: str, *endings: str, takes_past: bool = False) -> Task:
+    """Return the task of one table whose class names end like the name of the table: ``FOR_DEPTH_ESTIMATION``, ``ForDepthEstimation``."""
+    own = "".join(part.capitalize() for part in table.split("_"))
+    return Task(name, family, (table,), (own, *endings), takes_past)
+
+
+_SEGMENTATIONS = tuple(f"FOR_{kind}_SEGMENTATION" for kind in ("IMAGE", "SEMANTIC", "INSTANCE", "UNIVERSAL"))
 
 TASKS: tuple[Task, ...] = (
     Task("text2text-generation", "text", ("FOR_SEQ_TO_SEQ_CAUSAL_LM",), ("ForTextToText",), takes_past=True),
@@ -55,82 +61,49 @@ TASKS: tuple[Task, ...] = (
         ("ForVisionText2Text",),
         takes_past=True,
     ),
-    Task("text-classification", "text", ("FOR_SEQUENCE_CLASSIFICATION",), ("ForSequenceClassification",)),
-    Task(
-        "question-answering",
-        "text",
-        ("FOR_QUESTION_ANSWERING",),
-        ("ForQuestionAnswering", "ForQuestionAnsweringSimple"),
-    ),
+    _for_head("text-classification", "text", "FOR_SEQUENCE_CLASSIFICATION"),
+    _for_head("question-answering", "text", "FOR_QUESTION_ANSWERING", "ForQuestionAnsweringSimple"),
     Task("table-question-answering", "text", ("FOR_TABLE_QUESTION_ANSWERING",)),
-    Task(
-        "visual-question-answering",
-        "multimodal",
-        ("FOR_VISUAL_QUESTION_ANSWERING",),
-        ("ForVisualQuestionAnswering",),
-        takes_past=True,
-    ),
-    Task(
-        "document-question-answering",
-        "multimodal",
-        ("FOR_DOCUMENT_QUESTION_ANSWERING",),
-        ("ForDocumentQuestionAnswering",),
-        takes_past=True,
-    ),
-    Task("token-classification", "text", ("FOR_TOKEN_CLASSIFICATION",), ("ForTokenClassification",)),
-    Task("multiple-choice", "text", ("FOR_MULTIPLE_CHOICE",), ("ForMultipleChoice",)),
-    Task("next-sentence-prediction", "text", ("FOR_NEXT_SENTENCE_PREDICTION",), ("ForNextSentencePrediction",)),
-    Task(
+    _for_head("visual-question-answering", "multimodal", "FOR_VISUAL_QUESTION_ANSWERING", takes_past=True),
+    _for_head("document-question-answering", "multimodal", "FOR_DOCUMENT_QUESTION_ANSWERING", takes_past=True),
+    _for_head("token-classification", "text", "FOR_TOKEN_CLASSIFICATION"),
+    _for_head("multiple-choice", "text", "FOR_MULTIPLE_CHOICE"),
+    _for_head("next-sentence-prediction", "text", "FOR_NEXT_SENTENCE_PREDICTION"),
+    _for_head(
         "zero-shot-image-classification",
         "multimodal",
-        ("FOR_ZERO_SHOT_IMAGE_CLASSIFICATION",),
-        ("ForZeroShotImageClassification", "ForImageTextRetrieval", "ForImageAndTextRetrieval"),
+        "FOR_ZERO_SHOT_IMAGE_CLASSIFICATION",
+        "ForImageTextRetrieval",
+        "ForImageAndTextRetrieval",
     ),
-    Task(
-        "zero-shot-object-detection", "multimodal", ("FOR_ZERO_SHOT_OBJECT_DETECTION",), ("ForZeroShotObjectDetection",)
-    ),
-    Task(
-        "image-classification",
-        "vision",
-        ("FOR_IMAGE_CLASSIFICATION",),
-        ("ForImageClassification", "ForImageClassificationWithTeacher"),
-    ),
-    Task("masked-im", "vision", ("FOR_MASKED_IMAGE_MODELING",), ("ForMaskedImageModeling",)),
-    Task("image-generation", "vision", ("FOR_CAUSAL_IMAGE_MODELING",), ("ForCausalImageModeling",), takes_past=True),
-    Task("object-detection", "vision", ("FOR_OBJECT_DETECTION",), ("ForObjectDetection",)),
-    Task("semantic-segmentation", "vision", ("FOR_SEMANTIC_SEGMENTATION",), ("ForSemanticSegmentation",)),
-    Task("instance-segmentation", "vision", ("FOR_INSTANCE_SEGMENTATION",), ("ForInstanceSegmentation",)),
-    Task("universal-segmentation", "vision", ("FOR_UNIVERSAL_SEGMENTATION",), ("ForUniversalSegmentation",)),
-    Task(
-        "image-segmentation",
-        "vision",
-        (
-            "FOR_IMAGE_SEGMENTATION",
-            "FOR_SEMANTIC_SEGMENTATION",
-            "FOR_INSTANCE_SEGMENTATION",
-            "FOR_UNIVERSAL_SEGMENTATION",
-        ),
-        ("ForImageSegmentation", "ForSegmentation"),
-    ),
-    Task("depth-estimation", "vision", ("FOR_DEPTH_ESTIMATION",), ("ForDepthEstimation",)),
-    Task("normal-estimation", "vision", ("FOR_NORMAL_ESTIMATION",), ("ForNormalEstimation",)),
-    Task("pointmap-estimation", "vision", ("FOR_POINTMAP_ESTIMATION",), ("ForPointmapEstimation",)),
+    _for_head("zero-shot-object-detection", "multimodal", "FOR_ZERO_SHOT_OBJECT_DETECTION"),
+    _for_head("image-classification", "vision", "FOR_IMAGE_CLASSIFICATION", "ForImageClassificationWithTeacher"),
+    _for_head("masked-im", "vision", "FOR_MASKED_IMAGE_MODELING"),
+    _for_head("image-generation", "vision", "FOR_CAUSAL_IMAGE_MODELING", takes_past=True),
+    _for_head("object-detection", "vision", "FOR_OBJECT_DETECTION"),
+    _for_head("semantic-segmentation", "vision", "FOR_SEMANTIC_SEGMENTATION"),
+    _for_head("instance-segmentation", "vision", "FOR_INSTANCE_SEGMENTATION"),
+    _for_head("universal-segmentation", "vision", "FOR_UNIVERSAL_SEGMENTATION"),
+    Task("image-segmentation", "vision", _SEGMENTATIONS, ("ForImageSegmentation", "ForSegmentation")),
+    _for_head("depth-estimation", "vision", "FOR_DEPTH_ESTIMATION"),
+    _for_head("normal-estimation", "vision", "FOR_NORMAL_ESTIMATION"),
+    _for_head("pointmap-estimation", "vision", "FOR_POINTMAP_ESTIMATION"),
     Task(
         "keypoint-detection",
         "vision",
         ("FOR_KEYPOINT_DETECTION", "FOR_POSE_ESTIMATION"),
         ("ForKeypointDetection", "ForPoseEstimation"),
     ),
-    Task("keypoint-matching", "vision", ("FOR_KEYPOINT_MATCHING",), ("ForKeypointMatching",)),
+    _for_head("keypoint-matching", "vision", "FOR_KEYPOINT_MATCHING"),
     Task("image-to-image", "vision", ("FOR_IMAGE_TO_IMAGE",), ("ForImageSuperResolution", "ForImageToImage")),
-    Task("image-matting", "vision", ("FOR_IMAGE_MATTING",), ("ForImageMatting",)),
-    Task("mask-generation", "vision", ("FOR_MASK_GENERATION",), ("ForMaskGeneration",)),
-    Task("text-recognition", "vision", ("FOR_TEXT_RECOGNITION",), ("ForTextRecognition", "ForSceneTextRecognition")),
-    Task("table-recognition", "vision", ("FOR_TABLE_RECOGNITION",), ("ForTableRecognition",)),
-    Task("video-classification", "vision", ("FOR_VIDEO_CLASSIFICATION",), ("ForVideoClassification",)),
+    _for_head("image-matting", "vision", "FOR_IMAGE_MATTING"),
+    _for_head("mask-generation", "vision", "FOR_MASK_GENERATION"),
+    _for_head("text-recognition", "vision", "FOR_TEXT_RECOGNITION", "ForSceneTextRecognition"),
+    _for_head("table-recognition", "vision", "FOR_TABLE_RECOGNITION"),
+    _for_head("video-classification", "vision", "FOR_VIDEO_CLASSIFICATION"),
     Task("optical-flow", "vision", (), ("ForOpticalFlow",)),
-    Task("audio-classification", "audio", ("FOR_AUDIO_CLASSIFICATION",), ("ForAudioClassification",)),
-    Task("audio-frame-classification", "audio", ("FOR_AUDIO_FRAME_CLASSIFICATION",), ("ForAudioFrameClassification",)),
+    _for_head("audio-classification", "audio", "FOR_AUDIO_CLASSIFICATION"),
+    _for_head("audio-frame-classification", "audio", "FOR_AUDIO_FRAME_CLASSIFICATION"),
     Task("audio-xvector", "audio", ("FOR_AUDIO_XVECTOR",), ("ForXVector",)),
     Task(
         "text-to-audio",
@@ -142,16 +115,11 @@ TASKS: tuple[Task, ...] = (
     Task("audio-to-audio", "audio", (), ("ForSpeechToSpeech",), takes_past=True),
     Task("audio-tokenization", "audio", ("FOR_AUDIO_TOKENIZATION_NAMES",)),
     Task("time-series-forecasting", "time series", ("FOR_TIME_SERIES_PREDICTION",), ("ForPrediction",)),
-    Task(
-        "time-series-classification",
-        "time series",
-        ("FOR_TIME_SERIES_CLASSIFICATION",),
-        ("ForTimeSeriesClassification", "ForClassification"),
-    ),
+    _for_head("time-series-classification", "time series", "FOR_TIME_SERIES_CLASSIFICATION", "ForClassification"),
     Task("time-series-regression", "time series", ("FOR_TIME_SERIES_REGRESSION",), ("ForRegression",)),
     Task("reinforcement-learning", "reinforcement learning", needs="returns_to_go"),
-    Task("decision", "any", ("FOR_DECISION",), ("ForDecision",)),
-    Task("retrieval", "multimodal", ("FOR_RETRIEVAL",), ("ForRetrieval",)),
+    _for_head("decision", "any", "FOR_DECISION"),
+    _for_head("retrieval", "multimodal", "FOR_RETRIEVAL"),
     # What a family of its own comes from stands behind all others, for these endings and tables say the least.
     Task("text2text-generation", "text", (), ("ForConditionalGeneration",), takes_past=True),
     Task("pretraining", "any", ("FOR_PRETRAINING",), ("ForPreTraining", "ForPretraining")),

@@ -1,7 +1,5 @@
 """Bounds of dims from the limits that a graph shows."""
 
-from __future__ import annotations
-
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

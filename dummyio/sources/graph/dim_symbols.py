@@ -4,21 +4,13 @@ A graph names an axis by any text, or not at all. A text that can be read as an 
 (``past_sequence_length + sequence_length``); any other text becomes a dim whose name is an identifier.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping
 from typing import cast
 
 from dummyio.errors import DimError
-from dummyio.sources.axis_names import (
-    guess_size,
-    guess_size_by_place,
-    make_unique,
-    name_unnamed_axis,
-    to_identifier,
-)
+from dummyio.sources.axis_names import guess_size, guess_size_by_place, make_unique, name_unnamed_axis, to_identifier
 from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.typing import Axes

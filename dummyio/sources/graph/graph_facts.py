@@ -1,7 +1,5 @@
 """What a graph shows of its inputs in any framework: the table that ids index, the largest length of a sequence."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from dummyio.spec.dims import Size

@@ -4,8 +4,6 @@
 value rule, or None if it does not fit after all.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Graphs leave axes without a name, or give each a new one (``unk__13``). If the i
 names that their relatives have, else the usual ones.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

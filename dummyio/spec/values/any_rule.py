@@ -1,7 +1,5 @@
 """All value rules as one type: their canonical form, and the mask or expression that a rule refers to."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from typing import Any

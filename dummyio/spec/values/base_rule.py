@@ -1,7 +1,5 @@
 """The base class of all value rules, and its checks of a rule against a tensor's dtype and shape."""
 
-from __future__ import annotations
-
 import math
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Value rules whose elements are independent of each other and of their place in the tensor."""
 
-from __future__ import annotations
-
 import math
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Value rules whose elements depend on their place on the last axes: ranges, grids, one-hot rows, fixed rows, boxes."""
 
-from __future__ import annotations
-
 import math
 from typing import ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Value rules for token sequences: padding masks, and ids, labels and positions that follow a mask."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 import msgspec

@@ -1,7 +1,5 @@
 """Compares the declarations of an artifact with its spec and its results: names, order, dtypes, ranks, symbols."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Findings from the outcomes of all cases: specialized dims, outputs that differ, checks that were skipped."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """Detects outputs that do not depend on the inputs: agreement on such an output proves nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import numpy as np

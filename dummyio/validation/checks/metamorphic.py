@@ -4,8 +4,6 @@ Each check runs the artifact twice on inputs that must give the same numbers. If
 reference is checked too: if it also does, that is a property of the model, and no finding.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

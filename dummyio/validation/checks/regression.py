@@ -1,7 +1,5 @@
 """Compares a report with an earlier one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from dummyio.validation.data.records import Finding

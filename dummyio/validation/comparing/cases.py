@@ -1,7 +1,5 @@
 """The cases of a validation: all sizes of the probe plan, and other values and masks at its first sizes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """The differences between two arrays, in one pass over blocks, without a temporary array of their size."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from typing import Any

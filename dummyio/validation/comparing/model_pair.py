@@ -1,7 +1,5 @@
 """Runs reference and artifact on one case, measures the time, and compares their outputs."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -5,8 +5,6 @@ the dtype, and from the difference between the reference and its run in double p
 a model of this depth.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,10 +61,7 @@ class Tolerances:
     """The tolerance of each output: given by the caller, or derived from dtype and rounding error."""
 
     def __init__(
-        self,
-        atol: float | Mapping[str, float] | None,
-        rtol: float | Mapping[str, float] | None,
-        preset: str | None,
+        self, atol: float | Mapping[str, float] | None, rtol: float | Mapping[str, float] | None, preset: str | None
     ) -> None:
         """Check the tolerances that the caller gave."""
         if preset is not None and preset not in PRESETS:

@@ -1,7 +1,5 @@
 """Records of a validation: each number that a report shows, in a form that is written to JSON and read back."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

@@ -1,7 +1,5 @@
 """The content of a report, and its summary by output."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import chain
 

@@ -1,7 +1,5 @@
 """The heat map: the error of each output in each case relative to its tolerance, in powers of ten."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import NamedTuple

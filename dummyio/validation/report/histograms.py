@@ -1,7 +1,5 @@
 """The histograms of a report: the errors of each output by decade, beside the tolerance. The page's template draws them."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Template, style and script are files beside this module. All text of a report is
 files of others; colors and sizes are never set by attributes, which the policy forbids.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from collections import Counter

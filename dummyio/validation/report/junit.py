@@ -4,8 +4,6 @@ A case with differences is a failure; a case in which the artifact did not run i
 passes, with its text as output. The last test case fails if no case passed, so that a report that is not ok never passes.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET

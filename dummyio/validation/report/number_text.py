@@ -1,7 +1,5 @@
 """Numbers and names as text, for all reports. Rounding never makes a number look like zero, or a share like all."""
 
-from __future__ import annotations
-
 import re
 
 from dummyio.validation.data.records import Case, Comparison

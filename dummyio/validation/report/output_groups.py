@@ -1,7 +1,5 @@
 """One summary for many outputs of one kind: ``present.0.key … present.11.value (24)``."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Sequence
@@ -9,12 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from dummyio.validation.data.records import Tolerance
-from dummyio.validation.data.report_data import (
-    OutputSummary,
-    ReportData,
-    collect_comparisons,
-    summarize_comparisons,
-)
+from dummyio.validation.data.report_data import OutputSummary, ReportData, collect_comparisons, summarize_comparisons
 
 _LEAST = 4
 """The smallest group; fewer outputs stay separate."""

@@ -1,7 +1,5 @@
 """A report as tables for a terminal of any width; narrow terminals omit some columns."""
 
-from __future__ import annotations
-
 import io
 
 from rich import box

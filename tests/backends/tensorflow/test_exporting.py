@@ -252,10 +252,7 @@ def test_names_with_dots_and_their_order_survive(tmp_path):
 
     batch = Dim("batch_size", 2)
     spec = InputSpec(
-        {
-            "past": [{"key": TensorSpec("", (batch, 3))}],
-            "ids": TensorSpec("ids", (batch,), "int64", TokenIds(5)),
-        }
+        {"past": [{"key": TensorSpec("", (batch, 3))}], "ids": TensorSpec("ids", (batch,), "int64", TokenIds(5))}
     )
     reference = dummyio.open_runner(model, spec)
     for file in ("saved", "model.pb"):

@@ -148,12 +148,7 @@ CASES = {
             "projection_class_embeddings_input_dim": 96,
             "addition_time_embed_dim": 32,
         },
-        {
-            "sample": (2, 8, 8, 16, 16),
-            "timestep": (),
-            "encoder_hidden_states": (2, 16, 32),
-            "added_time_ids": (2, 3),
-        },
+        {"sample": (2, 8, 8, 16, 16), "timestep": (), "encoder_hidden_states": (2, 16, 32), "added_time_ids": (2, 3)},
     ),
     "guided by an image": (
         "ControlNetModel",
@@ -252,12 +247,7 @@ CASES = {
             "num_embeddings": 7,
             "additional_embeddings": 4,
         },
-        {
-            "hidden_states": (2, 8),
-            "timestep": (2,),
-            "proj_embedding": (2, 8),
-            "encoder_hidden_states": (2, 7, 8),
-        },
+        {"hidden_states": (2, 8), "timestep": (2,), "proj_embedding": (2, 8), "encoder_hidden_states": (2, 7, 8)},
     ),
     "transformer of videos": (
         "WanTransformer3DModel",

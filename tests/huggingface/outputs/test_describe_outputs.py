@@ -21,11 +21,7 @@ SOUND = {
     "num_conv_pos_embedding_groups": 2,
     "classifier_proj_size": 8,
 }
-DUAL = {
-    "projection_dim": 24,
-    "text_config": {**TEXT, "eos_token_id": 98},
-    "vision_config": {**IMAGE},
-}
+DUAL = {"projection_dim": 24, "text_config": {**TEXT, "eos_token_id": 98}, "vision_config": {**IMAGE}}
 TRANSLATION = {
     **{key: value for key, value in PAIR.items() if key != "vocab_size"},
     "src_vocab_size": 99,

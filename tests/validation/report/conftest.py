@@ -23,11 +23,7 @@ def build(path, nodes, outputs):
     pytest.importorskip("onnxruntime")
     helper, types = onnx.helper, onnx.TensorProto
     shape = ["batch_size", "sequence_length", 4]
-    constants = {
-        "weight": WEIGHT,
-        "baked": np.array([3, -1, 3]),
-        "tiny": np.float32(2e-4),
-    }
+    constants = {"weight": WEIGHT, "baked": np.array([3, -1, 3]), "tiny": np.float32(2e-4)}
     graph = helper.make_graph(
         [helper.make_node(kind, ins, outs, **attributes) for kind, ins, outs, attributes in nodes],
         "model",

@@ -1,7 +1,5 @@
 """Builders of syntax that all rewrites use."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Sequence
 

@@ -11,8 +11,6 @@
                                         else: pad = k - size % s
 """
 
-from __future__ import annotations
-
 import ast
 import copy
 from collections.abc import Sequence

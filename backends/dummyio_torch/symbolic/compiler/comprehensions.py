@@ -1,7 +1,5 @@
 """Rewrites comprehensions: ``[f(x[i]) for i in range(n)]`` → ``symbolic_map(symbolic_range(n), lambda i: f(symbolic_getitem(x, i)))``."""
 
-from __future__ import annotations
-
 import ast
 
 from dummyio_torch.symbolic.compiler.ast_builders import build_call

@@ -1,7 +1,5 @@
 """The code of one iteration as a function of the carried values and the items of the iteration."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The names that code reads before it assigns them."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterable, Sequence
 

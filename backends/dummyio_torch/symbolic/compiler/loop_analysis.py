@@ -1,7 +1,5 @@
 """The header of a loop, and the values that its iterations collect."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Rewrites the choices and loops of a function so that they run with symbolic sizes."""
 
-from __future__ import annotations
-
 import ast
 import copy
 

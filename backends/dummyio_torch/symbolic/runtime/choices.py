@@ -1,7 +1,5 @@
 """Arithmetic and choices of rewritten code on numbers that may be symbolic; none of them makes a symbol a constant."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Indexing with numbers of a loop iteration: in the body of a scan they are tensors."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Loops of rewritten code: over a symbolic size they run as a scan, over a number as written."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Checks of a model on its own sizes during a trace."""
 
-from __future__ import annotations
-
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """Lists of tensors whose length is symbolic."""
 
-from __future__ import annotations
-
 from typing import Any, NoReturn
 
 import torch

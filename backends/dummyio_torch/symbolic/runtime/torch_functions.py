@@ -1,7 +1,5 @@
 """PyTorch functions that take numbers or lists, for symbolic numbers and lists of symbolic length."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

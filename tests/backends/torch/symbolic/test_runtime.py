@@ -17,13 +17,7 @@ def test_numbers_are_what_python_makes_of_them():
         symbolic_max(3, 1.5),
         symbolic_len([1, 2]),
         symbolic_list((1, 2)),
-    ) == (
-        2,
-        1,
-        3,
-        2,
-        [1, 2],
-    )
+    ) == (2, 1, 3, 2, [1, 2])
     assert compare_sizes("<=", 2, 2) is True
     assert select_value(compare_sizes("!=", 2, 2), lambda: 1, lambda: 0) == 0
     with pytest.raises(ValueError, match="invalid literal"):
