@@ -74,6 +74,16 @@ def is_tensor(value: object) -> bool:
     return isinstance(value, ort.OrtValue)
 
 
+def session_feeds(feeds: Mapping[str, Array | ort.OrtValue]) -> dict[str, Any]:
+    """Return the feeds for ``session.run(None, ...)``: arrays whose dtype NumPy itself has, else an `OrtValue` each."""
+    return {
+        name: from_numpy(value, DType.of(value.dtype))
+        if isinstance(value, np.ndarray) and value.dtype.isbuiltin != 1
+        else value
+        for name, value in feeds.items()
+    }
+
+
 def run_with_ort_values(
     session: ort.InferenceSession, feeds: Mapping[str, Array | ort.OrtValue], outputs: Sequence[str] | None = None
 ) -> dict[str, Array]:

@@ -24,16 +24,6 @@ from dummyio.typing import Array
 if TYPE_CHECKING:
     from dummyio.backend.protocol import Backend
 
-__all__ = [
-    "concat_inputs",
-    "constant_tensor",
-    "framework_of",
-    "pad_input_on_dim",
-    "random_float_tensor",
-    "random_int_tensor",
-    "random_mask_tensor",
-]
-
 
 def random_int_tensor(
     shape: Sequence[int],

@@ -64,7 +64,7 @@ class Leaving(torch.nn.Module):
 
 
 def test_a_loop_that_is_left_early_is_an_error_that_says_in_which_line(tmp_path, capfd):
-    said = r"a size becomes a constant .*test_symbolic.py, line \d+: for step in range.* static="
+    said = r"a size becomes a constant .*test_exports.py, line \d+: for step in range.* static="
     with pytest.raises(ExportError, match=said):
         dummyio.export(Leaving(), tmp_path / "model.onnx", spec=SPEC)
     assert capfd.readouterr() == ("", "")
@@ -79,7 +79,7 @@ class Deciding(torch.nn.Module):
 
 
 def test_a_decision_by_values_is_an_error_that_says_in_which_line(tmp_path, capfd):
-    with pytest.raises(ExportError, match=r"decides by values.*test_symbolic.py, line \d+: if x.sum\(\) > 0:"):
+    with pytest.raises(ExportError, match=r"decides by values.*test_exports.py, line \d+: if x.sum\(\) > 0:"):
         dummyio.export(Deciding(), tmp_path / "model.onnx", spec=SPEC)
     assert capfd.readouterr() == ("", "")
 
