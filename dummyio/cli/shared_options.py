@@ -14,7 +14,7 @@ EPILOG = "Exit codes: 0 done, 1 a validation found a mismatch, 2 not possible."
 
 
 class Setting(click.ParamType[tuple[str, Any]]):
-    """``name=value``: an int, two ints for a range, or a word."""
+    """``name=value``: an int, two ints for a range, ``true`` or ``false``, or a word."""
 
     name = "name=value"
 
@@ -31,7 +31,7 @@ def _parse_value(text: str) -> Any:
     if all(part.lstrip("-").isdecimal() for part in parts):
         numbers = [int(part) for part in parts]
         return numbers[0] if len(numbers) == 1 else tuple(numbers)
-    return text
+    return {"true": True, "false": False}.get(text.lower(), text)
 
 
 def collect_settings(settings: tuple[tuple[str, Any], ...]) -> dict[str, Any]:

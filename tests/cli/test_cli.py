@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 import dummyio
 from dummyio.cli import main
+from dummyio.cli.shared_options import Setting
 
 CONFIG = str(Path(__file__).parents[2] / "examples/bert-base/config.json")
 
@@ -100,3 +101,12 @@ def test_a_contradicted_configuration_is_a_warning(tmp_path):
 def test_the_module_runs_as_a_program():
     result = subprocess.run([sys.executable, "-m", "dummyio", "--help"], capture_output=True, text=True, check=True)
     assert "Exit codes" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("true", True), ("False", False), ("4", 4), ("2,-8", (2, -8)), ("left", "left"), ("falsey", "falsey")],
+)
+def test_a_setting_is_a_number_a_truth_value_or_a_word(text, value):
+    (name, found) = Setting().convert(f"padding-side={text}", None, None)
+    assert (name, found, type(found)) == ("padding_side", value, type(value))
