@@ -18,6 +18,8 @@ METHODS = {
     "Nest": ["of"],
     "TensorSpec": ["sizes", "replace"],
 }
+NEEDED = {"import torch\n": "torch", '.onnx"': "onnxscript"}
+"""Part of an example → the package that it needs."""
 PLAIN = {"keys", "values", "items", "get"}
 """Methods of every mapping."""
 for owner, names in METHODS.items():
@@ -39,6 +41,9 @@ def test_the_public_interface_is_covered():
 def test_an_example_shows_what_is_returned(name, tmp_path, monkeypatch, pytestconfig):
     text = docstring(OBJECTS[name])
     assert "\nExamples\n--------\n" in text, f"{name} has no example"
+    for part, package in NEEDED.items():
+        if part in text:
+            pytest.importorskip(package)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(pytestconfig.rootpath / "examples")
     names = {key: getattr(dummyio, key) for key in dummyio.__all__} | {"dummyio": dummyio, "np": np}
