@@ -1,7 +1,7 @@
 """Files and folders that are written whole or not at all.
 
-The new file or folder is made beside the target, on the same disk, and takes the target's name only when it is complete and
-on the disk. If anything fails before, the target is unchanged and nothing is left beside it.
+The new file or folder is made next to the target, on the same disk, and takes the target's name only when it is complete and
+on the disk. If anything fails before, the target is unchanged and nothing is left next to it.
 """
 
 import errno
@@ -114,7 +114,8 @@ def _check_names(path: FilePath, target: Path, names: Iterable[str], *, force: b
     taken = [name for name in names if (target / name).exists()]
     if taken and not force:
         raise OutputError(
-            f"{os.fspath(path)}: {', '.join(taken)} would be lost. Choose another folder, or force them to be replaced."
+            f"{os.fspath(path)}: {', '.join(taken)} would be lost. "
+            "Choose another folder, or replace them: force=True, or --force on the command line."
         )
 
 
@@ -126,7 +127,7 @@ def check_folder(path: FilePath, *, force: bool = False) -> None:
     if not force and target.is_dir() and any(target.iterdir()):
         raise OutputError(
             f"{os.fspath(path)}: this folder is not empty, and what it holds would be lost. "
-            "Choose another name, or force it to be replaced."
+            "Choose another name, or replace it: force=True, or --force on the command line."
         )
 
 
@@ -171,7 +172,7 @@ def _temporary_path(target: Path) -> Path:
 
 @contextmanager
 def _temporary_folder(target: Path) -> Generator[Path]:
-    """Yield a new folder beside `target`, which is removed at the end, unless it has been renamed."""
+    """Yield a new folder next to `target`, which is removed at the end, unless it has been renamed."""
     made = _temporary_path(target)
     made.mkdir()
     try:

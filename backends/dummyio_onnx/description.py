@@ -1,6 +1,6 @@
 """The spec of an ONNX model: its graph declares names, order, dtypes and axes, and shows much of what the inputs must hold.
 
-Weights are not read: the description uses the dimensions of those in the file, and does not open those beside it.
+Weights are not read: the description uses the dimensions of those in the file, and does not open those in other files.
 """
 
 import os

@@ -59,7 +59,7 @@ def _read_file(path: Path) -> bytes:
             raise SourceError(f"{path}: this is a folder. Give the .onnx file in it.")
         if size >= _MAX_BYTES:
             raise SourceError(
-                f"{path}: {size} bytes; an ONNX file is smaller than 2 GiB, with larger weights beside it."
+                f"{path}: {size} bytes; an ONNX file is smaller than 2 GiB, with larger weights in files next to it."
             )
         return path.read_bytes()
     except OSError as error:
@@ -124,8 +124,8 @@ def _check_locations(model: onnx.ModelProto, where: str, path: Path | None) -> N
         location = next((str(entry.value) for entry in tensor.external_data if entry.key == "location"), "")
         if location not in checked and not _is_inside(location, path):
             raise SourceError(
-                f"{where}: the data of {tensor.name!r} is said to be in {location!r}, which is not in the model's folder. "
-                "Such a model could read any file: save it again with its data beside it."
+                f"{where}: the data of {tensor.name!r} is declared to be in {location!r}, which is not in the model's folder. "
+                "Such a model could read any file: save it again with its data next to it."
             )
         checked.add(location)
 

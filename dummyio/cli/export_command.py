@@ -41,7 +41,7 @@ def export(
 ) -> None:
     """Export MODEL to OUT, and validate the written artifact.
 
-    MODEL is a Hugging Face folder or config.json, a .keras file, or module:name for an object of Python code
+    MODEL is a Hugging Face folder or config.json, a .keras file, or module:name or file.py:name for an object
     (module:name() for the return value of a function). The suffix of OUT chooses the format (.onnx .pt2 .tflite .pb
     .stablehlo); without a suffix OUT is a folder. Options of the exporter are set like sizes: --set opset=18.
     """

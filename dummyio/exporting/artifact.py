@@ -1,4 +1,4 @@
-"""What an exporter returns, what `export` returns, and the path of the spec beside an artifact."""
+"""What an exporter returns, what `export` returns, and the path of the spec next to an artifact."""
 
 import os
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Artifact:
 
     format: str
     spec: InputSpec
-    """Its inputs; also saved beside it."""
+    """Its inputs; also saved next to it."""
 
     files: tuple[Path, ...]
     """All files that were written, the artifact's own first."""
@@ -47,6 +47,6 @@ class Artifact:
 
 
 def spec_path(path: str | os.PathLike[str]) -> Path:
-    """Return the path of an artifact's spec: ``model.dummyio.json`` beside ``model.onnx``, ``dummyio.json`` in a folder."""
+    """Return the path of an artifact's spec: ``model.dummyio.json`` next to ``model.onnx``, ``dummyio.json`` in a folder."""
     place = Path(path)
     return place / "dummyio.json" if place.is_dir() else place.with_name(f"{place.stem}.dummyio.json")

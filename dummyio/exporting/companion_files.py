@@ -1,4 +1,4 @@
-"""The files that belong beside an artifact: configuration, generation, preprocessor and tokenizer files of its model.
+"""The files that belong next to an artifact: configuration, generation, preprocessor and tokenizer files of its model.
 
 Loaders of Optimum and Transformers find them there. A configuration is written from the model; the rest is copied from the
 folder that the model was loaded from, if it was loaded.
@@ -31,7 +31,7 @@ COPIED = (
 
 
 def write_companion_files(model: Any, folder: Path) -> list[Path]:
-    """Write the files that belong beside an artifact of `model` into `folder`, and return their paths."""
+    """Write the files that belong next to an artifact of `model` into `folder`, and return their paths."""
     before = set(folder.iterdir())
     for part in ("config", "generation_config"):
         save = getattr(getattr(model, part, None), "save_pretrained", None)

@@ -34,7 +34,7 @@ def export(
     force: bool = False,
     **options: Any,
 ) -> Artifact:
-    """Write `model` as an artifact, with its configuration and its spec beside it, whole or not at all.
+    """Write `model` as an artifact, with its configuration and its spec next to it, whole or not at all.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def export(
     Returns
     -------
     Artifact
-        The files that were written, the spec beside them, and notes.
+        The files that were written, the spec next to them, and notes.
 
     Raises
     ------
@@ -98,7 +98,8 @@ def _find_exporter(model: Any, kind: Format) -> Exporter:
     if kind.name not in exporters:
         able = ", ".join(FORMATS[name].suffix or "a folder" for name in exporters) or "no format"
         raise OptionError(
-            f"format={kind.name!r}: a {qualified_name(model)} is of framework {framework!r}, which writes {able}."
+            f"format={kind.name!r}: a {qualified_name(model)} is of framework {framework!r}, which writes {able}. "
+            "Choose another format, or give another model: an object, not a class or function that makes one."
         )
     return exporters[kind.name]
 
@@ -120,7 +121,7 @@ def _describe_inputs(
         if unknown is None:
             raise
         known = suggest_names(unknown, _option_names(exporter))
-        raise OptionError(f"{error} Options of this exporter: {known}") from error
+        raise OptionError(f"{error} The exporter has no such option either. {known}") from error
 
 
 def _write_file(

@@ -1,6 +1,6 @@
 """ONNX test data: a folder ``test_data_set_N`` with a ``TensorProto`` in ``input_i.pb`` for each input, in order.
 
-ONNX's backend tests and ``onnx_test_runner`` read this layout beside the model. All dtypes of ONNX are written in their own
+ONNX's backend tests and ``onnx_test_runner`` read this layout next to the model. All dtypes of ONNX are written in their own
 encoding: bfloat16 and 8-bit floats directly, 4-bit integers packed, strings as UTF-8.
 """
 

@@ -24,7 +24,7 @@ from dummyio.typing import Array
 
 
 class SpecView(Protocol):
-    """The other inputs of the spec, as far as a rule needs them."""
+    """The other inputs of the spec that a rule needs."""
 
     shapes: Mapping[str, tuple[int, ...]]
     """The shapes of all inputs by path."""

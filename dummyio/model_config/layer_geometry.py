@@ -44,7 +44,7 @@ DESCRIBED = frozenset((*ATTENTION_LAYER_TYPES, *_RECURRENT, *_HYBRID, *_NOTHING)
 class Layer:
     """What one layer keeps of each position: `heads` keys and values of these sizes; `window` positions see each other.
 
-    Without heads it keeps neither keys nor values. With `state` there is a state of a fixed size, alone or beside them; with
+    Without heads it keeps neither keys nor values. With `state` there is a state of a fixed size, alone or in addition to them; with
     `indexer` a key of that size for each position too.
     """
 
@@ -71,7 +71,7 @@ def self_layers(
     Raises
     ------
     SourceError
-        where the configuration leaves out what is needed, and where a layer keeps a state that is not keys and values.
+        if the configuration leaves out what is needed, or a layer keeps a state that is not keys and values.
     """
     decoder = config.part("decoder")
     kinds = _kinds(decoder, DESCRIBED if states else ATTENTION_LAYER_TYPES)
@@ -190,7 +190,7 @@ def _self_layer(view: _View, *, latent: bool) -> Layer:
 
 
 def _indexer(view: _View) -> int | None:
-    """Return the size of an indexer's keys; None where a layer has no indexer of its own."""
+    """Return the size of an indexer's keys; None if a layer has no indexer of its own."""
     own = view.kind == "indexed_attention" and view.get("indexer_types") != "shared"
     return view.integer("index_head_dim") if own else None
 

@@ -151,7 +151,7 @@ class NormalizedConfig:
         for alias in ALIASES.get(name, (name,)):
             yield alias
             other = self._map.get(alias)
-            # What a class takes for the whole model's is the encoder's at times: that says nothing of the decoder.
+            # A class may map a name of the whole model to one of its encoder, whose value is not that of the decoder.
             if other is not None and not (name.startswith("decoder_") and other.startswith("encoder_")):
                 yield other
 
@@ -160,19 +160,19 @@ class NormalizedConfig:
         return self.get(name) is not None
 
     def require(self, name: str) -> Any:
-        """Return the value under a canonical name; raise `SourceError` where there is none, with the ways to give it."""
+        """Return the value under a canonical name; raise `SourceError` if there is none, with the ways to give it."""
         value = self.get(name)
         if value is None:
             names = ", ".join(dict.fromkeys(self._names(name)))
             kind = self.raw("model_type")
             raise SourceError(
-                f"the configuration{f' of model type {kind!r}' if kind else ''} does not say {name} (looked for: {names}). "
+                f"the configuration{f' of model type {kind!r}' if kind else ''} does not have {name} (looked for: {names}). "
                 f"Add it to the configuration, or give {name}=... to describe."
             )
         return value
 
     def integer(self, name: str, default: int | None = None) -> int:
-        """Return a value that must be a whole number; raise `SourceError` where it is none, or missing without a default."""
+        """Return a value that must be a whole number; raise `SourceError` if it is not one, or missing without a default."""
         value = self.get(name) if default is not None else self.require(name)
         if value is None:
             assert default is not None
@@ -182,7 +182,7 @@ class NormalizedConfig:
         return value
 
     def size(self, name: str = "image_size") -> tuple[int, int] | None:
-        """Return (height, width) from an int, a pair, a (channels, height, width) triple or a dict; None where missing."""
+        """Return (height, width) from an int, a pair, a (channels, height, width) triple or a dict; None if missing."""
         value = self.get(name)
         if isinstance(value, Mapping):
             edge = value.get("shortest_edge")
@@ -196,7 +196,7 @@ class NormalizedConfig:
         return None
 
     def sub(self, role: str) -> NormalizedConfig | None:
-        """Return the sub-configuration for a role (``"text"``, ``"vision"``, ``"audio"``, ...); None where there is none."""
+        """Return the sub-configuration for a role (``"text"``, ``"vision"``, ``"audio"``, ...); None if there is none."""
         for name in SUB_CONFIGS.get(role, (role,)):
             found = self._sub(name)
             if found is not None:
@@ -209,7 +209,7 @@ class NormalizedConfig:
         return None
 
     def unwrapped(self) -> NormalizedConfig:
-        """Return the composite configuration that this one wraps; itself where it wraps none."""
+        """Return the composite configuration that this one wraps; itself if it wraps none."""
         return next((found for name in WRAPPERS if (found := self._sub(name)) is not None), self)
 
     def _sub(self, name: str) -> NormalizedConfig | None:
@@ -233,7 +233,7 @@ class NormalizedConfig:
         return next((part for part in parts if part is not None and part.raw(name) is not None), None)
 
     def part(self, role: str) -> NormalizedConfig:
-        """Return the sub-configuration for a role, or this one where it has none."""
+        """Return the sub-configuration for a role, or this one if it has none."""
         return self.sub(role) or self
 
     def token_ids(self) -> tuple[int, ...]:
@@ -251,12 +251,12 @@ class NormalizedConfig:
             raise AttributeError(name)
         value = self.get(name)
         if value is None:
-            raise AttributeError(f"the configuration does not say {name}.")
+            raise AttributeError(f"the configuration does not have {name}.")
         return value
 
 
 def _keys(config: Any) -> set[Any]:
-    """Return the names that a configuration holds; those of the one it wraps, where it is itself a normalized one."""
+    """Return the names that a configuration holds; those of the one it wraps, if it is itself a normalized one."""
     if isinstance(config, Mapping):
         return set(config)
     own = getattr(config, "__dict__", {})

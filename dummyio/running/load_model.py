@@ -49,7 +49,8 @@ def load_model(reference: str, task: str | None = None) -> tuple[Any, str]:
             f"{reference}: no such file or folder; an object of Python code is module:name or file.py:name."
         )
     raise SourceError(
-        f"{reference}: give the folder of a Hugging Face model, a config.json, a .keras file, an artifact, or module:name."
+        f"{reference}: give the folder of a Hugging Face model, a config.json, a .keras file, an artifact, "
+        "or module:name or file.py:name for an object of Python code."
     )
 
 

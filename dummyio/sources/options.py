@@ -22,7 +22,7 @@ def check_options(given: Mapping[str, Any] | None, own: Iterable[str]) -> tuple[
     given
         Sizes and options by name.
     own
-        The options that this reader has beside `READER_OPTIONS`.
+        The options that this reader has in addition to `READER_OPTIONS`.
 
     Returns
     -------

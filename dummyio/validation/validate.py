@@ -71,7 +71,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     reference
         The model that was exported: any target of `dummyio.open_runner`. Without it only the relations are checked.
     spec
-        The inputs; by default the spec that `dummyio.export` saved beside the artifact, else the description of the
+        The inputs; by default the spec that `dummyio.export` saved next to the artifact, else the description of the
         reference.
     task, dims
         As in `dummyio.describe`.
@@ -293,7 +293,7 @@ class _Validation:
 def _choose_spec(
     actual: Any, reference: Any, spec: InputSpec | None, task: str | None, dims: Mapping[str, Any]
 ) -> InputSpec:
-    """Return the given spec, else the one beside the artifact, else the description of the reference or the artifact."""
+    """Return the given spec, else the one next to the artifact, else the description of the reference or the artifact."""
     if spec is not None:
         return describe(spec, task, **dims)
     if isinstance(actual, (str, os.PathLike)):

@@ -1,7 +1,7 @@
 """TFLite files: from a SavedModel of the frozen function, float or quantized.
 
 The converter is restricted to TFLite's own operations. It would offer those of TensorFlow too, which today's interpreters
-do not have: such a file loads nowhere.
+do not have: none of them loads such a file.
 """
 
 import re

@@ -145,7 +145,7 @@ def _trace_torchscript(
             dynamo=False,
         )
     traced = [warning for warning in caught if issubclass(warning.category, TracerWarning)]
-    graph = ir.load(scratch)  # large weights are in files beside it, and stay there until they are saved
+    graph = ir.load(scratch)  # large weights are in files next to it, and stay there until they are saved
     if not traced:
         return graph, ()
     line = f"{Path(traced[0].filename).name}, line {traced[0].lineno}"

@@ -37,7 +37,7 @@ class GraphPass:
     upstream: str
     """The address of the issue, or "not reported"."""
     versions: str
-    """The versions with the defect, as far as they were tested."""
+    """The versions with the defect, of those that were tested."""
     test: str
     """The test in ``test_still_needed.py``."""
     kind: Literal["graph", "translation", "patch"] = "graph"

@@ -70,7 +70,7 @@ class SpecializationLog:
         """Return the assumptions about sizes of a trace that succeeded, as notes for the user."""
         if not self.fixed:
             return ()
-        return (f"taken for granted of sizes, so validate it at others: {self.describe_fixed()}",)
+        return (f"assumed of sizes, so validate at others: {self.describe_fixed()}",)
 
 
 @contextmanager

@@ -89,7 +89,9 @@ def read_configuration(source: Any) -> Configuration:
         if getattr(source, "model_type", None):
             values = {"model_type": source.model_type, **values}
     if not values:
-        raise SourceError(f"{label}: an empty configuration says nothing about a model.")
+        raise SourceError(
+            f"{label}: the configuration is empty. Give one with model_type, or with _class_name for Diffusers."
+        )
     return Configuration(rename_layer_types(values), label)
 
 

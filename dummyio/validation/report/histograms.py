@@ -1,4 +1,4 @@
-"""The histograms of a report: the errors of each output by decade, beside the tolerance. The page's template draws them."""
+"""The histograms of a report: the errors of each output by decade, next to the tolerance. The page's template draws them."""
 
 import math
 from typing import NamedTuple

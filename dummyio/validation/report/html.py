@@ -1,6 +1,6 @@
 """A report as one HTML page that loads nothing; its content security policy allows its own style and script only.
 
-Template, style and script are files beside this module. All text of a report is escaped, since names of outputs come from
+Template, style and script are files next to this module. All text of a report is escaped, since names of outputs come from
 files of others; colors and sizes are never set by attributes, which the policy forbids.
 """
 

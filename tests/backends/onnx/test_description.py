@@ -183,7 +183,7 @@ def test_external_data_outside_of_the_folder(tmp_path, location):
     model = _external(location)
     onnx.save_model(model, tmp_path / "m.onnx")
     for source in (tmp_path / "m.onnx", model):
-        with pytest.raises(SourceError, match=r"'w' is said to be in .* not in the model's folder"):
+        with pytest.raises(SourceError, match=r"'w' is declared to be in .* not in the model's folder"):
             describe(source)
 
 
