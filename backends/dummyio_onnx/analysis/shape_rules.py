@@ -28,10 +28,6 @@ def infer_output_shape(op: Op, facts: ValueFacts) -> None:
         facts.add_shape(op.outputs[0], shape)
 
 
-def _alike(op: Op, facts: ValueFacts) -> Shape | None:
-    return facts.shapes.get(op.input(0))
-
-
 def _broadcast(op: Op, facts: ValueFacts) -> Shape | None:
     left, right = facts.shapes.get(op.input(0)), facts.shapes.get(op.input(1))
     if left is None or right is None:
@@ -118,7 +114,7 @@ def _windows(op: Op, facts: ValueFacts, sizes: Shape, window: tuple[int, ...]) -
 
 
 _READERS: dict[str, Callable[[Op, ValueFacts], Shape | None]] = {
-    **dict.fromkeys(_ALIKE, _alike),
+    **dict.fromkeys(_ALIKE, lambda op, facts: facts.shapes.get(op.input(0))),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"), _broadcast),
     **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), _pool),
     "Concat": _concat,
