@@ -6,6 +6,7 @@
 ['attention_mask', 'input_ids', 'token_type_ids']
 """
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from dummyio import errors
@@ -49,6 +50,8 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+sys.modules[f"{__name__}.values"] = values  # `from dummyio.values import TokenIds` works like the attribute
 
 _LAZY = {
     "export": "dummyio.exporting.export",

@@ -21,25 +21,10 @@ A message states the value given, the rule and the remedy.
 
 import difflib
 import re
-from collections.abc import Iterable
-
-__all__ = [
-    "BrokenBackendError",
-    "DTypeError",
-    "DimError",
-    "DummyioError",
-    "ExportError",
-    "FrameworkError",
-    "MemoryBudgetError",
-    "NotInstalledError",
-    "OptionError",
-    "OutputError",
-    "RunError",
-    "SourceError",
-    "SpecError",
-    "format_error_line",
-    "suggest_names",
-]
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 
 class DummyioError(Exception):
@@ -134,3 +119,11 @@ def suggest_names(name: str, known: Iterable[str]) -> str:
         return "None are known here."
     more = f" and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else ""
     return f"Known: {', '.join(names[:_MAX_SHOWN])}{more}."
+
+
+def get_renamed(module: str, name: str, renamed: Mapping[str, str]) -> Any:
+    """Return an attribute of a module by its former name, with a warning: `renamed` maps former names to present ones."""
+    if name not in renamed:
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    warnings.warn(f"{module}.{name} is now {renamed[name]}.", DeprecationWarning, stacklevel=2)
+    return getattr(sys.modules[module], renamed[name])

@@ -198,10 +198,10 @@ def _compare_values(name: str, expected: Array, found: Array, tolerance: float) 
     wide = np.complex128 if kind == "c" else np.float64
     ours, theirs = expected.astype(wide), found.astype(wide)
     finite = np.isfinite(ours)
-    if (np.isfinite(theirs) != finite).any():
-        yield f"{name!r} is not finite where the model is, or the reverse."
+    if not np.array_equal(ours[~finite], theirs[~finite], equal_nan=True) or not np.isfinite(theirs[finite]).all():
+        yield f"{name!r} is not finite where the model is, or has another infinity or NaN."
     elif finite.any():
-        error, scale = float(np.abs(ours - theirs)[finite].max()), float(np.abs(ours[finite]).max())
+        error, scale = float(np.abs(ours[finite] - theirs[finite]).max()), float(np.abs(ours[finite]).max())
         share = tolerance if expected.dtype.name in _WIDE else max(tolerance, COARSE_TOLERANCE)
         if error > share * scale + _ROUNDING:
             yield f"{name!r} is off by {error:.2g}, where the largest value is {scale:.2g}."

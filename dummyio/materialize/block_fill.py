@@ -157,6 +157,8 @@ class _Copies:
         for _, _, copy in self._begun:
             if not copy.cancelled():
                 copy.result()
+        # A cancelled copy stays in the queue until a thread takes it, and must not keep the array.
+        del self._whole, self._rest
 
     def _copy(self, start: int, stop: int) -> None:
         piece, end = self._whole[0, start:stop], self._rest[start:stop]

@@ -99,6 +99,21 @@ def test_other_results_are_refused(run, reason):
         check(Artifact(run=run))
 
 
+@pytest.mark.parametrize(("value", "reason"), [(-np.inf, None), (np.inf, "another infinity"), (0.0, "not finite")])
+def test_infinities_are_compared_without_a_warning(value, reason):
+    """As scores behind a mask have them; a warning would be an error here."""
+
+    def masked(fill):
+        return lambda feeds: model(feeds) | {"sum": np.append(feeds["x"].sum(-1)[1:], np.float32(fill))}
+
+    artifact = Artifact(run=masked(value))
+    if reason is None:
+        assert check(artifact, reference=masked(-np.inf)) == ()
+    else:
+        with pytest.raises(ExportError, match=reason):
+            check(artifact, reference=masked(-np.inf))
+
+
 def test_the_tolerance_can_be_wider_and_none():
     almost = Artifact(run=lambda feeds: model(feeds) | {"sum": feeds["x"].sum(-1) * 1.05})
     assert check(almost, tolerance=COARSE_TOLERANCE) == ()

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -142,3 +144,20 @@ def test_a_forked_process_makes_large_tensors_too():
     """
     done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
     assert done.returncode == 0
+
+
+def test_a_copy_that_waits_for_a_thread_does_not_keep_the_tensor(monkeypatch):
+    """A cancelled copy stays in the queue of the pool until a thread takes it."""
+    busy, pool = threading.Event(), ThreadPoolExecutor(1)
+    pool.submit(busy.wait)
+    monkeypatch.setattr(fill, "_pool", lambda: pool)
+    monkeypatch.setattr(fill, "_count_processors", lambda: 2)
+    spec = InputSpec({"x": TensorSpec("x", (3 << 20,), "float32")})
+    tracemalloc.start()
+    try:
+        assert spec.feeds()["x"].size == 3 << 20
+        assert tracemalloc.get_traced_memory()[0] < spec.nbytes() // 2
+    finally:
+        tracemalloc.stop()
+        busy.set()
+        pool.shutdown()

@@ -1,5 +1,6 @@
 """The public names of `import dummyio`: all declared, all documented."""
 
+import importlib
 import inspect
 from types import ModuleType
 
@@ -46,3 +47,26 @@ def own_members(cls: type) -> list[str]:
         for name, member in vars(cls).items()
         if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, kinds))
     ]
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        ("dummyio.generators", "Sizes", "DimSizes"),
+        ("dummyio.generators", "make_context", "build_context"),
+        ("dummyio.values", "mask_of", "get_mask_path"),
+        ("dummyio.values", "canonical", "canonicalize_rule"),
+    ],
+)
+def test_a_former_public_name_is_an_alias_that_warns(module, old, new):
+    found = importlib.import_module(module)
+    with pytest.warns(DeprecationWarning, match=f"{old} is now {new}"):
+        assert getattr(found, old) is getattr(found, new)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = found.nothing
+
+
+def test_the_rules_can_be_imported_from_their_public_module():
+    from dummyio.values import TokenIds
+
+    assert TokenIds is dummyio.values.TokenIds

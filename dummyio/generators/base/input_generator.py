@@ -56,8 +56,7 @@ class DummyInputGenerator:
             inherited = (
                 name for base in reversed(cls.__bases__) for name in getattr(base, "SUPPORTED_INPUT_NAMES", ())
             )
-            names = tuple(dict.fromkeys((*inherited, *own)))
-            cls.SUPPORTED_INPUT_NAMES = names  # pyright: ignore[reportConstantRedefinition] - one value for each class
+            cls.SUPPORTED_INPUT_NAMES = tuple(dict.fromkeys((*inherited, *own)))  # pyright: ignore[reportConstantRedefinition]
 
     def __init__(self, task: str, normalized_config: Any, **shapes: Any) -> None:
         """Sort the keywords; nothing is described yet."""

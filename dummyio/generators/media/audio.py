@@ -170,6 +170,10 @@ class DummyAudioInputGenerator(_Audio):
             return self.mask("input_features_mask", framed=True)
         return TensorSpec("input_features_mask", (self.dim("batch_size"), tokens), "bool", PaddingMask(policy="full"))
 
+    def describe_feature_attention_mask(self) -> TensorSpec:
+        """The same under another name."""
+        return self.mask("feature_attention_mask", framed=True)
+
     def describe_audio_input_ids(self) -> TensorSpec:
         """Codes of frames [batch, frames, features], below ``mel_vocab_size``."""
         shape = (self.dim("batch_size"), self.frames, self.audio.integer("n_mel_bins"))
@@ -178,10 +182,6 @@ class DummyAudioInputGenerator(_Audio):
     def describe_audio_input_ids_mask(self) -> TensorSpec:
         """Which frames of codes count."""
         return self.mask("audio_input_ids_mask", framed=True)
-
-    def describe_feature_attention_mask(self) -> TensorSpec:
-        """The same under another name."""
-        return self.mask("feature_attention_mask", framed=True)
 
     def mask(self, name: str, *, framed: bool) -> TensorSpec:
         """Return a mask in which every row keeps enough for the convolutions to return something."""
@@ -222,14 +222,14 @@ class DummySpeechSynthesisInputGenerator(_Audio):
         size = self.config.integer("speaker_embedding_dim")
         return self.floats("speaker_embeddings", (self.dim("batch_size"), size), Normal())
 
+    def describe_spectrogram(self) -> TensorSpec:
+        """One spectrogram [frames, features], normal."""
+        return self.floats("spectrogram", (self.dim("spectrogram_length"), self.bins), Normal())
+
     def describe_noise_sequence(self) -> TensorSpec:
         """What a wave is made from [batch, frames, channels], normal."""
         shape = (self.dim("batch_size"), self.frames, self.config.integer("model_in_channels"))
         return self.floats("noise_sequence", shape, Normal())
-
-    def describe_spectrogram(self) -> TensorSpec:
-        """One spectrogram [frames, features], normal."""
-        return self.floats("spectrogram", (self.dim("spectrogram_length"), self.bins), Normal())
 
 
 class DummyAudioCodesInputGenerator(_Audio):

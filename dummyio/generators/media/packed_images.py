@@ -65,9 +65,30 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
         images = self.dim("batch_size") * (2 if self.drawn else 1)
         return self.ints(name, (images, 3), Rows((1, *patch_grid(self.context))))
 
+    def describe_image_grid_thw(self) -> TensorSpec:
+        """The grid of images."""
+        return self.grid("image_grid_thw")
+
+    def describe_grid_thw(self) -> TensorSpec:
+        """The same, where the model knows nothing else."""
+        return self.grid("grid_thw")
+
+    def describe_images_per_sample(self) -> TensorSpec:
+        """How many grids each row has [batch]: that of its image, and that of the one to be drawn."""
+        return self.ints("images_per_sample", (self.dim("batch_size"),), Constant(2))
+
+    def describe_image_merge_sizes(self) -> TensorSpec:
+        """How many rows, and columns, of patches become one token [images]."""
+        return self.ints("image_merge_sizes", (self.dim("batch_size"),), Constant(patches_per_token(self.context)))
+
     def describe_target_sizes(self) -> TensorSpec:
         """The rows and columns of patches of each image [images, 2]."""
         return self.ints("target_sizes", (self.dim("batch_size"), 2), Rows(patch_grid(self.context)))
+
+    @property
+    def drawn(self) -> bool:
+        """Whether each row has one grid more, of an image that the model is to draw."""
+        return self.context.names is not None and "images_per_sample" in self.context.names
 
     def describe_spatial_shapes(self) -> TensorSpec:
         """The same under another name."""
@@ -82,24 +103,3 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
         """1 for every patch [images, patches]."""
         rows, columns = patch_grid(self.context)
         return self.ints("pixel_attention_mask", (self.dim("batch_size"), rows * columns), PaddingMask(policy="full"))
-
-    def describe_image_merge_sizes(self) -> TensorSpec:
-        """How many rows, and columns, of patches become one token [images]."""
-        return self.ints("image_merge_sizes", (self.dim("batch_size"),), Constant(patches_per_token(self.context)))
-
-    @property
-    def drawn(self) -> bool:
-        """Whether each row has one grid more, of an image that the model is to draw."""
-        return self.context.names is not None and "images_per_sample" in self.context.names
-
-    def describe_images_per_sample(self) -> TensorSpec:
-        """How many grids each row has [batch]: that of its image, and that of the one to be drawn."""
-        return self.ints("images_per_sample", (self.dim("batch_size"),), Constant(2))
-
-    def describe_image_grid_thw(self) -> TensorSpec:
-        """The grid of images."""
-        return self.grid("image_grid_thw")
-
-    def describe_grid_thw(self) -> TensorSpec:
-        """The same, where the model knows nothing else."""
-        return self.grid("grid_thw")

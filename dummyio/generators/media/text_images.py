@@ -53,10 +53,6 @@ class DummyTextImagesInputGenerator(ImageInputGenerator):
             else self.pixels("pixel_values", *axes_before_channels(self.context))
         )
 
-    def describe_image_patches(self) -> TensorSpec:
-        """Images as flat patches."""
-        return self.patches("image_patches")
-
     def describe_pixel_values_images(self) -> TensorSpec:
         """Images beside videos."""
         return self.pixels("pixel_values_images")
@@ -64,6 +60,12 @@ class DummyTextImagesInputGenerator(ImageInputGenerator):
     def describe_pixel_values_videos(self) -> TensorSpec:
         """Videos [batch, frames, channels, height, width]."""
         return self.pixels("pixel_values_videos", count_frames(self.context))
+
+    def describe_pixel_attention_mask(self) -> TensorSpec:
+        """1 for every pixel [batch, images, height, width]; for every image [batch, images] where it selects images."""
+        edges = () if self.context.facts.media.mask_selects_images else self.edges
+        shape = (self.dim("batch_size"), *axes_before_channels(self.context), *edges)
+        return TensorSpec("pixel_attention_mask", shape, "bool", PaddingMask(policy="full"))
 
     def describe_high_res_pixel_values(self) -> TensorSpec:
         """The same images, as large as a second image model takes them."""
@@ -73,11 +75,9 @@ class DummyTextImagesInputGenerator(ImageInputGenerator):
             raise SourceError("the configuration does not say the image_size of its high_res_vision_config.")
         return self.floats("high_res_pixel_values", (self.dim("batch_size"), self.channels, *size), Uniform(-1, 1))
 
-    def describe_pixel_attention_mask(self) -> TensorSpec:
-        """1 for every pixel [batch, images, height, width]; for every image [batch, images] where it selects images."""
-        edges = () if self.context.facts.media.mask_selects_images else self.edges
-        shape = (self.dim("batch_size"), *axes_before_channels(self.context), *edges)
-        return TensorSpec("pixel_attention_mask", shape, "bool", PaddingMask(policy="full"))
+    def describe_image_patches(self) -> TensorSpec:
+        """Images as flat patches."""
+        return self.patches("image_patches")
 
     def describe_image_sizes(self) -> TensorSpec:
         """The height and width of each image [batch, 2]."""

@@ -257,10 +257,10 @@ class DummyVisionEmbeddingsGenerator(DummyInputGenerator):
             )
         return self.floats(name, (self.dim("batch_size"), channels, *size), Normal())
 
-    def describe_image_embeddings(self) -> TensorSpec:
-        """The features."""
-        return self.embeddings("image_embeddings")
-
     def describe_image_positional_embeddings(self) -> TensorSpec:
         """The positions."""
         return self.embeddings("image_positional_embeddings")
+
+    def describe_image_embeddings(self) -> TensorSpec:
+        """The features."""
+        return self.embeddings("image_embeddings")

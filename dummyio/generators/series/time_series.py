@@ -81,14 +81,14 @@ class DummyTimeSeriesInputGenerator(DummyInputGenerator):
         high = min(sizes) if isinstance(sizes, Sequence) and sizes else 2
         return self.ints("static_categorical_features", (self.dim("batch_size"), number), Uniform(0, max(high, 1)))
 
+    def describe_static_real_features(self) -> TensorSpec:
+        """Numbers that describe a series [batch, features], normal."""
+        number = self.config.integer("num_static_real_features")
+        return self.floats("static_real_features", (self.dim("batch_size"), number), Normal())
+
     def describe_target_values(self) -> TensorSpec:
         """What a whole series is mapped to: a class [batch], or numbers [batch, targets]."""
         number = self.config.integer("num_targets", 1)
         if self.context.task == "time-series-classification":
             return self.ints("target_values", (self.dim("batch_size"),), Uniform(0, number))
         return self.floats("target_values", (self.dim("batch_size"), number), Normal())
-
-    def describe_static_real_features(self) -> TensorSpec:
-        """Numbers that describe a series [batch, features], normal."""
-        number = self.config.integer("num_static_real_features")
-        return self.floats("static_real_features", (self.dim("batch_size"), number), Normal())

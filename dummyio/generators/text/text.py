@@ -171,6 +171,14 @@ class DummyTextInputGenerator(DummyInputGenerator):
         rule = TokenIds(high=1, runs=placeholder_type_runs(self.context, numbers))
         return self.ints(name, self.shape, rule)
 
+    def describe_position_ids(self) -> TensorSpec:
+        """Positions that follow the mask and the past."""
+        return self.ints("position_ids", self.shape, _positions(self.context, "attention_mask", "past_sequence_length"))
+
+    def describe_mm_token_type_ids(self) -> TensorSpec:
+        """0 for text, 1 for placeholders of images, 2 of videos, 3 of sounds."""
+        return self.placeholder_types("mm_token_type_ids", image=1, video=2, audio=3)
+
     def describe_moe_mm_token_type_ids(self) -> TensorSpec:
         """1 for placeholders, of whatever medium, which other experts take."""
         return self.placeholder_types("moe_mm_token_type_ids", image=1, video=1, audio=1)
@@ -178,14 +186,6 @@ class DummyTextInputGenerator(DummyInputGenerator):
     def describe_image_embeds_position_mask(self) -> TensorSpec:
         """1 where features of an image stand."""
         return self.placeholder_types("image_embeds_position_mask", image=1)
-
-    def describe_mm_token_type_ids(self) -> TensorSpec:
-        """0 for text, 1 for placeholders of images, 2 of videos, 3 of sounds."""
-        return self.placeholder_types("mm_token_type_ids", image=1, video=2, audio=3)
-
-    def describe_position_ids(self) -> TensorSpec:
-        """Positions that follow the mask and the past."""
-        return self.ints("position_ids", self.shape, _positions(self.context, "attention_mask", "past_sequence_length"))
 
 
 def _positions(context: Context, mask: str, past: str) -> Positions:

@@ -8,6 +8,9 @@ the mask equals its own `pad`, usually 0) the rule holds its `pad` or another fi
 tensor on the last axis (it covers the past too), its *last* columns count; all other axes must be equal.
 """
 
+from functools import partial
+
+from dummyio.errors import get_renamed
 from dummyio.spec.values.any_rule import (
     Rule,
     canonicalize_rule,
@@ -45,3 +48,12 @@ __all__ = [
     "replace_rule_expression",
     "substitute_rule_dims",
 ]
+
+_RENAMED = {
+    "canonical": "canonicalize_rule",
+    "expression_of": "get_rule_expression",
+    "mask_of": "get_mask_path",
+    "pad_of": "get_padding_value",
+    "with_expression": "replace_rule_expression",
+}
+__getattr__ = partial(get_renamed, __name__, renamed=_RENAMED)

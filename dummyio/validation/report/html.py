@@ -31,7 +31,7 @@ def to_html(report: ReportData) -> bytes:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {name: getattr(number_text, name) for name in number_text.__all__}
+    environment.filters |= {name: value for name, value in vars(number_text).items() if callable(value)}
     page = environment.from_string(_read_text("report.html.j2")).render(
         report=report, style=style, script=script, policy=_content_policy(style, script), **_view(report)
     )

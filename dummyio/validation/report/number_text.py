@@ -4,17 +4,6 @@ import re
 
 from dummyio.validation.data.records import Case, Comparison
 
-__all__ = [
-    "describe_changes",
-    "describe_comparison",
-    "format_duration",
-    "format_error",
-    "format_share",
-    "format_sizes",
-    "list_cases",
-    "replace_unwritable",
-]
-
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 

@@ -134,3 +134,9 @@ def test_nobody_describes_what_nobody_knows():
     context = build_context("x", NormalizedConfig(CONFIG), {}, OPTIONS)
     assert generator_for("flux_capacitance", context) is None
     assert generator_for("past_key_values.0.key", context).spec("past_key_values.0.key").sizes() == (2, 2, 8, 4)
+
+
+def test_names_come_in_the_order_in_which_they_are_described():
+    names = DummyTextInputGenerator.SUPPORTED_INPUT_NAMES
+    assert names[:4] == ("input_ids", "attention_mask", "encoder_attention_mask", "global_attention_mask")
+    assert names[4:7] == ("token_type_ids", "position_ids", "mm_token_type_ids")
