@@ -13,7 +13,7 @@ from torch import nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined] # public, but not in its __all__
 
 from dummyio.errors import ExportError, OptionError
-from dummyio.exporting.artifact_check import check_artifact
+from dummyio.exporting.artifact_check import check_artifact, check_names_apart
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import is_static
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
@@ -72,7 +72,7 @@ def write_onnx(
         # A module without memory does not run if it depends on values, so the spec gives the output names, if it has any.
         declared = call.declared if not options.weights else ()
         outputs = declared or find_output_names(call, make_other_inputs(spec, model))
-        _check_names(call.paths, outputs)
+        check_names_apart(call.paths, outputs)
         flat = FlatModule(call, outputs)
         with TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as scratch:
             if options.exporter == "dynamo":
@@ -85,15 +85,6 @@ def write_onnx(
     if not options.weights:
         return (*notes, "without weights: the file has their names, shapes and places, and cannot be run")
     return (*notes, *check_artifact(path, spec, outputs, reference=ModuleRunner(model, spec), sizes=[{}]))
-
-
-def _check_names(inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    both = [name for name in outputs if name in inputs]
-    if both:
-        raise ExportError(
-            f"{', '.join(both)} is the name of an input and of an output: in an ONNX graph no two values have one name. Return "
-            "it under another name, or let the spec declare outputs without it."
-        )
 
 
 def _trace_dynamo(

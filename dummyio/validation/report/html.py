@@ -8,6 +8,7 @@ import base64
 import hashlib
 from collections import Counter
 from importlib import resources
+from inspect import isfunction
 from types import ModuleType
 from typing import Any
 
@@ -31,7 +32,7 @@ def to_html(report: ReportData) -> bytes:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {name: value for name, value in vars(number_text).items() if callable(value)}
+    environment.filters |= {name: value for name, value in vars(number_text).items() if isfunction(value)}
     page = environment.from_string(_read_text("report.html.j2")).render(
         report=report, style=style, script=script, policy=_content_policy(style, script), **_view(report)
     )
