@@ -186,6 +186,19 @@ def exports(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Attack the readers with all mutated inputs; arguments after ``--`` go to pytest: ``--fuzz-seed=1``."""
+    install(session, "all", "test")
+    session.run(
+        "pytest",
+        "tests/fuzz",
+        "--fuzz-share=1",
+        *session.posargs,
+        env={"HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+
+
+@nox.session(default=False)
 def power(session: nox.Session) -> None:
     """Measure which planted defects a validation finds; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
     install(session, "all")

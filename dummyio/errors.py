@@ -7,6 +7,7 @@
     ├── DTypeError           a dtype is unknown, or the framework lacks it               (ValueError)
     ├── SpecError            a spec contradicts itself, or its file is not valid         (ValueError)
     ├── SourceError          a model, file or configuration cannot be read or described  (ValueError)
+    │   └── TrustError       a file would run code or touch files, and nobody trusts it
     ├── OptionError          a keyword or a choice is unknown                            (ValueError)
     ├── FrameworkError       no backend has this name                                    (LookupError)
     ├── NotInstalledError    the backend's framework is not installed                    (ImportError)
@@ -25,6 +26,9 @@ import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+_MAX_DANGERS = 10
+_MAX_COMPARED = 200
 
 
 class DummyioError(Exception):
@@ -45,6 +49,10 @@ class SpecError(DummyioError, ValueError):
 
 class SourceError(DummyioError, ValueError):
     """A model, file or configuration cannot be read or described."""
+
+
+class TrustError(SourceError):
+    """A file would run code or touch files when it is opened or run, and the caller does not trust it."""
 
 
 class OptionError(DummyioError, ValueError):
@@ -79,7 +87,6 @@ class OutputError(DummyioError, OSError):
     """A result could not be written."""
 
 
-_MAX_COMPARED = 200
 _MAX_SHOWN = 60
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -106,6 +113,16 @@ def format_error_line(error: BaseException, limit: int = 400) -> str:
     if text and isinstance(error, DummyioError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def build_trust_error(path: object, dangers: Iterable[str]) -> TrustError:
+    """Return the error for a file that is not trusted; `dangers` states what it contains: ``"operator WriteFile"``."""
+    found = [*dangers]
+    more = f" and {len(found) - _MAX_DANGERS} more" if len(found) > _MAX_DANGERS else ""
+    return TrustError(
+        f"{path}: it contains {', '.join(found[:_MAX_DANGERS])}{more}, which can run code or touch files. "
+        "If you trust the origin of this file: trust=True, or --trust on the command line."
+    )
 
 
 def suggest_names(name: str, known: Iterable[str]) -> str:

@@ -68,6 +68,11 @@ else:
     WIDTH = Dim("width", 6, min=0)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-share", type=float, default=0.05, help="The share of the inputs of tests/fuzz that run.")
+    parser.addoption("--fuzz-seed", type=int, default=0, help="Selects the inputs of tests/fuzz.")
+
+
 @pytest.fixture(autouse=True)
 def no_budget_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DUMMYIO_MEMORY_BUDGET", raising=False)

@@ -12,6 +12,7 @@ BUILTINS = {
     "DTypeError": ValueError,
     "SpecError": ValueError,
     "SourceError": ValueError,
+    "TrustError": ValueError,
     "OptionError": ValueError,
     "FrameworkError": LookupError,
     "NotInstalledError": ImportError,

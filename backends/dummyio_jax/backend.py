@@ -31,11 +31,11 @@ class JaxBackend:
 
         return describe(source, dims=dims)
 
-    def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
+    def runner(self, target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Runner:
         """Return a function, a Flax module or an exported function as a runner; see `dummyio_jax.running`."""
         from dummyio_jax.running.open_runner import open_runner  # noqa: PLC0415 - lazy: only for runs
 
-        return open_runner(target, spec, engine)
+        return open_runner(target, spec, engine, trust=trust)
 
     @property
     def exporters(self) -> Mapping[str, Callable[..., ExportResult]]:

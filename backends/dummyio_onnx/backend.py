@@ -25,11 +25,11 @@ class OnnxBackend:
 
         return describe(model, dims=dims)
 
-    def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Any:
+    def runner(self, target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Any:
         """Return a model as a function of named feeds."""
         from dummyio_onnx.running.onnx_runner import open_runner  # noqa: PLC0415 - lazy: only for runs
 
-        return open_runner(target, spec, engine)
+        return open_runner(target, spec, engine, trust=trust)
 
     def cache(self, layers: list[Any]) -> Any:
         """Return the layers themselves: the inputs of a graph are flat, so no model takes a cache."""

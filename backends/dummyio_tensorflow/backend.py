@@ -38,7 +38,7 @@ class TensorflowBackend:
 
         return EXPORTERS
 
-    def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
+    def runner(self, target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Runner:
         """Return a model or an artifact as a runner; a model without a spec is described first."""
         from dummyio_tensorflow.running.open_runner import open_runner  # noqa: PLC0415 - lazy: for running
 
@@ -47,7 +47,7 @@ class TensorflowBackend:
                 spec = self.describe(target)
             except SourceError as error:
                 raise SourceError(f"{error} Or give its spec: open_runner(model, spec).") from error
-        return open_runner(target, spec, engine)
+        return open_runner(target, spec, engine, trust=trust)
 
     def describe(self, model: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
         """Return the spec of a model or an artifact; see `dummyio_tensorflow.description.describe_model.describe`."""
@@ -55,11 +55,11 @@ class TensorflowBackend:
 
         return describe(model, dims=dims or {})
 
-    def load(self, path: Path, task: str | None) -> tuple[Any, str]:
+    def load(self, path: Path, task: str | None, *, trust: bool = False) -> tuple[Any, str]:
         """Return the Keras model of a file, and its name for messages."""
         from dummyio_tensorflow.calling.load_model import load_model  # noqa: PLC0415 - lazy: for loading
 
-        return load_model(path, task)
+        return load_model(path, task, trust=trust)
 
 
 BACKEND = TensorflowBackend()

@@ -52,11 +52,11 @@ class TorchBackend:
 
         return split_into_components(model, spec, past=past)
 
-    def runner(self, target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
+    def runner(self, target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Runner:
         """Return a module, an exported program or a ``.pt2`` file as a runner; see `dummyio_torch.running`."""
         from dummyio_torch.running.open_runner import open_runner  # noqa: PLC0415 - lazy: only for runs
 
-        return open_runner(target, spec, engine)
+        return open_runner(target, spec, engine, trust=trust)
 
     def capture(self, model: nn.Module, method: str | None = None) -> Capture:
         """Return a context that records calls of a module, or of one of its methods; see `dummyio.capture`."""
@@ -64,11 +64,11 @@ class TorchBackend:
 
         return Capture(model, method)
 
-    def load(self, path: Path, task: str | None) -> tuple[Any, str]:
+    def load(self, path: Path, task: str | None, *, trust: bool = False) -> tuple[Any, str]:
         """Return the model of a file or folder, and a phrase that names its class and its weights."""
         from dummyio_torch.calling.load_model import load_model  # noqa: PLC0415 - lazy: only for the command line
 
-        return load_model(path, task)
+        return load_model(path, task, trust=trust)
 
 
 BACKEND = TorchBackend()

@@ -20,6 +20,7 @@ _OPTIONS = (
     click.option("--report", "reports", type=click.Path(), multiple=True, help="Write .json, .html or .xml. Repeat."),
     click.option("--baseline", type=click.Path(exists=True, dir_okay=False), help="An earlier report, as .json."),
     click.option("--failing", type=click.Path(file_okay=False), help="Save failing cases, shrunk, into this folder."),
+    click.option("--trust", is_flag=True, help="Open files that can run code; see SECURITY.md."),
     seed_option,
 )
 

@@ -50,7 +50,7 @@ def export(
 
     check_reports(choices["reports"])
     options = collect_settings(settings)
-    loaded, description = load_model(model, task)
+    loaded, description = load_model(model, task, trust=choices["trust"])
     artifact = export_model(loaded, out, task, format=format_, force=force, **options)
     if not as_json:
         files = [f"Wrote {file}" for file in artifact.files]
@@ -68,6 +68,7 @@ def _validate_parts(artifact: Artifact, model: Any, quiet: bool, choices: dict[s
     """Validate each file of the artifact against the model that it comes from; return file → report."""
     paths = choices.pop("reports")
     parts = artifact.components or {artifact.path.name: artifact.spec}
+    choices["trust"] = True  # these files have just been written from a model that is loaded
     found = {}
     for name, spec in parts.items():
         reference = (artifact.references or {}).get(name, model)

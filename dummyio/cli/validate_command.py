@@ -42,7 +42,7 @@ def validate(
     from dummyio.running.load_model import load_model  # noqa: PLC0415 - lazy: only for validations
 
     check_reports(reports)
-    model = load_model(reference, task)[0] if reference is not None else None
+    model = load_model(reference, task, trust=choices["trust"])[0] if reference is not None else None
     spec = InputSpec.load(spec_path) if spec_path is not None else None
     choices |= collect_settings(settings)
     report = validate_and_save(Path(actual), model, reports, as_json, spec=spec, task=task, **choices)

@@ -14,7 +14,7 @@ from dummyio.errors import SourceError, format_error_line
 _CODE = re.compile(r"(?P<module>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)(?P<call>\(\))?")
 
 
-def load_model(reference: str, task: str | None = None) -> tuple[Any, str]:
+def load_model(reference: str, task: str | None = None, *, trust: bool = False) -> tuple[Any, str]:
     """Return the model that `reference` names, and a phrase that describes it.
 
     Parameters
@@ -25,11 +25,16 @@ def load_model(reference: str, task: str | None = None) -> tuple[Any, str]:
         the return value of a function.
     task
         Chooses the class of a Hugging Face model whose configuration names none.
+    trust
+        Whether a file may contain code that loading it runs, as in `dummyio.open_runner`. Python code that the reference
+        itself names is run in any case.
 
     Raises
     ------
     SourceError
         if `reference` does not exist, or cannot be loaded; the cause is chained.
+    TrustError
+        if the file contains code, unless `trust`.
     NotInstalledError
         if a library that it needs is not installed.
     """
@@ -37,7 +42,7 @@ def load_model(reference: str, task: str | None = None) -> tuple[Any, str]:
     found = detect_path_format(path) if path.exists() else None
     if found is not None and found.loaded_by is not None:
         backend: Any = load_backend(found.loaded_by)
-        loaded: tuple[Any, str] = backend.load(path, task)
+        loaded: tuple[Any, str] = backend.load(path, task, **({"trust": True} if trust else {}))
         return loaded
     if found is not None:
         return path, f"the artifact {path}"

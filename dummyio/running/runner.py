@@ -1,7 +1,7 @@
 """The interface of a runner: a model or an artifact as a function of named NumPy feeds.
 
-A backend that runs models has the capability ``runner(target, spec, engine)``; the target decides which backend. Feeds and
-inputs are named by the paths of the spec (``past_key_values.0.key``), whatever names the artifact uses.
+A backend that runs models has the capability ``runner(target, spec, engine, trust=False)``; the target decides which backend.
+Feeds and inputs are named by the paths of the spec (``past_key_values.0.key``), whatever names the artifact uses.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class Runner(Protocol):
         ...
 
 
-def open_runner(target: Any, spec: InputSpec | None = None, *, engine: str | None = None) -> Runner:
+def open_runner(
+    target: Any, spec: InputSpec | None = None, *, engine: str | None = None, trust: bool = False
+) -> Runner:
     """Return `target` as a function of named NumPy feeds.
 
     Parameters
@@ -78,6 +80,9 @@ def open_runner(target: Any, spec: InputSpec | None = None, *, engine: str | Non
         The inputs. Targets with nested inputs (modules, functions) need it; for a file it gives the inputs their paths.
     engine
         Another runtime than the default, if there are several: ``"reference"`` for the reference evaluator of ONNX.
+    trust
+        Whether a file may contain what runs code or touches files when it is opened or run; ``SECURITY.md`` lists it for
+        each format. The operators of a model that is given as an object are the caller's own.
 
     Returns
     -------
@@ -88,6 +93,8 @@ def open_runner(target: Any, spec: InputSpec | None = None, *, engine: str | Non
     ------
     SourceError
         if the target does not exist, has another content than its suffix declares, or cannot be run.
+    TrustError
+        if the file can run code or touch files, unless `trust`.
     OptionError
         if the target does not have this engine.
 
@@ -108,7 +115,8 @@ def open_runner(target: Any, spec: InputSpec | None = None, *, engine: str | Non
     opening = getattr(backend, "runner", None)
     if opening is None:
         raise OptionError(f"{target!r} cannot be opened: the backend {framework!r} does not run models.")
-    runner: Runner = opening(target, spec, engine)
+    # A backend whose artifacts cannot run code needs no such parameter.
+    runner: Runner = opening(target, spec, engine, **({"trust": True} if trust else {}))
     return runner
 
 

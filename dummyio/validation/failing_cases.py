@@ -97,7 +97,7 @@ class _SavedTolerances(Tolerances):
         return self._saved.get(name) or super().of(name, reference, actual)
 
 
-def replay(folder: str | os.PathLike[str], artifact: Any = None) -> Outcome:
+def replay(folder: str | os.PathLike[str], artifact: Any = None, *, trust: bool = False) -> Outcome:
     """Run a saved case again and compare with the saved results.
 
     Parameters
@@ -106,6 +106,8 @@ def replay(folder: str | os.PathLike[str], artifact: Any = None) -> Outcome:
         The folder of the case.
     artifact
         The artifact to run, as in `dummyio.open_runner`; by default the one that failed.
+    trust
+        As in `dummyio.open_runner`.
 
     Returns
     -------
@@ -124,6 +126,6 @@ def replay(folder: str | os.PathLike[str], artifact: Any = None) -> Outcome:
         expected = npz.read(place / "expected.npz")
     except (OSError, msgspec.DecodeError, ValueError) as error:
         raise SourceError(f"{place}: this folder does not contain a failing case ({error}).") from error
-    actual = open_runner(saved.artifact if artifact is None else artifact, spec, engine=saved.engine)
+    actual = open_runner(saved.artifact if artifact is None else artifact, spec, engine=saved.engine, trust=trust)
     pair = Pair(Cases(spec), actual, _SavedResults(expected), _SavedTolerances(saved.tolerances), saved.match)
     return pair.run_case(saved.case)

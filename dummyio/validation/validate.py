@@ -56,6 +56,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     tolerance: str | None = None,
     match: Match = "name",
     engine: str | None = None,
+    trust: bool = False,
     relations: bool = True,
     baseline: Report | str | os.PathLike[str] | None = None,
     failing: str | os.PathLike[str] | None = None,
@@ -86,6 +87,8 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         ``"position"`` compares outputs in their order, for artifacts with other output names.
     engine
         As in `dummyio.open_runner`, for `actual`.
+    trust
+        As in `dummyio.open_runner`, for `actual` and `reference`.
     relations
         Whether to check that rows, padding and steps do not change results.
     baseline
@@ -104,6 +107,8 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     ------
     SourceError
         if the artifact, the reference or the baseline cannot be read.
+    TrustError
+        if a file can run code or touch files, unless `trust`.
     RunError
         if no comparison is possible: the reference fails, or its results differ between two runs on the same inputs, or
         the artifact has inputs that the spec lacks.
@@ -124,8 +129,8 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     earlier = baseline if isinstance(baseline, Report) or baseline is None else Report.load(baseline)
     pair = Pair(
         Cases(spec, seed),
-        open_runner(actual, spec, engine=engine),
-        open_runner(reference, spec) if reference is not None else None,
+        open_runner(actual, spec, engine=engine, trust=trust),
+        open_runner(reference, spec, trust=trust) if reference is not None else None,
         Tolerances(atol, rtol, tolerance),
         match,
     )

@@ -13,7 +13,7 @@ from dummyio_jax.calling.pure_function import to_pure_function
 from dummyio_jax.running.function_runner import ExportedRunner, FunctionRunner
 
 
-def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> FunctionRunner:
+def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> FunctionRunner:
     """Return a function, a Flax module, a `jax.export.Exported` or a ``.stablehlo`` file as a runner.
 
     Raises

@@ -8,7 +8,7 @@ import keras
 from dummyio.errors import OptionError, SourceError
 
 
-def load_model(path: Path, task: str | None) -> tuple[Any, str]:
+def load_model(path: Path, task: str | None, *, trust: bool = False) -> tuple[Any, str]:
     """Return the model of a ``.keras`` or ``.h5`` file, and its name for messages; raise `SourceError` if Keras fails."""
     if task is not None:
         raise OptionError(f"task={task!r}: a Keras model has one task, its own; leave it out.")

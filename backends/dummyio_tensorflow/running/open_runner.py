@@ -20,7 +20,7 @@ _FILE_RUNNERS: Mapping[str, Callable[[Path, InputSpec | None], Runner]] = {
 """Format → its runner."""
 
 
-def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
+def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Runner:
     """Return a model or an artifact as a runner.
 
     Raises

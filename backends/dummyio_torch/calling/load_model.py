@@ -11,7 +11,7 @@ _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "
 _SEED = 0
 
 
-def load_model(path: Path, task: str | None) -> tuple[Any, str]:
+def load_model(path: Path, task: str | None, *, trust: bool = False) -> tuple[Any, str]:
     """Return the model of a folder, or of its ``config.json`` (without weights), and a phrase that names its class and weights.
 
     The task chooses the class; by default the configuration names it. No code of the folder is run.

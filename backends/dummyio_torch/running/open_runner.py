@@ -13,7 +13,7 @@ from dummyio.running.runner import Runner
 from dummyio_torch.running.module_runner import ModuleRunner
 
 
-def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> Runner:
+def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Runner:
     """Return a module (with its spec), an exported program or a ``.pt2`` file as a runner; there is one engine only.
 
     Raises
