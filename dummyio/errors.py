@@ -7,7 +7,7 @@
     ├── DTypeError           a dtype is unknown, or the framework lacks it               (ValueError)
     ├── SpecError            a spec contradicts itself, or its file is not valid         (ValueError)
     ├── SourceError          a model, file or configuration cannot be read or described  (ValueError)
-    │   └── TrustError       a file would run code or touch files, and nobody trusts it
+    │   └── TrustError       a file would run code or touch files, and is not trusted     (ValueError)
     ├── OptionError          a keyword or a choice is unknown                            (ValueError)
     ├── FrameworkError       no backend has this name                                    (LookupError)
     ├── NotInstalledError    the backend's framework is not installed                    (ImportError)
