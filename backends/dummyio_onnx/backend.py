@@ -26,10 +26,11 @@ class OnnxBackend:
         return describe(model, dims=dims)
 
     def runner(self, target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Any:
-        """Return a model as a function of named feeds."""
+        """Return a model as a function of named feeds; ONNX has no operator that runs code or opens a file."""
+        del trust
         from dummyio_onnx.running.onnx_runner import open_runner  # noqa: PLC0415 - lazy: only for runs
 
-        return open_runner(target, spec, engine, trust=trust)
+        return open_runner(target, spec, engine)
 
     def cache(self, layers: list[Any]) -> Any:
         """Return the layers themselves: the inputs of a graph are flat, so no model takes a cache."""

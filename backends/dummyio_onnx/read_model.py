@@ -1,32 +1,43 @@
 """An ONNX model without its weights: read from a file, checked, and what it declares of its inputs.
 
-Weights in other files are never opened, neither here nor by the description. A model that names a file outside of its own
-folder for them is refused, so that nothing opens that file later.
+The contents of weights stay in the file, or in other files, which are never opened.
 """
 
 import os
-from collections.abc import Iterator
-from pathlib import Path, PureWindowsPath
+import stat
+from pathlib import Path
 
 import onnx
 
 from dummyio.errors import SourceError
 from dummyio.typing import Axes
+from dummyio_onnx.external_data import check_external_data
+from dummyio_onnx.proto_outline import read_outline
 
-_MAX_BYTES = 1 << 31
+MAX_BYTES = 1 << 31
 """The size of a file that protobuf cannot read any more."""
+
+_MAX_OPSETS = 10
+_MAX_SHOWN = 80
 
 _NO_NAMES = {"", "?", "*", "-1", "None", "none", "unk", "unknown"}
 """Texts that exporters write for an axis without a name."""
 
 
-def read_model(source: str | os.PathLike[str] | onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model in a file, or the model given, without external data.
+def read_model(source: str | os.PathLike[str] | onnx.ModelProto, *, opening: bool = False) -> onnx.ModelProto:
+    """Return the outline of the model in a file, without the contents of its weights, or the model given.
+
+    Parameters
+    ----------
+    source
+        A file, or a model in memory.
+    opening
+        Whether a runtime opens the model next: then its external data must be complete.
 
     Raises
     ------
     SourceError
-        If the source is not a whole ONNX model, or names external data outside of the model's folder.
+        If the source is not a whole ONNX model, or names external data that may not be opened.
     """
     if isinstance(source, onnx.ModelProto):
         model, path, where = source, None, "this ModelProto"
@@ -48,32 +59,27 @@ def read_model(source: str | os.PathLike[str] | onnx.ModelProto) -> onnx.ModelPr
     missing = [field for field in ("ir_version", "graph") if not model.HasField(field)]
     if missing or not model.opset_import:
         raise SourceError(f"{where}: not a whole ONNX model: it has no {' and no '.join(missing or ['opset_import'])}.")
-    _check_locations(model, where, path)
+    check_external_data(model, path, opening=opening)
     return model
 
 
 def _read_file(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
-        if path.is_dir():
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
             raise SourceError(f"{path}: this is a folder. Give the .onnx file in it.")
-        if size >= _MAX_BYTES:
+        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for a writer, a device may never end
+            raise SourceError(f"{path}: this is not a regular file. Give an .onnx file.")
+        if status.st_size >= MAX_BYTES:
             raise SourceError(
-                f"{path}: {size} bytes; an ONNX file is smaller than 2 GiB, with larger weights in files next to it."
+                f"{path}: {status.st_size} bytes; an ONNX file is smaller than 2 GiB, with larger weights in files next to it."
             )
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return read_outline(file, status.st_size)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
-
-
-def iterate_graphs(model: onnx.ModelProto) -> Iterator[onnx.GraphProto | onnx.FunctionProto]:
-    """Yield the model's graph, its functions, and all graphs in the attributes of their nodes."""
-    graphs: list[onnx.GraphProto | onnx.FunctionProto] = [*reversed(model.functions), model.graph]
-    while graphs:
-        graph = graphs.pop()
-        yield graph
-        attributes = (attribute for node in graph.node for attribute in node.attribute)
-        graphs += [inner for attribute in attributes for inner in (attribute.g, *attribute.graphs) if inner.node]
+    except ValueError as error:  # a path with a NUL character
+        raise SourceError(f"{str(path)!r}: cannot be read ({error}).") from error
 
 
 def find_graph_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
@@ -99,44 +105,7 @@ def _read_axis(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
 
 def format_opsets(model: onnx.ModelProto) -> str:
     """Return the operator sets that a model imports, as text."""
-    return ", ".join(f"{opset.domain or 'ai.onnx'} {opset.version}" for opset in model.opset_import)
-
-
-def _tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    """Yield every tensor that can name external data."""
-    for graph in iterate_graphs(model):
-        if isinstance(graph, onnx.GraphProto):
-            yield from graph.initializer
-            for sparse in graph.sparse_initializer:
-                yield from (sparse.values, sparse.indices)
-        for attribute in (attribute for node in graph.node for attribute in node.attribute):
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-
-
-def _check_locations(model: onnx.ModelProto, where: str, path: Path | None) -> None:
-    """Raise `SourceError` if external data is outside of the model's folder; no file is opened."""
-    checked = set()
-    for tensor in _tensors(model):
-        if tensor.data_location != onnx.TensorProto.EXTERNAL:
-            continue
-        location = next((str(entry.value) for entry in tensor.external_data if entry.key == "location"), "")
-        if location not in checked and not _is_inside(location, path):
-            raise SourceError(
-                f"{where}: the data of {tensor.name!r} is declared to be in {location!r}, which is not in the model's folder. "
-                "Such a model could read any file: save it again with its data next to it."
-            )
-        checked.add(location)
-
-
-def _is_inside(location: str, path: Path | None) -> bool:
-    parts = PureWindowsPath(location)  # understands the separators of Windows and of other systems
-    if not location or "\0" in location or parts.anchor or ".." in parts.parts:
-        return False
-    if path is None:
-        return True
-    # A cache may link both the model and its data to a store, in which they are in one folder.
-    roots = (path.parent.resolve(), path.resolve().parent)
-    target = (path.parent / location).resolve()
-    return any(target.is_relative_to(root) for root in roots)
+    found = [f"{opset.domain or 'ai.onnx'} {opset.version}"[:_MAX_SHOWN] for opset in model.opset_import]
+    return ", ".join(found[:_MAX_OPSETS]) + (
+        f" and {len(found) - _MAX_OPSETS} more" if len(found) > _MAX_OPSETS else ""
+    )

@@ -6,18 +6,22 @@ calls the next twice, become 2**30 operations. Here they come one by one, and th
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from math import prod
 
 import onnx
 from onnx import numpy_helper
 
-from dummyio_onnx.read_model import iterate_graphs
+from dummyio_onnx.external_data import iterate_graphs
 
 _SMALL = 64
 """Elements up to which a constant's contents are read: shapes, axes and indices are shorter."""
 
 _MAX_CALLS = 50
 """Calls within calls that are followed."""
+
+_MAX_RANK = 64
+"""Axes of a constant that is read; no runtime has more."""
 
 _FunctionKey = tuple[str, str, str]
 
@@ -77,7 +81,16 @@ class Constant:
 def iterate_operations(model: onnx.ModelProto) -> Iterator[Op]:
     """Yield all operations, those of branches and of called functions included, each after those that it depends on."""
     functions = {(function.domain, function.name, _overload(function)): function for function in model.functions}
-    yield from _walk(model.graph.node, functions, _Scope())
+    walks = [_walk(model.graph.node, functions, _Scope())]
+    while walks:  # a stack, not recursion: branches may lie in each other as deep as the file's author likes
+        step = next(walks[-1], None)
+        if step is None:
+            walks.pop()
+        elif isinstance(step, Op):
+            yield step
+        else:
+            nodes, scope = step
+            walks.append(_walk(nodes, functions, scope))
 
 
 def _overload(proto: onnx.NodeProto | onnx.FunctionProto) -> str:
@@ -86,7 +99,8 @@ def _overload(proto: onnx.NodeProto | onnx.FunctionProto) -> str:
 
 def _walk(
     nodes: Iterable[onnx.NodeProto], functions: Mapping[_FunctionKey, onnx.FunctionProto], scope: _Scope
-) -> Iterator[Op]:
+) -> Iterator[Op | tuple[Iterable[onnx.NodeProto], _Scope]]:
+    """Yield operations; and nodes with their scope, which come before the next operation."""
     for node in nodes:
         op = _read_node(node, scope)
         key = (node.domain, node.op_type, _overload(node))
@@ -95,16 +109,18 @@ def _walk(
             function = functions[key]
             defaults = {part.name: part for part in function.attribute_proto}
             body = _Scope(f"{next(iter(op.outputs), '')}/", (*scope.calls, key), {**defaults, **op.attributes})
+            yield Op(op.kind, (), (), {})  # so that a reader counts calls that do nothing but call
             # Trailing inputs and outputs may be left out of a call.
             for name, inside in zip(op.inputs, function.input, strict=False):
                 yield Op("Identity", (name,), (body.name(inside),), {})
-            yield from _walk(function.node, functions, body)
+            yield function.node, body
             for inside, name in zip(function.output, op.outputs, strict=False):
                 yield Op("Identity", (body.name(inside),), (name,), {})
             continue
         for part in node.attribute:
             for graph in (part.g, *part.graphs):
-                yield from _walk(graph.node, functions, scope)
+                if graph.node:
+                    yield graph.node, scope
         yield op
 
 
@@ -126,18 +142,27 @@ def read_constants(model: onnx.ModelProto) -> dict[str, Constant]:
     """Return the initializers of all graphs by name; those in other files have sizes only."""
     found: dict[str, Constant] = {}
     for graph in (graph for graph in iterate_graphs(model) if isinstance(graph, onnx.GraphProto)):
-        found |= {tensor.name: read_constant(tensor) for tensor in graph.initializer}
-        found |= {part.values.name: Constant(tuple(part.dims), None) for part in graph.sparse_initializer}
+        known = {tensor.name: read_constant(tensor) for tensor in graph.initializer}
+        known |= {part.values.name: _read_sizes(part.dims) for part in graph.sparse_initializer}
+        found |= {name: constant for name, constant in known.items() if constant is not None}
     return found
 
 
-def read_constant(tensor: onnx.TensorProto) -> Constant:
-    """Return a tensor as a constant."""
-    dims = tuple(tensor.dims)
+def read_constant(tensor: onnx.TensorProto) -> Constant | None:
+    """Return a tensor as a constant; None if its sizes are not valid."""
+    constant = _read_sizes(tensor.dims)
     whole = tensor.data_type in (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
-    if not whole or prod(dims) > _SMALL or tensor.data_location == onnx.TensorProto.EXTERNAL:
-        return Constant(dims, None)
+    if constant is None or not whole or prod(constant.dims) > _SMALL:
+        return constant
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        return constant
     try:
-        return Constant(dims, tuple(int(element) for element in numpy_helper.to_array(tensor).reshape(-1)))
-    except ValueError:  # its sizes do not fit its data: the runtime reports that the model is damaged
-        return Constant(dims, None)
+        elements = tuple(int(element) for element in numpy_helper.to_array(tensor).reshape(-1))
+    except (TypeError, ValueError):  # its sizes do not fit its data: the runtime reports that the model is damaged
+        return constant
+    return Constant(constant.dims, elements)
+
+
+def _read_sizes(dims: Iterable[int]) -> Constant | None:
+    sizes = tuple(islice(dims, _MAX_RANK + 1))
+    return Constant(sizes, None) if len(sizes) <= _MAX_RANK and min(sizes, default=0) >= 0 else None

@@ -52,8 +52,10 @@ class ValueFacts:
             if value.name not in self.shapes and axes is not None:
                 self.shapes[value.name] = tuple(known(axis) if isinstance(axis, str) else axis for axis in axes)
 
-    def add_constant(self, name: str, constant: Constant) -> None:
-        """Enter a constant."""
+    def add_constant(self, name: str, constant: Constant | None) -> None:
+        """Enter a constant if it is valid."""
+        if constant is None:
+            return
         self.constants[name] = constant
         self.shapes[name] = constant.dims
         if constant.elements is not None:

@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -17,6 +18,9 @@ from dummyio_onnx.analysis.shape_rules import infer_output_shape
 
 MAX_OPERATIONS = 300_000
 """Operations that are read: calls within calls can make any number of them."""
+
+MAX_CHARACTERS = 1 << 27
+"""Characters of names that are read: each call of a function has names of its own, and a name may be of any length."""
 
 _INDEXED: dict[str, tuple[tuple[int, int, str | int], ...]] = {
     "Gather": ((1, 0, "axis"),),
@@ -59,9 +63,15 @@ def propagate_facts(model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...
         As in `ValueFacts`.
     """
     facts = ValueFacts(model, shapes, known)
+    left = MAX_CHARACTERS
     for op in islice(iterate_operations(model), MAX_OPERATIONS):
+        left -= sum(map(len, (*op.inputs, *op.outputs))) + len(op.inputs) + len(op.outputs) + len(op.attributes)
+        if left < 0:
+            break
         if not any(op.outputs):
             continue
+        if not op.outputs[0]:  # left out: its facts must not be those of inputs that are left out
+            op = replace(op, outputs=("\0", *op.outputs[1:]))  # noqa: PLW2901 - the same operation, under another name
         if op.kind == "Constant":
             facts.read_constant(op)
         else:

@@ -50,7 +50,7 @@ class OnnxRunner:
         return {declared.name: values for declared, values in zip(self.outputs, results, strict=True)}
 
 
-def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> OnnxRunner:
+def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> OnnxRunner:
     """Open a file, a folder with one model, a ``ModelProto`` or an ``InferenceSession`` as a runner.
 
     Parameters

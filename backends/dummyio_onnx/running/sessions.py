@@ -10,7 +10,8 @@ import onnxruntime as ort
 
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError, format_error_line
-from dummyio_onnx.read_model import format_opsets, read_model
+from dummyio_onnx.read_model import MAX_BYTES, format_opsets, read_model
+from dummyio_onnx.running.call_graph import check_calls
 
 _FOLDER = FORMATS["onnx_folder"]
 _NEWER = re.compile(r"Unsupported model IR version|is under development|domain_version of|is not a registered function")
@@ -34,9 +35,11 @@ def _find_file(target: str | os.PathLike[str]) -> Path:
 
 
 def load_model_proto(target: str | os.PathLike[str] | onnx.ModelProto) -> tuple[Path | None, onnx.ModelProto]:
-    """Return a model's path, and the model without external data; raise as `read_model` does."""
+    """Return a model's path, and its outline, or the model given; raise `SourceError` if it may not be opened."""
     path = None if isinstance(target, onnx.ModelProto) else _find_file(target)
-    return path, read_model(target if path is None else path)
+    model = read_model(target if path is None else path, opening=True)
+    check_calls(model, path)
+    return path, model
 
 
 def open_session(path: Path | None, model: onnx.ModelProto) -> ort.InferenceSession:
@@ -47,6 +50,11 @@ def open_session(path: Path | None, model: onnx.ModelProto) -> ort.InferenceSess
     SourceError
         If ONNX Runtime refuses the model: of a newer version, without a kernel, not valid.
     """
+    if path is None and model.ByteSize() >= MAX_BYTES:
+        raise SourceError(
+            f"this ModelProto: {model.ByteSize()} bytes; ONNX Runtime takes less than 2 GiB from memory. Save it with its "
+            "weights in a file next to it, onnx.save(model, path, save_as_external_data=True), and give the path."
+        )
     options = ort.SessionOptions()
     options.log_severity_level = 4
     try:
