@@ -2,8 +2,9 @@
 
 from collections.abc import Container
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from msgspec import Meta
 from torch import nn
 
 from dummyio.exporting.artifact import ExportResult
@@ -19,7 +20,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     path: Path,
     *,
     past: bool = True,
-    opset: int | None = None,
+    opset: Annotated[int, Meta(ge=7)] | None = None,
     exporter: Literal["dynamo", "torchscript"] = "dynamo",
     external_data: bool | None = None,
     optimize: bool = True,

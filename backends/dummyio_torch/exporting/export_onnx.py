@@ -2,8 +2,9 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from msgspec import Meta
 from torch import nn
 
 from dummyio.errors import NotInstalledError, OptionError
@@ -19,7 +20,7 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     spec: InputSpec,
     path: Path,
     *,
-    opset: int | None = None,
+    opset: Annotated[int, Meta(ge=7)] | None = None,
     exporter: Literal["dynamo", "torchscript"] = "dynamo",
     external_data: bool | None = None,
     weights: bool = True,
@@ -60,15 +61,18 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     NotInstalledError
         if a package for writing ONNX is not installed.
     OptionError
-        for an unknown exporter, and for options that it does not support.
+        for options that the exporter does not support.
     """
-    if exporter not in ("dynamo", "torchscript"):
-        raise OptionError(f"exporter={exporter!r} is unknown: use 'dynamo' or 'torchscript'.")
     missing = next((name for name in ("onnx", "onnxscript") if find_spec(name) is None), None)
     if missing is not None:
         raise NotInstalledError(
             f"writing ONNX needs {missing}, which is not installed. Install it: pip install 'dummyio[onnx]'"
         )
+    import onnx  # noqa: PLC0415 - lazy: an optional package
+
+    newest = onnx.defs.onnx_opset_version()
+    if opset is not None and opset > newest:
+        raise OptionError(f"opset={opset}: the installed onnx {onnx.__version__} has opsets up to {newest}.")
     from dummyio_torch.exporting.write_onnx import OnnxOptions, write_onnx  # noqa: PLC0415 - lazy: needs onnxscript
 
     spec, notes = fix_dims(spec, static)

@@ -23,8 +23,9 @@ from dummyio_torch.exporting.trace_inputs import (
     make_other_inputs,
     make_trace_inputs,
 )
+from dummyio_torch.program_file.read_program import NAMES_FILE
 from dummyio_torch.running.module_runner import ModuleRunner
-from dummyio_torch.running.program_runner import NAMES_FILE, open_program
+from dummyio_torch.running.program_runner import open_program
 from dummyio_torch.symbolic import trace_symbolic_sizes
 
 

@@ -18,6 +18,8 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trus
 
     Raises
     ------
+    TrustError
+        for a file that contains more than tensors and operators that compute, unless `trust`.
     SourceError
         for any other target, a module without a spec, and a file that PyTorch does not open.
     OptionError
@@ -30,7 +32,7 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trus
 
         if isinstance(target, torch.export.ExportedProgram):
             return ProgramRunner(target, spec)
-        return open_program(target, spec)
+        return open_program(target, spec, trust=trust)
     if not isinstance(target, nn.Module):
         raise SourceError(f"a {qualified_name(target)} is not a module: give an nn.Module or a .pt2 file.")
     if spec is None:

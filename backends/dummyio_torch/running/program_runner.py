@@ -4,27 +4,26 @@ A program takes the nested arguments of its module, and names its inputs after t
 programs that dummyio exports are flat, and have the paths and the names of the outputs in an extra file.
 """
 
-import json
 import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import torch
 from torch.export import ExportedProgram
 
 from dummyio.backend.result_names import name_outputs
-from dummyio.errors import DTypeError, RunError, SourceError, format_error_line
+from dummyio.errors import DTypeError, DummyioError, RunError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
+from dummyio.process_state import hold_process_state
 from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_torch.calling.array_conversion import to_arrays, to_tensors
 from dummyio_torch.calling.silence import silence_exporters
 from dummyio_torch.dtypes import from_native
-
-NAMES_FILE = "dummyio_names.json"
-"""The extra file in the programs that dummyio exports: ``{"inputs": [...], "outputs": [...]}``."""
+from dummyio_torch.program_file.read_program import NAMES_FILE, read_program
 
 _NOT_IN_NAMES = re.compile(r"\W")
 
@@ -70,19 +69,37 @@ class ProgramRunner:
         return nested
 
 
-def open_program(path: str | os.PathLike[str], spec: InputSpec | None) -> ProgramRunner:
-    """Return a ``.pt2`` file as a runner; raise `SourceError` if PyTorch does not open it."""
-    extra = {NAMES_FILE: ""}
+class _Names(msgspec.Struct):
+    """The content of `NAMES_FILE`."""
+
+    inputs: list[str]
+    outputs: list[str]
+
+
+def open_program(path: str | os.PathLike[str], spec: InputSpec | None, *, trust: bool = False) -> ProgramRunner:
+    """Return a ``.pt2`` file as a runner.
+
+    Raises
+    ------
+    TrustError
+        if the file contains more than tensors and operators that compute, such as pickled objects, unless `trust`.
+    SourceError
+        if PyTorch does not open it.
+    """
+    file = os.fspath(path)
     try:
-        with silence_exporters():  # torch.export tries an older file format first, and warns that this fails
-            program = torch.export.load(os.fspath(path), extra_files=extra)
+        with hold_process_state(), silence_exporters():  # PyTorch keeps the program that it reads in a global variable
+            program, extra = read_program(file, trust=trust)
+            names = msgspec.json.decode(extra[NAMES_FILE], type=_Names) if extra.get(NAMES_FILE) else None
+            return ProgramRunner(program, spec, names and msgspec.structs.asdict(names))
+    except DummyioError:
+        raise
     except Exception as error:  # reading it fails with exceptions of many kinds
         raise SourceError(
-            f"{os.fspath(path)}: torch {torch.__version__} does not find an exported program there "
+            f"{file}: torch {torch.__version__} does not find an exported program there "
             f"({format_error_line(error)}). The file must be a whole file that torch.export.save wrote, with a version that is "
             "not newer; else export the model again."
         ) from error
-    return ProgramRunner(program, spec, json.loads(extra[NAMES_FILE]) if extra[NAMES_FILE] else None)
 
 
 def _find_inputs(program: ExportedProgram) -> list[tuple[str, Any]]:
