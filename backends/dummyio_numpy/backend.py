@@ -12,6 +12,7 @@ class NumpyBackend:
     name = "np"
     dtypes = DTYPE_MAPPER
     flat = False
+    shares_memory = True
     from_numpy = staticmethod(tensors.from_numpy)
     to_numpy = staticmethod(tensors.to_numpy)
     is_tensor = staticmethod(tensors.is_tensor)

@@ -14,6 +14,7 @@ class OnnxBackend:
     name = "ort"
     dtypes = DTYPE_MAPPER
     flat = True
+    shares_memory = True
     from_numpy = staticmethod(tensors.from_numpy)
     to_numpy = staticmethod(tensors.to_numpy)
     is_tensor = staticmethod(tensors.is_tensor)

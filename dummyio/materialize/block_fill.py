@@ -6,7 +6,6 @@ time: a large fill is as fast as memory. The values do not depend on the threads
 
 import os
 import threading
-from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from dummyio.materialize.counter_rng import PERIOD, Key, first_word, hash_counters, scale_counters
 from dummyio.materialize.elementwise_rules import Sampler, draw_integers
 from dummyio.materialize.index_region import Region
-from dummyio.materialize.positional_rules import SpecView
+from dummyio.materialize.positional_rules import Overlay, SpecView
 from dummyio.materialize.tensor_program import Program, draw_words
 from dummyio.typing import Array
 
@@ -28,8 +27,8 @@ _LINE = 64
 """Bytes of a cache line."""
 _THREADS = 8
 """The largest number of threads: a few are as fast as memory."""
-_ROWS = 1 << 20
-"""Elements that a positional rule makes at once."""
+_ROWS = 1 << 17
+"""Elements that a positional rule, or a part, makes at once: their temporary arrays stay in the processor's cache."""
 
 
 @lru_cache(maxsize=1)
@@ -70,10 +69,13 @@ _SCRATCH = _Scratch()
 
 def fill_program(out: Array, program: Program, key: Key, around: SpecView, threads: int | None = None) -> None:
     r"""Fill `out`, of shape (1, \*program.shape), with the values of one sample."""
-    if program.sampler is not None:
-        fill_sampler(out.reshape(-1), program.sampler, key, threads)
-    if program.sampler is None or program.overlay is not None:
-        _fill_parts(out, program, key, around)
+    region = Region.whole(program.shape)
+    if program.sampler is None:
+        fill_region(out, program, region, key, around)
+        return
+    fill_sampler(out.reshape(-1), program.sampler, key, threads)
+    if program.overlay is not None and not region.empty:
+        _overwrite(out, program.overlay, region, around)
 
 
 def fill_sampler(flat: Array, sampler: Sampler, key: Key, threads: int | None = None) -> None:
@@ -166,31 +168,12 @@ class _Copies:
         end[...] = piece[: end.size]
 
 
-def _fill_parts(out: Array, program: Program, key: Key, around: SpecView) -> None:
-    """Fill by a positional rule, or overwrite by an overlay, a group of rows at a time."""
-    if not program.shape or 0 in program.shape:
-        return
-    for axes in _split_into_parts(program.shape):
-        region = Region(program.shape, axes)
-        view = out[(slice(None), *(slice(axis.start, axis.stop) for axis in axes))]
-        if program.overlay is not None and program.sampler is not None:
-            program.overlay(view, region, around)
-        else:
-            view[...] = program.finish(draw_words(program, region, key), region, around, 1)
+def fill_region(out: Array, program: Program, region: Region, key: Key, around: SpecView) -> None:
+    r"""Fill `out`, of shape (1, \*region.sizes), with a part of a tensor, a block at a time."""
+    for place, block in () if region.empty else region.split(_ROWS):
+        out[(slice(None), *place)] = program.finish(draw_words(program, block, key), block, around, 1)
 
 
-def _split_into_parts(shape: tuple[int, ...]) -> Iterable[tuple[range, ...]]:
-    """Split a shape into parts of about `_ROWS` elements along its leading axes, never along the last."""
-    inner = shape[-1]
-    axis = len(shape) - 1
-    while axis > 0 and inner * shape[axis - 1] <= _ROWS:
-        axis -= 1
-        inner *= shape[axis]
-    if axis == 0:
-        yield tuple(range(size) for size in shape)
-        return
-    step = max(1, _ROWS // inner)
-    for outer in np.ndindex(*shape[: axis - 1]):
-        for start in range(0, shape[axis - 1], step):
-            rows = range(start, min(start + step, shape[axis - 1]))
-            yield (*(range(i, i + 1) for i in outer), rows, *(range(size) for size in shape[axis:]))
+def _overwrite(out: Array, overlay: Overlay, region: Region, around: SpecView) -> None:
+    for place, block in region.split(_ROWS):
+        overlay(out[(slice(None), *place)], block, around)

@@ -23,6 +23,8 @@ _U32 = np.array(32, np.uint64)
 _U8 = np.array(8, np.uint32)
 _STEP = np.array(2.0**-24, np.float32)
 _LOW32 = np.uint64(0xFFFF_FFFF)
+_CHOSEN = 1 << 16
+"""Words of texts that are chosen at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +169,11 @@ def _labels(rule: Labels, dtype: DType) -> Sampler:
     if not rule.ignored:
         return _uniform_integers(dtype, 0, rule.high)
     limit = round(rule.ignored * (1 << 32))
+    ignored = make_constants([rule.ignore_index], DType.INT64)[0]
 
     def values(words: Sequence[Array]) -> Array:
         labels = draw_integers(words[0], Integers(0, rule.high))
-        np.copyto(labels, rule.ignore_index, where=words[1] < np.uint64(limit))
+        np.copyto(labels, ignored, where=words[1] < np.uint64(limit))
         return _cast(labels, dtype)
 
     return Sampler(2, values)
@@ -304,21 +307,26 @@ def _normal(dtype: DType, mean: float, std: float) -> Sampler:
 
 
 def _strings(rule: Strings) -> Sampler:
-    lengths = Integers(rule.low, rule.high - rule.low)
+    draw, table = Integers(rule.low, rule.high - rule.low), make_constants(rule.words, DType.STRING)
+    longest = max(rule.high - 1, 1)
+    # A linear congruential generator that starts at the element's word; its high bits choose. Step k is a * word + b.
+    factors = np.cumprod(np.full(longest, 0x5851_F42D_4C95_7F2D, np.uint64))
+    terms = np.uint64(0x1405_7B7E_F767_814F) * np.cumsum(np.append(np.uint64(1), factors[:-1]))
+    together = max(1, _CHOSEN // longest)
 
-    def sentence(length: int, word: int) -> str:
-        # A linear congruential generator that starts at the element's word; its high bits choose.
-        chosen = []
-        for _ in range(length):
-            word = (word * 0x5851_F42D_4C95_7F2D + 0x1405_7B7E_F767_814F) & 0xFFFF_FFFF_FFFF_FFFF
-            chosen.append(rule.words[(word >> 32) * len(rule.words) >> 32])
-        return " ".join(chosen)
+    def join(lengths: Array, starts: Array) -> list[str]:
+        count = max(int(lengths.max()), 1)
+        states = starts[:, None] * factors[:count] + terms[:count]
+        chosen = ((states >> _U32) * np.uint64(len(table))) >> _U32
+        rows = table[chosen.astype(np.intp)].tolist()
+        return [" ".join(row[:length]) for row, length in zip(rows, lengths.tolist(), strict=True)]
 
     def values(words: Sequence[Array]) -> Array:
-        out = np.empty(words[0].shape, object)
-        drawn = zip(draw_integers(words[0], lengths).flat, words[1].flat, strict=True)
-        for place, (length, word) in enumerate(drawn):
-            out.flat[place] = sentence(int(length), int(word))
-        return out
+        lengths, starts = draw_integers(words[0], draw).reshape(-1), words[1].reshape(-1).astype(np.uint64)
+        out = np.empty(lengths.size, object)
+        for first in range(0, out.size, together):
+            part = slice(first, first + together)
+            out[part] = join(lengths[part], starts[part])
+        return out.reshape(words[0].shape)
 
     return Sampler(2, values)

@@ -10,10 +10,17 @@ from typing import Any
 
 from dummyio.backend.protocol import Backend
 from dummyio.backend.registry import load_backend
-from dummyio.errors import OptionError, suggest_names
+from dummyio.errors import MemoryBudgetError, OptionError, suggest_names
+from dummyio.materialize.counter_rng import sample_key
 from dummyio.materialize.index_region import Region
-from dummyio.materialize.memory_budget import check_budget
-from dummyio.materialize.plan import Plan
+from dummyio.materialize.memory_budget import (
+    build_allocation_error,
+    check_array_shape,
+    check_budget,
+    count_bytes,
+    measure_sample,
+)
+from dummyio.materialize.plan import Plan, make_part
 from dummyio.spec.dims import substitute_dims
 from dummyio.spec.spec_data import SpecData
 from dummyio.spec.tensor_spec import build_nested
@@ -22,19 +29,28 @@ from dummyio.typing import Array
 _MAX_PLANS = 64
 
 
-def _get_plan(spec: SpecData, dims: Mapping[str, int]) -> Plan:
-    """Return the compiled plan of `spec` at these sizes; the spec keeps it."""
+def _get_plan(spec: SpecData, dims: Mapping[str, int], *, copies: bool = False) -> Plan:
+    """Return the compiled plan of `spec` at these sizes, which fits the memory budget; the spec keeps it."""
     key = tuple(spec.sizes(**dims).values()) if dims else ()
     plans = spec._plans  # noqa: SLF001 - the spec's store for this module
     plan: Plan | None = plans.get(key)
-    if plan is None or plan.large:  # the free memory changes
-        check_budget(spec.nbytes(**dims), f"one sample of {', '.join(spec) or 'nothing'}")
     if plan is None:
-        plan = Plan(spec, spec.sizes(**dims))
+        sizes = spec.sizes(**dims)
+        shapes = spec.shapes(sizes)
+        need = measure_sample(spec, shapes)
+        need.check(copies=copies)
+        plan = Plan(spec, sizes, shapes, need)
         if len(plans) >= _MAX_PLANS:
             plans.clear()
         plans[key] = plan
+    elif plan.large:  # the free memory changes
+        plan.need.check(copies=copies)
     return plan
+
+
+def _has_copies(backend: Backend, device: Any) -> bool:
+    """Whether tensors of this backend are copies of NumPy's arrays."""
+    return device not in (None, "cpu") or not getattr(backend, "shares_memory", False)
 
 
 def generate(
@@ -42,7 +58,13 @@ def generate(
 ) -> dict[str, Any]:
     """See `InputSpec.generate`."""
     backend = load_backend(framework)
-    return _convert(spec, _get_plan(spec, dims).run(seed, _check_count("sample", sample)), backend, device)
+    plan = _get_plan(spec, dims, copies=_has_copies(backend, device))
+    try:
+        return _convert(spec, plan.run(seed, _check_count("sample", sample)), backend, device)
+    except MemoryBudgetError:
+        raise
+    except MemoryError as error:
+        raise build_allocation_error(f"one sample of {plan.need.names}") from error
 
 
 def _check_count(name: str, value: int) -> int:
@@ -62,19 +84,31 @@ def samples(
     """See `InputSpec.samples`."""
     backend = load_backend(framework)
     n, start = _check_count("n", n), _check_count("start", start)
-    plan = _get_plan(spec, dims)
+    plan = _get_plan(spec, dims, copies=_has_copies(backend, device))
 
     def iterate() -> Iterator[dict[str, Any]]:  # a generator function itself would check its arguments late
         for first in range(start, start + n, plan.chunk):
-            for leaves in plan.run_many(seed, first, min(plan.chunk, start + n - first)):
-                yield _convert(spec, leaves, backend, device)
+            try:
+                made = plan.run_many(seed, first, min(plan.chunk, start + n - first))[::-1]
+                while made:  # no sample is kept here while the next one is made
+                    yield _convert(spec, made.pop(), backend, device)
+            except MemoryBudgetError:
+                raise
+            except MemoryError as error:
+                raise build_allocation_error(f"one sample of {plan.need.names}") from error
 
     return iterate()
 
 
 def feeds(spec: SpecData, seed: int, sample: int, dims: Mapping[str, int]) -> dict[str, Any]:
     """See `InputSpec.feeds`."""
-    return _get_plan(spec, dims).run(seed, _check_count("sample", sample))
+    plan = _get_plan(spec, dims)
+    try:
+        return plan.run(seed, _check_count("sample", sample))
+    except MemoryBudgetError:
+        raise
+    except MemoryError as error:
+        raise build_allocation_error(f"one sample of {plan.need.names}") from error
 
 
 def materialize_part(
@@ -109,10 +143,17 @@ def materialize_part(
     leaf = dict(spec.leaves).get(path)
     if leaf is None:
         raise OptionError(f"path={path!r}: no input has that path. {suggest_names(path, [p for p, _ in spec.leaves])}")
-    plan = Plan(spec, spec.sizes(**dims))
-    region = Region.of(plan.shapes[path], index)
-    check_budget(prod(region.sizes, start=leaf.dtype.itemsize), f"a part of {path}")
-    return plan.part(path, region, seed, _check_count("sample", sample))
+    sizes = spec.sizes(**dims)
+    shapes = spec.shapes(sizes)
+    region = Region.of(shapes[path], index)
+    check_array_shape(path, leaf, region.sizes)
+    check_budget(count_bytes(leaf, prod(region.sizes), distinct=True), f"a part of {path}")
+    try:
+        return make_part(spec, path, region, sizes, shapes, sample_key(seed, _check_count("sample", sample)))
+    except MemoryBudgetError:
+        raise
+    except MemoryError as error:
+        raise build_allocation_error(f"a part of {path}") from error
 
 
 def abstract(spec: SpecData, framework: str, dims: Mapping[str, int]) -> dict[str, Any]:
@@ -135,7 +176,8 @@ def to_framework(spec: SpecData, leaves: Mapping[str, Array], framework: str, de
 
 def _convert(spec: SpecData, leaves: dict[str, Array], backend: Backend, device: Any) -> dict[str, Any]:
     if backend.name != "np" or device is not None:
-        leaves = {path: backend.from_numpy(leaves[path], leaf.dtype, device) for path, leaf in spec.leaves}
+        # Each array is dropped when it is converted, so that only one exists twice.
+        leaves = {path: backend.from_numpy(leaves.pop(path), leaf.dtype, device) for path, leaf in spec.leaves}
     return _nest_leaves(spec, leaves, backend)
 
 

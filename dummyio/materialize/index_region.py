@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,11 @@ class Region:
     def sizes(self) -> tuple[int, ...]:
         """The part's own shape."""
         return tuple(len(axis) for axis in self.axes)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the part has no elements."""
+        return 0 in self.sizes
 
     @cached_property
     def first_row(self) -> bool:
@@ -62,6 +67,25 @@ class Region:
     def with_last(self, size: int, axis: range) -> Region:
         """Return this region with another last axis, of a tensor of that size there."""
         return Region((*self.shape[:-1], size), (*self.axes[:-1], axis))
+
+    def split(self, limit: int) -> Iterator[tuple[tuple[slice, ...], Region]]:
+        """Yield regions of at most `limit` elements that make up this one, row by row, each with its place in the part."""
+        sizes, axis, inner = self.sizes, len(self.axes), 1
+        while axis > 0 and inner * sizes[axis - 1] <= limit:
+            axis -= 1
+            inner *= sizes[axis]
+        if axis == 0:
+            yield tuple(slice(size) for size in sizes), self
+            return
+        step = max(1, limit // inner)
+        for outer in np.ndindex(*sizes[: axis - 1]):
+            for start in range(0, sizes[axis - 1], step):
+                place = (
+                    *(slice(i, i + 1) for i in outer),
+                    slice(start, min(start + step, sizes[axis - 1])),
+                    *(slice(size) for size in sizes[axis:]),
+                )
+                yield place, Region(self.shape, tuple(a[cut] for a, cut in zip(self.axes, place, strict=True)))
 
     def flat(self) -> Words:
         """Return the row-major indices of the elements, modulo `PERIOD`, in the part's shape.

@@ -1,15 +1,83 @@
 """The memory budget: the memory that a sample needs is compared with a limit before anything is allocated."""
 
 import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isqrt, prod
 
 from dummyio.errors import MemoryBudgetError, OptionError
+from dummyio.materialize.counter_rng import PERIOD
+from dummyio.spec.spec_data import SpecData
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import Strings
 
 SHARE = 0.5
 """The share of the free memory that one sample may take."""
 VARIABLE = "DUMMYIO_MEMORY_BUDGET"
 """The environment variable that sets another budget, in bytes."""
 _UNCHECKED_BYTES = 64 << 20
+_MAX_BYTES = 2**63 - 1
+_MAX_NAMES = 5
+_ALIGNMENT = 16
+"""Python's memory for an object is a multiple of this."""
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+_REMEDY = f"Ask for smaller sizes, make parts with materialize_part, use abstract(), or set {VARIABLE} (bytes)."
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The memory that a sample takes."""
+
+    total: int
+    """Bytes of all inputs."""
+    largest: int
+    """Bytes of the largest input: of what is copied to a framework, one input at a time exists twice."""
+    names: str
+    """The inputs, for messages."""
+
+    def check(self, *, copies: bool = False) -> None:
+        """Raise `MemoryBudgetError` if a sample, with its copy for a framework, exceeds the budget."""
+        check_budget(self.total + copies * self.largest, f"one sample of {self.names}")
+
+
+def measure_sample(spec: SpecData, shapes: Mapping[str, tuple[int, ...]]) -> Need:
+    """Return the memory for one sample of these shapes; raise `MemoryBudgetError` if NumPy has no arrays of a shape."""
+    needs = []
+    for path, leaf in spec.leaves:
+        check_array_shape(path, leaf, shapes[path])
+        needs.append(count_bytes(leaf, prod(shapes[path])))
+    more = f" and {len(spec) - _MAX_NAMES} more" if len(spec) > _MAX_NAMES else ""
+    names = ", ".join(list(spec)[:_MAX_NAMES]) + more
+    return Need(sum(needs), max(needs, default=0), names or "nothing")
+
+
+def check_array_shape(path: str, leaf: TensorSpec, shape: tuple[int, ...]) -> None:
+    """Raise `MemoryBudgetError` for a shape without elements that NumPy cannot have."""
+    # NumPy counts an array without elements as if its empty axes had a size of 1.
+    if 0 in shape and prod(size or 1 for size in shape) * leaf.dtype.itemsize > _MAX_BYTES:
+        raise MemoryBudgetError(
+            f"input {path!r} has no elements, but its other axes exceed the arrays of NumPy: {shape}."
+        )
+
+
+def count_bytes(leaf: TensorSpec, count: int, *, distinct: bool = False) -> int:
+    """Return the bytes of `count` elements in memory, texts included; `distinct` if no text is used twice."""
+    needed = count * leaf.dtype.itemsize
+    if isinstance(leaf.values, Strings):
+        needed += _count_text_bytes(leaf.values, count if distinct else min(count, PERIOD))
+    return needed
+
+
+def _count_text_bytes(rule: Strings, count: int) -> int:
+    """Return the bytes of `count` texts: the mean, and a margin that random lengths do not exceed."""
+    longest, mean = max(map(len, rule.words)), sum(map(len, rule.words)) / len(rule.words)
+    widest = max((max(word) for word in rule.words if word), default=" ")
+    width = 1 if widest < "\u0100" else 2 if widest < "\U00010000" else 4
+    empty = sys.getsizeof(widest) - width + _ALIGNMENT // 2
+    most = (rule.high - 1) * (longest + 1) * width
+    usual = int((rule.low + rule.high - 1) / 2 * (mean + 1) * width)
+    return count * (empty + usual) + min(count, 4 * isqrt(count)) * (most - usual)
 
 
 def check_budget(needed: int, what: str) -> None:
@@ -19,9 +87,13 @@ def check_budget(needed: int, what: str) -> None:
     allowed, reason = _find_budget()
     if needed > allowed:
         raise MemoryBudgetError(
-            f"{what} needs {_format_bytes(needed)}, the budget is {_format_bytes(allowed)} ({reason}). "
-            f"Ask for smaller sizes, make parts with materialize_part, use abstract(), or set {VARIABLE} (bytes)."
+            f"{what} needs {_format_bytes(needed)}, the budget is {_format_bytes(allowed)} ({reason}). {_REMEDY}"
         )
+
+
+def build_allocation_error(what: str) -> MemoryBudgetError:
+    """Return the error for an allocation that failed within the budget."""
+    return MemoryBudgetError(f"{what} needs more memory than the system gives to this process. {_REMEDY}")
 
 
 def _find_budget() -> tuple[int, str]:

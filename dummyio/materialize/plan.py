@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dummyio.materialize.block_fill import fill_program
+from dummyio.materialize.block_fill import fill_program, fill_region
 from dummyio.materialize.counter_rng import (
     Key,
     combine_keys,
@@ -24,9 +24,11 @@ from dummyio.materialize.counter_rng import (
     scale_counters,
 )
 from dummyio.materialize.index_region import Region
-from dummyio.materialize.memory_budget import check_budget
-from dummyio.materialize.tensor_program import Program, compile_tensor, draw_words
+from dummyio.materialize.mask_views import BlockMasks, MaskStore
+from dummyio.materialize.memory_budget import Need
+from dummyio.materialize.tensor_program import Program, compile_tensor
 from dummyio.spec.spec_data import SpecData
+from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import substitute_rule_dims
 from dummyio.typing import Array
 
@@ -34,8 +36,14 @@ _U32 = np.array(32, np.uint64)
 _I32 = np.array(32, np.int64)
 _SMALL = 1 << 14
 """Tensors of at most this many elements are made together."""
+_TOGETHER = 1 << 17
+"""The largest number of elements that are made together: each takes several words of memory meanwhile."""
 _CHUNK = 1 << 18
 """Elements made at once where many samples are asked for."""
+_MAX_CHUNK = 1024
+"""Samples made at once."""
+
+_Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ class _WordSlice:
     pieces: tuple[tuple[slice, slice], ...]
     whole: Region
 
-    def finish(self, words: Array, whole: Array, around: _MaskStore) -> Array:
+    def finish(self, words: Array, whole: Array, around: MaskStore) -> Array:
         """Return the tensor, with an axis of samples, from the common array as words and as whole numbers."""
         program, samples = self.program, len(words)
         common, shape = words if program.draw is None else whole, (samples, *program.lattice)
@@ -57,46 +65,26 @@ class _WordSlice:
         return program.finish(drawn, self.whole, around, samples)
 
 
-class _MaskStore:
-    """A `SpecView` of the masks that are already made."""
-
-    __slots__ = ("arrays", "paddings", "programs", "shapes")
-
-    def __init__(self, plan: Plan) -> None:
-        self.shapes = plan.shapes
-        self.programs = plan.programs
-        self.arrays: dict[str, Array] = {}
-        self.paddings: dict[str, Array] = {}
-
-    def padding(self, path: str, region: Region) -> Array:
-        padding = self.paddings.get(path)
-        if padding is None:
-            padding = self.paddings[path] = self.arrays[path] == self.programs[path].padding
-        if region.sizes != region.shape:
-            padding = padding[(slice(None), *(slice(a.start, a.stop, a.step) for a in region.axes))]
-        return padding
-
-
 class Plan:
     """The inputs of one spec at one choice of sizes.
 
     `large` are the tensors that could exceed a memory budget, `chunk` is the number of samples that are best made together.
     """
 
-    def __init__(self, spec: SpecData, sizes: dict[str, int]) -> None:
+    def __init__(self, spec: SpecData, sizes: Mapping[str, int], shapes: _Shapes, need: Need) -> None:
         """Compile all tensors of `spec`."""
-        self.shapes: Mapping[str, tuple[int, ...]] = spec.shapes(sizes)
+        self.shapes, self.need = shapes, need
         self.programs: dict[str, Program] = {}
         for path, leaf in spec.leaves:
-            rule = substitute_rule_dims(leaf.values, spec.dims, sizes)
-            self.programs[path] = compile_tensor(path, leaf.dtype, rule, self.shapes[path])
-        masks_first = sorted(self.programs.values(), key=lambda program: program.mask is not None)
-        large = {path for path, program in self.programs.items() if _count_elements(program) > _SMALL}
-        large |= {path for path, program in self.programs.items() if program.mask in large}  # small ones are made first
+            self.programs[path] = _compile(path, leaf, spec, sizes, shapes)
+        made = [program for program in self.programs.values() if 0 not in program.shape]
+        masks_first = sorted(made, key=lambda program: program.mask is not None)
+        large = _choose_large(masks_first)
         self.large = [program for program in masks_first if program.path in large]
+        self._empty = [program for program in self.programs.values() if 0 in program.shape]
         self._cuts = _slice_words([program for program in masks_first if program.path not in large])
-        elements = sum(map(_count_elements, self.programs.values()))
-        self.chunk = 1 if self.large else max(1, _CHUNK // max(elements, 1))
+        cost = sum(map(_count_cost, made))
+        self.chunk = 1 if self.large else min(max(1, _CHUNK // max(cost, 1)), _MAX_CHUNK)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -134,15 +122,19 @@ class Plan:
 
     def _make(self, keys: Sequence[Key]) -> dict[str, Array]:
         """Return the inputs with a leading axis of samples, one for each key."""
-        around = _MaskStore(self)
+        around = MaskStore(self.programs, self.shapes)
+        arrays = around.arrays
         words, whole = self._draw(keys)
         for cut in self._cuts:
-            around.arrays[cut.program.path] = cut.finish(words, whole, around)
-        for program in self.large:
-            out = np.empty((1, *program.shape), program.dtype.numpy)
-            fill_program(out, program, combine_keys(path_key(program.path), keys[0]), around)
-            around.arrays[program.path] = out
-        return around.arrays
+            arrays[cut.program.path] = cut.finish(words, whole, around)
+        for program in self._empty:
+            arrays[program.path] = np.empty((len(keys), *program.shape), program.dtype.numpy)
+        if self.large:
+            masks = BlockMasks(self.programs, self.shapes, keys[0], arrays)
+            for program in self.large:
+                out = arrays[program.path] = np.empty((1, *program.shape), program.dtype.numpy)
+                fill_program(out, program, combine_keys(path_key(program.path), keys[0]), masks)
+        return arrays
 
     def _draw(self, keys: Sequence[Key]) -> tuple[Array, Array]:
         """Return the common array for these samples: as words, and as whole numbers."""
@@ -168,32 +160,41 @@ class Plan:
             np.add(whole, self._low, whole)
         return whole
 
-    def part(self, path: str, region: Region, seed: int, sample: int) -> Array:
-        """Return a part of one input without making the rest of it."""
-        return _OnDemandMasks(self, sample_key(seed, sample)).values(path, region)[0, ...]
+
+def _compile(path: str, leaf: TensorSpec, spec: SpecData, sizes: Mapping[str, int], shapes: _Shapes) -> Program:
+    return compile_tensor(path, leaf.dtype, substitute_rule_dims(leaf.values, spec.dims, sizes), shapes[path])
 
 
-class _OnDemandMasks:
-    """A `SpecView` that makes the parts of masks on demand."""
-
-    def __init__(self, plan: Plan, key: Key) -> None:
-        self.shapes = plan.shapes
-        self._programs = plan.programs
-        self._key = key
-
-    def padding(self, path: str, region: Region) -> Array:
-        return self.values(path, region) == self._programs[path].padding
-
-    def values(self, path: str, region: Region) -> Array:
-        """Return a part of an input, with an axis for the one sample."""
-        program = self._programs[path]
-        check_budget(8 * prod(region.sizes), f"a part of {path}")  # a rule can need whole rows of its mask
-        key = combine_keys(path_key(path), self._key)
-        return program.finish(draw_words(program, region, key), region, self, 1)
+def make_part(
+    spec: SpecData, path: str, region: Region, sizes: Mapping[str, int], shapes: _Shapes, sample: Key
+) -> Array:
+    """Return a part of one input without making the rest of it, or of its mask."""
+    leaves = dict(spec.leaves)
+    program = _compile(path, leaves[path], spec, sizes, shapes)
+    programs = {path: program}
+    if program.mask is not None:
+        programs[program.mask] = _compile(program.mask, leaves[program.mask], spec, sizes, shapes)
+    out = np.empty((1, *region.sizes), program.dtype.numpy)
+    fill_region(out, program, region, combine_keys(path_key(path), sample), BlockMasks(programs, shapes, sample))
+    return out[0, ...]
 
 
-def _count_elements(program: Program) -> int:
-    return max(prod(program.shape), program.drawn)
+def _count_cost(program: Program) -> int:
+    """Return the number of elements or words that a tensor takes, whichever is larger; texts count their words."""
+    return max(prod(program.shape) * program.weight, program.drawn)
+
+
+def _choose_large(masks_first: Sequence[Program]) -> set[str]:
+    """Return the paths of the tensors that are filled one by one."""
+    large: set[str] = set()
+    together = 0
+    for program in masks_first:
+        cost = _count_cost(program)
+        if cost > _SMALL or together + cost > _TOGETHER or program.mask in large:  # small ones are made first
+            large.add(program.path)
+        else:
+            together += cost
+    return large
 
 
 def _slice_words(programs: Sequence[Program]) -> list[_WordSlice]:

@@ -33,6 +33,27 @@ class SpecView(Protocol):
         r"""Return the masked positions of another input, a mask, as bools of shape (samples, \*region)."""
         ...
 
+    def positions(self, path: str, region: Region) -> Array:
+        r"""Return the kept tokens of a mask's row up to each element, minus 1 and at least 0, as (samples, \*region)."""
+        ...
+
+    def row_ends(self, path: str, region: Region) -> Array:
+        """Return the last kept column of each row of a mask from ``region.axes[-1].start`` on, with a last axis of 1.
+
+        Where a row keeps none, it is the last column.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RowLengths:
+    """The number of kept tokens of each row of a padding mask, which start or end with the row."""
+
+    left: bool
+    """Whether the padding is on the left."""
+    compute: Callable[[Sequence[Array], Region], Array]
+    """From the words drawn for the rows of a region to the lengths, with a last axis of 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class PositionalFill:
@@ -41,6 +62,8 @@ class PositionalFill:
     words: int
     build: Callable[[Sequence[Array], Region, SpecView], Array]
     draw: Integers | None = None
+    lengths: RowLengths | None = None
+    """The lengths of the rows, for a padding mask."""
 
 
 Overlay = Callable[[Array, Region, SpecView], None]
@@ -91,15 +114,19 @@ def _padding_mask(rule: PaddingMask, dtype: DType, shape: tuple[int, ...]) -> Po
     origin: tuple[int | slice, ...] = (0,) * rank  # with one sample, a plain index sets the first row
     first = (slice(None), *origin[1:])
 
-    def build(drawn: Sequence[Array], region: Region, _: SpecView) -> Array:
+    def compute_lengths(drawn: Sequence[Array], region: Region) -> Array:
         lengths = drawn[0] if same is None else np.full_like(drawn[0], same)
         if region.first_row:  # the first row is full
             lengths[origin if len(lengths) == 1 else first] = size
-        ends = lengths[..., None]
+        return lengths[..., None]
+
+    def build(drawn: Sequence[Array], region: Region, _: SpecView) -> Array:
+        ends = compute_lengths(drawn, region)
         kept = region.last >= size - ends if left else region.last < ends
         return (kept != bool(rule.pad)).astype(dtype.numpy)
 
-    return PositionalFill(1, build, Integers(least, max(size, 1) - least + 1))
+    draw = Integers(least, max(size, 1) - least + 1)
+    return PositionalFill(1, build, draw, RowLengths(left, compute_lengths))
 
 
 def _positions(rule: Positions, dtype: DType) -> PositionalFill:
@@ -108,23 +135,27 @@ def _positions(rule: Positions, dtype: DType) -> PositionalFill:
     mask = rule.mask
 
     def build(_: Sequence[Array], region: Region, around: SpecView) -> Array:
-        size = around.shapes[mask][-1]
-        padding = around.padding(mask, region.with_last(size, range(size)))
-        counted = np.cumsum(~padding, axis=-1, dtype=np.int64)
-        counted -= 1
-        np.maximum(counted, 0, out=counted)
-        return counted[..., region.last + (size - region.shape[-1])].astype(dtype.numpy, order="C")
+        return around.positions(mask, _move_to_mask(mask, region, around)).astype(dtype.numpy, order="C")
 
     return PositionalFill(0, build)
 
 
+def _move_to_mask(mask: str, region: Region, around: SpecView) -> Region:
+    """Return the region of a mask that belongs to a region: the mask's last columns do."""
+    size = around.shapes[mask][-1]
+    if size == region.shape[-1]:
+        return region
+    axis, offset = region.axes[-1], size - region.shape[-1]
+    return region.with_last(size, range(axis.start + offset, axis.stop + offset, axis.step))
+
+
 def _grid(rule: Grid, region: Region) -> Array:
-    columns, axis, size = int(rule.columns), region.axes[-2], region.shape[-1]
+    axis, size = region.axes[-2], region.shape[-1]
+    columns = min(int(rule.columns), region.shape[-2])  # more columns than cells are all alike, and may exceed 64 bits
     cell = np.arange(axis.start, axis.stop, axis.step, dtype=np.int64)
-    cells = np.zeros((cell.size, size), np.int64)
-    cells[:, -1:] = (cell % columns)[:, None]
-    cells[:, -2:-1] = (cell // columns)[:, None]
-    chosen = cells[:, region.last]
+    chosen = np.zeros((cell.size, region.sizes[-1]), np.int64)
+    chosen[:, region.last == size - 1] = (cell % columns)[:, None]
+    chosen[:, region.last == size - 2] = (cell // columns)[:, None]
     return np.broadcast_to(chosen, (1, *region.sizes[:-2], *chosen.shape))
 
 
@@ -162,8 +193,7 @@ def make_overlay(rule: Rule, dtype: DType) -> Overlay | None:
         case TokenIds(mask=mask, first=None, last=None, runs=()) if mask is not None:
             return _make_padding_overlay(mask, rule.pad, dtype)
         case TokenIds() if rule.first is not None or rule.last is not None or rule.runs:
-            pad = None if rule.mask is None else _make_padding_overlay(rule.mask, rule.pad, dtype)
-            return lambda ids, region, around: _overlay_ids(rule, pad, ids, region, around)
+            return _make_id_overlay(rule, dtype)
         case Labels(mask=mask) if mask is not None:
             return _make_padding_overlay(mask, rule.ignore_index, dtype)
         case _:
@@ -174,33 +204,38 @@ def _make_padding_overlay(mask: str, value: int, dtype: DType) -> Overlay:
     pad = make_constants([value], dtype)[0, ...]  # an array, which NumPy copies faster than an int
 
     def overlay(values: Array, region: Region, around: SpecView) -> None:
-        size = around.shapes[mask][-1]
-        if size != region.shape[-1]:  # the mask's last columns belong to the region
-            axis, offset = region.axes[-1], size - region.shape[-1]
-            region = region.with_last(size, range(axis.start + offset, axis.stop + offset, axis.step))
-        np.copyto(values, pad, where=around.padding(mask, region))
+        np.copyto(values, pad, where=around.padding(mask, _move_to_mask(mask, region, around)))
 
     return overlay
 
 
-def _overlay_ids(rule: TokenIds, pad: Overlay | None, ids: Array, region: Region, around: SpecView) -> None:
-    if rule.last is not None:
-        np.copyto(ids, rule.last, where=region.last == _row_ends(rule.mask, region, around))
-    if rule.first is not None:
-        np.copyto(ids, rule.first, where=region.last == 0)
-    column = region.last
-    for run in rule.runs:
-        columns = run.columns(region.shape[-1])
-        np.copyto(ids, run.id, where=(column >= columns.start) & (column < columns.stop))
-    if pad is not None:
-        pad(ids, region, around)
+def _make_id_overlay(rule: TokenIds, dtype: DType) -> Overlay:
+    pad = None if rule.mask is None else _make_padding_overlay(rule.mask, rule.pad, dtype)
+    first, last = (None if i is None else make_constants([i], dtype)[0, ...] for i in (rule.first, rule.last))
+    runs = [(run, make_constants([run.id], dtype)[0, ...]) for run in rule.runs]
+
+    def overlay(ids: Array, region: Region, around: SpecView) -> None:
+        if last is not None:
+            np.copyto(ids, last, where=region.last == _row_ends(rule.mask, region, around))
+        axis = region.axes[-1]
+        if first is not None and axis.start == 0:
+            ids[..., 0] = first
+        for run, value in runs:
+            columns = run.columns(region.shape[-1])
+            # The places in the region of the columns from start to stop, rounded up.
+            start, stop = (max(0, -((axis.start - edge) // axis.step)) for edge in (columns.start, columns.stop))
+            ids[..., start:stop] = value
+        if pad is not None:
+            pad(ids, region, around)
+
+    return overlay
 
 
 def _row_ends(mask: str | None, region: Region, around: SpecView) -> Array:
     """Return the column of each row's last kept token, with a last axis of 1."""
     length = region.shape[-1]
-    if mask is None or length == 0:
+    if mask is None:
         return np.array(length - 1)
     size = around.shapes[mask][-1]
-    padding = around.padding(mask, region.with_last(size, range(size)))[..., size - length :]
-    return length - 1 - np.argmin(padding[..., ::-1], axis=-1)[..., None]
+    offset = size - length
+    return around.row_ends(mask, region.with_last(size, range(offset, size))) - offset

@@ -11,7 +11,7 @@ from dummyio.materialize.elementwise_rules import Integers, Sampler, draw_intege
 from dummyio.materialize.index_region import Region
 from dummyio.materialize.positional_rules import Overlay, PositionalFill, SpecView, make_overlay, make_positional_fill
 from dummyio.spec.dtypes import DType
-from dummyio.spec.values import Rule, get_mask_path, get_padding_value
+from dummyio.spec.values import Rule, Strings, get_mask_path, get_padding_value
 from dummyio.typing import Array
 
 
@@ -33,6 +33,8 @@ class Program:
     """The shape in which words are drawn: that of the elements for a sampler, else that of the rows."""
     draw: Integers | None
     """The integers to draw, if the rule takes these instead of words."""
+    weight: int
+    """The words of the longest text of an element; 1 for numbers."""
     padding: Array = field(repr=False, compare=False)
     """The value that a mask holds at masked positions; an array, as comparing with a Python number takes twice as long."""
 
@@ -74,6 +76,7 @@ def compile_tensor(path: str, dtype: DType, rule: Rule, shape: tuple[int, ...]) 
         words=fill.words,
         lattice=shape if sampler is not None else shape[:-1],
         draw=fill.draw,
+        weight=max(rule.high - 1, 1) if isinstance(rule, Strings) else 1,
         padding=np.full((), get_padding_value(rule), dtype.numpy),
     )
 
