@@ -130,10 +130,19 @@ def _shape(tensor: Any) -> list[int | None] | None:
     """Return a tensor's shape; of a variable's handle, the shape of the variable."""
     shape = tensor.shape
     if tensor.dtype == tf.resource:
+        handle = tensor.op
+        while handle.type == "Identity":
+            handle = handle.inputs[0].op
+        if handle.type == "VarHandleOp":
+            return _shape_list(tf.TensorShape(handle.get_attr("shape")))
         data = getattr(tensor, "_handle_data", None)
         if data is None or not data.is_set or not data.shape_and_type:
             return None
         shape = tf.TensorShape(data.shape_and_type[0].shape)
+    return _shape_list(shape)
+
+
+def _shape_list(shape: Any) -> list[int | None] | None:
     return None if shape.rank is None else list(shape.as_list())
 
 

@@ -1,15 +1,17 @@
 """The inputs that a SavedModel, a frozen graph or a TFLite file declares."""
 
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError, format_error_line
 from dummyio_tensorflow.calling.bind_model import choose_signature
-from dummyio_tensorflow.declarations.declared_inputs import Declared, declared_from_concrete_function, leaf_from_spec
+from dummyio_tensorflow.calling.saved_model_protos import SavedSignature, list_signatures, read_saved_model
+from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, leaf_from_spec
 from dummyio_tensorflow.declarations.from_tflite import declared_from_tflite
-from dummyio_tensorflow.running.graph_runners import find_graph_outputs, load_graph, load_signatures
+from dummyio_tensorflow.running.graph_runners import find_graph_outputs, load_graph
 
 
 def declared_from_file(path: Path, signature: str | None) -> Declared:
@@ -30,14 +32,18 @@ def declared_from_file(path: Path, signature: str | None) -> Declared:
 
 
 def _declared_from_saved_model(path: Path, signature: str | None) -> Declared:
-    keep, signatures = load_signatures(path)
-    name = choose_signature(signatures, signature, str(path))
-    function = signatures[name]
-    declared = declared_from_concrete_function(function, str(path))
-    declared.callable = lambda **inputs: (keep, function(**inputs))[1]
-    declared.outputs = tuple(function.structured_outputs)
-    declared.notes["signature"] = name
-    return declared
+    meta = read_saved_model(path)
+    name = choose_signature(list_signatures(path, meta), signature, str(path))
+    own = SavedSignature(path, meta, name)
+    tree = {key: _leaf_from_info(info, key) for key, info in own.inputs.items()}
+    return Declared(str(path), tree, callable=own, outputs=tuple(own.outputs), notes={"signature": name})
+
+
+def _leaf_from_info(info: Any, name: str) -> Leaf:
+    try:
+        return leaf_from_spec(tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.dtypes.as_dtype(info.dtype)), name)
+    except (TypeError, ValueError) as error:
+        raise SourceError(f"input {name!r} has no valid shape and dtype: {format_error_line(error)}") from error
 
 
 def _declared_from_graph(path: Path) -> Declared:

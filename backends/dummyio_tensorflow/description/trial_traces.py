@@ -8,7 +8,9 @@ from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim, Size, find_dims
 from dummyio_tensorflow.calling.frozen_function import freeze_model, trace_model, without_xla
+from dummyio_tensorflow.calling.saved_model_protos import SavedSignature
 from dummyio_tensorflow.calling.silence import silence_output
+from dummyio_tensorflow.signature import abstract
 
 _INLINED = 1 << 28
 """Bytes of weights up to which a graph is frozen, to see the operations of the functions that it calls."""
@@ -33,6 +35,8 @@ class Trace:
 
 def trace_symbolic(model: Any, spec: InputSpec) -> Trace:
     """Trace a model on a spec's inputs, with dynamic sizes if the spec has them."""
+    if isinstance(model, SavedSignature):
+        return _import_signature(model, spec)
     try:
         with silence_output(), without_xla():
             function, names = trace_model(model, spec)
@@ -45,6 +49,15 @@ def trace_symbolic(model: Any, spec: InputSpec) -> Trace:
     own = inputs[: len(spec.leaves)]  # behind them are the variables
     placeholders = {tensor.name: path for tensor, (path, _) in zip(own, spec.leaves, strict=True)}
     return Trace(graph, placeholders, tuple(zip(names, outputs, strict=True)))
+
+
+def _import_signature(model: SavedSignature, spec: InputSpec) -> Trace:
+    """Return the graph of a SavedModel's signature as a trace; what does not take these sizes is not imported."""
+    try:
+        graph, inputs, outputs = model.import_graph(abstract(dict(spec.leaves)))
+    except DummyioError as error:
+        return Trace(error=error)
+    return Trace(graph, {tensor.name: path for path, tensor in inputs.items()}, tuple(outputs.items()))
 
 
 def _has_calls(graph: Any) -> bool:

@@ -1,6 +1,7 @@
 """SavedModel folders and frozen graphs: the frozen function as it is."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from dummyio.typing import Buckets, StaticDims
 from dummyio_tensorflow.calling.frozen_function import Frozen
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.exporting.export_job import prepare_export
-from dummyio_tensorflow.running.graph_runners import GraphRunner
+from dummyio_tensorflow.running.graph_runners import GraphRunner, SavedModelRunner
 
 
 def export_saved_model(
@@ -38,7 +39,7 @@ def export_saved_model(
     """
     job = prepare_export(model, spec, static, buckets)
     save_signatures(job.signatures, path)
-    return job.finish(path, ordered=False)
+    return job.finish(path, ordered=False, opener=partial(SavedModelRunner, trust=True))
 
 
 def save_signatures(frozen: Mapping[str, Frozen], folder: Path) -> None:
@@ -63,7 +64,7 @@ def export_pb(model: Any, spec: InputSpec, path: Path, *, static: StaticDims = N
     with silence_output():
         graph = _build_named_graph(job.frozen)
     path.write_bytes(graph.SerializeToString(deterministic=True))
-    return job.finish(path, ordered=False, opener=GraphRunner)
+    return job.finish(path, ordered=False, opener=partial(GraphRunner, trust=True))
 
 
 def _build_named_graph(frozen: Frozen) -> Any:

@@ -9,14 +9,16 @@ from typing import Any
 import tensorflow as tf
 
 from dummyio.backend.formats import FORMATS
-from dummyio.errors import DTypeError, RunError, SourceError, format_error_line
+from dummyio.errors import DTypeError, RunError, SourceError, build_trust_error, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
+from dummyio_tensorflow.calling.saved_model_protos import read_saved_model
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.dtypes import from_native
 from dummyio_tensorflow.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures
+from dummyio_tensorflow.running.operator_trust import find_graph_dangers, find_saved_model_dangers
 from dummyio_tensorflow.tensors import from_numpy, to_numpy
 
 
@@ -68,14 +70,19 @@ def _declared_tensor(name: str, spec: Any) -> DeclaredTensor:
 class SavedModelRunner(_FunctionsRunner):
     """The signature ``serving_default`` of a SavedModel, or its only one, and all further signatures of the same inputs."""
 
-    def __init__(self, folder: Path, spec: InputSpec | None) -> None:
-        """Load the folder.
+    def __init__(self, folder: Path, spec: InputSpec | None, *, trust: bool = False) -> None:
+        """Load the folder, which runs its initializers.
 
         Raises
         ------
         SourceError
             if it is not a SavedModel, or has no signature with the spec's inputs.
+        TrustError
+            if it can run code or touch files, unless `trust`.
         """
+        dangers = [] if trust else find_saved_model_dangers(read_saved_model(folder))
+        if dangers:
+            raise build_trust_error(folder, dangers)
         self._keep, signatures = load_signatures(folder)
         super().__init__(folder, {name: _from_signature(function) for name, function in signatures.items()}, spec)
 
@@ -95,7 +102,7 @@ def load_signatures(folder: Path) -> tuple[Any, dict[str, Any]]:
         raise SourceError(
             f"{folder}: the SavedModel has no signature, which declares its inputs. Save it with signatures=."
         )
-    order = sorted(signatures, key=lambda name: name != "serving_default")
+    order = sorted(signatures, key=lambda name: (name != "serving_default", name))
     return loaded, {name: signatures[name] for name in order}
 
 
@@ -107,9 +114,12 @@ def _from_signature(function: Any) -> _Function:
 class GraphRunner(_FunctionsRunner):
     """A frozen graph: its placeholders are its inputs, and the nodes whose value no other node takes its outputs."""
 
-    def __init__(self, path: Path, spec: InputSpec | None) -> None:
-        """Load the file; errors as `load_graph`."""
+    def __init__(self, path: Path, spec: InputSpec | None, *, trust: bool = False) -> None:
+        """Load the file; errors as `load_graph`, and `TrustError` if it can run code or touch files, unless `trust`."""
         graph = load_graph(path)
+        dangers = [] if trust else find_graph_dangers(graph)
+        if dangers:
+            raise build_trust_error(path, dangers)
         named = [output.name for output in spec.outputs] if spec is not None else []
         outputs = named if named and {node.name for node in graph.node}.issuperset(named) else find_graph_outputs(graph)
         inputs = [node.name for node in graph.node if node.op == "Placeholder"]

@@ -12,7 +12,7 @@ from dummyio_tensorflow.running.graph_runners import GraphRunner, SavedModelRunn
 from dummyio_tensorflow.running.model_runner import ModelRunner
 from dummyio_tensorflow.running.tflite_runner import TfliteRunner
 
-_FILE_RUNNERS: Mapping[str, Callable[[Path, InputSpec | None], Runner]] = {
+_FILE_RUNNERS: Mapping[str, Callable[..., Runner]] = {
     "saved_model": SavedModelRunner,
     "tflite": TfliteRunner,
     "pb": GraphRunner,
@@ -29,6 +29,8 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trus
         for any `engine`: each kind of file has one only.
     SourceError
         for a file that is not of the format of its suffix, a model without a spec, and one that cannot be called.
+    TrustError
+        for a file that can run code or touch files, unless `trust`.
     """
     if engine is not None:
         raise OptionError(f"engine={engine!r}: each TensorFlow format has one engine; leave the option out.")
@@ -39,4 +41,4 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trus
     kind = detect_path_format(target)
     if kind is None or kind.name not in _FILE_RUNNERS:
         raise SourceError(f"{target}: TensorFlow runs the folder of a SavedModel, .pb and .tflite files.")
-    return _FILE_RUNNERS[kind.name](target, spec)
+    return _FILE_RUNNERS[kind.name](target, spec, trust=trust)

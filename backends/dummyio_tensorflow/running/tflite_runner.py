@@ -28,7 +28,7 @@ _WHOLE = ("int", "uint")
 class TfliteRunner:
     """A TFLite file. Numbers that it holds as integers with a scale are real numbers here, if the spec has real numbers."""
 
-    def __init__(self, path: Path, spec: InputSpec | None) -> None:
+    def __init__(self, path: Path, spec: InputSpec | None, *, trust: bool = False) -> None:
         """Open the file.
 
         Raises
