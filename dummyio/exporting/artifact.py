@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dummyio.backend.formats import FORMATS
 from dummyio.input_spec import InputSpec
+
+_SPEC_SUFFIX = ".dummyio.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,23 @@ class Artifact:
 
 
 def spec_path(path: str | os.PathLike[str]) -> Path:
-    """Return the path of an artifact's spec: ``model.dummyio.json`` next to ``model.onnx``, ``dummyio.json`` in a folder."""
+    """Return the path of an artifact's spec: ``model.onnx.dummyio.json`` next to ``model.onnx``, ``dummyio.json`` in a folder."""
     place = Path(path)
-    return place / "dummyio.json" if place.is_dir() else place.with_name(f"{place.stem}.dummyio.json")
+    return place / _SPEC_SUFFIX[1:] if place.is_dir() else place.with_name(f"{place.name}{_SPEC_SUFFIX}")
+
+
+def find_spec_path(path: str | os.PathLike[str]) -> Path | None:
+    """Return the path of the saved spec of an artifact; None if there is none.
+
+    Earlier versions wrote ``model.dummyio.json`` next to ``model.onnx``. It is taken if no other artifact of this stem is there that
+    lacks a spec of its own: then it belongs to this one.
+    """
+    place, present = Path(path), spec_path(path)
+    if present.is_file():
+        return present
+    former = place.with_name(f"{place.stem}{_SPEC_SUFFIX}")
+    if place.is_dir() or not former.is_file():
+        return None
+    suffixes = [kind.suffix for kind in FORMATS.values() if kind.suffix and kind.exported_by]
+    others = [place.with_suffix(suffix) for suffix in suffixes if suffix != place.suffix]
+    return None if any(other.is_file() and not spec_path(other).is_file() for other in others) else former

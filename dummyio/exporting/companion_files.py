@@ -4,8 +4,9 @@ Loaders of Optimum and Transformers find them there. A configuration is written 
 folder that the model was loaded from, if it was loaded.
 """
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,41 @@ def write_companion_files(model: Any, folder: Path) -> list[Path]:
     return sorted(set(folder.iterdir()) - before)
 
 
-def _tokenizer_files(model: Any) -> Iterator[Path]:
-    """Yield the known files of the folder that the model was loaded from; a model made from a configuration has none."""
+def withdraw_taken_files(made: Iterable[Path], folder: Path, *, replace: bool) -> tuple[list[Path], tuple[str, ...]]:
+    """Remove companion files that `folder` has already; return the others, and notes on those that differ.
+
+    Parameters
+    ----------
+    made
+        The new files.
+    folder
+        The folder that they would be moved to, where a file of the same name may belong to another model.
+    replace
+        Whether files of the same name are replaced.
+    """
+    kept, notes = [], []
+    for file in made:
+        there = folder / file.name
+        if not os.path.lexists(there) or (replace and there.is_file()):
+            kept.append(file)
+            continue
+        if not there.is_file() or file.read_bytes() != there.read_bytes():
+            notes.append(
+                f"{there}: this file was there, with other content, and is unchanged: it may belong to another model. "
+                "Export into a folder of its own if a loader is to find the file of this model."
+            )
+        file.unlink()
+    return kept, tuple(notes)
+
+
+def find_home(model: Any) -> Path | None:
+    """Return the folder that a model was loaded from; None if it was made from a configuration, or by its name on the hub."""
     home = getattr(model, "name_or_path", None) or getattr(getattr(model, "config", None), "name_or_path", None)
-    if isinstance(home, str) and home and Path(home).is_dir():
-        yield from (Path(home) / name for name in COPIED if (Path(home) / name).is_file())
+    return Path(home) if isinstance(home, str) and home and Path(home).is_dir() else None
+
+
+def _tokenizer_files(model: Any) -> Iterator[Path]:
+    """Yield the known files of the folder that the model was loaded from."""
+    home = find_home(model)
+    if home is not None:
+        yield from (home / name for name in COPIED if (home / name).is_file())

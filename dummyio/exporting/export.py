@@ -5,23 +5,27 @@ A backend that can write a format has an exporter for it: ``backend.exporters[fo
 that format. It writes at `path`, in an empty temporary folder; the files are moved into place once all are complete.
 """
 
-import inspect
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dummyio.atomic_files import atomic_files, atomic_folder
+from dummyio.atomic_files import atomic_files, atomic_folder, check_folder, check_names
 from dummyio.backend.formats import FORMATS, Format, choose_format
 from dummyio.backend.frameworks import detect_framework, qualified_name
 from dummyio.backend.registry import load_backend
-from dummyio.errors import ExportError, OptionError, suggest_names
+from dummyio.errors import ExportError, OptionError, OutputError, suggest_names
 from dummyio.exporting.artifact import Artifact, ExportResult, spec_path
-from dummyio.exporting.companion_files import write_companion_files
+from dummyio.exporting.companion_files import find_home, withdraw_taken_files, write_companion_files
 from dummyio.input_spec import InputSpec
+from dummyio.option_types import convert_options, list_options
 
 Exporter = Callable[..., ExportResult]
+_WEIGHTS = frozenset((".safetensors", ".bin", ".pt", ".pth", ".keras", ".h5", ".msgpack", ".ckpt", ".gguf", ".index"))
+_FOLDERS = frozenset(("variables", "assets", "assets.extra"))
+"""The folders in a SavedModel."""
 
 
 def export(
@@ -50,7 +54,8 @@ def export(
     format
         The name of a format, if not that of the suffix.
     force
-        Replace existing files; without it nothing is overwritten.
+        Replace existing files; without it nothing is overwritten. A companion file of another model is never replaced, and
+        neither is a folder that an export would not have written: with weights, with other folders in it, the model's own.
     options
         Options of the format's exporter (``opset=18``, ``quantize="int8"``) and of `dummyio.describe`.
 
@@ -74,12 +79,14 @@ def export(
     >>> spec = InputSpec({"input": TensorSpec("input", (Dim("batch_size", 2), 3))})
     >>> artifact = dummyio.export(torch.nn.Linear(3, 2), "linear.onnx", spec=spec)
     >>> [file.name for file in artifact.files]
-    ['linear.onnx', 'linear.dummyio.json']
+    ['linear.onnx', 'linear.onnx.dummyio.json']
     """
+    force = convert_options(export, {"force": force})["force"]
     target = Path(path)
-    kind = choose_format(target, format, detect_framework(model))
+    kind = check_target(path, format, force=force, framework=detect_framework(model), weights=options.get("weights"))
+    _check_home(model, target)
     exporter = _find_exporter(model, kind)
-    own = {name: value for name, value in options.items() if name in _option_names(exporter)}
+    own = convert_options(exporter, {name: options[name] for name in list_options(exporter) if name in options})
     rest = {name: value for name, value in options.items() if name not in own}
     spec = _describe_inputs(model, task, spec, rest, exporter)
     place = _write_file if kind.suffix else _write_folder
@@ -104,11 +111,6 @@ def _find_exporter(model: Any, kind: Format) -> Exporter:
     return exporters[kind.name]
 
 
-def _option_names(exporter: Exporter) -> list[str]:
-    parameters = inspect.signature(exporter).parameters.values()
-    return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
-
-
 def _describe_inputs(
     model: Any, task: str | None, spec: InputSpec | None, dims: Mapping[str, Any], exporter: Exporter
 ) -> InputSpec:
@@ -120,19 +122,90 @@ def _describe_inputs(
         unknown = next((name for name in dims if str(error).startswith(f"{name}=")), None)
         if unknown is None:
             raise
-        known = suggest_names(unknown, _option_names(exporter))
+        known = suggest_names(unknown, list_options(exporter))
         raise OptionError(f"{error} The exporter has no such option either. {known}") from error
+
+
+def check_target(
+    path: str | os.PathLike[str],
+    format: str | None = None,  # noqa: A002 - the word that users know
+    *,
+    force: bool = False,
+    framework: str | None = None,
+    weights: bool | None = None,
+) -> Format:
+    """Return the format that `export` would write at `path`; raise `OutputError` if it would refuse to, before any work.
+
+    Parameters
+    ----------
+    path, format, force
+        As in `export`.
+    framework
+        The framework of the model, if it is known.
+    weights
+        False if the artifact is without weights, whose file may be there already.
+    """
+    if not os.fspath(path):
+        raise OutputError("the path is empty: give the name of the artifact's file or folder.")
+    target = Path(path)
+    kind = choose_format(target, format, framework)
+    if not kind.suffix:
+        check_folder(target, force=force)
+        _check_content(target)
+        return kind
+    names = [target.name, spec_path(target).name]
+    if kind.name == "onnx" and weights is not False:
+        names.append(f"{target.name}.data")
+    check_names(target.parent, names, force=force)
+    return kind
+
+
+def _check_content(target: Path) -> None:
+    """Raise `OutputError` for a folder that no export has written, which force must not remove."""
+    if not target.is_dir() or (target / "dummyio.json").is_file():
+        return
+    for path in target.iterdir():
+        folder = path.is_dir() and path.name not in _FOLDERS
+        if folder or path.suffix in _WEIGHTS:
+            what = f"the folder {path.name}" if folder else f"weights ({path.name})"
+            raise OutputError(
+                f"{target}: this folder contains {what} and was not written by an export, so it is not replaced, not even by "
+                "force. Choose another name, or remove it yourself."
+            )
+
+
+def _check_home(model: Any, target: Path) -> None:
+    """Raise `OutputError` if a folder would replace the one that the model was loaded from."""
+    home = find_home(model)
+    if home is not None and target.is_dir() and home.resolve().is_relative_to(target.resolve()):
+        raise OutputError(
+            f"{target}: the model was loaded from this folder, so it is not replaced. Choose another name."
+        )
 
 
 def _write_file(
     write: Callable[[Path], ExportResult], model: Any, target: Path, *, force: bool
 ) -> tuple[ExportResult, list[Path]]:
-    with atomic_files(target.parent, [target.name, spec_path(target).name], force=force) as folder:
+    again = force and _is_alone(target, find_home(model))
+    with atomic_files(target.parent, force=force) as folder:
         written = write(folder / target.name)
         own = sorted(_list_files(folder), key=lambda file: (file != Path(target.name), file))
-        beside = [spec_path(folder / target.name), *write_companion_files(model, folder)]
+        made = write_companion_files(model, folder)
+        companions, notes = withdraw_taken_files(made, target.parent, replace=again)
+        beside = [spec_path(folder / target.name), *companions]
         written.spec.save(beside[0])
-    return written, [target.parent / file for file in (*own, *(path.relative_to(folder) for path in beside))]
+    files = [target.parent / file for file in (*own, *(path.relative_to(folder) for path in beside))]
+    return replace(written, notes=(*written.notes, *notes)), files
+
+
+def _is_alone(target: Path, home: Path | None) -> bool:
+    """Return whether the companion files next to an artifact that exists are its own: no other model is in its folder."""
+    folder = target.parent
+    if not target.is_file() or (home is not None and home.resolve() == folder.resolve()):
+        return False
+    return {file.name for file in folder.glob("*.dummyio.json")} <= {spec_path(target).name} and not any(
+        file.suffix in _WEIGHTS for file in folder.iterdir()
+    )
 
 
 def _write_folder(

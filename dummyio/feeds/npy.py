@@ -4,20 +4,36 @@ A file is named after its input, with characters that are not letters, digits or
 fixed-width unicode: pickled objects are neither written nor read.
 """
 
+import ast
+import os
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import quote, unquote
 
 import numpy as np
 
 from dummyio.atomic_files import atomic_folder
-from dummyio.errors import DTypeError, SourceError
+from dummyio.errors import DTypeError, DummyioError, MemoryBudgetError, SourceError, format_error_line
+from dummyio.materialize.memory_budget import check_budget
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array, FilePath, Metadata
 
 DTYPES = frozenset(dtype for dtype in DType if dtype is DType.STRING or dtype.numpy.isbuiltin == 1)
 """The dtypes of NumPy. Those of ml_dtypes would be written as raw bytes without their dtype."""
+
+_LENGTH_BYTES = {b"\x01\x00": 2, b"\x02\x00": 4, b"\x03\x00": 4}
+"""Version of the format → bytes of the header's length."""
+_MAX_HEADER = 10_000
+"""The largest header that NumPy reads, too."""
+_MAX_AXES = 64
+_PLAIN = re.compile(r"[<>|=]?(?:\?|b1|[iu][1248]|f[248]|c8|c16|U\d{1,9})")
+_STRING_BYTES = 8 + 56
+"""An upper bound of a Python string and its reference, without the characters."""
+_BLOCK = 1 << 24
 
 
 def write(arrays: Mapping[str, Array], path: FilePath, *, metadata: Metadata = None, force: bool = False) -> None:
@@ -32,10 +48,19 @@ def write(arrays: Mapping[str, Array], path: FilePath, *, metadata: Metadata = N
 
 def read(path: FilePath) -> dict[str, Array]:
     """Return the arrays of a folder's ``.npy`` files, in the order of their names."""
-    arrays = {}
+    arrays: dict[str, Array] = {}
     for file in sorted(Path(path).glob("*.npy")):
+        if not file.is_file():  # reading a pipe would wait for ever
+            raise SourceError(f"{file}: this is not a file.")
+        name = unquote(file.stem)
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise SourceError(f"{os.fspath(path)}: the file {file.name!r} is not named in UTF-8.") from None
+        if name in arrays:
+            raise SourceError(f"{file}: another file of this folder is input {name!r} too.")
         with file.open("rb") as stream:
-            arrays[unquote(file.stem)] = read_array(stream, str(file))
+            arrays[name] = read_array(stream, str(file), file.stat().st_size)
     return arrays
 
 
@@ -65,16 +90,113 @@ def _fixed_width(array: Array) -> Array:
     return fixed
 
 
-def read_array(stream: IO[bytes], where: str) -> Array:
-    """Return one array of the ``.npy`` format, in the machine's byte order, with strings as Python strings.
+def read_array(stream: IO[bytes], where: str, size: int) -> Array:
+    """Return the one array of a stream in the ``.npy`` format, in the machine's byte order, with strings as Python strings.
 
-    Raises `SourceError` if the stream holds something else, pickled objects, or a dtype that `DType` lacks.
+    Parameters
+    ----------
+    stream, where
+        The stream, and its name for messages.
+    size
+        The bytes of the stream, which its header must account for: nothing is allocated for a claim that does not fit.
+
+    Raises
+    ------
+    SourceError
+        If the stream contains anything else, pickled objects, or a dtype that `DType` lacks.
+    MemoryBudgetError
+        If the array exceeds the memory budget.
     """
     try:
-        array: Array = np.lib.format.read_array(stream, allow_pickle=False)
-        dtype = DType.of(array.dtype)
-    except DTypeError as error:
-        raise SourceError(f"{where}: {error}") from None
-    except (ValueError, EOFError, MemoryError, OSError) as error:
-        raise SourceError(f"{where}: not a whole .npy array of plain values ({error}).") from error
-    return array.astype(dtype.numpy, copy=False)
+        header = _read_header(stream, size)
+        return _read_values(stream, header, where)
+    except (ValueError, EOFError, OverflowError, TypeError) as error:
+        raise SourceError(f"{where}: not a whole .npy array of plain values ({format_error_line(error)}).") from error
+    except MemoryError as error:
+        if isinstance(error, DummyioError):
+            raise
+        raise MemoryBudgetError(f"{where}: the array needs more memory than the system gives.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The header of a ``.npy`` file."""
+
+    stored: np.dtype[Any]
+    dtype: DType
+    is_fortran: bool
+    shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        return prod(self.shape)
+
+
+def _read_header(stream: IO[bytes], size: int) -> _Header:
+    """Return the header; raise `ValueError` unless it describes all bytes that follow."""
+    start = stream.read(8)
+    width = _LENGTH_BYTES.get(start[6:])
+    if start[:6] != b"\x93NUMPY" or width is None:
+        raise ValueError("it does not start as one")
+    length = int.from_bytes(stream.read(width), "little")
+    if length > min(_MAX_HEADER, size):
+        raise ValueError(f"its header would have {length} bytes, the limit is {_MAX_HEADER}")
+    header = _parse_header(stream.read(length).decode("utf-8" if start[6] == 3 else "latin-1"))
+    data = size - len(start) - width - length
+    needed = header.count * header.stored.itemsize
+    if needed != data:
+        raise ValueError(f"its header describes {_shorten(needed)} bytes, {data} follow")
+    if header.count and not header.stored.itemsize:
+        raise ValueError("its values have no bytes")
+    return header
+
+
+def _parse_header(text: str) -> _Header:
+    try:
+        found = ast.literal_eval(text.strip())  # the header is a Python literal
+    except Exception as error:  # the parser of Python raises many types for broken text
+        raise ValueError(f"its header is not a dict ({format_error_line(error)})") from error
+    if not isinstance(found, dict) or found.keys() != {"descr", "fortran_order", "shape"}:
+        raise ValueError("its header is not a dict of descr, fortran_order and shape")
+    text, shape = found["descr"], found["shape"]
+    if isinstance(text, str) and text.lstrip("<>|=").startswith("O"):
+        raise ValueError("its values are pickled objects, which are never read: allow_pickle=False")
+    if not isinstance(text, str) or not _PLAIN.fullmatch(text):
+        raise ValueError(f"its dtype {text!r:.60} is not a plain one")
+    is_shape = isinstance(shape, tuple) and len(shape) <= _MAX_AXES and all(type(n) is int and n >= 0 for n in shape)
+    if not is_shape or type(found["fortran_order"]) is not bool:
+        raise ValueError(
+            f"its shape {shape!r:.60} is not a tuple of at most {_MAX_AXES} sizes, or its order is not a bool"
+        )
+    stored = np.dtype(text)
+    return _Header(stored, DType.of(stored), found["fortran_order"], shape)
+
+
+def _read_values(stream: IO[bytes], header: _Header, where: str) -> Array:
+    count, stored = header.count, header.stored
+    as_text = count * _STRING_BYTES + count * stored.itemsize if header.dtype is DType.STRING else 0
+    check_budget(count * stored.itemsize + as_text, where)
+    values = np.empty(count, stored)
+    fill_array(stream, values)
+    shape = header.shape[::-1] if header.is_fortran else header.shape
+    array: Array = values.reshape(shape).astype(header.dtype.numpy, copy=False)
+    return array.T if header.is_fortran else array
+
+
+def fill_array(stream: IO[bytes], values: Array) -> None:
+    """Read the bytes of a flat array; raise `ValueError` if the stream ends before, or a bool is neither 0 nor 1."""
+    if values.nbytes == 0:
+        return
+    rest = memoryview(values.view(np.uint8))
+    while rest:
+        count = stream.readinto(rest[:_BLOCK])  # type: ignore[attr-defined] - of all binary streams
+        if not count:
+            raise ValueError(f"{len(rest)} bytes are missing")
+        rest = rest[count:]
+    if values.dtype == bool and values.view(np.uint8).max() > 1:
+        raise ValueError("a bool is neither 0 nor 1")
+
+
+def _shorten(number: int) -> str:
+    """Return a number for a message; a number of more digits than Python prints must not fail there."""
+    return str(number) if number.bit_length() <= 64 else "over 2**64"

@@ -5,16 +5,19 @@ without a copy and without another package. Tensors are in the order of their el
 header keeps the inputs' order. Equal samples give equal bytes.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from math import prod
-from typing import IO, Any
+from typing import IO, Annotated, Any
 
 import msgspec
 import numpy as np
 
 from dummyio.atomic_files import atomic_file
-from dummyio.errors import DTypeError, OutputError, SourceError
+from dummyio.errors import DTypeError, DummyioError, MemoryBudgetError, OutputError, SourceError, format_error_line
+from dummyio.feeds.npy import fill_array
+from dummyio.materialize.memory_budget import check_budget
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array, FilePath, Metadata
 
@@ -41,23 +44,25 @@ _CODES = {
 }
 _DTYPES = {code: dtype for dtype, code in _CODES.items()}
 _METADATA = "__metadata__"
-_MAX_HEADER = 100_000_000
-"""The largest header, in bytes, that readers accept."""
+_MAX_HEADER = 10_000_000
+"""The largest header that is read, in bytes: the entries of about 100,000 tensors."""
 
 DTYPES = frozenset(_CODES)
+
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class _Tensor(msgspec.Struct, frozen=True):
     """The entry of a tensor in the header."""
 
     dtype: str
-    shape: tuple[int, ...]
-    data_offsets: tuple[int, int]
+    shape: Annotated[tuple[_Count, ...], msgspec.Meta(max_length=64)]
+    data_offsets: tuple[_Count, _Count]
 
 
 def write(arrays: Mapping[str, Array], path: FilePath, *, metadata: Metadata = None, force: bool = False) -> None:
-    """Write arrays and `metadata` as one file; an existing file is replaced."""
-    del force  # files are always replaced
+    """Write arrays and `metadata` as one file; `force` replaces an existing one."""
     if _METADATA in arrays:
         raise OutputError(f"{os.fspath(path)}: the format reserves the name {_METADATA!r}. Use another format.")
     order = sorted(arrays, key=lambda name: -arrays[name].itemsize)
@@ -70,7 +75,7 @@ def write(arrays: Mapping[str, Array], path: FilePath, *, metadata: Metadata = N
     extra = {_METADATA: dict(metadata)} if metadata else {}
     header = msgspec.json.encode({**extra, **{name: entries[name] for name in arrays}})
     header += b" " * (-len(header) % 8)  # the data starts aligned
-    with atomic_file(path) as stream:
+    with atomic_file(path, force=force) as stream:
         stream.write(len(header).to_bytes(8, "little") + header)
         for name in order:
             stream.write(_little_endian_bytes(arrays[name]))
@@ -96,29 +101,63 @@ def read(path: FilePath) -> dict[str, Array]:
         size = os.fstat(stream.fileno()).st_size
         try:
             start, header = _read_header(stream, size)
-            return {name: _read_tensor(stream, start, size, entry) for name, entry in header.items()}
-        except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError) as error:
-            raise SourceError(f"{where}: not a whole safetensors file of plain values ({error}).") from error
+            _check_places(header, size - start)
+            check_budget(size - start, where)
+            return {name: _read_tensor(stream, start, entry) for name, entry in header.items()}
+        except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
+            if isinstance(error, DummyioError):
+                raise
+            raise SourceError(
+                f"{where}: not a whole safetensors file of plain values ({format_error_line(error)})."
+            ) from error
+        except MemoryError as error:
+            if isinstance(error, DummyioError):
+                raise
+            raise MemoryBudgetError(f"{where}: the tensors need more memory than the system gives.") from error
 
 
 def _read_header(stream: IO[bytes], size: int) -> tuple[int, dict[str, _Tensor]]:
     length = int.from_bytes(stream.read(8), "little")
     if size < 8 or length > min(size - 8, _MAX_HEADER):
-        raise ValueError(f"its header would have {length} bytes, the file has {size}")
-    header = msgspec.json.decode(stream.read(length), type=dict[str, Any])
-    header.pop(_METADATA, None)
+        raise ValueError(f"its header would have {length} bytes, the file has {size}, and the limit is {_MAX_HEADER}")
+    header = json.loads(stream.read(length).decode(), object_pairs_hook=_refuse_repeated)
+    header = msgspec.convert(header, dict[str, Any])
+    msgspec.convert(header.pop(_METADATA, {}), dict[str, str])
     return 8 + length, {name: msgspec.convert(entry, _Tensor) for name, entry in header.items()}
 
 
-def _read_tensor(stream: IO[bytes], start: int, size: int, entry: _Tensor) -> Array:
-    dtype = _DTYPES.get(entry.dtype)
-    if dtype is None:
-        raise ValueError(f"its dtype {entry.dtype!r} has no counterpart here")
-    first, stop = entry.data_offsets
-    count = prod(entry.shape)
-    inside = min(entry.shape, default=0) >= 0 and 0 <= first <= stop <= size - start
-    if not inside or stop - first != count * dtype.itemsize:
-        raise ValueError(f"a {entry.dtype} tensor of shape {list(entry.shape)} at bytes {first} to {stop} does not fit")
-    stream.seek(start + first)
-    values = np.fromfile(stream, dtype.numpy.newbyteorder("<"), count)
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs as a dict; a reader that takes the first of two equal names sees another tensor than one that takes the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name in its header is repeated")
+    return found
+
+
+def _check_places(header: Mapping[str, _Tensor], size: int) -> None:
+    """Raise `ValueError` unless the tensors fill the data, each byte once, as the format demands."""
+    end = 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1].data_offsets):
+        if not name.encode():  # raises for lone surrogates
+            raise ValueError("a name is empty")
+        first, stop = entry.data_offsets
+        dtype = _DTYPES.get(entry.dtype)
+        if dtype is None:
+            raise ValueError(f"the dtype {entry.dtype!r:.60} of {name!r:.60} has no counterpart here")
+        if min(entry.shape, default=0) < 0 or stop - first != prod(entry.shape) * dtype.itemsize:
+            raise ValueError(
+                f"a {entry.dtype} tensor of shape {list(entry.shape)!r:.100} does not fit bytes {first} to {stop}"
+            )
+        if first != end:
+            raise ValueError(f"{name!r:.60} starts at byte {first}, and the tensor before it ends at {end}")
+        end = stop
+    if end != size:
+        raise ValueError(f"its tensors have {end} bytes, the file has {size}")
+
+
+def _read_tensor(stream: IO[bytes], start: int, entry: _Tensor) -> Array:
+    dtype = _DTYPES[entry.dtype]
+    stream.seek(start + entry.data_offsets[0])
+    values = np.empty(prod(entry.shape), dtype.numpy.newbyteorder("<"))
+    fill_array(stream, values)
     return values.astype(dtype.numpy, copy=False).reshape(entry.shape)

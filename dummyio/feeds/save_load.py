@@ -1,11 +1,13 @@
-"""Saves samples to files for other tools, one at a time and each whole or not at all; loads them."""
+"""Saves samples to files for other tools, all of them or none; loads them."""
 
 import json
+import os
+import stat
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from dummyio.atomic_files import atomic_folder, check_folder, make_folder
+from dummyio.atomic_files import atomic_files, atomic_folder, check_file, check_folder
 from dummyio.errors import OptionError, OutputError, SourceError
 from dummyio.feeds.file_formats import FORMATS, Format, check_dtypes, choose_format, sample_paths
 from dummyio.feeds.onnx_test_data import FILE
@@ -38,7 +40,7 @@ def save_samples(
     seed, dims
         As in `InputSpec.generate`.
     force
-        Replace a folder that is not empty; files are always replaced.
+        Replace files and folders of these names that exist.
     progress
         Called after each sample.
 
@@ -49,25 +51,44 @@ def save_samples(
     OptionError
         If a format, a suffix or a size is unknown.
     OutputError
-        If a file cannot be written; existing files are unchanged then.
+        If a file exists, unless `force`, or cannot be written. Either all samples are written or none.
     """
-    place = Path(path)
-    kind = choose_format(place, format)
+    kind, final = check_output(path, format=format, samples=samples, force=force)
     check_dtypes(kind, spec.leaves)
-    if samples < 1:
-        raise OptionError(f"samples={samples}: ask for at least 1.")
     sizes = spec.sizes(**dims)
-    final = sample_paths(kind, place, samples)
-    if not kind.suffix:
-        _check_folders(kind, [place] if kind.name == "npy" else final, force=force)
     facts = {"seed": str(seed), "sizes": json.dumps(sizes), "spec_sha256": spec.sha256}
-    with _shared_folder(kind, place, final, force=force) as made:
+    with _shared_folder(kind, Path(path), final, force=force) as made:
         for sample, target in enumerate(made):
             arrays = spec.feeds(seed=seed, sample=sample, **dims)
             kind.write(arrays, target, metadata={**facts, "sample": str(sample)}, force=force)
             if progress is not None:
                 progress()
     return final
+
+
+def check_output(
+    path: FilePath,
+    *,
+    format: str | None = None,  # noqa: A002 - the word that users know
+    samples: int = 1,
+    force: bool = False,
+) -> tuple[Format, list[Path]]:
+    """Return the format and the path of each sample; raise what `save_samples` would raise for them, before any work."""
+    if not os.fspath(path):
+        raise OutputError("the path is empty: give the name of a file or folder.")
+    place = Path(path)
+    kind = choose_format(place, format)
+    if samples < 1:
+        raise OptionError(f"samples={samples}: ask for at least 1.")
+    final = sample_paths(kind, place, samples)
+    if kind.suffix:
+        for target in final:
+            check_file(target, force=force)
+    elif kind.name == "onnx-test-data" and not final[0].parent.exists():
+        check_folder(final[0].parent)
+    else:
+        _check_folders(kind, [place] if kind.name == "npy" else final, force=force)
+    return kind, final
 
 
 def _check_folders(kind: Format, folders: list[Path], *, force: bool) -> None:
@@ -85,18 +106,21 @@ def _check_folders(kind: Format, folders: list[Path], *, force: bool) -> None:
 
 @contextmanager
 def _shared_folder(kind: Format, place: Path, final: list[Path], *, force: bool) -> Generator[list[Path]]:
-    """Make the folder that several samples share, and yield the paths to write to in it."""
-    if kind.name == "onnx-test-data":
-        make_folder(final[0].parent)  # usually a model's folder: never replaced
-        yield final
-    elif kind.suffix or len(final) == 1:
-        yield final
+    """Yield the paths to write to; several are in a temporary folder, so that all of them appear at the end."""
+    made: AbstractContextManager[Path]
+    if kind.name == "onnx-test-data" or (kind.suffix and len(final) > 1):
+        place = final[0].parent  # usually a model's folder: never replaced
+        made = atomic_files(place, force=force)
+    elif len(final) > 1:
+        made = atomic_folder(place, force=force)
     else:
-        with atomic_folder(place, force=force) as folder:
-            try:
-                yield [folder / target.name for target in final]
-            except OutputError as error:  # it names the temporary folder, which the user does not know
-                raise OutputError(str(error).replace(str(folder), str(place))) from error
+        yield final
+        return
+    with made as folder:
+        try:
+            yield [folder / target.name for target in final]
+        except OutputError as error:  # it names the temporary folder, which the user does not know
+            raise OutputError(str(error).replace(str(folder), str(place))) from error
 
 
 def load_feeds(path: FilePath) -> Feeds:
@@ -108,11 +132,13 @@ def load_feeds(path: FilePath) -> Feeds:
         If the path holds no sample, or a broken one.
     """
     place = Path(path)
-    kind = _detect_format(place)
     try:
-        return kind.read(place)
+        mode = place.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # reading a pipe would wait for ever
+            raise SourceError(f"{place!s:.300}: this is neither a file nor a folder.")
+        return _detect_format(place).read(place)
     except OSError as error:
-        raise SourceError(f"{place}: cannot be read ({error.strerror or error}).") from error
+        raise SourceError(f"{place!s:.300}: cannot be read ({error.strerror or error}).") from error
 
 
 def _detect_format(place: Path) -> Format:

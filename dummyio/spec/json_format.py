@@ -172,9 +172,9 @@ def _decode_output(item: _Output, dims: dict[str, Dim], path: str) -> OutputSpec
     return _with_json_path(path, OutputSpec, item.name, shape, dtype)
 
 
-def save_spec(spec: SpecData, path: FilePath) -> None:
-    """Write `spec` to a file, whole or not at all."""
-    with atomic_file(path) as stream:
+def save_spec(spec: SpecData, path: FilePath, *, force: bool = True) -> None:
+    """Write `spec` to a file, whole or not at all; without `force` only if there is none of this name."""
+    with atomic_file(path, force=force) as stream:
         stream.write(msgspec.json.format(encode_spec(spec), indent=2) + b"\n")
 
 

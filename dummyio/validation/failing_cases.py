@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from dummyio.atomic_files import atomic_folder
+from dummyio.atomic_files import atomic_folder, make_folder
 from dummyio.errors import SourceError
 from dummyio.feeds import npz
 from dummyio.input_spec import InputSpec
@@ -40,6 +40,10 @@ sys.exit(0 if outcome.status == "passed" else 1)
 '''
 
 
+_FILES = frozenset(("spec.json", "case.json", "inputs.npz", "expected.npz", "replay.py", "__pycache__"))
+_LONGEST, _MOST_NAMES = 200, 1000
+
+
 class SavedCase(msgspec.Struct, frozen=True):
     """The content of ``case.json``."""
 
@@ -58,9 +62,12 @@ def save_case(
     artifact: str,
     engine: str | None,
 ) -> Path:
-    """Write a case into a sub-folder of `folder` with its name; return the path of the sub-folder."""
-    target = Path(folder) / (re.sub(r"[^\w=]+", "-", case.name).strip("-") or "case")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Write a case into a sub-folder of `folder` with its name; return the path of the sub-folder.
+
+    A sub-folder of this name is replaced if it is an earlier case; any other one is left, and the next number is in the name.
+    """
+    target = _choose_folder(Path(folder), re.sub(r"[^\w=]+", "-", case.name).strip("-")[:_LONGEST] or "case")
+    make_folder(target.parent)
     feeds = pair.cases.feeds(case)
     tolerances = {name: pair.tolerances.of(name, values.dtype, values.dtype) for name, values in expected.items()}
     with atomic_folder(target, force=True) as made:
@@ -71,6 +78,18 @@ def save_case(
         npz.write(expected, made / "expected.npz")
         (made / "replay.py").write_text(_SCRIPT, encoding="utf-8")
     return target
+
+
+def _choose_folder(folder: Path, name: str) -> Path:
+    names = (name, *(f"{name}-{number}" for number in range(2, _MOST_NAMES)))
+    return next((folder / name for name in names if _is_free(folder / name)), folder / name)
+
+
+def _is_free(target: Path) -> bool:
+    """Return whether `target` does not exist, or contains a saved case and nothing else."""
+    if not os.path.lexists(target):
+        return True
+    return target.is_dir() and {file.name for file in target.iterdir()} <= _FILES
 
 
 class _SavedResults:

@@ -14,7 +14,7 @@ import numpy as np
 from dummyio.backend.frameworks import qualified_name
 from dummyio.describing import describe
 from dummyio.errors import OptionError, RunError, SourceError
-from dummyio.exporting.artifact import spec_path
+from dummyio.exporting.artifact import find_spec_path
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import open_runner
 from dummyio.typing import Array, Feeds
@@ -304,8 +304,9 @@ def _choose_spec(
     if isinstance(actual, (str, os.PathLike)):
         if not Path(actual).exists():
             raise SourceError(f"{os.fspath(actual)}: no such file or folder.")
-        if spec_path(actual).is_file() and task is None:
-            return describe(spec_path(actual), None, **dims)
+        saved = find_spec_path(actual)
+        if saved is not None and task is None:
+            return describe(saved, None, **dims)
     return describe(actual if reference is None else reference, task, **dims)
 
 

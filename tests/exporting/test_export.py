@@ -42,8 +42,8 @@ def names(folder: Path) -> list[str]:
 
 
 def test_the_artifact_and_its_spec_lie_side_by_side(written, spec):
-    assert names(written.path.parent) == ["model.dummyio.json", "model.onnx"]
-    assert [file.name for file in written.files] == ["model.onnx", "model.dummyio.json"]
+    assert names(written.path.parent) == ["model.onnx", "model.onnx.dummyio.json"]
+    assert [file.name for file in written.files] == ["model.onnx", "model.onnx.dummyio.json"]
     assert dummyio.InputSpec.load(spec_path(written.path)).sha256 == written.spec.sha256 == spec.sha256
 
 
@@ -118,6 +118,6 @@ def test_configuration_and_tokenizer_files_go_along(tmp_path):
     (home / "vocab.txt").write_text("[PAD]\n[UNK]\n")
     model = transformers.BertForSequenceClassification.from_pretrained(home)
     artifact = dummyio.export(model, tmp_path / "out" / "model.onnx")
-    assert names(tmp_path / "out") == ["config.json", "model.dummyio.json", "model.onnx", "vocab.txt"]
+    assert names(tmp_path / "out") == ["config.json", "model.onnx", "model.onnx.dummyio.json", "vocab.txt"]
     assert json.loads((tmp_path / "out" / "config.json").read_text())["model_type"] == "bert"
     assert set(artifact.files) == set((tmp_path / "out").iterdir())

@@ -175,8 +175,7 @@ def test_failure_in_a_later_sample_leaves_no_half(tmp_path, spec):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(KeyboardInterrupt):
         save_samples(spec, tmp_path / "a.npz", samples=3, progress=stop)
-    _same(load_feeds(tmp_path / "a.0.npz"), spec.feeds())
-    assert [path.name for path in tmp_path.iterdir()] == ["a.0.npz"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_error_names_the_path_that_was_asked_for(tmp_path, monkeypatch):

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import msgspec
 
-from dummyio.atomic_files import atomic_file
+from dummyio.atomic_files import atomic_file, check_file
 from dummyio.errors import OutputError, SourceError
 from dummyio.validation.data.report_data import ReportData
 
 _SUFFIXES = (".json", ".html", ".xml")
 
 
-def check_report_path(path: str | os.PathLike[str]) -> None:
+class _Outline(msgspec.Struct):
+    """Fields that reports of all versions have."""
+
+    actual: str
+    outcomes: list[msgspec.Raw]
+    findings: list[msgspec.Raw]
+
+
+_MARKS = {
+    ".html": re.compile(rb"<title>(\xe2\x9c\x93|\xe2\x9c\x97) .*: validation</title>"),
+    ".xml": re.compile(rb"<testsuites name=\"dummyio validate\""),
+}
+_HEAD = 1 << 16
+
+
+def check_report_path(path: str | os.PathLike[str], *, force: bool = True) -> None:
     """Raise if a report cannot be written in the format of the suffix.
+
+    Parameters
+    ----------
+    path
+        The path of the report.
+    force
+        Whether any file is replaced; otherwise only an earlier report.
 
     Raises
     ------
     OutputError
-        if the suffix is unknown.
+        if the suffix is unknown, or a file cannot be written or replaced.
     NotInstalledError
         if the format needs a library that is not installed.
     """
@@ -31,6 +54,21 @@ def check_report_path(path: str | os.PathLike[str]) -> None:
         from dummyio.validation.report.html import require_jinja  # noqa: PLC0415 - lazy: only for pages
 
         require_jinja()
+    check_file(path, force=force or _is_report(Path(path)))
+
+
+def _is_report(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        mark = _MARKS.get(path.suffix)
+        if mark is not None:
+            return mark.search(stream.read(_HEAD)) is not None
+        try:
+            msgspec.json.decode(stream.read(), type=_Outline)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return False
+        return True
 
 
 class Report(ReportData, frozen=True, kw_only=True):

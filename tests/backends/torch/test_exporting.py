@@ -154,7 +154,7 @@ def test_pt2(module, tmp_path):
 
 def test_weights_beside(module, tmp_path):
     artifact = dummyio.export(module, tmp_path / "model.onnx", spec=SPEC, external_data=True)
-    assert [file.name for file in artifact.files] == ["model.onnx", "model.onnx.data", "model.dummyio.json"]
+    assert [file.name for file in artifact.files] == ["model.onnx", "model.onnx.data", "model.onnx.dummyio.json"]
     assert compared(module, artifact.path, SPEC)[0] < 1e-5
 
 

@@ -19,6 +19,7 @@ import onnx
 from torch import nn
 
 import dummyio
+from dummyio.exporting.artifact import spec_path
 from planted.bases import base
 
 DEFECTS: dict[str, Defect] = {}
@@ -52,7 +53,7 @@ class Defect:
         if self.edit is not None:
             self.edit(model)
         onnx.save(model, path)
-        path.with_suffix(".dummyio.json").unlink(missing_ok=True)
+        spec_path(path).unlink(missing_ok=True)
 
 
 def edited(name: str, about: str, **options: Any) -> Callable[[Callable[[onnx.ModelProto], None]], Any]:
