@@ -166,10 +166,10 @@ def _is_inside(location: str, path: Path | None) -> bool:
     try:
         # A cache may link both the model and its data to a store, in which they are in one folder.
         roots = (path.parent.resolve(), path.resolve().parent)
-        target = (path.parent / location).resolve()
+        targets = [(root / location).resolve() for root in roots]  # a runtime may start from either
     except (OSError, RuntimeError, ValueError):  # links in a circle, a name that the system does not accept
         return False
-    return any(target.is_relative_to(root) for root in roots)
+    return all(any(target.is_relative_to(root) for root in roots) for target in targets)
 
 
 def _check_end(name: Any, parts: Iterable[tuple[str, str]], size: int, path: Path | None) -> None:

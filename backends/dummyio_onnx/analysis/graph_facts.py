@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import onnx
 
 from dummyio.sources.graph.graph_facts import GraphFacts, InputAlias
-from dummyio.spec.dims import Size
+from dummyio.spec.dims import DimExpr, Size
 from dummyio_onnx.analysis.flat_graph import Constant, Op, read_constant, read_constants
 from dummyio_onnx.read_model import read_axes
 
@@ -20,6 +20,12 @@ _MAX_PARTS = 64
 
 _MAX_CHARACTERS = 500
 """Characters of an expression that is kept; a spec can hold twice as many."""
+
+COST_OF_EXPRESSION = 50_000
+"""The work to compute an expression of sizes."""
+
+_COST_OF_TEXT, _COST_OF_CHARACTER, _COST_OF_ORIGIN = 5_000, 100, 200
+"""The work to write an expression, for each of its characters, and for an input whose elements a value holds."""
 
 
 class ValueFacts:
@@ -44,6 +50,9 @@ class ValueFacts:
         self.bounds: dict[str, Size] = {}
         """Value → the size that its elements are below."""
 
+        self.work = 0
+        """What the facts have cost so far, about in nanoseconds: a graph can be made so that few operations cost much."""
+
         self.evidence = GraphFacts()
         for name, constant in read_constants(model).items():
             self.add_constant(name, constant)
@@ -63,12 +72,13 @@ class ValueFacts:
 
     def add_contents(self, name: str, sizes: tuple[Size, ...]) -> None:
         """Enter the contents of a value."""
-        if len(sizes) <= _MAX_PARTS and all(map(_is_short, sizes)):
+        if len(sizes) <= _MAX_PARTS and all(map(self._is_short, sizes)):
             self.contents[name] = sizes
 
     def add_origins(self, name: str, origins: Iterable[InputAlias]) -> None:
         """Enter the inputs whose elements a value holds."""
         found = frozenset(origins)
+        self.work += _COST_OF_ORIGIN * len(found)
         if 0 < len(found) <= _MAX_PARTS:
             self.origins[name] = found
 
@@ -84,7 +94,7 @@ class ValueFacts:
 
     def add_shape(self, name: str, shape: tuple[Size | None, ...]) -> None:
         """Enter a shape, or the sizes that it adds to the one that is known."""
-        shape = tuple(size if size is None or _is_short(size) else None for size in shape)
+        shape = tuple(size if size is None or self._is_short(size) else None for size in shape)
         before = self.shapes.get(name)
         if before is not None and len(before) == len(shape):
             shape = tuple(new if old is None else old for old, new in zip(before, shape, strict=True))
@@ -107,6 +117,10 @@ class ValueFacts:
         if indices in self.bounds and isinstance(rows, int):
             self.evidence.add_limit(self.bounds[indices], rows, table)
 
-
-def _is_short(size: Size) -> bool:
-    return abs(size) < 1 << 63 if isinstance(size, int) else len(str(size)) < _MAX_CHARACTERS
+    def _is_short(self, size: Size) -> bool:
+        if isinstance(size, int):
+            return abs(size) < 1 << 63
+        length = len(str(size))
+        if isinstance(size, DimExpr):
+            self.work += _COST_OF_TEXT + _COST_OF_CHARACTER * length
+        return length < _MAX_CHARACTERS

@@ -13,14 +13,17 @@ from dummyio.errors import DimError
 from dummyio.sources.graph.graph_facts import InputAlias
 from dummyio.spec.dims import Size
 from dummyio_onnx.analysis.flat_graph import Op, iterate_operations
-from dummyio_onnx.analysis.graph_facts import Known, ValueFacts
+from dummyio_onnx.analysis.graph_facts import COST_OF_EXPRESSION, Known, ValueFacts
 from dummyio_onnx.analysis.shape_rules import infer_output_shape
 
-MAX_OPERATIONS = 300_000
-"""Operations that are read: calls within calls can make any number of them."""
+MAX_OPERATIONS = 100_000
+"""Operations that are read in addition to those of the graph itself: calls within calls can make any number of them."""
 
-MAX_CHARACTERS = 1 << 27
-"""Characters of names that are read: each call of a function has names of its own, and a name may be of any length."""
+MAX_WORK = 2_000_000_000
+"""The work after which the rest of a graph is not read, as in `ValueFacts.work`."""
+
+_COST_OF_NAME, _COST_OF_CHARACTER = 100, 16
+"""The work for a name and its characters: each call of a function has names of its own, and a name may be of any length."""
 
 _INDEXED: dict[str, tuple[tuple[int, int, str | int], ...]] = {
     "Gather": ((1, 0, "axis"),),
@@ -63,10 +66,10 @@ def propagate_facts(model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...
         As in `ValueFacts`.
     """
     facts = ValueFacts(model, shapes, known)
-    left = MAX_CHARACTERS
-    for op in islice(iterate_operations(model), MAX_OPERATIONS):
-        left -= sum(map(len, (*op.inputs, *op.outputs))) + len(op.inputs) + len(op.outputs) + len(op.attributes)
-        if left < 0:
+    for op in islice(iterate_operations(model), len(model.graph.node) + MAX_OPERATIONS):
+        names = (*op.inputs, *op.outputs)
+        facts.work += _COST_OF_NAME * (len(names) + len(op.attributes)) + _COST_OF_CHARACTER * sum(map(len, names))
+        if facts.work > MAX_WORK:
             break
         if not any(op.outputs):
             continue
@@ -75,7 +78,8 @@ def propagate_facts(model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...
         if op.kind == "Constant":
             facts.read_constant(op)
         else:
-            _read(op, facts)
+            with suppress(DimError):  # a size that dims cannot express is not followed
+                _read(op, facts)
     return facts
 
 
@@ -206,7 +210,8 @@ def _combine(op: Op, facts: ValueFacts, work: Callable[[Size, Size], Size]) -> N
         return
     count = max(len(left), len(right))
     left, right = left * (count // len(left)), right * (count // len(right))
-    with suppress(DimError, ZeroDivisionError):  # a division by a size of 0 is not followed
+    facts.work += COST_OF_EXPRESSION * sum(not isinstance(size, int) for size in (*left, *right))
+    with suppress(ZeroDivisionError):  # a division by a size of 0 is not followed
         facts.add_contents(op.outputs[0], tuple(work(a, b) for a, b in zip(left, right, strict=True)))
 
 

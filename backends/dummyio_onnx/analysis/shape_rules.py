@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from dummyio.spec.dims import Dim, DimExpr, Size
 from dummyio_onnx.analysis.flat_graph import Op
-from dummyio_onnx.analysis.graph_facts import ValueFacts
+from dummyio_onnx.analysis.graph_facts import COST_OF_EXPRESSION, ValueFacts
 
 Shape = tuple[Size | None, ...]
 
@@ -98,6 +98,7 @@ def _windows(op: Op, facts: ValueFacts, sizes: Shape, window: tuple[int, ...]) -
     mode = op.text("auto_pad", "NOTSET")
     if not len(window) == len(strides) == len(dilations) == len(pads) // 2 == count or 0 in strides:
         return (None,) * count
+    facts.work += 4 * COST_OF_EXPRESSION * sum(isinstance(size, (Dim, DimExpr)) for size in sizes)
     found: list[Size | None] = []
     for k, size in enumerate(sizes):
         if size is None:

@@ -11,7 +11,7 @@ import onnxruntime as ort
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError, format_error_line
 from dummyio_onnx.read_model import MAX_BYTES, format_opsets, read_model
-from dummyio_onnx.running.call_graph import check_calls
+from dummyio_onnx.running.model_structure import check_structure
 
 _FOLDER = FORMATS["onnx_folder"]
 _NEWER = re.compile(r"Unsupported model IR version|is under development|domain_version of|is not a registered function")
@@ -38,7 +38,7 @@ def load_model_proto(target: str | os.PathLike[str] | onnx.ModelProto) -> tuple[
     """Return a model's path, and its outline, or the model given; raise `SourceError` if it may not be opened."""
     path = None if isinstance(target, onnx.ModelProto) else _find_file(target)
     model = read_model(target if path is None else path, opening=True)
-    check_calls(model, path)
+    check_structure(model, path)
     return path, model
 
 
@@ -59,7 +59,8 @@ def open_session(path: Path | None, model: onnx.ModelProto) -> ort.InferenceSess
     options.log_severity_level = 4
     try:
         source: Any = model.SerializeToString() if path is None else os.fspath(path)
-        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        # The fallback to other providers would print to stdout, and try the same provider again.
+        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # each status of ONNX Runtime has an exception of its own, without a common base class
         raise _refuse(path, model, f"ONNX Runtime {ort.__version__}", error) from error
 
