@@ -7,21 +7,23 @@ canonical form, a polynomial with integer coefficients over dims and floor-divis
 
 from __future__ import annotations
 
-import keyword
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, SupportsIndex
+from dataclasses import dataclass, field
+from typing import Any
 
 from dummyio.errors import DimError
+from dummyio.spec.plain_values import is_python_name, show_value, take_items, to_int
 
-_MAX_INT = 2**63 - 1
+MAX_INT = 2**63 - 1
 """The largest size, and the largest number in an expression: the largest 64-bit index."""
 # Expressions come from files too, so their cost is bounded. Real ones have a few terms.
 _MAX_TERMS = 128
 _MAX_FACTORS = 32
 _MAX_DEPTH = 16
+_MAX_PRODUCTS = 4096
+_MAX_CHOICES = 100_000
 MAX_CHARACTERS = 10_000
+_MAX_TEXT = 10 * MAX_CHARACTERS  # of an expression on the way to a size
 
 
 class _Arithmetic:
@@ -87,14 +89,19 @@ class Dim(_Arithmetic):
 
     def __post_init__(self) -> None:
         """Reject an invalid name, and a default size outside the bounds."""
-        if not _is_python_name(self.name):
-            raise DimError(f"Dim name={self.name!r}: a name must be a Python identifier, such as 'batch_size'.")
+        if not is_python_name(self.name):
+            raise DimError(
+                f"Dim name={show_value(self.name)}: a name must be a Python identifier, such as 'batch_size'."
+            )
         self._set("min", _check_bound(self, "min", self.min, 0))
         self._set("multiple_of", _check_bound(self, "multiple_of", self.multiple_of, 1))
         if self.max is not None:
             self._set("max", _check_bound(self, "max", self.max, self.min))
         if self.choices is not None:
-            self._set("choices", tuple(_check_bound(self, "choices", choice, 0) for choice in self.choices))
+            choices = take_items(self.choices, _MAX_CHOICES)
+            if choices is None:
+                raise DimError(f"Dim {self.name!r}: choices={show_value(self.choices)} must be a tuple of ints.")
+            self._set("choices", tuple(_check_bound(self, "choices", choice, 0) for choice in choices))
         self._set("size", self.check(self.size))
 
     @classmethod
@@ -120,19 +127,20 @@ class Dim(_Arithmetic):
         Traceback (most recent call last):
         dummyio.errors.DimError: length=600: this size must be at most 512.
         """
-        size = _to_int(given)
+        size = to_int(given)
         if size is None:
-            raise DimError(f"{self.name}={given!r}: a size must be an int.")
+            raise DimError(f"{self.name}={show_value(given)}: a size must be an int.")
         rules = (
-            (size <= _MAX_INT, f"at most {_MAX_INT}"),
+            (size <= MAX_INT, f"at most {MAX_INT}"),
             (size >= self.min, f"at least {self.min}"),
             (self.max is None or size <= self.max, f"at most {self.max}"),
             (size % self.multiple_of == 0, f"a multiple of {self.multiple_of}"),
-            (self.choices is None or size in self.choices, f"one of {self.choices}"),
+            (self.choices is None or size in self.choices, "one of its choices"),
         )
         for holds, rule in rules:
             if not holds:
-                raise DimError(f"{self.name}={size}: this size must be {rule}.")
+                stated = f"one of {show_value(self.choices)}" if rule == "one of its choices" else rule
+                raise DimError(f"{self.name}={show_value(size)}: this size must be {stated}.")
         return size
 
     @property
@@ -166,9 +174,22 @@ class _FloorDivision:
 
     numerator: Size
     denominator: Size
+    text: str = field(init=False, compare=False, repr=False)
+    depth: int = field(init=False, compare=False, repr=False)
+    """The number of divisions that are nested in each other, including this one."""
+
+    def __post_init__(self) -> None:
+        parts = (f"({part})" if isinstance(part, DimExpr) else str(part) for part in (self.numerator, self.denominator))
+        object.__setattr__(self, "text", " // ".join(parts))
+        depth = 1 + max(_depth(self.numerator), _depth(self.denominator))
+        if depth > _MAX_DEPTH:
+            raise DimError(
+                f"an expression is nested too deeply: the limit is {_MAX_DEPTH} divisions inside each other."
+            )
+        object.__setattr__(self, "depth", depth)
 
     def __str__(self) -> str:
-        return f"{_parenthesize(self.numerator)} // {_parenthesize(self.denominator)}"
+        return self.text
 
 
 _Atom = Dim | _FloorDivision
@@ -188,18 +209,18 @@ class DimExpr(_Arithmetic):
     """
 
     terms: tuple[tuple[_Monomial, int], ...]
+    text: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Write the text, and refuse what arithmetic does not make."""
+        try:
+            text = _write_terms(self.terms)
+        except (TypeError, AttributeError):
+            raise DimError(f"DimExpr({show_value(self.terms)}): write an expression with + - * // of Dims.") from None
+        object.__setattr__(self, "text", text)
 
     def __str__(self) -> str:
-        text = ""
-        for monomial, coefficient in self.terms:
-            # A quotient needs no parentheses if it is alone in its term, but a minus in front of it binds tighter.
-            bare = len(monomial) == 1 and (coefficient == 1 or (coefficient == -1 and text != ""))
-            factors = [str(atom) if bare or isinstance(atom, Dim) else f"({atom})" for atom in monomial]
-            if abs(coefficient) != 1 or not factors:
-                factors.append(str(abs(coefficient)))
-            sign = "-" if coefficient < 0 else "+"
-            text += f" {sign} {' * '.join(factors)}" if text else ("-" if coefficient < 0 else "") + " * ".join(factors)
-        return text
+        return self.text
 
     def __repr__(self) -> str:
         return f"DimExpr({str(self)!r})"
@@ -208,24 +229,31 @@ class DimExpr(_Arithmetic):
 Size = int | Dim | DimExpr
 
 
-def _is_python_name(name: object) -> bool:
-    """Whether `name` is a Python name in the normalized form to which Python converts all names."""
-    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
-        return False
-    return unicodedata.is_normalized("NFKC", name)
+def _write_terms(terms: Iterable[tuple[_Monomial, int]]) -> str:
+    """Return the text of a sum of terms; raise `DimError` if it is too long."""
+    parts: list[str] = []
+    length = 0
+    for monomial, coefficient in terms:
+        # A quotient needs no parentheses if it is alone in its term, but a minus in front of it binds tighter.
+        bare = len(monomial) == 1 and (coefficient == 1 or (coefficient == -1 and parts))
+        factors = [atom.name if isinstance(atom, Dim) else atom.text if bare else f"({atom.text})" for atom in monomial]
+        if abs(coefficient) != 1 or not factors:
+            factors.append(str(abs(coefficient)))
+        sign = "-" if coefficient < 0 else "+"
+        parts.append(f" {sign} " if parts else sign.rstrip("+"))
+        parts.append(" * ".join(factors))
+        length += len(parts[-1]) + 3
+        if length > _MAX_TEXT:
+            raise DimError(f"an expression is too large: the limit is {_MAX_TEXT} characters.")
+    return "".join(parts)
 
 
-def _to_int(value: object) -> int | None:
-    """Return `value` as an int if it is an integer of Python or another library, and not a bool; else None."""
-    if type(value) is int:
-        return value
-    return value.__index__() if isinstance(value, SupportsIndex) and not isinstance(value, bool) else None
-
-
-def _check_bound(dim: Dim, field: str, given: object, least: int) -> int:
-    value = _to_int(given)
-    if value is None or not least <= value <= _MAX_INT:
-        raise DimError(f"Dim {dim.name!r}: {field}={given!r} must be an int, at least {least} and at most {_MAX_INT}.")
+def _check_bound(dim: Dim, bound: str, given: object, least: int) -> int:
+    value = to_int(given)
+    if value is None or not least <= value <= MAX_INT:
+        raise DimError(
+            f"Dim {dim.name!r}: {bound}={show_value(given)} must be an int, at least {least} and at most {MAX_INT}."
+        )
     return value
 
 
@@ -234,14 +262,12 @@ def _terms(size: object) -> _Terms:
         return dict(size.terms)
     if isinstance(size, Dim):
         return {(size,): 1}
-    number = _to_int(size)
+    number = to_int(size)
     if number is not None:
+        if abs(number) > MAX_INT:
+            raise DimError(f"an expression is too large: {show_value(number)} exceeds the limit of numbers, 2^63 - 1.")
         return {(): number} if number else {}
-    raise DimError(f"{size!r} is not a size: use an int, a Dim or an expression of these.")
-
-
-def _sort_key(monomial: _Monomial) -> tuple[bool, str]:
-    return not monomial, " ".join(str(atom) for atom in monomial)
+    raise DimError(f"{show_value(size)} is not a size: use an int, a Dim or an expression of these.")
 
 
 def _simplify(terms: _Terms) -> Size:
@@ -249,7 +275,7 @@ def _simplify(terms: _Terms) -> Size:
     kept = {m: c for m, c in terms.items() if c}
     if not kept:
         return 0
-    if len(kept) > _MAX_TERMS or any(len(m) > _MAX_FACTORS or abs(c) > _MAX_INT for m, c in kept.items()):
+    if len(kept) > _MAX_TERMS or any(len(m) > _MAX_FACTORS or abs(c) > MAX_INT for m, c in kept.items()):
         raise DimError(
             f"an expression is too large: the limits are {_MAX_TERMS} terms of {_MAX_FACTORS} factors, and numbers below 2^63."
         )
@@ -259,7 +285,7 @@ def _simplify(terms: _Terms) -> Size:
         ((monomial, coefficient),) = kept.items()
         if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Dim):
             return monomial[0]
-    return DimExpr(tuple(sorted(kept.items(), key=lambda item: _sort_key(item[0]))))
+    return DimExpr(tuple(sorted(kept.items(), key=lambda item: (not item[0], " ".join(map(str, item[0]))))))
 
 
 def _combine(left: _Terms, right: _Terms, sign: int) -> Size:
@@ -270,6 +296,8 @@ def _combine(left: _Terms, right: _Terms, sign: int) -> Size:
 
 
 def _multiply(left: _Terms, right: _Terms) -> Size:
+    if len(left) * len(right) > _MAX_PRODUCTS:
+        raise DimError(f"an expression is too large: a product of {len(left)} by {len(right)} terms.")
     terms: _Terms = {}
     for a, x in left.items():
         for b, y in right.items():
@@ -285,22 +313,14 @@ def _divide(top: _Terms, bottom: _Terms) -> Size:
         return _simplify({m: c // bottom[()] for m, c in top.items()})
     if set(bottom) == {()} and set(top) <= {()}:
         return top.get((), 0) // bottom[()]
-    divided = DimExpr((((_FloorDivision(_simplify(top), _simplify(bottom)),), 1),))
-    if _depth(divided) > _MAX_DEPTH:
-        raise DimError(f"an expression is nested too deeply: the limit is {_MAX_DEPTH} divisions inside each other.")
-    return divided
+    return DimExpr((((_FloorDivision(_simplify(top), _simplify(bottom)),), 1),))
 
 
 def _depth(size: Size) -> int:
     """Return the number of divisions that are nested in each other."""
     if not isinstance(size, DimExpr):
         return 0
-    atoms = [atom for monomial, _ in size.terms for atom in monomial if isinstance(atom, _FloorDivision)]
-    return max((1 + max(_depth(atom.numerator), _depth(atom.denominator)) for atom in atoms), default=0)
-
-
-def _parenthesize(size: Size) -> str:
-    return f"({size})" if isinstance(size, DimExpr) else str(size)
+    return max((atom.depth for monomial, _ in size.terms for atom in monomial if not isinstance(atom, Dim)), default=0)
 
 
 def to_size(value: object) -> Size:
@@ -309,9 +329,11 @@ def to_size(value: object) -> Size:
         raise DimError(f"a dimension of {len(str(value))} characters exceeds the limit of {MAX_CHARACTERS}.")
     if isinstance(value, (Dim, DimExpr)):
         return value
-    size = _to_int(value)
-    if size is None or not 0 <= size <= _MAX_INT:
-        raise DimError(f"{value!r} is not a size: use an int from 0 to 2^63 - 1, a Dim or an expression of Dims.")
+    size = to_int(value)
+    if size is None or not 0 <= size <= MAX_INT:
+        raise DimError(
+            f"{show_value(value)} is not a size: use an int from 0 to 2^63 - 1, a Dim or an expression of Dims."
+        )
     return size
 
 
@@ -321,18 +343,17 @@ def find_dims(size: Size) -> tuple[Dim, ...]:
         return (size,)
     if not isinstance(size, DimExpr):
         return ()
-    found: list[Dim] = []
+    found: dict[Dim, None] = {}
     for monomial, _ in size.terms:
         for atom in monomial:
             parts = (atom,) if isinstance(atom, Dim) else (*find_dims(atom.numerator), *find_dims(atom.denominator))
-            found += [p for p in parts if p not in found]
+            found |= dict.fromkeys(parts)
     return tuple(found)
 
 
 def evaluate_size(size: Size, sizes: Mapping[str, int] | None = None) -> int:
     """Return `size` as an int, with the dims' sizes from `sizes`, and their default sizes for those not in it."""
-    known = sizes or {}
-    return _replace_dims(size, lambda dim: known.get(dim.name, dim.size))
+    return _replace_dims(size, lambda dim: (sizes or {}).get(dim.name, dim.size))
 
 
 def substitute_dims(size: Size, dims: Mapping[str, Dim | int]) -> Size:
