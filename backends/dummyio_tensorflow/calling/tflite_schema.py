@@ -1,10 +1,13 @@
 """The operators of a TFLite file, read from its flatbuffer without running it."""
 
+import contextlib
+import mmap
+from collections.abc import Generator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dummyio.errors import NotInstalledError, SourceError
+from dummyio.errors import DummyioError, NotInstalledError, SourceError, format_error_line
 
 
 def import_litert() -> Any:
@@ -22,21 +25,42 @@ def import_litert() -> Any:
 def read_model(path: Path) -> Any:
     """Return the root of a file's flatbuffer, as the schema's classes read it; raise `SourceError` for another file."""
     schema = import_litert().schema_py_generated
-    data = path.read_bytes()
-    if len(data) < 8 or data[4:8] != b"TFL3":
-        raise SourceError(f"{path} is not a TFLite file: such a file has TFL3 as its bytes 4 to 7.")
-    return schema.Model.GetRootAs(data, 0)
+    with path.open("rb") as stream:
+        start = stream.read(8)
+        if len(start) < 8 or start[4:] != b"TFL3":
+            raise SourceError(f"{path} is not a TFLite file: such a file has TFL3 as its bytes 4 to 7.")
+        data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # weights stay on the disk
+    with refuse_damage(path):
+        return schema.Model.GetRootAs(data, 0)
+
+
+@contextlib.contextmanager
+def refuse_damage(path: Path) -> Generator[None]:
+    """Raise `SourceError` for what reading a damaged file raises: offsets lead anywhere, and bytes are not a text."""
+    try:
+        yield
+    except DummyioError:
+        raise
+    except Exception as error:
+        raise SourceError(
+            f"{path}: LiteRT does not read it: {format_error_line(error)} It may be damaged, or need a newer ai-edge-litert."
+        ) from error
+
+
+def list_builtin_kinds() -> dict[str, int]:
+    """Return the operators of TFLite itself, ``FULLY_CONNECTED`` → its code."""
+    builtins = vars(import_litert().schema_py_generated.BuiltinOperator)
+    return {name: value for name, value in builtins.items() if isinstance(value, int)}
 
 
 def list_operator_kinds(model: Any) -> list[str]:
     """Return the kinds of a model's operators, ``FULLY_CONNECTED`` or a custom operator's name, in the order of their codes."""
-    builtins = vars(import_litert().schema_py_generated.BuiltinOperator)
-    names = {value: name for name, value in builtins.items() if isinstance(value, int)}
+    names = {value: name for name, value in list_builtin_kinds().items()}
     found: list[str] = []
     for code in map(model.OperatorCodes, range(model.OperatorCodesLength())):
         custom = code.CustomCode()
         builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())  # codes above 127 are in the wider field
-        found.append(custom.decode() if custom else names.get(builtin, str(builtin)))
+        found.append(custom.decode("utf-8", "replace") if custom else names.get(builtin, str(builtin)))
     return found
 
 
@@ -51,3 +75,9 @@ def list_operators(model: Any, graph: Any) -> list[tuple[str, list[int], list[in
         )
         for op in map(graph.Operators, range(graph.OperatorsLength()))
     ]
+
+
+def list_external_files(model: Any) -> list[str]:
+    """Return the names of the files outside of a model that have a part of its weights."""
+    groups = map(model.ExternalBufferGroups, range(model.ExternalBufferGroupsLength()))
+    return [(group.Name() or b"").decode("utf-8", "replace") for group in groups]

@@ -8,7 +8,7 @@ import numpy as np
 
 from dummyio.spec.dtypes import DType
 from dummyio_tensorflow.calling.bind_model import choose_signature
-from dummyio_tensorflow.calling.tflite_schema import list_operators, read_model
+from dummyio_tensorflow.calling.tflite_schema import list_operators, read_model, refuse_damage
 from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf
 from dummyio_tensorflow.declarations.embedding_tables import Operation, find_indexed_tables
 from dummyio_tensorflow.running.tflite_runner import UNNAMED, declared_axes, list_signatures, open_interpreter
@@ -16,6 +16,11 @@ from dummyio_tensorflow.running.tflite_runner import UNNAMED, declared_axes, lis
 
 def declared_from_tflite(path: Path, signature: str | None) -> Declared:
     """Return the inputs of a signature; errors as `dummyio_tensorflow.declarations.from_file.declared_from_file`."""
+    with refuse_damage(path):
+        return _read_declared(path, signature)
+
+
+def _read_declared(path: Path, signature: str | None) -> Declared:
     inputs, outputs = list_signatures(open_interpreter(path))
     name = choose_signature(inputs, signature, str(path))
     details = inputs[name]
@@ -25,7 +30,7 @@ def declared_from_tflite(path: Path, signature: str | None) -> Declared:
     if name != UNNAMED:
         declared.notes["signature"] = name
     for key, one in details.items():
-        if len(one["quantization_parameters"]["scales"]):
+        if len(one["quantization_parameters"]["scales"]) and np.issubdtype(one["dtype"], np.integer):
             scale, zero = one["quantization"]
             limits = np.iinfo(one["dtype"])
             declared.ranges[key] = (int(limits.min), int(limits.max) + 1)
@@ -53,10 +58,13 @@ def _find_tables(path: Path, signature: str, inputs: Mapping[Any, str]) -> dict[
         return int(tensor.Shape(0))
 
     found = find_indexed_tables(operations, inputs, rows)
-    return {key: (count, table(operations[int(number)]).Name().decode()) for key, (count, number) in found.items()}
+    return {
+        key: (count, table(operations[int(number)]).Name().decode("utf-8", "replace"))
+        for key, (count, number) in found.items()
+    }
 
 
 def _find_subgraph(model: Any, signature: str) -> int:
     signatures = map(model.SignatureDefs, range(model.SignatureDefsLength()))
-    own = (int(one.SubgraphIndex()) for one in signatures if one.SignatureKey().decode() == signature)
+    own = (int(one.SubgraphIndex()) for one in signatures if one.SignatureKey().decode("utf-8", "replace") == signature)
     return next(own, 0)

@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from dummyio.errors import DTypeError, RunError, SourceError, format_error_line
+from dummyio.errors import DTypeError, RunError, build_trust_error, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array, Axes
 from dummyio_tensorflow.calling.silence import silence_output
-from dummyio_tensorflow.calling.tflite_schema import import_litert
+from dummyio_tensorflow.calling.tflite_checks import check_numbers
+from dummyio_tensorflow.calling.tflite_schema import import_litert, read_model, refuse_damage
 from dummyio_tensorflow.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures
+from dummyio_tensorflow.running.operator_trust import find_tflite_dangers
 
 Details = Mapping[str, Any]
 """LiteRT's description of one tensor."""
@@ -35,16 +37,22 @@ class TfliteRunner:
         ------
         SourceError
             if LiteRT does not read it, or the spec's inputs are not the file's.
+        TrustError
+            if it has operators of others, or weights in other files, unless `trust`.
         NotInstalledError
             without LiteRT.
         """
-        self._interpreter = open_interpreter(path)
+        with refuse_damage(path):
+            dangers = [] if trust else find_tflite_dangers(read_model(path))
+            if dangers:
+                raise build_trust_error(path, dangers)
+            self._interpreter = open_interpreter(path)
+            self._inputs, self._outputs = list_signatures(self._interpreter)
+            self._declared, each = (
+                {name: [_declared_tensor(key, one) for key, one in details.items()] for name, details in side.items()}
+                for side in (self._inputs, self._outputs)
+            )
         self.engine = f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}"
-        self._inputs, self._outputs = list_signatures(self._interpreter)
-        self._declared, each = (
-            {name: [_declared_tensor(key, one) for key, one in details.items()] for name, details in side.items()}
-            for side in (self._inputs, self._outputs)
-        )
         outputs = merge_signatures(each)
         self._feed_map = FeedMap(str(path), self._declared, [tensor.name for tensor in outputs], spec)
         self._real = _find_real_names(spec, self._feed_map.inputs, outputs)
@@ -94,13 +102,9 @@ class TfliteRunner:
 def open_interpreter(path: Path) -> Any:
     """Return LiteRT's interpreter of a file; errors as `TfliteRunner`."""
     litert = import_litert()
-    try:
-        with silence_output():
-            return litert.interpreter.Interpreter(model_path=str(path))
-    except Exception as error:
-        raise SourceError(
-            f"{path}: LiteRT does not read it: {format_error_line(error)} It may be damaged, or need a newer ai-edge-litert."
-        ) from error
+    with refuse_damage(path), silence_output():
+        check_numbers(path, read_model(path))
+        return litert.interpreter.Interpreter(model_path=str(path))
 
 
 def list_signatures(interpreter: Any) -> tuple[dict[str, dict[str, Details]], dict[str, dict[str, Details]]]:
