@@ -10,6 +10,7 @@ from dummyio.backend.formats import detect_path_format, list_suffixes
 from dummyio.backend.frameworks import FRAMEWORKS, detect_framework, qualified_name
 from dummyio.errors import OptionError, SourceError
 from dummyio.input_spec import InputSpec
+from dummyio.sources.read_file import read_beginning, shorten_path
 
 
 def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
@@ -59,7 +60,7 @@ def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
     if isinstance(source, Mapping):
         return _describe_mapping(source, task, dims)
     if isinstance(source, (str, os.PathLike)):
-        return _describe_path(Path(source), task, dims)
+        return _describe_path(_to_path(source), task, dims)
     return _describe_object(source, task, dims)
 
 
@@ -124,9 +125,22 @@ def _describe_mapping(source: Mapping[str, Any], task: str | None, dims: Mapping
     return describe_configuration(source, task, dims)
 
 
+def _to_path(source: str | os.PathLike[str]) -> Path:
+    """Return an existing path; raise `SourceError` if there is none."""
+    try:
+        path = Path(source)
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(
+            f"{shorten_path(source)}: no such file or folder. Nothing is downloaded: give a local path."
+        ) from None
+    except (OSError, TypeError, ValueError) as error:  # no permission, too long, a null character, bytes
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SourceError(f"{shorten_path(source)!r}: not a path that can be read ({reason}). Give a local path.") from None
+    return path
+
+
 def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
-    if not path.exists():
-        raise SourceError(f"{path}: no such file or folder. Nothing is downloaded: give a local path.")
     if path.is_dir() and (path / "model_index.json").exists():
         raise _pipeline_error(path)
     has_configuration = path.is_dir() and (path / "config.json").exists()
@@ -160,8 +174,7 @@ def _pipeline_error(folder: Path) -> SourceError:
 
 def _contains_spec(path: Path) -> bool:
     """Whether a JSON file is a saved spec: only a spec has the key ``"dummyio"``."""
-    with path.open("rb") as stream:
-        return b'"dummyio"' in stream.read(1 << 16)
+    return b'"dummyio"' in read_beginning(path, 1 << 16)
 
 
 def _describe_by(framework: str, source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
@@ -184,25 +197,39 @@ def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> 
         return _describe_by(framework, source, task, dims)
     if framework is None and callable(source) and not dims.keys().isdisjoint({"args", "kwargs"}):
         return _describe_by("jax", source, task, dims)
+    if isinstance(source, type):
+        raise SourceError(f"{source.__name__} is a class: describe an instance of it.")
     from dummyio.huggingface.describe import describe_configuration, describe_model  # noqa: PLC0415 - lazy: one reader of several
 
-    config = getattr(source, "config", None)
-    is_configuration = callable(getattr(config, "to_dict", None)) and hasattr(config, "model_type")
-    if hasattr(source, "components") or (_is_torch_module(source) and isinstance(config, Mapping)):
+    config = _read_attribute(source, "config")
+    is_configuration = _is_configuration(config)
+    if _read_attribute(source, "components") is not None or (_is_torch_module(source) and isinstance(config, Mapping)):
         from dummyio.huggingface.diffusion.describe import component_class, describe_component_model  # noqa: PLC0415 - lazy: one reader of several
 
         if component_class(source) is not None:
             return describe_component_model(source, task, dims)
     if _is_torch_module(source) and not is_configuration:
         return _describe_by("pt", source, task, dims)
-    if config is not None and callable(getattr(source, "forward", None)):
+    if config is not None and callable(_read_attribute(source, "forward")):
         return describe_model(source, task, dims)
-    if callable(getattr(source, "to_dict", None)) and hasattr(source, "model_type"):
+    if _is_configuration(source):
         return describe_configuration(source, task, dims)
     raise SourceError(
         f"a {qualified_name(source)} cannot be described. Give a Hugging Face configuration (path, dict or object) or model, "
         "any torch.nn.Module, a Keras model, a tf.function, a JAX function or module, an .onnx file or ModelProto, or a saved spec."
     )
+
+
+def _is_configuration(source: Any) -> bool:
+    return callable(_read_attribute(source, "to_dict")) and _read_attribute(source, "model_type") is not None
+
+
+def _read_attribute(source: Any, name: str) -> Any:
+    """Return an attribute of any object; None if it has none, or if the object's own code fails."""
+    try:
+        return getattr(source, name, None)
+    except Exception:  # noqa: BLE001 - code of an object of which nothing is known yet
+        return None
 
 
 def _is_torch_module(source: Any) -> bool:

@@ -1,7 +1,7 @@
 """Describes a Hugging Face model, given as a configuration or live: `_STEPS` lists how, each step adds to one frozen state."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from dummyio.huggingface.outputs.describe_outputs import describe_outputs
 from dummyio.huggingface.source.cache_invalidation import clear_stale_caches
 from dummyio.huggingface.source.forward_signatures import forward_parameters
 from dummyio.huggingface.source.installed import transformers_version
-from dummyio.huggingface.tasks.find_task import canonical_task, class_of_task, class_supports_task, task_of_class
+from dummyio.huggingface.tasks.find_task import canonical_task, class_of_task, class_supports_task, task_of_class, tasks_of
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.normalized_config import ALIASES, NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
@@ -124,18 +124,33 @@ def _class_name(configuration: Configuration, task: str | None) -> str | None:
         return architecture
     if architecture and (task is None or class_supports_task(architecture, task)):
         return architecture
-    return class_of_task(kind, task or "feature-extraction")
+    if task is not None:
+        return class_of_task(kind, task)
+    try:
+        return class_of_task(kind, "feature-extraction")
+    except SourceError:
+        able = tasks_of(kind)
+        reason = "its configuration names no class (architectures), and Transformers lists no base class of that type"
+        raise _build_unknown_error(configuration, reason, able) from None
+
+
+def _build_unknown_error(configuration: Configuration, reason: str, tasks: Iterable[str] = ()) -> SourceError:
+    """Return the error for a model of which neither a class nor the attributes tell which inputs it takes."""
+    names = {"model type": configuration.model_type, "class": configuration.architecture}
+    what = " and ".join(f"{title} {name!r}" for title, name in names.items() if name is not None)
+    able = ", ".join(tasks)
+    remedy = f"Give a task of that type ({able})" if able else "Install the release of Transformers that has the model"
+    return SourceError(
+        f"{configuration.label}: {what or 'a model without model type and class'} cannot be described: {reason}. {remedy}, or give "
+        "the model itself (dummyio.describe(model)), or record its calls (dummyio.capture(model))."
+    )
 
 
 def _read_signature(state: _State) -> _State:
     name, model_type = state.class_name, state.configuration.model_type
     if state.model is not None:
         source = f"forward signature of the live {name}"
-        parameters = {
-            p.name: p.default is not p.empty
-            for p in inspect.signature(state.model.forward).parameters.values()
-            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        }
+        parameters = _live_parameters(state.model)
     else:
         version = transformers_version()
         if version is None or name == _UNKNOWN_CLASS:
@@ -144,16 +159,31 @@ def _read_signature(state: _State) -> _State:
         try:
             parameters = {p.name: p.has_default for p in forward_parameters(name, model_type)}
         except SourceError:  # remote code, or a class of another release
-            return _guess_signature(state, f"transformers {version} has no class {name}")
+            return _guess_signature(state, f"transformers {version} has no class {name} with a forward")
     required = {n for n, has_default in parameters.items() if not has_default}
     required |= find_required_arguments(parameters, name, model_type)
     arguments = read_documented_arguments(name, model_type)
     return _with(state, signature=_Signature(tuple(parameters), frozenset(required), source, arguments))
 
 
+def _live_parameters(model: Any) -> dict[str, bool]:
+    """Return the arguments of a live model's `forward`, with whether each has a default."""
+    try:
+        found = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise SourceError(f"a {type(model).__name__}: its forward has no signature ({error}).") from error
+    return {p.name: p.default is not p.empty for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+
+
 def _guess_signature(state: _State, reason: str) -> _State:
     given = {key: value for key, value in state.keywords.items() if key in ALIASES}
     names = inputs_from_attributes(state.configuration.normalized(given))
+    if not names:
+        raise _build_unknown_error(state.configuration, f"{reason}, and the attributes do not tell which inputs it takes")
+    if state.class_name != _UNKNOWN_CLASS and state.asked is None and task_of_class(state.class_name) is None:
+        kind = state.configuration.model_type
+        reason = f"{reason}, and the end of the class's name is not that of a known task"
+        raise _build_unknown_error(state.configuration, reason, tasks_of(kind) if kind else ())
     reason = f"guessed from the configuration's attributes ({reason})"
     return _with(state, signature=_Signature(tuple(names), known_from=reason))
 

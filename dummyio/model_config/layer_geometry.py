@@ -132,6 +132,12 @@ def _kinds(config: NormalizedConfig, known: Collection[str]) -> list[str]:
     count = config.get("decoder_num_layers", len(declared) or None)
     if count is None:
         count = config.integer("num_layers")
+    # A caller may ask for fewer layers than there are.
+    if declared and (len(declared) < count or (len(declared) > count and not config.is_given("decoder_num_layers"))):
+        raise SourceError(
+            f"the configuration lists the kinds of {len(declared)} layers, and has {count} layers: each layer needs one. Correct "
+            "layer_types or the number of layers."
+        )
     default = "full_attention" if _window(config) is None else "sliding_attention"
     kinds = declared or [default] * count
     kinds = kinds[: max(count - config.integer("num_kv_shared_layers", 0), 0)]
@@ -204,6 +210,11 @@ def _attending(view: _View, *, latent: bool) -> Layer:
     if rotated and plain:
         return Layer(heads, rotated + plain, view.integer("v_head_dim"), window)
     size = view.get("head_dim") or view.integer("hidden_size") // heads
+    if not size:
+        raise SourceError(
+            f"the configuration has hidden_size={view.integer('hidden_size')} for {heads} heads: each needs at least one feature. "
+            "Correct hidden_size or the number of heads, or add head_dim."
+        )
     return Layer(_kept_heads(view, heads), size, view.get("v_head_dim") or size, window)
 
 

@@ -2,7 +2,7 @@
 
 Hidden size is ``hidden_size``, ``d_model``, ``n_embd`` or ``dim``; image size an int, a pair or a dict; and any of them may
 stand in a sub-configuration. `NormalizedConfig` answers under one name, first from the caller, then from the configuration,
-through the names below in order. None counts as missing.
+through the names below in order. None counts as missing. Each value is checked against the type of its attribute when it is read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dummyio.errors import SourceError
+from dummyio.errors import SourceError, format_error_line
+from dummyio.model_config.attribute_types import check_attribute, shorten_value
 
 
 def _words(lists: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -104,6 +105,8 @@ class NormalizedConfig:
         Values for what the configuration leaves out, such as the defaults of its class.
     attribute_map
         More names, as Transformers' configuration classes have them: name asked for → name used.
+    path
+        The names of the configurations around this one, each with a dot at its end, for messages.
     """
 
     def __init__(
@@ -113,12 +116,14 @@ class NormalizedConfig:
         given: Mapping[str, Any] | None = None,
         defaults: Mapping[str, Any] | None = None,
         attribute_map: Mapping[str, str] | None = None,
+        path: str = "",
     ) -> None:
-        """Take a configuration as it is; nothing is copied or checked."""
+        """Take a configuration as it is; nothing is copied, and a value is checked when it is read."""
         self._config = config
         self._given = dict(given or {})
         self._defaults = dict(defaults or {})
         self._map = dict(attribute_map or {})
+        self._path = path
 
     @classmethod
     def of(cls, config: Any) -> NormalizedConfig:
@@ -126,18 +131,32 @@ class NormalizedConfig:
         return config if isinstance(config, cls) else cls(config)
 
     def raw(self, name: str) -> Any:
-        """Return the value under exactly that name; None if there is none."""
-        for source in (self._given, self._config, self._defaults):
-            # Asking whether a dict is a `Mapping` takes longer than the answer, and this is asked all the time.
-            is_mapping = type(source) is dict or isinstance(source, Mapping)
-            value = source.get(name) if is_mapping else getattr(source, name, None)
-            if value is not None:
-                return value
-        return None
+        """Return the value under exactly that name; None if there is none.
+
+        Raises
+        ------
+        SourceError
+            if the configuration's value has not the type of that attribute.
+        OptionError
+            if the caller's value has not.
+        """
+        value = self._given.get(name)
+        if value is not None:
+            check_attribute(name, value, "", given=True)
+            return value
+        value = _read_value(self._config, name, self._path)
+        if value is None:
+            return self._defaults.get(name)
+        check_attribute(name, value, self._path, self._defaults.get(name))
+        return value
 
     def own(self, name: str) -> Any:
         """Return the value of the configuration itself, or of the caller, under exactly that name; not a default of its class."""
-        return NormalizedConfig(self._config, given=self._given).raw(name)
+        return NormalizedConfig(self._config, given=self._given, path=self._path).raw(name)
+
+    def is_given(self, name: str) -> bool:
+        """Whether the caller gives the value under a canonical name."""
+        return any(self._given.get(alias) is not None for alias in self._names(name))
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value under a canonical name, or `default`."""
@@ -178,7 +197,7 @@ class NormalizedConfig:
             assert default is not None
             return default
         if isinstance(value, bool) or not isinstance(value, int):
-            raise SourceError(f"the configuration has {name}={value!r}: a whole number is needed.")
+            raise SourceError(f"the configuration has {self._path}{name}={shorten_value(value)}: a whole number is needed.")
         return value
 
     def size(self, name: str = "image_size") -> tuple[int, int] | None:
@@ -191,8 +210,8 @@ class NormalizedConfig:
             value = (value, value)
         if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1:
             value = (value[0], value[0])
-        if isinstance(value, Sequence) and len(value) >= 2 and all(isinstance(v, int) for v in value[-2:]):
-            return int(value[-2]), int(value[-1])
+        if isinstance(value, Sequence) and len(value) >= 2 and all(type(v) is int for v in value[-2:]):
+            return value[-2], value[-1]
         return None
 
     def sub(self, role: str) -> NormalizedConfig | None:
@@ -224,6 +243,7 @@ class NormalizedConfig:
             given=self._given,
             defaults=defaults if isinstance(defaults, Mapping) else None,
             attribute_map=self._map,
+            path=f"{self._path}{name}.",
         )
 
     def inner(self, name: str) -> NormalizedConfig | None:
@@ -253,6 +273,18 @@ class NormalizedConfig:
         if value is None:
             raise AttributeError(f"the configuration does not have {name}.")
         return value
+
+
+def _read_value(config: Any, name: str, path: str) -> Any:
+    # Asking whether a dict is a `Mapping` takes longer than the answer, and this is asked all the time.
+    if type(config) is dict:
+        return config.get(name)
+    try:
+        return config.get(name) if isinstance(config, Mapping) else getattr(config, name, None)
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError(f"{path}{name} of the configuration cannot be read: {format_error_line(error)}") from error
 
 
 def _keys(config: Any) -> set[Any]:

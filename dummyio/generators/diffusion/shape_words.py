@@ -6,6 +6,7 @@ from math import lcm, prod
 
 from dummyio.errors import SourceError
 from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.model_config.attribute_types import MOST_ELEMENTS, check_amount
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Node
 from dummyio.spec.values import Normal, PaddingMask
@@ -101,7 +102,11 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
     def whole(self, name: str) -> int | None:
         """Return an attribute that is a whole number; None where it is something else or missing."""
         found = self.config.raw(name)
-        return found if isinstance(found, int) and not isinstance(found, bool) else None
+        if not isinstance(found, int) or isinstance(found, bool):
+            return None
+        if found < 0:
+            raise SourceError(f"the configuration has {name}={found}: a size cannot be negative. Correct the configuration.")
+        return check_amount(found, MOST_ELEMENTS, f"as {name}")
 
     @cached_property
     def patch(self) -> tuple[int, int, int]:
@@ -119,7 +124,7 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
         depth = next((len(v) for name in _DEPTHS if isinstance(v := self.config.raw(name), (list, tuple))), None)
         if depth is None or self.context.facts.resizes_feature_maps:
             return _RATIO if self.context.task.startswith(("autoencoding", "vae")) else 1
-        return 2 ** (depth - 1)
+        return 2 ** max(depth - 1, 0)
 
     def edge(self, name: str, place: int) -> Dim:
         """Return an edge of the image: whole patches, and whole strides of the coarsest map."""
@@ -160,6 +165,7 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
         """The length of a sound: whole strides of its encoder."""
         ratios = self.config.raw("downsampling_ratios")
         stride = prod(ratios) if isinstance(ratios, (list, tuple)) else self.stride
+        check_amount(stride, MOST_ELEMENTS, "samples in one frame")
         return self.dim(
             "audio_sequence_length", size=self.whole("sample_size") or 8 * stride, floor=stride, multiple_of=stride
         )

@@ -13,6 +13,7 @@ from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.media_tokens.audio_token_counts import audio_tokens, frame_count
 from dummyio.generators.media_tokens.token_counts import list_media
 from dummyio.generators.text.text import text_length
+from dummyio.model_config.attribute_types import MOST_ELEMENTS, check_amount
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
@@ -56,7 +57,7 @@ class _Audio(DummyInputGenerator):
         """How many samples a codec makes one frame of, where features of the same frames go in beside its wave."""
         ratios, names = self.audio.raw("downsampling_ratios"), self.context.names or frozenset()
         beside = {"input_values", "input_features"} <= names and isinstance(ratios, Sequence)
-        return prod(ratios) if beside and ratios else None
+        return check_amount(prod(ratios), MOST_ELEMENTS, "samples in one frame") if beside and ratios else None
 
     @property
     def embedded(self) -> int | None:
@@ -112,7 +113,7 @@ def _receptive_field(config: NormalizedConfig) -> int:
     field = 1
     for kernel, stride in zip(reversed(kernels), reversed(strides), strict=False):
         field = (field - 1) * stride + kernel
-    return field
+    return check_amount(field, MOST_ELEMENTS, "samples in one frame")
 
 
 class DummyAudioInputGenerator(_Audio):

@@ -4,6 +4,7 @@ from math import prod
 from typing import Any
 
 from dummyio.generators.base.context import Context
+from dummyio.model_config.attribute_types import MOST_TOKENS, check_amount
 
 GRIDS = frozenset({"image_grid_thw", "grid_thw", "target_sizes", "spatial_shapes", "image_position_ids"})
 """Inputs that say how many rows and columns of patches each image has, or where each patch lies."""
@@ -16,7 +17,8 @@ def patches_per_token(context: Context) -> int:
     if isinstance(rounds, int):  # merged in the image model, where it is not switched off, and so many times after it
         kernels = [square_side(config.raw("merge_kernel_size")) or 2] * rounds
         inner = square_side((config.sub("vision") or config).raw("window_kernel_size")) or 2
-        return prod(kernels) * (inner if config.raw("downsample_mode") != "4x" else 1)
+        merged = prod(kernels) * (inner if config.raw("downsample_mode") != "4x" else 1)
+        return check_amount(merged, MOST_TOKENS, "rows of patches for one token")
     if context.names is not None and "image_merge_sizes" in context.names:
         return 2
     if context.facts.media.packed_patches_are_tokens or context.facts.media.packed_patches_are_pooled:

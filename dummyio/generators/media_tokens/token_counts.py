@@ -21,6 +21,7 @@ from dummyio.generators.media_tokens.image_layout import (
     vision_of,
 )
 from dummyio.generators.media_tokens.patch_grids import GRIDS, patch_grid, patches_per_token, square_side
+from dummyio.model_config.attribute_types import MOST_TOKENS, check_amount
 from dummyio.model_config.normalized_config import NormalizedConfig
 
 _GIVEN = {
@@ -123,8 +124,9 @@ def _medium(kind: str, context: Context) -> Medium | None:
     if kind == "image" and id_ is None and "pixel_values_videos" not in (context.names or ()):
         id_ = _id(config, ("video_token_id", "video_token_index"))  # what a model of videos alone calls its placeholder
     count = _COUNTS[kind](context)
-    if not count:
+    if count is None or count < 1:
         return None
+    check_amount(count, MOST_TOKENS, f"tokens for one {kind}")
     if id_ is None:
         return Medium(kind, None, count) if "image_embeds_position_mask" in (context.names or ()) else None
     return Medium(kind, id_, count, *_bounds(kind, id_, config))
@@ -191,7 +193,7 @@ def _quantized(context: Context) -> int | None:
     stages = None if vq is None else NormalizedConfig.of(vq).raw("channel_multiplier")
     if not isinstance(stages, Sequence):
         return None
-    factor = 2 ** (len(stages) - 1)
+    factor = 2 ** max(len(stages) - 1, 0)
     height, width = pixel_size(context)
     return (height // factor) * (width // factor + context.facts.media.rows_have_end_token)
 
@@ -199,7 +201,7 @@ def _quantized(context: Context) -> int | None:
 def _tiled(context: Context) -> int | None:
     """Return the tokens of an image and of its tiles, which stand as one, with a token at the end of each row."""
     cut_in, each = tile_grid(context), _computed(context)
-    if cut_in is None or each is None:
+    if cut_in is None or each is None or each < 0:
         return None
     edge = isqrt(each)
     return each + cut_in[0] * edge * (cut_in[1] * edge + 1)

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from dummyio.errors import SourceError
+from dummyio.errors import SourceError, format_error_line
 from dummyio.huggingface.config.class_defaults import (
     attribute_map,
     configuration_defaults,
@@ -16,7 +16,9 @@ from dummyio.huggingface.config.class_defaults import (
     sub_configs,
 )
 from dummyio.huggingface.config.layer_types import compute_layer_types, rename_layer_types
+from dummyio.huggingface.config.structure import check_structure
 from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.sources.read_file import read_bounded_file, shorten_path
 
 _MAX_BYTES = 16 << 20
 
@@ -38,7 +40,7 @@ class Configuration:
     def architecture(self) -> str | None:
         """The class of the model that the configuration was saved with."""
         names = self.values.get("architectures")
-        return names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
+        return names[0] if names else None
 
     def normalized(self, given: Mapping[str, Any]) -> NormalizedConfig:
         """Return it behind canonical names, filled up with the defaults of its class where that is installed."""
@@ -64,7 +66,8 @@ class Configuration:
             values, defaults = self.values.get(name), self._constant.get(name)
             stated = values if isinstance(values, Mapping) else {}
             constant = defaults if isinstance(defaults, Mapping) else {}
-            inner = compute_layer_types(stated.get("model_type", sub_kind), NormalizedConfig(stated, defaults=constant))
+            part = NormalizedConfig(stated, defaults=constant, path=f"{name}.")
+            inner = compute_layer_types(sub_kind if part.own("model_type") is None else part.own("model_type"), part)
             if inner:
                 found[name] = {**constant, **inner}
         return found
@@ -79,36 +82,39 @@ def read_configuration(source: Any) -> Configuration:
         if it cannot be read, is not a JSON object, or does not look like a configuration.
     """
     if isinstance(source, Mapping):
-        values, label = source, "a dict"
-    elif isinstance(source, (str, os.PathLike)):
+        return build_configuration(source, "a dict")
+    if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         path = path / "config.json" if path.is_dir() else path
-        values, label = _read_file(path), str(path)
-    else:
-        values, label = source.to_dict(), f"a {type(source).__name__}"
-        if getattr(source, "model_type", None):
-            values = {"model_type": source.model_type, **values}
+        return build_configuration(_read_file(path), shorten_path(path))
+    label = f"a {type(source).__name__}"
+    try:
+        values, model_type = source.to_dict(), getattr(source, "model_type", None)
+    except Exception as error:  # the object's own code
+        raise SourceError(f"{label}: its to_dict() cannot be used: {format_error_line(error)}") from error
+    if not isinstance(values, Mapping):
+        raise SourceError(f"{label}: its to_dict() returns a {type(values).__name__}, not a dict. Give a configuration.")
+    return build_configuration({"model_type": model_type, **values} if model_type else values, label)
+
+
+def build_configuration(values: Mapping[str, Any], label: str) -> Configuration:
+    """Return a configuration of plain data; errors as `read_configuration`."""
     if not values:
         raise SourceError(
             f"{label}: the configuration is empty. Give one with model_type, or with _class_name for Diffusers."
         )
+    check_structure(values, label)
     return Configuration(rename_layer_types(values), label)
 
 
 def _read_file(path: Path) -> Mapping[str, Any]:
-    try:
-        with path.open("rb") as stream:
-            text = stream.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
-    if len(text) > _MAX_BYTES:
-        raise SourceError(f"{path}: a configuration of more than {_MAX_BYTES} bytes is not read.")
+    text, label = read_bounded_file(path, _MAX_BYTES), shorten_path(path)
     try:
         values = json.loads(text)
     except RecursionError:
-        raise SourceError(f"{path}: nested too deeply to be a configuration.") from None
+        raise SourceError(f"{label}: nested too deeply to be a configuration.") from None
     except ValueError as error:  # JSON's and Unicode's errors alike
-        raise SourceError(f"{path}: not valid JSON ({error}).") from None
+        raise SourceError(f"{label}: not valid JSON ({error}).") from None
     if not isinstance(values, dict):
-        raise SourceError(f"{path}: a configuration is a JSON object, not a {type(values).__name__}.")
+        raise SourceError(f"{label}: a configuration is a JSON object, not a {type(values).__name__}.")
     return values

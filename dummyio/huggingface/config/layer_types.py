@@ -52,9 +52,10 @@ def rename_layer_types(values: Mapping[str, Any]) -> Mapping[str, Any]:
     table = _renamed(root / "configuration_utils.py") if root else {}
     changed: dict[str, Any] = {}
     for name, value in values.items():
-        if name in ALIASES["layer_types"] and isinstance(value, (list, tuple)) and set(table) & set(map(str, value)):
-            changed[name] = [table.get(str(kind), kind) for kind in value]
-        elif isinstance(value, Mapping) and name.endswith("_config"):
+        if name in ALIASES["layer_types"] and isinstance(value, (list, tuple)):
+            renamed = [table.get(kind, kind) if isinstance(kind, str) else kind for kind in value]
+            changed |= {} if renamed == list(value) else {name: renamed}
+        elif isinstance(value, Mapping) and isinstance(name, str) and name.endswith("_config"):
             inner = rename_layer_types(value)
             changed |= {} if inner is value else {name: inner}
     return {**values, **changed} if changed else values

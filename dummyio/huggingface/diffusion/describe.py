@@ -14,7 +14,7 @@ from dummyio.generators.base.context import Context, build_context
 from dummyio.generators.base.model_facts import ArgumentFacts, ModelFacts
 from dummyio.generators.diffusion.components import DummyComponentInputGenerator
 from dummyio.generators.registry import OPTIONS
-from dummyio.huggingface.config.configuration import Configuration
+from dummyio.huggingface.config.configuration import Configuration, build_configuration
 from dummyio.huggingface.diffusion.argument_shapes import read_shape_words
 from dummyio.huggingface.diffusion.choose_inputs import component_inputs, inputs_by_attributes
 from dummyio.huggingface.diffusion.library import LIBRARY, find_component
@@ -22,6 +22,7 @@ from dummyio.huggingface.inputs.check_sizes import check_sizes
 from dummyio.huggingface.source.forward_signatures import ClassMethods
 from dummyio.huggingface.source.installed import package_version
 from dummyio.input_spec import InputSpec
+from dummyio.model_config.attribute_types import check_attribute, is_name, shorten_value
 from dummyio.model_config.normalized_config import ALIASES, NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 from dummyio.spec.spec_data import OutputSpec
@@ -58,12 +59,16 @@ class _Reading:
 def describe_component(configuration: Configuration, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
     """Describe the model that a configuration with a ``_class_name`` stands for; errors as `describe`."""
     name = configuration.values[CLASS_NAME]
-    if not isinstance(name, str):
+    if not is_name(name):
         raise SourceError(
-            f"{configuration.label}: {CLASS_NAME}={name!r} is not the name of a class. Describe a single model."
+            f"{configuration.label}: {CLASS_NAME}={shorten_value(name)} is not the name of a class. Describe a single model."
         )
     component = find_component(name)
-    values = {**(_settings(component) if component else {}), **configuration.values}
+    settings = _settings(component) if component else {}
+    for key, value in configuration.values.items():  # source text is evaluated with all of them
+        if value is not None:
+            check_attribute(key, value, "", settings.get(key))
+    values = {**settings, **configuration.values}
     given = {key: value for key, value in keywords.items() if key in ALIASES and key not in DEFAULT_DUMMY_SHAPES}
     config = NormalizedConfig(values, given=given)
     found = _task(component, config, task)
@@ -94,7 +99,8 @@ def describe_component_model(model: Any, task: str | None, keywords: Mapping[str
         parts = [key for key, part in model.components.items() if callable(getattr(part, "forward", None))]
         raise SourceError(f"a {name} is a pipeline of several models: describe one of its {', '.join(parts)}.")
     values = {**model.config, CLASS_NAME: name}
-    return describe_component(Configuration(values, f"the configuration of a {type(model).__name__}"), task, keywords)
+    configuration = build_configuration(values, f"the configuration of a {type(model).__name__}")
+    return describe_component(configuration, task, keywords)
 
 
 def component_class(model: Any) -> str | None:

@@ -109,8 +109,12 @@ def _counted(facts: InputFacts) -> frozenset[str]:
     return frozenset(name for name in facts.offered if name.startswith(heads) and "label" not in name) | ids
 
 
+_OWN_SIZES = ("hidden_size", "hidden_sizes", "num_layers", "depths")
+"""Attributes of a model's own layers: a guess needs one of them besides an attribute of its data."""
+
+
 def inputs_from_attributes(config: NormalizedConfig) -> list[str]:
-    """Return the arguments that the configuration's attributes suggest, for when no signature can be read."""
+    """Return the arguments that the configuration's attributes suggest, for when no signature can be read; none if they do not."""
     offered: list[str] = []
     text = config.part("text")
     encoder_decoder = bool(config.raw("is_encoder_decoder"))
@@ -122,10 +126,12 @@ def inputs_from_attributes(config: NormalizedConfig) -> list[str]:
     elif text.has("vocab_size"):
         offered += ["input_ids", "attention_mask"]
         offered += ["token_type_ids"] if text.has("type_vocab_size") else []
-    if encoder_decoder:
+    if encoder_decoder and (offered or config.part("decoder").has("vocab_size")):
         offered += ["decoder_input_ids", "decoder_attention_mask"]
-    if config.sub("vision") is not None or (config.has("image_size") and not audio) or not offered:
+    if config.sub("vision") is not None or (config.has("image_size") and not audio) or (_reads_images(config) and not offered):
         offered.append("pixel_values")
+    if not _has_own_sizes(config) and not ("pixel_values" in offered and _reads_images(config)):
+        return []
     if (
         text.has("vocab_size")
         and not text.has("type_vocab_size")
@@ -135,3 +141,15 @@ def inputs_from_attributes(config: NormalizedConfig) -> list[str]:
         offered += ["position_ids", "past_key_values"]
         offered += ["encoder_outputs"] if encoder_decoder else []
     return offered
+
+
+def _reads_images(config: NormalizedConfig) -> bool:
+    """Whether a configuration is one of images: it has a part for them, or states two facts of them."""
+    stated = sum(config.has(name) for name in ("image_size", "num_channels", "patch_size"))
+    return config.sub("vision") is not None or stated + _has_own_sizes(config) > 1 and stated > 0
+
+
+def _has_own_sizes(config: NormalizedConfig) -> bool:
+    roles = ("text", "vision", "audio", "encoder", "decoder")
+    parts = (config, *(part for role in roles if (part := config.sub(role)) is not None))
+    return any(part.has(name) for part in parts for name in _OWN_SIZES)

@@ -19,6 +19,7 @@ from dummyio.huggingface.source.statements import find_statements
 
 Part: TypeAlias = Literal["modeling", "configuration"]
 
+_TYPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 _NO_ENTRIES: Mapping[str, Any] = MappingProxyType({})
 _TABLE_NAME = re.compile(r"^(MODEL_\w*NAMES)\b.* = ", re.MULTILINE)
 _TABLES_INSIDE = re.compile(r"(?<![\"\w])[A-Z]\w*_NAMES?\b")
@@ -105,7 +106,7 @@ def _beginnings(folder: Path) -> tuple[str, ...]:
 def _folders(model_type: str) -> Iterator[Path]:
     """Give the folders that may hold a model type: by its name, by the library's table of exceptions."""
     root, path = transformers_root(), _auto_file("configuration")
-    if root is None or path is None:
+    if root is None or path is None or not _TYPE_NAME.fullmatch(model_type):  # a name, never a path
         return
     by_name = root / "models" / model_type.replace("-", "_")
     yield by_name

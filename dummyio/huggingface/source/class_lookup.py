@@ -59,6 +59,8 @@ def class_in_file(path: Path, name: str) -> ClassSource | None:
 
 def class_in_files(paths: Iterable[Path], name: str) -> ClassSource | None:
     """Find a class in the first of some files that defines it."""
+    if not name.isidentifier():
+        return None
     # Over hundreds of files, looking for the bytes first saves decoding all but one of them.
     wanted = b"class " + name.encode()
     candidates = (path for path in paths if wanted in path.read_bytes())

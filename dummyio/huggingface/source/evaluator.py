@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from dummyio.errors import SourceError
+
 Expression: TypeAlias = ast.expr
 Function: TypeAlias = ast.FunctionDef
 AttributeReader: TypeAlias = Callable[[str, str], Any]
@@ -138,7 +140,7 @@ class Evaluator:
         """Return the value of an expression; raise `UnknownValueError` if it is not known."""
         try:
             return self._value(node)
-        except UnknownValueError:
+        except (UnknownValueError, SourceError):  # an attribute of a wrong type is an error of the configuration
             raise
         except _FAILURES as error:
             raise UnknownValueError(node) from error
@@ -147,6 +149,8 @@ class Evaluator:
         for statement in statements:
             try:
                 self._step(statement)
+            except SourceError:
+                raise
             except _FAILURES:
                 self._forget(statement)
 

@@ -237,7 +237,7 @@ def _layer_of_class(
     own: Kind | None = next((_LAYERS[b[3:]] for b in bases if b.startswith("nn.") and b[3:] in _LAYERS), None)
     if own is not None:
         sizes = (settings.get(name) for name in _SIZES)
-        return Layer(own, next((size for size in sizes if isinstance(size, int)), None))
+        return Layer(own, next((size for size in sizes if isinstance(size, int) and size > 0), None))
     argument = _parameter(component, "forward", place)
     return _find_layer(component, settings, argument, "forward", depth) if argument else None
 
@@ -258,7 +258,7 @@ def _first_size(call: ast.Call, known: Mapping[str, Any]) -> int | None:
     words = call_keywords(call)
     stated = call.args[0] if call.args else next((words[name] for name in _SIZES if name in words), None)
     found = _evaluate(stated, known) if stated is not None else None
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
 
 
 def _evaluate(node: ast.expr, known: Mapping[str, Any]) -> Any:

@@ -87,8 +87,14 @@ def _class(model_type: str, task: Task) -> str | None:
             if name.endswith(ending) and not name.endswith("PreTrainedModel"):
                 return name
     main = class_for(model_type, _table("MAPPING_NAMES")) if task.needs else None
-    takes = main is not None and any(p.name == task.needs for p in forward_parameters(main, model_type))
-    return main if takes else None
+    return main if main is not None and _takes(main, model_type, task.needs) else None
+
+
+def _takes(class_name: str, model_type: str, argument: str) -> bool:
+    try:
+        return any(p.name == argument for p in forward_parameters(class_name, model_type))
+    except SourceError:  # a class without a forward
+        return False
 
 
 def _table(name: str) -> str:
