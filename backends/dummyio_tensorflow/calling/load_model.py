@@ -5,14 +5,29 @@ from typing import Any
 
 import keras
 
-from dummyio.errors import OptionError, SourceError
+from dummyio.errors import DummyioError, OptionError, SourceError, build_trust_error, format_error_line
+from dummyio_tensorflow.calling.keras_trust import find_keras_dangers
 
 
 def load_model(path: Path, task: str | None, *, trust: bool = False) -> tuple[Any, str]:
-    """Return the model of a ``.keras`` or ``.h5`` file, and its name for messages; raise `SourceError` if Keras fails."""
+    """Return the model of a ``.keras`` or ``.h5`` file, and its name for messages.
+
+    Raises
+    ------
+    SourceError
+        if Keras cannot load it.
+    TrustError
+        if it contains code, or reads other files, unless `trust`.
+    """
     if task is not None:
         raise OptionError(f"task={task!r}: a Keras model has one task, its own; leave it out.")
     try:
-        return keras.models.load_model(path), f"the Keras model {path}"
-    except (OSError, ValueError, TypeError) as error:
-        raise SourceError(f"{path}: Keras cannot load it: {error}") from error
+        dangers = [] if trust else find_keras_dangers(path)
+        if dangers:
+            raise build_trust_error(path, dangers)
+        # What it was trained with is not needed, and would be loaded too.
+        return keras.models.load_model(path, compile=False, safe_mode=not trust), f"the Keras model {path}"
+    except DummyioError:
+        raise
+    except Exception as error:  # damaged files raise errors of many libraries
+        raise SourceError(f"{path}: Keras cannot load it: {format_error_line(error)}") from error
