@@ -6,24 +6,24 @@
 ['attention_mask', 'input_ids', 'token_type_ids']
 """
 
-import sys
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
-from dummyio import errors
-from dummyio.backend.registry import available_backends, load_backend
-from dummyio.describing import capture, describe, generate
-from dummyio.errors import DummyioError
-from dummyio.input_spec import InputSpec
-from dummyio.spec import values
-from dummyio.spec.dims import Dim, DimExpr
-from dummyio.spec.dtypes import DType
-from dummyio.spec.spec_data import OutputSpec
-from dummyio.spec.tensor_spec import Nest, TensorSpec
-
+TYPE_CHECKING = False  # the module `typing` takes longer to import than all that is imported here
 if TYPE_CHECKING:
+    from typing import Any
+
+    from dummyio import errors, values
+    from dummyio.backend.registry import available_backends, load_backend
+    from dummyio.describing import capture, describe, generate
+    from dummyio.errors import DummyioError
     from dummyio.exporting.export import export
+    from dummyio.input_spec import InputSpec
     from dummyio.materialize.generate import materialize_part
     from dummyio.running.runner import open_runner
+    from dummyio.spec.dims import Dim, DimExpr
+    from dummyio.spec.dtypes import DType
+    from dummyio.spec.spec_data import OutputSpec
+    from dummyio.spec.tensor_spec import Nest, TensorSpec
     from dummyio.validation import validate
 
 __all__ = [
@@ -51,15 +51,29 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-sys.modules[f"{__name__}.values"] = values  # `from dummyio.values import TokenIds` works like the attribute
-
 _LAZY = {
+    "DType": "dummyio.spec.dtypes",
+    "Dim": "dummyio.spec.dims",
+    "DimExpr": "dummyio.spec.dims",
+    "DummyioError": "dummyio.errors",
+    "InputSpec": "dummyio.input_spec",
+    "Nest": "dummyio.spec.tensor_spec",
+    "OutputSpec": "dummyio.spec.spec_data",
+    "TensorSpec": "dummyio.spec.tensor_spec",
+    "available_backends": "dummyio.backend.registry",
+    "capture": "dummyio.describing",
+    "describe": "dummyio.describing",
+    "errors": "",
     "export": "dummyio.exporting.export",
+    "generate": "dummyio.describing",
+    "load_backend": "dummyio.backend.registry",
     "materialize_part": "dummyio.materialize.generate",
     "open_runner": "dummyio.running.runner",
     "validate": "dummyio.validation",
+    "values": "",
 }
-"""Names that describing does not need, and their modules; lazy: start-up time."""
+"""Public names and their modules; "" for a module itself. All are imported on first use: importing NumPy takes longer than the
+program ``dummyio`` may take before it handles an interrupt."""
 
 
 def __getattr__(name: str) -> Any:
@@ -67,6 +81,12 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         from importlib import import_module  # noqa: PLC0415 - a name at the top would be a public one
 
-        value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+        module = import_module(_LAZY[name] or f"{__name__}.{name}")
+        value = globals()[name] = getattr(module, name) if _LAZY[name] else module
         return value
     raise AttributeError(f"module 'dummyio' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the names of the module, also those that are not imported yet."""
+    return sorted({*globals(), *_LAZY})

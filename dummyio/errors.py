@@ -17,22 +17,29 @@
     ├── RunError             a model or an artifact could not be run on its feeds        (RuntimeError)
     └── OutputError          a result could not be written                               (OSError)
 
-A message states the value given, the rule and the remedy.
+A message states the value given, the rule and the remedy. Parts of it come from files: it has at most `MAX_MESSAGE` characters,
+and none that would control a terminal or reverse the direction of text.
 """
 
 import difflib
 import re
 import sys
+import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+MAX_MESSAGE = 2000
+_GAP = " ... "
 _MAX_DANGERS = 10
 _MAX_COMPARED = 200
 
 
 class DummyioError(Exception):
     """The base class of all errors that dummyio raises on purpose."""
+
+    def __str__(self) -> str:
+        return escape_and_shorten(super().__str__(), MAX_MESSAGE - len(_GAP))
 
 
 class DimError(DummyioError, ValueError):
@@ -107,12 +114,38 @@ def format_error_line(error: BaseException, limit: int = 400) -> str:
         if str(error.__cause__).startswith(f"{type(error).__name__}: {error}"):  # JAX chains a printed stack trace
             break
         error = error.__cause__
-    text = " ".join(_COLOURS.sub("", str(error)).split())
-    if len(text) > limit:
-        text = f"{text[: limit * 3 // 4]} ... {text[-limit // 4 :]}"
+    text = escape_and_shorten(" ".join(_COLOURS.sub("", str(error)).split()), limit)
     if text and isinstance(error, DummyioError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def escape_controls(text: str) -> str:
+    r"""Return a text as one line, with each character that cannot be printed as its escape sequence, such as ``\x1b``.
+
+    Names, messages and other texts from files may contain what moves the cursor of a terminal, erases lines, or shows text
+    in another order than it has: control and format characters, line breaks, half of a surrogate pair.
+    """
+    if text.isprintable():
+        return text
+    return "".join(character if _is_printable(character) else _escape(character) for character in text)
+
+
+def _is_printable(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def escape_and_shorten(text: str, limit: int) -> str:
+    """Return the first and last characters of `escape_controls(text)`, `limit` of them, with a gap between if there are more."""
+    return _leave_out_middle(escape_controls(_leave_out_middle(text, limit)), limit)  # first: texts may have gigabytes
+
+
+def _leave_out_middle(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[: limit * 3 // 4]}{_GAP}{text[-limit // 4 :]}"
 
 
 def build_trust_error(path: object, dangers: Iterable[str]) -> TrustError:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 Array = np.ndarray[Any, Any]
 """A NumPy array of any dtype and shape."""
@@ -24,5 +25,5 @@ Axes = tuple[int | str | None, ...]
 StaticDims = str | Sequence[str] | None
 """The dims that an export fixes at their default sizes: ``"all"``, ``"all_but_batch"``, or names; None for none."""
 
-Buckets = Mapping[str, Iterable[int]] | None
+Buckets = Mapping[str, Iterable[Annotated[int, Meta(ge=0)]]] | None
 """Dim → the sizes for which an export gets one signature each."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dummyio.backend.frameworks import ALIASES, FRAMEWORKS
 from dummyio.backend.protocol import Backend
 from dummyio.errors import BrokenBackendError, FrameworkError, NotInstalledError, format_error_line, suggest_names
+from dummyio.signals import hold_signals
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -92,7 +93,8 @@ def _load(name: str) -> Backend:
         raise FrameworkError(f"framework={name!r} is claimed by {owners}: uninstall all but one.")
     point = points[0]
     try:
-        backend = point.load()
+        with hold_signals():  # an interrupt in the import of a framework would abort the process
+            backend = point.load()
     except ModuleNotFoundError as error:
         if not _is_requirement(error.name or "", point):
             raise BrokenBackendError(f"the backend {name!r} ({point.value}) cannot be imported: {error}.") from error

@@ -6,14 +6,14 @@ from typing import Any
 import click
 
 import dummyio
-from dummyio.cli.shared_options import EPILOG, fails_cleanly, json_option
-from dummyio.cli.tables import build_table, open_console
+from dummyio.cli.shared_options import EPILOG, json_option, print_warnings
+from dummyio.cli.tables import add_row, build_table, open_console
 from dummyio.errors import DummyioError
 
 
 @click.command(epilog=EPILOG)
 @json_option
-@fails_cleanly
+@print_warnings
 def backends(as_json: bool) -> None:
     """List the backends, and whether their frameworks are installed."""
     rows = [_backend_row(name) for name in dummyio.available_backends()]
@@ -22,7 +22,7 @@ def backends(as_json: bool) -> None:
         return
     table = build_table("framework", "state", "dtypes")
     for row in rows:
-        table.add_row(row["name"], row["state"], str(row["dtypes"] or ""))
+        add_row(table, row["name"], row["state"], str(row["dtypes"] or ""))
     open_console().print(table)
 
 

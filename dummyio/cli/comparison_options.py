@@ -7,17 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dummyio.cli.shared_options import seed_option
+from dummyio.cli.shared_options import Tolerance, refuse_empty, seed_option
 from dummyio.cli.tables import open_console, print_lines, show_progress
 
 if TYPE_CHECKING:
     from dummyio.validation import Report
 
 _OPTIONS = (
-    click.option("--atol", type=click.FloatRange(min=0), help="Absolute tolerance instead of the derived one."),
-    click.option("--rtol", type=click.FloatRange(min=0), help="Relative tolerance instead of the derived one."),
-    click.option("--tolerance", help="A preset for an artifact that is coarser on purpose: float16, dynamic, int8."),
-    click.option("--report", "reports", type=click.Path(), multiple=True, help="Write .json, .html or .xml. Repeat."),
+    click.option("--atol", type=Tolerance(min=0), help="Absolute tolerance instead of the derived one."),
+    click.option("--rtol", type=Tolerance(min=0), help="Relative tolerance instead of the derived one."),
+    click.option(
+        "--tolerance",
+        callback=refuse_empty,
+        help="A preset for an artifact that is coarser on purpose: float16, dynamic, int8.",
+    ),
+    click.option(
+        "--report",
+        "reports",
+        type=click.Path(),
+        multiple=True,
+        callback=refuse_empty,
+        help="Write .json, .html or .xml. Repeat.",
+    ),
     click.option("--baseline", type=click.Path(exists=True, dir_okay=False), help="An earlier report, as .json."),
     click.option("--failing", type=click.Path(file_okay=False), help="Save failing cases, shrunk, into this folder."),
     click.option("--trust", is_flag=True, help="Open files that can run code; see SECURITY.md."),
@@ -32,12 +43,12 @@ def comparison_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def check_reports(reports: tuple[str, ...]) -> None:
-    """Raise if a report cannot be written, before anything runs."""
+def check_reports(reports: tuple[str, ...], *, force: bool) -> None:
+    """Raise if a report cannot be written, or without `force` would replace another file, before anything runs."""
     from dummyio.validation.report.report import check_report_path  # noqa: PLC0415 - lazy: only for validations
 
     for path in reports:
-        check_report_path(path)
+        check_report_path(path, force=force)
 
 
 def validate_and_save(actual: Any, reference: Any, reports: tuple[str, ...], quiet: bool, **choices: Any) -> Report:

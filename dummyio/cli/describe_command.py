@@ -6,11 +6,12 @@ from typing import Any
 import click
 
 import dummyio
+from dummyio.atomic_files import check_file
 from dummyio.cli.shared_options import (
     EPILOG,
     collect_settings,
-    fails_cleanly,
     json_option,
+    print_warnings,
     set_option,
     source_argument,
     task_option,
@@ -23,20 +24,26 @@ from dummyio.cli.tables import (
     open_console,
     print_lines,
 )
+from dummyio.spec.json_format import save_spec
 
 
 @click.command(epilog=EPILOG)
 @source_argument
 @task_option
 @set_option
-@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the spec to this file.")
+@click.option("-o", "--output", type=click.Path(), help="Write the spec to this file.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
-@fails_cleanly
-def describe(source: str, task: str | None, settings: tuple[Any, ...], output: str | None, as_json: bool) -> None:
+@print_warnings
+def describe(
+    source: str, task: str | None, settings: tuple[Any, ...], output: str | None, force: bool, as_json: bool
+) -> None:
     """Describe the inputs of SOURCE: a config.json or its folder, an .onnx file, a saved spec."""
-    spec = dummyio.describe(source, task, **collect_settings(settings))
-    if output:
-        spec.save(output)
+    if output is not None:
+        check_file(output, force=force)  # before the work
+    spec = dummyio.describe(source, task, **collect_settings(settings, dummyio.describe))
+    if output is not None:
+        save_spec(spec, output, force=force)
     if as_json:
         click.echo(json.dumps({"sha256": spec.sha256, **json.loads(spec.to_json())}, indent=2))
         return
@@ -44,4 +51,4 @@ def describe(source: str, task: str | None, settings: tuple[Any, ...], output: s
     console.print(build_input_table(spec, build_input_rows(spec)))
     if spec.dims:
         console.print(build_dim_table(spec))
-    print_lines(console, [*list_provenance(spec), *([f"Wrote {output}"] if output else [])])
+    print_lines(console, [*list_provenance(spec), *([f"Wrote {output}"] if output is not None else [])])

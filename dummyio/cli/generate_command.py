@@ -12,8 +12,9 @@ import dummyio
 from dummyio.cli.shared_options import (
     EPILOG,
     collect_settings,
-    fails_cleanly,
     json_option,
+    print_warnings,
+    refuse_empty,
     seed_option,
     set_option,
     source_argument,
@@ -41,7 +42,12 @@ _LONG_BYTES, _LONG_SAMPLES = 256 << 20, 1000
 @task_option
 @set_option
 @click.option(
-    "-f", "--framework", default="np", show_default=True, help="np, pt, tf, jax, ort, or the name of another backend."
+    "-f",
+    "--framework",
+    default="np",
+    show_default=True,
+    callback=refuse_empty,
+    help="np, pt, tf, jax, ort, or the name of another backend.",
 )
 @seed_option
 @click.option("--samples", type=click.IntRange(min=1), default=1, show_default=True, help="The number of samples.")
@@ -51,9 +57,9 @@ _LONG_BYTES, _LONG_SAMPLES = 256 << 20, 1000
 @click.option(
     "--format", "format_", help="The format of the output: npz, npy, safetensors, onnx. By default from its suffix."
 )
-@click.option("--force", is_flag=True, help="Replace an existing folder.")
+@click.option("--force", is_flag=True, help="Replace existing files and folders.")
 @json_option
-@fails_cleanly
+@print_warnings
 def generate(
     source: str,
     task: str | None,
@@ -67,13 +73,15 @@ def generate(
     as_json: bool,
 ) -> None:
     """Generate inputs of SOURCE, show them, and write them to a file."""
+    if output is not None:
+        from dummyio.feeds.save_load import check_output, save_samples  # noqa: PLC0415 - lazy: only for --output
+
+        check_output(output, format=format_, samples=samples, force=force)  # before the work
     backend = dummyio.load_backend(framework)
-    spec = dummyio.describe(source, task, **collect_settings(settings))
+    spec = dummyio.describe(source, task, **collect_settings(settings, dummyio.describe))
     rows = _input_rows_with_range(spec, backend, seed)
     written: list[str] = []
-    if output:
-        from dummyio.feeds.save_load import save_samples  # noqa: PLC0415 - lazy: only for --output
-
+    if output is not None:
         short = spec.nbytes() * samples < _LONG_BYTES and samples < _LONG_SAMPLES
         with show_progress("writing", quiet=as_json or short) as advance:
             done = count(1)

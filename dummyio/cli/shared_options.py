@@ -1,79 +1,115 @@
-"""The options that commands share, and how errors become a line of text and an exit code."""
+"""The options that commands share, and the warnings that they print."""
 
-import sys
+import inspect
+import math
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any
 
 import click
 
-from dummyio.errors import DummyioError, OptionError
+from dummyio.cli.program import print_error
+from dummyio.errors import OptionError, escape_and_shorten
 
-EPILOG = "Exit codes: 0 done, 1 a validation found a mismatch, 2 not possible."
+EPILOG = (
+    "Exit codes: 0 done, 1 a validation found a mismatch, 2 not possible, 130 interrupted, 143 terminated. "
+    "After a defect of dummyio (2), a file has its traceback; DUMMYIO_TRACEBACK=1 prints it."
+)
+_MAX_WARNING = 1000
+_NUMBER = re.compile(r"[+-]?[0-9]{1,1000}")
 
 
 class Setting(click.ParamType[tuple[str, Any]]):
-    """``name=value``: an int, two ints for a range, ``true`` or ``false``, or a word."""
+    """``name=value``: an int, ``true`` or ``false``, or a word; several of these with commas between are a tuple."""
 
     name = "name=value"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
         """Split at the first ``=``."""
         key, sign, text = str(value).partition("=")
-        if not sign or not key:
+        if not sign or not key.strip() or not text.strip():
             self.fail(f"{value!r}: write name=value, such as batch_size=4.", param, ctx)
         return key.strip().replace("-", "_"), _parse_value(text.strip())
 
 
 def _parse_value(text: str) -> Any:
     parts = [part.strip() for part in text.split(",")]
-    if all(part.lstrip("-").isdecimal() for part in parts):
-        numbers = [int(part) for part in parts]
-        return numbers[0] if len(numbers) == 1 else tuple(numbers)
-    return {"true": True, "false": False}.get(text.lower(), text)
+    return _parse_word(text) if len(parts) == 1 or "" in parts else tuple(map(_parse_word, parts))
 
 
-def collect_settings(settings: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    """Return the ``--set`` options as keywords; raise `OptionError` for one that is given twice."""
+def _parse_word(text: str) -> int | bool | str:
+    return int(text) if _NUMBER.fullmatch(text) else {"true": True, "false": False}.get(text.lower(), text)
+
+
+class Tolerance(click.FloatRange):
+    """A finite number that is not negative."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Refuse what a range lets pass: nan and inf."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+def refuse_empty(_: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Return the value of a parameter, unless it is an empty string: as a path, that would be the current folder."""
+    if value == "" or (isinstance(value, tuple) and "" in value):
+        raise click.BadParameter("it is empty.", param=parameter)
+    return value
+
+
+def collect_settings(
+    settings: tuple[tuple[str, Any], ...], function: Callable[..., Any], settable: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the ``--set`` options as keywords of a function.
+
+    Raises
+    ------
+    OptionError
+        for one that is given twice, and for a parameter of the function that is not `settable`: the command has options
+        and arguments for these.
+    """
     found: dict[str, Any] = {}
+    own = inspect.signature(function).parameters
     for key, value in settings:
         if key in found:
             raise OptionError(f"--set {key}={value}: {key} is set twice.")
+        if key in own and own[key].kind is not own[key].VAR_KEYWORD and key not in settable:
+            raise OptionError(f"--set {key}={value}: {key} is neither a size nor an option of a model; see --help.")
         found[key] = value
     return found
 
 
-def fails_cleanly(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn errors of dummyio into a line and exit code 2, and warnings into lines."""
+def print_warnings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Print the warnings of a command as lines, also if it fails."""
 
     @wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always", UserWarning)
-                command(*args, **kwargs)
-            for warning in caught:
-                if issubclass(warning.category, UserWarning):
-                    click.echo(f"warning: {warning.message}", err=True)
-        except DummyioError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(2)
-        except KeyboardInterrupt:
-            click.echo("interrupted: no partial output was left.", err=True)
-            sys.exit(130)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                return command(*args, **kwargs)
+            finally:
+                texts = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+                for text in dict.fromkeys(texts):
+                    print_error(f"warning: {escape_and_shorten(' '.join(text.split()), _MAX_WARNING)}")
 
     return wrapped
 
 
-source_argument = click.argument("source", type=click.Path())
-task_option = click.option("--task", help="The task, such as text-classification or text-generation-with-past.")
+source_argument = click.argument("source", type=click.Path(), callback=refuse_empty)
+task_option = click.option(
+    "--task", callback=refuse_empty, help="The task, such as text-classification or text-generation-with-past."
+)
 set_option = click.option(
     "--set",
     "settings",
     type=Setting(),
     multiple=True,
-    help="A size or an option: batch_size=4, padding_side=left. Repeat.",
+    help="A size or an option: batch_size=4, padding_side=left, optimize=false. Repeat.",
 )
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Selects the values.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

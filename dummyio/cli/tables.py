@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from dummyio.errors import escape_controls
 from dummyio.spec.rule_text import explain_rule
 from dummyio.spec.values import get_mask_path, get_padding_value
 
@@ -26,20 +27,29 @@ def open_console() -> Console:
 
 
 def print_lines(console: Console, lines: Iterable[str]) -> None:
-    """Print lines as they are: without markup, colors and wrapping."""
+    """Print lines as they are, without markup, colors and wrapping; characters that control a terminal are escaped."""
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(escape_controls(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def build_table(*columns: str, title: str | None = None) -> Table:
     """Return an empty table in the style of all commands."""
     from rich import box  # noqa: PLC0415 - lazy: not needed for --json
     from rich.table import Table  # noqa: PLC0415 - lazy: not needed for --json
+    from rich.text import Text  # noqa: PLC0415 - lazy: not needed for --json
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False, header_style="bold")
+    heading = None if title is None else Text(escape_controls(title))
+    table = Table(title=heading, title_justify="left", box=box.SIMPLE, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def add_row(table: Table, *cells: Any) -> None:
+    """Add a row of texts, numbers and lists, None for an empty cell; texts come from files, so they are not read as markup."""
+    from rich.text import Text  # noqa: PLC0415 - lazy: not needed for --json
+
+    table.add_row(*(Text(escape_controls(_format_cell(cell))) for cell in cells))
 
 
 def build_input_rows(spec: InputSpec) -> list[dict[str, Any]]:
@@ -66,13 +76,13 @@ def build_input_table(spec: InputSpec, rows: list[dict[str, Any]], *title: str) 
     columns = [*rows[0]][1:] if rows else []
     table = build_table("input", *columns, title=", ".join(parts) or None)
     for row in rows:
-        table.add_row(*map(_format_cell, row.values()))
+        add_row(table, *row.values())
     return table
 
 
 def _format_cell(value: Any) -> str:
     if isinstance(value, list):
-        return f"\\[{', '.join(map(str, value))}]"  # the backslash: rich reads a bracket as markup
+        return f"[{', '.join(map(str, value))}]"
     return "" if value is None else str(value)
 
 
@@ -81,7 +91,7 @@ def build_dim_table(spec: InputSpec) -> Table:
     table = build_table("dim", "size", "min", "max", "multiple of")
     for dim in spec.dims.values():
         multiple = None if dim.multiple_of == 1 else dim.multiple_of
-        table.add_row(dim.name, *map(_format_cell, (dim.size, dim.min, dim.max, multiple)))
+        add_row(table, dim.name, dim.size, dim.min, dim.max, multiple)
     return table
 
 
@@ -99,7 +109,7 @@ def show_progress(text: str, *, quiet: bool) -> Generator[Callable[[int, int, st
     from rich.console import Console  # noqa: PLC0415 - lazy: only for a terminal
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(text, total=None)
-        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=name)
+        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=escape_controls(name))

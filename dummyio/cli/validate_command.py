@@ -1,22 +1,29 @@
 """``dummyio validate``."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dummyio.cli.comparison_options import check_reports, comparison_options, validate_and_save
-from dummyio.cli.shared_options import EPILOG, collect_settings, fails_cleanly, json_option, set_option, task_option
+from dummyio.cli.shared_options import (
+    EPILOG,
+    collect_settings,
+    json_option,
+    print_warnings,
+    refuse_empty,
+    set_option,
+    task_option,
+)
 
 
 @click.command(epilog=EPILOG)
-@click.argument("actual", type=click.Path())
-@click.option("--reference", help="The exported model: as MODEL of export, or another artifact.")
+@click.argument("actual", type=click.Path(), callback=refuse_empty)
+@click.option("--reference", callback=refuse_empty, help="The exported model: as MODEL of export, or another artifact.")
 @task_option
 @set_option
 @click.option("--spec", "spec_path", type=click.Path(exists=True, dir_okay=False), help="The inputs, as a saved spec.")
-@click.option("--engine", help="Another runtime than the default, such as reference for ONNX.")
+@click.option("--engine", callback=refuse_empty, help="Another runtime than the default, such as reference for ONNX.")
 @click.option(
     "--match",
     type=click.Choice(["name", "position"]),
@@ -24,28 +31,31 @@ from dummyio.cli.shared_options import EPILOG, collect_settings, fails_cleanly, 
     show_default=True,
     help="How outputs are paired.",
 )
+@click.option("--force", is_flag=True, help="Replace a file at the path of a report that is not a report.")
 @comparison_options
 @json_option
-@fails_cleanly
+@print_warnings
 def validate(
     actual: str,
     reference: str | None,
     task: str | None,
     settings: tuple[Any, ...],
     spec_path: str | None,
+    force: bool,
     as_json: bool,
     reports: tuple[str, ...],
     **choices: Any,
-) -> None:
+) -> int:
     """Compare the artifact ACTUAL with its reference at many sizes, values and masks."""
     from dummyio.input_spec import InputSpec  # noqa: PLC0415 - lazy: only for validations
     from dummyio.running.load_model import load_model  # noqa: PLC0415 - lazy: only for validations
+    from dummyio.validation import validate as validate_model  # noqa: PLC0415 - lazy: only for validations
 
-    check_reports(reports)
+    check_reports(reports, force=force)
+    choices |= collect_settings(settings, validate_model, ["relations"])
     model = load_model(reference, task, trust=choices["trust"])[0] if reference is not None else None
     spec = InputSpec.load(spec_path) if spec_path is not None else None
-    choices |= collect_settings(settings)
     report = validate_and_save(Path(actual), model, reports, as_json, spec=spec, task=task, **choices)
     if as_json:
         click.echo(report.to_json().decode())
-    sys.exit(0 if report.ok else 1)
+    return 0 if report.ok else 1

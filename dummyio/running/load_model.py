@@ -10,6 +10,7 @@ from typing import Any
 from dummyio.backend.formats import detect_path_format
 from dummyio.backend.registry import load_backend
 from dummyio.errors import SourceError, format_error_line
+from dummyio.signals import Terminated
 
 _CODE = re.compile(r"(?P<module>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)(?P<call>\(\))?")
 
@@ -64,7 +65,9 @@ def _load_from_code(code: re.Match[str]) -> Any:
     where = code["module"]
     try:
         found: Any = _import_module(where)
-    except Exception as error:
+    except Terminated:
+        raise
+    except (Exception, SystemExit) as error:  # a script may end itself, with a code that is not ours
         raise SourceError(f"{where}: cannot be imported: {format_error_line(error)}") from error
     for name in code["name"].split("."):
         if not hasattr(found, name):
@@ -74,7 +77,9 @@ def _load_from_code(code: re.Match[str]) -> Any:
         return found
     try:
         return found()
-    except Exception as error:
+    except Terminated:
+        raise
+    except (Exception, SystemExit) as error:
         raise SourceError(f"{code[0]} failed: {format_error_line(error)}") from error
 
 

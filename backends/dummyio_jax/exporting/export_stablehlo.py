@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.export
@@ -16,9 +16,16 @@ from dummyio_jax.calling.pytrees import to_builtin_containers
 from dummyio_jax.exporting.export_job import ExportJob, prepare_export, raise_export_error
 from dummyio_jax.running.function_runner import ExportedRunner
 
+Platform = Literal["cpu", "cuda", "rocm", "tpu"]
+
 
 def export_stablehlo(
-    model: Any, spec: InputSpec, path: Path, *, platforms: Sequence[str] | str | None = None, static: StaticDims = None
+    model: Any,
+    spec: InputSpec,
+    path: Path,
+    *,
+    platforms: Sequence[Platform] | Platform | None = None,
+    static: StaticDims = None,
 ) -> ExportResult:
     """Write a file for ``jax.export.deserialize(path.read_bytes())``, to be called with nested inputs by name.
 

@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from dummyio.backend.registry import load_backend
 from dummyio.errors import NotInstalledError
@@ -39,7 +41,7 @@ def export_tflite(
     path: Path,
     *,
     quantize: Literal["float16", "dynamic", "int8"] | None = None,
-    calibration_samples: int = 16,
+    calibration_samples: Annotated[int, Meta(ge=1)] = 16,
     static: StaticDims = None,
     buckets: Buckets = None,
 ) -> ExportResult:

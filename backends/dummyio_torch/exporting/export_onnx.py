@@ -11,7 +11,9 @@ from dummyio.errors import NotInstalledError, OptionError
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
+from dummyio.process_state import hold_process_state
 from dummyio.typing import StaticDims
+from dummyio_torch.calling.private_copy import copy_to_trace
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 
 
@@ -78,7 +80,11 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     spec, notes = fix_dims(spec, static)
     options = OnnxOptions(opset, exporter, external_data, optimize, weights, rewrite)
 
-    def attempt() -> tuple[str, ...]:
-        return write_onnx(model, spec, path, options)
+    with hold_process_state():
+        copied, reasons = copy_to_trace(model)
 
-    return ExportResult(spec, (*notes, *try_implementations(model, attempt, Implementations(attention, experts))))
+        def attempt() -> tuple[str, ...]:
+            return write_onnx(copied, spec, path, options)
+
+        tried = try_implementations(copied, attempt, Implementations(attention, experts))
+    return ExportResult(spec, (*notes, *reasons, *tried))

@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from dummyio.errors import escape_controls
 from dummyio.validation.data.records import Finding, Outcome
 from dummyio.validation.data.report_data import ReportData
 from dummyio.validation.report.number_text import format_error, format_share, format_sizes, list_cases
@@ -47,7 +48,7 @@ def _table(*columns: str, right: tuple[str, ...]) -> Table:
 
 def _add_row(table: Table, *cells: str | Text) -> None:
     """Add a row without markup: names come from files, and "[/]" in one would be a closing tag."""
-    table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in cells))
+    table.add_row(*(Text(escape_controls(cell)) if isinstance(cell, str) else cell for cell in cells))
 
 
 def _status(status: str) -> Text:
@@ -91,10 +92,10 @@ def _output_table(report: ReportData, wide: bool) -> Table:
 
 def _finding_lines(finding: Finding) -> tuple[RenderableType, RenderableType]:
     color = _COLORS["failed" if finding.severity == "error" else "skipped"]
-    text = Text(finding.message)
+    text = Text(escape_controls(finding.message))
     if finding.cases:
-        text.append(f"\nin {list_cases(finding.cases)}", style="dim")
-    head = Text.assemble((finding.severity, color), f": {finding.kind}, {finding.where}")
+        text.append(f"\nin {escape_controls(list_cases(finding.cases))}", style="dim")
+    head = Text.assemble((finding.severity, color), f": {escape_controls(f'{finding.kind}, {finding.where}')}")
     return head, Padding(text, (0, 0, 1, 2))
 
 
