@@ -19,6 +19,7 @@ from dummyio.errors import DimError, DTypeError, SourceError, SpecError
 from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size, to_size
 from dummyio.spec.dtypes import DType
+from dummyio.spec.plain_values import show_value
 from dummyio.spec.spec_data import OutputSpec, SpecData
 from dummyio.spec.tensor_spec import MAX_NESTING, Container, Nest, Node, TensorSpec, check_name
 from dummyio.spec.values import Rule
@@ -116,11 +117,13 @@ def _encode_shape(shape: tuple[Size, ...]) -> tuple[int | str, ...]:
 
 def decode_spec(text: str | bytes, make: Any = SpecData) -> Any:
     """Return the spec that a JSON form describes, made by `make`; the form need not be canonical."""
+    if not isinstance(text, (str, bytes, bytearray)):
+        raise SpecError(f"not a valid spec: {show_value(text)} is not text: give the str or bytes of the JSON form.")
     if len(text) > _MAX_BYTES:
         raise SpecError(f"a spec of {len(text)} bytes exceeds the limit of {_MAX_BYTES} bytes.")
     try:
         document = msgspec.json.decode(text, type=_Document)
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, OverflowError) as error:
         raise SpecError(f"not a valid spec: {error}") from None
     except RecursionError:
         raise SpecError("not a valid spec: nested too deeply.") from None
@@ -131,7 +134,7 @@ def decode_spec(text: str | bytes, make: Any = SpecData) -> Any:
     inputs: dict[str, Node] = {}
     for place, item in enumerate(document.inputs):
         if item.name in inputs:
-            raise SpecError(f"not a valid spec: two inputs are named {item.name!r} - at `$.inputs[{place}]`")
+            raise SpecError(f"not a valid spec: two inputs are named {show_value(item.name)} - at `$.inputs[{place}]`")
         inputs[item.name] = _decode_node(item, dims, f"$.inputs[{place}]")
     outputs = tuple(_decode_output(o, dims, f"$.outputs[{i}]") for i, o in enumerate(document.outputs))
     return _with_json_path("$", make, inputs, task=document.task, outputs=outputs, provenance=document.provenance)
@@ -185,6 +188,8 @@ def load_spec(path: FilePath, make: Any = SpecData) -> Any:
             text = stream.read(_MAX_BYTES + 1)
     except OSError as error:
         raise SourceError(f"{os.fspath(path)}: cannot be read ({error.strerror}).") from error
+    except (TypeError, ValueError) as error:  # not a path, or one with a NUL
+        raise SourceError(f"{show_value(path)}: not the path of a file ({error}).") from None
     try:
         return decode_spec(text, make)
     except SpecError as error:

@@ -5,21 +5,25 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Self
 
 from dummyio.errors import DimError, OptionError, SpecError, suggest_names
-from dummyio.spec.dims import Dim, Size, collect_dims, is_static, substitute_dims, to_size
+from dummyio.spec.dims import Dim, Size, collect_dims, is_static, substitute_dims
 from dummyio.spec.dtypes import DType
+from dummyio.spec.plain_values import show_value, take_items, to_int
 from dummyio.spec.tensor_spec import (
+    MAX_TENSORS,
     Nest,
     Node,
     TensorSpec,
     build_nested,
     check_name,
+    check_shape,
     iterate_leaves,
     replace_dims,
-    to_node,
+    to_nodes,
 )
 from dummyio.spec.values import Positions, get_mask_path, substitute_rule_dims
 
@@ -51,9 +55,40 @@ class OutputSpec:
         """Convert shape and dtype to their canonical form; the errors are those of `TensorSpec`."""
         check_name(self.name)
         if self.shape is not None:
-            object.__setattr__(self, "shape", tuple(to_size(size) for size in self.shape))
+            object.__setattr__(self, "shape", check_shape(self.shape))
         if self.dtype is not None:
             object.__setattr__(self, "dtype", DType.of(self.dtype))
+
+
+def _check_outputs(outputs: object) -> tuple[OutputSpec, ...]:
+    found = take_items(outputs, MAX_TENSORS)
+    if found is None or not all(isinstance(output, OutputSpec) for output in found):
+        raise SpecError(f"outputs={show_value(outputs)}: give a tuple of at most {MAX_TENSORS} OutputSpecs.")
+    return found
+
+
+def _check_texts(task: object, provenance: object) -> dict[str, str]:
+    if provenance is not None and not isinstance(provenance, Mapping):
+        raise SpecError(f"provenance={show_value(provenance)}: give a dict of keys to texts.")
+    texts = dict(provenance or {})
+    for text in (*([] if task is None else [task]), *itertools.chain(*texts.items())):
+        if not isinstance(text, str):
+            raise SpecError(f"{show_value(text)} is not a string: task and provenance must be strings.")
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise SpecError(f"{show_value(text)} must be valid Unicode, without lone surrogates.")
+    return texts
+
+
+def _check_sizes(sizes: object) -> dict[str, int]:
+    if sizes is not None and not isinstance(sizes, Mapping):
+        raise OptionError(f"sizes={show_value(sizes)}: give a dict of dims' names to ints.")
+    known = {}
+    for name, given in (sizes or {}).items():
+        size = to_int(given)
+        if size is None:
+            raise DimError(f"{name}={show_value(given)}: a size must be an int.")
+        known[name] = size
+    return known
 
 
 class SpecData(Mapping[str, Node]):
@@ -68,13 +103,12 @@ class SpecData(Mapping[str, Node]):
         provenance: Mapping[str, str] | None = None,
     ) -> None:
         """Check that dims agree and that masks exist."""
-        for text in (*([] if task is None else [task]), *itertools.chain(*(provenance or {}).items())):
-            if not isinstance(text, str):
-                raise SpecError(f"{text!r} is not a string: task and provenance must be strings.")
-        self._inputs = {check_name(name): to_node(node, name) for name, node in inputs.items()}
+        if not isinstance(inputs, Mapping):
+            raise SpecError(f"inputs={show_value(inputs)}: give a dict of names to tensors and nests.")
+        self._inputs = dict(to_nodes(islice(inputs.items(), MAX_TENSORS + 1), 0))
         self.task = task
-        self.outputs = tuple(outputs)
-        self.provenance: Mapping[str, str] = MappingProxyType(dict(provenance or {}))
+        self.outputs = _check_outputs(outputs)
+        self.provenance: Mapping[str, str] = MappingProxyType(_check_texts(task, provenance))
         self.leaves: tuple[tuple[str, TensorSpec], ...] = tuple(iterate_leaves(self._inputs.items()))
         self.nested = any(isinstance(node, Nest) for node in self._inputs.values())
         self._check_paths()
@@ -90,7 +124,7 @@ class SpecData(Mapping[str, Node]):
         twice = sorted(path for path, count in Counter(path for path, _ in self.leaves).items() if count > 1)
         if twice:
             raise SpecError(
-                f"two inputs have the path {', '.join(twice)}: each path, names joined by dots, must be unique."
+                f"two inputs have the path {', '.join(twice[:5])}: each path, names joined by dots, must be unique."
             )
 
     def _check_references(self, path: str, leaf: TensorSpec, known: Mapping[str, TensorSpec]) -> None:
@@ -98,7 +132,7 @@ class SpecData(Mapping[str, Node]):
         if mask is not None:
             if mask not in known:
                 remedy = suggest_names(mask, known)
-                raise SpecError(f"input {path!r} follows mask={mask!r}, but no input has this path. {remedy}")
+                raise SpecError(f"input {path!r} follows mask={show_value(mask)}, but no input has this path. {remedy}")
             other = known[mask]
             if get_mask_path(other.values) is not None or other.dtype.kind not in ("int", "uint", "bool", "float"):
                 raise SpecError(
@@ -113,7 +147,7 @@ class SpecData(Mapping[str, Node]):
         try:
             substitute_rule_dims(leaf.values, self.dims, {})
         except DimError as error:
-            raise SpecError(f"input {path!r}: {leaf.values!r}: {error}") from None
+            raise SpecError(f"input {path!r}: {show_value(leaf.values)}: {error}") from None
 
     def __getitem__(self, name: str) -> Node:
         try:
@@ -180,7 +214,7 @@ class SpecData(Mapping[str, Node]):
         for name, size in dims.items():
             if name not in self.dims:
                 remedy = suggest_names(name, self.dims)
-                raise OptionError(f"{name}={size!r}: no dim of this spec has that name. {remedy}")
+                raise OptionError(f"{name}={show_value(size)}: no dim of this spec has that name. {remedy}")
         return {name: dim.check(dims[name]) if name in dims else dim.size for name, dim in self.dims.items()}
 
     def shapes(self, sizes: Mapping[str, int] | None = None) -> dict[str, tuple[int, ...]]:
@@ -204,7 +238,7 @@ class SpecData(Mapping[str, Node]):
         >>> spec.shapes(spec.sizes(length=5))
         {'x': (2, 5)}
         """
-        known = self.sizes() | dict(sizes or {})
+        known = self.sizes() | _check_sizes(sizes)
         shapes = {path: leaf.sizes(known) for path, leaf in self.leaves}
         for path, leaf in self.leaves:
             shape, mask = shapes[path], get_mask_path(leaf.values)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 from math import prod
 from typing import Any, Literal, get_args
 
 from dummyio.errors import DimError, SpecError
 from dummyio.spec.dims import Dim, Size, evaluate_size, substitute_dims, to_size
 from dummyio.spec.dtypes import DType
+from dummyio.spec.plain_values import show_value, take_items
 from dummyio.spec.values import Boxes, Rule, Strings, Uniform, canonicalize_rule, substitute_rule_dims
 
 Container = Literal["dict", "list", "tuple", "record", "cache"]
 
-_MAX_AXES = 32
+MAX_AXES = 32
+MAX_TENSORS = 1 << 16
+"""The largest number of tensors and containers in a spec."""
+MAX_NAME = 255
+"""The largest number of bytes of a name, as many as a file system allows."""
 _OPTIONAL_FIELDS = ("hidden_states", "attentions", "attention_mask", "router_logits")
 """Fields that models read from an encoder's output by name; a record without them has None there."""
 MAX_NESTING = 32
@@ -55,17 +61,17 @@ class TensorSpec:
         self, name: str, shape: Iterable[object], dtype: object = "float32", values: Rule | None = None
     ) -> None:
         """Check that the parts agree."""
-        sizes = tuple(to_size(size) for size in shape)
-        kind = DType.of(dtype)
+        if not isinstance(name, str):
+            raise SpecError(f"name={show_value(name)}: a name is a string.")
         try:
-            if len(sizes) > _MAX_AXES:
-                raise SpecError(f"{len(sizes)} axes: a tensor has at most {_MAX_AXES}.")
+            sizes = check_shape(shape)
+            kind = DType.of(dtype)
             rule = canonicalize_rule(values) if values is not None else _default_rule(kind)
             rule.check(kind, len(sizes))
             if isinstance(rule, Boxes) and sizes[-1] != 4:
                 raise SpecError(f"{rule!r}: the last axis of boxes has 4 elements, not {sizes[-1]}.")
         except SpecError as error:
-            raise SpecError(f"input {name!r}: {error}") from None
+            raise SpecError(f"input {show_value(name)}: {error}") from None
         for attribute, value in (("name", name), ("shape", sizes), ("dtype", kind), ("values", rule)):
             object.__setattr__(self, attribute, value)
 
@@ -85,7 +91,8 @@ class TensorSpec:
         shape = tuple(evaluate_size(size, sizes) for size in self.shape)
         for axis, size in enumerate(shape):
             if not 0 <= size < 2**63:
-                raise DimError(f"input {self.name!r}, axis {axis}: {self.shape[axis]} is {size} at these sizes.")
+                found = f"{self.shape[axis]} is {show_value(size)}"
+                raise DimError(f"input {self.name!r}, axis {axis}: {found} at these sizes.")
         return shape
 
     def nbytes(self, sizes: Mapping[str, int] | None = None) -> int:
@@ -137,23 +144,33 @@ class Nest:
     items: tuple[tuple[str, Node], ...]
     depth: int = field(init=False, compare=False, repr=False)
     """The number of containers inside each other, including this one."""
+    count: int = field(init=False, compare=False, repr=False)
+    """The number of tensors and nests in it, at all depths."""
 
     def __post_init__(self) -> None:
         """Reject unknown kinds, names that cannot be part of a path, and nests that are too deep to be walked."""
         if self.kind not in get_args(Container):
-            raise SpecError(f"kind={self.kind!r} is not a container: use one of {', '.join(get_args(Container))}.")
-        names = [name for name, _ in self.items]
-        for name in names:
-            check_name(name)
+            raise SpecError(
+                f"kind={show_value(self.kind)} is not a container: use one of {', '.join(get_args(Container))}."
+            )
+        pairs = take_items(self.items, MAX_TENSORS)
+        if pairs is None or not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+            raise SpecError(
+                f"items={show_value(self.items)}: give at most {MAX_TENSORS} pairs of a name and a tensor or nest."
+            )
+        names = [check_name(name) for name, _ in pairs]
         if len(set(names)) != len(names):
-            raise SpecError(f"a {self.kind} has two items of one name: {names}.")
-        object.__setattr__(self, "items", tuple((name, to_node(item, name)) for name, item in self.items))
+            raise SpecError(f"a {self.kind} has two items of one name: {show_value(names)}.")
         if self.kind == "record" and not all(name.isidentifier() and not name.startswith("_") for name in names):
-            raise SpecError(f"the names of a record's items must be attribute names: {names}.")
-        depth = 1 + max((item.depth for _, item in self.items if isinstance(item, Nest)), default=0)
+            raise SpecError(f"the names of a record's items must be attribute names: {show_value(names)}.")
+        items = to_nodes(pairs, 1)
+        nests = [item for _, item in items if isinstance(item, Nest)]
+        depth = 1 + max((nest.depth for nest in nests), default=0)
         if depth > MAX_NESTING:
             raise SpecError(f"{depth} containers inside each other: the limit is {MAX_NESTING}.")
+        object.__setattr__(self, "items", items)
         object.__setattr__(self, "depth", depth)
+        object.__setattr__(self, "count", len(items) + sum(nest.count for nest in nests))
 
     @classmethod
     def of(cls, kind: Container, items: Mapping[str, Any] | Iterable[Any]) -> Nest:
@@ -165,8 +182,7 @@ class Nest:
         >>> [(name, item.shape) for name, item in pair.items]
         [('0', (2,)), ('1', (3,))]
         """
-        pairs = items.items() if isinstance(items, Mapping) else ((str(i), item) for i, item in enumerate(items))
-        return cls(kind, tuple(pairs))
+        return cls(kind, _name_items(items))
 
     def __getitem__(self, key: str | int) -> Node:
         if isinstance(key, int):
@@ -209,30 +225,72 @@ def _record(names: tuple[str, ...]) -> Callable[..., Any]:
     return kind
 
 
+def check_shape(shape: object) -> tuple[Size, ...]:
+    """Return the sizes of a shape; raise `SpecError` if it is not one."""
+    sizes = take_items(shape, MAX_AXES)
+    if sizes is not None:
+        return tuple(to_size(size) for size in sizes)
+    if isinstance(shape, Sized) and not isinstance(shape, (str, bytes, Mapping)):
+        raise SpecError(f"{len(shape)} axes: a tensor has at most {MAX_AXES}.")
+    raise SpecError(f"shape={show_value(shape)}: a shape is a tuple of at most {MAX_AXES} sizes.")
+
+
 def check_name(name: object) -> str:
-    """Return `name`, or raise `SpecError` if it cannot be the name of an input or item."""
+    """Return `name`, or raise `SpecError` if it cannot be the name of an input or item.
+
+    Names become keys and names of files: a name has 1 to `MAX_NAME` bytes of UTF-8, no NUL, and no part ``..`` between
+    slashes. All other characters are allowed; messages show control characters escaped.
+    """
     if not isinstance(name, str) or not name:
-        raise SpecError(f"name={name!r}: a name is a string with at least one character.")
+        raise SpecError(f"name={show_value(name)}: a name is a string with at least one character.")
     try:
-        name.encode()
+        length = len(name.encode())
     except UnicodeEncodeError:
-        raise SpecError(f"name={name!r}: a name must be valid Unicode, without lone surrogates.") from None
+        raise SpecError(f"name={show_value(name)}: a name must be valid Unicode, without lone surrogates.") from None
+    if length > MAX_NAME:
+        raise SpecError(f"name={show_value(name)}: a name has at most {MAX_NAME} bytes, this one {length}.")
+    if "\0" in name:
+        raise SpecError(f"name={show_value(name)}: a name must not contain NUL, at which files end a name.")
+    if ".." in name and ".." in name.replace("\\", "/").split("/"):
+        raise SpecError(f"name={show_value(name)}: '..' between slashes would leave the folder of a file.")
     return name
 
 
-def to_node(value: object, name: str) -> Node:
+def to_node(value: object, name: str, depth: int = 0) -> Node:
     """Return dicts, lists and tuples of tensors as nests, and a tensor with `name` as its name."""
     if isinstance(value, TensorSpec):
         return value if value.name == name else value.replace(name=name)
     if isinstance(value, Nest):
         return value
-    if isinstance(value, Mapping):
-        return Nest.of("dict", value)
-    if isinstance(value, tuple):
-        return Nest.of("tuple", value)
-    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
-        return Nest.of("list", value)
-    raise SpecError(f"{value!r} is not a description: use a TensorSpec, or a dict, list or tuple of these.")
+    kind: Container = "dict" if isinstance(value, Mapping) else "tuple" if isinstance(value, tuple) else "list"
+    if kind == "list" and (not isinstance(value, Sequence) or isinstance(value, (str, bytes))):
+        raise SpecError(
+            f"{show_value(value)} is not a description: use a TensorSpec, or a dict, list or tuple of these."
+        )
+    if depth >= MAX_NESTING:
+        raise SpecError(f"{depth + 1} containers inside each other: the limit is {MAX_NESTING}.")
+    return Nest(kind, to_nodes(_name_items(value), depth + 1))
+
+
+def to_nodes(items: Iterable[tuple[str, object]], depth: int) -> tuple[tuple[str, Node], ...]:
+    """Return items as nodes; raise `SpecError` as soon as there are too many of them."""
+    nodes: list[tuple[str, Node]] = []
+    count = 0
+    for name, item in items:
+        node = to_node(item, check_name(name), depth)
+        nodes.append((name, node))
+        count += 1 + (node.count if isinstance(node, Nest) else 0)
+        if count > MAX_TENSORS:
+            raise SpecError(f"more than {MAX_TENSORS} tensors and containers: a spec cannot have as many.")
+    return tuple(nodes)
+
+
+def _name_items(items: Any) -> tuple[tuple[str, Any], ...]:
+    """Return the items of a container with their names, their places if they have none; at most one more than a spec has."""
+    if not isinstance(items, (Mapping, Iterable)) or isinstance(items, (str, bytes)):
+        raise SpecError(f"items={show_value(items)}: give a dict, list or tuple of tensors and nests.")
+    pairs = items.items() if isinstance(items, Mapping) else ((str(i), item) for i, item in enumerate(items))
+    return tuple(islice(pairs, MAX_TENSORS + 1))
 
 
 def map_node(node: Node, function: Callable[[TensorSpec], TensorSpec]) -> Node:

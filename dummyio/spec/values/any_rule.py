@@ -10,6 +10,7 @@ import numpy as np
 from dummyio.errors import SpecError
 from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, substitute_dims
+from dummyio.spec.plain_values import show_value
 from dummyio.spec.values.base_rule import ValueRule
 from dummyio.spec.values.elementwise import Choices, Constant, Normal, Strings, Uniform
 from dummyio.spec.values.positional import Boxes, Grid, OneHot, Range, Rows
@@ -43,14 +44,14 @@ def canonicalize_rule(rule: Rule) -> Rule:
     Lists become tuples, NumPy numbers Python numbers, and whole numbers ints; a field of another type is a `SpecError`.
     """
     if not isinstance(rule, ValueRule):
-        raise SpecError(f"values={rule!r} is not a rule: use one of dummyio.values, such as Uniform(0, 1).")
+        raise SpecError(f"values={show_value(rule)} is not a rule: use one of dummyio.values, such as Uniform(0, 1).")
     try:
         plain = {
             name: _canonicalize_number(value) for name, value in msgspec.to_builtins(rule, enc_hook=_to_builtin).items()
         }
         checked = msgspec.convert(plain, type(rule))
-    except (msgspec.ValidationError, OverflowError, TypeError) as error:
-        raise SpecError(f"{rule!r}: {error}") from None
+    except (msgspec.ValidationError, OverflowError, TypeError, RecursionError) as error:
+        raise SpecError(f"{show_value(rule)}: {error}") from None
     fields: dict[str, Any] = {}
     for field in _fields_of(type(rule)):
         value = _bools_to_ints(getattr(checked, field.name))
@@ -66,7 +67,7 @@ def _to_builtin(value: Any) -> Any:
     for base in (int, float, str):
         if isinstance(value, base):
             return base(value)
-    raise TypeError(f"{value!r} is neither a number nor a string.")
+    raise TypeError(f"{show_value(value)} is neither a number nor a string.")
 
 
 def _canonicalize_number(value: Any) -> Any:

@@ -7,6 +7,7 @@ import msgspec
 
 from dummyio.errors import SpecError
 from dummyio.spec.dtypes import DType, Kind
+from dummyio.spec.plain_values import show_value
 
 Number = int | float
 Scalar = bool | int | float | str
@@ -53,7 +54,7 @@ class ValueRule(
         """Raise `SpecError` if a field contradicts another field or the dtype."""
 
     def _error(self, reason: str) -> SpecError:
-        return SpecError(f"{self!r}: {reason}")
+        return SpecError(f"{show_value(self)}: {reason}")
 
     def _check_range(self, dtype: DType, low: Number, high: Number) -> None:
         if not (math.isfinite(low) and math.isfinite(high)):
@@ -85,11 +86,16 @@ class ValueRule(
         if count > _MAX_DRAWN:
             raise self._error(f"draws among at most 2^32 whole numbers, not {count}.")
 
+    def _check_text(self, text: str) -> None:
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise self._error(f"{show_value(text)} must be valid Unicode, without lone surrogates.")
+
     def _check_values(self, dtype: DType, *values: Scalar) -> None:
         for value in values:
             if (dtype.kind == "string") != isinstance(value, str):
-                raise self._error(f"{value!r} is not a value of {dtype}.")
+                raise self._error(f"{show_value(value)} is not a value of {dtype}.")
             if isinstance(value, str):
+                self._check_text(value)
                 continue
             if not math.isfinite(value):
                 raise self._error(f"{value!r} is not finite: values in a spec must be finite.")

@@ -80,5 +80,7 @@ class Strings(ValueRule, frozen=True, tag="strings"):
         del dtype
         if not self.words:
             raise self._error("words must hold at least one.")
+        for word in self.words:
+            self._check_text(word)
         if not 0 <= self.low < self.high <= 2**16:
             raise self._error("lengths must satisfy 0 <= low < high <= 65536.")
