@@ -1,3 +1,4 @@
+import os
 import sys
 
 import numpy as np
@@ -83,6 +84,57 @@ def test_broken_files(tmp_path):
         (tmp_path / "input_0.pb").write_bytes(content)
         with pytest.raises(SourceError, match=r"input_0\.pb: not a whole ONNX tensor"):
             onnx_data.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dims": [-1]}, "not valid"),
+        ({"dims": [1] * 65}, "65 axes"),
+        ({"dims": [3]}, "8 bytes for 3 elements"),
+        ({"dims": [1]}, "8 bytes for 1 elements"),
+        ({"dims": [1 << 62, 1 << 62]}, "8 bytes for"),
+        ({"dims": [3], "data_type": 22, "raw_data": b"abc"}, "3 bytes for 3 elements of int4"),
+        ({"raw_data": b"", "dims": [1 << 40]}, "0 bytes"),
+        ({"data_type": 99}, "KeyError"),
+        ({"data_type": 0}, "KeyError|TypeError"),
+        ({"data_type": 8, "string_data": [b"\xff"], "dims": [1]}, "UnicodeDecodeError"),
+        ({"data_type": 8, "string_data": [b"a"]}, "cannot reshape"),
+        ({"external_data": [{"key": "location", "value": "x"}]}, "in another file"),
+        ({"segment": {"begin": 0, "end": 1}}, "segments"),
+    ],
+)
+def test_tensors_whose_shape_and_data_do_not_fit(tmp_path, change, message):
+    tensor = onnx.TensorProto(**{"name": "x", "data_type": 1, "dims": [2], "raw_data": bytes(8)} | change)
+    (tmp_path / "input_0.pb").write_bytes(tensor.SerializeToString())
+    with pytest.raises(SourceError, match=rf"input_0\.pb: not a whole ONNX tensor.*({message})"):
+        onnx_data.read(tmp_path)
+
+
+def test_one_long_text_does_not_make_the_others_long(tmp_path):
+    """As NumPy's own strings, these would take 4 GB."""
+    tensor = onnx.helper.make_tensor("x", onnx.TensorProto.STRING, [1000], [b"a" * 1_000_000, *[b"b"] * 999])
+    onnx.save_tensor(tensor, tmp_path / "input_0.pb")
+    assert [len(text) for text in onnx_data.read(tmp_path)["x"][:2]] == [1_000_000, 1]
+
+
+def test_names_and_numbers_are_there_once(tmp_path):
+    tensor = onnx.helper.make_tensor("x", onnx.TensorProto.FLOAT, [1], [1.0])
+    for second in ("input_1.pb", "input_00.pb"):
+        for file in ("input_0.pb", second):
+            onnx.save_tensor(tensor, tmp_path / file)
+        with pytest.raises(SourceError, match="'x' is there twice"):
+            onnx_data.read(tmp_path)
+        (tmp_path / second).unlink()
+    (tmp_path / "input_0.pb").write_bytes(tensor.SerializeToString().replace(b"\x01x", b"\x01\xff"))
+    with pytest.raises(SourceError, match="is not UTF-8"):
+        onnx_data.read(tmp_path)
+
+
+def test_pipes_are_not_read(tmp_path):
+    os.mkfifo(tmp_path / "input_0.pb")
+    with pytest.raises(SourceError, match="not a file"):
+        onnx_data.read(tmp_path)
 
 
 def test_without_onnx(tmp_path, monkeypatch):
