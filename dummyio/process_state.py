@@ -1,16 +1,23 @@
-"""Changes of the process's own state, one thread at a time: attributes of other packages, streams, loggers, file descriptors.
+"""Changes of the process's own state, one thread at a time: attributes of other packages, streams, loggers, warnings.
 
 Exporters print, log and warn, and some accept no option where one is needed, so their process-wide state is changed while they
 run. Two threads that save, change and restore the same state restore it wrongly, for the rest of the process. Every such
-change is made through this module, under one lock: a second thread waits.
+change is made through this module, under one lock: a second thread waits. Where it is possible, a change takes effect in the
+thread that made it only: other threads, which may run a model or print meanwhile, do not see it.
 """
 
+import functools
+import logging
+import sys
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import Any
+import warnings
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal
 
 _LOCK = threading.RLock()
+_MISSING: Any = object()
+_STREAMS: Sequence[Literal["stdout", "stderr"]] = ("stderr",)
 
 
 @contextmanager
@@ -21,18 +28,213 @@ def hold_process_state() -> Generator[None]:
 
 
 @contextmanager
+def undo_at_end(undo: Callable[[], None]) -> Generator[None]:
+    """Hold the lock, and call `undo` when the context ends; a second time if an interrupt stops the first call.
+
+    Enter it before the change is made: `undo` restores what was saved, so it may be called without a change, and twice.
+    """
+    with _LOCK:
+        try:
+            yield
+        finally:
+            try:
+                undo()
+            except BaseException:  # an interrupt that arrives in it: finish first
+                undo()
+                raise
+
+
+@contextmanager
 def replace_attributes(owner: Any, **values: Any) -> Generator[None]:
     """Replace attributes of an object, a class or a module until the context ends; the lock is held meanwhile."""
-    missing = object()
     with _LOCK:
-        before = {name: vars(owner).get(name, missing) for name in values}
-        try:
+        before = {name: vars(owner).get(name, _MISSING) for name in values}
+
+        def restore() -> None:
+            for name, value in before.items():
+                if value is not _MISSING:
+                    setattr(owner, name, value)
+                elif name in vars(owner):
+                    delattr(owner, name)
+
+        with undo_at_end(restore):
             for name, value in values.items():
                 setattr(owner, name, value)
             yield
-        finally:
-            for name, value in before.items():
-                if value is missing:
-                    delattr(owner, name)
-                else:
-                    setattr(owner, name, value)
+
+
+@contextmanager
+def replace_functions(owner: Any, **functions: Callable[..., Any]) -> Generator[None]:
+    """Replace functions of a module, or methods of a class, in this thread only; other threads call the original ones."""
+    with _LOCK:
+        dispatchers = {name: _dispatch(function, getattr(owner, name)) for name, function in functions.items()}
+        with replace_attributes(owner, **dispatchers):
+            yield
+
+
+@contextmanager
+def hide_state(
+    owner: Any, *names: str, decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda function: function
+) -> Generator[None]:
+    """Make functions without arguments return to all other threads what they return now, until the context ends.
+
+    They report a state of the process, such as that a model is being exported, which is true of this thread only.
+    `decorate` is applied to each function that takes their place.
+    """
+    with _LOCK:
+        now = {name: getattr(owner, name)() for name in names}
+        dispatchers = {
+            name: decorate(_dispatch(getattr(owner, name), functools.partial(_return, value)))
+            for name, value in now.items()
+        }
+        with replace_attributes(owner, **dispatchers):
+            yield
+
+
+def _return(value: Any) -> Any:
+    return value
+
+
+def _dispatch(function: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+    owner = threading.get_ident()
+
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return (function if threading.get_ident() == owner else original)(*args, **kwargs)
+
+    return call
+
+
+@contextmanager
+def silence_thread(
+    loggers: Iterable[str] = (), *, streams: Sequence[Literal["stdout", "stderr"]] = _STREAMS
+) -> Generator[list[logging.LogRecord]]:
+    """Drop what this thread prints, warns and logs until the context ends.
+
+    Parameters
+    ----------
+    loggers
+        The names of the loggers whose messages, and those of their children, are dropped.
+    streams
+        The streams of ``sys`` that nothing is printed to.
+
+    Yields
+    ------
+    list
+        The messages that were logged meanwhile.
+    """
+    with ExitStack() as stack:
+        records = stack.enter_context(_drop_logs(tuple(loggers)))
+        stack.enter_context(ignore_warnings())
+        for name in streams:
+            stack.enter_context(_drop_output(name))
+        yield records
+
+
+@contextmanager
+def _drop_logs(names: tuple[str, ...]) -> Generator[list[logging.LogRecord]]:
+    records: list[logging.LogRecord] = []
+    handle = logging.Logger.callHandlers
+    prefixes = tuple(f"{name}." for name in names)
+
+    def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
+        if record.name in names or record.name.startswith(prefixes):
+            records.append(record)
+        else:
+            handle(logger, record)
+
+    with replace_functions(logging.Logger, callHandlers=call_handlers):
+        yield records
+
+
+class _Stream:
+    """A stream that drops what one thread writes, while it is active; other threads write to the original."""
+
+    def __init__(self, original: Any) -> None:
+        self.original = original
+        self.owner: int | None = threading.get_ident()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+    def write(self, text: str) -> int:
+        """Write a text, unless the thread is the one whose output is dropped."""
+        return len(text) if threading.get_ident() == self.owner else self.original.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write several texts."""
+        for line in lines:
+            self.write(line)
+
+
+@contextmanager
+def _drop_output(name: str) -> Generator[None]:
+    with _LOCK:
+        original = getattr(sys, name)
+        if original is None:  # a process without output
+            yield
+            return
+        stream = _Stream(original)
+
+        def restore() -> None:
+            stream.owner = None
+            if getattr(sys, name) is stream:  # else another thread has replaced it meanwhile, for itself
+                setattr(sys, name, original)
+
+        with undo_at_end(restore):
+            setattr(sys, name, stream)
+            yield
+
+
+class _ThreadPattern:
+    """A pattern of a warning filter that matches each message of one thread, while it is active."""
+
+    def __init__(self) -> None:
+        self.owner: int | None = threading.get_ident()
+
+    def match(self, _: str) -> bool:
+        """Whether the filter applies: the module `warnings` calls this with the message."""
+        return threading.get_ident() == self.owner
+
+
+@contextmanager
+def ignore_warnings() -> Generator[None]:
+    """Ignore the warnings of this thread until the context ends."""
+    with _filter_warnings("ignore", Warning):
+        yield
+
+
+@contextmanager
+def record_warnings(category: type[Warning]) -> Generator[list[warnings.WarningMessage]]:
+    """Yield the list of the warnings of a category that this thread raises until the context ends; they are not shown."""
+    records: list[warnings.WarningMessage] = []
+    show = warnings.showwarning
+
+    def record(message: Any, kind: type[Warning], filename: str, line: int, *rest: Any, **options: Any) -> None:
+        if issubclass(kind, category):
+            records.append(warnings.WarningMessage(message, kind, filename, line))
+        else:
+            show(message, kind, filename, line, *rest, **options)
+
+    with replace_functions(warnings, showwarning=record), _filter_warnings("always", category):
+        yield records
+
+
+@contextmanager
+def _filter_warnings(action: str, category: type[Warning]) -> Generator[None]:
+    # `warnings.catch_warnings` replaces the filters of the whole process, so other threads would lose their warnings.
+    with _LOCK:
+        pattern = _ThreadPattern()
+        entry: Any = (action, pattern, category, None, 0)
+        filters: Any = warnings.filters
+
+        def restore() -> None:
+            pattern.owner = None
+            # Another thread may be in `catch_warnings`, which works on a copy of the list.
+            for entries in (filters, warnings.filters):
+                if entry in entries:
+                    entries.remove(entry)
+
+        with undo_at_end(restore):
+            filters.insert(0, entry)
+            yield

@@ -4,6 +4,7 @@ Runners and exporters call modules through it, so that a model and its artifacts
 """
 
 import inspect
+import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +22,9 @@ _PAST = "past_key_values"
 _PRESENT = str(present_name(f"{_PAST}.0")).removesuffix("0")
 """The prefix of the outputs that continue a past."""
 _PARTS = ("key", "value")
+_MODES: dict[int, tuple[int, bool]] = {}
+"""The id of a part of a module → how many threads have it in evaluation mode, and its mode before."""
+_MODES_LOCK = threading.Lock()
 
 
 class ModuleCall:
@@ -61,15 +65,28 @@ def device_of(module: nn.Module) -> torch.device:
 
 @contextmanager
 def evaluation_mode(module: nn.Module) -> Generator[None]:
-    """Put a module and all its parts into evaluation mode, without gradients, and restore the mode of each afterwards."""
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
+    """Put a module and all its parts into evaluation mode, without gradients, and restore the mode of each afterwards.
+
+    Several threads may do this with one module: the last to leave restores the modes.
+    """
+    parts = list(module.modules())
+    with _MODES_LOCK:
+        for part in parts:
+            users, mode = _MODES.get(id(part), (0, part.training))
+            _MODES[id(part)] = (users + 1, mode)
+        if any(part.training for part in parts):
+            module.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        for part, mode in modes:
-            part.training = mode
+        with _MODES_LOCK:
+            for part in parts:
+                users, mode = _MODES.pop(id(part))
+                if users > 1:
+                    _MODES[id(part)] = (users - 1, mode)
+                elif part.training != mode:
+                    part.training = mode
 
 
 def _choose_constants(module: nn.Module, spec: InputSpec, declared: Sequence[str]) -> dict[str, Any]:

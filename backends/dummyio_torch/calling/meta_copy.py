@@ -6,8 +6,6 @@ whose control flow depends on values.
 """
 
 import copy
-import logging
-import warnings
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
@@ -18,6 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode  # the import path in t
 from torch.nn.parameter import is_lazy
 
 from dummyio.errors import SourceError, format_error_line
+from dummyio.process_state import hold_process_state, replace_functions, silence_thread
 
 Kind = Literal["meta", "fake", "real"]
 
@@ -66,8 +65,8 @@ class MetaCopy:
             stack.enter_context(torch.no_grad())
             if self._mode is not None:
                 stack.enter_context(self._mode)
-                stack.enter_context(_silence_fake_tensors())
             elif self.real:
+                stack.enter_context(hold_process_state())
                 stack.enter_context(torch.random.fork_rng(devices=[]))
             else:
                 stack.enter_context(torch.device("meta"))
@@ -82,25 +81,14 @@ class MetaCopy:
         """Call the copy in a context, with the named arguments; those in `positional` are passed by position."""
         named = dict(arguments)
         first = [named.pop(name) for name in positional if name in named]
-        fast = torch.backends.mha.get_fastpath_enabled()
-        torch.backends.mha.set_fastpath_enabled(False)  # it fuses layers into an operator without a shape function
-        try:
-            with warnings.catch_warnings(), self._run_context(), context:
-                warnings.simplefilter("ignore")  # the user did not request this run
-                return self.module(*first, **named)
-        finally:
-            torch.backends.mha.set_fastpath_enabled(fast)
-
-
-@contextmanager
-def _silence_fake_tensors() -> Generator[None]:
-    """Do not log failed runs: a search consists of them."""
-    log = logging.getLogger("torch._subclasses.fake_tensor")
-    before, log.disabled = log.disabled, True
-    try:
-        yield
-    finally:
-        log.disabled = before
+        with ExitStack() as stack:
+            # The user did not request this run, and a search consists of runs that fail.
+            stack.enter_context(silence_thread(("torch._subclasses.fake_tensor",), streams=()))
+            # The fast path fuses layers into an operator without a shape function.
+            stack.enter_context(replace_functions(torch.backends.mha, get_fastpath_enabled=lambda: False))
+            stack.enter_context(self._run_context())
+            stack.enter_context(context)
+            return self.module(*first, **named)
 
 
 def check_sizes(module: nn.Module) -> None:

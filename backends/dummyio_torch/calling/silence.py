@@ -1,25 +1,29 @@
-"""Exporters report on standard error, in logs and in warnings; all of it is kept from the user."""
+"""Exporters report on standard error, in logs and in warnings; all of it is kept from the user, and their state from other threads."""
 
-import io
-import logging
-import warnings
 from collections.abc import Generator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
+
+import torch
+
+from dummyio.process_state import hide_state, silence_thread
 
 _LOGGERS = ("torch.onnx", "torch.export", "torch.fx.experimental.symbolic_shapes", "onnxscript", "onnx_ir")
 
 
 @contextmanager
 def silence_exporters() -> Generator[None]:
-    """Drop the reports of exporters while this context is open; what they wrote is checked instead."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    """Drop the reports of exporters in this thread while this context is open; what they wrote is checked instead."""
+    with silence_thread(_LOGGERS):
+        yield
+
+
+@contextmanager
+def hide_export() -> Generator[None]:
+    """Let models that run in other threads not find that the process exports: some compute in another way then."""
+    # The bytecode tracer takes what they return for a constant, as it does for the functions themselves.
+    mark = torch.compiler.assume_constant_result
+    with (
+        hide_state(torch.compiler, "is_compiling", "is_dynamo_compiling", "is_exporting", decorate=mark),
+        hide_state(torch.onnx, "is_in_onnx_export", decorate=mark),
+    ):
+        yield

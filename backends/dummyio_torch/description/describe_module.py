@@ -13,6 +13,7 @@ from torch import nn
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import SourceError, format_error_line
 from dummyio.input_spec import InputSpec
+from dummyio.process_state import hold_process_state
 from dummyio.sources.options import apply_sizes, check_options
 from dummyio_torch.calling.meta_copy import Kind, check_sizes, iterate_weights
 from dummyio_torch.description.build_spec import Provenance, build_spec
@@ -61,13 +62,14 @@ def describe(module: nn.Module, *, dims: Mapping[str, Any] | None = None) -> Inp
     names = set(read_signature(module).parameters)
     constants = {name: given.pop(name) for name in list(given) if name in names}
     key = module_key(module, chosen, constants, given)
-    spec = _CACHE.get(key) if key is not None else None
-    if spec is None:
-        spec = _Description(module, chosen, constants, given).spec()
-        if key is not None:
-            if len(_CACHE) >= _MAX_CACHED:
-                _CACHE.clear()
-            _CACHE[key] = spec
+    with hold_process_state():  # a search changes it many times, and a second thread then finds the spec
+        spec = _CACHE.get(key) if key is not None else None
+        if spec is None:
+            spec = _Description(module, chosen, constants, given).spec()
+            if key is not None:
+                if len(_CACHE) >= _MAX_CACHED:
+                    _CACHE.clear()
+                _CACHE[key] = spec
     return apply_sizes(spec, given, (*_OPTIONS, *names), "module")
 
 

@@ -12,9 +12,11 @@ from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import check_artifact
 from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
+from dummyio.process_state import hold_process_state
 from dummyio.typing import StaticDims
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
-from dummyio_torch.calling.silence import silence_exporters
+from dummyio_torch.calling.private_copy import copy_to_trace
+from dummyio_torch.calling.silence import hide_export, silence_exporters
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 from dummyio_torch.exporting.trace_inputs import (
     FlatModule,
@@ -58,16 +60,20 @@ def export_pt2(  # noqa: PLR0913 - each is an option of its own
     """
     spec, notes = fix_dims(spec, static)
 
-    def attempt() -> tuple[str, ...]:
-        return _write_pt2(model, spec, path, strict=strict, rewrite=rewrite)
+    with hold_process_state():
+        copied, reasons = copy_to_trace(model)
 
-    return ExportResult(spec, (*notes, *try_implementations(model, attempt, Implementations(attention, experts))))
+        def attempt() -> tuple[str, ...]:
+            return _write_pt2(copied, spec, path, strict=strict, rewrite=rewrite)
+
+        tried = try_implementations(copied, attempt, Implementations(attention, experts))
+    return ExportResult(spec, (*notes, *reasons, *tried))
 
 
 def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, rewrite: bool) -> tuple[str, ...]:
     call = ModuleCall(model, spec)
     tensors = tuple(make_trace_inputs(spec, model).values())
-    with evaluation_mode(model), silence_exporters():
+    with evaluation_mode(model), silence_exporters(), hide_export():
         outputs = find_output_names(call, make_other_inputs(spec, model))
         flat = FlatModule(call, outputs)
         axes: dict[str, dict[int, Any]] = {name: {} for name in call.paths}

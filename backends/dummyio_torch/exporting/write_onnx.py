@@ -1,6 +1,5 @@
 """Write an ONNX file with either exporter of PyTorch: trace, run the graph passes in memory, save once, check."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from torch.jit import TracerWarning  # type: ignore[attr-defined] # public, but 
 from dummyio.errors import ExportError, OptionError
 from dummyio.exporting.artifact_check import check_artifact, check_names_apart
 from dummyio.input_spec import InputSpec
+from dummyio.process_state import record_warnings
 from dummyio.spec.dims import is_static
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
-from dummyio_torch.calling.silence import silence_exporters
+from dummyio_torch.calling.silence import hide_export, silence_exporters
 from dummyio_torch.exporting.trace_inputs import FlatModule, find_output_names, make_other_inputs, make_trace_inputs
 from dummyio_torch.exporting.weightless import copy_without_weights, refer_to_absent_weights
 from dummyio_torch.onnx_passes.registry import (
@@ -68,7 +68,7 @@ def write_onnx(
         model = copy_without_weights(model)
     call = ModuleCall(model, spec)
     tensors = tuple(make_trace_inputs(spec, model).values())
-    with evaluation_mode(model), silence_exporters():
+    with evaluation_mode(model), silence_exporters(), hide_export():
         # A module without memory does not run if it depends on values, so the spec gives the output names, if it has any.
         declared = call.declared if not options.weights else ()
         outputs = declared or find_output_names(call, make_other_inputs(spec, model))
@@ -122,8 +122,7 @@ def _trace_torchscript(
         name: {axis: str(size) for axis, size in enumerate(shapes.get(name, ())) if not is_static(size)}
         for name in flat.outputs
     }
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", TracerWarning)
+    with record_warnings(TracerWarning) as traced:
         torch.onnx.export(
             flat,
             tensors,
@@ -135,7 +134,6 @@ def _trace_torchscript(
             do_constant_folding=options.optimize,
             dynamo=False,
         )
-    traced = [warning for warning in caught if issubclass(warning.category, TracerWarning)]
     graph = ir.load(scratch)  # large weights are in files next to it, and stay there until they are saved
     if not traced:
         return graph, ()

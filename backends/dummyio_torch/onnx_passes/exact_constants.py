@@ -8,21 +8,18 @@ import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
 
 from onnxscript.rewriter import _matcher
+
+from dummyio.process_state import replace_attributes, replace_functions
 
 
 @contextmanager
 def match_constants_exactly() -> Generator[None]:
     """Compare constants exactly with the 0 or 1 of a pattern, while this context is open."""
-    matcher: Any = _matcher
-    original = matcher.math
-    matcher.math = SimpleNamespace(isclose=_is_close)
-    try:
+    functions = SimpleNamespace(isclose=math.isclose)
+    with replace_functions(functions, isclose=_is_close), replace_attributes(_matcher, math=functions):
         yield
-    finally:
-        matcher.math = original
 
 
 def _is_close(value: float, expected: float, *, rel_tol: float = 1e-9, abs_tol: float = 0.0) -> bool:

@@ -10,12 +10,14 @@ _FUNCTIONS = frozenset(
         "FloatPow FloatTrueDiv IntTrueDiv IsNonOverlappingAndDenseIndicator TruncToFloat TruncToInt RoundToInt RoundDecimal "
         "ToFloat Identity Max Min Abs Eq Ne Lt Le Gt Ge And Or Not Xor Add Mul Pow Integer Float Rational Symbol Equality "
         "Unequality GreaterThan StrictGreaterThan LessThan StrictLessThan floor ceiling sqrt "
-        "OpaqueUnaryFn_sqrt OpaqueUnaryFn_log2 OpaqueUnaryFn_exp OpaqueUnaryFn_log max min abs int float bool len"
+        "Piecewise ExprCondPair max min abs int float bool len round"
     ).split()
 )
-_GUARD_ATTRIBUTES = frozenset({"size", "stride", "storage_offset", "dim", "numel", "shape", "isnan", "inf"})
-_GUARD_ROOTS = frozenset({"L", "math"})
-_GUARD_FUNCTIONS = frozenset({"cast_symbool_to_symint_guardless", *_FUNCTIONS})
+_OTHER_FUNCTIONS = re.compile(r"OpaqueUnaryFn_\w+|BitwiseFn_\w+|cast_symbool_to_symint_guardless")
+_GUARD_ATTRIBUTES = re.compile(
+    r"size|stride|storage_offset|dim|numel|shape|isnan|inf|nan|trunc|floor|ceil|sqrt|log|log2|exp|a?(?:cos|sin|tan)h?|_?sym_\w+"
+)
+_GUARD_ROOTS = frozenset({"L", "math", "torch"})
 _POWERS = frozenset({"Pow", "PowByNatural", "FloatPow", "LShift"})
 _MAX_CHARACTERS = 50_000
 _MAX_EXPONENT = 64
@@ -82,7 +84,7 @@ def _measure_part(node: ast.expr, other: Callable[[ast.expr], int]) -> int:
         parts = node.values if isinstance(node, ast.BoolOp) else [node.left, *node.comparators]
         return max(_measure(part, other) for part in parts)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id not in _GUARD_FUNCTIONS:
+        if node.func.id not in _FUNCTIONS and _OTHER_FUNCTIONS.fullmatch(node.func.id) is None:
             raise NotArithmetic(f"a call of {node.func.id[:40]}")
         if any(
             not isinstance(option.value, ast.Constant) or isinstance(option.value.value, str)
@@ -126,6 +128,8 @@ def _refuse(node: ast.expr) -> int:
 
 def _measure_guard_part(node: ast.expr) -> int:
     """Accept an input and its parts, ``L['x']['key'].size()[0]``."""
+    if isinstance(node, ast.IfExp):
+        return max(_measure(part, _measure_guard_part) for part in (node.test, node.body, node.orelse))
     part: ast.expr = node
     while True:
         if isinstance(part, ast.Subscript):
@@ -138,11 +142,11 @@ def _measure_guard_part(node: ast.expr) -> int:
             for argument in part.args:
                 _measure(argument, _measure_guard_part)
             part = part.func
-        elif isinstance(part, ast.Attribute) and part.attr in _GUARD_ATTRIBUTES:
+        elif isinstance(part, ast.Attribute) and _GUARD_ATTRIBUTES.fullmatch(part.attr):
             part = part.value
-        elif isinstance(part, ast.Name) and part.id in _GUARD_ROOTS:
-            return _SYMBOL_BITS
-        elif isinstance(node, ast.Constant) and _is_plain_key(node.value):
+        elif (isinstance(part, ast.Name) and part.id in _GUARD_ROOTS) or (
+            isinstance(node, ast.Constant) and _is_plain_key(node.value)
+        ):
             return _SYMBOL_BITS
         else:
             return _refuse(part)

@@ -8,6 +8,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -66,7 +67,7 @@ def _check_members(path: str) -> None:
         raise SourceError(f"{path}: this is not an archive, and each .pt2 file is one. Export the model again.")
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
-    size = os.path.getsize(path)
+    size = Path(path).stat().st_size
     claimed = sum(member.file_size for member in members)
     if claimed > _MAX_GROWTH * size + _SLACK:
         raise SourceError(

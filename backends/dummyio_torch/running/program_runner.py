@@ -16,7 +16,6 @@ from torch.export import ExportedProgram
 from dummyio.backend.result_names import name_outputs
 from dummyio.errors import DTypeError, DummyioError, RunError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
-from dummyio.process_state import hold_process_state
 from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
@@ -88,7 +87,7 @@ def open_program(path: str | os.PathLike[str], spec: InputSpec | None, *, trust:
     """
     file = os.fspath(path)
     try:
-        with hold_process_state(), silence_exporters():  # PyTorch keeps the program that it reads in a global variable
+        with silence_exporters():  # one thread at a time: PyTorch keeps the program that it reads in a global variable
             program, extra = read_program(file, trust=trust)
             names = msgspec.json.decode(extra[NAMES_FILE], type=_Names) if extra.get(NAMES_FILE) else None
             return ProgramRunner(program, spec, names and msgspec.structs.asdict(names))

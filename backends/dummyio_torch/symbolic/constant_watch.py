@@ -13,6 +13,8 @@ from typing import Any
 import sympy
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
+from dummyio.process_state import replace_functions
+
 _CONFLICT = "Found the following conflicts"
 """The first words of the error of ``torch.export`` for a dynamic axis that has become a constant."""
 
@@ -77,19 +79,15 @@ class SpecializationLog:
 def log_specializations(files: Collection[str]) -> Generator[SpecializationLog]:
     """Record each decision by a size that a line of these files causes, until the context ends."""
     log = SpecializationLog(files)
-    environment: Any = ShapeEnv
-    original = environment._log_guard  # noqa: SLF001 - every decision of a trace passes through it
+    original: Any = ShapeEnv._log_guard  # noqa: SLF001 - every decision of a trace passes through it
 
     def log_guard(self: Any, prefix: str, guard: Any, *rest: Any, **options: Any) -> Any:
         if prefix == "eval":
             log.note_decision(guard, sys._getframe(1))  # noqa: SLF001 - costs nothing, unlike inspect.stack
         return original(self, prefix, guard, *rest, **options)
 
-    environment._log_guard = log_guard  # noqa: SLF001 - the same attribute
-    try:
+    with replace_functions(ShapeEnv, _log_guard=log_guard):
         yield log
-    finally:
-        environment._log_guard = original  # noqa: SLF001 - the same attribute
 
 
 def _iterate_frames(frame: FrameType | None) -> Iterator[FrameType]:

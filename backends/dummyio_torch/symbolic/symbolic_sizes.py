@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from types import CodeType, FunctionType
@@ -12,8 +11,10 @@ from typing import TypeVar
 from torch import nn
 
 from dummyio.errors import ExportError
+from dummyio.process_state import hold_process_state, undo_at_end
 from dummyio_torch.symbolic.constant_watch import SpecializationLog, log_specializations
 from dummyio_torch.symbolic.rewritten_code import rewrite_code
+from dummyio_torch.symbolic.runtime.current_trace import trace_in_this_thread
 from dummyio_torch.symbolic.runtime.size_checks import accept_size_checks
 from dummyio_torch.symbolic.runtime.torch_functions import SymbolicFunctions
 
@@ -22,8 +23,6 @@ _FOREIGN = ("torch", "builtins", "typing", "abc", "dummyio_torch")
 _SWITCH = "DUMMYIO_REWRITE"
 """Environment variable: ``0`` turns rewriting off."""
 _MOST_ROUNDS = 8
-_TRACING = threading.RLock()
-"""One trace at a time: another thread must not run a model whose functions have rewritten code."""
 
 T = TypeVar("T")
 
@@ -53,7 +52,7 @@ def trace_symbolic_sizes(
     """
     files = _find_files(model)
     rewrite = rewrite and os.environ.get(_SWITCH) != "0"
-    with _TRACING:
+    with hold_process_state():
         result, log, error = _trace_once(trace, files, {})
         swapped: dict[CodeType, CodeType] = {}
         for _ in range(_MOST_ROUNDS if rewrite else 0):
@@ -78,7 +77,13 @@ def trace_symbolic_sizes(
 def _trace_once(
     trace: Callable[[], T], files: set[str], swapped: Mapping[CodeType, CodeType]
 ) -> tuple[T | None, SpecializationLog, Exception | None]:
-    with swap_code(swapped), SymbolicFunctions(), accept_size_checks(), log_specializations(files) as log:
+    with (
+        swap_code(swapped),
+        trace_in_this_thread(),
+        SymbolicFunctions(),
+        accept_size_checks(),
+        log_specializations(files) as log,
+    ):
         try:
             return trace(), log, None
         except Exception as error:  # noqa: BLE001 - raised by the caller unless another trace succeeds
@@ -88,26 +93,23 @@ def _trace_once(
 
 @contextmanager
 def swap_code(codes: Mapping[CodeType, CodeType]) -> Generator[None]:
-    """Give every function with one of these codes the other code, until the context ends."""
+    """Give every function with one of these codes the other code, until the context ends.
+
+    Other threads may run these functions meanwhile: the other code does as the original does, except in the thread that traces.
+    """
     functions = (
         [held for held in gc.get_objects() if type(held) is FunctionType and held.__code__ in codes] if codes else []
     )
     originals = [(function, function.__code__) for function in functions]
-    try:
+
+    def restore() -> None:
+        for function, code in originals:
+            function.__code__ = code
+
+    with undo_at_end(restore):
         for function, code in originals:
             function.__code__ = codes[code]
         yield
-    finally:
-        try:
-            _restore(originals)
-        except BaseException:  # an interrupt that arrives here: finish first
-            _restore(originals)
-            raise
-
-
-def _restore(originals: list[tuple[FunctionType, CodeType]]) -> None:
-    for function, code in originals:
-        function.__code__ = code
 
 
 def _find_files(model: nn.Module) -> set[str]:

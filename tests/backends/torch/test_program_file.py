@@ -369,6 +369,8 @@ def test_guards_are_conditions_on_inputs(whole):
     for guard in json.loads(read_members(whole)["whole/models/model.json"])["guards_code"]:
         check_guard(guard)
     check_guard("L['past']['0.key'].size()[2] % 8 == 0")
+    check_guard("math.trunc(L['x'][0].size()[1] / 2) >= 0 and not (max(1, L['x'].size()[0]) == 4 ** 2)")
+    check_guard("(1 if L['x'].size()[0] > 3 else torch.sym_float(2)) <= 5")
     for guard in (
         "L['x'].__class__ == 3",
         "open('x') == 3",

@@ -10,7 +10,7 @@ from dummyio_torch.symbolic.compiler.loops import Loops
 
 def rewrite_function(function: ast.FunctionDef) -> ast.FunctionDef | None:
     """Return a copy of a function that keeps sizes symbolic; None if it contains nothing to rewrite."""
-    if _mangled(function):
+    if _mangled(function) or _declares_scope(function):
         return None
     other = copy.deepcopy(function)
     other.decorator_list = []
@@ -20,8 +20,19 @@ def rewrite_function(function: ast.FunctionDef) -> ast.FunctionDef | None:
     if not choices.found and not loops.found:
         return None
     begin = int(isinstance(other.body[0], ast.Expr) and isinstance(other.body[0].value, ast.Constant))
-    other.body.insert(begin, ast.parse(f"from dummyio_torch.symbolic.runtime import api as {RUNTIME}").body[0])
+    imports, test = ast.parse(
+        f"from dummyio_torch.symbolic.runtime import api as {RUNTIME}\n{RUNTIME}.is_tracing()"
+    ).body
+    assert isinstance(test, ast.Expr)
+    # Another thread may call the function meanwhile: there it runs as written.
+    written = copy.deepcopy(function.body[begin:])
+    other.body[begin:] = [imports, ast.If(test.value, other.body[begin:] or [ast.Pass()], written or [ast.Pass()])]
     return other
+
+
+def _declares_scope(function: ast.FunctionDef) -> bool:
+    """Whether the function has a ``global`` or ``nonlocal``, which Python accepts only once, before the name is used."""
+    return any(isinstance(node, (ast.Global, ast.Nonlocal)) for node in ast.walk(function))
 
 
 def _mangled(function: ast.FunctionDef) -> bool:

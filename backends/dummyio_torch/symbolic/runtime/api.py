@@ -9,6 +9,7 @@ from dummyio_torch.symbolic.runtime.choices import (
     symbolic_max,
     symbolic_min,
 )
+from dummyio_torch.symbolic.runtime.current_trace import is_tracing
 from dummyio_torch.symbolic.runtime.indexing import SymbolicIndex, SymbolicSlice, symbolic_getitem
 from dummyio_torch.symbolic.runtime.loops import (
     run_scan,
@@ -24,6 +25,7 @@ __all__ = [
     "SymbolicIndex",
     "SymbolicSlice",
     "compare_sizes",
+    "is_tracing",
     "is_undecided",
     "run_scan",
     "select_number",

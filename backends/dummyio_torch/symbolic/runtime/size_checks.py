@@ -6,6 +6,8 @@ from typing import Any
 
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
+from dummyio.process_state import replace_functions
+
 
 @contextmanager
 def accept_size_checks() -> Generator[None]:
@@ -14,8 +16,7 @@ def accept_size_checks() -> Generator[None]:
     For a size that depends on values, such as the number of elements that a mask selects, PyTorch 2.13 fails on an equality with
     an internal assertion about bounds. The check is the model's own, on its inputs; no result depends on it.
     """
-    environment: Any = ShapeEnv
-    kept = environment.guard_or_defer_runtime_assert
+    kept: Any = ShapeEnv.guard_or_defer_runtime_assert
 
     def defer(self: Any, *args: Any, **kwargs: Any) -> bool:
         try:
@@ -25,8 +26,5 @@ def accept_size_checks() -> Generator[None]:
                 raise
             return True
 
-    environment.guard_or_defer_runtime_assert = defer
-    try:
+    with replace_functions(ShapeEnv, guard_or_defer_runtime_assert=defer):
         yield
-    finally:
-        environment.guard_or_defer_runtime_assert = kept

@@ -11,12 +11,15 @@ from dummyio_torch.symbolic.compiler.rewrite import rewrite_function
 
 
 def rewrite(body):
-    """Return the rewritten body of a function, without the import of the runtime; None if it is left as it is."""
+    """Return the rewritten body of a function, as the tracing thread runs it; None if it is left as it is."""
     lines = textwrap.indent(textwrap.dedent(body), "    ")
     function = rewrite_function(ast.parse(f"def f(self, n, x, found, pairs, values, b):\n{lines}\n").body[0])
     if function is None:
         return None
-    text = "\n".join(map(ast.unparse, function.body[1:]))
+    _, choice = function.body  # after the import of the runtime
+    assert ast.unparse(choice.test) == "_dummyio_runtime.is_tracing()"
+    assert "\n".join(map(ast.unparse, choice.orelse)) == ast.unparse(ast.parse(textwrap.dedent(body)))
+    text = "\n".join(map(ast.unparse, choice.body))
     return text.replace("_dummyio_", "")
 
 

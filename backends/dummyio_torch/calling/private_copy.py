@@ -1,0 +1,48 @@
+"""A copy of a module to trace: a trace replaces weights and settings of the module, which other threads may run meanwhile.
+
+The copy shares the weights; its parts, attributes and configuration are its own.
+"""
+
+import copy
+from collections.abc import Iterator
+from types import FunctionType, MethodType
+from typing import Any
+
+from torch import nn
+
+from dummyio.errors import format_error_line
+from dummyio_torch.calling.meta_copy import iterate_weights
+
+
+def copy_to_trace(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
+    """Return a copy that shares the module's weights, and notes for the user.
+
+    A module that cannot be copied is returned itself, with a note: other threads must not run it meanwhile.
+    """
+    bound = next(_iterate_bound_functions(module), None)
+    if bound is not None:
+        return module, (f"traced without a copy, so do not run it in another thread meanwhile: {bound} is bound to it",)
+    try:
+        made = copy.deepcopy(module, {id(tensor): tensor for tensor in iterate_weights(module)})
+    except Exception as error:  # noqa: BLE001 - any object in a module may refuse to be copied
+        reason = format_error_line(error)
+        return module, (f"traced without a copy, so do not run it in another thread meanwhile: {reason}",)
+    return made, ()
+
+
+def _iterate_bound_functions(module: nn.Module) -> Iterator[str]:
+    """Yield the attributes that are functions which hold a part of the module: a copy would still call the original part."""
+    parts = {id(part) for part in module.modules()}
+    for part in module.modules():
+        for name, value in vars(part).items():
+            function: Any = value.__func__ if isinstance(value, MethodType) else value
+            if isinstance(function, FunctionType) and any(_holds(cell, parts) for cell in function.__closure__ or ()):
+                yield f"{type(part).__name__}.{name}"
+
+
+def _holds(cell: Any, parts: set[int]) -> bool:
+    try:
+        value = cell.cell_contents
+    except ValueError:  # an empty cell
+        return False
+    return id(value) in parts or id(getattr(value, "__self__", None)) in parts

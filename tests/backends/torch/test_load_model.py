@@ -1,0 +1,163 @@
+"""What the folder of a Hugging Face model may run: nothing of its own, unless it is trusted."""
+
+import json
+import os
+import textwrap
+import threading
+
+import pytest
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+from dummyio.errors import SourceError, TrustError
+from dummyio.running.load_model import load_model
+from dummyio_torch.calling.load_model import _block_network
+
+SIZES = {
+    "vocab_size": 30, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8,
+    "max_position_embeddings": 16,
+}  # fmt: skip
+
+
+class Marks:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.marker),)
+
+
+def write_folder(folder, **config):
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(
+        json.dumps({"model_type": "bert", "architectures": ["BertModel"], **SIZES, **config})
+    )
+    return folder
+
+
+@pytest.fixture
+def marker(tmp_path):
+    return tmp_path / "marker"
+
+
+@pytest.mark.parametrize("form", [{}, {"_use_new_zipfile_serialization": False}], ids=["archive", "older"])
+def test_pickled_weights_make_no_objects(form, tmp_path, marker):
+    folder = write_folder(tmp_path / "model")
+    torch.save({"pooler.dense.bias": Marks(marker)}, folder / "pytorch_model.bin", **form)
+    with pytest.raises(TrustError, match=r"pytorch_model\.bin: a pickle with .*mkdir.*trust=True, or --trust"):
+        load_model(str(folder))
+    assert not marker.exists()
+
+
+def test_with_trust_pickled_weights_are_loaded_as_pytorch_does(tmp_path, marker):
+    folder = write_folder(tmp_path / "model")
+    torch.save({"pooler.dense.bias": Marks(marker)}, folder / "pytorch_model.bin")
+    with pytest.raises(SourceError):  # the object is not a weight
+        load_model(str(folder), trust=True)
+    assert marker.is_dir()
+
+
+def test_pickled_tensors_need_no_trust(tmp_path):
+    folder = write_folder(tmp_path / "model")
+    weights = load_model(str(folder))[0].state_dict()
+    weights["pooler.dense.bias"] = torch.full((8,), 3.0)
+    torch.save(weights, folder / "pytorch_model.bin")
+    model, what = load_model(str(folder))
+    assert "with the weights of" in what
+    assert (model.pooler.dense.bias == 3).all()
+
+
+CODE = """
+    import os
+    os.mkdir({marker!r})
+    from transformers import BertConfig, BertModel
+    class OwnConfig(BertConfig):
+        model_type = "own"
+    class OwnModel(BertModel):
+        config_class = OwnConfig
+"""
+
+
+def write_own_code(folder, marker):
+    (folder / "modeling_own.py").write_text(textwrap.dedent(CODE).format(marker=str(marker)))
+    return {"auto_map": {"AutoConfig": "modeling_own.OwnConfig", "AutoModel": "modeling_own.OwnModel"}}
+
+
+def test_code_in_the_folder_needs_trust(tmp_path, marker, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)  # Transformers asks there by default
+    folder = write_folder(tmp_path / "model")
+    write_folder(folder, model_type="own", architectures=["OwnModel"], **write_own_code(folder, marker))
+    with pytest.raises(TrustError, match=r"code of its own \(modeling_own\.OwnConfig\)"):
+        load_model(str(folder))
+    assert not marker.exists()
+    model, _ = load_model(str(folder), trust=True)
+    assert type(model).__name__ == "OwnModel"
+    assert marker.is_dir()
+
+
+def test_a_class_of_transformers_is_used_instead_of_the_code_in_the_folder(tmp_path, marker):
+    folder = write_folder(tmp_path / "model")
+    write_folder(folder, **write_own_code(folder, marker))
+    assert type(load_model(str(folder))[0]) is transformers.BertModel
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"_attn_implementation": "org/kernel"},
+        {"attn_implementation": "org/kernel@v1:forward"},
+        {"_experts_implementation": "org/kernel"},
+        {"attn_implementation": {"": "eager", "text_config": "org/kernel"}},
+        {"text_config": {"_attn_implementation_internal": "org/kernel"}},
+        {"sub_configs": [{"attn_implementation": ["paged|org/kernel"]}]},
+    ],
+    ids=str,
+)
+def test_kernels_of_the_hub_need_trust(config, tmp_path):
+    with pytest.raises(TrustError, match=r"the kernel '.*org/kernel"):
+        load_model(str(write_folder(tmp_path / "model", **config)))
+
+
+@pytest.mark.parametrize("name", ["TrainingArguments", "Trainer", "pipeline", "AutoTokenizer", "models", 5])
+def test_only_classes_of_models_are_made(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = write_folder(tmp_path / "model", architectures=[name])
+    try:
+        assert type(load_model(str(folder))[0]) is transformers.BertModel
+    except SourceError:
+        assert not isinstance(name, str)  # Transformers itself refuses the configuration
+    assert os.listdir(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("file", ["../model.safetensors", "/etc/passwd", "a/../../b.bin"])
+def test_tables_of_weights_do_not_leave_the_folder(file, tmp_path):
+    folder = write_folder(tmp_path / "model")
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"pooler.dense.bias": file}}))
+    with pytest.raises(SourceError, match="does not lie in this folder"):
+        load_model(str(folder))
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", "\x00", "[" * 100_000])
+def test_other_configurations_are_refused(text, tmp_path):
+    folder = write_folder(tmp_path / "model")
+    (folder / "config.json").write_text(text)
+    with pytest.raises(SourceError):
+        load_model(str(folder))
+
+
+def test_the_network_is_closed_to_this_thread_only(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    elsewhere = []
+    with _block_network(blocked=True):
+        assert constants.is_offline_mode()
+        with pytest.raises(OSError, match=r"offline|outgoing traffic|connection"):
+            transformers.AutoConfig.from_pretrained("dummyio-tests/does-not-exist")
+        thread = threading.Thread(target=lambda: elsewhere.append(constants.is_offline_mode()))
+        thread.start()
+        thread.join()
+    assert elsewhere == [False]
+    assert not constants.is_offline_mode()
