@@ -1,12 +1,14 @@
 """Functions that `jax.export` exported, in memory or in a ``.stablehlo`` file (the bytes of `Exported.serialize`)."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.export
+from jax._src.export._export import _CUSTOM_CALL_TARGETS_GUARANTEED_STABLE as STABLE_TARGETS
 
 from dummyio.errors import SourceError, format_error_line
 from dummyio.spec.dims import Dim
@@ -49,6 +51,26 @@ def open_exported(path: str | os.PathLike[str]) -> jax.export.Exported:
             f"all bytes that jax.export.Exported.serialize returned; JAX {jax.__version__} may be too old for it."
         ) from error
     return exported
+
+
+_CALL = re.compile(r'custom_call @(?:"((?:[^"\\]|\\.)*)"|([\w.$-]+))|call_target_name = "((?:[^"\\]|\\.)*)"')
+_TRANSFER = re.compile(r"\bstablehlo\.(infeed|outfeed|send|recv)\b")
+_MENTIONED = re.compile(rb"custom_call|infeed|outfeed|send_v|recv_v")
+_BYTECODE = b"ML\xefR"
+
+
+def find_exported_dangers(exported: jax.export.Exported) -> list[str]:
+    """Return what an exported function calls outside of its module: all but the targets that JAX guarantees to be stable.
+
+    Others may be functions of Python: the module has their number or their address.
+    """
+    module = exported.mlir_module_serialized
+    if len(module) > _VERIFIED and module.startswith(_BYTECODE) and not _MENTIONED.search(module):
+        return []  # as a text it would take several times the memory; in bytecode, names are as they are
+    text = exported.mlir_module()
+    targets = {next(filter(None, found), "") for found in _CALL.findall(text)}
+    calls = [f"a call of {target[:80]!r}" for target in sorted(targets - STABLE_TARGETS)]
+    return calls + [f"operator {name}" for name in sorted(set(_TRANSFER.findall(text)))]
 
 
 def describe_exported_inputs(exported: jax.export.Exported) -> dict[str, Node]:
