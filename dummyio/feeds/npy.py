@@ -34,6 +34,7 @@ _PLAIN = re.compile(r"[<>|=]?(?:\?|b1|[iu][1248]|f[248]|c8|c16|U\d{1,9})")
 _STRING_BYTES = 8 + 56
 """An upper bound of a Python string and its reference, without the characters."""
 _BLOCK = 1 << 24
+_CHARACTERS, _SURROGATES = 0x110000, range(0xD800, 0xE000)
 
 
 def write(arrays: Mapping[str, Array], path: FilePath, *, metadata: Metadata = None, force: bool = False) -> None:
@@ -68,7 +69,7 @@ def write_array(stream: IO[bytes], array: Array) -> None:
     """Write one array in the ``.npy`` format; raise `DTypeError` for values that cannot be read back."""
     if array.dtype == object:
         array = _fixed_width(array)
-    elif array.dtype.isbuiltin != 1:
+    elif DType.of(array.dtype) not in DTYPES:
         raise DTypeError(
             f"dtype={array.dtype.name!r}: the .npy format has no such dtype. Use safetensors or ONNX test data."
         )
@@ -178,9 +179,19 @@ def _read_values(stream: IO[bytes], header: _Header, where: str) -> Array:
     check_budget(count * stored.itemsize + as_text, where)
     values = np.empty(count, stored)
     fill_array(stream, values)
+    if header.dtype is DType.STRING and count:
+        _check_characters(values.view(np.dtype(np.uint32).newbyteorder(stored.byteorder)))
     shape = header.shape[::-1] if header.is_fortran else header.shape
     array: Array = values.reshape(shape).astype(header.dtype.numpy, copy=False)
     return array.T if header.is_fortran else array
+
+
+def _check_characters(codes: Array) -> None:
+    """Raise `ValueError` for numbers that are not characters, for which NumPy raises a `SystemError`."""
+    for start in range(0, codes.size, _BLOCK):
+        block = codes[start : start + _BLOCK]
+        if block.max() >= _CHARACTERS or ((block >= _SURROGATES.start) & (block < _SURROGATES.stop)).any():
+            raise ValueError("a string contains a number that is not a character")
 
 
 def fill_array(stream: IO[bytes], values: Array) -> None:
