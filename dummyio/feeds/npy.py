@@ -112,7 +112,7 @@ def read_array(stream: IO[bytes], where: str, size: int) -> Array:
         header = _read_header(stream, size)
         return _read_values(stream, header, where)
     except (ValueError, EOFError, OverflowError, TypeError) as error:
-        raise SourceError(f"{where}: not a whole .npy array of plain values ({format_error_line(error)}).") from error
+        raise SourceError(f"{where}: not a whole .npy array of plain values ({error}).") from error
     except MemoryError as error:
         if isinstance(error, DummyioError):
             raise
@@ -156,7 +156,7 @@ def _parse_header(text: str) -> _Header:
     try:
         found = ast.literal_eval(text.strip())  # the header is a Python literal
     except Exception as error:  # the parser of Python raises many types for broken text
-        raise ValueError(f"its header is not a dict ({format_error_line(error)})") from error
+        raise ValueError(f"its header is not a dict: {format_error_line(error)}") from None
     if not isinstance(found, dict) or found.keys() != {"descr", "fortran_order", "shape"}:
         raise ValueError("its header is not a dict of descr, fortran_order and shape")
     text, shape = found["descr"], found["shape"]

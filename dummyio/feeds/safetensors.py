@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from dummyio.atomic_files import atomic_file
-from dummyio.errors import DTypeError, DummyioError, MemoryBudgetError, OutputError, SourceError, format_error_line
+from dummyio.errors import DTypeError, DummyioError, MemoryBudgetError, OutputError, SourceError
 from dummyio.feeds.npy import fill_array
 from dummyio.materialize.memory_budget import check_budget
 from dummyio.spec.dtypes import DType
@@ -107,9 +107,7 @@ def read(path: FilePath) -> dict[str, Array]:
         except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
             if isinstance(error, DummyioError):
                 raise
-            raise SourceError(
-                f"{where}: not a whole safetensors file of plain values ({format_error_line(error)})."
-            ) from error
+            raise SourceError(f"{where}: not a whole safetensors file of plain values ({error!s:.400}).") from error
         except MemoryError as error:
             if isinstance(error, DummyioError):
                 raise

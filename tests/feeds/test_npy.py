@@ -50,3 +50,22 @@ def test_broken_file_is_named(tmp_path):
     file.write_bytes(file.read_bytes()[:-8])
     with pytest.raises(SourceError, match=r"out/x\.npy"):
         npy.read(tmp_path / "out")
+
+
+def test_two_files_of_one_input(tmp_path):
+    npy.write({"x": np.zeros(1)}, tmp_path / "out")
+    (tmp_path / "out" / "%78.npy").write_bytes((tmp_path / "out" / "x.npy").read_bytes())
+    with pytest.raises(SourceError, match=r"x\.npy: another file of this folder is input 'x' too"):
+        npy.read(tmp_path / "out")
+
+
+def test_a_name_that_is_not_utf_8(tmp_path):
+    npy.write({"x": np.zeros(1)}, tmp_path / "out")
+    (tmp_path / "out" / "x.npy").rename(tmp_path / "out" / "\udcff.npy")
+    with pytest.raises(SourceError, match="is not named in UTF-8"):
+        npy.read(tmp_path / "out")
+
+
+def test_other_byte_orders_are_written(tmp_path):
+    npy.write({"x": np.array([1, 2], ">i4")}, tmp_path / "out")
+    np.testing.assert_array_equal(npy.read(tmp_path / "out")["x"], np.array([1, 2], np.int32), strict=True)

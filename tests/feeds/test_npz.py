@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from dummyio.errors import DTypeError, OutputError, SourceError
+from dummyio.errors import DTypeError, MemoryBudgetError, OutputError, SourceError
 from dummyio.feeds import npz
 
 
@@ -112,3 +112,92 @@ def test_broken_files(tmp_path, make):
     make(tmp_path / "a.npz")
     with pytest.raises(SourceError, match=r"a\.npz"):
         npz.read(tmp_path / "a.npz")
+
+
+def _zip(path, members, **options):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name), content, **options)
+
+
+def _member(**changes):
+    header = {"descr": "<f8", "fortran_order": False, "shape": (2,), **changes}
+    text = repr(header).encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(16)
+
+
+def test_the_member_that_the_tests_change_is_right(tmp_path):
+    _zip(tmp_path / "a.npz", [("x.npy", _member())])
+    np.testing.assert_array_equal(npz.read(tmp_path / "a.npz")["x"], np.zeros(2), strict=True)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ([("x.npy", _member()), ("x.npy", _member())], "another member has its name"),
+        ([("../x.npy", _member())], "leaves its folder"),
+        ([("a\\..\\x.npy", _member())], "leaves its folder"),
+        ([("a\nb.npy", _member())], "control characters"),
+        ([(".npy", _member())], "0 characters"),
+        ([("x" * 10_001 + ".npy", _member())], "10001 characters"),
+        ([("x", _member())], r"does not end in \.npy"),
+        ([("x.npy/", b"")], r"does not end in \.npy"),
+        ([("x.npy", _member(descr="|O"))], "pickled objects, which are never read"),
+        ([("x.npy", _member(descr="O"))], "pickled objects, which are never read"),
+        ([("x.npy", _member(descr=[("a", "<f8")]))], "not a plain one"),
+        ([("x.npy", _member(descr="<M8[ns]"))], "not a plain one"),
+        ([("x.npy", _member(shape=(10**15,)))], "describes 8000000000000000 bytes, 16 follow"),
+        ([("x.npy", _member(shape=(10**15, 10**15)))], r"describes over 2\*\*64 bytes"),
+        ([("x.npy", _member(shape=(-2,)))], "not a tuple of at most 64 sizes"),
+        ([("x.npy", _member(shape=(True,)))], "not a tuple of at most 64 sizes"),
+        ([("x.npy", _member(shape=[2]))], "not a tuple of at most 64 sizes"),
+        ([("x.npy", _member(shape=(0,) * 65)[:-16])], "at most 64 sizes"),
+        ([("x.npy", _member(fortran_order=1))], "its order is not a bool"),
+        ([("x.npy", _member(descr="<U0", shape=(10**9,))[:-16])], "no bytes"),
+        ([("x.npy", _member(descr="|b1", shape=(16,))[:-1] + b"\2")], "a bool is neither 0 nor 1"),
+        ([("x.npy", _member(descr="<U4", shape=(1,))[:-4] + b"\xff" * 4)], "not a character"),
+        ([("x.npy", _member(descr="<U4", shape=(1,))[:-4] + b"\x00\xd8\0\0")], "not a character"),
+        ([("x.npy", _member() + b"more")], "16 bytes, 20 follow"),
+        ([("x.npy", _member()[:-1])], "16 bytes, 15 follow"),
+        ([("x.npy", b"\x93NUMPY\x02\x00\xff\xff\xff\x7f" + bytes(16))], "its header would have"),
+        ([("x.npy", b"\x93NUMPY\x01\x00\x10\x00" + b"(" * 16)], "its header is not a dict"),
+    ],
+)
+def test_members_that_are_not_whole_plain_arrays(tmp_path, members, reason):
+    _zip(tmp_path / "a.npz", members)
+    with pytest.raises(SourceError, match=reason):
+        npz.read(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_other_compressions_are_refused(tmp_path, method):
+    _zip(tmp_path / "a.npz", [("x.npy", _member())], compress_type=method)
+    with pytest.raises(SourceError, match="neither none nor deflate"):
+        npz.read(tmp_path / "a.npz")
+
+
+def test_a_member_that_claims_more_than_it_can_hold(tmp_path):
+    _zip(tmp_path / "a.npz", [("x.npy", _member())], compress_type=zipfile.ZIP_DEFLATED)
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    at = data.rfind(b"PK\x01\x02")
+    data[at + 24 : at + 28] = (1 << 31).to_bytes(4, "little")
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(SourceError, match=r"it claims 2147483648 bytes, and \d+ cannot hold more than"):
+        npz.read(tmp_path / "a.npz")
+
+
+def test_what_is_declared_is_compared_with_the_memory_budget(tmp_path, monkeypatch):
+    array = np.zeros(1 << 20)
+    np.savez_compressed(tmp_path / "a.npz", x=array)
+    np.testing.assert_array_equal(npz.read(tmp_path / "a.npz")["x"], array, strict=True)
+    monkeypatch.setenv("DUMMYIO_MEMORY_BUDGET", "1000000")
+    with pytest.raises(MemoryBudgetError, match=r"a\.npz needs 8\.0 MiB"):
+        npz.read(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "a\nb", "", "x" * 10_001])
+def test_names_that_would_not_be_read_are_not_written(tmp_path, name):
+    with pytest.raises(OutputError, match="cannot be a name in a zip file"):
+        npz.write({name: np.zeros(1)}, tmp_path / "a.npz")
+    assert list(tmp_path.iterdir()) == []

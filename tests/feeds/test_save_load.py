@@ -1,12 +1,14 @@
 import errno
+import os
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
 
 from dummyio import Dim, DType, InputSpec, Nest, TensorSpec
 from dummyio.errors import DimError, DTypeError, OptionError, OutputError, SourceError
-from dummyio.feeds.save_load import FORMATS, load_feeds, save_samples
+from dummyio.feeds.save_load import FORMATS, check_output, load_feeds, save_samples
 from dummyio.spec.values import PaddingMask, TokenIds
 
 BATCH, SEQUENCE, PAST = Dim("batch_size", 2), Dim("sequence_length", 5), Dim("past_sequence_length", 3, min=0)
@@ -213,3 +215,39 @@ def test_loading_what_is_no_sample(tmp_path, spec):
     }.items():
         with pytest.raises(SourceError, match=message):
             load_feeds(tmp_path / name)
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("name", ["a.npz", "a.safetensors"])
+def test_files_need_force(tmp_path, spec, name, samples):
+    target = tmp_path / (name if samples == 1 else name.replace(".", ".1."))
+    target.write_bytes(b"precious")
+    for call in (check_output, partial(save_samples, spec)):
+        with pytest.raises(OutputError, match="this file exists, and its content would be lost"):
+            call(tmp_path / name, samples=samples)
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+    assert target.read_bytes() == b"precious"
+    save_samples(spec, tmp_path / name, samples=samples, force=True)
+    _same(load_feeds(target), spec.feeds(sample=samples - 1))
+
+
+def test_a_path_is_needed(tmp_path, spec, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in FORMATS:
+        with pytest.raises(OutputError, match="the path is empty"):
+            save_samples(spec, "", format=name, force=True)
+    with pytest.raises(OutputError, match="this folder is the working folder"):
+        save_samples(spec, ".", force=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.safetensors", "folder", "folder/x.npy"])
+def test_pipes_and_devices_are_not_read(tmp_path, name):
+    """Opening a pipe would wait for ever."""
+    (tmp_path / "folder").mkdir()
+    if name == "folder":
+        (tmp_path / name / "x.npy").symlink_to("/dev/zero")
+    else:
+        os.mkfifo(tmp_path / name)
+    with pytest.raises(SourceError, match=r"neither a file nor a folder|this is not a file"):
+        load_feeds(tmp_path / name.removesuffix("/x.npy"))
