@@ -14,7 +14,7 @@ from dummyio.typing import Axes
 from dummyio_onnx.external_data import check_external_data
 from dummyio_onnx.proto_outline import read_outline
 
-MAX_BYTES = 1 << 31
+_MAX_BYTES = 1 << 31
 """The size of a file that protobuf cannot read any more."""
 
 _MAX_OPSETS = 10
@@ -70,7 +70,7 @@ def _read_file(path: Path) -> bytes:
             raise SourceError(f"{path}: this is a folder. Give the .onnx file in it.")
         if not stat.S_ISREG(status.st_mode):  # a pipe would wait for a writer, a device may never end
             raise SourceError(f"{path}: this is not a regular file. Give an .onnx file.")
-        if status.st_size >= MAX_BYTES:
+        if status.st_size >= _MAX_BYTES:
             raise SourceError(
                 f"{path}: {status.st_size} bytes; an ONNX file is smaller than 2 GiB, with larger weights in files next to it."
             )

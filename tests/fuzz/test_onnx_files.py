@@ -4,15 +4,17 @@ import struct
 from functools import partial
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx_models import MODELS
 
 import dummyio
+from dummyio.feeds.save_load import load_feeds
 
 WHOLE = 4_000
 TEXTS = (
@@ -471,3 +473,33 @@ def test_hostile_graphs(attack, path, make):
                 yield f"{number} opened", lambda: dummyio.open_runner(path)
 
     attack.run(write_graphs())
+
+
+def make_tensors(random, count):
+    """Yield damaged files of ONNX test data."""
+    whole = []
+    for name, number in TensorProto.DataType.items():
+        if name not in ("UNDEFINED", "STRING"):
+            values = np.zeros((3, 2), helper.tensor_dtype_to_np_dtype(number))
+            whole.append(numpy_helper.from_array(values, name).SerializeToString())
+            whole.append(helper.make_tensor(name, number, [2], [1, 0]).SerializeToString())
+    whole.append(helper.make_tensor("s", TensorProto.STRING, [2, 1], ["a", "δ"]).SerializeToString())
+    for number in range(count):
+        tensor = TensorProto.FromString(random.choice(whole))
+        for _ in range(random.choice([0, 1, 1, 3])):
+            change_message(random, tensor)
+        data = tensor.SerializePartialToString() or b"\0"
+        if random.random() < 0.5:
+            data = random.choice([change_fields(random, data), change_bytes(random, data, whole)])
+        yield number, data
+
+
+def test_damaged_test_data(attack, tmp_path):
+    def inputs():
+        for label, data in make_tensors(attack.random("tensors"), attack.count(WHOLE)):
+            (tmp_path / "input_0.pb").write_bytes(data)
+            yield label, lambda: load_feeds(tmp_path)
+
+    counts = attack.run(inputs())
+    assert counts["accepted"]
+    assert counts["SourceError"]

@@ -10,7 +10,7 @@ import onnxruntime as ort
 
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError, format_error_line
-from dummyio_onnx.read_model import MAX_BYTES, format_opsets, read_model
+from dummyio_onnx.read_model import format_opsets, read_model
 from dummyio_onnx.running.model_structure import check_structure
 
 _FOLDER = FORMATS["onnx_folder"]
@@ -50,19 +50,24 @@ def open_session(path: Path | None, model: onnx.ModelProto) -> ort.InferenceSess
     SourceError
         If ONNX Runtime refuses the model: of a newer version, without a kernel, not valid.
     """
-    if path is None and model.ByteSize() >= MAX_BYTES:
-        raise SourceError(
-            f"this ModelProto: {model.ByteSize()} bytes; ONNX Runtime takes less than 2 GiB from memory. Save it with its "
-            "weights in a file next to it, onnx.save(model, path, save_as_external_data=True), and give the path."
-        )
+    source: Any = _write_bytes(model) if path is None else os.fspath(path)
     options = ort.SessionOptions()
     options.log_severity_level = 4
     try:
-        source: Any = model.SerializeToString() if path is None else os.fspath(path)
         # The fallback to other providers would print to stdout, and try the same provider again.
         return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # each status of ONNX Runtime has an exception of its own, without a common base class
         raise _refuse(path, model, f"ONNX Runtime {ort.__version__}", error) from error
+
+
+def _write_bytes(model: onnx.ModelProto) -> bytes:
+    try:
+        return model.SerializeToString()
+    except Exception as error:  # protobuf's EncodeError, or its name in the next version
+        raise SourceError(
+            f"this ModelProto: protobuf cannot write it ({error}), and ONNX Runtime takes models from memory below 2 GiB. Save "
+            "it with its weights in a file next to it, onnx.save(model, path, save_as_external_data=True), and give the path."
+        ) from error
 
 
 def open_evaluator(path: Path | None, model: onnx.ModelProto) -> Any:

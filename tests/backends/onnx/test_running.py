@@ -1,5 +1,7 @@
 """ONNX models as runners: every dtype in and out, what is declared, and what a file must be."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from dummyio import InputSpec, Nest, TensorSpec, open_runner
 from dummyio.errors import OptionError, RunError, SourceError
+from dummyio_onnx.description import describe
 
 ENGINES = ["onnxruntime", "reference"]
 
@@ -175,3 +178,114 @@ def test_what_has_no_rank_is_not_called_a_scalar(tmp_path):
     proto = model([helper.make_node("Identity", ["x"], ["y"])], [value("x", None)], [value("y", None)])
     assert open_runner(saved(proto, tmp_path)).inputs[0].shape is None
     assert open_runner(identity()).inputs[0].shape == ("rows", 2)
+
+
+# Models that a runtime would not return from opening.
+
+FUNCTIONS = [helper.make_opsetid("", 18), helper.make_opsetid("f", 1)]
+
+
+def calling(*bodies):
+    """Return a model that calls ``f0``; function ``f<k>`` is a chain of the operations in ``bodies[k]``."""
+    functions = []
+    for number, kinds in enumerate(bodies):
+        names = ["x", *(f"z{k}" for k in range(len(kinds) - 1)), "y"]
+        nodes = [
+            helper.make_node(kind, [names[k]], [names[k + 1]], domain="" if kind == "Relu" else "f")
+            for k, kind in enumerate(kinds)
+        ]
+        functions.append(helper.make_function("f", f"f{number}", ["x"], ["y"], nodes, FUNCTIONS))
+    graph = helper.make_graph([helper.make_node("f0", ["x"], ["y"], domain="f")], "graph", [value("x")], [value("y")])
+    return helper.make_model(graph, functions=functions, opset_imports=FUNCTIONS, ir_version=9)
+
+
+@pytest.mark.parametrize(
+    ("bodies", "message"),
+    [
+        ([["f0"]], "function 'f0' calls itself"),
+        ([["f1"], ["Relu", "f2"], ["f1"]], "function 'f1' calls itself"),
+        ([["Relu"], ["f1"]], "function 'f1' calls itself"),
+        (
+            [[f"f{k + 1}"] * 2 for k in range(30)] + [["Relu"]],
+            r"31 deep, and make 3\.22e\+09 nodes of the 62 in the model",
+        ),
+        ([[f"f{k + 1}"] * 2 for k in range(3000)] + [["Relu"]], "3001 deep"),
+        ([[f"f{k + 1}"] for k in range(20_000)] + [["Relu"]], "20001 deep"),
+    ],
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_functions_that_call_each_other_without_end(tmp_path, bodies, message, engine):
+    """ONNX Runtime would run out of its stack, or not return."""
+    path = saved(calling(*bodies), tmp_path)
+    started = time.perf_counter()
+    with pytest.raises(SourceError, match=message):
+        open_runner(path, engine=engine)
+    assert time.perf_counter() - started < 5
+    assert describe(path)["x"].dtype == "float32"
+
+
+def test_functions_in_functions_run(tmp_path):
+    path = saved(calling(*[[f"f{k + 1}"] for k in range(100)], ["Relu"] * 50), tmp_path)
+    assert open_runner(path)({"x": np.full((1, 2), -1, np.float32)})["y"].tolist() == [[0, 0]]
+    wide = saved(calling(["f1"] * 3000, ["Relu"]), tmp_path)
+    assert open_runner(wide)({"x": np.full((1, 2), 2, np.float32)})["y"].tolist() == [[2, 2]]
+
+
+@pytest.mark.parametrize("count", [1 << 62, 3, 0, -1])
+def test_a_scan_of_more_inputs_than_it_has(tmp_path, count):
+    """The evaluator would make a name for each of them."""
+    node = helper.make_node("Identity", ["a"], ["b"])
+    body = helper.make_graph([node], "body", [value("a", (2,))], [value("b", (2,))])
+    scan = helper.make_node("Scan", ["x"], ["y"], body=body, num_scan_inputs=count)
+    path = saved(model([scan], [value("x")], [value("y")]), tmp_path)
+    with pytest.raises(SourceError, match=f"scans {count} inputs and has 1"):
+        open_runner(path, engine="reference")
+
+
+def test_a_session_that_fails_prints_nothing(tmp_path, capfd):
+    """ONNX Runtime's message has the name of the operator, which is not text here; its fallback would print that."""
+    data = identity().SerializeToString().replace(b"Identity", b"Ident\xfftx")
+    (tmp_path / "model.onnx").write_bytes(data)
+    with pytest.raises(SourceError, match="does not open it"):
+        open_runner(tmp_path / "model.onnx")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+def test_a_model_in_memory_is_below_the_limit_of_protobuf():
+    proto = identity()
+    for name in ("v", "w"):
+        proto.graph.initializer.add(name=name, data_type=TensorProto.UINT8, dims=[1 << 30], raw_data=bytes(1 << 30))
+    assert list(describe(proto)) == ["x"]
+    with pytest.raises(SourceError, match=r"takes models from memory below 2 GiB\. Save it with its weights in a file"):
+        open_runner(proto)
+
+
+def test_branches_in_branches_without_end(tmp_path):
+    """Protobuf does not read them, but a program can make them."""
+    proto = identity()
+    graph = proto.graph
+    for _ in range(3000):
+        node = graph.node.add(op_type="If", input=["x"], output=["y"])
+        graph = node.attribute.add(name="then_branch", type=onnx.AttributeProto.GRAPH).g
+    graph.initializer.add(name="w", dims=[1], data_type=7, raw_data=bytes(8))
+    assert list(describe(proto)) == ["x"]
+    with pytest.raises(SourceError, match=r"ONNX Runtime .* does not open it"):
+        open_runner(proto)
+    with pytest.raises(SourceError, match="the evaluator of onnx"):
+        open_runner(proto, engine="reference")
+    data = b""
+    for tag in (b"\x32", b"\x2a", b"\x0a") * 3000:  # g, attribute, node
+        data = tag + _varint(len(data)) + data
+    (tmp_path / "model.onnx").write_bytes(b"\x08\x09\x42\x02\x10\x12\x3a" + _varint(len(data)) + data)
+    for action in (describe, open_runner):
+        with pytest.raises(SourceError, match="not an ONNX model"):
+            action(tmp_path / "model.onnx")
+
+
+def _varint(number):
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
