@@ -1,26 +1,25 @@
 """Functions that `jax.export` exported, in memory or in a ``.stablehlo`` file (the bytes of `Exported.serialize`)."""
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.export
-from jax._src.export._export import _CUSTOM_CALL_TARGETS_GUARANTEED_STABLE as STABLE_TARGETS
 
 from dummyio.errors import SourceError, format_error_line
 from dummyio.spec.dims import Dim
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import Node
 from dummyio_jax.calling.example_leaf import describe_leaf
+from dummyio_jax.calling.exported_module import list_module_operators
 from dummyio_jax.calling.output_specs import build_output_specs
 from dummyio_jax.calling.pure_function import Model
 from dummyio_jax.calling.pytrees import build_node, to_builtin_containers
 
 _VERIFIED = 1 << 26
-"""Up to this many bytes, a module is parsed when its file is opened; a larger one when it is first called."""
+"""Up to this many bytes, a module is read when its file is described; a larger one when it is opened to be run."""
 
 
 def open_exported(path: str | os.PathLike[str]) -> jax.export.Exported:
@@ -44,33 +43,14 @@ def open_exported(path: str | os.PathLike[str]) -> jax.export.Exported:
     try:
         exported = jax.export.deserialize(bytearray(blob))
         if len(exported.mlir_module_serialized) <= _VERIFIED:
-            exported.mlir_module()  # the tables can be intact although the module is not
+            # The tables can be intact although the module is not.
+            list_module_operators(exported.mlir_module_serialized)
     except Exception as error:  # damaged bytes make JAX raise exceptions of many types
         raise SourceError(
             f"{place}: no exported JAX function can be read from this file ({format_error_line(error)}). It must hold "
             f"all bytes that jax.export.Exported.serialize returned; JAX {jax.__version__} may be too old for it."
         ) from error
     return exported
-
-
-_CALL = re.compile(r'custom_call @(?:"((?:[^"\\]|\\.)*)"|([\w.$-]+))|call_target_name = "((?:[^"\\]|\\.)*)"')
-_TRANSFER = re.compile(r"\bstablehlo\.(infeed|outfeed|send|recv)\b")
-_MENTIONED = re.compile(rb"custom_call|infeed|outfeed|send_v|recv_v")
-_BYTECODE = b"ML\xefR"
-
-
-def find_exported_dangers(exported: jax.export.Exported) -> list[str]:
-    """Return what an exported function calls outside of its module: all but the targets that JAX guarantees to be stable.
-
-    Others may be functions of Python: the module has their number or their address.
-    """
-    module = exported.mlir_module_serialized
-    if len(module) > _VERIFIED and module.startswith(_BYTECODE) and not _MENTIONED.search(module):
-        return []  # as a text it would take several times the memory; in bytecode, names are as they are
-    text = exported.mlir_module()
-    targets = {next(filter(None, found), "") for found in _CALL.findall(text)}
-    calls = [f"a call of {target[:80]!r}" for target in sorted(targets - STABLE_TARGETS)]
-    return calls + [f"operator {name}" for name in sorted(set(_TRANSFER.findall(text)))]
 
 
 def describe_exported_inputs(exported: jax.export.Exported) -> dict[str, Node]:

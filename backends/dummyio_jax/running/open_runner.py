@@ -6,9 +6,10 @@ from typing import Any
 import jax
 import jax.export
 
-from dummyio.errors import OptionError, SourceError, build_trust_error, format_error_line
+from dummyio.errors import OptionError, SourceError, build_trust_error
 from dummyio.input_spec import InputSpec
-from dummyio_jax.calling.exported_function import find_exported_dangers, open_exported
+from dummyio_jax.calling.exported_function import open_exported
+from dummyio_jax.calling.exported_module import find_exported_dangers
 from dummyio_jax.calling.pure_function import to_pure_function
 from dummyio_jax.running.function_runner import ExportedRunner, FunctionRunner
 
@@ -39,6 +40,6 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trus
 
 def _find_dangers(path: str | os.PathLike[str], exported: jax.export.Exported) -> list[str]:
     try:
-        return find_exported_dangers(exported)
-    except Exception as error:  # of a large module, which is parsed here first
-        raise SourceError(f"{path}: its module is damaged: {format_error_line(error)}") from error
+        return find_exported_dangers(exported.mlir_module_serialized)
+    except SourceError as error:  # of a large module, which is read here first
+        raise SourceError(f"{path}: {error}") from error
