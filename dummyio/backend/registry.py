@@ -14,6 +14,7 @@ from dummyio.backend.frameworks import ALIASES, FRAMEWORKS
 from dummyio.backend.protocol import Backend
 from dummyio.errors import BrokenBackendError, FrameworkError, NotInstalledError, format_error_line, suggest_names
 from dummyio.signals import hold_signals
+from dummyio.spec.plain_values import show_value
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -47,10 +48,10 @@ def available_backends() -> tuple[str, ...]:
 def framework_name(name: object) -> str:
     """Return the short name for a short name or an alias; raise `FrameworkError` for anything else."""
     if not isinstance(name, str):
-        raise FrameworkError(f"framework={name!r} is not a string: use one of {', '.join(_found())}.")
+        raise FrameworkError(f"framework={show_value(name)} is not a string: use one of {', '.join(_found())}.")
     known = ALIASES.get(name, name)
     if known not in _found():
-        raise FrameworkError(f"framework={name!r} is unknown. {suggest_names(name, [*_found(), *ALIASES])}")
+        raise FrameworkError(f"framework={show_value(name)} is unknown. {suggest_names(name, [*_found(), *ALIASES])}")
     return known
 
 
@@ -90,7 +91,7 @@ def _load(name: str) -> Backend:
     points = _found()[name]
     if len(points) != 1:
         owners = ", ".join(f"{point.value} of {point.dist.name if point.dist else '?'}" for point in points)
-        raise FrameworkError(f"framework={name!r} is claimed by {owners}: uninstall all but one.")
+        raise FrameworkError(f"framework={show_value(name)} is claimed by {owners}: uninstall all but one.")
     point = points[0]
     try:
         with hold_signals():  # an interrupt in the import of a framework would abort the process
@@ -99,7 +100,7 @@ def _load(name: str) -> Backend:
         if not _is_requirement(error.name or "", point):
             raise BrokenBackendError(f"the backend {name!r} ({point.value}) cannot be imported: {error}.") from error
         raise NotInstalledError(
-            f"framework={name!r} needs {error.name}, which is not installed. "
+            f"framework={show_value(name)} needs {error.name}, which is not installed. "
             f"Install it: pip install '{_requirement(point, name)}'"
         ) from error
     except Exception as error:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from dummyio.errors import OptionError
+from dummyio.spec.plain_values import show_value
 
 PERIOD = 1_048_573
 """Element i and element i + PERIOD of a tensor hold the same bits; the largest prime below 2^20."""
@@ -46,7 +47,7 @@ def sample_key(seed: int, sample: int) -> Key:
     try:
         return _hash_text(b"dummyio sample %x %x" % (operator.index(seed), operator.index(sample)))
     except TypeError:
-        raise OptionError(f"seed={seed!r}, sample={sample!r}: both must be ints.") from None
+        raise OptionError(f"seed={show_value(seed)}, sample={show_value(sample)}: both must be ints.") from None
 
 
 @lru_cache(maxsize=4096)

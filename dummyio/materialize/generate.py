@@ -22,6 +22,7 @@ from dummyio.materialize.memory_budget import (
 )
 from dummyio.materialize.plan import Plan, make_part
 from dummyio.spec.dims import substitute_dims
+from dummyio.spec.plain_values import show_value
 from dummyio.spec.spec_data import SpecData
 from dummyio.spec.tensor_spec import build_nested
 from dummyio.typing import Array
@@ -74,7 +75,7 @@ def _check_count(name: str, value: int) -> int:
     except TypeError:
         number = -1
     if number < 0:
-        raise OptionError(f"{name}={value!r}: give a whole number that is not negative.")
+        raise OptionError(f"{name}={show_value(value)}: give a whole number that is not negative.")
     return number
 
 
@@ -140,9 +141,10 @@ def materialize_part(
     >>> dummyio.materialize_part(spec, "x", [slice(5, 6), slice(0, 4)])
     array([[0, 0, 1, 1]], dtype=int8)
     """
-    leaf = dict(spec.leaves).get(path)
+    leaves = dict(spec.leaves)
+    leaf = leaves.get(path) if isinstance(path, str) else None
     if leaf is None:
-        raise OptionError(f"path={path!r}: no input has that path. {suggest_names(path, [p for p, _ in spec.leaves])}")
+        raise OptionError(f"path={show_value(path)}: no input has that path. {suggest_names(show_value(path), leaves)}")
     sizes = spec.sizes(**dims)
     shapes = spec.shapes(sizes)
     region = Region.of(shapes[path], index)

@@ -11,6 +11,8 @@ import numpy as np
 
 from dummyio.errors import OptionError
 from dummyio.materialize.counter_rng import PERIOD, Words
+from dummyio.spec.plain_values import show_value, take_items, to_int
+from dummyio.spec.tensor_spec import MAX_AXES
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -53,11 +55,12 @@ class Region:
     @classmethod
     def of(cls, shape: tuple[int, ...], index: Sequence[slice]) -> Region:
         """Return the region of ``tensor[index]``; steps must be positive."""
-        if len(index) > len(shape):
-            raise OptionError(f"{len(index)} slices for a tensor of rank {len(shape)}.")
-        slices = [*index, *([slice(None)] * (len(shape) - len(index)))]
-        if any(not isinstance(s, slice) or (s.step is not None and s.step < 1) for s in slices):
-            raise OptionError(f"index={index!r}: use one slice for each axis, with positive steps.")
+        given = take_items(index, MAX_AXES)
+        if given is None or not all(map(_is_slice, given)):
+            raise OptionError(f"index={show_value(index)}: use one slice for each axis, with positive steps.")
+        if len(given) > len(shape):
+            raise OptionError(f"{len(given)} slices for a tensor of rank {len(shape)}.")
+        slices = [*given, *([slice(None)] * (len(shape) - len(given)))]
         return cls(shape, tuple(range(*s.indices(size)) for s, size in zip(slices, shape, strict=True)))
 
     def rows(self) -> Region:
@@ -101,3 +104,11 @@ class Region:
             total = offset.reshape(-1, *([1] * (len(self.shape) - 1 - place))) + total
             stride *= self.shape[place]
         return np.asarray(total % PERIOD, np.uint32)
+
+
+def _is_slice(given: object) -> bool:
+    """Whether `given` is a slice of ints, whose step is positive."""
+    if not isinstance(given, slice):
+        return False
+    parts = [to_int(part) for part in (given.start, given.stop, given.step) if part is not None]
+    return None not in parts and (given.step is None or given.step >= 1)

@@ -8,6 +8,7 @@ canonical form, a polynomial with integer coefficients over dims and floor-divis
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from dummyio.spec.plain_values import is_python_name, show_value, take_items, to
 
 MAX_INT = 2**63 - 1
 """The largest size, and the largest number in an expression: the largest 64-bit index."""
-# Expressions come from files too, so their cost is bounded. Real ones have a few terms.
+# Expressions come from files too, so their cost is bounded.
 _MAX_TERMS = 128
 _MAX_FACTORS = 32
 _MAX_DEPTH = 16
@@ -153,11 +154,9 @@ class Dim(_Arithmetic):
 
     def takes(self, size: int) -> bool:
         """Whether this dim can take `size`."""
-        try:
-            self.check(size)
-        except DimError:
-            return False
-        return True
+        with suppress(DimError):
+            return self.check(size) == size
+        return False
 
     def __str__(self) -> str:
         return self.name
@@ -215,7 +214,9 @@ class DimExpr(_Arithmetic):
         """Write the text, and refuse what arithmetic does not make."""
         try:
             text = _write_terms(self.terms)
-        except (TypeError, AttributeError):
+        except DimError:
+            raise
+        except (TypeError, AttributeError, ValueError):
             raise DimError(f"DimExpr({show_value(self.terms)}): write an expression with + - * // of Dims.") from None
         object.__setattr__(self, "text", text)
 
@@ -393,8 +394,6 @@ def collect_dims(sizes: Iterable[Size]) -> dict[str, Dim]:
         for dim in find_dims(size):
             known = found.setdefault(dim.name, dim)
             if known != dim:
-                raise DimError(
-                    f"Dim {dim.name!r} is defined twice, as {known!r} and as {dim!r}: "
-                    "one name is one symbol; use two names or one definition."
-                )
+                both = f"as {known!r} and as {dim!r}"
+                raise DimError(f"Dim {dim.name!r} is defined twice, {both}: one name is one symbol; use two names.")
     return found

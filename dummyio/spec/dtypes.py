@@ -16,6 +16,7 @@ import ml_dtypes
 import numpy as np
 
 from dummyio.errors import DTypeError, suggest_names
+from dummyio.spec.plain_values import show_value
 
 Kind = Literal["float", "int", "uint", "bool", "complex", "string"]
 
@@ -97,7 +98,7 @@ class DType(StrEnum):
                 # NumPy converts any unknown class to the dtype `object`.
                 if dtype.kind != "O" or isinstance(value, np.dtype) or value is object:
                     return cls._of_numpy(dtype)
-        raise DTypeError(f"dtype={value!r} is not a dtype: use a name such as 'float32', or a NumPy dtype.")
+        raise DTypeError(f"dtype={show_value(value)} is not a dtype: use a name such as 'float32', or a NumPy dtype.")
 
     @classmethod
     def _of_name(cls, name: str) -> DType:
@@ -105,7 +106,9 @@ class DType(StrEnum):
         try:
             return cls(known)
         except ValueError:
-            raise DTypeError(f"dtype={name!r} is unknown. {suggest_names(name, [*map(str, cls), *ALIASES])}") from None
+            raise DTypeError(
+                f"dtype={show_value(name)} is unknown. {suggest_names(name, [*map(str, cls), *ALIASES])}"
+            ) from None
 
     @classmethod
     def _of_numpy(cls, dtype: np.dtype[Any]) -> DType:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from dummyio.errors import DimError, OptionError, SpecError, suggest_names
 from dummyio.spec.dims import Dim, Size, collect_dims, is_static, substitute_dims
 from dummyio.spec.dtypes import DType
-from dummyio.spec.plain_values import show_value, take_items, to_int
+from dummyio.spec.plain_values import show_value, take_items
 from dummyio.spec.tensor_spec import (
     MAX_TENSORS,
     Nest,
@@ -21,6 +21,8 @@ from dummyio.spec.tensor_spec import (
     build_nested,
     check_name,
     check_shape,
+    check_sizes,
+    evaluate_shape,
     iterate_leaves,
     replace_dims,
     to_nodes,
@@ -77,18 +79,6 @@ def _check_texts(task: object, provenance: object) -> dict[str, str]:
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             raise SpecError(f"{show_value(text)} must be valid Unicode, without lone surrogates.")
     return texts
-
-
-def _check_sizes(sizes: object) -> dict[str, int]:
-    if sizes is not None and not isinstance(sizes, Mapping):
-        raise OptionError(f"sizes={show_value(sizes)}: give a dict of dims' names to ints.")
-    known = {}
-    for name, given in (sizes or {}).items():
-        size = to_int(given)
-        if size is None:
-            raise DimError(f"{name}={show_value(given)}: a size must be an int.")
-        known[name] = size
-    return known
 
 
 class SpecData(Mapping[str, Node]):
@@ -238,8 +228,8 @@ class SpecData(Mapping[str, Node]):
         >>> spec.shapes(spec.sizes(length=5))
         {'x': (2, 5)}
         """
-        known = self.sizes() | _check_sizes(sizes)
-        shapes = {path: leaf.sizes(known) for path, leaf in self.leaves}
+        known = self.sizes() | check_sizes(sizes)
+        shapes = {path: evaluate_shape(leaf, known) for path, leaf in self.leaves}
         for path, leaf in self.leaves:
             shape, mask = shapes[path], get_mask_path(leaf.values)
             if mask is not None:

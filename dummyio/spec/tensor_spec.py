@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
@@ -10,10 +11,10 @@ from itertools import islice
 from math import prod
 from typing import Any, Literal, get_args
 
-from dummyio.errors import DimError, SpecError
+from dummyio.errors import DimError, OptionError, SpecError
 from dummyio.spec.dims import Dim, Size, evaluate_size, substitute_dims, to_size
 from dummyio.spec.dtypes import DType
-from dummyio.spec.plain_values import show_value, take_items
+from dummyio.spec.plain_values import show_value, take_items, to_int
 from dummyio.spec.values import Boxes, Rule, Strings, Uniform, canonicalize_rule, substitute_rule_dims
 
 Container = Literal["dict", "list", "tuple", "record", "cache"]
@@ -88,12 +89,7 @@ class TensorSpec:
         >>> TensorSpec("x", (Dim("batch_size", 2), 3)).sizes({"batch_size": 8})
         (8, 3)
         """
-        shape = tuple(evaluate_size(size, sizes) for size in self.shape)
-        for axis, size in enumerate(shape):
-            if not 0 <= size < 2**63:
-                found = f"{self.shape[axis]} is {show_value(size)}"
-                raise DimError(f"input {self.name!r}, axis {axis}: {found} at these sizes.")
-        return shape
+        return evaluate_shape(self, check_sizes(sizes))
 
     def nbytes(self, sizes: Mapping[str, int] | None = None) -> int:
         """Return the number of bytes in memory at these sizes."""
@@ -112,6 +108,29 @@ class TensorSpec:
 
     def __str__(self) -> str:
         return f"{self.dtype}[{', '.join(map(str, self.shape))}] {self.values!r}"
+
+
+def evaluate_shape(spec: TensorSpec, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    """Return a tensor's shape as ints; raise `DimError` for a size that no tensor has."""
+    shape = tuple(evaluate_size(size, sizes) for size in spec.shape)
+    for axis, size in enumerate(shape):
+        if not 0 <= size < 2**63:
+            found = f"{spec.shape[axis]} is {show_value(size)}"
+            raise DimError(f"input {spec.name!r}, axis {axis}: {found} at these sizes.")
+    return shape
+
+
+def check_sizes(sizes: object) -> dict[str, int]:
+    """Return sizes of dims by name as ints; raise `DimError` for other types."""
+    if sizes is not None and not isinstance(sizes, Mapping):
+        raise OptionError(f"sizes={show_value(sizes)}: give a dict of dims' names to ints.")
+    known = {}
+    for name, given in (sizes or {}).items():
+        size = to_int(given)
+        if size is None:
+            raise DimError(f"{name}={show_value(given)}: a size must be an int.")
+        known[name] = size
+    return known
 
 
 def _default_rule(dtype: DType) -> Rule:
@@ -259,7 +278,7 @@ def check_name(name: object) -> str:
 def to_node(value: object, name: str, depth: int = 0) -> Node:
     """Return dicts, lists and tuples of tensors as nests, and a tensor with `name` as its name."""
     if isinstance(value, TensorSpec):
-        return value if value.name == name else value.replace(name=name)
+        return value if value.name == name else _rename(value, name)
     if isinstance(value, Nest):
         return value
     kind: Container = "dict" if isinstance(value, Mapping) else "tuple" if isinstance(value, tuple) else "list"
@@ -270,6 +289,13 @@ def to_node(value: object, name: str, depth: int = 0) -> Node:
     if depth >= MAX_NESTING:
         raise SpecError(f"{depth + 1} containers inside each other: the limit is {MAX_NESTING}.")
     return Nest(kind, to_nodes(_name_items(value), depth + 1))
+
+
+def _rename(spec: TensorSpec, name: str) -> TensorSpec:
+    """Return a copy with another name; all other parts are checked already."""
+    renamed = copy.copy(spec)
+    object.__setattr__(renamed, "name", name)
+    return renamed
 
 
 def to_nodes(items: Iterable[tuple[str, object]], depth: int) -> tuple[tuple[str, Node], ...]:

@@ -50,7 +50,7 @@ def canonicalize_rule(rule: Rule) -> Rule:
             name: _canonicalize_number(value) for name, value in msgspec.to_builtins(rule, enc_hook=_to_builtin).items()
         }
         checked = msgspec.convert(plain, type(rule))
-    except (msgspec.ValidationError, OverflowError, TypeError, RecursionError) as error:
+    except (msgspec.ValidationError, OverflowError, TypeError, RecursionError, UnicodeError) as error:
         raise SpecError(f"{show_value(rule)}: {error}") from None
     fields: dict[str, Any] = {}
     for field in _fields_of(type(rule)):
@@ -74,6 +74,8 @@ def _canonicalize_number(value: Any) -> Any:
     """Return whole numbers as ints, up to `_MAX_INT`, and other numbers as floats, if there is an equal float."""
     if isinstance(value, list | tuple):
         return tuple(_canonicalize_number(item) for item in value)
+    if isinstance(value, dict):  # a part of a rule, such as a run of ids
+        return {key: _canonicalize_number(item) for key, item in value.items()}
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) <= _MAX_INT else value
     if isinstance(value, int) and abs(value) > _MAX_INT and float(value) == value:
