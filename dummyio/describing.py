@@ -8,8 +8,9 @@ from typing import Any
 
 from dummyio.backend.formats import detect_path_format, list_suffixes
 from dummyio.backend.frameworks import FRAMEWORKS, detect_framework, qualified_name
-from dummyio.errors import OptionError, SourceError
+from dummyio.errors import OptionError, SourceError, SpecError, format_error_line
 from dummyio.input_spec import InputSpec
+from dummyio.sources.options import check_keywords
 from dummyio.sources.read_file import read_beginning, shorten_path
 
 
@@ -55,6 +56,7 @@ def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
       Dim('batch_size', 4)
       Dim('sequence_length', 16, max=512)
     """
+    check_keywords(task, dims)
     if isinstance(source, InputSpec):
         return _resize_spec(source, task, dims)
     if isinstance(source, Mapping):
@@ -117,12 +119,19 @@ def _resize_spec(spec: InputSpec, task: str | None, dims: Mapping[str, Any]) -> 
 
 def _describe_mapping(source: Mapping[str, Any], task: str | None, dims: Mapping[str, Any]) -> InputSpec:
     if "dummyio" in source and "inputs" in source:
-        import json  # noqa: PLC0415 - lazy: only a spec needs it
-
-        return _resize_spec(InputSpec.from_json(json.dumps(source)), task, dims)
+        return _resize_spec(InputSpec.from_json(_to_json(source)), task, dims)
     from dummyio.huggingface.describe import describe_configuration  # noqa: PLC0415 - lazy: one reader of several
 
     return describe_configuration(source, task, dims)
+
+
+def _to_json(source: Mapping[str, Any]) -> str:
+    import json  # noqa: PLC0415 - lazy: only a spec needs it
+
+    try:
+        return json.dumps(source)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SpecError(f"the dict has the keys of a spec, and is not JSON: {format_error_line(error)}") from None
 
 
 def _to_path(source: str | os.PathLike[str]) -> Path:
@@ -130,13 +139,19 @@ def _to_path(source: str | os.PathLike[str]) -> Path:
     try:
         path = Path(source)
         path.stat()
+        if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+            raise SourceError(f"{shorten_path(path)}: the folder cannot be read. Give a folder that you may read.")
     except (FileNotFoundError, NotADirectoryError):
         raise SourceError(
             f"{shorten_path(source)}: no such file or folder. Nothing is downloaded: give a local path."
         ) from None
+    except SourceError:
+        raise
     except (OSError, TypeError, ValueError) as error:  # no permission, too long, a null character, bytes
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SourceError(f"{shorten_path(source)!r}: not a path that can be read ({reason}). Give a local path.") from None
+        raise SourceError(
+            f"{shorten_path(source)!r}: not a path that can be read ({reason}). Give a local path."
+        ) from None
     return path
 
 
@@ -150,11 +165,13 @@ def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> Inp
         if model.exists():
             return _describe_by(found.described_by, model, task, dims)
     if path.is_dir() and not has_configuration:
-        raise SourceError(f"{path}: the folder contains neither a config.json nor a model.onnx, nor a saved_model.pb.")
+        raise SourceError(
+            f"{shorten_path(path)}: the folder contains neither a config.json nor a model.onnx, nor a saved_model.pb."
+        )
     if path.is_file() and path.suffix != ".json":
         suffixes = list_suffixes("described_by")
         raise SourceError(
-            f"{path}: this suffix cannot be described. Give a .json file (a configuration or a spec), {suffixes}, or a folder of these."
+            f"{shorten_path(path)}: this suffix cannot be described. Give a .json file (a configuration or a spec), {suffixes}, or a folder of these."
         )
     from dummyio.huggingface.describe import describe_configuration  # noqa: PLC0415 - lazy: one reader of several
 
@@ -165,9 +182,9 @@ def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> Inp
 
 def _pipeline_error(folder: Path) -> SourceError:
     """Return the error for a folder of several models; it names those that can be described."""
-    parts = sorted(part.parent.name for part in folder.glob("*/config.json"))
+    parts = sorted(part.parent.name[:60] for part in folder.glob("*/config.json"))[:20]
     return SourceError(
-        f"{folder} contains a pipeline of several models. Describe one of its sub-folders: "
+        f"{shorten_path(folder)} contains a pipeline of several models. Describe one of its sub-folders: "
         f"{', '.join(parts) or 'none has a config.json'}."
     )
 

@@ -27,7 +27,13 @@ from dummyio.huggingface.outputs.describe_outputs import describe_outputs
 from dummyio.huggingface.source.cache_invalidation import clear_stale_caches
 from dummyio.huggingface.source.forward_signatures import forward_parameters
 from dummyio.huggingface.source.installed import transformers_version
-from dummyio.huggingface.tasks.find_task import canonical_task, class_of_task, class_supports_task, task_of_class, tasks_of
+from dummyio.huggingface.tasks.find_task import (
+    canonical_task,
+    class_of_task,
+    class_supports_task,
+    task_of_class,
+    tasks_of,
+)
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.normalized_config import ALIASES, NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
@@ -179,7 +185,9 @@ def _guess_signature(state: _State, reason: str) -> _State:
     given = {key: value for key, value in state.keywords.items() if key in ALIASES}
     names = inputs_from_attributes(state.configuration.normalized(given))
     if not names:
-        raise _build_unknown_error(state.configuration, f"{reason}, and the attributes do not tell which inputs it takes")
+        raise _build_unknown_error(
+            state.configuration, f"{reason}, and the attributes do not tell which inputs it takes"
+        )
     if state.class_name != _UNKNOWN_CLASS and state.asked is None and task_of_class(state.class_name) is None:
         kind = state.configuration.model_type
         reason = f"{reason}, and the end of the class's name is not that of a known task"

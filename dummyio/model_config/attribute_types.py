@@ -67,10 +67,12 @@ _VOCABULARY = _kind(Vocabulary, f"a whole number from 0 to {(1 << 31) - 1} is ne
 _TOKENS = _kind(TokenId | _list(TokenId | None, 1 << 16), "a token id, or a list of token ids, is needed")
 _WORD = _kind(Word, "a name is needed")
 _FLAG = _kind(bool, "true or false is needed")
-_CHANNELS = _kind(Annotated[list[Size], Meta(min_length=1, max_length=32)], "a list of sizes, one for each of at most 32 stages, is needed")
+_CHANNELS = _kind(
+    Annotated[list[Size], Meta(min_length=1, max_length=32)],
+    "a list of sizes, one for each of at most 32 stages, is needed",
+)
 _STAGES = _kind(
-    _list(int | float | bool | Word | list[Any], 32),
-    "a list with an item for each of at most 32 stages is needed",
+    _list(int | float | bool | Word | list[Any], 32), "a list with an item for each of at most 32 stages is needed"
 )
 _NUMBERS = _kind(
     Annotated[int, Meta(ge=-_INT64, le=_INT64 - 1)] | float | list[Any] | dict[Any, Any],
@@ -79,27 +81,53 @@ _NUMBERS = _kind(
 
 _TABLE: tuple[tuple[str, _Kind], ...] = (
     # Texts.
-    ("vocab_size n_vocab vocabulary_size n_words n_token src_vocab_size decoder_vocab_size tgt_vocab_size", _VOCABULARY),
+    (
+        "vocab_size n_vocab vocabulary_size n_words n_token src_vocab_size decoder_vocab_size tgt_vocab_size",
+        _VOCABULARY,
+    ),
     ("pad_token_id padding_idx pad_index pad_id bos_index eos_index", _TOKENS),
     ("type_vocab_size n_types num_labels", _COUNT),
-    ("max_depth tag_pad_id subs_pad_id max_length visual_embedding_dim speaker_embedding_dim speaker_embedding_size", _ONE_SIZE),
     (
-        "sliding_window sliding_window_size attention_chunk_size num_hash_buckets max_position_embeddings n_positions n_ctx "
-        "max_seq_len max_sequence_length max_target_positions seq_length max_text_len max_encoder_position_embeddings "
-        "max_decoder_position_embeddings max_2d_position_embeddings max_ep_len",
+        "max_depth tag_pad_id subs_pad_id max_length visual_embedding_dim speaker_embedding_dim speaker_embedding_size",
+        _ONE_SIZE,
+    ),
+    (
+        (
+            "sliding_window sliding_window_size attention_chunk_size num_hash_buckets max_position_embeddings n_positions n_ctx "
+            "max_seq_len max_sequence_length max_target_positions seq_length max_text_len max_encoder_position_embeddings "
+            "max_decoder_position_embeddings max_2d_position_embeddings max_ep_len"
+        ),
         _kind(Limit | Number | _list(Limit | None, MOST_LAYERS), "a whole number from -1 to 2**63 - 1 is needed"),
     ),
     ("type_vocab_sizes lags_sequence cardinality axes_dims_rope", _COUNTS),
     # Layers, and what they keep.
-    ("hidden_size d_model n_embd dim embed_dim hidden_dim emb_dim encoder_embed_dim intermediate_size encoder_ffn_dim", _SIZES),
-    ("num_attention_heads n_head n_heads num_heads decoder_attention_heads encoder_attention_heads attention_heads", _SIZES),
-    ("num_encoder_attention_heads encoder_num_attention_heads num_decoder_attention_heads decoder_num_attention_heads", _SIZES),
-    ("num_key_value_heads num_kv_heads n_kv_heads multi_query_group_num n_head_kv kv_n_heads decoder_num_key_value_heads", _SIZES),
+    (
+        "hidden_size d_model n_embd dim embed_dim hidden_dim emb_dim encoder_embed_dim intermediate_size encoder_ffn_dim",
+        _SIZES,
+    ),
+    (
+        "num_attention_heads n_head n_heads num_heads decoder_attention_heads encoder_attention_heads attention_heads",
+        _SIZES,
+    ),
+    (
+        "num_encoder_attention_heads encoder_num_attention_heads num_decoder_attention_heads decoder_num_attention_heads",
+        _SIZES,
+    ),
+    (
+        "num_key_value_heads num_kv_heads n_kv_heads multi_query_group_num n_head_kv kv_n_heads decoder_num_key_value_heads",
+        _SIZES,
+    ),
     ("swa_num_key_value_heads num_global_key_value_heads swa_head_dim swa_v_head_dim global_head_dim", _SIZES),
     ("head_dim d_kv kv_channels attention_head_dim head_size d_head v_head_dim", _SIZES),
     ("cross_num_key_value_heads cross_head_dim index_head_dim", _ONE_SIZE),
-    ("kv_lora_rank qk_rope_head_dim qk_nope_head_dim num_kv_shared_layers attn_layer_offset word_embed_proj_dim", _COUNT),
-    ("num_hidden_layers num_layers n_layer n_layers decoder_layers num_decoder_layers decoder_num_hidden_layers layers", _LAYERS),
+    (
+        "kv_lora_rank qk_rope_head_dim qk_nope_head_dim num_kv_shared_layers attn_layer_offset word_embed_proj_dim",
+        _COUNT,
+    ),
+    (
+        "num_hidden_layers num_layers n_layer n_layers decoder_layers num_decoder_layers decoder_num_hidden_layers layers",
+        _LAYERS,
+    ),
     ("attn_layer_period", _LAYERS),
     (
         "encoder_layers num_encoder_layers encoder_num_hidden_layers",
@@ -111,7 +139,10 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
     ),
     (
         "per_layer_config",
-        _kind(dict[Annotated[str, Meta(pattern="^[0-9]{1,6}$")] | int, Any] | list[Any], "a dict of layer numbers, or a list, is needed"),
+        _kind(
+            dict[Annotated[str, Meta(pattern="^[0-9]{1,6}$")] | int, Any] | list[Any],
+            "a dict of layer numbers, or a list, is needed",
+        ),
     ),
     # Images and videos.
     (
@@ -128,19 +159,32 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
             f"{_SIZE}, a list of at most 32 such numbers, or a dict such as height=..., width=..., is needed",
         ),
     ),
-    ("patch_padding", _kind(Count | _list(Count, 32), f"a whole number from 0 to {1 << 20}, or a list of them, is needed")),
-    ("num_channels in_channels in_chans num_image_channels input_channels num_frames num_frame frames_per_clip", _ONE_SIZE),
-    ("mm_tokens_per_image vision_soft_tokens_per_image num_query_tokens latent_query_num resampler_n_latents", _ONE_SIZE),
+    (
+        "patch_padding",
+        _kind(Count | _list(Count, 32), f"a whole number from 0 to {1 << 20}, or a list of them, is needed"),
+    ),
+    (
+        "num_channels in_channels in_chans num_image_channels input_channels num_frames num_frame frames_per_clip",
+        _ONE_SIZE,
+    ),
+    (
+        "mm_tokens_per_image vision_soft_tokens_per_image num_query_tokens latent_query_num resampler_n_latents",
+        _ONE_SIZE,
+    ),
     ("image_seq_length num_image_tokens image_token_num output_channels projection_dim num_windows_side", _ONE_SIZE),
     ("pooling_kernel_size spatial_merge_size merge_size merge_kernel_size window_kernel_size", _SIZES),
     ("merger_times", _kind(Few, "a whole number from 0 to 16 is needed")),
     (
         "image_grid_pinpoints",
-        _kind(_list(Annotated[list[Size], Meta(min_length=2, max_length=2)], 4096), "a list of pairs of sizes is needed"),
+        _kind(
+            _list(Annotated[list[Size], Meta(min_length=2, max_length=2)], 4096), "a list of pairs of sizes is needed"
+        ),
     ),
     (
-        "downsample_factor scale_factor pixel_shuffle_factor hidden_stride projector_pooling_ratio downsample_ratio "
-        "pixel_shuffle_ratio frame_ms",
+        (
+            "downsample_factor scale_factor pixel_shuffle_factor hidden_stride projector_pooling_ratio downsample_ratio "
+            "pixel_shuffle_ratio frame_ms"
+        ),
         _kind(Ratio | _list(Ratio, 32) | dict[str, Any], "a number above 0 is needed"),
     ),
     (
@@ -148,30 +192,57 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
         _kind(Size | dict[Any, Size], "a dict of whole numbers is needed"),
     ),
     # Audio.
-    ("num_mel_bins feature_size n_mels mel_bins num_mel_channels n_mel_bins max_source_positions model_in_channels", _ONE_SIZE),
-    ("input_feat_per_channel input_features_per_channel input_dim feature_projection_input_dim hop_length n_window", _ONE_SIZE),
-    ("sample_rate spec_size audio_length_per_tok audio_merge_size audio_soft_tokens_per_image audio_channels", _ONE_SIZE),
+    (
+        "num_mel_bins feature_size n_mels mel_bins num_mel_channels n_mel_bins max_source_positions model_in_channels",
+        _ONE_SIZE,
+    ),
+    (
+        "input_feat_per_channel input_features_per_channel input_dim feature_projection_input_dim hop_length n_window",
+        _ONE_SIZE,
+    ),
+    (
+        "sample_rate spec_size audio_length_per_tok audio_merge_size audio_soft_tokens_per_image audio_channels",
+        _ONE_SIZE,
+    ),
     ("num_codebooks n_codebooks num_quantizers codebook_size", _ONE_SIZE),
     ("window_size downsample_rate", _SIZES),
-    ("conv_kernel conv_stride downsampling_ratios", _kind(Size | _list(Size, 64), f"{_SIZE}, or a list of them, is needed")),
+    (
+        "conv_kernel conv_stride downsampling_ratios",
+        _kind(Size | _list(Size, 64), f"{_SIZE}, or a list of them, is needed"),
+    ),
     # Time series, trajectories and robots.
     ("num_static_categorical_features num_static_real_features num_time_features", _COUNT),
     ("act_dim action_dim num_input_channels state_dim max_action_dim max_state_dim chunk_size num_targets", _ONE_SIZE),
     ("context_length prediction_length horizon_length", _ONE_SIZE),
     # Denoisers and autoencoders.
-    ("latent_channels z_dim vq_embed_dim out_latent_channels conditioning_channels sample_height sample_width", _ONE_SIZE),
+    (
+        "latent_channels z_dim vq_embed_dim out_latent_channels conditioning_channels sample_height sample_width",
+        _ONE_SIZE,
+    ),
     ("pooled_projection_dim projection_size projection_class_embeddings_input_dim addition_time_embed_dim", _ONE_SIZE),
-    ("time_cond_proj_dim text_encoder_projection_dim num_class_embeds num_embeds_ada_norm num_vector_embeds", _ONE_SIZE),
+    (
+        "time_cond_proj_dim text_encoder_projection_dim num_class_embeds num_embeds_ada_norm num_vector_embeds",
+        _ONE_SIZE,
+    ),
     ("pos_embed_max_size rope_max_seq_len max_text_seq_length video_length", _ONE_SIZE),
     ("joint_attention_dim cross_attention_dim caption_channels encoder_hid_dim", _SIZES),
     ("extra_conditioning_channels", _COUNT),
-    ("block_out_channels encoder_block_out_channels decoder_block_out_channels conditioning_embedding_out_channels", _CHANNELS),
+    (
+        "block_out_channels encoder_block_out_channels decoder_block_out_channels conditioning_embedding_out_channels",
+        _CHANNELS,
+    ),
     ("dim_mult channel_multiplier block_types down_block_types up_block_types temperal_downsample", _STAGES),
     # Switches and names.
-    ("is_encoder_decoder is_decoder use_sliding_window multi_query multi_query_attention new_decoder_architecture", _FLAG),
+    (
+        "is_encoder_decoder is_decoder use_sliding_window multi_query multi_query_attention new_decoder_architecture",
+        _FLAG,
+    ),
     ("use_additional_conditions use_learned_positional_embeddings use_rotary_positional_embeddings", _FLAG),
     ("requires_aesthetics_score vision_use_cls_token guidance_embeds", _FLAG),
-    ("downsample_mode vision_feature_select_strategy class_embed_type addition_embed_type norm_type problem_type", _WORD),
+    (
+        "downsample_mode vision_feature_select_strategy class_embed_type addition_embed_type norm_type problem_type",
+        _WORD,
+    ),
     ("model_type", _kind(Name, "the name of a model type (letters, digits, '_', '-' and '.') is needed")),
     ("id2label", _kind(dict[Any, Any], "a dict is needed")),
 )
@@ -203,7 +274,9 @@ def check_attribute(name: str, value: Any, path: str, default: Any = None, *, gi
             raise _error(name, value, path, kind.rule, given=given) from None
     elif type(value) is int and not -_INT64 <= value < _INT64:
         raise _error(name, value, path, "a whole number must fit in 64 bits", given=given)
-    elif (name.endswith("_config") or (name in _PARTS and not isinstance(value, str))) and isinstance(value, _PLAIN_PARTS):
+    elif (name.endswith("_config") or (name in _PARTS and not isinstance(value, str))) and isinstance(
+        value, _PLAIN_PARTS
+    ):
         raise _error(name, value, path, "a configuration (a dict) is needed", given=given)
 
 
@@ -232,7 +305,11 @@ def shorten_value(value: Any) -> str:
         return repr(value) if len(value) <= _SHOWN else f"{value[: _SHOWN - 3]!r}... ({len(value)} characters)"
     if value is None or isinstance(value, (bool, int, float)):
         return repr(value)
-    if isinstance(value, (list, tuple)) and len(value) <= 8 and all(type(item) in (bool, int, float, type(None)) for item in value):
+    if (
+        isinstance(value, (list, tuple))
+        and len(value) <= 8
+        and all(type(item) in (bool, int, float, type(None)) for item in value)
+    ):
         text = ", ".join(map(shorten_value, value))
         return f"[{text}]" if len(text) <= _SHOWN else f"a list of {len(value)} items"
     if isinstance(value, Sequence | Mapping):
@@ -243,7 +320,9 @@ def shorten_value(value: Any) -> str:
 def check_amount(amount: int, most: int, what: str) -> int:
     """Return a number that is computed from attributes; raise `SourceError` if it is above a limit."""
     if amount > most:
-        raise SourceError(f"the configuration gives {shorten_value(amount)} {what}: at most {most} are described. Correct its sizes.")
+        raise SourceError(
+            f"the configuration gives {shorten_value(amount)} {what}: at most {most} are described. Correct its sizes."
+        )
     return amount
 
 

@@ -118,9 +118,11 @@ class NormalizedConfig:
         attribute_map: Mapping[str, str] | None = None,
         path: str = "",
     ) -> None:
-        """Take a configuration as it is; nothing is copied, and a value is checked when it is read."""
+        """Take a configuration as it is: nothing is copied, and its values are checked when they are read, the caller's here."""
         self._config = config
-        self._given = dict(given or {})
+        self._given = {name: value for name, value in (given or {}).items() if value is not None}
+        for key, value in self._given.items():
+            check_attribute(key, value, "", given=True)
         self._defaults = dict(defaults or {})
         self._map = dict(attribute_map or {})
         self._path = path
@@ -137,12 +139,9 @@ class NormalizedConfig:
         ------
         SourceError
             if the configuration's value has not the type of that attribute.
-        OptionError
-            if the caller's value has not.
         """
         value = self._given.get(name)
         if value is not None:
-            check_attribute(name, value, "", given=True)
             return value
         value = _read_value(self._config, name, self._path)
         if value is None:
@@ -156,7 +155,7 @@ class NormalizedConfig:
 
     def is_given(self, name: str) -> bool:
         """Whether the caller gives the value under a canonical name."""
-        return any(self._given.get(alias) is not None for alias in self._names(name))
+        return any(alias in self._given for alias in self._names(name))
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value under a canonical name, or `default`."""
@@ -197,7 +196,9 @@ class NormalizedConfig:
             assert default is not None
             return default
         if isinstance(value, bool) or not isinstance(value, int):
-            raise SourceError(f"the configuration has {self._path}{name}={shorten_value(value)}: a whole number is needed.")
+            raise SourceError(
+                f"the configuration has {self._path}{name}={shorten_value(value)}: a whole number is needed."
+            )
         return value
 
     def size(self, name: str = "image_size") -> tuple[int, int] | None:

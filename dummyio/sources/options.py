@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from dummyio.errors import OptionError, suggest_names
 from dummyio.input_spec import InputSpec
+from dummyio.model_config.attribute_types import shorten_value
 from dummyio.spec.values import PaddingMask
 
 READER_OPTIONS: Mapping[str, tuple[str, ...]] = {
@@ -12,6 +13,33 @@ READER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "mask_policy": ("ragged", "full", "shortest"),
 }
 """Option of every reader → its choices; the defaults are in `make_padding_mask`."""
+
+
+_TYPES: Mapping[str, tuple[type, str]] = {
+    **dict.fromkeys(("optional_inputs", "fused", "latent", "integer_timestep"), (bool, "True or False")),
+    **dict.fromkeys(("cache", "key_layout", "value_layout", "last_token"), (str, "a text")),
+    "seed": (int, "a whole number"),
+}
+"""Option → its type, and the type in words."""
+_LONGEST = 200
+
+
+def check_keywords(task: object, given: Mapping[str, Any]) -> None:
+    """Raise `OptionError` if a task or an option has a value of a wrong type, or a name is too long to be one.
+
+    The values of sizes are checked where they become dims.
+    """
+    if task is not None and not isinstance(task, str):
+        raise OptionError(f"task={shorten_value(task)}: a task is a string, such as 'text-generation'.")
+    for name in (task or "", *given):
+        if len(name) > _LONGEST:
+            raise OptionError(
+                f"{shorten_value(name)} is not the name of a task, a size or an option: names are shorter."
+            )
+    for name, (kind, text) in _TYPES.items():
+        value = given.get(name)
+        if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
+            raise OptionError(f"{name}={shorten_value(value)}: {text} is needed.")
 
 
 def check_options(given: Mapping[str, Any] | None, own: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -39,14 +67,17 @@ def check_options(given: Mapping[str, Any] | None, own: Iterable[str]) -> tuple[
     for name, value in chosen.items():
         choices = READER_OPTIONS.get(name)
         if choices is not None and value not in choices:
-            raise OptionError(f"{name}={value!r} is unknown. {suggest_names(str(value), choices)}")
+            text = value if isinstance(value, str) else ""
+            raise OptionError(f"{name}={shorten_value(value)} is unknown. {suggest_names(text, choices)}")
         if name == "shapes" and not (isinstance(value, Mapping) and all(map(_is_shape, value.values()))):
             raise OptionError(
-                f"shapes={value!r} is not a mapping of inputs to shapes: give lists of sizes, names and None, "
+                f"shapes={shorten_value(value)} is not a mapping of inputs to shapes: give lists of sizes, names and None, "
                 "such as {'x': ('batch_size', 3)}."
             )
         if name in ("kwargs", "dynamic") and not isinstance(value, Mapping):
-            raise OptionError(f"{name}={value!r} is not a mapping of names: give one, such as {name}={{'x': ...}}.")
+            raise OptionError(
+                f"{name}={shorten_value(value)} is not a mapping of names: give one, such as {name}={{'x': ...}}."
+            )
         if name == "args" and not isinstance(value, (tuple, list)):
             raise OptionError(f"args is a {type(value).__name__}: give a tuple of example arguments, args=(x,).")
     return chosen, sizes
@@ -95,5 +126,7 @@ def apply_sizes(spec: InputSpec, sizes: Mapping[str, Any], others: Iterable[str]
     unknown = next((name for name in sizes if name not in spec.dims), None)
     if unknown is not None:
         known = suggest_names(unknown, [*spec.dims, *READER_OPTIONS, *others])
-        raise OptionError(f"{unknown}={sizes[unknown]!r}: no dim or option of this {what} has that name. {known}")
+        raise OptionError(
+            f"{unknown}={shorten_value(sizes[unknown])}: no dim or option of this {what} has that name. {known}"
+        )
     return spec.with_dims(**sizes) if sizes else spec

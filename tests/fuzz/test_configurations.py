@@ -28,7 +28,14 @@ pytest.importorskip("transformers")
 
 _DATA = Path(__file__).parent.parent / "data" / "hf_cases.jsonl.gz"
 _SMALL = {"batch_size": 1, "sequence_length": 4}
-_TASKS = (*(task.name for task in TASKS), *ALIASES, "text-generation-with-past", "feature-extraction-with-past", "banana", "")
+_TASKS = (
+    *(task.name for task in TASKS),
+    *ALIASES,
+    "text-generation-with-past",
+    "feature-extraction-with-past",
+    "banana",
+    "",
+)
 
 _DIFFUSERS: tuple[dict[str, Any], ...] = (
     {
@@ -44,7 +51,13 @@ _DIFFUSERS: tuple[dict[str, Any], ...] = (
         "projection_class_embeddings_input_dim": 80,
         "class_embed_type": "timestep",
     },
-    {"_class_name": "AutoencoderKL", "in_channels": 3, "latent_channels": 4, "block_out_channels": [4, 8], "sample_size": 32},
+    {
+        "_class_name": "AutoencoderKL",
+        "in_channels": 3,
+        "latent_channels": 4,
+        "block_out_channels": [4, 8],
+        "sample_size": 32,
+    },
     {
         "_class_name": "FluxTransformer2DModel",
         "in_channels": 4,
@@ -85,7 +98,7 @@ _VALUES: tuple[Any, ...] = (
 )  # fmt: skip
 """Values that are put in the place of others: of each type, extreme, and such as a description could take for good."""
 
-_READ = (
+_FIELDS = (
     "vocab_size hidden_size num_hidden_layers num_attention_heads num_key_value_heads head_dim layer_types sliding_window image_size "
     "patch_size num_channels num_mel_bins max_position_embeddings max_source_positions pad_token_id eos_token_id image_token_id "
     "image_token_index model_type architectures text_config vision_config audio_config encoder decoder is_encoder_decoder conv_kernel "
@@ -93,7 +106,8 @@ _READ = (
     "sample_size cross_attention_dim rope_scaling rope_parameters quantization_config auto_map attn_layer_period per_layer_config "
     "num_labels num_frames spatial_merge_size image_grid_pinpoints n_window window_size downsample_rate _attn_implementation "
     "qk_rope_head_dim qk_nope_head_dim v_head_dim kv_lora_rank context_length prediction_length lags_sequence cardinality"
-).split()
+)
+_READ = _FIELDS.split()
 """Fields that are added or changed more often than others, because descriptions read them."""
 
 
@@ -144,7 +158,20 @@ def _change_dict(place: dict[Any, Any], config: dict[str, Any], rng: random.Rand
         case 1:
             place[rng.choice(_READ)] = rng.choice(_VALUES)
         case 2 if isinstance(old, int):
-            place[name] = rng.choice((-old, old * 1000, old + 1, old // 2, str(old), float(old), [old], [old, old], {"a": old}, old * 2**40))
+            place[name] = rng.choice(
+                (
+                    -old,
+                    old * 1000,
+                    old + 1,
+                    old // 2,
+                    str(old % 10**9),
+                    old / 1 if abs(old) < 2**60 else 0.5,
+                    [old],
+                    [old, old],
+                    {"a": old},
+                    old * 2**40,
+                )
+            )
         case 3 if isinstance(old, (list, dict)):
             place[name] = rng.choice((str(len(old)), [old], {"a": old}, len(old), [*old] * 3, [*old][:1], [*old][::-1]))
         case 4:  # a field of another model
@@ -157,7 +184,9 @@ def _change_dict(place: dict[Any, Any], config: dict[str, Any], rng: random.Rand
             same = [value for value in place.values() if type(value) is type(old)]
             place[name] = rng.choice(same) if same else 1
         case 7:
-            place[rng.choice(_READ)] = rng.choice((0, 1, 2, 3, 5, 17, 100, 1000, 4096, 65536, [1, 2], [2, 2, 2], [3, 1], True, False))
+            place[rng.choice(_READ)] = rng.choice(
+                (0, 1, 2, 3, 5, 17, 100, 1000, 4096, 65536, [1, 2], [2, 2, 2], [3, 1], True, False)
+            )
         case _:
             place[name] = rng.choice(_VALUES)
 
@@ -204,12 +233,230 @@ def _configurations(rng: random.Random, count: int) -> Iterator[tuple[str, Calla
         config = _mutate(real, rng)
         task = rng.choice(_TASKS) if rng.random() < 0.2 else None
         if task is None and rng.random() < 0.3:
-            task = rng.choice(("text-generation-with-past", "feature-extraction-with-past", "text2text-generation-with-past"))
-        changed = [str(name)[:30] for name in config if name not in real or config[name] is not real[name] and _differs(config[name], real[name])]
-        label = f"{number} task={task} {real.get('architectures', real.get('_class_name'))}: {', '.join(changed)[:150]!a}"
+            task = rng.choice(
+                ("text-generation-with-past", "feature-extraction-with-past", "text2text-generation-with-past")
+            )
+        changed = [str(name)[:30] for name in config if name not in real or _differs(config[name], real[name])]
+        label = (
+            f"{number} task={task} {real.get('architectures', real.get('_class_name'))}: {', '.join(changed)[:150]!a}"
+        )
         yield label, partial(_describe_and_generate, config, task)
 
 
 def test_mutated_configurations(attack):
     counts = attack.run(_configurations(attack.random("configurations"), attack.count(6000)))
-    assert counts["accepted"] and counts["SourceError"]
+    assert counts["accepted"]
+    assert counts["SourceError"]
+
+
+def _generate_sizes(rng: random.Random, count: int) -> Iterator[tuple[str, Callable[[], Any]]]:
+    names = (
+        *DEFAULT_DUMMY_SHAPES,
+        *(
+            "padding_side",
+            "mask_policy",
+            "int_dtype",
+            "float_dtype",
+            "seed",
+            "optional_inputs",
+            "vocab_size",
+            "num_layers",
+            "cache",
+        ),
+        *(
+            "key_layout",
+            "value_layout",
+            "fused",
+            "latent",
+            "last_token",
+            "patch_size",
+            "integer_timestep",
+            "hidden_size",
+            "image_size",
+        ),
+        *(
+            "batchsize",
+            "seqence_length",
+            "",
+            "\x00",
+            "x" * 3000,
+            "random_batch_size_range",
+            "random_x_range",
+            "random__range",
+        ),
+        *(
+            "random_sequence_length_range",
+            "model_type",
+            "args",
+            "kwargs",
+            "dynamic",
+            "shapes",
+            "text_config",
+            "pad_token_id",
+            "self_",
+        ),
+    )
+    ranges = (
+        (1, 2),
+        [1, 2],
+        (2, 1),
+        (1,),
+        (0, 2**70),
+        ("a", "b"),
+        (1, 2, 3),
+        5,
+        "12",
+        (None, None),
+        (1.0, 2.0),
+        (True, 4),
+        (-1, 3),
+        {},
+    )
+    for number in range(count):
+        chosen = rng.sample(names, rng.choice((1, 1, 2, 4)))
+        given = {name: rng.choice(ranges if name.startswith("random_") else _VALUES) for name in chosen}
+        task = rng.choice(("text-generation-with-past", *_VALUES)) if rng.random() < 0.2 else None
+        real = rng.choice(_real())
+        yield (
+            f"{number} {real.get('architectures')} {ascii(given)[:150]} {task!r:.40}",
+            partial(_describe_and_generate, real, task, **given),
+        )
+
+
+def test_options_and_sizes(attack):
+    counts = attack.run(_generate_sizes(attack.random("options"), attack.count(4000)))
+    assert counts["OptionError"] or counts["DimError"]
+
+
+def _write_files(rng: random.Random, folder: Path, count: int) -> Iterator[tuple[str, Callable[[], Any]]]:
+    encodings = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1")
+    for number in range(count):
+        text = json.dumps(rng.choice(_real()), ensure_ascii=False)
+        data = text.encode(rng.choice(encodings), "ignore")
+        match rng.randrange(8):
+            case 0:
+                data = data[: rng.randrange(len(data))]
+            case 1:
+                changed = bytearray(data)
+                for _ in range(rng.choice((1, 3, 20))):
+                    changed[rng.randrange(len(changed))] = rng.randrange(256)
+                data = bytes(changed)
+            case 2:
+                data = data.replace(
+                    b'"vocab_size":', b'"vocab_size": ' + b"9" * rng.choice((20, 400, 5000)) + b', "vocab_size":'
+                )
+            case 3:
+                data = rng.choice(
+                    (
+                        b"",
+                        b"[]",
+                        b"null",
+                        b"5",
+                        b'"bert"',
+                        b"[" * 100_000,
+                        b'{"a":' * 50_000,
+                        b"{}",
+                        b"\xff\xfe",
+                        b"NaN",
+                        b"\x00" * 99,
+                    )
+                )
+            case 4:
+                data = data.replace(
+                    b": 2,", rng.choice((b": NaN,", b": -Infinity,", b": 1e999,", b": 2.0,", b": true,", b": [2],"))
+                )
+            case 5:
+                other = json.dumps(rng.choice(_real())).encode()
+                cut = rng.randrange(len(other))
+                data = data[: rng.randrange(len(data))] + other[cut:]
+            case 6:
+                data = b'{"dummyio": 1, "inputs": {}, ' + data[1:]
+            case _:
+                pass
+        path = folder / f"{number}" / "config.json"
+        path.parent.mkdir()
+        path.write_bytes(data)
+        yield f"{number} {data[:60]!r}", partial(_describe_and_generate, path if rng.random() < 0.5 else path.parent)
+
+
+def test_files(attack, tmp_path):
+    counts = attack.run(_write_files(attack.random("files"), tmp_path, attack.count(1500)))
+    assert counts["accepted"] + counts["SourceError"] > counts["SpecError"]
+
+
+class _Raises:
+    """An object all of whose attributes raise an error."""
+
+    def __init__(self, error: Exception) -> None:
+        object.__setattr__(self, "error", error)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "__class__":
+            return _Raises
+        raise object.__getattribute__(self, "error")
+
+
+class _Mapping(dict[str, Any]):
+    """A configuration whose values cannot be read."""
+
+    def values(self) -> Any:
+        raise RuntimeError("no values")
+
+
+class _Configuration:
+    """An object that looks like a configuration, with a `to_dict` of its own."""
+
+    model_type: Any = "bert"
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+    def to_dict(self) -> Any:
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+def test_odd_objects(attack, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "nested" / "config.json").mkdir(parents=True)
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "link.json").symlink_to("link.json")
+    (tmp_path / "pipes").mkdir()
+    os.mkfifo(tmp_path / "pipes" / "config.json")
+    huge = tmp_path / "huge.json"
+    with huge.open("wb") as stream:
+        stream.truncate(1 << 30)
+    paths = (
+        "folder",
+        "nested",
+        "pipe.json",
+        "link.json",
+        "pipes",
+        "huge.json",
+        "nowhere",
+        "folder/../nowhere",
+        "a\x00b",
+        "x" * 5000,
+    )
+    shared: Any = [1]
+    for _ in range(40):
+        shared = [shared, shared]
+    cyclic: dict[str, Any] = {"model_type": "bert"}
+    cyclic["text_config"] = cyclic
+    objects = (
+        *(tmp_path / path for path in paths),
+        *(str(tmp_path / path) for path in paths),
+        *("", ".", "/", "/dev/zero", "/dev/stdin", "/proc/self/mem", "\ud800", "bert-base-uncased", "x" * 1_000_000, b"config.json"),
+        *(None, 5, 1.5, True, [], (), set(), object(), object, int, dict, json, types, print, lambda: 1, iter([]), NotImplemented, ...),
+        *(_Raises(error) for error in (RuntimeError("no"), AttributeError("no"), KeyError("no"), RecursionError("no"))),
+        *(_Configuration(result) for result in (None, 5, [], {}, {1: 2}, {"model_type": 5}, RuntimeError("no"), cyclic, "x")),
+        *(_Configuration, _Mapping({"model_type": "bert"}), types.SimpleNamespace(config=5, forward=print), types.SimpleNamespace()),
+        *({"model_type": "bert", "architectures": ["BertModel"], name: shared} for name in ("extra", "layer_types", "text_config")),
+        *(cyclic, {1: 2}, {None: 1}, {"a" * 10**6: 1}, {"model_type": "bert", "x": "y" * (1 << 24)}, types.MappingProxyType({"model_type": "bert"})),
+    )  # fmt: skip
+    counts = attack.run(
+        (f"{place}: {type(source).__name__}", partial(dummyio.describe, source)) for place, source in enumerate(objects)
+    )
+    assert counts["SourceError"] > 60
+    assert counts["accepted"] <= 5

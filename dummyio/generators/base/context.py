@@ -7,8 +7,9 @@ from typing import Any, Literal
 from dummyio.errors import OptionError, suggest_names
 from dummyio.generators.base.dim_sizes import DimSizes
 from dummyio.generators.base.model_facts import ModelFacts
+from dummyio.model_config.attribute_types import shorten_value
 from dummyio.model_config.normalized_config import NormalizedConfig
-from dummyio.sources.options import READER_OPTIONS
+from dummyio.sources.options import READER_OPTIONS, check_keywords
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 from dummyio.spec.dtypes import DType
 
@@ -60,6 +61,7 @@ def build_context(
     common: dict[str, Any] = {}
     options: dict[str, Any] = {}
     own = tuple(own)
+    check_keywords(task, keywords)
     for key, value in keywords.items():
         if key in own:
             options[key] = value
@@ -73,7 +75,9 @@ def build_context(
                 ranges[_range_name(key)] = value
         else:
             known = [*DEFAULT_DUMMY_SHAPES, *_COMMON, *own, *(f"random_{name}_range" for name in DEFAULT_DUMMY_SHAPES)]
-            raise OptionError(f"{key}={value!r}: neither a size nor an option. {suggest_names(key, known)}")
+            raise OptionError(
+                f"{key}={shorten_value(value)}: neither a size nor an option. {suggest_names(key, known)}"
+            )
     return Context(
         task=task.removesuffix(PAST),
         with_past=task.endswith(PAST),
@@ -102,5 +106,5 @@ def _range_name(key: str) -> str:
 def _check_options(common: Mapping[str, Any]) -> dict[str, Any]:
     for key, allowed in READER_OPTIONS.items():
         if key in common and common[key] not in allowed:
-            raise OptionError(f"{key}={common[key]!r}: use one of {', '.join(allowed)}.")
+            raise OptionError(f"{key}={shorten_value(common[key])}: use one of {', '.join(allowed)}.")
     return {key: DType.of(value) if key.endswith("dtype") else value for key, value in common.items()}

@@ -10,6 +10,7 @@ from typing import Any
 
 from dummyio.errors import DimError, OptionError
 from dummyio.materialize.counter_rng import combine_keys, path_key, sample_key
+from dummyio.model_config.attribute_types import shorten_value
 from dummyio.model_config.layer_geometry import past_limit
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
@@ -37,7 +38,7 @@ _PASTS = {"sequence_length": "past_sequence_length", "decoder_sequence_length": 
 
 _AFTER = {past: new for new, past in _PASTS.items()}
 
-
+_INT64 = 1 << 63
 _TEXT = 8
 """Tokens of text beside the media of a row, by default."""
 
@@ -80,8 +81,8 @@ class DimSizes:
         self.with_past = with_past
         self.static = static and with_past
         self.given: dict[str, int] = {name: _validated_size(name, size) for name, size in (given or {}).items()}
-        for name, (low, high) in (ranges or {}).items():
-            self.given.setdefault(name, _draw_size(name, low, high, seed))
+        for name, bounds in (ranges or {}).items():
+            self.given.setdefault(name, _draw_size(name, bounds, seed))
         self.dims: dict[str, Dim] = {}
         self.bounds: dict[str, Mapping[str, int]] = {}
         """What is known of symbols besides: name → ``min``, ``max``, ``multiple_of``."""
@@ -204,13 +205,16 @@ class DimSizes:
 
 
 def _validated_size(name: str, size: object) -> int:
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise DimError(f"{name}={size!r}: a size must be an int that is not negative.")
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < _INT64:
+        raise DimError(f"{name}={shorten_value(size)}: a size must be an int from 0 to 2**63 - 1.")
     return size
 
 
-def _draw_size(name: str, low: object, high: object, seed: int) -> int:
-    if not (isinstance(low, int) and isinstance(high, int)) or low > high or low < 0:
-        raise OptionError(f"random_{name}_range=({low!r}, {high!r}): give two ints, the smaller first, both included.")
+def _draw_size(name: str, bounds: object, seed: int) -> int:
+    low, high = bounds if isinstance(bounds, (tuple, list)) and len(bounds) == 2 else (None, None)
+    if not (type(low) is int and type(high) is int) or low > high or low < 0 or high >= _INT64:
+        raise OptionError(
+            f"random_{name}_range={shorten_value(bounds)}: give two ints, the smaller first, both included."
+        )
     word, _ = combine_keys(path_key(f"size of {name}"), sample_key(seed, 0))
     return low + (word * (high - low + 1) >> 32)

@@ -105,7 +105,9 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
         if not isinstance(found, int) or isinstance(found, bool):
             return None
         if found < 0:
-            raise SourceError(f"the configuration has {name}={found}: a size cannot be negative. Correct the configuration.")
+            raise SourceError(
+                f"the configuration has {name}={found}: a size cannot be negative. Correct the configuration."
+            )
         return check_amount(found, MOST_ELEMENTS, f"as {name}")
 
     @cached_property

@@ -93,7 +93,9 @@ def read_configuration(source: Any) -> Configuration:
     except Exception as error:  # the object's own code
         raise SourceError(f"{label}: its to_dict() cannot be used: {format_error_line(error)}") from error
     if not isinstance(values, Mapping):
-        raise SourceError(f"{label}: its to_dict() returns a {type(values).__name__}, not a dict. Give a configuration.")
+        raise SourceError(
+            f"{label}: its to_dict() returns a {type(values).__name__}, not a dict. Give a configuration."
+        )
     return build_configuration({"model_type": model_type, **values} if model_type else values, label)
 
 

@@ -19,14 +19,20 @@ def check_structure(values: Mapping[Any, Any], label: str) -> None:
     while pending:
         container, depth = pending.pop()
         if depth > _DEEPEST:
-            raise SourceError(f"{label}: nested more than {_DEEPEST} levels deep, or contains itself: not a configuration.")
+            raise SourceError(
+                f"{label}: nested more than {_DEEPEST} levels deep, or contains itself: not a configuration."
+            )
         count += len(container)
         if count > _MOST_VALUES:
             raise SourceError(f"{label}: more than {_MOST_VALUES} values: not a configuration.")
-        pending += [(item, depth + 1) for item in _items(container, label) if isinstance(item, (dict, list, tuple, Mapping))]
+        pending += [
+            (item, depth + 1) for item in _items(container, label) if isinstance(item, (dict, list, tuple, Mapping))
+        ]
     unnamed = next((name for name in values if not isinstance(name, str)), None)
     if unnamed is not None:
-        raise SourceError(f"{label}: the name {shorten_value(unnamed)} is not a string: names of a configuration must be strings.")
+        raise SourceError(
+            f"{label}: the name {shorten_value(unnamed)} is not a string: names of a configuration must be strings."
+        )
     _check_names(values)
 
 

@@ -126,9 +126,13 @@ def inputs_from_attributes(config: NormalizedConfig) -> list[str]:
     elif text.has("vocab_size"):
         offered += ["input_ids", "attention_mask"]
         offered += ["token_type_ids"] if text.has("type_vocab_size") else []
-    if encoder_decoder and (offered or config.part("decoder").has("vocab_size")):
+    if encoder_decoder and (offered or config.part("decoder").has("vocab_size") or not _reads_images(config)):
         offered += ["decoder_input_ids", "decoder_attention_mask"]
-    if config.sub("vision") is not None or (config.has("image_size") and not audio) or (_reads_images(config) and not offered):
+    if (
+        config.sub("vision") is not None
+        or (config.has("image_size") and not audio)
+        or (_reads_images(config) and not offered)
+    ):
         offered.append("pixel_values")
     if not _has_own_sizes(config) and not ("pixel_values" in offered and _reads_images(config)):
         return []
@@ -146,7 +150,7 @@ def inputs_from_attributes(config: NormalizedConfig) -> list[str]:
 def _reads_images(config: NormalizedConfig) -> bool:
     """Whether a configuration is one of images: it has a part for them, or states two facts of them."""
     stated = sum(config.has(name) for name in ("image_size", "num_channels", "patch_size"))
-    return config.sub("vision") is not None or stated + _has_own_sizes(config) > 1 and stated > 0
+    return config.sub("vision") is not None or (stated > 0 and stated + _has_own_sizes(config) > 1)
 
 
 def _has_own_sizes(config: NormalizedConfig) -> bool:
