@@ -155,7 +155,7 @@ def _read_header(stream: IO[bytes], size: int) -> _Header:
 def _parse_header(text: str) -> _Header:
     try:
         found = ast.literal_eval(text.strip())  # the header is a Python literal
-    except Exception as error:  # the parser of Python raises many types for broken text
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:  # all of these for broken text
         raise ValueError(f"its header is not a dict: {format_error_line(error)}") from None
     if not isinstance(found, dict) or found.keys() != {"descr", "fortran_order", "shape"}:
         raise ValueError("its header is not a dict of descr, fortran_order and shape")
