@@ -55,12 +55,14 @@ def list_builtin_kinds() -> dict[str, int]:
 
 def list_operator_kinds(model: Any) -> list[str]:
     """Return the kinds of a model's operators, ``FULLY_CONNECTED`` or a custom operator's name, in the order of their codes."""
-    names = {value: name for name, value in list_builtin_kinds().items()}
+    builtins = list_builtin_kinds()
+    names = {value: name for name, value in builtins.items()}
     found: list[str] = []
     for code in map(model.OperatorCodes, range(model.OperatorCodesLength())):
-        custom = code.CustomCode()
+        custom = (code.CustomCode() or b"").decode("utf-8", "replace")
         builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())  # codes above 127 are in the wider field
-        found.append(custom.decode("utf-8", "replace") if custom else names.get(builtin, str(builtin)))
+        # A custom operator may have any name, that of another one too.
+        found.append((f"custom {custom}" if custom in builtins else custom) or names.get(builtin, str(builtin)))
     return found
 
 
