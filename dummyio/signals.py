@@ -5,7 +5,6 @@ Python and does not expect one. So a signal that arrives during an import takes 
 imports of a backend in any program; `handle_signals` for all imports of the program ``dummyio``.
 """
 
-import _thread
 import os
 import select
 import signal
@@ -84,7 +83,8 @@ class SignalWatch:
         """The exit code once it is certain: from then on, a signal ends the process at once."""
         self._raised: BaseException | None = None
         self._raised_at = 0.0
-        self._reader, self._writer = os.pipe()
+        self._main = threading.get_ident()
+        self._reader = self._writer = -1
         self._thread = threading.Thread(target=self._repeat, name="dummyio-signals", daemon=True)
         self.before: dict[int, Any] = {}
         """The handlers that were there before."""
@@ -93,6 +93,7 @@ class SignalWatch:
 
     def start(self) -> None:
         """Install the handlers, except for signals that are ignored: ``nohup`` and shells ask for this."""
+        self._reader, self._writer = os.pipe()
         for descriptor in (self._reader, self._writer):
             os.set_blocking(descriptor, False)
         self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
@@ -121,8 +122,6 @@ class SignalWatch:
         self.received = self.received or number
         if _is_importing(frame) or self._is_unwinding():
             return
-        if self._raised is not None and time.monotonic() - self._raised_at < _LOST_SECONDS:
-            return
         code = 128 + self.received
         self._raised = KeyboardInterrupt() if self.received == signal.SIGINT else Terminated(code)
         self._raised_at = time.monotonic()
@@ -147,15 +146,23 @@ class SignalWatch:
             error = error.__cause__ or error.__context__
         return False
 
+    def _is_due(self) -> bool:
+        """Whether to send the signal to the main thread again."""
+        if not self.received or self.code is not None:
+            return False
+        if time.monotonic() - self._raised_at < (_LOST_SECONDS if self._raised else 0):
+            return False
+        return not _is_importing(sys._current_frames().get(self._main))  # noqa: SLF001 - public despite its name
+
     def _repeat(self) -> None:
         """Run in the thread: read the signals that the C part of Python notes in the pipe, also while native code runs."""
         own = 0  # signals of this thread are noted in the pipe too
         first = 0.0
         while True:
             ready, _, _ = select.select([self._reader], [], [], _RETRY_SECONDS if first else None)
-            if not ready and self.received:
+            if not ready and self._is_due():
                 own += 1
-                _thread.interrupt_main(self.received)
+                signal.pthread_kill(self._main, self.received)  # it also ends a call that waits
             for number in os.read(self._reader, 1 << 10) if ready else b"":
                 if number == 0:
                     return
@@ -190,7 +197,7 @@ def handle_signals() -> Generator[SignalWatch]:
     In a thread other than the main one, signals are left as they are.
     """
     watch = SignalWatch()
-    if not is_main_thread() or not hasattr(os, "set_blocking"):
+    if not is_main_thread() or not hasattr(signal, "pthread_kill"):  # Windows
         yield watch
         return
     watch.start()

@@ -20,10 +20,11 @@ from dummyio.errors import ExportError, OptionError, OutputError, suggest_names
 from dummyio.exporting.artifact import Artifact, ExportResult, spec_path
 from dummyio.exporting.companion_files import find_home, withdraw_taken_files, write_companion_files
 from dummyio.input_spec import InputSpec
-from dummyio.option_types import convert_options, list_options
+from dummyio.option_types import convert_option, convert_options, list_options
 
 Exporter = Callable[..., ExportResult]
-_WEIGHTS = frozenset((".safetensors", ".bin", ".pt", ".pth", ".keras", ".h5", ".msgpack", ".ckpt", ".gguf", ".index"))
+_WEIGHTS = frozenset((".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".ckpt", ".gguf", ".index"))
+_WEIGHTS |= {kind.suffix for kind in FORMATS.values() if kind.loaded_by and not kind.contains}
 _FOLDERS = frozenset(("variables", "assets", "assets.extra"))
 """The folders in a SavedModel."""
 
@@ -81,7 +82,7 @@ def export(
     >>> [file.name for file in artifact.files]
     ['linear.onnx', 'linear.onnx.dummyio.json']
     """
-    force = convert_options(export, {"force": force})["force"]
+    force = convert_option("force", force, bool)
     target = Path(path)
     kind = check_target(path, format, force=force, framework=detect_framework(model), weights=options.get("weights"))
     _check_home(model, target)

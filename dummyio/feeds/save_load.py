@@ -6,12 +6,16 @@ import stat
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Annotated
 
-from dummyio.atomic_files import atomic_files, atomic_folder, check_file, check_folder
-from dummyio.errors import OptionError, OutputError, SourceError
+from msgspec import Meta
+
+from dummyio.atomic_files import atomic_files, atomic_folder, check_file_path, check_folder
+from dummyio.errors import OutputError, SourceError
 from dummyio.feeds.file_formats import FORMATS, Format, check_dtypes, choose_format, sample_paths
 from dummyio.feeds.onnx_test_data import FILE
 from dummyio.input_spec import InputSpec
+from dummyio.option_types import convert_option
 from dummyio.typing import Feeds, FilePath
 
 
@@ -76,14 +80,14 @@ def check_output(
     """Return the format and the path of each sample; raise what `save_samples` would raise for them, before any work."""
     if not os.fspath(path):
         raise OutputError("the path is empty: give the name of a file or folder.")
+    force = convert_option("force", force, bool)
+    samples = convert_option("samples", samples, Annotated[int, Meta(ge=1)])
     place = Path(path)
     kind = choose_format(place, format)
-    if samples < 1:
-        raise OptionError(f"samples={samples}: ask for at least 1.")
     final = sample_paths(kind, place, samples)
     if kind.suffix:
         for target in final:
-            check_file(target, force=force)
+            check_file_path(target, force=force)
     elif kind.name == "onnx-test-data" and not final[0].parent.exists():
         check_folder(final[0].parent)
     else:

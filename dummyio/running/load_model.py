@@ -10,6 +10,7 @@ from typing import Any
 from dummyio.backend.formats import detect_path_format
 from dummyio.backend.registry import load_backend
 from dummyio.errors import SourceError, format_error_line
+from dummyio.option_types import convert_option
 from dummyio.signals import Terminated
 
 _CODE = re.compile(r"(?P<module>.+?):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)(?P<call>\(\))?")
@@ -39,6 +40,7 @@ def load_model(reference: str, task: str | None = None, *, trust: bool = False) 
     NotInstalledError
         if a library that it needs is not installed.
     """
+    trust = convert_option("trust", trust, bool)
     path = Path(reference)
     found = detect_path_format(path) if path.exists() else None
     if found is not None and found.loaded_by is not None:

@@ -16,6 +16,7 @@ from dummyio.backend.formats import detect_path_format, list_suffixes
 from dummyio.backend.frameworks import detect_framework, qualified_name
 from dummyio.backend.registry import load_backend
 from dummyio.errors import OptionError, RunError, SourceError, suggest_names
+from dummyio.option_types import convert_option
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array, Axes
 
@@ -105,6 +106,7 @@ def open_runner(
     >>> runner(spec.feeds())["total"].shape
     (2,)
     """
+    trust = convert_option("trust", trust, bool)
     framework = detect_framework(target) or ("np" if callable(target) else None)
     if isinstance(target, (str, os.PathLike)):
         target = Path(target)

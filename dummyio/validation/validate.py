@@ -16,6 +16,7 @@ from dummyio.describing import describe
 from dummyio.errors import OptionError, RunError, SourceError
 from dummyio.exporting.artifact import find_spec_path
 from dummyio.input_spec import InputSpec
+from dummyio.option_types import convert_option
 from dummyio.running.runner import open_runner
 from dummyio.typing import Array, Feeds
 from dummyio.validation.checks.declared_signature import (
@@ -123,6 +124,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     (True, 5)
     """
     began = time.perf_counter()
+    relations = convert_option("relations", relations, bool)
     spec = _choose_spec(actual, reference, spec, task, dims)
     if match not in ("name", "position"):
         raise OptionError(f"match={match!r}: outputs are compared by 'name' or by 'position'.")

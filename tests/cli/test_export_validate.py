@@ -39,8 +39,16 @@ class Slow(Model):
             time.sleep(600)
         return self.linear(x)
 
+class Never(Model):
+    def forward(self, x):
+        Path("called").touch()
+        time.sleep(600)
+
 def slow():
     return Slow()
+
+def never():
+    return Never()
 
 model = Model()
 other = Model()
@@ -105,29 +113,96 @@ def test_errors_are_exit_code_2(code, tmp_path, arguments):
     assert not (tmp_path / "out").exists()
 
 
-def interrupted(job):
-    """Interrupt a job, repeatedly: an exception that is raised in a callback of the garbage collector is lost."""
-    for _ in range(6):
-        job.send_signal(signal.SIGINT)
-        try:
-            return job.communicate(timeout=20)[0]
-        except subprocess.TimeoutExpired:
-            continue
-    job.kill()
-    pytest.fail("the job does not end")
+def start(*arguments):
+    """Start the program as a shell does in the foreground: where the tests run in the background, SIGINT is ignored."""
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from dummyio.__main__ import main; main()"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(path, job):
+    end = time.monotonic() + 120
+    while time.monotonic() < end and job.poll() is None and not path.exists():
+        time.sleep(0.2)
+    assert path.exists(), job.communicate(timeout=1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_an_interrupt_leaves_nothing(code, tmp_path):
-    # Where the tests run in the background the signal is ignored, which a child would inherit.
-    start = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from dummyio.cli import main; main()"
-    )
-    command = [sys.executable, "-c", start, "export", f"{code}:slow()", "out/model.onnx", "--set", "batch_size=2"]
-    job = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    end = time.monotonic() + 120
-    while time.monotonic() < end and job.poll() is None and not (tmp_path / "out").exists():
-        time.sleep(0.2)
-    output = interrupted(job)
-    assert job.returncode == 130, output
+@pytest.mark.parametrize(("name", "wanted"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_in_an_export_leaves_nothing(code, name, wanted, tmp_path):
+    with start("export", f"{code}:slow()", "out/model.onnx", "--set", "batch_size=2") as job:
+        wait_for(tmp_path / "out", job)
+        job.send_signal(getattr(signal, name))
+        _, errors = job.communicate(timeout=60)
+    assert (job.returncode, errors) == (wanted, "interrupted: no partial output was left.\n")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["mine.py"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_signal_in_a_validation_is_its_exit_code(code, tmp_path):
+    assert run("export", f"{code}:model", "made/model.onnx", "--no-validate").exit_code == 0
+    with start("validate", "made/model.onnx", "--reference", f"{code}:never()") as job:
+        wait_for(tmp_path / "called", job)
+        job.send_signal(signal.SIGINT)
+        _, errors = job.communicate(timeout=60)
+    assert (job.returncode, errors) == (130, "interrupted: no partial output was left.\n")
+
+
+def test_a_script_that_ends_itself_is_an_error(code, tmp_path):
+    (tmp_path / "ends.py").write_text("import sys\nmodel = lambda: sys.exit(0)\nif __name__ != 'x':\n    sys.exit(1)\n")
+    done = run("export", "ends.py:model", "out/model.onnx")
+    assert done.exit_code == 2
+    assert "error: ends.py: cannot be imported: SystemExit: 1" in done.output
+
+
+OPTIONS = {
+    "onnx": [
+        ("opset", "banana", "a whole number"),
+        ("opset", "1.5", "a whole number"),
+        ("opset", "-3", "at least 7"),
+        ("opset", "99", "opsets up to"),
+        ("opset", "true", "a whole number"),
+        ("exporter", "banana", "'dynamo' or 'torchscript'"),
+        ("external_data", "banana", "True, False or None"),
+        ("external_data", "yes", "true or false"),
+        ("weights", "0", "True or False"),
+        ("optimize", "banana", "True or False"),
+        ("static", "3", "a list"),
+        ("static", "banana", "all_but_batch"),
+        ("attention", "5", "a string or None"),
+        ("experts", "true", "a string or None"),
+        ("rewrite", "banana", "True or False"),
+    ],
+    "pt2": [("strict", "banana", "True or False"), ("rewrite", "2", "True or False"), ("static", "true", "a list")],
+}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "option", "value", "choices"), [(suffix, *case) for suffix, cases in OPTIONS.items() for case in cases]
+)
+def test_an_option_of_a_wrong_type_is_refused_with_the_choices(code, tmp_path, suffix, option, value, choices):
+    done = run("export", f"{code}:model", f"out/model.{suffix}", "--no-validate", "--set", f"{option}={value}")
+    assert done.exit_code == 2
+    assert f"error: {option}=" in done.output
+    assert choices in done.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("text", ["true", "False"])
+def test_options_that_are_on_or_off(code, tmp_path, text):
+    done = run("export", f"{code}:model", "out/model.onnx", "--no-validate", "--set", f"external_data={text}")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "out" / "model.onnx.data").exists() is (text == "true")
+
+
+@pytest.mark.parametrize("setting", ["spec=x", "reference=x", "trust=true", "seed=3", "progress=1"])
+def test_parameters_of_a_command_are_not_settings(code, setting):
+    done = run("validate", "made.onnx", "--set", setting)
+    assert done.exit_code == 2
+    assert f"error: --set {setting.split('=')[0]}=" in done.output
+
+
+def test_relations_are_a_setting_that_is_checked(code):
+    done = run("validate", code, "--reference", f"{code}:model", "--set", "relations=banana")
+    assert done.exit_code == 2
+    assert "relations='banana': give True or False" in done.output
