@@ -53,29 +53,28 @@ def _kind(annotation: Any, rule: str) -> _Kind:
     return _Kind(msgspec.defstruct("Attribute", [("value", annotation)]), rule)
 
 
-def _list(item: Any, most: int) -> Any:
-    return Annotated[list[item], Meta(max_length=most)]
+def _list(item: Any, most: int, least: int = 1) -> Any:
+    return Annotated[list[item], Meta(min_length=least, max_length=most)]
 
 
 _SIZE = f"a whole number from 1 to {1 << 20}"
 _SIZES = _kind(Size | _list(Count | None, MOST_LAYERS), f"{_SIZE}, or a list of such numbers, is needed")
 _ONE_SIZE = _kind(Size, f"{_SIZE} is needed")
 _COUNT = _kind(Count, f"a whole number from 0 to {1 << 20} is needed")
-_COUNTS = _kind(_list(Count, MOST_LAYERS), "a list of whole numbers is needed")
+_COUNTS = _kind(_list(Count, MOST_LAYERS, 0), "a list of whole numbers is needed")
 _LAYERS = _kind(Layers, f"a whole number from 1 to {MOST_LAYERS} is needed")
 _VOCABULARY = _kind(Vocabulary, f"a whole number from 0 to {(1 << 31) - 1} is needed")
-_TOKENS = _kind(TokenId | _list(TokenId | None, 1 << 16), "a token id, or a list of token ids, is needed")
+_TOKEN = _kind(TokenId, "a token id (a whole number) is needed")
+_TOKENS = _kind(TokenId | _list(TokenId, 1 << 16), "a token id, or a list of token ids, is needed")
+_TOKEN_LIST = _kind(_list(TokenId, 1 << 16, 0), "a list of token ids is needed")
 _WORD = _kind(Word, "a name is needed")
 _FLAG = _kind(bool, "true or false is needed")
-_CHANNELS = _kind(
-    Annotated[list[Size], Meta(min_length=1, max_length=32)],
-    "a list of sizes, one for each of at most 32 stages, is needed",
-)
+_CHANNELS = _kind(_list(Size, 32), "a list of sizes, one for each of at most 32 stages, is needed")
 _STAGES = _kind(
-    _list(int | float | bool | Word | list[Any], 32), "a list with an item for each of at most 32 stages is needed"
+    _list(int | float | bool | Word | list[Any], 32, 0), "a list with an item for each of at most 32 stages is needed"
 )
 _NUMBERS = _kind(
-    Annotated[int, Meta(ge=-_INT64, le=_INT64 - 1)] | float | list[Any] | dict[Any, Any],
+    Annotated[int, Meta(ge=-_INT64, le=_INT64 - 1)] | float | _list(int | float | list[Any] | None, MOST_LAYERS),
     "a number, or a list of numbers, is needed",
 )
 
@@ -144,18 +143,19 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
             "a dict of layer numbers, or a list, is needed",
         ),
     ),
+    ("depths", _kind(Count | _list(Count | list[Count], 64), "a list of numbers of layers is needed")),
     # Images and videos.
     (
         "image_size input_size img_size sample_size crop_size size image_embedding_size",
         _kind(
-            Size | Annotated[list[Size], Meta(min_length=1, max_length=3)] | dict[str, Size | bool | None],
+            Size | _list(Size, 3) | Annotated[dict[str, Size | bool | None], Meta(min_length=1)],
             f"{_SIZE}, a list of at most 3 such numbers, or a dict such as height=..., width=..., is needed",
         ),
     ),
     (
         "patch_size patch_sizes temporal_patch_size patch_size_t patch_temporal tubelet_size patch_stride",
         _kind(
-            Size | Annotated[list[Size], Meta(min_length=1, max_length=32)] | dict[str, Size | None],
+            Size | _list(Size, 32) | Annotated[dict[str, Size | None], Meta(min_length=1)],
             f"{_SIZE}, a list of at most 32 such numbers, or a dict such as height=..., width=..., is needed",
         ),
     ),
@@ -185,11 +185,11 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
             "downsample_factor scale_factor pixel_shuffle_factor hidden_stride projector_pooling_ratio downsample_ratio "
             "pixel_shuffle_ratio frame_ms"
         ),
-        _kind(Ratio | _list(Ratio, 32) | dict[str, Any], "a number above 0 is needed"),
+        _kind(Ratio, "a number above 0 is needed"),
     ),
     (
         "max_value_projector_patch_to_query_dict projector_patch_to_query_dict",
-        _kind(Size | dict[Any, Size], "a dict of whole numbers is needed"),
+        _kind(Size | Annotated[dict[Any, Size], Meta(min_length=1)], "a dict of whole numbers is needed"),
     ),
     # Audio.
     (
@@ -247,7 +247,8 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
     ("id2label", _kind(dict[Any, Any], "a dict is needed")),
 )
 _KINDS: Mapping[str, _Kind] = {name: kind for names, kind in _TABLE for name in names.split()}
-_TOKEN_ENDINGS = ("_token_id", "_token_index", "_token_ids")
+_SEVERAL = ("bos_", "eos_", "pad_", "decoder_start_", "forced_")
+"""Beginnings of the names of token ids of which a model may have several."""
 _PARTS = frozenset({"encoder", "decoder", "text_encoder", "audio_encoder"})
 _PLAIN_PARTS = (str, int, float, list, tuple, set)
 
@@ -270,7 +271,7 @@ def check_attribute(name: str, value: Any, path: str, default: Any = None, *, gi
     if kind is not None:
         try:
             msgspec.convert({"value": value}, kind.struct)
-        except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):  # ValueError: a lone surrogate
+        except Exception:  # noqa: BLE001 - a lone surrogate, a nested or foreign object: msgspec raises several errors
             raise _error(name, value, path, kind.rule, given=given) from None
     elif type(value) is int and not -_INT64 <= value < _INT64:
         raise _error(name, value, path, "a whole number must fit in 64 bits", given=given)
@@ -284,8 +285,10 @@ def _find_kind(name: str, default: Any) -> _Kind | None:
     found = _KINDS.get(name)
     if found is not None:
         return found
-    if name.endswith(_TOKEN_ENDINGS):
-        return _TOKENS
+    if name.endswith("_token_ids"):
+        return _TOKEN_LIST
+    if name.endswith(("_token_id", "_token_index")):
+        return _TOKENS if name.startswith(_SEVERAL) else _TOKEN
     if name.endswith("_vocab_size"):
         return _VOCABULARY
     return _NUMBERS if type(default) in (int, float) else None

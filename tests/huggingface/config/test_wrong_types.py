@@ -50,7 +50,10 @@ def test_the_path_of_a_field_is_named():
         ({"num_attention_heads": 0}, "text-generation-with-past", r"num_attention_heads=0"),
         ({"is_encoder_decoder": "no", "architectures": ["NewModel"]}, None, r"is_encoder_decoder='no': true or false"),
         ({"pad_token_id": "0"}, None, r"pad_token_id='0': a token id"),
-        ({"some_token_id": [1, "2"]}, None, r"some_token_id=a list of 2 items: a token id"),
+        ({"some_token_id": [1, 2]}, None, r"some_token_id=\[1, 2\]: a token id"),
+        ({"eos_token_id": []}, None, r"eos_token_id=\[\]: a token id, or a list"),
+        ({"eos_token_id": range(4)}, None, r"eos_token_id=a range of 4 items"),
+        ({"hidden_size": []}, "text-generation-with-past", r"hidden_size=\[\]"),
         ({"type_vocab_size": [2]}, None, r"type_vocab_size=\[2\]"),
         ({"max_position_embeddings": {}}, None, r"max_position_embeddings=a dict of 0 items"),
         ({"architectures": "BertModel"}, None, r"architectures='BertModel': a list of names"),
@@ -134,6 +137,12 @@ def test_an_attribute_without_a_type_follows_the_default_of_its_class():
 def test_a_generator_used_by_itself_checks_too():
     with pytest.raises(SourceError, match="vocab_size='7'"):
         DummyTextInputGenerator("feature-extraction", {"vocab_size": "7"}).spec("input_ids")
+
+
+@pytest.mark.parametrize("value", [range(4), {"height": "\ud800"}, {}, object(), b"", len])
+def test_values_that_are_not_json(value):
+    with pytest.raises(SourceError, match="patch_size=.*: a whole number"):
+        NormalizedConfig({"patch_size": value}).raw("patch_size")
 
 
 def test_a_value_of_the_caller():
