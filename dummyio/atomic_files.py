@@ -53,14 +53,14 @@ def atomic_file(path: FilePath, *, force: bool = True) -> Generator[BinaryIO]:
         `force` also if it exists.
     """
     with _naming_errors(path):
-        check_file(path, force=force)
+        check_file_path(path, force=force)
         target = Path(os.path.realpath(path))
         with temporary_file(target.parent) as (made, stream):
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
             with _hold_folder(target.parent):
-                mode = check_file(path, force=force)  # another process may have written there meanwhile
+                mode = check_file_path(path, force=force)  # another process may have written there meanwhile
                 if mode is not None:
                     made.chmod(mode)
                 made.replace(target)
@@ -122,7 +122,7 @@ def atomic_files(path: FilePath, expected: Iterable[str] = (), *, force: bool = 
             raise
 
 
-def check_file(path: FilePath, *, force: bool = False) -> int | None:
+def check_file_path(path: FilePath, *, force: bool = False) -> int | None:
     """Raise `OutputError` if `atomic_file` would refuse to write; return the permissions of a file that exists."""
     with _naming_errors(path):
         target = Path(os.path.realpath(path))

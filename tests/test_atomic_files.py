@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dummyio.atomic_files import atomic_file, atomic_files, atomic_folder, check_file, check_folder, make_folder
+from dummyio.atomic_files import atomic_file, atomic_files, atomic_folder, check_file_path, check_folder, make_folder
 from dummyio.errors import OutputError
 from dummyio.feeds import npz
 
@@ -356,7 +356,7 @@ def test_folders_that_are_never_replaced(tmp_path, monkeypatch, force):
     assert len(list(tmp_path.rglob("thesis"))) == 2
 
 
-@pytest.mark.parametrize("check", [check_file, check_folder])
+@pytest.mark.parametrize("check", [check_file_path, check_folder])
 @pytest.mark.parametrize(
     ("path", "message"), [("", "path is empty"), ("a\0b", "NUL"), ("\ud800", "no such characters")]
 )
@@ -368,7 +368,7 @@ def test_what_is_not_a_path(check, path, message):
 def test_messages_about_long_paths_are_short(tmp_path):
     for name in ("n" * 5000, "d/" * 5000):
         with pytest.raises(OutputError) as caught:
-            check_file(tmp_path / name)
+            check_file_path(tmp_path / name)
         assert len(str(caught.value)) < 1000
 
 

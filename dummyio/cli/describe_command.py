@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 import dummyio
-from dummyio.atomic_files import check_file
+from dummyio.atomic_files import check_file_path
 from dummyio.cli.shared_options import (
     EPILOG,
     collect_settings,
@@ -40,7 +40,7 @@ def describe(
 ) -> None:
     """Describe the inputs of SOURCE: a config.json or its folder, an .onnx file, a saved spec."""
     if output is not None:
-        check_file(output, force=force)  # before the work
+        check_file_path(output, force=force)  # before the work
     spec = dummyio.describe(source, task, **collect_settings(settings, dummyio.describe))
     if output is not None:
         save_spec(spec, output, force=force)

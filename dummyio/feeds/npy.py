@@ -198,9 +198,9 @@ def fill_array(stream: IO[bytes], values: Array) -> None:
     """Read the bytes of a flat array; raise `ValueError` if the stream ends before, or a bool is neither 0 nor 1."""
     if values.nbytes == 0:
         return
-    rest = memoryview(values.view(np.uint8))
+    rest = values.view(np.uint8).data
     while rest:
-        count = stream.readinto(rest[:_BLOCK])  # type: ignore[attr-defined] - of all binary streams
+        count = stream.readinto(rest[:_BLOCK])  # type: ignore[attr-defined] # files and members have it
         if not count:
             raise ValueError(f"{len(rest)} bytes are missing")
         rest = rest[count:]

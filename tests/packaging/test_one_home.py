@@ -55,6 +55,7 @@ FACTS = {
 """Fact → its home, and a pattern that only its home matches."""
 
 OTHER_FACTS = {
+    ("value of Python text", "dummyio/feeds/npy.py"): "the header of a .npy file",
     ("value of Python text", "dummyio/spec/dim_parser.py"): "the grammar of sizes in a saved spec",
     ("value of Python text", "backends/dummyio_jax/calling/symbolic_dims.py"): "the grammar of symbolic sizes in JAX",
     ("value of Python text", "backends/dummyio_torch/onnx_passes/unwrap_names.py"): "a list of scopes in ONNX metadata",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from dummyio.atomic_files import atomic_file, check_file
+from dummyio.atomic_files import atomic_file, check_file_path
 from dummyio.errors import OutputError, SourceError
 from dummyio.validation.data.report_data import ReportData
 
@@ -54,7 +54,7 @@ def check_report_path(path: str | os.PathLike[str], *, force: bool = True) -> No
         from dummyio.validation.report.html import require_jinja  # noqa: PLC0415 - lazy: only for pages
 
         require_jinja()
-    check_file(path, force=force or _is_report(Path(path)))
+    check_file_path(path, force=force or _is_report(Path(path)))
 
 
 def _is_report(path: Path) -> bool:
