@@ -58,7 +58,7 @@ def _run_worker(module: bytes) -> tuple[str, ...]:
 
 
 def find_exported_dangers(module: bytes) -> list[str]:
-    """Return what a module calls outside of itself: all but the targets that JAX guarantees to be stable.
+    """Return the calls of a module that lead outside of it: all but the targets that JAX guarantees to be stable.
 
     Others may be functions of Python: the module has their number or their address.
     """

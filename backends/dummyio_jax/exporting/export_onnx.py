@@ -5,7 +5,6 @@ one operand as the size of a concatenation. They are removed, so that the runtim
 are set to those that JAX computes, and the values are compared with the model's at several sizes.
 """
 
-import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -19,6 +18,7 @@ from msgspec import Meta
 from dummyio.errors import ExportError, NotInstalledError
 from dummyio.exporting.artifact import ExportResult
 from dummyio.input_spec import InputSpec
+from dummyio.process_state import hold_process_state, silence_thread, undo_at_end
 from dummyio.spec.dims import Size, evaluate_size, is_static
 from dummyio.spec.dtypes import DType
 from dummyio.typing import StaticDims
@@ -27,7 +27,14 @@ from dummyio_jax.exporting.export_job import ExportJob, prepare_export, raise_ex
 _LARGEST = 1 << 31
 
 
-def export_onnx(model: Any, spec: InputSpec, path: Path, *, opset: Annotated[int, Meta(ge=17, le=23)] = 21, static: StaticDims = None) -> ExportResult:
+def export_onnx(
+    model: Any,
+    spec: InputSpec,
+    path: Path,
+    *,
+    opset: Annotated[int, Meta(ge=17, le=23)] = 21,
+    static: StaticDims = None,
+) -> ExportResult:
     """Write an ONNX file whose inputs have the spec's paths as names, and the spec's symbols.
 
     Parameters
@@ -79,17 +86,17 @@ def _convert(job: ExportJob, opset: int) -> Any:
 @contextmanager
 def _restored_process_state() -> Generator[None]:
     """Undo what jax2onnx changes in the whole process, and silence warnings about intermediate shapes."""
-    wide, functions, logger = jax.config.read("jax_enable_x64"), dict(vars(jnp)), logging.getLogger("onnx_ir")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        # jax2onnx restores the precision that it found, which is the one that this export had set, and leaves a
-        # `jnp.cumsum` behind that takes no positional axis.
-        jax.config.update("jax_enable_x64", wide)
-        jnp.__dict__.update(functions)
+    with hold_process_state():
+        wide, functions = jax.config.read("jax_enable_x64"), dict(vars(jnp))
+
+        def restore() -> None:
+            # jax2onnx restores the precision that it found, which is the one that this export had set, and leaves a
+            # `jnp.cumsum` behind that takes no positional axis.
+            jax.config.update("jax_enable_x64", wide)
+            jnp.__dict__.update(functions)
+
+        with undo_at_end(restore), silence_thread(("onnx_ir",)):
+            yield
 
 
 def _declare_spec(proto: Any, job: ExportJob, opset: int) -> None:

@@ -19,6 +19,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from dummyio.backend.result_names import name_outputs
 from dummyio.errors import ExportError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
+from dummyio.process_state import replace_attributes
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import build_nested
 from dummyio_tensorflow.calling.bind_model import bind_model, expand_composite_tensor
@@ -163,20 +164,11 @@ def without_xla() -> Generator[None]:
     tf_keras = getattr(sys.modules.get("tf_keras.src.layers.convolutional.base_conv"), "Conv", None)
     with contextlib.ExitStack() as stack:
         if getattr(keras, "tf", None) is tf:
-            stack.enter_context(_replace_attribute(keras, "tf", _Uncompiled()))
+            stack.enter_context(replace_attributes(keras, tf=_Uncompiled()))
         if tf_keras is not None:
-            stack.enter_context(_replace_attribute(tf_keras, "_jit_compiled_convolution_op", tf_keras.convolution_op))
+            # Both compute the same, so a layer that runs in another thread meanwhile does too.
+            stack.enter_context(replace_attributes(tf_keras, _jit_compiled_convolution_op=tf_keras.convolution_op))
         yield
-
-
-@contextlib.contextmanager
-def _replace_attribute(owner: Any, name: str, value: Any) -> Generator[None]:
-    before = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, before)
 
 
 class _Uncompiled:

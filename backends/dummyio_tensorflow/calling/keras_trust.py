@@ -42,7 +42,7 @@ _LOADERS = ("TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer")
 
 
 def find_keras_dangers(path: Path) -> list[str]:
-    """Return what a ``.keras`` or ``.h5`` file would run or read; raise `SourceError` for a file that is neither."""
+    """Return the parts of a ``.keras`` or ``.h5`` file that run code or read other files; raise `SourceError` for a file that is neither."""
     if path.suffix == FORMATS["keras"].suffix:
         with zipfile.ZipFile(path) as archive:
             found = _find_in_configuration(path, _read_member(path, archive))

@@ -15,7 +15,7 @@ from dummyio.errors import SourceError, format_error_line
 from dummyio_tensorflow.calling.silence import silence_output
 
 INITIALIZERS = ("__saved_model_init_op", "__saved_model_train_op")
-"""Signatures of TensorFlow's own."""
+"""Signatures that TensorFlow itself adds."""
 _LARGEST = 1_000_000
 """A graph that has more nodes when its functions are inlined is not read: a few functions that call each other make billions."""
 

@@ -1,28 +1,23 @@
 """Silence around converters, which print to the process's own output and log through Python."""
 
 import contextlib
-import io
 import logging
 import os
 import sys
 import tempfile
-import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+
+from dummyio.process_state import redirect_other_threads, silence_thread, undo_at_end
 
 _LOGGERS = ("absl", "tensorflow", "tf2onnx")
-_OUTPUTS = (1, 2)
+_OUTPUTS = {"stdout": 1, "stderr": 2}
 
 
-class CapturedLog(logging.Handler):
+class CapturedLog:
     """The messages that were logged meanwhile."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a record."""
-        self._records.append(record)
+    def __init__(self, records: Sequence[logging.LogRecord]) -> None:
+        self._records = records
 
     def errors(self) -> list[str]:
         """Return the messages of level error: some converters only log them, and return all the same."""
@@ -31,48 +26,33 @@ class CapturedLog(logging.Handler):
 
 @contextlib.contextmanager
 def silence_output() -> Generator[CapturedLog]:
-    """Hide prints, logs and warnings, in the whole process: native code prints past Python."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        log = stack.enter_context(_capture_logs())
-        stack.enter_context(_redirect_outputs())
-        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-        yield log
-
-
-@contextlib.contextmanager
-def _capture_logs() -> Generator[CapturedLog]:
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    before = [(logger, logger.handlers, logger.propagate) for logger in loggers]
-    log = CapturedLog()
-    try:
-        for logger in loggers:
-            logger.handlers, logger.propagate = [log], False
-        yield log
-    finally:
-        for logger, handlers, propagate in before:
-            logger.handlers, logger.propagate = handlers, propagate
+    """Hide prints, logs and warnings of this thread, and what native code prints past Python in the whole process."""
+    with _redirect_outputs(), silence_thread(_LOGGERS, streams=("stdout", "stderr")) as records:
+        yield CapturedLog(records)
 
 
 @contextlib.contextmanager
 def _redirect_outputs() -> Generator[None]:
-    """Send the process's standard output and error to a temporary file."""
+    """Send the process's standard output and error to a temporary file; what other threads print goes where it went before."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):  # there is none, or it is closed
             stream.flush()
-    try:
-        kept = [os.dup(number) for number in _OUTPUTS]
-    except OSError:  # a process without output
-        yield
-        return
-    try:
-        with tempfile.TemporaryFile() as sink:
-            for number in _OUTPUTS:
-                os.dup2(sink.fileno(), number)
+    with contextlib.ExitStack() as stack:
+        try:
+            kept = {number: os.dup(number) for number in _OUTPUTS.values()}
+        except OSError:  # a process without output
             yield
-    finally:
-        for number, copy in zip(_OUTPUTS, kept, strict=True):
-            os.dup2(copy, number)
-            os.close(copy)
+            return
+        for copy in kept.values():
+            stack.callback(os.close, copy)
+
+        def restore() -> None:
+            for number, copy in kept.items():
+                os.dup2(copy, number)
+
+        with tempfile.TemporaryFile() as sink, undo_at_end(restore):
+            for number in kept:
+                os.dup2(sink.fileno(), number)
+            for name, number in _OUTPUTS.items():
+                stack.enter_context(redirect_other_threads(name, number, kept[number]))
+            yield

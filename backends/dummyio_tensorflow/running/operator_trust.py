@@ -102,7 +102,7 @@ def _list_outputs(meta: Any, *, initializing: bool) -> list[str]:
 
 
 def _list_loaded(meta: Any) -> list[str]:
-    """Return the names of what loading a SavedModel of TensorFlow 1 may compute."""
+    """Return the names of the tensors and operators that loading a SavedModel of TensorFlow 1 may compute."""
     found = _list_outputs(meta, initializing=True)
     for key, collection in meta.collection_def.items():
         found += collection.node_list.value
@@ -116,7 +116,7 @@ def _is_plain_name(name: str) -> bool:
 
 
 def find_tflite_dangers(model: Any) -> list[str]:
-    """Return what can run code or touch files in a TFLite file: operators that are not TFLite's own, weights in other files."""
+    """Return the parts of a TFLite file that can run code or touch files: operators that are not TFLite's own, weights in other files."""
     known = list_builtin_kinds().keys() - _FOREIGN
     foreign = [kind for kind in dict.fromkeys(list_operator_kinds(model)) if kind not in known]
     flex = {kind: is_harmless(kind.removeprefix("Flex")) is True for kind in foreign if kind.startswith("Flex")}
