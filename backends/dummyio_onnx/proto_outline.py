@@ -80,7 +80,7 @@ class _Reader:
         return b"".join(pieces)
 
     def _read_head(self, place: int) -> tuple[int, int, int] | None:
-        """Return a field's tag, the length of its value, and the place of its value; None if there is no whole one."""
+        """Return a field's tag, the length of its value, and the place of its value; None if the file ends before."""
         offset = place - self._start
         if not 0 <= offset <= len(self._block) - _HEAD:
             self._file.seek(place)
@@ -112,7 +112,7 @@ _NUMBERS = {"floats", "ints"}
 
 
 def _read_varint(block: bytes, place: int) -> tuple[int, int]:
-    """Return a number of up to 10 bytes and the place behind it; raises `LookupError` if there is none."""
+    """Return a number of up to 10 bytes and the place behind it; raises `LookupError` if the bytes end before."""
     number = block[place]
     place += 1
     if number < 128:

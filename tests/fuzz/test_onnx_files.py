@@ -370,7 +370,9 @@ def _circle(random):
 
 def _calls(random):
     """Return functions that call themselves, each other in a circle, or twice each, many times over."""
-    count, times = random.choice([1, 2, 30, 3000]), random.choice([1, 2, 40])
+    count, times = random.choice(
+        [(1, 1), (2, 1), (1, 40), (30, 2), (20, 3), (300, 1), (300, 2), (2000, 1), (2, 2000), (3, 100)]
+    )
     last = random.choice(["Relu", "f0", f"f{count // 2}"])
     functions = []
     for k in range(count):
