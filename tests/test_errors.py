@@ -5,7 +5,7 @@ import time
 import pytest
 
 from dummyio import errors
-from dummyio.errors import DummyioError, ExportError, format_error_line, suggest_names
+from dummyio.errors import MAX_MESSAGE, DummyioError, ExportError, escape_controls, format_error_line, suggest_names
 
 BUILTINS = {
     "DimError": ValueError,
@@ -106,3 +106,51 @@ def test_a_cause_that_prints_the_exception_again_is_not_the_root_cause():
 
 def test_an_exception_as_one_line_is_cut_in_the_middle():
     assert format_error_line(ValueError("abcdefgh"), limit=4) == "ValueError: abc ... h"
+
+
+CONTROLS = [
+    "\x00",
+    "\a",
+    "\r",
+    "\n",
+    "\x1b[2J",
+    "\x7f",
+    "\x85",
+    "\x9b",
+    "\u200b",
+    "\u200f",
+    "\u2028",
+    "\u2029",
+    "\ufeff",
+    "\udc80",
+]
+CONTROLS += [chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xE0041)]
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=ascii)
+def test_characters_that_control_a_terminal_are_escaped(control):
+    text = escape_controls(f"größe {control} 日本 e\u0301")
+    assert text.isprintable()
+    assert text.startswith("größe \\")
+    assert text.endswith(" 日本 e\u0301")
+    assert text.encode()
+    assert str(DummyioError(f"größe {control} 日本 e\u0301")) == text
+    assert control not in format_error_line(ValueError(control))
+
+
+@pytest.mark.parametrize("name", [*BUILTINS, "DummyioError"])
+@pytest.mark.parametrize("text", ["x" * 3_000_000, "\x1b" * 500_000, "y" * 1999 + "\U000e0041", "\n" * 2001], ids=len)
+def test_a_message_has_at_most_2000_characters(name, text):
+    error = getattr(errors, name)(f"first {text} last")
+    start = time.process_time()
+    assert len(str(error)) <= MAX_MESSAGE == 2000
+    assert str(error).startswith("first ")
+    assert str(error).endswith(" last")
+    assert time.process_time() - start < 1
+    assert len(format_error_line(error)) <= 405
+
+
+def test_a_short_message_is_unchanged():
+    assert str(DummyioError("x" * 1990)) == "x" * 1990
+    assert str(DummyioError("a b\u00a0c")) == "a b\u00a0c"
+    assert str(DummyioError()) == ""

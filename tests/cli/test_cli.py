@@ -103,9 +103,90 @@ def test_the_module_runs_as_a_program():
     assert "Exit codes" in result.stdout
 
 
+HOSTILE = "[/] [bold]x \x1b[2J\u202e\u2028\x9b y"
+SHOWN = r"[/] [bold]x \x1b[2J\u202e\u2028\x9b y"
+
+
+@pytest.mark.parametrize("command", ["describe", "generate"])
+def test_names_from_files_control_no_terminal(command, tmp_path):
+    size = dummyio.Dim("batch_size", 2)
+    spec = dummyio.InputSpec(
+        {HOSTILE: dummyio.TensorSpec(HOSTILE, (size, 3))}, task=HOSTILE, provenance={"source": HOSTILE}
+    )
+    spec.save(tmp_path / "spec.json")
+    result = run(command, str(tmp_path / "spec.json"))
+    lines = result.output.splitlines()
+    assert [line for line in lines if not line.isprintable()] == []
+    assert f"task {SHOWN}" in lines[0]
+    assert sum(SHOWN in line for line in lines) == 3
+    failed = run(command, str(tmp_path / "spec.json"), "--set", f"{HOSTILE}=2", code=2)
+    assert failed.stderr.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("describe", ""),
+        ("describe", CONFIG, "--task", ""),
+        ("describe", CONFIG, "--set", "=3"),
+        ("describe", CONFIG, "--set", " =3"),
+        ("describe", CONFIG, "--set", "batch_size="),
+        ("describe", CONFIG, "--set", "batch_size=--5"),
+        ("describe", CONFIG, "--set", "batch_size=1.5"),
+        ("describe", CONFIG, "--set", "batch_size=" + "9" * 5000),
+        ("describe", CONFIG, "--set", "source=x"),
+        ("describe", CONFIG, "--set", "task=fill-mask"),
+        ("describe", CONFIG, "--set", "padding_side=banana"),
+        ("describe", CONFIG, "--set", "mask_policy=3"),
+        ("describe", CONFIG, "--set", "optional_inputs=banana"),
+        ("generate", CONFIG, "--framework", ""),
+        ("generate", CONFIG, "--seed", "1.5"),
+        ("generate", CONFIG, "--seed", "nan"),
+        ("generate", CONFIG, "--seed", "9" * 5000),
+        ("generate", CONFIG, "--samples", "0"),
+        ("generate", CONFIG, "--samples", "-1"),
+        ("export", "", "out.onnx"),
+        ("export", "model.py:model", ""),
+        ("validate", ""),
+        ("validate", "x.onnx", "--reference", ""),
+        ("validate", "x.onnx", "--atol", "nan"),
+        ("validate", "x.onnx", "--atol", "-1"),
+        ("validate", "x.onnx", "--rtol", "inf"),
+        ("validate", "x.onnx", "--rtol", "banana"),
+        ("validate", "x.onnx", "--tolerance", ""),
+        ("validate", "x.onnx", "--report", ""),
+    ],
+    ids=lambda arguments: " ".join(arguments)[-40:],
+)
+def test_values_of_a_wrong_kind_are_exit_code_2(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments, code=2)
+    assert "rror: " in result.stderr
+    assert "defect" not in result.stderr
+    assert len(result.stderr) < 7000  # a value of 5,000 digits is printed
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("seed", ["-5", "0", str(1 << 70)])
+def test_any_whole_number_is_a_seed(seed):
+    printed = json.loads(run("generate", CONFIG, "--seed", seed, "--json").stdout)
+    assert printed["seed"] == int(seed)
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("true", True), ("False", False), ("4", 4), ("2,-8", (2, -8)), ("left", "left"), ("falsey", "falsey")],
+    [
+        ("true", True),
+        ("False", False),
+        ("4", 4),
+        ("2,-8", (2, -8)),
+        ("left", "left"),
+        ("falsey", "falsey"),
+        ("cpu,tpu", ("cpu", "tpu")),
+        ("a,", "a,"),
+        ("1.5", "1.5"),
+        ("-3", -3),
+    ],
 )
 def test_a_setting_is_a_number_a_truth_value_or_a_word(text, value):
     (name, found) = Setting().convert(f"padding-side={text}", None, None)
