@@ -27,7 +27,7 @@ _LINE = 64
 """Bytes of a cache line."""
 _THREADS = 8
 """The largest number of threads: a few are as fast as memory."""
-_ROWS = 1 << 17
+_ROWS = 1 << 18
 """Elements that a positional rule, or a part, makes at once: their temporary arrays stay in the processor's cache."""
 
 

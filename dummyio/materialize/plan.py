@@ -62,7 +62,8 @@ class _WordSlice:
             drawn = [common[self.pieces[0]].reshape(shape)]
         else:
             drawn = [common[piece].reshape(shape) for piece in self.pieces]
-        return program.finish(drawn, self.whole, around, samples)
+        values = program.finish(drawn, self.whole, around, samples)
+        return values if values.flags.writeable else values.copy()
 
 
 class Plan:

@@ -94,8 +94,8 @@ def make_positional_fill(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Po
 
 
 def _same_rows(make_row: Callable[[Array], Array]) -> PositionalFill:
-    """Return the fill whose rows are all equal; `make_row` gets the indices on the last axis."""
-    return PositionalFill(0, lambda _, region, __: np.broadcast_to(make_row(region.last), (1, *region.sizes)).copy())
+    """Return the fill whose rows are all equal, as read-only views; `make_row` gets the indices on the last axis."""
+    return PositionalFill(0, lambda _, region, __: np.broadcast_to(make_row(region.last), (1, *region.sizes)))
 
 
 def _count_from(start: float, step: float, index: Array, dtype: DType) -> Array:

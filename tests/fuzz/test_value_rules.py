@@ -319,7 +319,7 @@ def test_random_rules_are_refused_or_hold_what_they_promise(attack, monkeypatch)
 @pytest.mark.parametrize(
     "rule", [Uniform(), Normal(), Range(), OneHot(), PaddingMask(), Positions(), Boxes(0, 1)], ids=repr
 )
-@pytest.mark.parametrize("shape", [(0, 2**40, 4), (2**40, 0, 4), (0, 4), (2**62, 0, 1, 4)], ids=str)
+@pytest.mark.parametrize("shape", [(0, 2**40, 4), (2**40, 0, 4), (0, 4), (2**50, 0, 1, 4)], ids=str)
 def test_shapes_without_elements_are_free(rule, shape):
     spec = InputSpec({"x": TensorSpec("x", shape, "float32", rule)})
     assert spec.feeds()["x"].shape == shape
