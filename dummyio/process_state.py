@@ -148,18 +148,22 @@ def _drop_logs(names: tuple[str, ...]) -> Generator[list[logging.LogRecord]]:
 
 
 class _Stream:
-    """A stream that drops what one thread writes, while it is active; other threads write to the original."""
+    """A stream that drops what one thread writes, while it is active; other threads write to another stream."""
 
-    def __init__(self, original: Any) -> None:
-        self.original = original
-        self.owner: int | None = threading.get_ident()
+    def __init__(self, others: Any, original: Any) -> None:
+        self._others, self.original = others, original
+        self._owner: int | None = threading.get_ident()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.original, name)
+        return getattr(self._others, name)
+
+    def end(self) -> None:
+        """Let all threads write to the original."""
+        self._owner, self._others = None, self.original
 
     def write(self, text: str) -> int:
         """Write a text, unless the thread is the one whose output is dropped."""
-        return len(text) if threading.get_ident() == self.owner else self.original.write(text)
+        return len(text) if threading.get_ident() == self._owner else self._others.write(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Write several texts."""
@@ -174,16 +178,36 @@ def _drop_output(name: str) -> Generator[None]:
         if original is None:  # a process without output
             yield
             return
-        stream = _Stream(original)
-
-        def restore() -> None:
-            stream.owner = None
-            if getattr(sys, name) is stream:  # else another thread has replaced it meanwhile, for itself
-                setattr(sys, name, original)
-
-        with undo_at_end(restore):
+        stream = _Stream(original, original)
+        with undo_at_end(functools.partial(_put_back, name, stream)):
             setattr(sys, name, stream)
             yield
+
+
+def _put_back(name: str, stream: _Stream) -> None:
+    stream.end()
+    if getattr(sys, name) is stream:  # else another thread has replaced it meanwhile, for itself
+        setattr(sys, name, stream.original)
+
+
+@contextmanager
+def redirect_other_threads(name: str, number: int, kept: int) -> Generator[None]:
+    """Let other threads print to the file descriptor `kept` while `number` is redirected, for a stream of ``sys`` that writes there."""
+    with _LOCK:
+        original = getattr(sys, name)
+        try:
+            writes_there = original.fileno() == number
+        except (AttributeError, OSError, ValueError):  # none, or one in memory
+            writes_there = False
+        if not writes_there:
+            yield
+            return
+        encoding = original.encoding or "utf-8"
+        with open(kept, "w", encoding=encoding, errors="replace", buffering=1, closefd=False) as outside:
+            stream = _Stream(outside, original)
+            with undo_at_end(functools.partial(_put_back, name, stream)):
+                setattr(sys, name, stream)
+                yield
 
 
 class _ThreadPattern:

@@ -23,7 +23,7 @@ def hide_export() -> Generator[None]:
     # The bytecode tracer takes what they return for a constant, as it does for the functions themselves.
     mark = torch.compiler.assume_constant_result
     with (
-        hide_state(torch.compiler, "is_compiling", "is_dynamo_compiling", "is_exporting", decorate=mark),
+        hide_state(torch.compiler, "is_compiling", "is_exporting", decorate=mark),
         hide_state(torch.onnx, "is_in_onnx_export", decorate=mark),
     ):
         yield

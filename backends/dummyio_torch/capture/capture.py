@@ -1,7 +1,8 @@
 """Records real calls of a module: the shapes, dtypes and ranges of its inputs, but not the inputs themselves."""
 
 import inspect
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Mapping
 from typing import Any, Self
 
 from torch import nn
@@ -10,6 +11,7 @@ from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import OptionError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio_torch.capture.recorded_calls import Call, record_value
+from dummyio_torch.capture.recorders import close_recording, open_recording
 
 
 class Capture:
@@ -36,48 +38,29 @@ class Capture:
         self.calls: list[Call] = []
         self.settings: list[dict[str, Any]] = []
         """The arguments of each call that are not tensors: numbers, words and switches."""
-        self._undo: Callable[[], None] | None = None
+        self.thread = threading.get_ident()
+        """The thread that has entered the context: it records its own calls, and those of threads that record nothing."""
+        self._is_open = False
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self.calls)
 
     def __enter__(self) -> Self:
-        if self._undo is not None:
+        if self._is_open:
             raise OptionError("this recording has been entered already: leave it first, or make another.")
-        self._undo = self._hooked() if self._method is None else self._wrapped(self._method)
+        self.thread = threading.get_ident()
+        open_recording(self._model, self._method, self)
+        self._is_open = True
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._undo is not None:
-            self._undo()
-            self._undo = None
+        if self._is_open:
+            self._is_open = False
+            close_recording(self._model, self._method, self)
 
-    def _hooked(self) -> Callable[[], None]:
-        def record(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            self._record(args, kwargs)
-
-        handle = self._model.register_forward_pre_hook(record, with_kwargs=True)
-        return handle.remove
-
-    def _wrapped(self, method: str) -> Callable[[], None]:
-        original, own = getattr(self._model, method), method in vars(self._model)
-
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            self._record(args, kwargs)
-            return original(*args, **kwargs)
-
-        # A model's own __setattr__ may accept weights only.
-        object.__setattr__(self._model, method, wrapper)
-
-        def undo() -> None:
-            if own:
-                object.__setattr__(self._model, method, original)
-            else:
-                object.__delattr__(self._model, method)
-
-        return undo
-
-    def _record(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    def record(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Record one call by its arguments."""
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError:
@@ -92,8 +75,10 @@ class Capture:
             else:
                 named[name] = value
         trees = {name: tree for name, value in named.items() if (tree := record_value(value)) is not None}
-        self.calls.append(trees)
-        self.settings.append({name: each for name, each in named.items() if isinstance(each, (bool, int, float, str))})
+        settings = {name: each for name, each in named.items() if isinstance(each, (bool, int, float, str))}
+        with self._lock:
+            self.calls.append(trees)
+            self.settings.append(settings)
 
     def spec(self) -> InputSpec:
         """Return the spec of the calls.

@@ -26,6 +26,7 @@ from dummyio_torch.exporting.trace_inputs import (
     make_trace_inputs,
 )
 from dummyio_torch.program_file.read_program import NAMES_FILE
+from dummyio_torch.program_file.write_program import write_program
 from dummyio_torch.running.module_runner import ModuleRunner
 from dummyio_torch.running.program_runner import open_program
 from dummyio_torch.symbolic import trace_symbolic_sizes
@@ -85,6 +86,6 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
 
         program, _ = trace_symbolic_sizes(model, trace, rewrite=rewrite)
         names = {"inputs": list(call.paths), "outputs": list(outputs)}
-        torch.export.save(program, path, extra_files={NAMES_FILE: json.dumps(names)})
+        write_program(program, path, {NAMES_FILE: json.dumps(names)})
     reference = ModuleRunner(model, spec)
     return check_artifact(path, spec, outputs, reference=reference, sizes=[{}], opener=open_program)

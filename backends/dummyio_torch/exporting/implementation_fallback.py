@@ -1,5 +1,8 @@
 """Implementations of a model's parts: others are tried if the export fails with those that the model has."""
 
+import errno
+import os
+import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +35,9 @@ _MEMBERS = {
     "experts": ("set_experts_implementation", "_experts_implementation"),
 }
 """Part → the method of Transformers that sets its implementation, and the attribute of the configuration that has it."""
+_WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_NUMPY_ERROR = re.compile(r"\d+ requested and \d+ written")
+"""NumPy does not keep the number of the error."""
 _FALLBACKS = (
     Implementations(experts="batched_mm"),
     Implementations(attention="eager"),
@@ -53,6 +59,8 @@ def try_implementations(
         if all attempts fail: the reason of the first, whose exception is chained.
     OptionError
         if the model does not have a chosen implementation.
+    OSError
+        if the artifact cannot be written, which no other implementation changes.
     """
     choices = [chosen]
     if not str(chosen):
@@ -64,7 +72,9 @@ def try_implementations(
                 notes = attempt()
         except OptionError:
             raise
-        except Exception as error:  # noqa: BLE001 - each layer of an exporter raises exceptions of its own
+        except Exception as error:  # each layer of an exporter raises exceptions of its own
+            if (failure := _find_write_error(error)) is not None:
+                raise failure from error
             first = first or error
         else:
             if first is None:
@@ -78,6 +88,18 @@ def try_implementations(
     tried = f" Also tried: {'; '.join(map(str, choices[1:]))}." if len(choices) > 1 else ""
     reason = format_error_line(first) if first is not None else ""
     raise ExportError(f"{qualified_name(model)} cannot be exported on this route: {reason}{tried}") from first
+
+
+def _find_write_error(error: BaseException) -> OSError | None:
+    """Return the failure to write a file that an exception stems from; None if it has another reason."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _WRITE_ERRORS:
+            return OSError(cause.errno, os.strerror(cause.errno))
+        if isinstance(cause, OSError) and _NUMPY_ERROR.search(str(cause)):
+            return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _is_alternative(model: nn.Module, choice: Implementations) -> bool:

@@ -68,24 +68,30 @@ def _check_value(value: Any, expected: Any, kind: str, field: str) -> Iterator[s
         for item in value:
             yield from _check_value(item, parts[0], kind, field)
     elif origin is dict and isinstance(value, Mapping):
-        is_note = _RULES.get((kind, field)) is _accept
-        for key, item in value.items():
-            yield from () if is_note else _check_text(key, "", "")
+        yield from () if _RULES.get((kind, field)) is _accept else _check_keys(value)
+        for item in value.values():
             yield from _check_value(item, parts[1], kind, field)
-    elif dataclasses.is_dataclass(expected) and isinstance(value, typing.cast("type", expected)):
+    else:
+        yield from _check_single_value(value, expected, kind, field)
+
+
+def _check_single_value(value: Any, expected: type, kind: str, field: str) -> Iterator[str]:
+    if dataclasses.is_dataclass(expected) and isinstance(value, expected):
         operand = kind == "NamedArgument" and field == "arg" and str(value.type) in ("as_string", "as_strings")
         if not operand:  # text that an operator takes is passed on as a literal
             yield from _check_fields(value)
     elif expected is str and isinstance(value, str):
         yield from _check_text(value, kind, field)
-    elif not (isinstance(value, (int, float)) and isinstance(expected, type) and issubclass(expected, (int, float))):
-        yield f"a {type(value).__name__} in place of {getattr(expected, '__name__', expected)} ({kind}.{field})"
+    elif not (isinstance(value, (int, float)) and issubclass(expected, (int, float))):
+        yield f"a {type(value).__name__} in place of {expected.__name__} ({kind}.{field})"
 
 
-def _check_text(text: Any, kind: str, field: str) -> Iterator[str]:
-    if not isinstance(text, str):
-        yield f"a {type(text).__name__} in place of a name"
-        return
+def _check_keys(value: Mapping[Any, Any]) -> Iterator[str]:
+    for key in value:
+        yield from _check_text(key, "", "")
+
+
+def _check_text(text: str, kind: str, field: str) -> Iterator[str]:
     reason = _RULES.get((kind, field), _check_name)(text)
     if reason is not None:
         yield f"{reason} ({text[:_SHOWN]!r})"
@@ -148,6 +154,15 @@ def _check_nesting(text: str) -> str | None:
     return None
 
 
+_IDENTIFIERS = (
+    *((kind, "name") for kind in ("TensorArgument", "TokenArgument", "GraphArgument", "CustomObjArgument")),
+    *((kind, "as_name") for kind in ("SymIntArgument", "SymFloatArgument", "SymBoolArgument")),
+    ("Node", "name"),
+    ("NamedArgument", "name"),
+    ("InputToConstantInputSpec", "name"),
+    ("ModuleCallSignature", "forward_arg_names"),
+    ("NamedTupleDef", "field_names"),
+)
 _RULES: Mapping[tuple[str, str], Callable[[str], str | None]] = {
     ("SymExpr", "expr_str"): _check_size,
     ("ExportedProgram", "guards_code"): _check_guard,
@@ -155,18 +170,7 @@ _RULES: Mapping[tuple[str, str], Callable[[str], str | None]] = {
     ("Argument", "as_operator"): _check_operator,
     ("ModuleCallSignature", "in_spec"): _check_nesting,
     ("ModuleCallSignature", "out_spec"): _check_nesting,
-    **{
-        (kind, field): _check_identifier
-        for kind, field in (
-            *((kind, "name") for kind in ("TensorArgument", "TokenArgument", "GraphArgument", "CustomObjArgument")),
-            *((kind, "as_name") for kind in ("SymIntArgument", "SymFloatArgument", "SymBoolArgument")),
-            ("Node", "name"),
-            ("NamedArgument", "name"),
-            ("InputToConstantInputSpec", "name"),
-            ("ModuleCallSignature", "forward_arg_names"),
-            ("NamedTupleDef", "field_names"),
-        )
-    },
+    **dict.fromkeys(_IDENTIFIERS, _check_identifier),
     # Notes, which are not evaluated.
     ("Node", "metadata"): _accept,
     ("GraphModule", "metadata"): _accept,

@@ -128,7 +128,7 @@ def test_only_classes_of_models_are_made(name, tmp_path, monkeypatch):
         assert type(load_model(str(folder))[0]) is transformers.BertModel
     except SourceError:
         assert not isinstance(name, str)  # Transformers itself refuses the configuration
-    assert os.listdir(tmp_path) == ["model"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 @pytest.mark.parametrize("file", ["../model.safetensors", "/etc/passwd", "a/../../b.bin"])
