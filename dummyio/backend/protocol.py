@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Backend(Protocol):
-    """The members that every backend has; they concern the tensors of one framework."""
+    """The members that every backend has; they concern the tensors of one framework.
+
+    A backend whose tensors have the memory of their arrays on the CPU also has ``shares_memory = True``: for others, the
+    memory budget counts a copy.
+    """
 
     name: str
     """The framework's short name, as in ``generate(framework=...)``."""

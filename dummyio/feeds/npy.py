@@ -85,6 +85,8 @@ class _Plain:
 
 def _fixed_width(array: Array) -> Array:
     """Return strings as fixed-width unicode; raise `DTypeError` for a NUL at the end, which it cannot store."""
+    longest = max((len(text) for text in array.flat if isinstance(text, str)), default=0)
+    check_budget(4 * max(longest, 1) * array.size, "texts of one width, as the .npy format has them,")
     fixed = array.astype(str)
     if any(isinstance(text, str) and text.endswith("\0") for text in array.flat):
         raise DTypeError("a string that ends in NUL: the .npy format drops it. Use ONNX test data.")

@@ -63,8 +63,9 @@ def save_samples(
     facts = {"seed": str(seed), "sizes": json.dumps(sizes), "spec_sha256": spec.sha256}
     with _shared_folder(kind, Path(path), final, force=force) as made:
         for sample, target in enumerate(made):
-            arrays = spec.feeds(seed=seed, sample=sample, **dims)
-            kind.write(arrays, target, metadata={**facts, "sample": str(sample)}, force=force)
+            written = {**facts, "sample": str(sample)}
+            # No sample is kept in a name: it would be in memory while the next one is made.
+            kind.write(spec.feeds(seed=seed, sample=sample, **dims), target, metadata=written, force=force)
             if progress is not None:
                 progress()
     return final

@@ -1,5 +1,8 @@
 """What does not fit is refused before anything is allocated."""
 
+import os
+import subprocess
+import sys
 import time
 import tracemalloc
 
@@ -8,11 +11,12 @@ import pytest
 
 from dummyio.errors import MemoryBudgetError, OptionError
 from dummyio.input_spec import InputSpec
-from dummyio.materialize.generate import materialize_part
-from dummyio.materialize.memory_budget import SHARE, VARIABLE, check_budget
+from dummyio.materialize import generate as generate_module
+from dummyio.materialize.generate import load_backend, materialize_part
+from dummyio.materialize.memory_budget import SHARE, VARIABLE, check_budget, count_bytes
 from dummyio.spec.dims import Dim
 from dummyio.spec.tensor_spec import Nest, TensorSpec
-from dummyio.spec.values import PaddingMask, Positions, TokenIds
+from dummyio.spec.values import PaddingMask, Positions, Strings, TokenIds, Uniform
 
 MIB = 1 << 20
 
@@ -57,15 +61,143 @@ def test_a_part_has_a_budget_too(terabyte):
         materialize_part(terabyte, "past_key_values.0.0", [])
 
 
-def test_a_part_that_needs_whole_rows_of_its_mask_has_their_budget(monkeypatch):
-    monkeypatch.setenv(VARIABLE, str(1 << 30))
+def make_positions(rule):
     length = Dim("length", 1 << 32)
     inputs = {
-        "mask": TensorSpec("", (1, length), "bool", PaddingMask("left")),
-        "positions": TensorSpec("", (1, length), "int64", Positions(mask="mask")),
+        "mask": TensorSpec("", (2, length), "bool", rule),
+        "positions": TensorSpec("", (2, length), "int64", Positions(mask="mask")),
+        "ids": TensorSpec("", (2, length), "int64", TokenIds(9, mask="mask", last=2, pad=8)),
     }
+    return InputSpec(inputs)
+
+
+def test_a_part_that_follows_a_padding_mask_needs_no_row_of_it():
+    spec = make_positions(PaddingMask("left", least=1 << 31))
+    last = (1 << 32) - 3
+    tracemalloc.start()
+    made = materialize_part(spec, "positions", [slice(None), slice(last, None)])
+    ids = materialize_part(spec, "ids", [slice(None), slice(last, None)])
+    assert tracemalloc.get_traced_memory()[1] < MIB
+    tracemalloc.stop()
+    assert made[0].tolist() == [last, last + 1, last + 2]
+    assert (made[1] >= (1 << 31) - 4).all()
+    assert ids[:, -1].tolist() == [2, 2]
+
+
+def test_a_part_that_needs_whole_rows_of_its_mask_has_their_budget(monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(1 << 30))
     with pytest.raises(MemoryBudgetError, match="a part of mask needs"):
-        materialize_part(InputSpec(inputs), "positions", [slice(1), slice(10)])
+        materialize_part(make_positions(Uniform(0, 2)), "positions", [slice(1), slice((1 << 32) - 10, None)])
+
+
+def measure_text_bytes(values):
+    return values.nbytes + sum(map(sys.getsizeof, {id(text): text for text in values.flat}.values()))
+
+
+@pytest.mark.parametrize("count", [1, 10, 5000])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Strings(),
+        Strings(("x" * 1000,), 0, 3),
+        Strings(("\u00e9", "\u65e5\u672c"), 5, 50),
+        Strings(("\U0001f600", ""), 1, 2),
+    ],
+    ids=repr,
+)
+def test_texts_count_with_their_characters(rule, count):
+    leaf = TensorSpec("", (count,), "string", rule)
+    taken = measure_text_bytes(InputSpec({"x": leaf}).feeds()["x"])
+    counted = count_bytes(leaf, count)
+    assert taken <= counted
+    if count == 5000 and len(rule.words) > 2:
+        assert counted <= 1.3 * taken
+
+
+def test_long_texts_are_refused_before_they_are_made(monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(MIB))
+    spec = InputSpec({"x": TensorSpec("", (1000,), "string", Strings(("word",) * 3, 60_000, 65_536))})
+    for call in (spec.feeds, spec.generate, lambda: spec.samples(1), lambda: materialize_part(spec, "x", [])):
+        with pytest.raises(MemoryBudgetError, match=r"needs \d+\.\d MiB"):
+            call()
+    assert materialize_part(spec, "x", [slice(1)])[0].startswith("word word")
+
+
+class Copying:
+    """A framework whose tensors are copies."""
+
+    name, flat, cache = "copying", False, staticmethod(list)
+    dtypes, from_numpy, to_numpy, is_tensor, abstract = (
+        {},
+        staticmethod(lambda values, *_: values.copy()),
+        None,
+        None,
+        None,
+    )
+
+
+def test_a_copy_for_a_framework_counts(monkeypatch):
+    spec = InputSpec({"x": TensorSpec("", (100,), "uint8"), "y": TensorSpec("", (50,), "uint8")})
+    monkeypatch.setattr(
+        generate_module, "load_backend", lambda name: Copying if name == "copying" else load_backend(name)
+    )
+    monkeypatch.setenv(VARIABLE, "249")
+    assert spec.generate("np")
+    with pytest.raises(MemoryBudgetError, match="one sample of x, y needs 250 bytes"):
+        InputSpec(spec).generate("copying")
+    monkeypatch.setenv(VARIABLE, "250")
+    assert InputSpec(spec).generate("copying")["x"].shape == (100,)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of the address space is Linux's")
+def test_an_allocation_that_fails_is_an_error_of_the_budget():
+    code = """if True:
+        import resource
+        from dummyio import InputSpec, TensorSpec, materialize_part
+        from dummyio.errors import MemoryBudgetError
+        from dummyio.spec.values import Range
+        spec = InputSpec({"x": TensorSpec("", (1 << 28,), "float64", Range())})
+        spec.sizes()
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 29),) * 2)
+        for call in (spec.feeds, spec.generate, lambda: next(spec.samples(1)), lambda: materialize_part(spec, "x", [])):
+            try:
+                call()
+            except MemoryBudgetError as error:
+                assert "more memory than the system gives" in str(error), error
+                print("refused")
+    """
+    environment = {**os.environ, VARIABLE: str(1 << 40)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout.split() == ["refused"] * 4, done.stderr
+
+
+def test_many_samples_exist_one_at_a_time():
+    spec = InputSpec({"x": TensorSpec("", (4 * MIB,), "uint8")})
+    tracemalloc.start()
+    for sample in spec.samples(4):
+        assert sample["x"].size == 4 * MIB
+        del sample
+    assert tracemalloc.get_traced_memory()[1] < 6 * MIB
+    tracemalloc.stop()
+
+
+def test_many_small_inputs_take_little_more_than_their_result():
+    spec = InputSpec({f"x{place}": TensorSpec("", (16_000,), "int8", Uniform(0, 100)) for place in range(1000)})
+    spec.feeds()
+    tracemalloc.start()
+    made = spec.feeds(seed=1)
+    assert tracemalloc.get_traced_memory()[1] < 1.1 * sum(array.nbytes for array in made.values()) + 16 * MIB
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("shape", [(0, 2**60, 2**60), (2**62, 0, 2**62)])
+def test_a_shape_without_elements_that_numpy_lacks_is_refused(shape):
+    spec = InputSpec({"x": TensorSpec("", shape)})
+    for call in (spec.feeds, spec.generate, lambda: materialize_part(spec, "x", [])):
+        with pytest.raises(MemoryBudgetError, match="its other axes exceed the arrays of NumPy"):
+            call()
+    assert materialize_part(spec, "x", [slice(1), slice(1), slice(1)]).size == 0
 
 
 def test_half_of_the_free_memory_is_the_budget():

@@ -81,6 +81,8 @@ def test_a_rule_takes_hardly_more_memory_than_its_result(rule):
     found = json.loads(done.stdout)
     assert found
     too_much = [
-        f"{what}: {grown >> 20} MiB for {size >> 20} MiB" for what, grown, size in found if grown > 1.1 * size + (64 << 20)
+        f"{what}: {grown >> 20} MiB for {size >> 20} MiB"
+        for what, grown, size in found
+        if grown > 1.1 * size + (64 << 20)
     ]
     assert not too_much, "\n".join(too_much)
