@@ -76,7 +76,9 @@ class SignalWatch:
     while native code does not return.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, held: bool = False) -> None:
+        self.held = held
+        """Whether signals take no effect yet."""
         self.received = 0
         """The first signal; 0 if there is none."""
         self.code: int | None = None
@@ -97,12 +99,12 @@ class SignalWatch:
         for descriptor in (self._reader, self._writer):
             os.set_blocking(descriptor, False)
         self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
-        for number in _HANDLED:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self.before[number] = signal.signal(number, self._handle)
         self._hook, sys.unraisablehook = sys.unraisablehook, self._note_lost
         self._thread.start()
         _ACTIVE.append(self)
+        for number in _HANDLED:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self.before[number] = signal.signal(number, self._handle)
 
     def stop(self) -> None:
         """Restore the handlers that were there before."""
@@ -120,7 +122,7 @@ class SignalWatch:
         if self.code is not None:
             os._exit(self.code)
         self.received = self.received or number
-        if _is_importing(frame) or self._is_unwinding():
+        if self.held or _is_importing(frame) or self._is_unwinding():
             return
         code = 128 + self.received
         self._raised = KeyboardInterrupt() if self.received == signal.SIGINT else Terminated(code)
@@ -148,7 +150,7 @@ class SignalWatch:
 
     def _is_due(self) -> bool:
         """Whether to send the signal to the main thread again."""
-        if not self.received or self.code is not None:
+        if not self.received or self.held or self.code is not None:
             return False
         if time.monotonic() - self._raised_at < (_LOST_SECONDS if self._raised else 0):
             return False
@@ -191,12 +193,13 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def handle_signals() -> Generator[SignalWatch]:
+def handle_signals(*, held: bool = False) -> Generator[SignalWatch]:
     """Raise `KeyboardInterrupt` for SIGINT and `Terminated` for SIGTERM and SIGHUP in this context, outside of imports.
 
-    In a thread other than the main one, signals are left as they are.
+    In a thread other than the main one, signals are left as they are. With `held`, they take effect once the watch that is
+    returned is no longer `held`: where the exception is caught.
     """
-    watch = SignalWatch()
+    watch = SignalWatch(held=held)
     if not is_main_thread() or not hasattr(signal, "pthread_kill"):  # Windows
         yield watch
         return

@@ -38,7 +38,7 @@ class _Program(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode, **extra)
         given = list(sys.argv[1:] if args is None else args)
-        with open_streams(), handle_signals() as signals:
+        with open_streams(), handle_signals(held=True) as signals:
             code = run_program(
                 partial(self._run, given, prog_name or _NAME, complete_var or _COMPLETION, extra), signals
             )

@@ -42,16 +42,16 @@ def run_program(action: Callable[[], object], signals: SignalWatch) -> int:
     Whatever is raised, the code is one of those that the help of each command lists. 1 is returned by `action` only.
     """
     try:
+        signals.held = False
         returned = action()
         sys.stdout.flush()
         if signals.received:  # a library has taken the exception for one of its own
             raise Terminated(128 + signals.received)
+        signals.code = returned if isinstance(returned, int) else 0
     except BaseException as error:  # noqa: BLE001 - libraries raise any class of error, also in place of an interrupt
-        signals.code = code = _find_code(error, signals)
+        signals.code = _find_code(error, signals)
         _print_end(error, signals)
-    else:
-        signals.code = code = returned if isinstance(returned, int) else 0
-    return code
+    return signals.code
 
 
 def _find_code(error: BaseException, signals: SignalWatch) -> int:

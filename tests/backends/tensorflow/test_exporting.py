@@ -144,7 +144,7 @@ def test_sizes_that_do_not_lower_are_named_and_can_be_fixed(tmp_path):
         ({"buckets": {"length": (1,)}}, "sequence_length"),
         ({"quantize": "int4"}, "int8"),
         ({"int8_io": True}, "int8"),
-        ({"calibration_samples": 0, "quantize": "int8"}, "one sample"),
+        ({"calibration_samples": 0, "quantize": "int8"}, "at least 1"),
         ({"quantise": "int8"}, "quantize"),
     ],
 )
