@@ -5,7 +5,6 @@ do not have: none of them loads such a file.
 """
 
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from dummyio.errors import ExportError, OptionError, format_error_line
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import TOLERANCE
 from dummyio.input_spec import InputSpec
+from dummyio.temporaries import temporary_folder
 from dummyio.typing import Buckets, StaticDims
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.calling.tflite_schema import list_operator_kinds, read_model
@@ -92,12 +92,12 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
 
 
 def _convert(job: ExportJob, quantization: _Quantization) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder) / "model"
+    with temporary_folder() as folder:
+        place = folder / "model"
         save_signatures(job.signatures, place)
         if quantization.kind == "int8":
             feeds = _samples(job.specs, quantization.samples)
-            return convert_in_subprocess(Path(folder), list(job.signatures), feeds, int8_io=quantization.int8_io)
+            return convert_in_subprocess(folder, list(job.signatures), feeds, int8_io=quantization.int8_io)
         with silence_output():
             converter = tf.lite.TFLiteConverter.from_saved_model(str(place), signature_keys=list(job.signatures))
             if quantization.kind is not None:
