@@ -8,7 +8,6 @@ was made on this machine, or is older than a day: locks do not reach other machi
 import atexit
 import os
 import re
-import secrets
 import shutil
 import socket
 import stat
@@ -71,7 +70,7 @@ def sweep_folder(folder: Path) -> None:
 def _reserve_path(folder: Path) -> Generator[Path]:
     """Yield an unused path, short enough for any file system; remove what is there at the end."""
     sweep_folder(folder)
-    made = folder / f".dummyio-{_host_tag()}-{secrets.token_hex(8)}.tmp"
+    made = folder / f".dummyio-{_host_tag()}-{os.urandom(8).hex()}.tmp"
     _OWN.add(made)
     try:
         yield made

@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 import dummyio
-from dummyio.atomic_files import check_file_path
 from dummyio.cli.shared_options import (
     EPILOG,
     collect_settings,
@@ -24,7 +23,6 @@ from dummyio.cli.tables import (
     open_console,
     print_lines,
 )
-from dummyio.spec.json_format import save_spec
 
 
 @click.command(epilog=EPILOG)
@@ -40,6 +38,9 @@ def describe(
 ) -> None:
     """Describe the inputs of SOURCE: a config.json or its folder, an .onnx file, a saved spec."""
     if output is not None:
+        from dummyio.atomic_files import check_file_path  # noqa: PLC0415 - lazy: only for --output
+        from dummyio.spec.json_format import save_spec  # noqa: PLC0415 - lazy: only for --output
+
         check_file_path(output, force=force)  # before the work
     spec = dummyio.describe(source, task, **collect_settings(settings, dummyio.describe))
     if output is not None:
