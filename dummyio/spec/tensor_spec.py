@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from dummyio.spec.values import Boxes, Rule, Strings, Uniform, canonicalize_rule
 Container = Literal["dict", "list", "tuple", "record", "cache"]
 
 MAX_AXES = 32
-MAX_TENSORS = 1 << 16
+MAX_TENSORS = 1 << 15
 """The largest number of tensors and containers in a spec."""
 MAX_NAME = 255
 """The largest number of bytes of a name, as many as a file system allows."""
@@ -293,8 +292,9 @@ def to_node(value: object, name: str, depth: int = 0) -> Node:
 
 def _rename(spec: TensorSpec, name: str) -> TensorSpec:
     """Return a copy with another name; all other parts are checked already."""
-    renamed = copy.copy(spec)
-    object.__setattr__(renamed, "name", name)
+    renamed = object.__new__(TensorSpec)
+    for attribute, value in (("name", name), ("shape", spec.shape), ("dtype", spec.dtype), ("values", spec.values)):
+        object.__setattr__(renamed, attribute, value)
     return renamed
 
 
