@@ -76,6 +76,8 @@ def _read_file(path: Path) -> bytes:
             )
         with path.open("rb") as file:
             return read_outline(file, status.st_size)
+    except SourceError:
+        raise
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
     except ValueError as error:  # a path with a NUL character
