@@ -141,11 +141,11 @@ def _mutate(config: dict[str, Any], rng: random.Random) -> dict[str, Any]:
 
 def _change_list(place: list[Any], rng: random.Random) -> None:
     if not place or rng.random() < 0.2:
-        place.append(rng.choice(_VALUES))
+        place.append(_value(rng))
     elif rng.random() < 0.2:
         del place[rng.randrange(len(place))]
     else:
-        place[rng.randrange(len(place))] = rng.choice(_VALUES)
+        place[rng.randrange(len(place))] = _value(rng)
 
 
 def _change_dict(place: dict[Any, Any], config: dict[str, Any], rng: random.Random) -> None:
@@ -156,7 +156,7 @@ def _change_dict(place: dict[Any, Any], config: dict[str, Any], rng: random.Rand
         case 0:
             place.pop(name, None)
         case 1:
-            place[rng.choice(_READ)] = rng.choice(_VALUES)
+            place[rng.choice(_READ)] = _value(rng)
         case 2 if isinstance(old, int):
             place[name] = rng.choice(
                 (
@@ -188,7 +188,11 @@ def _change_dict(place: dict[Any, Any], config: dict[str, Any], rng: random.Rand
                 (0, 1, 2, 3, 5, 17, 100, 1000, 4096, 65536, [1, 2], [2, 2, 2], [3, 1], True, False)
             )
         case _:
-            place[name] = rng.choice(_VALUES)
+            place[name] = _value(rng)
+
+
+def _value(rng: random.Random) -> Any:
+    return copy.deepcopy(rng.choice(_VALUES))  # a later change may be inside it
 
 
 def _differs(value: Any, other: Any) -> bool:

@@ -206,7 +206,7 @@ class DimSizes:
 
 def _validated_size(name: str, size: object) -> int:
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < _INT64:
-        raise DimError(f"{name}={shorten_value(size)}: a size must be an int from 0 to 2**63 - 1.")
+        raise DimError(f"{name}={shorten_value(size)}: a size must be an int that is not negative, below 2**63.")
     return size
 
 

@@ -141,7 +141,7 @@ def test_a_generator_used_by_itself_checks_too():
 
 @pytest.mark.parametrize("value", [range(4), {"height": "\ud800"}, {}, object(), b"", len])
 def test_values_that_are_not_json(value):
-    with pytest.raises(SourceError, match="patch_size=.*: a whole number"):
+    with pytest.raises(SourceError, match=r"patch_size=.*: a whole number"):
         NormalizedConfig({"patch_size": value}).raw("patch_size")
 
 
