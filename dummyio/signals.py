@@ -59,8 +59,8 @@ def hold_signals() -> Generator[None]:
     finally:
         for number, handler in held.items():
             signal.signal(number, handler)
-        for number in dict.fromkeys(arrived):
-            signal.raise_signal(number)
+        for late in dict.fromkeys(arrived):
+            signal.raise_signal(late)
 
 
 def is_handling_signals() -> bool:

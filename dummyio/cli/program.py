@@ -59,9 +59,8 @@ def _find_code(error: BaseException, signals: SignalWatch) -> int:
         return 128 + signals.received
     if isinstance(error, KeyboardInterrupt):
         return 130
-    if isinstance(error, (click.exceptions.Exit, Terminated)):
-        return int(error.exit_code if isinstance(error, click.exceptions.Exit) else error.code)
-    return NOT_POSSIBLE
+    code = error.exit_code if isinstance(error, click.exceptions.Exit) else NOT_POSSIBLE
+    return error.code if isinstance(error, Terminated) and isinstance(error.code, int) else code
 
 
 def _print_end(error: BaseException, signals: SignalWatch) -> None:
@@ -70,8 +69,10 @@ def _print_end(error: BaseException, signals: SignalWatch) -> None:
     elif isinstance(error, click.exceptions.Exit):
         return
     elif isinstance(error, click.ClickException):
-        with suppress(OSError, ValueError):
-            _escape_message(error).show()
+        usage = io.StringIO()
+        error.show(usage)
+        for line in usage.getvalue().rstrip("\n").split("\n"):
+            print_error(line)
     elif isinstance(error, DummyioError):
         print_error(f"error: {error}")
     elif isinstance(error, StreamError):
@@ -82,11 +83,6 @@ def _print_end(error: BaseException, signals: SignalWatch) -> None:
     if os.environ.get(SHOW_TRACEBACK) == "1":
         for line in traceback.format_exception(error):
             print_error(line.rstrip("\n"))
-
-
-def _escape_message(error: click.ClickException) -> click.ClickException:
-    error.message = "\n".join(map(escape_controls, error.message.split("\n")))  # the help has lines
-    return error
 
 
 def _report_defect(error: BaseException) -> None:

@@ -51,7 +51,7 @@ def throw(error):
         (SourceError("the reason. The remedy."), 2, "error: the reason. The remedy.\n"),
         (KeyboardInterrupt(), 130, "interrupted: no partial output was left.\n"),
         (Terminated(143), 143, "interrupted: no partial output was left.\n"),
-        (click.UsageError("no such thing"), 2, "Error: no such thing\n"),
+        (click.UsageError("no such \x1bthing"), 2, "Error: no such \\x1bthing\n"),
         (click.FileError("x", "why"), 2, "Error: Could not open file 'x': why\n"),
         (click.exceptions.Exit(0), 0, ""),
     ],
