@@ -255,7 +255,8 @@ def _filter_warnings(action: str, category: type[Warning]) -> Generator[None]:
         def restore() -> None:
             pattern.owner = None
             # Another thread may be in `catch_warnings`, which works on a copy of the list.
-            for entries in (filters, warnings.filters):
+            current: Any = warnings.filters
+            for entries in (filters, current):
                 if entry in entries:
                     entries.remove(entry)
 

@@ -17,7 +17,7 @@ _MAX_DEPTH = 50
 
 
 def find_code(config_file: Path) -> list[str]:
-    """Return what a configuration would load and run beyond the code of Transformers itself.
+    """Return the code that a configuration would load beyond that of Transformers itself.
 
     Raises
     ------

@@ -24,7 +24,7 @@ _MAX_EXPONENT = 64
 _MAX_BITS = 4096
 """Digits of constants: SymPy computes them while it reads the expression."""
 _SYMBOL_BITS = 64
-_NESTING = 40
+_NESTING = 60
 """Brackets in each other: SymPy's time grows fast with them."""
 _KEY = re.compile(r"[\w.\-]*")
 _SYMBOL = re.compile(r"[A-Za-z_]\w{0,100}")

@@ -13,7 +13,7 @@ _HARMLESS = ("torch._utils._rebuild", "torch.storage.", "torch.FloatStorage", "c
 
 
 def find_pickle_danger(content: bytes) -> str | None:
-    """Return what a pickled object would call or make beyond tensors; None if PyTorch reads it as weights only."""
+    """Return the names that a pickle imports beyond tensors, as a phrase; None if PyTorch reads it as weights only."""
     try:
         torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception:  # noqa: BLE001 - what is not read in the safe way is a danger, whatever the reason
@@ -22,7 +22,7 @@ def find_pickle_danger(content: bytes) -> str | None:
 
 
 def describe_pickle(file: Path) -> str:
-    """Return what a pickled object in a file would call or make."""
+    """Return the names that a pickle in a file imports, as a phrase."""
     with file.open("rb") as stream:
         return _name_globals(stream)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from torch._export.serde import schema
 from torch._export.serde.serialize import _dict_to_dataclass
+from torch._export.serde.union import _Union
 
 from dummyio_torch.program_file.expressions import NotArithmetic, check_guard, check_size_expression
 from dummyio_torch.program_file.operators import is_plain_operator
@@ -26,6 +27,7 @@ _NAME = re.compile(r"[^\"'\\\x00-\x1f\x7f{}]{0,1000}")
 _COUNTED = re.compile(r"(?:u|zuf|zf|s)\d{7,}")
 """Symbols with a large number: PyTorch counts up to it."""
 _SHOWN = 80
+_LITERALS = ("as_string", "as_strings")
 
 
 def parse_program(content: bytes) -> schema.ExportedProgram:
@@ -46,15 +48,15 @@ def find_text_dangers(part: Any) -> Iterator[str]:
 
 
 def _check_fields(part: Any) -> Iterator[str]:
-    kind = type(part)
-    hints = _field_types(kind)
-    is_union = isinstance(part, schema._Union)  # noqa: SLF001 - the class of all unions in the schema
+    kind: Any = type(part)
+    hints = _list_field_types(kind)
+    is_union = isinstance(part, _Union)
     for field in [str(part.type)] if is_union else list(hints):
         yield from _check_value(getattr(part, field), hints[field], kind.__name__, field)
 
 
 @lru_cache(maxsize=128)
-def _field_types(kind: type) -> dict[str, Any]:
+def _list_field_types(kind: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(kind, globalns=vars(schema))
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
@@ -75,9 +77,10 @@ def _check_value(value: Any, expected: Any, kind: str, field: str) -> Iterator[s
         yield from _check_single_value(value, expected, kind, field)
 
 
-def _check_single_value(value: Any, expected: type, kind: str, field: str) -> Iterator[str]:
-    if dataclasses.is_dataclass(expected) and isinstance(value, expected):
-        operand = kind == "NamedArgument" and field == "arg" and str(value.type) in ("as_string", "as_strings")
+def _check_single_value(value: Any, expected: Any, kind: str, field: str) -> Iterator[str]:
+    is_part = dataclasses.is_dataclass(expected)
+    if is_part and isinstance(value, expected):
+        operand = kind == "NamedArgument" and field == "arg" and str(getattr(value, "type", "")) in _LITERALS
         if not operand:  # text that an operator takes is passed on as a literal
             yield from _check_fields(value)
     elif expected is str and isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Writes a ``.pt2`` file through a stream of Python's: PyTorch's own writer aborts the process if the disk is full."""
+"""Writes a ``.pt2`` file through a Python stream: the writer of PyTorch aborts the process if the disk is full."""
 
 import io
 from collections.abc import Mapping

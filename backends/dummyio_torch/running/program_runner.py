@@ -89,8 +89,8 @@ def open_program(path: str | os.PathLike[str], spec: InputSpec | None, *, trust:
     try:
         with silence_exporters():  # one thread at a time: PyTorch keeps the program that it reads in a global variable
             program, extra = read_program(file, trust=trust)
-            names = msgspec.json.decode(extra[NAMES_FILE], type=_Names) if extra.get(NAMES_FILE) else None
-            return ProgramRunner(program, spec, names and msgspec.structs.asdict(names))
+            names = msgspec.json.decode(extra.get(NAMES_FILE) or "null", type=_Names | None)
+            return ProgramRunner(program, spec, None if names is None else msgspec.structs.asdict(names))
     except DummyioError:
         raise
     except Exception as error:  # reading it fails with exceptions of many kinds

@@ -19,7 +19,7 @@ def trace_in_this_thread() -> Generator[None]:
         yield
 
 
-@torch.compiler.assume_constant_result
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator] # it returns the function
 def is_tracing() -> bool:
     """Whether the current thread is the one that traces."""
     return threading.get_ident() in _threads
