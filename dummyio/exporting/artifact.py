@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dummyio.backend.formats import FORMATS
+from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
 
 _SPEC_SUFFIX = ".dummyio.json"
@@ -58,8 +59,8 @@ def spec_path(path: str | os.PathLike[str]) -> Path:
 def find_spec_path(path: str | os.PathLike[str]) -> Path | None:
     """Return the path of the saved spec of an artifact; None if there is none.
 
-    Earlier versions wrote ``model.dummyio.json`` next to ``model.onnx``. It is taken if no other artifact of this stem is there that
-    lacks a spec of its own: then it belongs to this one.
+    Earlier versions wrote ``model.dummyio.json`` next to ``model.onnx``. It belongs to this artifact if no other one of this stem lacks a
+    spec of its own, or else if it has the inputs that this artifact declares.
     """
     place, present = Path(path), spec_path(path)
     if present.is_file():
@@ -69,4 +70,16 @@ def find_spec_path(path: str | os.PathLike[str]) -> Path | None:
         return None
     suffixes = [kind.suffix for kind in FORMATS.values() if kind.suffix and kind.exported_by]
     others = [place.with_suffix(suffix) for suffix in suffixes if suffix != place.suffix]
-    return None if any(other.is_file() and not spec_path(other).is_file() for other in others) else former
+    is_shared = any(other.is_file() and not spec_path(other).is_file() for other in others)
+    return former if not is_shared or _declares_inputs(place, former) else None
+
+
+def _declares_inputs(place: Path, saved: Path) -> bool:
+    """Return whether an artifact declares the inputs of a saved spec; False for a format that declares none."""
+    from dummyio.describing import describe  # noqa: PLC0415 - lazy: it imports the readers
+
+    try:
+        found, wanted = describe(place), InputSpec.load(saved)
+    except DummyioError:
+        return False
+    return {path for path, _ in found.leaves} == {path for path, _ in wanted.leaves}
