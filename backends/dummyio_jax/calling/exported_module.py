@@ -41,7 +41,11 @@ _MOST_KNOWN = 64
 
 
 def _run_worker(module: bytes) -> tuple[str, ...]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "LLVM_DISABLE_SYMBOLIZATION": "1",  # naming the functions of a crash takes seconds
+    }
     command = [sys.executable, "-P", str(_WORKER)]  # -P: modules next to the worker are not its imports
     try:
         done = subprocess.run(  # noqa: S603 - a module of this package

@@ -123,12 +123,14 @@ def _order_tensors(tensors: Mapping[str, Any], position: Mapping[str, int], fold
     for name, info in tensors.items():
         if not info.name or _node_name(info.name) not in position:
             raise SourceError(
-                f"{folder}: {name!r} of its signature is not a tensor of the graph: only tensors can be described."
+                f"{folder}: {name[:80]!r} of its signature is not a tensor of the graph: only tensors can be described."
             )
-    places = {
-        name: (position[_node_name(info.name)], int(info.name.partition(":")[2] or 0)) for name, info in tensors.items()
-    }
-    return {name: tensors[name] for name in sorted(tensors, key=lambda name: (places[name], name))}
+
+    def place(name: str) -> tuple[int, int, str]:
+        node, _, number = tensors[name].name.partition(":")
+        return position[node], int(number) if number.isdecimal() else 0, name
+
+    return {name: tensors[name] for name in sorted(tensors, key=place)}
 
 
 def _node_name(tensor: str) -> str:
@@ -153,7 +155,9 @@ def _check_size(folder: Path, graph: Any) -> None:
             own = [node.op, *(value.func.name for value in node.attr.values() if value.HasField("func"))]
             for name in own:
                 if name in callers:
-                    raise SourceError(f"{folder}: its function {name!r} calls itself, so that its graph has no end.")
+                    raise SourceError(
+                        f"{folder}: its function {name[:80]!r} calls itself, so that its graph has no end."
+                    )
                 if name in functions and name not in sizes:
                     sizes[name] = measure(functions[name].node_def, (*callers, name))
             total += 1 + sum(sizes.get(name, 0) for name in own)

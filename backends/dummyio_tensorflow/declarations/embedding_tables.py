@@ -116,14 +116,18 @@ def find_graph_tables(graph: Any, inputs: Mapping[str, str]) -> TableFacts:
 
 def _count_rows(op: Any) -> int | None:
     if op.type == "OneHot":
-        depth = tf.get_static_value(op.inputs[1])
-        return int(depth) if depth is not None else None
+        return _read_number(op.inputs[1])
     shape = _shape(op.inputs[0])
-    axis = tf.get_static_value(op.inputs[2]) if op.type == "GatherV2" else 0
+    axis = _read_number(op.inputs[2]) if op.type == "GatherV2" else 0
     if shape is None or axis is None or (op.type == "GatherV2" and op.get_attr("batch_dims") != 0):
         return None
-    axis = int(axis)
     return shape[axis] if -len(shape) <= axis < len(shape) else None
+
+
+def _read_number(tensor: Any) -> int | None:
+    """Return a constant number; a constant of more elements, which a file may declare at no cost, is not made."""
+    value = tf.get_static_value(tensor) if tensor.shape.rank == 0 else None
+    return None if value is None else int(value)
 
 
 def _shape(tensor: Any) -> list[int | None] | None:

@@ -80,11 +80,19 @@ class SavedModelRunner(_FunctionsRunner):
         TrustError
             if it can run code or touch files, unless `trust`.
         """
-        dangers = [] if trust else find_saved_model_dangers(read_saved_model(folder))
+        dangers = [] if trust else _find_dangers(folder)
         if dangers:
             raise build_trust_error(folder, dangers)
         self._keep, signatures = load_signatures(folder)
         super().__init__(folder, {name: _from_signature(function) for name, function in signatures.items()}, spec)
+
+
+def _find_dangers(folder: Path) -> list[str]:
+    meta = read_saved_model(folder)
+    try:
+        return find_saved_model_dangers(meta)
+    except Exception as error:  # it has protos inside of bytes, and protobuf's error class is not public
+        raise SourceError(f"{folder}: the SavedModel is damaged: {format_error_line(error)}") from error
 
 
 def load_signatures(folder: Path) -> tuple[Any, dict[str, Any]]:
@@ -97,7 +105,7 @@ def load_signatures(folder: Path) -> tuple[Any, dict[str, Any]]:
             f"{folder}: TensorFlow {tf.__version__} does not load it as a SavedModel: {format_error_line(error)} "
             "It may be damaged, or written by a newer version."
         ) from error
-    signatures = dict(loaded.signatures)
+    signatures = dict(getattr(loaded, "signatures", {}))
     if not signatures:
         raise SourceError(
             f"{folder}: the SavedModel has no signature, which declares its inputs. Save it with signatures=."
