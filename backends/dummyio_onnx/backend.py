@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dummyio.input_spec import InputSpec
+from dummyio.spec.dtypes import DType
 from dummyio_onnx import signature, tensors
 from dummyio_onnx.dtypes import DTYPE_MAPPER
 
@@ -14,11 +15,15 @@ class OnnxBackend:
     name = "ort"
     dtypes = DTYPE_MAPPER
     flat = True
-    shares_memory = True
     from_numpy = staticmethod(tensors.from_numpy)
     to_numpy = staticmethod(tensors.to_numpy)
     is_tensor = staticmethod(tensors.is_tensor)
     abstract = staticmethod(signature.abstract)
+
+    @staticmethod
+    def count_copies(dtype: DType) -> int:
+        """Return how many copies of an array exist while it is converted: texts go through a graph, small integers are packed."""
+        return 9 if dtype is DType.STRING else 1 if dtype.bits < 8 else 0
 
     def describe(self, model: Any, *, dims: Mapping[str, Any]) -> InputSpec:
         """Return the spec of an ONNX file or a ``ModelProto``."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dummyio.spec.dtypes import DType
 from dummyio_torch import signature, tensors
 from dummyio_torch.calling.transformers_cache import build_cache
 from dummyio_torch.dtypes import DTYPE_MAPPER
@@ -25,12 +26,17 @@ class TorchBackend:
     name = "pt"
     dtypes = DTYPE_MAPPER
     flat = False
-    shares_memory = True
     from_numpy = staticmethod(tensors.from_numpy)
     to_numpy = staticmethod(tensors.to_numpy)
     is_tensor = staticmethod(tensors.is_tensor)
     abstract = staticmethod(signature.abstract)
     cache = staticmethod(build_cache)
+
+    @staticmethod
+    def count_copies(dtype: DType) -> int:
+        """Return how many copies of an array exist while it is converted: the tensor has its memory."""
+        del dtype
+        return 0
 
     def describe(self, model: nn.Module, *, dims: Mapping[str, Any]) -> InputSpec:
         """Return the description of a module; see `dummyio_torch.description`."""

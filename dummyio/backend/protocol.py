@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class Backend(Protocol):
     """The members that every backend has; they concern the tensors of one framework.
 
-    A backend whose tensors have the memory of their arrays on the CPU also has ``shares_memory = True``: for others, the
-    memory budget counts a copy.
+    A backend may also have ``count_copies(dtype)``: how many copies of an array exist while it is converted on the CPU, 0 if
+    the tensor has its memory. Without it, the memory budget counts two.
     """
 
     name: str

@@ -4,7 +4,7 @@ Values are made once, in NumPy, and converted by the framework's backend, so all
 """
 
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -22,6 +22,7 @@ from dummyio.materialize.memory_budget import (
 )
 from dummyio.materialize.plan import Plan, make_part
 from dummyio.spec.dims import substitute_dims
+from dummyio.spec.dtypes import DType
 from dummyio.spec.plain_values import show_value
 from dummyio.spec.spec_data import SpecData
 from dummyio.spec.tensor_spec import build_nested
@@ -30,7 +31,7 @@ from dummyio.typing import Array
 _MAX_PLANS = 64
 
 
-def _get_plan(spec: SpecData, dims: Mapping[str, int], *, copies: bool = False) -> Plan:
+def _get_plan(spec: SpecData, dims: Mapping[str, int], count_copies: Callable[[DType], int]) -> Plan:
     """Return the compiled plan of `spec` at these sizes, which fits the memory budget; the spec keeps it."""
     key = tuple(spec.sizes(**dims).values()) if dims else ()
     plans = spec._plans  # noqa: SLF001 - the spec's store for this module
@@ -39,19 +40,31 @@ def _get_plan(spec: SpecData, dims: Mapping[str, int], *, copies: bool = False) 
         sizes = spec.sizes(**dims)
         shapes = spec.shapes(sizes)
         need = measure_sample(spec, shapes)
-        need.check(copies=copies)
+        need.check(count_copies)
         plan = Plan(spec, sizes, shapes, need)
         if len(plans) >= _MAX_PLANS:
             plans.clear()
         plans[key] = plan
     elif plan.large:  # the free memory changes
-        plan.need.check(copies=copies)
+        plan.need.check(count_copies)
     return plan
 
 
-def _has_copies(backend: Backend, device: Any) -> bool:
-    """Whether tensors of this backend are copies of NumPy's arrays."""
-    return device not in (None, "cpu") or not getattr(backend, "shares_memory", False)
+def _find_copy_counts(backend: Backend, device: Any) -> Callable[[DType], int]:
+    """Return how many copies of an input, by its dtype, exist besides NumPy's array while it is converted."""
+    own: Callable[[DType], int] | None = getattr(backend, "count_copies", None)
+    return own if own is not None and device in (None, "cpu") else _count_usual_copies
+
+
+def _count_usual_copies(dtype: DType) -> int:
+    """TensorFlow and JAX make an array of their own first, and then a tensor."""
+    del dtype
+    return 2
+
+
+def _count_no_copies(dtype: DType) -> int:
+    del dtype
+    return 0
 
 
 def generate(
@@ -59,7 +72,7 @@ def generate(
 ) -> dict[str, Any]:
     """See `InputSpec.generate`."""
     backend = load_backend(framework)
-    plan = _get_plan(spec, dims, copies=_has_copies(backend, device))
+    plan = _get_plan(spec, dims, _find_copy_counts(backend, device))
     try:
         return _convert(spec, plan.run(seed, _check_count("sample", sample)), backend, device)
     except MemoryBudgetError:
@@ -85,7 +98,7 @@ def samples(
     """See `InputSpec.samples`."""
     backend = load_backend(framework)
     n, start = _check_count("n", n), _check_count("start", start)
-    plan = _get_plan(spec, dims, copies=_has_copies(backend, device))
+    plan = _get_plan(spec, dims, _find_copy_counts(backend, device))
 
     def iterate() -> Iterator[dict[str, Any]]:  # a generator function itself would check its arguments late
         for first in range(start, start + n, plan.chunk):
@@ -103,7 +116,7 @@ def samples(
 
 def feeds(spec: SpecData, seed: int, sample: int, dims: Mapping[str, int]) -> dict[str, Any]:
     """See `InputSpec.feeds`."""
-    plan = _get_plan(spec, dims)
+    plan = _get_plan(spec, dims, _count_no_copies)
     try:
         return plan.run(seed, _check_count("sample", sample))
     except MemoryBudgetError:

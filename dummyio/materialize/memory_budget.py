@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import isqrt, prod
 
 from dummyio.errors import MemoryBudgetError, OptionError
 from dummyio.materialize.counter_rng import PERIOD
+from dummyio.spec.dtypes import DType
 from dummyio.spec.spec_data import SpecData
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Strings
@@ -31,25 +32,27 @@ class Need:
 
     total: int
     """Bytes of all inputs."""
-    largest: int
-    """Bytes of the largest input: of what is copied to a framework, one input at a time exists twice."""
+    largest: Mapping[DType, int]
+    """Bytes of the largest input of each dtype: the inputs are converted for a framework one after the other."""
     names: str
     """The inputs, for messages."""
 
-    def check(self, *, copies: bool = False) -> None:
-        """Raise `MemoryBudgetError` if a sample, with its copy for a framework, exceeds the budget."""
-        check_budget(self.total + copies * self.largest, f"one sample of {self.names}")
+    def check(self, count_copies: Callable[[DType], int]) -> None:
+        """Raise `MemoryBudgetError` if a sample exceeds the budget; `count_copies` is that of the framework's backend."""
+        copied = max((count_copies(dtype) * size for dtype, size in self.largest.items()), default=0)
+        check_budget(self.total + copied, f"one sample of {self.names}")
 
 
 def measure_sample(spec: SpecData, shapes: Mapping[str, tuple[int, ...]]) -> Need:
     """Return the memory for one sample of these shapes; raise `MemoryBudgetError` if NumPy has no arrays of a shape."""
-    needs = []
+    total, largest = 0, dict[DType, int]()
     for path, leaf in spec.leaves:
         check_array_shape(path, leaf, shapes[path])
-        needs.append(count_bytes(leaf, prod(shapes[path])))
+        needed = count_bytes(leaf, prod(shapes[path]))
+        total += needed
+        largest[leaf.dtype] = max(largest.get(leaf.dtype, 0), needed)
     more = f" and {len(spec) - _MAX_NAMES} more" if len(spec) > _MAX_NAMES else ""
-    names = ", ".join(list(spec)[:_MAX_NAMES]) + more
-    return Need(sum(needs), max(needs, default=0), names or "nothing")
+    return Need(total, largest, (", ".join(list(spec)[:_MAX_NAMES]) + more) or "nothing")
 
 
 def check_array_shape(path: str, leaf: TensorSpec, shape: tuple[int, ...]) -> None:

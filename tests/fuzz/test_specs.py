@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import re
@@ -192,7 +193,9 @@ def mutate_structure(rng: random.Random) -> str:  # noqa: C901 - a case for each
         elif kind == 3:
             holder[key] = [holder[key]] * rng.choice([1, 2, 40])
         elif kind == 4 and isinstance(holder, dict):
-            holder[rng.choice(["unknown", "name", "shape", "rule", "", "x\0", "kind"])] = rng.choice(VALUES)
+            holder[rng.choice(["unknown", "name", "shape", "rule", "", "x\0", "kind"])] = copy.deepcopy(
+                rng.choice(VALUES)
+            )
         elif kind == 5 and isinstance(holder[key], str):
             text = holder[key]
             place = rng.randint(0, len(text))
@@ -208,7 +211,7 @@ def mutate_structure(rng: random.Random) -> str:  # noqa: C901 - a case for each
                 }
             holder[key] = nested
         else:
-            holder[key] = rng.choice(VALUES)
+            holder[key] = copy.deepcopy(rng.choice(VALUES))
         if not document or not isinstance(document, dict):
             break
     return json.dumps(document, ensure_ascii=rng.random() < 0.5)

@@ -291,7 +291,8 @@ def check_values(leaf: TensorSpec, values: np.ndarray, shape: tuple[int, ...], m
             assert (np.sum(values.astype(np.float64) == 1, axis=-1) == 1).all()
         case Positions(mask=None) | Range():
             first = rule.start if not isinstance(rule.start, str) else evaluate_size(parse_size(rule.start, dims))
-            assert float(values.reshape(-1)[0]) == float(np.array(float(first)).astype(dtype.numpy))
+            found = values.reshape(-1)[0]
+            assert found == np.array(float(first)).astype(dtype.numpy) if dtype.kind == "float" else int(found) == first
         case Positions() | Grid():
             assert smallest >= 0
             longest = max(*mask.shape, *shape) if mask is not None else max(shape)

@@ -141,11 +141,11 @@ def test_a_copy_for_a_framework_counts(monkeypatch):
     monkeypatch.setattr(
         generate_module, "load_backend", lambda name: Copying if name == "copying" else load_backend(name)
     )
-    monkeypatch.setenv(VARIABLE, "249")
+    monkeypatch.setenv(VARIABLE, "349")
     assert spec.generate("np")
-    with pytest.raises(MemoryBudgetError, match="one sample of x, y needs 250 bytes"):
+    with pytest.raises(MemoryBudgetError, match="one sample of x, y needs 350 bytes"):
         InputSpec(spec).generate("copying")
-    monkeypatch.setenv(VARIABLE, "250")
+    monkeypatch.setenv(VARIABLE, "350")
     assert InputSpec(spec).generate("copying")["x"].shape == (100,)
 
 
