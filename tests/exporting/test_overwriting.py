@@ -20,6 +20,9 @@ DIMS = (dummyio.Dim("batch_size", 2), 4)
 SPEC = dummyio.InputSpec({"input": dummyio.TensorSpec("input", DIMS)})
 
 
+QUICK = {"exporter": "torchscript"}
+
+
 class Untouchable(torch.nn.Linear):
     """A model that must not be run: a clash is said before."""
 
@@ -145,7 +148,7 @@ class Configured(torch.nn.Linear):
 def test_the_configuration_of_another_model_stays(tmp_path):
     (tmp_path / "config.json").write_text("another")
     for force in (False, True):
-        artifact = dummyio.export(Configured("mine"), tmp_path / f"{force}.onnx", spec=SPEC, force=force)
+        artifact = dummyio.export(Configured("mine"), tmp_path / f"{force}.onnx", spec=SPEC, **QUICK, force=force)
         assert (tmp_path / "config.json").read_text() == "another"
         assert tmp_path / "config.json" not in artifact.files
         assert any("config.json: this file was there, with other content" in note for note in artifact.notes)
@@ -153,19 +156,19 @@ def test_the_configuration_of_another_model_stays(tmp_path):
 
 
 def test_an_equal_configuration_is_fine(tmp_path):
-    for name in ("model.onnx", "model.pt2"):
-        artifact = dummyio.export(Configured("mine"), tmp_path / name, spec=SPEC)
+    for name in ("model.onnx", "other.onnx"):
+        artifact = dummyio.export(Configured("mine"), tmp_path / name, spec=SPEC, **QUICK)
         assert not any("config.json" in note for note in artifact.notes)
     assert names(tmp_path)[0] == "config.json"
 
 
 def test_a_forced_export_replaces_its_own_configuration(tmp_path):
-    dummyio.export(Configured("first"), tmp_path / "model.onnx", spec=SPEC)
-    artifact = dummyio.export(Configured("second"), tmp_path / "model.onnx", spec=SPEC, force=True)
+    dummyio.export(Configured("first"), tmp_path / "model.onnx", spec=SPEC, **QUICK)
+    artifact = dummyio.export(Configured("second"), tmp_path / "model.onnx", spec=SPEC, **QUICK, force=True)
     assert (tmp_path / "config.json").read_text() == "second"
     assert tmp_path / "config.json" in artifact.files
-    dummyio.export(Configured("second"), tmp_path / "other.onnx", spec=SPEC)
-    dummyio.export(Configured("third"), tmp_path / "model.onnx", spec=SPEC, force=True)
+    dummyio.export(Configured("second"), tmp_path / "other.onnx", spec=SPEC, **QUICK)
+    dummyio.export(Configured("third"), tmp_path / "model.onnx", spec=SPEC, **QUICK, force=True)
     assert (tmp_path / "config.json").read_text() == "second"  # other.onnx may need it
 
 
@@ -181,7 +184,7 @@ def test_an_export_into_the_folder_that_the_model_was_loaded_from(tmp_path):
             with pytest.raises(OutputError, match=r"replaced|not empty"):
                 dummyio.export(model, target, spec=SPEC, format="onnx_folder", force=force)
     for _ in range(2):
-        dummyio.export(model, home / "model.onnx", spec=SPEC, force=True)
+        dummyio.export(model, home / "model.onnx", spec=SPEC, force=True, **QUICK)
     assert {name: (home / name).read_text() for name in files} == files
 
 
