@@ -328,6 +328,8 @@ def _check_feeds(feeds: dict[str, np.ndarray], kind: str, folder: Path) -> None:
             assert set(np.unique(array.view(np.uint8))) <= {0, 1}
         assert array.dtype == dtype.numpy
         assert array.dtype.isnative
+    if sum(array.nbytes for array in feeds.values()) > 1 << 22:  # the limit of time is for reading
+        return
     formats = {"npy": (npy, "again"), "npz": (npz, "again.npz"), "safetensors": (safetensors, "again.safetensors")}
     module, name = formats[kind]
     module.write(feeds, folder / name, force=True)
