@@ -86,8 +86,8 @@ def test_a_second_thread_waits():
 def test_everything_is_restored_after_an_exception(error):
     owner, filters = make_owner(), list(warnings.filters)
     before = dict(vars(owner)), sys.stderr, logging.Logger.callHandlers
-    with (
-        pytest.raises(error),  # noqa: PT012 - the exception is raised in all of these contexts
+    with (  # noqa: PT012 - the exception is raised in all of these contexts
+        pytest.raises(error),
         replace_attributes(owner, number=2, added=3),
         replace_functions(owner, read=lambda: "other"),
         silence_thread(("x",)),
