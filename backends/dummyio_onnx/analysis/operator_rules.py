@@ -16,7 +16,7 @@ from dummyio_onnx.analysis.flat_graph import Op, iterate_operations
 from dummyio_onnx.analysis.graph_facts import COST_OF_EXPRESSION, Known, ValueFacts
 from dummyio_onnx.analysis.shape_rules import infer_output_shape
 
-MAX_OPERATIONS = 100_000
+MAX_OPERATIONS = 30_000
 """Operations that are read in addition to those of the graph itself: calls within calls can make any number of them."""
 
 MAX_WORK = 2_000_000_000
