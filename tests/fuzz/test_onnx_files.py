@@ -316,7 +316,7 @@ def make_files(random, count):
         else:
             for _ in range(random.choice([1, 1, 2, 5, 20])):
                 (swap_texts if kind == "texts" else change_message)(random, model)
-            if kind == "nest":
+            if kind == "nest" and model.ByteSize() < 20_000:
                 model = nest(model, random.choice([1, 5, 25]))
             data = model.SerializePartialToString()
             if len(data) > 1 << 26:
