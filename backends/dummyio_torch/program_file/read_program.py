@@ -64,7 +64,10 @@ def read_program(path: str, *, trust: bool) -> tuple[ExportedProgram, dict[str, 
 def _check_members(path: str) -> None:
     """Raise `SourceError` for a file that is not an archive, and for claims and names that no such file has."""
     if not zipfile.is_zipfile(path):
-        raise SourceError(f"{path}: this is not an archive, and each .pt2 file is one. Export the model again.")
+        raise SourceError(
+            f"{path}: torch {torch.__version__} does not find an exported program there: it is not an archive. The file "
+            "must be a whole file that torch.export.save wrote; else export the model again."
+        )
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
     size = Path(path).stat().st_size

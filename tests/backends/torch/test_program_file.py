@@ -316,7 +316,7 @@ def test_a_weight_without_bytes_takes_no_memory(whole, tmp_path):
 def test_other_files_are_refused_and_not_run(content, tmp_path, marker):
     path = tmp_path / "other.pt2"
     path.write_bytes(pickle.dumps(Marks(marker)) if content == "pickle" else content)
-    with pytest.raises(SourceError, match="this is not an archive"):
+    with pytest.raises(SourceError, match="it is not an archive"):
         open_file(path)
     shutil.copy(path, tmp_path / "model.pt2")
     torch.save(Marks(marker), path)
