@@ -87,6 +87,9 @@ class SignalWatch:
         self._raised_at = 0.0
         self._main = threading.get_ident()
         self._reader = self._writer = -1
+        self._first = 0.0  # when the first signal arrived
+        self._own = 0  # signals of the thread itself, which are noted in the pipe too
+        self._stopped = False
         self._thread = threading.Thread(target=self._repeat, name="dummyio-signals", daemon=True)
         self.before: dict[int, Any] = {}
         """The handlers that were there before."""
@@ -158,22 +161,26 @@ class SignalWatch:
 
     def _repeat(self) -> None:
         """Run in the thread: read the signals that the C part of Python notes in the pipe, also while native code runs."""
-        own = 0  # signals of this thread are noted in the pipe too
-        first = 0.0
-        while True:
-            ready, _, _ = select.select([self._reader], [], [], _RETRY_SECONDS if first else None)
-            if not ready and self._is_due():
-                own += 1
-                signal.pthread_kill(self._main, self.received)  # it also ends a call that waits
-            for number in os.read(self._reader, 1 << 10) if ready else b"":
-                if number == 0:
-                    return
-                if own:
-                    own -= 1
-                elif number in self.before:
-                    if first and time.monotonic() - first > _REPEATED_SECONDS:
-                        os._exit(128 + number)
-                    first = first or time.monotonic()
+        while not self._stopped:
+            try:
+                self._read_or_send()
+            except Exception:  # noqa: BLE001 - the frames of the main thread change meanwhile; the thread must not end
+                time.sleep(_RETRY_SECONDS)
+
+    def _read_or_send(self) -> None:
+        ready, _, _ = select.select([self._reader], [], [], _RETRY_SECONDS if self._first else None)
+        if not ready and self._is_due():
+            self._own += 1
+            signal.pthread_kill(self._main, self.received)  # it also ends a call that waits
+        for number in os.read(self._reader, 1 << 10) if ready else b"":
+            if number == 0:
+                self._stopped = True
+            elif self._own:
+                self._own -= 1
+            elif number in self.before:
+                if self._first and time.monotonic() - self._first > _REPEATED_SECONDS:
+                    os._exit(128 + number)
+                self._first = self._first or time.monotonic()
 
 
 _ACTIVE: list[SignalWatch] = []

@@ -22,9 +22,9 @@ main()
 """
 
 
-def interrupt(seconds, *arguments, number=signal.SIGINT):
+def interrupt(seconds, *arguments, number=signal.SIGINT, start=START):
     """Send a signal that many seconds after the program has started; return its exit code and its errors."""
-    command = [sys.executable, "-c", START, *arguments]
+    command = [sys.executable, "-c", start, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
         assert job.stdout.readline() == "started\n"
         time.sleep(seconds)
@@ -54,3 +54,23 @@ def test_while_a_framework_is_imported(framework, package, seconds):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"could not import '{package}'")
     check(*interrupt(seconds, "generate", CONFIG, "-f", framework), 130)
+
+
+LIBRARY = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import dummyio
+print("started", flush=True)
+dummyio.load_backend("jax")
+print("loaded", flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.slow
+def test_while_a_library_loads_a_backend():
+    pytest.importorskip("jax")
+    code, errors = interrupt(0.6, start=LIBRARY)
+    assert code == -signal.SIGINT
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert "nanobind" not in errors
