@@ -11,6 +11,9 @@ from dummyio.spec.spec_data import SpecData
 _MAX_GROWTH = 8
 _MAX_ELEMENTS = 1 << 20
 _SEARCH_STEPS = 4096
+# The plan of a spec of thousands of dims or tensors is cut short: each probe is checked against each tensor.
+_MAX_DIMS = 64
+_MAX_CHECKS = 20_000
 
 
 def plan_probes(spec: SpecData) -> list[dict[str, int]]:
@@ -21,7 +24,7 @@ def plan_probes(spec: SpecData) -> list[dict[str, int]]:
     """
     # Dims that only outputs have cannot be chosen.
     inputs = collect_dims(size for _, leaf in spec.leaves for size in leaf.shape)
-    free = [dim for dim in inputs.values() if not dim.fixed]
+    free = [dim for dim in inputs.values() if not dim.fixed][:_MAX_DIMS]
     constants = {size for _, leaf in spec.leaves for size in leaf.shape if isinstance(size, int)}
     constants |= {dim.size for dim in spec.dims.values() if dim.fixed}
     base = spec.sizes()
@@ -32,7 +35,7 @@ def plan_probes(spec: SpecData) -> list[dict[str, int]]:
         plan += [first | {dim.name: size} for size in _list_extreme_sizes(dim)]
     budget = max(_MAX_ELEMENTS, _MAX_GROWTH * _count_elements(spec, base))
     kept: list[dict[str, int]] = []
-    for sizes in plan:
+    for sizes in plan[: max(2, _MAX_CHECKS // max(len(spec.leaves), 1))]:
         if sizes not in kept and sizes_are_valid(spec, sizes) and _count_elements(spec, sizes) <= budget:
             kept.append(sizes)
     return kept or [base]
