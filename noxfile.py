@@ -138,7 +138,8 @@ def framework(session: nox.Session, name: str) -> None:
     """Run the tests with one framework, alone in its environment, so that none depends on packages of another."""
     install(session, name, "test", *(["flax"] if name == "jax" else []))
     elsewhere = [
-        f"--ignore=tests/{folder}" for folder in ("packaging", "spec", "materialize", "huggingface", "generators")
+        f"--ignore=tests/{folder}"
+        for folder in ("fuzz", "packaging", "spec", "materialize", "huggingface", "generators")
     ]
     pytest(session, "tests", *elsewhere, needs=FRAMEWORKS[name])
 

@@ -59,7 +59,10 @@ OTHER_FACTS = {
     ("value of Python text", "dummyio/spec/dim_parser.py"): "the grammar of sizes in a saved spec",
     ("value of Python text", "backends/dummyio_jax/calling/symbolic_dims.py"): "the grammar of symbolic sizes in JAX",
     ("value of Python text", "backends/dummyio_torch/onnx_passes/unwrap_names.py"): "a list of scopes in ONNX metadata",
-    ("value of Python text", "backends/dummyio_torch/program_file/expressions.py"): "the grammar of sizes in a .pt2 file",
+    (
+        "value of Python text",
+        "backends/dummyio_torch/program_file/expressions.py",
+    ): "the grammar of sizes in a .pt2 file",
     (
         "role of an input by its name",
         "dummyio/sources/graph/input_roles.py",
