@@ -188,15 +188,11 @@ def exports(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Attack the readers with all mutated inputs; arguments after ``--`` go to pytest: ``--fuzz-seed=1``."""
+    """Attack the readers with all mutated inputs, and export in threads; arguments after ``--`` go to pytest: ``--fuzz-seed=1``."""
     install(session, "all", "test")
-    session.run(
-        "pytest",
-        "tests/fuzz",
-        "--fuzz-share=1",
-        *session.posargs,
-        env={"HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
+    env = {"HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    tests = ["tests/fuzz", "tests/backends/torch/test_threads.py"]
+    session.run("pytest", *tests, "--fuzz-share=1", *session.posargs, env=env)
 
 
 @nox.session(default=False)
