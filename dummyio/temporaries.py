@@ -102,7 +102,10 @@ def _make_locked(made: Path) -> Generator[None]:
             made.mkdir()
             if fcntl is None:
                 break
-            descriptor = os.open(made, os.O_RDONLY)
+            try:
+                descriptor = os.open(made, os.O_RDONLY)
+            except FileNotFoundError:  # another process swept it before it was opened
+                continue
             if not _lock_writer(descriptor, made):
                 os.close(descriptor)
                 descriptor = None

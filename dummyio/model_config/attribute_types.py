@@ -267,6 +267,8 @@ def check_attribute(name: str, value: Any, path: str, default: Any = None, *, gi
     given
         Whether the caller gives the value: then the error is an `OptionError`, else a `SourceError`.
     """
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, list, tuple, range)):
+        return  # a view that a configuration object makes of its own layers: making a list of it makes their configurations
     kind = _find_kind(name, default)
     if kind is not None:
         try:
