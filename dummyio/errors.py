@@ -160,7 +160,7 @@ def build_trust_error(path: object, dangers: Iterable[str]) -> TrustError:
 
 def suggest_names(name: str, known: Iterable[str]) -> str:
     """Return a sentence for error messages: the names of `known` that are similar to `name`, else all of them."""
-    names = sorted(set(known))
+    names, name = sorted(set(known)), str(name)
     # Names come from files too: comparing one of a million characters would take minutes.
     matches = difflib.get_close_matches(name, names, n=3, cutoff=0.6) if len(name) <= _MAX_COMPARED else []
     if matches:

@@ -23,7 +23,7 @@ class OnnxBackend:
     @staticmethod
     def count_copies(dtype: DType) -> int:
         """Return how many copies of an array exist while it is converted: texts go through a graph, small integers are packed."""
-        return 9 if dtype is DType.STRING else 1 if dtype.bits < 8 else 0
+        return 20 if dtype is DType.STRING else 1 if dtype.bits < 8 else 0
 
     def describe(self, model: Any, *, dims: Mapping[str, Any]) -> InputSpec:
         """Return the spec of an ONNX file or a ``ModelProto``."""

@@ -42,7 +42,7 @@ _DATA_SET = re.compile(r"test_data_set_(\d+)")
 def choose_format(path: Path, name: str | None = None) -> Format:
     """Return the format of this name, else the one that the path's last part implies; raise `OptionError` if there is none."""
     if name is not None:
-        known = _ALIASES.get(name, name)
+        known = _ALIASES.get(name, name) if isinstance(name, str) else repr(name)
         if known not in FORMATS:
             raise OptionError(f"format={name!r} is unknown. {suggest_names(name, [*FORMATS, *_ALIASES])}")
         return FORMATS[known]

@@ -17,6 +17,7 @@ from dummyio.materialize.memory_budget import (
     build_allocation_error,
     check_array_shape,
     check_budget,
+    check_signature_shape,
     count_bytes,
     measure_sample,
 )
@@ -175,9 +176,10 @@ def abstract(spec: SpecData, framework: str, dims: Mapping[str, int]) -> dict[st
     """See `InputSpec.abstract`."""
     backend = load_backend(framework)
     spec.sizes(**dims)
-    leaves = backend.abstract(
-        {path: leaf.replace(shape=[substitute_dims(s, dims) for s in leaf.shape]) for path, leaf in spec.leaves}
-    )
+    signed = {path: leaf.replace(shape=[substitute_dims(s, dims) for s in leaf.shape]) for path, leaf in spec.leaves}
+    for path, leaf in signed.items():
+        check_signature_shape(path, leaf)
+    leaves = backend.abstract(signed)
     return _nest_leaves(spec, leaves, backend)
 
 

@@ -20,6 +20,7 @@ VARIABLE = "DUMMYIO_MEMORY_BUDGET"
 _UNCHECKED_BYTES = 64 << 20
 _MAX_BYTES = 2**63 - 1
 _MAX_NAMES = 5
+_MAX_DIGITS = 30
 _ALIGNMENT = 16
 """Python's memory for an object is a multiple of this."""
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -64,6 +65,13 @@ def check_array_shape(path: str, leaf: TensorSpec, shape: tuple[int, ...]) -> No
         )
 
 
+def check_signature_shape(path: str, leaf: TensorSpec) -> None:
+    """Raise `MemoryBudgetError` for a shape that no array can have, not even one that takes no memory."""
+    shape = leaf.sizes()
+    if prod(size or 1 for size in shape) * leaf.dtype.itemsize > _MAX_BYTES:
+        raise MemoryBudgetError(f"input {path!r} exceeds the arrays of every framework: {shape}. Ask for smaller sizes.")
+
+
 def count_bytes(leaf: TensorSpec, count: int, *, distinct: bool = False) -> int:
     """Return the bytes of `count` elements in memory, texts included; `distinct` if no text is used twice."""
     needed = count * leaf.dtype.itemsize
@@ -102,8 +110,8 @@ def build_allocation_error(what: str) -> MemoryBudgetError:
 def _find_budget() -> tuple[int, str]:
     text = os.environ.get(VARIABLE)
     if text is not None:
-        if not text.isdecimal():
-            raise OptionError(f"{VARIABLE}={text!r}: give a whole number of bytes.")
+        if not text.isdecimal() or len(text) > _MAX_DIGITS:
+            raise OptionError(f"{VARIABLE}={text!r}: give a whole number of bytes, of at most {_MAX_DIGITS} digits.")
         return int(text), VARIABLE
     import psutil  # noqa: PLC0415 - lazy: start-up time; only large tensors need it
 

@@ -258,3 +258,18 @@ def test_more_bytes_than_a_float_counts_are_refused_all_the_same():
     assert spec.nbytes() == 8 * 2 ** (62 * 32)
     with pytest.raises(MemoryBudgetError, match="EiB"):
         spec.feeds()
+
+
+@pytest.mark.parametrize("framework", ["np", "pt", "tf", "jax", "ort"])
+def test_a_signature_that_no_array_can_have_is_refused(framework):
+    if framework != "np":
+        pytest.importorskip({"pt": "torch", "tf": "tensorflow", "ort": "onnxruntime"}.get(framework, framework))
+    for shape in ((2**62, 4), (0, 2**62, 4)):
+        with pytest.raises(MemoryBudgetError, match="exceeds the arrays of every framework"):
+            InputSpec({"x": TensorSpec("x", shape)}).abstract(framework)
+
+
+def test_a_budget_of_thousands_of_digits_is_refused(monkeypatch):
+    monkeypatch.setenv("DUMMYIO_MEMORY_BUDGET", "9" * 5000)
+    with pytest.raises(OptionError, match="at most 30 digits"):
+        InputSpec({"x": TensorSpec("x", (2,))}).feeds()

@@ -26,7 +26,8 @@ _MAX_BITS = 4096
 _SYMBOL_BITS = 64
 _NESTING = 60
 """Brackets in each other: SymPy's time grows fast with them."""
-_KEY = re.compile(r"[\w.\-]*")
+_KEY = re.compile(r"[^\"'\\\x00-\x1f\x7f{}]{0,1000}")
+"""Keys of inputs: PyTorch replaces ``L['x']['key']`` in the text, which a key without quotes cannot contain."""
 _SYMBOL = re.compile(r"[A-Za-z_]\w{0,100}")
 _FRACTION = re.compile(r"-?[\d.]{1,400}(e[+-]?\d{1,4})?")
 _OPERATORS = (
@@ -115,8 +116,11 @@ def _exponent(node: ast.expr) -> int:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
         if node.func.id == "Symbol":
             return 1
-        if node.func.id in ("Integer", "Rational"):
+        if node.func.id in ("Integer", "Rational", "ToFloat"):
             return _exponent(node.args[0])
+        if node.func.id == "Float":
+            _measure_atom("Float", node.args)
+            return _exponent(ast.Constant(float(ast.literal_eval(node.args[0]))))
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and abs(node.value) <= _MAX_EXPONENT:
         return int(abs(node.value)) + 1
     raise NotArithmetic("a power whose exponent is neither a symbol nor a small number")

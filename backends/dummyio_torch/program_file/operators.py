@@ -13,6 +13,8 @@ _OTHERS = re.compile(
     r"|_operator\.(?:add|and_|eq|floordiv|ge|gt|le|lshift|lt|mod|mul|ne|neg|or_|pos|pow|rshift|sub|truediv|getitem|xor|not_|abs)"
     r"|math\.(?:trunc|floor|ceil|sqrt)"
     r"|torch\.(?:_sym_\w+|sym_\w+)"
+    r"|torch\._functorch\.predispatch\.(?:lazy_load_decompositions|_vmap_increment_nesting|_add_batch_dim|_remove_batch_dim"
+    r"|_vmap_decrement_nesting)"
 )
 _ON_FILES = frozenset({"from_file", "save"})
 _ON_SIZES = re.compile(r"sym_\w+|_assert_scalar|_assert_async")

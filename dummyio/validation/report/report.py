@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -71,6 +72,13 @@ def _is_report(path: Path) -> bool:
         return True
 
 
+_NOT_ASCII = re.compile(r"[^\n -~]+")
+
+
+def _escape_unprintable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
+
+
 class Report(ReportData, frozen=True, kw_only=True):
     """The result of a validation, and its files."""
 
@@ -80,8 +88,9 @@ class Report(ReportData, frozen=True, kw_only=True):
         return to_text(self)
 
     def to_json(self) -> bytes:
-        """Return the report as JSON, which `load` reads."""
-        return msgspec.json.format(msgspec.json.encode({**msgspec.to_builtins(self), "ok": self.ok}), indent=2)
+        """Return the report as JSON, which `load` reads; characters that cannot be printed are escaped."""
+        text = msgspec.json.format(msgspec.json.encode({**msgspec.to_builtins(self), "ok": self.ok}), indent=2)
+        return _NOT_ASCII.sub(lambda found: _escape_unprintable(found[0]), text.decode()).encode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Report:

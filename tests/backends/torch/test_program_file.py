@@ -376,6 +376,34 @@ def test_guards_are_conditions_on_inputs(whole):
             check_guard(guard)
 
 
+class Scaled(torch.nn.Module):
+    def forward(self, x):
+        return x * x.shape[1] ** -0.5 + 1.5 ** x.shape[1]
+
+
+class Mapped(torch.nn.Module):
+    def forward(self, x):
+        return torch.vmap(lambda row: row * row.sum())(x)
+
+
+class Keyed(torch.nn.Module):
+    def forward(self, x):
+        return x["image/left"] + x["z a:b(c)[0]"]
+
+
+@pytest.mark.parametrize("kind", [Scaled, Mapped, Keyed])
+def test_sound_programs_are_opened(kind, tmp_path):
+    one = torch.rand(3, 4)
+    x = {"image/left": one, "z a:b(c)[0]": one + 1} if kind is Keyed else one
+    axes = {0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO}
+    dynamic = {Scaled: {"x": axes}, Mapped: None, Keyed: {"x": dict.fromkeys(("image/left", "z a:b(c)[0]"), axes)}}[kind]
+    torch.export.save(torch.export.export(kind(), (x,), dynamic_shapes=dynamic), tmp_path / "sound.pt2")
+    runner = dummyio.open_runner(tmp_path / "sound.pt2")
+    feeds = dict(zip([each.name for each in runner.inputs], [one.numpy(), one.numpy() + 1], strict=False))
+    (result,) = runner(feeds).values()
+    assert abs(result - kind()(x).numpy()).max() < 1e-6
+
+
 def test_operators_that_compute_are_known():
     plain = (
         "aten.linear.default",

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from dummyio.errors import OutputError, SourceError
@@ -34,3 +35,11 @@ def test_text_that_is_not_a_report(content):
 def test_other_suffixes(sound, tmp_path):
     with pytest.raises(OutputError, match=r"\.json, \.html, \.xml"):
         sound.save(tmp_path / "report.pdf")
+
+
+def test_characters_that_change_a_terminal_are_escaped_in_json(sound):
+    report = msgspec.structs.replace(sound, actual="a\u202eb\x9bc\U000e0001 é")
+    text = report.to_json().decode()
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert r"a\u202eb\u009bc\udb40\udc01 é" in text
+    assert Report.from_json(text) == report
