@@ -67,8 +67,19 @@ def atomic_file(path: FilePath, *, force: bool = True) -> Generator[BinaryIO]:
 
 
 @contextmanager
-def atomic_folder(path: FilePath, *, force: bool = False) -> Generator[Path]:
+def atomic_folder(
+    path: FilePath, *, force: bool = False, check: Callable[[Path], object] | None = None
+) -> Generator[Path]:
     """Yield an empty folder to fill, which becomes the folder `path` at the end, unless an exception is raised.
+
+    Parameters
+    ----------
+    path
+        The folder to write.
+    force
+        Whether a folder that is not empty is replaced.
+    check
+        Raises for a folder that is not to be replaced. It is called first, and again at the end: the content may be new.
 
     Raises
     ------
@@ -78,11 +89,15 @@ def atomic_folder(path: FilePath, *, force: bool = False) -> Generator[Path]:
     with _naming_errors(path):
         check_folder(path, force=force)
         target = Path(os.path.realpath(path))
+        if check is not None:
+            check(target)
         with temporary_folder(target.parent) as made:
             yield made
             _sync_files(made)
             with _hold_folder(target.parent):
                 check_folder(path, force=force)
+                if check is not None:
+                    check(target)
                 _publish([(made, target)])
 
 

@@ -10,7 +10,7 @@ from dummyio.backend.formats import FORMATS
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
 
-_SPEC_SUFFIX = ".dummyio.json"
+SPEC_SUFFIX = ".dummyio.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Artifact:
 def spec_path(path: str | os.PathLike[str]) -> Path:
     """Return the path of an artifact's spec: ``model.onnx.dummyio.json`` next to ``model.onnx``, ``dummyio.json`` in a folder."""
     place = Path(path)
-    return place / _SPEC_SUFFIX[1:] if place.is_dir() else place.with_name(f"{place.name}{_SPEC_SUFFIX}")
+    return place / SPEC_SUFFIX[1:] if place.is_dir() else place.with_name(f"{place.name}{SPEC_SUFFIX}")
 
 
 def find_spec_path(path: str | os.PathLike[str]) -> Path | None:
@@ -65,7 +65,7 @@ def find_spec_path(path: str | os.PathLike[str]) -> Path | None:
     place, present = Path(path), spec_path(path)
     if present.is_file():
         return present
-    former = place.with_name(f"{place.stem}{_SPEC_SUFFIX}")
+    former = place.with_name(f"{place.stem}{SPEC_SUFFIX}")
     if place.is_dir() or not former.is_file():
         return None
     suffixes = [kind.suffix for kind in FORMATS.values() if kind.suffix and kind.exported_by]

@@ -6,7 +6,7 @@ folder that the model was loaded from, if it was loaded.
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ COPIED = (
     "sentencepiece.bpe.model",
 )
 """The names that Transformers' tokenizers, feature extractors and processors write and read."""
+WRITTEN = ("config.json", "generation_config.json", "ort_config.json")
+"""The names of configurations, the last one of Optimum's quantization."""
 
 
 def write_companion_files(model: Any, folder: Path) -> list[Path]:
@@ -44,7 +46,9 @@ def write_companion_files(model: Any, folder: Path) -> list[Path]:
     return sorted(set(folder.iterdir()) - before)
 
 
-def withdraw_taken_files(made: Iterable[Path], folder: Path, *, replace: bool) -> tuple[list[Path], tuple[str, ...]]:
+def withdraw_taken_files(
+    made: Iterable[Path], folder: Path, replace: Callable[[Path], bool]
+) -> tuple[list[Path], tuple[str, ...]]:
     """Remove companion files that `folder` has already; return the others, and notes on those that differ.
 
     Parameters
@@ -54,15 +58,21 @@ def withdraw_taken_files(made: Iterable[Path], folder: Path, *, replace: bool) -
     folder
         The folder that they would be moved to, where a file of the same name may belong to another model.
     replace
-        Whether files of the same name are replaced.
+        Whether a file that is there, with the same name, is replaced.
     """
     kept, notes = [], []
     for file in made:
         there = folder / file.name
-        if not os.path.lexists(there) or (replace and there.is_file()):
+        if not os.path.lexists(there):
             kept.append(file)
             continue
-        if not there.is_file() or file.read_bytes() != there.read_bytes():
+        differs = not there.is_file() or file.read_bytes() != there.read_bytes()
+        if there.is_file() and replace(there):
+            kept.append(file)
+            if differs:
+                notes.append(f"{there}: this file of the former artifact had other content and is replaced.")
+            continue
+        if differs:
             notes.append(
                 f"{there}: this file was there, with other content, and is unchanged: it may belong to another model. "
                 "Export into a folder of its own if a loader is to find the file of this model."

@@ -17,16 +17,16 @@ from dummyio.backend.formats import FORMATS, Format, choose_format
 from dummyio.backend.frameworks import detect_framework, qualified_name
 from dummyio.backend.registry import load_backend
 from dummyio.errors import ExportError, OptionError, OutputError, suggest_names
-from dummyio.exporting.artifact import Artifact, ExportResult, spec_path
+from dummyio.exporting.artifact import SPEC_SUFFIX, Artifact, ExportResult, spec_path
 from dummyio.exporting.companion_files import find_home, withdraw_taken_files, write_companion_files
+from dummyio.exporting.folder_content import check_folder_content
 from dummyio.input_spec import InputSpec
 from dummyio.option_types import convert_option, convert_options, list_options
 
 Exporter = Callable[..., ExportResult]
-_WEIGHTS = frozenset((".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".ckpt", ".gguf", ".index"))
-_WEIGHTS |= {kind.suffix for kind in FORMATS.values() if kind.loaded_by and not kind.contains}
-_FOLDERS = frozenset(("variables", "assets", "assets.extra"))
-"""The folders in a SavedModel."""
+_MODELS = frozenset((".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".ckpt", ".gguf", ".index"))
+_MODELS |= {kind.suffix for kind in FORMATS.values() if kind.suffix and not kind.contains}
+"""The suffixes of artifacts and of weights."""
 
 
 def export(
@@ -56,7 +56,7 @@ def export(
         The name of a format, if not that of the suffix.
     force
         Replace existing files; without it nothing is overwritten. A companion file of another model is never replaced, and
-        neither is a folder that an export would not have written: with weights, with other folders in it, the model's own.
+        neither is a folder with anything that an export does not write, nor the model's own.
     options
         Options of the format's exporter (``opset=18``, ``quantize="int8"``) and of `dummyio.describe`.
 
@@ -152,27 +152,13 @@ def check_target(
     kind = choose_format(target, format, framework)
     if not kind.suffix:
         check_folder(target, force=force)
-        _check_content(target)
+        check_folder_content(target)
         return kind
     names = [target.name, spec_path(target).name]
     if kind.name == "onnx" and weights is not False:
         names.append(f"{target.name}.data")
     check_names(target.parent, names, force=force)
     return kind
-
-
-def _check_content(target: Path) -> None:
-    """Raise `OutputError` for a folder that no export has written, which force must not remove."""
-    if not target.is_dir() or (target / "dummyio.json").is_file():
-        return
-    for path in target.iterdir():
-        folder = path.is_dir() and path.name not in _FOLDERS
-        if folder or path.suffix in _WEIGHTS:
-            what = f"the folder {path.name}" if folder else f"weights ({path.name})"
-            raise OutputError(
-                f"{target}: this folder contains {what} and was not written by an export, so it is not replaced, not even by "
-                "force. Choose another name, or remove it yourself."
-            )
 
 
 def _check_home(model: Any, target: Path) -> None:
@@ -187,12 +173,13 @@ def _check_home(model: Any, target: Path) -> None:
 def _write_file(
     write: Callable[[Path], ExportResult], model: Any, target: Path, *, force: bool
 ) -> tuple[ExportResult, list[Path]]:
-    again = force and _is_alone(target, find_home(model))
+    alone = force and _is_alone(target, find_home(model))
+    replaced = [file for file in target.parent.iterdir() if _is_companion(file, target)] if alone else []
     with atomic_files(target.parent, force=force) as folder:
         written = write(folder / target.name)
         own = sorted(_list_files(folder), key=lambda file: (file != Path(target.name), file))
         made = write_companion_files(model, folder)
-        companions, notes = withdraw_taken_files(made, target.parent, replace=again)
+        companions, notes = withdraw_taken_files(made, target.parent, replaced.__contains__)
         beside = [spec_path(folder / target.name), *companions]
         written.spec.save(beside[0])
     files = [target.parent / file for file in (*own, *(path.relative_to(folder) for path in beside))]
@@ -200,19 +187,33 @@ def _write_file(
 
 
 def _is_alone(target: Path, home: Path | None) -> bool:
-    """Return whether the companion files next to an artifact that exists are its own: no other model is in its folder."""
+    """Return whether an artifact exists and no other model is in its folder or in a sub-folder of that."""
     folder = target.parent
     if not target.is_file() or (home is not None and home.resolve() == folder.resolve()):
         return False
-    return {file.name for file in folder.glob("*.dummyio.json")} <= {spec_path(target).name} and not any(
-        file.suffix in _WEIGHTS for file in folder.iterdir()
+    own = (target.name, spec_path(target).name)
+    others = (
+        file
+        for pattern in ("*", "*/*")
+        for file in folder.glob(pattern)
+        if file.parent != folder or file.name not in own
     )
+    return not any(file.suffix.lower() in _MODELS or file.name.endswith(SPEC_SUFFIX) for file in others)
+
+
+def _is_companion(file: Path, target: Path) -> bool:
+    """Return whether a file was written with an artifact: after the artifact and before its spec, as `_write_file` does."""
+    try:
+        first, made, last = (path.stat().st_mtime_ns for path in (target, file, spec_path(target)))
+    except OSError:
+        return False
+    return first <= made <= last
 
 
 def _write_folder(
     write: Callable[[Path], ExportResult], model: Any, target: Path, *, force: bool
 ) -> tuple[ExportResult, list[Path]]:
-    with atomic_folder(target, force=force) as folder:
+    with atomic_folder(target, force=force, check=check_folder_content) as folder:
         written = write(folder)
         write_companion_files(model, folder)
         written.spec.save(spec_path(folder))

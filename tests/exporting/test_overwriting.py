@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -110,24 +111,6 @@ def test_folders_that_are_never_replaced(tmp_path, monkeypatch, path, force):
     assert names(work) == ["inner", "link", "thesis"]
 
 
-@pytest.mark.parametrize("content", ["model.safetensors", "pytorch_model.bin", "model.keras", ".git/HEAD", "src/a.py"])
-def test_folders_that_no_export_has_written_are_not_replaced(tmp_path, content):
-    file = tmp_path / "home" / content
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"precious")
-    with pytest.raises(OutputError, match="was not written by an export, so it is not replaced, not even by force"):
-        check_target(tmp_path / "home", force=True)
-    assert file.read_bytes() == b"precious"
-
-
-def test_a_folder_of_an_export_is_replaced_by_force(tmp_path):
-    (tmp_path / "out" / "variables").mkdir(parents=True)
-    (tmp_path / "out" / "saved_model.pb").write_bytes(b"")
-    with pytest.raises(OutputError, match="not empty"):
-        check_target(tmp_path / "out", framework="tf")
-    assert check_target(tmp_path / "out", framework="tf", force=True).name == "saved_model"
-
-
 class Configuration:
     def __init__(self, text):
         self.text = text
@@ -167,9 +150,40 @@ def test_a_forced_export_replaces_its_own_configuration(tmp_path):
     artifact = dummyio.export(Configured("second"), tmp_path / "model.onnx", spec=SPEC, **QUICK, force=True)
     assert (tmp_path / "config.json").read_text() == "second"
     assert tmp_path / "config.json" in artifact.files
+    assert any(
+        "config.json: this file of the former artifact had other content and is replaced" in note
+        for note in artifact.notes
+    )
     dummyio.export(Configured("second"), tmp_path / "other.onnx", spec=SPEC, **QUICK)
     dummyio.export(Configured("third"), tmp_path / "model.onnx", spec=SPEC, **QUICK, force=True)
     assert (tmp_path / "config.json").read_text() == "second"  # other.onnx may need it
+
+
+@pytest.mark.parametrize(
+    "other", ["model.onnx", "model.pt2", "MODEL.PB", "model.safetensors", "onnx/model.onnx", "spec.dummyio.json"]
+)
+def test_a_forced_export_leaves_the_configuration_if_another_model_is_there(tmp_path, other):
+    dummyio.export(Configured("first"), tmp_path / "own.onnx", spec=SPEC, **QUICK)
+    (tmp_path / other).parent.mkdir(exist_ok=True)
+    (tmp_path / other).write_bytes(b"other")
+    artifact = dummyio.export(Configured("second"), tmp_path / "own.onnx", spec=SPEC, **QUICK, force=True)
+    assert (tmp_path / "config.json").read_text() == "first"
+    assert any("config.json: this file was there, with other content" in note for note in artifact.notes)
+
+
+@pytest.mark.parametrize("moment", ["before the export", "after the export"])
+def test_a_forced_export_leaves_a_configuration_that_it_has_not_written(tmp_path, moment):
+    """No other model is in the folder, but the file is older than the artifact, or has been written since."""
+    made = tmp_path / "config.json"
+    if moment == "before the export":
+        made.write_text("precious")
+    dummyio.export(Configured("first"), tmp_path / "own.onnx", spec=SPEC, **QUICK)
+    if moment == "after the export":
+        time.sleep(0.05)
+        made.write_text("precious")
+    artifact = dummyio.export(Configured("second"), tmp_path / "own.onnx", spec=SPEC, **QUICK, force=True)
+    assert made.read_text() == "precious"
+    assert any("config.json: this file was there, with other content" in note for note in artifact.notes)
 
 
 def test_an_export_into_the_folder_that_the_model_was_loaded_from(tmp_path):
@@ -196,7 +210,7 @@ def test_withdrawn_files(tmp_path):
         (folder / "differs").write_text(folder.name)
     (made / "new").write_text("2")
     (there / "differs.d").mkdir()
-    kept, notes = withdraw_taken_files(sorted(made.iterdir()), there, replace=False)
+    kept, notes = withdraw_taken_files(sorted(made.iterdir()), there, lambda _: False)
     assert [file.name for file in kept] == ["new"]
     assert [note.split(":")[0] for note in notes] == [str(there / "differs")]
     assert names(made) == ["new"]

@@ -11,24 +11,10 @@ import msgspec
 
 from dummyio.atomic_files import atomic_file, check_file_path
 from dummyio.errors import OutputError, SourceError
+from dummyio.exporting.earlier_report import is_report
 from dummyio.validation.data.report_data import ReportData
 
 _SUFFIXES = (".json", ".html", ".xml")
-
-
-class _Outline(msgspec.Struct):
-    """Fields that reports of all versions have."""
-
-    actual: str
-    outcomes: list[msgspec.Raw]
-    findings: list[msgspec.Raw]
-
-
-_MARKS = {
-    ".html": re.compile(rb"<title>(\xe2\x9c\x93|\xe2\x9c\x97) .*: validation</title>"),
-    ".xml": re.compile(rb"<testsuites name=\"dummyio validate\""),
-}
-_HEAD = 1 << 16
 
 
 def check_report_path(path: str | os.PathLike[str], *, force: bool = True) -> None:
@@ -55,21 +41,7 @@ def check_report_path(path: str | os.PathLike[str], *, force: bool = True) -> No
         from dummyio.validation.report.html import require_jinja  # noqa: PLC0415 - lazy: only for pages
 
         require_jinja()
-    check_file_path(path, force=force or _is_report(Path(path)))
-
-
-def _is_report(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        mark = _MARKS.get(path.suffix)
-        if mark is not None:
-            return mark.search(stream.read(_HEAD)) is not None
-        try:
-            msgspec.json.decode(stream.read(), type=_Outline)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            return False
-        return True
+    check_file_path(path, force=force or is_report(Path(path)))
 
 
 _NOT_ASCII = re.compile(r"[^\n -~]+")
