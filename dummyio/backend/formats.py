@@ -1,6 +1,8 @@
 """The table of artifact formats: how each is recognized, and which framework describes, runs, loads and exports it."""
 
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +19,8 @@ class Format(NamedTuple):
     """A folder has this format if a file in it matches this pattern."""
     main_file: str = ""
     """The file that represents a folder of several."""
+    reads: tuple[str, ...] = ()
+    """Patterns of the further files of a folder that are read."""
     described_by: str | None = None
     run_by: str | None = None
     loaded_by: str | None = None
@@ -32,22 +36,62 @@ FORMATS = {
         Format("tflite", ".tflite", described_by="tf", run_by="tf", exported_by=("tf", "jax")),
         Format("pb", ".pb", described_by="tf", run_by="tf", exported_by=("tf",)),
         Format("stablehlo", ".stablehlo", described_by="jax", run_by="jax", exported_by=("jax",)),
-        Format("saved_model", "", "saved_model.pb", described_by="tf", run_by="tf", exported_by=("tf", "jax")),
+        Format(
+            "saved_model",
+            "",
+            "saved_model.pb",
+            reads=("variables/*", "assets/**/*"),
+            described_by="tf",
+            run_by="tf",
+            exported_by=("tf", "jax"),
+        ),
         Format("onnx_folder", "", "*.onnx", "model.onnx", described_by="ort", run_by="ort", exported_by=("pt",)),
         Format("keras", ".keras", loaded_by="tf"),
         Format("h5", ".h5", loaded_by="tf"),
-        Format("configuration", ".json", "config.json", loaded_by="pt"),  # of Hugging Face; `describe` reads it itself
+        Format(
+            "configuration", ".json", "config.json", reads=("*.safetensors", "*.bin", "*.json"), loaded_by="pt"
+        ),  # of Hugging Face; `describe` reads it itself
     )
 }
 """Name → format. A folder has the first format whose pattern matches."""
 
 
 def detect_path_format(path: str | os.PathLike[str]) -> Format | None:
-    """Return the format of a file (by its suffix) or of a folder (by its content); None if no format matches."""
+    """Return the format of a file (by its suffix) or of a folder (by its content); None if no format matches.
+
+    Raises
+    ------
+    SourceError
+        if the file, or one of the folder that the format reads, is a pipe or a device: reading one may never end.
+    """
     place = Path(path)
     if place.is_dir():
-        return next((kind for kind in FORMATS.values() if kind.contains and any(place.glob(kind.contains))), None)
-    return next((kind for kind in FORMATS.values() if kind.suffix and kind.suffix == place.suffix), None)
+        found = next((kind for kind in FORMATS.values() if kind.contains and any(place.glob(kind.contains))), None)
+    else:
+        found = next((kind for kind in FORMATS.values() if kind.suffix and kind.suffix == place.suffix), None)
+    if found is not None:
+        for file in _list_files(place, found):
+            check_regular_file(file)
+    return found
+
+
+def _list_files(place: Path, kind: Format) -> Iterator[Path]:
+    if not place.is_dir():
+        yield place
+    else:
+        for pattern in (kind.contains, *kind.reads):
+            yield from place.glob(pattern)
+
+
+def check_regular_file(path: Path) -> None:
+    """Raise `SourceError` for a pipe, a device or a socket; links are followed, and a missing file is left to its reader."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        shown = os.fspath(path)[-300:]
+        raise SourceError(f"{shown}: not a regular file, so it is not read: it may never end. Give the path of a file.")
 
 
 def choose_format(path: str | os.PathLike[str], name: str | None = None, framework: str | None = None) -> Format:

@@ -1,13 +1,16 @@
 """The table of formats agrees with the backends, and its choices with paths."""
 
 import importlib.util
+import os
 
 import pytest
 
+import dummyio
 from dummyio.backend.formats import FORMATS, choose_format, detect_path_format, list_suffixes
 from dummyio.backend.frameworks import FRAMEWORKS
 from dummyio.backend.registry import load_backend
 from dummyio.errors import OptionError, SourceError
+from dummyio.running.load_model import load_model
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -66,3 +69,33 @@ def test_an_unknown_format_names_the_known_ones():
 
 def test_suffixes_for_messages():
     assert list_suffixes("described_by") == ".onnx, .tflite, .pb, .stablehlo"
+
+
+PIPES = {
+    **{f"model{kind.suffix}": f"model{kind.suffix}" for kind in FORMATS.values() if kind.suffix},
+    "saved/saved_model.pb": "saved",
+    "saved/variables/variables.index": "saved",
+    "saved/assets/part/words.txt": "saved",
+    "folder/config.json": "folder",
+    "folder/model.safetensors": "folder",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are of POSIX")
+@pytest.mark.parametrize("use", [dummyio.describe, dummyio.open_runner, load_model])
+@pytest.mark.parametrize("name", PIPES)
+def test_a_pipe_or_a_device_is_not_read(tmp_path, name, use):
+    """Opening one would wait for ever: the file itself, or one of its folder; a link to a device too."""
+    place = tmp_path / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if name.startswith("saved"):
+        (tmp_path / "saved" / "saved_model.pb").touch()
+    if name.startswith("folder"):
+        (tmp_path / "folder" / "config.json").touch()
+    place.unlink(missing_ok=True)
+    is_configuration = use is dummyio.describe and name == "folder/model.safetensors"  # which this does not open
+    for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+        make(place)
+        with pytest.raises(SourceError, match="not a regular file" if not is_configuration else "config.json"):
+            use(str(tmp_path / PIPES[name]))
+        place.unlink()
