@@ -140,6 +140,7 @@ def atomic_files(path: FilePath, expected: Iterable[str] = (), *, force: bool = 
 def check_file_path(path: FilePath, *, force: bool = False) -> int | None:
     """Raise `OutputError` if `atomic_file` would refuse to write; return the permissions of a file that exists."""
     with _naming_errors(path):
+        check_file_name(path)
         target = Path(os.path.realpath(path))
         try:
             found = target.stat()
@@ -158,6 +159,15 @@ def check_file_path(path: FilePath, *, force: bool = False) -> int | None:
             )
         _check_parent(target)
         return stat.S_IMODE(found.st_mode)
+
+
+def check_file_name(path: FilePath) -> None:
+    """Raise `OutputError` for a path that ends as only that of a folder does; `Path` would leave out this end."""
+    text = os.fspath(path)
+    if text.endswith((os.sep, f"{os.sep}.")) or (os.altsep and text.endswith(os.altsep)):
+        raise OutputError(
+            f"{_show(path)}: this is the name of a folder ({os.sep} at its end); a file is to be written. Give the name of a file."
+        )
 
 
 def check_names(path: FilePath, names: Iterable[str], *, force: bool = False) -> None:

@@ -476,3 +476,13 @@ def test_make_folder(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="Give a path in a folder"):
         make_folder(tmp_path / "file" / "c")
+
+
+@pytest.mark.parametrize("end", ["/", "//", "/."])
+def test_a_file_has_no_name_of_a_folder(tmp_path, end):
+    (tmp_path / "there.json").write_bytes(b"precious")
+    for name in ("new.json", "there.json"):
+        with pytest.raises(OutputError, match="the name of a folder"), atomic_file(f"{tmp_path / name}{end}"):
+            pass
+    assert (tmp_path / "there.json").read_bytes() == b"precious"
+    assert [path.name for path in tmp_path.iterdir()] == ["there.json"]

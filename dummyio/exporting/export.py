@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dummyio.atomic_files import atomic_files, atomic_folder, check_folder, check_names
+from dummyio.atomic_files import atomic_files, atomic_folder, check_file_name, check_folder, check_names
 from dummyio.backend.formats import FORMATS, Format, choose_format
 from dummyio.backend.frameworks import detect_framework, qualified_name
 from dummyio.backend.registry import load_backend
@@ -154,6 +154,7 @@ def check_target(
         check_folder(target, force=force)
         check_folder_content(target)
         return kind
+    check_file_name(path)
     names = [target.name, spec_path(target).name]
     if kind.name == "onnx" and weights is not False:
         names.append(f"{target.name}.data")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from dummyio.atomic_files import atomic_files, atomic_folder, check_file_path, check_folder
+from dummyio.atomic_files import atomic_files, atomic_folder, check_file_name, check_file_path, check_folder
 from dummyio.errors import OutputError, SourceError
 from dummyio.feeds.file_formats import FORMATS, Format, check_dtypes, choose_format, sample_paths
 from dummyio.feeds.onnx_test_data import FILE
@@ -87,6 +87,7 @@ def check_output(
     kind = choose_format(place, format)
     final = sample_paths(kind, place, samples)
     if kind.suffix:
+        check_file_name(path)
         for target in final:
             check_file_path(target, force=force)
     elif kind.name == "onnx-test-data" and not final[0].parent.exists():

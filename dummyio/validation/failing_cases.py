@@ -89,7 +89,10 @@ def _is_free(target: Path) -> bool:
     """Return whether `target` does not exist, or contains a saved case and nothing else."""
     if not os.path.lexists(target):
         return True
-    return target.is_dir() and {file.name for file in target.iterdir()} <= _FILES
+    if target.is_symlink() or not target.is_dir():
+        return False
+    names = {file.name for file in target.iterdir()}
+    return names <= _FILES and ("case.json" in names or not names)
 
 
 class _SavedResults:

@@ -127,3 +127,15 @@ def test_a_folder_that_is_not_a_failing_case_stays(graph):
     assert validate(graph, other, failing="failing").failing == tuple(f"{path}-2" for path in first)
     assert all((Path(path) / "thesis").read_text() == "years" for path in first)
     assert replay(f"{first[0]}-2").status == "failed"
+
+
+@pytest.mark.parametrize("name", ["inputs.npz", "spec.json", "replay.py"])
+def test_a_folder_with_files_of_the_names_of_a_case_stays(graph, name):
+    other = save_graph("Exp", "b.onnx")
+    first = Path(validate(graph, other, failing="failing").failing[0])
+    for path in first.iterdir():
+        path.unlink()
+    (first / name).write_text("years")
+    assert f"{first}-2" in [str(path) for path in validate(graph, other, failing="failing").failing]
+    assert [path.name for path in first.iterdir()] == [name]
+    assert (first / name).read_text() == "years"

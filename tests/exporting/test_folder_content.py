@@ -13,6 +13,7 @@ from dummyio.errors import OutputError
 from dummyio.exporting.companion_files import COPIED
 from dummyio.exporting.export import check_target
 from dummyio.exporting.folder_content import check_folder_content
+from dummyio.feeds.save_load import save_samples
 
 SPEC = dummyio.InputSpec({"input": dummyio.TensorSpec("input", (2, 4))})
 TEXT = SPEC.to_json()
@@ -155,3 +156,13 @@ def test_content_that_comes_during_the_work_is_kept(tmp_path):
             writing.close()
     assert (folder / "thesis.tex").read_bytes() == b"years"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_path_of_a_folder_is_not_taken_for_a_file(tmp_path):
+    with pytest.raises(OutputError, match="the name of a folder"):
+        check_target(f"{tmp_path}/model.onnx/")
+    with pytest.raises(OutputError, match="the name of a folder"):
+        SPEC.save(f"{tmp_path}/spec.json/")
+    with pytest.raises(OutputError, match="the name of a folder"):
+        save_samples(SPEC, f"{tmp_path}/in.npz/")
+    assert not list(tmp_path.iterdir())
