@@ -42,8 +42,12 @@ class FunctionRunner:
         return {name: np.asarray(value) for name, value in name_outputs(result, declared).items()}
 
 
-def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> FunctionRunner:
-    """Return a function as a runner; raise `OptionError` for any `engine`, since a function has no other."""
+def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> FunctionRunner:
+    """Return a function as a runner; raise `OptionError` for any `engine`, since a function has no other.
+
+    It was given as an object, so that it runs without `trust` too.
+    """
+    del trust
     if engine is not None:
         raise OptionError(f"engine={engine!r}: a Python function has no engines; leave the engine out.")
     return FunctionRunner(target, spec)
