@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import torch
 
 from dummyio.errors import DummyioError, NotInstalledError, SourceError, build_trust_error, format_error_line
 from dummyio.process_state import hold_process_state, replace_functions
-from dummyio_torch.calling.model_folder import check_weight_files, find_code, list_custom_code
+from dummyio_torch.calling.model_folder import check_weight_files, find_code, find_kernels, list_custom_code
+from dummyio_torch.calling.remote_code import close_gates
 from dummyio_torch.program_file.pickles import describe_pickle
 
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "pytorch_model.bin.index.json")
@@ -29,7 +30,7 @@ def load_model(path: Path, task: str | None, *, trust: bool = False) -> tuple[An
     NotInstalledError
         if Transformers is not installed.
     TrustError
-        if the folder needs code of its own, a kernel from the Hub, or pickled objects, unless `trust`.
+        if the folder needs code of its own, a kernel from the Hub, pickled objects, or weights outside of it, unless `trust`.
     SourceError
         if Transformers cannot load the folder; its exception is chained.
     """
@@ -43,21 +44,24 @@ def load_model(path: Path, task: str | None, *, trust: bool = False) -> tuple[An
         raise build_trust_error(path, found)
     try:
         # One thread at a time: the random weights come from the generator of the process.
-        with hold_process_state(), _block_network(blocked=not trust):
+        with hold_process_state(), ExitStack() as gates:
+            if not trust:
+                gates.enter_context(close_gates(path, folder, lambda: list_custom_code(config_file)))
+                gates.enter_context(_block_network())
             return _load(transformers, path, folder, task, trust=trust)
     except DummyioError:
         raise
     except pickle.UnpicklingError as error:
         raise build_trust_error(path, _describe_pickles(folder)) from error
     except Exception as error:  # a configuration may make any class of Transformers raise anything
-        custom = [] if trust else list_custom_code(config_file)
-        if custom and "trust_remote_code" in str(error):
-            raise build_trust_error(path, custom) from error
         raise SourceError(f"{path}: Transformers cannot load it: {format_error_line(error)}") from error
 
 
 def _load(transformers: Any, path: Path, folder: Path, task: str | None, *, trust: bool) -> tuple[Any, str]:
     config = transformers.AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=trust)
+    # Transformers may have read another file, and merged values into the parts.
+    if not trust and (found := find_kernels(config)):
+        raise build_trust_error(path, found)
     kind = _find_class(transformers, config, task)
     remote = {"trust_remote_code": trust} if hasattr(kind, "from_config") else {}
     if path.is_dir() and any(next(folder.glob(pattern), None) for pattern in _WEIGHTS):
@@ -88,11 +92,8 @@ def _find_class(transformers: Any, config: Any, task: str | None) -> Any:
 
 
 @contextmanager
-def _block_network(*, blocked: bool) -> Generator[None]:
+def _block_network() -> Generator[None]:
     """Let no request of this thread reach the Hub: some models fetch the weights of a backbone."""
-    if not blocked:
-        yield
-        return
     from huggingface_hub import constants  # noqa: PLC0415 - lazy: installed with Transformers
 
     with replace_functions(constants, is_offline_mode=lambda: True):

@@ -13,7 +13,6 @@ _IMPLEMENTATION = re.compile(r"_?\w+_implementation(_internal)?")
 """Keys of a configuration whose value names code: of attention, or of experts."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]*")
 _INDEX = "*.index.json"
-_MAX_DEPTH = 50
 
 
 def find_code(config_file: Path) -> list[str]:
@@ -24,15 +23,22 @@ def find_code(config_file: Path) -> list[str]:
     SourceError
         if the file is not a JSON object.
     """
-    config = _read_object(config_file)
-    return list(dict.fromkeys(_iterate_kernels(config)))
+    return find_kernels(_read_object(config_file))
+
+
+def find_kernels(config: Any) -> list[str]:
+    """Return the kernels that a configuration names, at any depth; it is an object of Transformers or a dict."""
+    named = (item for key, item in _iterate_items(config) if _IMPLEMENTATION.fullmatch(key))
+    return list(
+        dict.fromkeys(f"the kernel {name!r:.80}" for item in named for name in _iterate_words(item) if _is_loaded(name))
+    )
 
 
 def list_custom_code(config_file: Path) -> list[str]:
-    """Return the classes of its own code that a configuration names."""
-    custom = _read_object(config_file).get("auto_map")
-    values = list(custom.values()) if isinstance(custom, dict) else []
-    return [f"code of its own ({value!s:.80})" for value in values]
+    """Return the classes of its own code that a configuration names, at any depth."""
+    maps = [item for key, item in _iterate_items(_read_object(config_file)) if key == "auto_map"]
+    classes = (value for custom in maps if isinstance(custom, dict) for value in custom.values())
+    return list(dict.fromkeys(f"code of its own ({value!s:.80})" for value in classes))
 
 
 def check_weight_files(folder: Path) -> None:
@@ -46,6 +52,8 @@ def check_weight_files(folder: Path) -> None:
 
 def _read_object(file: Path) -> dict[str, Any]:
     try:
+        if file.exists() and not file.is_file():  # a pipe would be waited for
+            raise SourceError(f"{file}: it is not a regular file.")
         value = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise SourceError(f"{file}: it cannot be read as JSON ({error!s:.200}).") from error
@@ -54,18 +62,21 @@ def _read_object(file: Path) -> dict[str, Any]:
     return value
 
 
-def _iterate_kernels(value: Any, depth: int = 0) -> Iterator[str]:
-    if depth > _MAX_DEPTH:
-        return
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if _IMPLEMENTATION.fullmatch(str(key)):
-                yield from (f"the kernel {name!r:.80}" for name in _iterate_words(item) if _is_loaded(name))
-            else:
-                yield from _iterate_kernels(item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _iterate_kernels(item, depth + 1)
+def _iterate_items(root: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each key with its value, of dicts and of objects of configuration in each other."""
+    pending, seen = [root], set()
+    while pending:
+        value = pending.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, (list, tuple)):
+            pending += value
+            continue
+        fields = value if isinstance(value, dict) else vars(value) if hasattr(value, "to_dict") else {}
+        for key, item in fields.items():
+            yield str(key), item
+            pending.append(item)
 
 
 def _iterate_words(value: Any) -> Iterator[str]:

@@ -20,10 +20,10 @@ _GUARD_ATTRIBUTES = re.compile(
 _GUARD_ROOTS = frozenset({"L", "math", "torch"})
 _POWERS = frozenset({"Pow", "PowByNatural", "FloatPow", "LShift"})
 _MAX_CHARACTERS = 50_000
-_MAX_EXPONENT = 64
-_MAX_BITS = 4096
+MAX_EXPONENT = 64
+MAX_BITS = 4096
 """Digits of constants: SymPy computes them while it reads the expression."""
-_SYMBOL_BITS = 64
+SYMBOL_BITS = 64
 _NESTING = 60
 """Brackets in each other: SymPy's time grows fast with them."""
 _KEY = re.compile(r"[^\"'\\\x00-\x1f\x7f{}]{0,1000}")
@@ -66,16 +66,16 @@ def _parse(text: str) -> ast.expr:
 def _measure(node: ast.expr, other: Callable[[ast.expr], int]) -> int:
     """Return an upper bound for the bits of an expression's value; `other` measures, or refuses, its other kinds of parts."""
     bits = _measure_part(node, other)
-    if bits > _MAX_BITS:
+    if bits > MAX_BITS:
         raise NotArithmetic("a number of too many digits")
     return bits
 
 
 def _measure_part(node: ast.expr, other: Callable[[ast.expr], int]) -> int:
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
-        return node.value.bit_length() if isinstance(node.value, int) else _SYMBOL_BITS
+        return node.value.bit_length() if isinstance(node.value, int) else SYMBOL_BITS
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        return _SYMBOL_BITS
+        return SYMBOL_BITS
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, _OPERATORS):
         return _measure(node.operand, other)
     if isinstance(node, ast.BinOp) and isinstance(node.op, _OPERATORS):
@@ -104,7 +104,7 @@ def _measure_atom(kind: str, arguments: list[ast.expr]) -> int:
     text = arguments[0].value if len(arguments) == 1 and isinstance(arguments[0], ast.Constant) else None
     if not isinstance(text, str) or not (_SYMBOL if kind == "Symbol" else _FRACTION).fullmatch(text):
         raise NotArithmetic(f"a {kind} without a plain name or number")
-    return _SYMBOL_BITS
+    return SYMBOL_BITS
 
 
 def _exponent(node: ast.expr) -> int:
@@ -121,7 +121,7 @@ def _exponent(node: ast.expr) -> int:
         if node.func.id == "Float":
             _measure_atom("Float", node.args)
             return _exponent(ast.Constant(float(ast.literal_eval(node.args[0]))))
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and abs(node.value) <= _MAX_EXPONENT:
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and abs(node.value) <= MAX_EXPONENT:
         return int(abs(node.value)) + 1
     raise NotArithmetic("a power whose exponent is neither a symbol nor a small number")
 
@@ -151,7 +151,7 @@ def _measure_guard_part(node: ast.expr) -> int:
         elif (isinstance(part, ast.Name) and part.id in _GUARD_ROOTS) or (
             isinstance(node, ast.Constant) and _is_plain_key(node.value)
         ):
-            return _SYMBOL_BITS
+            return SYMBOL_BITS
         else:
             return _refuse(part)
 

@@ -20,6 +20,7 @@ from torch._export.serde.serialize import _dict_to_dataclass
 from torch._export.serde.union import _Union
 
 from dummyio_torch.program_file.expressions import NotArithmetic, check_guard, check_size_expression
+from dummyio_torch.program_file.literals import find_large_numbers
 from dummyio_torch.program_file.operators import is_plain_operator
 
 _NAME = re.compile(r"[^\"'\\\x00-\x1f\x7f{}]{0,1000}")
@@ -43,16 +44,20 @@ def parse_weight_table(content: bytes) -> schema.PayloadConfig:
 
 
 def find_text_dangers(part: Any) -> Iterator[str]:
-    """Yield what a parsed program or table contains beyond names, numbers, sizes, and operators that compute."""
+    """Yield what a parsed program or table contains beyond names, numbers that are not huge, sizes, and operators that compute."""
     yield from _check_fields(part)
 
 
 def _check_fields(part: Any) -> Iterator[str]:
     kind: Any = type(part)
     hints = _list_field_types(kind)
-    is_union = isinstance(part, _Union)
+    is_union, is_plain = isinstance(part, _Union), True
     for field in [str(part.type)] if is_union else list(hints):
-        yield from _check_value(getattr(part, field), hints[field], kind.__name__, field)
+        for danger in _check_value(getattr(part, field), hints[field], kind.__name__, field):
+            is_plain = False
+            yield danger
+    if isinstance(part, schema.Graph) and is_plain:
+        yield from find_large_numbers(part)
 
 
 @lru_cache(maxsize=128)

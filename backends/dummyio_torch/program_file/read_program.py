@@ -34,6 +34,8 @@ _MAX_GROWTH = 64
 _SLACK = 16 << 20
 """A compressed member may be this much larger than the file: PyTorch writes members uncompressed."""
 _MAX_DANGERS = 50
+_MAX_REPEATED = 1 << 30
+"""Elements of a weight whose bytes are used several times, as `Tensor.expand` does."""
 
 
 def read_program(path: str, *, trust: bool) -> tuple[ExportedProgram, dict[str, str]]:
@@ -152,6 +154,9 @@ def _check_weight(reader: PT2ArchiveReader, weight: schema.PayloadMeta, folder: 
     if weight.use_pickle or name.startswith((_OBJECTS, _OPAQUE)):
         return [name]
     sizes = [size.value for size in weight.tensor_meta.sizes] if weight.tensor_meta is not None else []
-    if reader.archive_file.get_record_size(name) == 0 and all(isinstance(size, int) for size in sizes) and prod(sizes):
-        raise SourceError(f"{name}: a weight of the shape {sizes} has no bytes in the file. Export the model again.")
+    stored = reader.archive_file.get_record_size(name)
+    if all(isinstance(size, int) for size in sizes) and prod(sizes) > (max(stored, _MAX_REPEATED) if stored else 0):
+        raise SourceError(
+            f"{name}: a weight of the shape {sizes} has no bytes in the file, or too few ({stored:,}). Export the model again."
+        )
     return []

@@ -1,7 +1,10 @@
 """What the folder of a Hugging Face model may run: nothing of its own, unless it is trusted."""
 
+import io
 import json
 import os
+import signal
+import sys
 import textwrap
 import threading
 
@@ -147,12 +150,136 @@ def test_other_configurations_are_refused(text, tmp_path):
         load_model(str(folder))
 
 
+def test_no_part_of_a_model_runs_code_whatever_the_terminal_answers(tmp_path, marker, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
+    before = signal.getsignal(signal.SIGALRM)
+    folder = write_folder(tmp_path / "model")
+    (folder / "own.py").write_text(
+        f"import os\nos.mkdir({str(marker)!r})\nfrom transformers import LlamaModel as Own\n"
+    )
+    part = {
+        "model_type": "llama",
+        **SIZES,
+        "_name_or_path": str(folder),
+        "auto_map": {"AutoModelForTextEncoding": "own.Own"},
+    }
+    write_folder(
+        folder, model_type="musicgen", architectures=["MusicgenForConditionalGeneration"], text_encoder=part,
+        audio_encoder={"model_type": "encodec", "num_filters": 4, "hidden_size": 8, "codebook_size": 16, "codebook_dim": 8},
+        decoder={"model_type": "musicgen_decoder", "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+                 "ffn_dim": 8, "vocab_size": 16},
+    )  # fmt: skip
+    with pytest.raises(TrustError, match=r"code of its own \(own\.Own\)"):
+        load_model(str(folder))
+    assert sys.stdin.tell() == 0  # nothing was asked
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert not marker.exists()
+
+
+def test_a_generate_function_in_the_folder_is_not_run(tmp_path, marker, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 9))
+    sizes = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "n_embd": 8, "n_layer": 1, "n_head": 2}
+    folder = write_folder(tmp_path / "model", **sizes)
+    load_model(str(folder))[0].save_pretrained(folder)
+    (folder / "custom_generate").mkdir()
+    (folder / "custom_generate" / "generate.py").write_text(
+        f"import os\nos.mkdir({str(marker)!r})\ndef generate(): ...\n"
+    )
+    model, what = load_model(str(folder))
+    assert type(model) is transformers.GPT2LMHeadModel
+    assert "with the weights of" in what
+    assert sys.stdin.tell() == 0
+    assert not marker.exists()
+
+
+def test_the_configuration_that_is_loaded_is_checked(tmp_path):
+    folder = write_folder(tmp_path / "model", configuration_files=["config.4.0.0.json"])
+    other = {"model_type": "bert", "architectures": ["BertModel"], **SIZES, "_attn_implementation": "org/kernel"}
+    (folder / "config.4.0.0.json").write_text(json.dumps(other))
+    with pytest.raises(TrustError, match=r"the kernel 'org/kernel'"):
+        load_model(str(folder))
+
+
+def test_kernels_are_found_at_any_depth(tmp_path):
+    part = {"_attn_implementation": "org/kernel"}
+    for _ in range(200):
+        part = {"encoder": part}
+    with pytest.raises(TrustError, match=r"the kernel 'org/kernel'"):
+        load_model(str(write_folder(tmp_path / "model", **part)))
+
+
+def save_bias(file, value):
+    from safetensors.torch import save_file
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"pooler.dense.bias": torch.full((8,), value)}, file, metadata={"format": "pt"})
+
+
+def link_weights(folder, outside):
+    (folder / "model.safetensors").symlink_to(outside)
+
+
+def name_table(folder, outside):
+    write_folder(folder, transformers_weights="sub/x.safetensors.index.json")
+    save_bias(folder / "model.safetensors", 0.0)
+    (folder / "sub").mkdir()
+    table = {"metadata": {}, "weight_map": {"pooler.dense.bias": str(outside)}}
+    (folder / "sub" / "x.safetensors.index.json").write_text(json.dumps(table))
+
+
+def link_shard(folder, outside):
+    (folder / "a.safetensors").symlink_to(outside)
+    table = {"metadata": {}, "weight_map": {"pooler.dense.bias": "a.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(table))
+
+
+def link_store(folder, outside):
+    (folder.parent.parent / "blobs").symlink_to(outside.parent)
+    (folder / "model.safetensors").symlink_to("../../blobs/" + outside.name)
+
+
+@pytest.mark.parametrize("lead", [link_weights, name_table, link_shard, link_store])
+def test_weights_outside_of_the_folder_need_trust(lead, tmp_path):
+    outside = tmp_path / "elsewhere" / "o.safetensors"
+    save_bias(outside, 7.0)
+    (tmp_path / "snapshots").mkdir()
+    folder = write_folder(tmp_path / "snapshots" / "model")
+    lead(folder, outside)
+    with pytest.raises(TrustError, match="weights outside of its folder"):
+        load_model(str(folder))
+    assert (load_model(str(folder), trust=True)[0].pooler.dense.bias == 7).all()
+
+
+def test_links_into_the_store_of_a_cache_are_read(tmp_path):
+    save_bias(tmp_path / "blobs" / "0123", 7.0)
+    (tmp_path / "snapshots").mkdir()
+    folder = write_folder(tmp_path / "snapshots" / "main")
+    (folder / "model.safetensors").symlink_to("../../blobs/0123")
+    assert (load_model(str(folder))[0].pooler.dense.bias == 7).all()
+
+
+def test_a_pipe_in_place_of_the_configuration_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises(SourceError, match="not a regular file"):
+        load_model(str(tmp_path))
+
+
+def test_after_a_refusal_transformers_is_as_before(tmp_path):
+    from transformers.models.auto import auto_factory
+
+    before = auto_factory.resolve_trust_remote_code
+    with pytest.raises(TrustError):
+        load_model(str(write_folder(tmp_path / "model", _attn_implementation="org/kernel")))
+    load_model(str(write_folder(tmp_path / "model")))
+    assert auto_factory.resolve_trust_remote_code is before
+
+
 def test_the_network_is_closed_to_this_thread_only(monkeypatch):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     elsewhere = []
-    with _block_network(blocked=True):
+    with _block_network():
         assert constants.is_offline_mode()
         with pytest.raises(OSError, match=r"offline|outgoing traffic|connection"):
             transformers.AutoConfig.from_pretrained("dummyio-tests/does-not-exist")

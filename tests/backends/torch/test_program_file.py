@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import time
 import zipfile
 
 import pytest
@@ -396,7 +397,9 @@ def test_sound_programs_are_opened(kind, tmp_path):
     one = torch.rand(3, 4)
     x = {"image/left": one, "z a:b(c)[0]": one + 1} if kind is Keyed else one
     axes = {0: torch.export.Dim.AUTO, 1: torch.export.Dim.AUTO}
-    dynamic = {Scaled: {"x": axes}, Mapped: None, Keyed: {"x": dict.fromkeys(("image/left", "z a:b(c)[0]"), axes)}}[kind]
+    dynamic = {Scaled: {"x": axes}, Mapped: None, Keyed: {"x": dict.fromkeys(("image/left", "z a:b(c)[0]"), axes)}}[
+        kind
+    ]
     torch.export.save(torch.export.export(kind(), (x,), dynamic_shapes=dynamic), tmp_path / "sound.pt2")
     runner = dummyio.open_runner(tmp_path / "sound.pt2")
     feeds = dict(zip([each.name for each in runner.inputs], [one.numpy(), one.numpy() + 1], strict=False))
@@ -425,3 +428,102 @@ def test_operators_that_compute_are_known():
     assert not any(
         map(is_plain_operator, ("torch.load", "torch.os.system", "math.factorial", "_operator.methodcaller", "x"))
     )
+
+
+class Multiplied(torch.nn.Module):
+    def forward(self, x):
+        return x * (x.shape[0] * 3 + 1)
+
+
+@pytest.fixture(scope="module")
+def multiplied(tmp_path_factory):
+    path = tmp_path_factory.mktemp("multiplied") / "whole.pt2"
+    torch.export.save(
+        torch.export.export(Multiplied(), (torch.ones(4, 2),), dynamic_shapes=({0: torch.export.Dim.AUTO},)), path
+    )
+    return path
+
+
+def put_numbers(program, target, *numbers):
+    """Replace the product of a size by a call with numbers; None stays the size."""
+    node = next(node for node in program["graph_module"]["graph"]["nodes"] if node["target"] == "_operator.mul")
+    size = next(operand["arg"] for operand in node["inputs"] if "as_name" in str(operand))
+    operands = [size if number is None else number for number in numbers]
+    node["target"] = target
+    node["inputs"] = [{"name": "", "arg": operand, "kind": 1} for operand in operands]
+
+
+def put_squares(program, count):
+    nodes = program["graph_module"]["graph"]["nodes"]
+    place = next(i for i, node in enumerate(nodes) if node["target"] == "_operator.mul")
+    for _ in range(count):
+        output = nodes[place]["outputs"][0]["as_sym_int"]["as_name"]
+        operand = {"name": "", "arg": {"as_sym_int": {"as_name": output}}, "kind": 1}
+        copy = json.loads(json.dumps(nodes[place]))
+        copy["inputs"] = [operand, operand]
+        copy["outputs"] = [{"as_sym_int": {"as_name": output + "_"}}]
+        place += 1
+        nodes.insert(place, copy)
+        program["graph_module"]["graph"]["sym_int_values"][output + "_"] = program["graph_module"]["graph"][
+            "sym_int_values"
+        ][output]
+
+
+def number(value):
+    return {"as_float" if isinstance(value, float) else "as_int": value}
+
+
+HUGE = {
+    "a power": lambda p: put_numbers(p, "_operator.pow", number(3), number(2_000_000_000)),
+    "a power of a size": lambda p: put_numbers(p, "_operator.pow", None, number(1 << 40)),
+    "a size as exponent": lambda p: put_numbers(p, "_operator.pow", number(3), None),
+    "a shift": lambda p: put_numbers(p, "_operator.lshift", number(1), number(1 << 36)),
+    "squares of squares": lambda p: put_squares(p, 40),
+    "a text of many digits": lambda p: put_numbers(p, "_operator.mod", {"as_string": "%09999999999d"}, number(1)),
+    "a long text": lambda p: put_numbers(p, "_operator.mul", {"as_string": "a"}, number(1 << 36)),
+    "a long list": lambda p: put_numbers(p, "_operator.mul", {"as_ints": [0]}, number(1 << 36)),
+    "a size from a float": lambda p: put_numbers(
+        p, "torch.ops.aten.zeros.default", {"as_floats": [1.0, 1e15]}
+    ),
+    "full": lambda p: put_numbers(p, "torch.ops.aten.full.default", {"as_ints": [10**6, 10**6]}, number(1)),
+    "zeros of computed sizes": lambda p: put_numbers(
+        p, "torch.ops.aten.zeros.default", {"as_sym_ints": [{"as_int": 10**10}, {"as_name": "sym_size_int"}]}
+    ),
+    "repeat": lambda p: put_numbers(p, "torch.ops.aten.repeat.default", None, {"as_ints": [1 << 40, 1]}),
+    "expand": lambda p: put_numbers(p, "torch.ops.aten.expand.default", None, {"as_ints": [1 << 40, 1]}),
+    "pad": lambda p: put_numbers(p, "torch.ops.aten.constant_pad_nd.default", None, {"as_ints": [1 << 40, 0]}),
+    "arange": lambda p: put_numbers(p, "torch.ops.aten.arange.default", number(10**12)),
+    "a range of small steps": lambda p: put_numbers(
+        p, "torch.ops.aten.arange.start_step", number(0), number(1.0), number(1e-12)
+    ),
+    "eye": lambda p: put_numbers(p, "torch.ops.aten.eye.m", number(10**6), number(10**6)),
+    "strides": lambda p: put_numbers(p, "torch.ops.aten.empty_strided.default", {"as_ints": [2, 2]}, {"as_ints": [1 << 40, 1]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_numbers_in_a_program_are_bounded(kind, multiplied, tmp_path):
+    path = change(multiplied, tmp_path / "huge.pt2", {PROGRAM: HUGE[kind]})
+    start = time.monotonic()
+    with pytest.raises(
+        TrustError,
+        match=r"models/model\.json: (a number of too many digits|text or a list|a power or shift|a tensor of more)",
+    ):
+        open_file(path)
+    assert time.monotonic() - start < 5
+
+
+def test_ordinary_numbers_need_no_trust(tmp_path):
+    class Ordinary(torch.nn.Module):
+        def forward(self, x):
+            n = x.shape[0]
+            y = torch.nn.functional.pad(x[0:], (1, 1)).repeat(2, 3)
+            z = torch.arange(n * 2) * 10**12 + torch.full((2 * n,), -(10**15))
+            parts = torch.split(torch.zeros(n, 40_960), [8192] * 5, dim=1)
+            return y.sum() + z.sum() + parts[1].sum() + torch.as_strided(x, (2, 2), (2, 1)).sum() + n**2
+
+    path = tmp_path / "ordinary.pt2"
+    torch.export.save(
+        torch.export.export(Ordinary(), (torch.ones(4, 2),), dynamic_shapes=({0: torch.export.Dim.AUTO},)), path
+    )
+    assert open_file(path)({"x": torch.ones(6, 2).numpy()})
