@@ -7,7 +7,14 @@ import pytest
 import dummyio
 from dummyio.errors import FrameworkError, OptionError, SourceError
 
-BERT = {"model_type": "bert", "architectures": ["BertModel"], "vocab_size": 99, "type_vocab_size": 2, "pad_token_id": 0}
+BERT = {
+    "model_type": "bert",
+    "architectures": ["BertModel"],
+    "vocab_size": 99,
+    "hidden_size": 24,
+    "type_vocab_size": 2,
+    "pad_token_id": 0,
+}
 
 
 def test_a_saved_spec_is_a_source(tmp_path):

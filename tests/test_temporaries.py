@@ -220,6 +220,7 @@ def test_a_signal_at_any_moment_leaves_nothing():
                     gc.collect()  # a signal on the very entry of __exit__: Python closes the context when it frees it
                 left += _list_temporaries(Path(name))
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)  # else the last one ends the process
         signal.signal(signal.SIGALRM, previous)
     assert interrupted > 100
     assert left == []
