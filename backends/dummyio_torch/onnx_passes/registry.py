@@ -97,7 +97,7 @@ PASSES: tuple[GraphPass, ...] = (
         "https://github.com/onnx/onnx/issues/5100", "onnxscript<=0.7.2", "test_a_mean_of_the_values_scattered_to_one_place",
         kind="translation", replaces="aten.scatter_reduce.two"),
     GraphPass("translations.attend", translations.attend,
-        "Attention of a row that a float mask hides completely returns NaN instead of zeros.",
+        "Attention of a row that a float mask hides completely returns NaN instead of zeros, and 3-D attention is not translated.",
         "not reported", "onnxscript<=0.7.2", "test_a_row_that_a_float_mask_hides_attends_to_nothing",
         kind="translation", replaces="aten.scaled_dot_product_attention.default", below_opset=23),
 )

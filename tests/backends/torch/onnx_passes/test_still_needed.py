@@ -282,3 +282,30 @@ def test_a_row_that_a_float_mask_hides_attends_to_nothing(tmp_path, opset):
     assert (expected["output"] == 0).all(-1).any()
     np.testing.assert_allclose(right["output"], expected["output"], atol=1e-6)
     assert np.isnan(wrong["output"]).any()
+
+
+class Headless(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x, hidden):
+        mask = {
+            "none": None,
+            "boolean": (hidden[:, None, :] < 1).expand(-1, x.shape[1], -1),
+            "float": torch.zeros(x.shape[0], 1, x.shape[1]).masked_fill(hidden[:, None, :] > 0, -9.0),
+            "causal": None,
+        }[self.kind]
+        options = {"is_causal": self.kind == "causal", "scale": 0.7}
+        return nn.functional.scaled_dot_product_attention(x, x * 2, x + 1, attn_mask=mask, **options)
+
+
+@pytest.mark.parametrize("kind", ["none", "boolean", "float", "causal"])
+def test_attention_without_an_axis_of_heads_is_translated(tmp_path, kind):
+    hidden = TensorSpec("hidden", (ROWS, LONG), "int64", Uniform(0, 2))
+    spec = InputSpec({"x": TensorSpec("x", (ROWS, LONG, 4)), "hidden": hidden})
+    module, feeds = Headless(kind), spec.feeds()
+    right = open_runner(write(module, spec, tmp_path / "right.onnx"), spec)(feeds)
+    np.testing.assert_allclose(right["output"], open_runner(module, spec)(feeds)["output"], atol=1e-6)
+    with pytest.raises(Exception, match="only 4D"):
+        write(module, spec, tmp_path / "wrong.onnx", "translations.attend")
