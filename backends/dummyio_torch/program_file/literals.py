@@ -18,9 +18,11 @@ _ATEN = re.compile(r"torch\.ops\.(?:aten|prims)\.(\w+)\.\w+")
 _NOT_SIZES = re.compile(r"as_strided\w*|\w*split\w*|slice\w*|narrow\w*|select\w*")
 """Operators whose lists of numbers make no tensor larger: strides, and positions in a tensor that is there."""
 _COUNTED = re.compile(
-    r"arange|range|iota|linspace|logspace|randperm|one_hot|bincount|histc|vander|repeat_interleave|multinomial|fft_\w+|\w+_window"
+    r"iota|linspace|logspace|randperm|one_hot|bincount|histc|vander|repeat_interleave|multinomial|fft_\w+|\w+_window"
 )
-"""Operators whose single numbers are a size, or the ends and the step of a range."""
+"""Operators with a single integer that is a size."""
+_RANGES = re.compile(r"arange|range")
+"""Operators whose single numbers are the ends and the step of a range."""
 _MULTIPLIED = re.compile(r"eye|tri[lu]_indices")
 """Operators whose single numbers are several sizes."""
 _GROWS = re.compile(r"pow|lshift")
@@ -73,8 +75,12 @@ def _check_sizes(name: str, target: str, operands: Iterable[Any], known: Mapping
         found = max((sum(pair) for pair in zip(*logs[:2], strict=False)), default=0.0)
     else:
         found = max((sum(max(0.0, log) for log in items) for items in logs), default=0.0)
-    if _COUNTED.fullmatch(name):
-        found = max(found, max(0.0, *singles) - min(0.0, *singles) if singles else 0.0)
+    if _RANGES.fullmatch(name) and singles:
+        found = max(found, max(0.0, *singles) - min(0.0, *singles))
+    elif _COUNTED.fullmatch(name):
+        found = max(
+            found, *_list_logs((item for item in values if not isinstance(item, (float, list, tuple))), known), 0.0
+        )
     elif _MULTIPLIED.fullmatch(name):
         found = max(found, sum(singles))
     if found > math.log2(_MAX_ELEMENTS):

@@ -496,6 +496,7 @@ HUGE = {
     "a range of small steps": lambda p: put_numbers(
         p, "torch.ops.aten.arange.start_step", number(0), number(1.0), number(1e-12)
     ),
+    "randperm": lambda p: put_numbers(p, "torch.ops.aten.randperm.default", number(1 << 40)),
     "eye": lambda p: put_numbers(p, "torch.ops.aten.eye.m", number(10**6), number(10**6)),
     "strides": lambda p: put_numbers(p, "torch.ops.aten.empty_strided.default", {"as_ints": [2, 2]}, {"as_ints": [1 << 40, 1]}),
 }  # fmt: skip
@@ -520,6 +521,7 @@ def test_ordinary_numbers_need_no_trust(tmp_path):
             y = torch.nn.functional.pad(x[0:], (1, 1)).repeat(2, 3)
             z = torch.arange(n * 2) * 10**12 + torch.full((2 * n,), -(10**15))
             parts = torch.split(torch.zeros(n, 40_960), [8192] * 5, dim=1)
+            y = y * torch.linspace(1e-12, 1.0, y.shape[1]) + torch.arange(0.0, 1.0, 1e-5).sum()
             return y.sum() + z.sum() + parts[1].sum() + torch.as_strided(x, (2, 2), (2, 1)).sum() + n**2
 
     path = tmp_path / "ordinary.pt2"
