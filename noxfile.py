@@ -21,7 +21,10 @@ FRAMEWORKS = {
     "onnx": ["onnx", "onnxruntime"],
 }
 OLDEST = {
-    "core": ([], ["tests", "--ignore=tests/packaging"]),
+    "core": (
+        [],
+        ["tests", "--ignore=tests/packaging", "--ignore=tests/fuzz", "--ignore=tests/materialize/test_peak_memory.py"],
+    ),
     "onnx": (
         ["onnx", "safetensors", "report"],
         ["tests/backends/onnx/test_conformance.py", "tests/validation", "tests/feeds/test_safetensors.py"],
