@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow.python.grappler.tf_optimizer import OptimizeGraph  # pyright: ignore[reportMissingImports]
 
 from dummyio.errors import SourceError, format_error_line
+from dummyio_tensorflow.calling.shape_constants import guard_constants
 from dummyio_tensorflow.calling.silence import silence_output
 
 INITIALIZERS = ("__saved_model_init_op", "__saved_model_train_op")
@@ -70,6 +71,7 @@ class SavedSignature:
             with silence_output():
                 if self._definition is None:
                     self._definition = self._inline_functions()
+                    guard_constants(self._definition)
                 nodes = {node.name: node for node in self._definition.node}
                 for name, info in self.inputs.items():
                     nodes[_node_name(info.name)].attr["shape"].shape.CopyFrom(specs[name].shape.as_proto())

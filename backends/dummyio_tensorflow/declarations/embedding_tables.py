@@ -126,7 +126,10 @@ def _count_rows(op: Any) -> int | None:
 
 def _read_number(tensor: Any) -> int | None:
     """Return a constant number; a constant of more elements, which a file may declare at no cost, is not made."""
-    value = tf.get_static_value(tensor) if tensor.shape.rank == 0 else None
+    try:
+        value = tf.get_static_value(tensor) if tensor.shape.rank == 0 else None
+    except RecursionError:  # it follows operators by calling itself
+        return None
     return None if value is None else int(value)
 
 

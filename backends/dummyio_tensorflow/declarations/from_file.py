@@ -9,6 +9,7 @@ from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError, format_error_line
 from dummyio_tensorflow.calling.bind_model import choose_signature
 from dummyio_tensorflow.calling.saved_model_protos import SavedSignature, list_signatures, read_saved_model
+from dummyio_tensorflow.calling.shape_constants import guard_constants
 from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, leaf_from_spec
 from dummyio_tensorflow.declarations.from_tflite import declared_from_tflite
 from dummyio_tensorflow.running.graph_runners import find_graph_outputs, load_graph
@@ -48,13 +49,17 @@ def _leaf_from_info(info: Any, name: str) -> Leaf:
 
 def _declared_from_graph(path: Path) -> Declared:
     definition = load_graph(path)
+    inputs, outputs = (
+        [node.name for node in definition.node if node.op == "Placeholder"],
+        find_graph_outputs(definition),
+    )
     with tf.Graph().as_default() as graph:
         try:
+            guard_constants(definition)
             tf.graph_util.import_graph_def(definition, name="")
         except Exception as error:
             raise SourceError(
                 f"{path}: the graph is damaged, or of a newer TensorFlow: {format_error_line(error)}"
             ) from error
-    placeholders = [op for op in graph.get_operations() if op.type == "Placeholder"]
-    tree = {op.name: leaf_from_spec(op.outputs[0], op.name) for op in placeholders}
-    return Declared(str(path), tree, graph=graph, outputs=tuple(find_graph_outputs(definition)))
+    tree = {name: leaf_from_spec(graph.get_tensor_by_name(f"{name}:0"), name) for name in inputs}
+    return Declared(str(path), tree, graph=graph, outputs=tuple(outputs))

@@ -90,7 +90,7 @@ class SavedModelRunner(_FunctionsRunner):
 def _find_dangers(folder: Path) -> list[str]:
     meta = read_saved_model(folder)
     try:
-        return find_saved_model_dangers(meta)
+        return find_saved_model_dangers(meta, folder)
     except Exception as error:  # it has protos inside of bytes, and protobuf's error class is not public
         raise SourceError(f"{folder}: the SavedModel is damaged: {format_error_line(error)}") from error
 

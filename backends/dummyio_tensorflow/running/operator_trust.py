@@ -23,6 +23,8 @@ _MOST_CONTEXTS = 10_000
 """Functions are checked for the kinds of their arguments; beyond this number of combinations, for none."""
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall", "While", "StatelessWhile", "_While")
 """Operators whose inputs are the arguments of their functions."""
+_LOOPS = ("While", "StatelessWhile", "_While", "RiscWhile")
+"""Operators that give the results of their body to it again."""
 _BRANCHES = ("If", "StatelessIf", "_If", "Case", "StatelessCase")
 """Operators whose inputs behind the first are the arguments of their functions."""
 _SAME = ("Identity", "PlaceholderWithDefault")
@@ -63,10 +65,11 @@ def find_graph_dangers(graph: Any) -> list[str]:
     return _GraphCheck(graph).check({}, ())
 
 
-def find_saved_model_dangers(meta: Any) -> list[str]:
+def find_saved_model_dangers(meta: Any, folder: Path) -> list[str]:
     """Return the harmful operators of a SavedModel, as `find_graph_dangers`: those that loading or a signature may run.
 
-    Functions and operators that write its checkpoint are left out: only training runs them.
+    Functions and operators that write its checkpoint are left out: only training runs them. Files that are links must lead to
+    its folder, or to that of the file which its ``saved_model.pb`` is a link to, as in a cache of downloads.
     """
     graph, assets = meta.graph_def, _list_assets(meta)
     check = _GraphCheck(graph)
@@ -80,14 +83,22 @@ def find_saved_model_dangers(meta: Any) -> list[str]:
         saver = meta.saver_def
         if saver.filename_tensor_name:
             known[_node_name(saver.filename_tensor_name)] = "checkpoint"
+        single = {node.name for node in graph.node if node.op in ("Const", "Placeholder", "PlaceholderWithDefault")}
+        known = {name: kind for name, kind in known.items() if name in single}  # others have results that are not given
         # The names of files are given to the initializers only: in a signature, these tensors have values of their own.
         signatures = _find_ancestors(graph, _list_outputs(meta, initializing=False))
         written = (
             _find_ancestors(graph, [saver.save_tensor_name]) - signatures - _find_ancestors(graph, _list_loaded(meta))
         )
         found = check.check(known, written, signatures)
-    outside = {asset.filename for asset in assets if not _is_plain_name(asset.filename)}
-    return found + [f"an asset outside of its folder, {name[:80]!r}" for name in sorted(outside)]
+    outside = {asset.filename for asset in assets if not _is_inside(asset.filename, folder / "assets", folder)}
+    variables = folder / "variables"
+    linked = [file.name for file in sorted(variables.glob("*")) if not _is_inside(file.name, variables, folder)]
+    return [
+        *found,
+        *(f"an asset outside of its folder, {name[:80]!r}" for name in sorted(outside)),
+        *(f"variables outside of its folder, {name[:80]!r}" for name in linked),
+    ]
 
 
 def _list_assets(meta: Any) -> list[Any]:
@@ -113,6 +124,18 @@ def _list_loaded(meta: Any) -> list[str]:
 
 def _is_plain_name(name: str) -> bool:
     return not Path(name).is_absolute() and "\0" not in name and ".." not in re.split(r"[/\\]", name)
+
+
+def _is_inside(name: str, place: Path, folder: Path) -> bool:
+    """Whether a file is in a SavedModel's folder, or in the store to which the SavedModel itself is linked."""
+    if not _is_plain_name(name):
+        return False
+    try:
+        roots = (folder.resolve(), (folder / "saved_model.pb").resolve().parent)
+        target = (place / name).resolve()
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a name that the system does not accept
+        return False
+    return any(target.is_relative_to(root) for root in roots)
 
 
 def find_tflite_dangers(model: Any) -> list[str]:
@@ -230,8 +253,30 @@ class _GraphCheck:
             taken = (
                 kinds if node.op in _CALLS or node.op in self._functions else kinds[1:] if node.op in _BRANCHES else ()
             )
+            if node.op in _LOOPS:
+                taken = self._keep_loop_values(node, taken)
             for name in _list_functions(node):
                 self._add_call(name, taken)
+
+    def _keep_loop_values(self, node: Any, kinds: Kinds) -> Kinds:
+        """Return the kinds of the values that the body of a loop returns as they are; others may be anything in the next round."""
+        body = self._functions.get(node.attr["body"].func.name)
+        if body is None:
+            return [""] * len(kinds)
+        copied = {one.name: one.input[0] for one in body.node_def if one.op in _SAME and one.input}
+        returned = [body.ret[result.name] for result in body.signature.output_arg]
+        arguments = [argument.name for argument in body.signature.input_arg]
+
+        def find_origin(source: str) -> str:
+            for _ in copied:
+                name = _node_name(source)
+                if name not in copied:
+                    break
+                source = copied[name]
+            return source
+
+        same = [find_origin(source) == name for source, name in zip(returned, arguments, strict=False)]
+        return [kind if place < len(same) and same[place] else "" for place, kind in enumerate(kinds)]
 
     def _check_node(self, node: Any, kinds: Kinds) -> None:
         if node.op in self._functions:
