@@ -57,13 +57,13 @@ def vocabulary_of(config: NormalizedConfig, name: str) -> int | None:
     if not stem or stem == "decoder":
         return None
     for part in (config, config.part("text")):
-        found = part.raw(f"{stem}_vocab_size")
-        if isinstance(found, int) and found > 0:
+        found = part.axis(f"{stem}_vocab_size")
+        if found is not None:
             return found
     for ending in ("_config", "_encoder_config", "_text_config"):
         inner = config.raw(stem + ending)
-        size = NormalizedConfig.of(inner).get("vocab_size") if inner is not None else None
-        if isinstance(size, int) and size > 0:
+        size = NormalizedConfig.of(inner).axis("vocab_size") if inner is not None else None
+        if size is not None:
             return size
     return None
 
@@ -109,8 +109,7 @@ class DummyDocumentedInputGenerator(ImageInputGenerator):
 
     def own_length(self, name: str) -> Size:
         """Return the length of a text; that which the configuration has for this kind of text alone, where it has one."""
-        found = self.config.raw(f"{name.partition('_')[0]}_seq_len")
-        return found if isinstance(found, int) and found > 0 else text_length(self.context)
+        return self.config.axis(f"{name.partition('_')[0]}_seq_len") or text_length(self.context)
 
     def size_of(self, word: str) -> Size:
         """Return the size that a word says."""
@@ -134,8 +133,8 @@ class DummyDocumentedInputGenerator(ImageInputGenerator):
     def attribute(self, name: str) -> int | None:
         """Return the whole number that the configuration, or a part of it, has under a name."""
         for config in (self.config, *(self.config.sub(role) for role in SUB_CONFIGS)):
-            found = config.get(name) if config is not None else None
-            if isinstance(found, int) and not isinstance(found, bool) and found > 0:
+            found = config.axis(name) if config is not None else None
+            if found is not None:
                 return found
         return None
 

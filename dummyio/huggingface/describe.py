@@ -24,6 +24,7 @@ from dummyio.huggingface.inputs.choose_inputs import choose_inputs, inputs_from_
 from dummyio.huggingface.inputs.conditions import InputFacts
 from dummyio.huggingface.inputs.forwarded_arguments import find_forwarded_arguments
 from dummyio.huggingface.outputs.describe_outputs import describe_outputs
+from dummyio.huggingface.source.auto_tables import configuration_class, foreign_type_of
 from dummyio.huggingface.source.cache_invalidation import clear_stale_caches
 from dummyio.huggingface.source.forward_signatures import forward_parameters
 from dummyio.huggingface.source.installed import transformers_version
@@ -129,6 +130,12 @@ def _class_name(configuration: Configuration, task: str | None) -> str | None:
     if kind is None or transformers_version() is None:
         return architecture
     if architecture and (task is None or class_supports_task(architecture, task)):
+        other = foreign_type_of(architecture, kind)
+        if other is not None:
+            raise SourceError(
+                f"{configuration.label}: class {architecture!r} (architectures) is of model type {other!r}, and model_type is "
+                f"{kind!r}. Correct one of the two."
+            )
         return architecture
     if task is not None:
         return class_of_task(kind, task)
@@ -145,7 +152,14 @@ def _build_unknown_error(configuration: Configuration, reason: str, tasks: Itera
     names = {"model type": configuration.model_type, "class": configuration.architecture}
     what = " and ".join(f"{title} {name!r}" for title, name in names.items() if name is not None)
     able = ", ".join(tasks)
-    remedy = f"Give a task of that type ({able})" if able else "Install the release of Transformers that has the model"
+    kind, version = configuration.model_type, transformers_version()
+    if able:
+        remedy = f"Give a task of that type ({able})"
+    elif kind is not None and configuration_class(kind) is not None:
+        remedy = f"Transformers {version} has the model type, and lists no class of it that takes inputs: name another class "
+        remedy += "of the model in architectures"
+    else:
+        remedy = "Install the release of Transformers that has the model"
     return SourceError(
         f"{configuration.label}: {what or 'a model without model type and class'} cannot be described: {reason}. {remedy}, or give "
         "the model itself (dummyio.describe(model)), or record its calls (dummyio.capture(model))."

@@ -6,7 +6,8 @@ reads are not looked at.
 
 Many attributes have several forms (a number, or a list with one for each layer or stage); the reader of an attribute refuses
 those that it cannot use. An attribute that is not in the table is read only by the evaluation of source text: where the
-default of its class is a number, it must be a number, or a list or dict of them, too.
+default of its class is a number, it must be a number, or a list or dict of them, too; and a size where its name is that of a
+size (`linear_num_key_heads`) and the default is one.
 """
 
 import re
@@ -34,7 +35,6 @@ Layers: TypeAlias = Annotated[int, Meta(ge=1, le=MOST_LAYERS)]
 Vocabulary: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
 TokenId: TypeAlias = Annotated[int, Meta(ge=-(1 << 31), le=(1 << 31) - 1)]
 Limit: TypeAlias = Annotated[int, Meta(ge=-1, le=_INT64 - 1)]
-Number: TypeAlias = Annotated[float, Meta(ge=-1e12, le=1e12)]
 Ratio: TypeAlias = Annotated[float, Meta(gt=0, le=1e6)]
 Few: TypeAlias = Annotated[int, Meta(ge=0, le=16)]
 Word: TypeAlias = Annotated[str, Meta(max_length=100)]
@@ -61,6 +61,10 @@ _SIZE = f"a whole number from 1 to {1 << 20}"
 _SIZES = _kind(Size | _list(Count | None, MOST_LAYERS), f"{_SIZE}, or a list of such numbers, is needed")
 _ONE_SIZE = _kind(Size, f"{_SIZE} is needed")
 _COUNT = _kind(Count, f"a whole number from 0 to {1 << 20} is needed")
+_SIZE_OR_OFF = _kind(Count, f"a whole number from 0 to {1 << 20} is needed")
+_LIMIT = _kind(
+    Limit | _list(Limit | None, MOST_LAYERS), "a whole number from 1 to 2**63 - 1, or -1 for no limit, is needed"
+)
 _COUNTS = _kind(_list(Count, MOST_LAYERS, 0), "a list of whole numbers is needed")
 _LAYERS = _kind(Layers, f"a whole number from 1 to {MOST_LAYERS} is needed")
 _VOCABULARY = _kind(Vocabulary, f"a whole number from 0 to {(1 << 31) - 1} is needed")
@@ -85,7 +89,8 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
         _VOCABULARY,
     ),
     ("pad_token_id padding_idx pad_index pad_id bos_index eos_index", _TOKENS),
-    ("type_vocab_size n_types num_labels", _COUNT),
+    ("type_vocab_size n_types", _SIZE_OR_OFF),
+    ("num_labels", _COUNT),
     (
         "max_depth tag_pad_id subs_pad_id max_length visual_embedding_dim speaker_embedding_dim speaker_embedding_size",
         _ONE_SIZE,
@@ -96,7 +101,7 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
             "max_seq_len max_sequence_length max_target_positions seq_length max_text_len max_encoder_position_embeddings "
             "max_decoder_position_embeddings max_2d_position_embeddings max_ep_len"
         ),
-        _kind(Limit | Number | _list(Limit | None, MOST_LAYERS), "a whole number from -1 to 2**63 - 1 is needed"),
+        _LIMIT,
     ),
     ("type_vocab_sizes lags_sequence cardinality axes_dims_rope", _COUNTS),
     # Layers, and what they keep.
@@ -119,10 +124,8 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
     ("swa_num_key_value_heads num_global_key_value_heads swa_head_dim swa_v_head_dim global_head_dim", _SIZES),
     ("head_dim d_kv kv_channels attention_head_dim head_size d_head v_head_dim", _SIZES),
     ("cross_num_key_value_heads cross_head_dim index_head_dim", _ONE_SIZE),
-    (
-        "kv_lora_rank qk_rope_head_dim qk_nope_head_dim num_kv_shared_layers attn_layer_offset word_embed_proj_dim",
-        _COUNT,
-    ),
+    ("kv_lora_rank qk_rope_head_dim qk_nope_head_dim word_embed_proj_dim", _SIZE_OR_OFF),
+    ("num_kv_shared_layers attn_layer_offset", _COUNT),
     (
         "num_hidden_layers num_layers n_layer n_layers decoder_layers num_decoder_layers decoder_num_hidden_layers layers",
         _LAYERS,
@@ -180,13 +183,8 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
             _list(Annotated[list[Size], Meta(min_length=2, max_length=2)], 4096), "a list of pairs of sizes is needed"
         ),
     ),
-    (
-        (
-            "downsample_factor scale_factor pixel_shuffle_factor hidden_stride projector_pooling_ratio downsample_ratio "
-            "pixel_shuffle_ratio frame_ms"
-        ),
-        _kind(Ratio, "a number above 0 is needed"),
-    ),
+    ("downsample_factor scale_factor pixel_shuffle_factor hidden_stride projector_pooling_ratio", _ONE_SIZE),
+    ("downsample_ratio pixel_shuffle_ratio frame_ms", _kind(Ratio, "a number above 0 is needed")),
     (
         "max_value_projector_patch_to_query_dict projector_patch_to_query_dict",
         _kind(Size | Annotated[dict[Any, Size], Meta(min_length=1)], "a dict of whole numbers is needed"),
@@ -249,6 +247,8 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
 _KINDS: Mapping[str, _Kind] = {name: kind for names, kind in _TABLE for name in names.split()}
 _SEVERAL = ("bos_", "eos_", "pad_", "decoder_start_", "forced_")
 """Beginnings of the names of token ids of which a model may have several."""
+_SIZE_NAME = re.compile(r"(^|_)(heads|dim|size|channels|kernel|rank|groups|features|width|state|conv)$")
+"""Names that are those of sizes, where the table does not have them."""
 _PARTS = frozenset({"encoder", "decoder", "text_encoder", "audio_encoder"})
 _PLAIN_PARTS = (str, int, float, list, tuple, set)
 
@@ -275,6 +275,10 @@ def check_attribute(name: str, value: Any, path: str, default: Any = None, *, gi
             msgspec.convert({"value": value}, kind.struct)
         except Exception:  # noqa: BLE001 - a lone surrogate, a nested or foreign object: msgspec raises several errors
             raise _error(name, value, path, kind.rule, given=given) from None
+        if value == 0 and (kind is _LIMIT or (kind in (_SIZE_OR_OFF, _VOCABULARY) and _is_positive(default))):
+            # A size of 0 switches off what it is a size of, where the class of the configuration has that as its default.
+            rule = kind.rule if kind is _LIMIT else "a whole number above 0 is needed"
+            raise _error(name, value, path, rule, given=given)
     elif type(value) is int and not -_INT64 <= value < _INT64:
         raise _error(name, value, path, "a whole number must fit in 64 bits", given=given)
     elif (name.endswith("_config") or (name in _PARTS and not isinstance(value, str))) and isinstance(
@@ -293,7 +297,27 @@ def _find_kind(name: str, default: Any) -> _Kind | None:
         return _TOKENS if name.startswith(_SEVERAL) else _TOKEN
     if name.endswith("_vocab_size"):
         return _VOCABULARY
+    if _is_positive(default) and _SIZE_NAME.search(name):
+        return _SIZES
     return _NUMBERS if type(default) in (int, float) else None
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def check_axis(name: str, value: Any, path: str) -> int:
+    """Return a value that is used as the size of an axis; raise `SourceError` for all but a whole number above 0."""
+    if not _is_positive(value):
+        raise _error(name, value, path, "the size of an axis (a whole number above 0) is needed", given=False)
+    return int(value)
+
+
+def check_token_id(name: str, value: Any, path: str) -> int | None:
+    """Return a token id that is put into a tensor, None for -1, which means none; raise `SourceError` for others below 0."""
+    if not isinstance(value, int) or value < -1:
+        raise _error(name, value, path, "a token id is a whole number from 0, or -1 for none", given=False)
+    return None if value == -1 else value
 
 
 def _error(name: str, value: Any, path: str, rule: str, *, given: bool) -> SourceError | OptionError:

@@ -109,9 +109,8 @@ def past_limit(config: NormalizedConfig) -> int | None:
 
 
 def _window(config: NormalizedConfig) -> int | None:
-    window = config.get("sliding_window")
-    used = config.get("use_sliding_window") is not False and isinstance(window, int) and not isinstance(window, bool)
-    return window if used and window > 0 else None
+    window = config.get("sliding_window") if config.get("use_sliding_window") is not False else None
+    return window if isinstance(window, int) and window > 0 else None
 
 
 def _declared(config: NormalizedConfig) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dummyio.errors import SourceError, format_error_line
-from dummyio.model_config.attribute_types import check_attribute, shorten_value
+from dummyio.model_config.attribute_types import check_attribute, check_axis, check_token_id, shorten_value
 
 
 def _words(lists: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -155,17 +155,18 @@ class NormalizedConfig:
 
     def is_given(self, name: str) -> bool:
         """Whether the caller gives the value under a canonical name."""
-        return any(alias in self._given for alias in self._names(name))
+        return any(alias in self._given for alias in self.names(name))
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value under a canonical name, or `default`."""
-        for alias in self._names(name):
+        for alias in self.names(name):
             value = self.raw(alias)
             if value is not None:
                 return value
         return default
 
-    def _names(self, name: str) -> Iterator[str]:
+    def names(self, name: str) -> Iterator[str]:
+        """Give the names under which a canonical one is looked for, the usual first."""
         for alias in ALIASES.get(name, (name,)):
             yield alias
             other = self._map.get(alias)
@@ -181,7 +182,7 @@ class NormalizedConfig:
         """Return the value under a canonical name; raise `SourceError` if there is none, with the ways to give it."""
         value = self.get(name)
         if value is None:
-            names = ", ".join(dict.fromkeys(self._names(name)))
+            names = ", ".join(dict.fromkeys(self.names(name)))
             kind = self.raw("model_type")
             raise SourceError(
                 f"the configuration{f' of model type {kind!r}' if kind else ''} does not have {name} (looked for: {names}). "
@@ -200,6 +201,28 @@ class NormalizedConfig:
                 f"the configuration has {self._path}{name}={shorten_value(value)}: a whole number is needed."
             )
         return value
+
+    def axis(self, name: str) -> int | None:
+        """Return the size of an axis, None if it is missing; raise `SourceError` for a value that is not a whole number above 0."""
+        value = self.get(name)
+        return None if value is None else check_axis(name, value, self._path)
+
+    def token_id(self, *names: str) -> int | None:
+        """Return the first special token of these exact names, what is written before a class's defaults; -1 counts as none.
+
+        Raises
+        ------
+        SourceError
+            if it is a number that cannot be a token.
+        """
+        for read in (self.own, self.raw):
+            for name in names:
+                value = read(name)
+                value = value[0] if isinstance(value, (list, tuple)) and value else value
+                found = None if value is None else check_token_id(name, value, self._path)
+                if found is not None:
+                    return found
+        return None
 
     def size(self, name: str = "image_size") -> tuple[int, int] | None:
         """Return (height, width) from an int, a pair, a (channels, height, width) triple or a dict; None if missing."""
@@ -259,13 +282,38 @@ class NormalizedConfig:
 
     def token_ids(self) -> tuple[int, ...]:
         """Return every id that the configuration names for a special purpose, ascending."""
-        found: set[int] = set()
+        return tuple(sorted({id_ for ids in self._special_tokens().values() for id_ in ids}))
+
+    def check_in_vocabulary(self, id_: int, attribute: str, vocabulary: NormalizedConfig) -> None:
+        """Raise `SourceError` if a special token of this configuration is not in a vocabulary, `attribute` of `vocabulary`.
+
+        Some models embed ids after the last one of the vocabulary: their classes have such an id as a default. Where no
+        default is known, one such id is accepted.
+        """
+        size = vocabulary.integer(attribute)
+        names = sorted(name for name, ids in self._special_tokens().items() if id_ in ids) if id_ >= size else ()
+        if names and id_ - size > max(self._ids_after(name, attribute, vocabulary) for name in names):
+            raise SourceError(
+                f"the configuration has {self._path}{names[0]}={id_} and {vocabulary._path}{attribute}={size}: the id of a "
+                "token that is put into a tensor must be below the size of the vocabulary. Correct one of the two."
+            )
+
+    def _ids_after(self, name: str, attribute: str, vocabulary: NormalizedConfig) -> int:
+        """Return by how much the class's default of a special token may exceed the last id of its default vocabulary, from -1."""
+        if not self._defaults:
+            return 0
+        sizes = (vocabulary._defaults.get(each) for each in vocabulary.names(attribute))
+        id_, size = self._defaults.get(name), next((size for size in sizes if isinstance(size, int)), None)
+        return max(id_ - size, -1) if isinstance(id_, int) and size is not None else -1
+
+    def _special_tokens(self) -> dict[str, tuple[int, ...]]:
+        found = {}
         for key in {*_keys(self._config), *self._defaults, *self._given}:
             if isinstance(key, str) and key.endswith(("_token_id", "_token_index", "_token_ids")):
                 value = self.raw(key)
                 values = value if isinstance(value, (list, tuple)) else (value,)
-                found |= {v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0}
-        return tuple(sorted(found))
+                found[key] = tuple(v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0)
+        return found
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -105,6 +105,6 @@ def _range_name(key: str) -> str:
 
 def _check_options(common: Mapping[str, Any]) -> dict[str, Any]:
     for key, allowed in READER_OPTIONS.items():
-        if key in common and common[key] not in allowed:
+        if key in common and not (isinstance(common[key], str) and common[key] in allowed):
             raise OptionError(f"{key}={shorten_value(common[key])}: use one of {', '.join(allowed)}.")
     return {key: DType.of(value) if key.endswith("dtype") else value for key, value in common.items()}

@@ -111,7 +111,7 @@ def find_uncounted_media_inputs(context: Context) -> frozenset[str]:
     found = {
         kind: names.intersection((*inputs, *_MASKS[kind]))
         for kind, inputs in _GIVEN.items()
-        if names.intersection(inputs) and _id(config, (f"{kind}_token_id", f"{kind}_token_index")) is not None
+        if names.intersection(inputs) and config.token_id(f"{kind}_token_id", f"{kind}_token_index") is not None
     }
     if not names.intersection(_GIVEN["video"]):
         found["video"] = names.intersection(_MASKS["video"])
@@ -120,9 +120,11 @@ def find_uncounted_media_inputs(context: Context) -> frozenset[str]:
 
 def _medium(kind: str, context: Context) -> Medium | None:
     config = context.config.unwrapped()
-    id_ = _id(config, (f"{kind}_token_id", f"{kind}_token_index"))
+    id_ = config.token_id(f"{kind}_token_id", f"{kind}_token_index")
     if kind == "image" and id_ is None and "pixel_values_videos" not in (context.names or ()):
-        id_ = _id(config, ("video_token_id", "video_token_index"))  # what a model of videos alone calls its placeholder
+        id_ = config.token_id(
+            "video_token_id", "video_token_index"
+        )  # what a model of videos alone calls its placeholder
     count = _COUNTS[kind](context)
     if count is None or count < 1:
         return None
@@ -136,7 +138,7 @@ def _bounds(kind: str, id_: int, config: NormalizedConfig) -> tuple[int | None, 
     """Return the ids that begin and end a medium; none where the text's vocabulary does not have them."""
     size = config.part("text").get("vocab_size")
     for names in _BOUNDS[kind]:
-        first, last = (_id(config, (name,)) for name in names)
+        first, last = (config.token_id(name) for name in names)
         if (
             isinstance(size, int)
             and first is not None
@@ -146,15 +148,6 @@ def _bounds(kind: str, id_: int, config: NormalizedConfig) -> tuple[int | None, 
         ):
             return first, last
     return None, None
-
-
-def _id(config: NormalizedConfig, names: Iterable[str]) -> int | None:
-    """Return the first id that a configuration names so."""
-    names = tuple(names)  # what is written goes before another name's default
-    found = (value for read in (config.own, config.raw) for value in map(read, names))
-    return next(
-        (value for value in found if isinstance(value, int) and not isinstance(value, bool) and value >= 0), None
-    )
 
 
 # Images.

@@ -1,6 +1,6 @@
 """Text: token ids, masks, type ids, positions, and the paths of marked-up text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from dummyio.errors import OptionError, SourceError
@@ -32,7 +32,7 @@ def token_ids(
     mask: str | None,
     first: int | None = None,
     last: int | None = None,
-    reserved: Iterable[int] = (),
+    outer: Sequence[NormalizedConfig] = (),
     attribute: str = "vocab_size",
     runs: tuple[Run, ...] = (),
 ) -> TokenIds:
@@ -46,8 +46,8 @@ def token_ids(
         The path of the mask to follow.
     first, last
         Ids that every row starts and ends with.
-    reserved
-        More ids that are not drawn: those which an outer configuration names.
+    outer
+        The configurations around it, whose special tokens are not drawn either.
     attribute
         What says how large the vocabulary is.
     runs
@@ -55,23 +55,24 @@ def token_ids(
     """
     normal = NormalizedConfig.of(config)
     hashed = normal.raw("num_hash_buckets") is not None and not normal.has(attribute)
+    owners = (*outer, normal)
     size = _CODE_POINTS if hashed else normal.integer(attribute)
     if size < 1:
         raise SourceError(f"the configuration has {attribute}={size}: a vocabulary has at least one token.")
-    kept_back = tuple(sorted({id_ for id_ in (*normal.token_ids(), *reserved) if id_ < size}))
+    kept_back = tuple(sorted({id_ for owner in owners for id_ in owner.token_ids() if id_ < size}))
     if len(kept_back) >= size:  # a vocabulary of special tokens only: then they are what there is
         kept_back = ()
-    pad = normal.get("pad_token_id")
-    pad = pad if isinstance(pad, int) and 0 <= pad < size else 0
+    for id_ in (first, last, *(run.id for run in runs)):
+        for owner in () if id_ is None or hashed else owners:
+            owner.check_in_vocabulary(id_, attribute, normal)
+    pad = special_token(normal, "pad_token_id")
+    pad = pad if pad is not None and pad < size else 0  # an id after the last one stands for no token
     return TokenIds(high=size, reserved=kept_back, mask=mask, pad=pad, first=first, last=last, runs=runs)
 
 
-def end_of_sequence(config: NormalizedConfig) -> int | None:
-    """Return the id that ends a sequence, the first where there are several."""
-    found = config.get("eos_token_id")
-    if isinstance(found, (list, tuple)):
-        found = found[0] if found else None
-    return found if isinstance(found, int) and found >= 0 else None
+def special_token(config: NormalizedConfig, name: str) -> int | None:
+    """Return a special token under a canonical name, the first where there are several; None for none, or -1."""
+    return config.token_id(*config.names(name))
 
 
 def text_length(context: Context) -> Size:
@@ -113,20 +114,19 @@ class DummyTextInputGenerator(DummyInputGenerator):
         wanted = self.option("last_token")
         if not ends_rows(self.context, wanted):
             return None
-        found = end_of_sequence(self.config.part("text"))
+        found = special_token(self.config.part("text"), "eos_token_id")
         if found is None and wanted == "eos":
             return int(self.config.part("text").require("eos_token_id"))
         return found
 
     def describe_input_ids(self) -> TensorSpec:
         """Ids of the vocabulary, pads where the mask says so."""
-        question = self.config.raw("question_token_id")
         rule = token_ids(
             text_config(self.config),
             mask=self.follow("attention_mask"),
-            first=question if isinstance(question, int) else None,  # what heads for questions look for
+            first=self.config.token_id("question_token_id"),  # what heads for questions look for
             last=self.last,
-            reserved=(*self.config.token_ids(), *self.config.unwrapped().token_ids()),
+            outer=(self.config, self.config.unwrapped()),
             runs=placeholder_runs(self.context),
         )
         return self.ints("input_ids", self.shape, rule)
@@ -217,11 +217,13 @@ class DummyDecoderTextInputGenerator(DummyInputGenerator):
     def ids(self, mask: str | None) -> TokenIds:
         """Return the rule for ids; the first is the start token, where the decoder has no past."""
         config = self.config.part("decoder")
-        start = self.config.get("decoder_start_token_id", config.get("decoder_start_token_id"))
-        first = start if isinstance(start, int) and not self.context.with_past else None
+        starts = (special_token(each, "decoder_start_token_id") for each in (self.config, config))
+        first = None if self.context.with_past else next((start for start in starts if start is not None), None)
         name = "decoder_vocab_size"
         vocabulary = config if config.has(name) else text_config(self.config)
-        return token_ids(vocabulary, mask=mask, first=first, reserved=self.config.token_ids(), attribute=name)
+        if first is not None:
+            config.check_in_vocabulary(first, name, vocabulary)
+        return token_ids(vocabulary, mask=mask, first=first, outer=(self.config,), attribute=name)
 
     def describe_decoder_input_ids(self) -> TensorSpec:
         """Ids of the decoder's whole vocabulary, pads where the mask says so."""

@@ -79,6 +79,19 @@ def class_source(name: str, model_type: str | None = None, part: Part = "modelin
 
 
 @lru_cache(maxsize=1024)
+def foreign_type_of(class_name: str, model_type: str) -> str | None:
+    """Name the model type that a class is of, where it is not the given one; None where it is, or where that is not known."""
+    config_name = configuration_class(model_type)
+    if config_name is None or any(class_name in table.get(model_type, ()) for table in auto_tables().values()):
+        return None
+    found, own = class_source(class_name, model_type), class_source(config_name, model_type, "configuration")
+    if found is None or own is None or found.path.parent in {own.path.parent, *_folders(model_type)}:
+        return None
+    listed = (kind for table in auto_tables().values() for kind, classes in table.items() if class_name in classes)
+    return next(listed, found.path.parent.name)
+
+
+@lru_cache(maxsize=1024)
 def classes_of(model_type: str) -> tuple[str, ...]:
     """List the model classes of a model type: those in its own files that begin as its configuration's name does.
 

@@ -128,7 +128,7 @@ TASKS: tuple[Task, ...] = (
         "feature-extraction",
         "any",
         ("MAPPING_NAMES", "FOR_TEXT_ENCODING", "FOR_IMAGE"),
-        ("Model", "EncoderModel"),
+        ("Model", "EncoderModel", "ModelWithProjection"),
         takes_past=True,
     ),
 )

@@ -130,7 +130,7 @@ def test_several_forms_of_an_attribute_are_accepted():
 def test_an_attribute_without_a_type_follows_the_default_of_its_class():
     check_attribute("mamba_d_conv", [4, 4], "", 4)
     check_attribute("mamba_d_conv", "4", "", None)
-    with pytest.raises(SourceError, match=r"text_config\.mamba_d_conv='4': a number"):
+    with pytest.raises(SourceError, match=r"text_config\.mamba_d_conv='4': a whole number"):
         check_attribute("mamba_d_conv", "4", "text_config.", 4)
 
 
