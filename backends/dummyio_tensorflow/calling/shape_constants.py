@@ -24,6 +24,9 @@ _MOST_RANK = 254
 _MOST_RESULTS = 1 << 16
 """Results of one operator: a file may declare more at no cost."""
 
+_MOST_FOLLOWED = 200
+"""Operators in a row that are followed from a shape: TensorFlow calls itself for each, and ends the process if there are very many."""
+
 _READ_SHAPE = {"Shape": (1, _MOST_RANK), "ShapeN": (1, _MOST_RANK), "Rank": (0, 1), "Size": (0, 1)}
 _KEEP = {
     *("Identity", "Cast", "Neg", "Abs", "Sign", "Square", "Ceil", "Floor", "Round", "Rint", "Sqrt", "Rsqrt", "Exp", "Log", "Reciprocal"),
@@ -40,6 +43,19 @@ _COMBINE = {
 """The result is one of the operands' elements with each other."""
 _JOIN = {"Pack": 1, "Concat": 0, "ConcatV2": 0, "ConcatOffset": 0, "ParallelConcat": 0}
 """The result has all elements of the operands → the axes that it has in addition."""
+_FOLLOWED = {
+    *_JOIN,
+    "Cast",
+    "Identity",
+    "StridedSlice",
+    "Slice",
+    "Unpack",
+    "Gather",
+    "GatherV2",
+    "Squeeze",
+    "ExpandDims",
+}
+"""Operators that are followed from a shape to its sizes, also if these depend on an input."""
 _RESHAPE = {"Reshape", "ExpandDims", "StridedSlice", "Transpose"}
 """The result has at most the elements of the first operand."""
 _TAKE_ROWS = {"Slice", "StridedSlice"}
@@ -83,8 +99,13 @@ def guard_constants(graph: Any) -> None:
     except graphlib.CycleError:
         raise SourceError("the graph has a cycle, which is not a loop.") from None
     bounds: dict[str, _Bound | None] = {}  # None: depends on an input, so that it cannot be computed
+    depths: dict[str, int] = {}
     for name in order:
         bounds[name] = _bound_node(nodes[name], functions, [bounds.get(one) for one, _ in sources[name]])
+        if nodes[name].op in _FOLLOWED:
+            depths[name] = 1 + max((depths.get(one, 0) for one, _ in sources[name]), default=0)
+            if depths[name] > _MOST_FOLLOWED:
+                bounds[name], depths[name] = _UNBOUNDED, 0
     guards: dict[tuple[str, int], str] = {}
     for name in order:
         node, taken = nodes[name], sources[name]

@@ -16,6 +16,7 @@ from tensorflow.core.framework.variable_pb2 import VariableDef  # pyright: ignor
 from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef  # pyright: ignore[reportMissingImports]
 from tensorflow.python.framework import op_def_registry  # pyright: ignore[reportMissingImports]
 
+from dummyio.backend.formats import FORMATS
 from dummyio_tensorflow.calling.saved_model_protos import INITIALIZERS
 from dummyio_tensorflow.calling.tflite_schema import list_builtin_kinds, list_external_files, list_operator_kinds
 
@@ -131,7 +132,7 @@ def _is_inside(name: str, place: Path, folder: Path) -> bool:
     if not _is_plain_name(name):
         return False
     try:
-        roots = (folder.resolve(), (folder / "saved_model.pb").resolve().parent)
+        roots = (folder.resolve(), (folder / FORMATS["saved_model"].contains).resolve().parent)
         target = (place / name).resolve()
     except (OSError, RuntimeError, ValueError):  # links in a circle, a name that the system does not accept
         return False
@@ -250,7 +251,7 @@ class _GraphCheck:
         for node in nodes:
             kinds = [known.get(_node_name(source), "") for source in node.input if not source.startswith("^")]
             self._check_node(node, kinds)
-            taken = (
+            taken: Kinds = (
                 kinds if node.op in _CALLS or node.op in self._functions else kinds[1:] if node.op in _BRANCHES else ()
             )
             if node.op in _LOOPS:

@@ -152,3 +152,45 @@ def test_damaged_files(suffix, tmp_path):
         path.write_bytes(damaged)
         with pytest.raises(SourceError, match=rf"model\{suffix}"):
             load_model(str(path))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_shapes_that_the_file_has_no_values_for(suffix, tmp_path):
+    """A compressed dataset without values declares 4 GiB in a few bytes."""
+    path, weights = tmp_path / f"model{suffix}", tmp_path / "weights.h5"
+    small().save(path)
+    inner = path
+    if suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        weights.write_bytes(members["model.weights.h5"])
+        inner = weights
+    with h5py.File(inner, "a") as file:
+        found = []
+        file.visititems(lambda name, one: found.append(name) if getattr(one, "ndim", 0) == 2 else None)
+        assert found
+        for name in found:
+            del file[name]
+            file.create_dataset(name, (1 << 20, 1 << 10), "float32", chunks=(1024, 1024), compression="gzip")
+    if suffix == ".keras":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in {**members, "model.weights.h5": weights.read_bytes()}.items():
+                archive.writestr(name, content)
+    with pytest.raises(SourceError, match="its weights take 4294967304 bytes"):
+        load_model(str(path))
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_layers_larger_than_the_weights_of_the_file(trust, tmp_path):
+    small().save(tmp_path / "sound.keras")
+    path = edit(
+        tmp_path / "sound.keras", tmp_path / "model.keras", lambda layers: layers[1]["config"].update(units=400_000_000)
+    )
+    with pytest.raises(SourceError, match="its configuration makes weights of 6400000000 bytes"):
+        load_model(str(path), trust=trust)
+
+
+def test_large_sound_weights_are_loaded(tmp_path):
+    model = small(LAYERS.Embedding(1 << 20, 20))  # 80 MiB
+    model.save(tmp_path / "model.keras")
+    assert load_model(str(tmp_path / "model.keras"))[0].count_params() == model.count_params()
