@@ -66,7 +66,7 @@ def check_options(given: Mapping[str, Any] | None, own: Iterable[str]) -> tuple[
     chosen = {name: sizes.pop(name) for name in (*READER_OPTIONS, *own) if name in sizes}
     for name, value in chosen.items():
         choices = READER_OPTIONS.get(name)
-        if choices is not None and value not in choices:
+        if choices is not None and not (isinstance(value, str) and value in choices):
             text = value if isinstance(value, str) else ""
             raise OptionError(f"{name}={shorten_value(value)} is unknown. {suggest_names(text, choices)}")
         if name == "shapes" and not (isinstance(value, Mapping) and all(map(_is_shape, value.values()))):

@@ -62,8 +62,9 @@ def token_ids(
     kept_back = tuple(sorted({id_ for owner in owners for id_ in owner.token_ids() if id_ < size}))
     if len(kept_back) >= size:  # a vocabulary of special tokens only: then they are what there is
         kept_back = ()
-    for id_ in (first, last, *(run.id for run in runs)):
-        for owner in () if id_ is None or hashed else owners:
+    used = [id_ for id_ in (first, last, *(run.id for run in runs)) if id_ is not None]
+    for id_ in () if hashed else used:
+        for owner in owners:
             owner.check_in_vocabulary(id_, attribute, normal)
     pad = special_token(normal, "pad_token_id")
     pad = pad if pad is not None and pad < size else 0  # an id after the last one stands for no token
