@@ -6,6 +6,7 @@ Without the packages of the extra `test`, all tests are skipped, with one line t
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -20,6 +21,11 @@ def is_missing(package: str) -> bool:
         return True
     return False
 
+
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+):  # a job in the background: its children would ignore interrupts too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MISSING = list(filter(is_missing, ("dummyio", "numpy", "hypothesis", "jsonschema")))
 

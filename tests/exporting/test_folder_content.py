@@ -140,6 +140,7 @@ def test_pipes_are_kept_and_not_read(tmp_path):
 
 
 def test_an_earlier_report_is_replaced(tmp_path):
+    pytest.importorskip("jinja2")
     report = dummyio.validate(compute_size, compute_size, spec=SPEC)
     for suffix in (".json", ".xml", ".html"):
         report.save(fill(tmp_path / "out", ONNX) / f"report{suffix}")

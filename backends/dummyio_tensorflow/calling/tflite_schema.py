@@ -81,5 +81,7 @@ def list_operators(model: Any, graph: Any) -> list[tuple[str, list[int], list[in
 
 def list_external_files(model: Any) -> list[str]:
     """Return the names of the files outside of a model that have a part of its weights."""
+    if not hasattr(model, "ExternalBufferGroups"):  # a LiteRT that has no such files
+        return []
     groups = map(model.ExternalBufferGroups, range(model.ExternalBufferGroupsLength()))
     return [(group.Name() or b"").decode("utf-8", "replace") for group in groups]

@@ -103,3 +103,25 @@ def test_operators_of_very_many_results(tmp_path):
     (tmp_path / "model.pb").write_bytes(definition.SerializeToString())
     with pytest.raises(SourceError, match="1073741824 results"):
         dummyio.describe(tmp_path / "model.pb")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("constant", [True, False])
+def test_very_many_operators_in_a_row(constant, tmp_path):
+    """TensorFlow follows them from the operand of a shape by calling itself, which would end the process."""
+    definition = build_graph(
+        lambda x: (tf.shape(x), tf.constant([], tf.int32, name="none"), tf.constant(0, name="axis"))
+    )
+    if not constant:
+        node = definition.node.add(name="p", op="Placeholder")
+        node.attr["dtype"].type = INT32
+        node.attr["shape"].shape.dim.add(size=1)
+    last = "Shape" if constant else "p"
+    for number in range(60_000):
+        node = definition.node.add(name=f"c{number}", op="ConcatV2", input=[last, "none", "axis"])
+        node.attr["N"].i, node.attr["T"].type, node.attr["Tidx"].type = 2, INT32, INT32
+        last = node.name
+    node = definition.node.add(name="y", op="Reshape", input=["x", last])
+    node.attr["T"].type, node.attr["Tshape"].type = tf.float32.as_datatype_enum, INT32
+    (tmp_path / "model.pb").write_bytes(definition.SerializeToString())
+    assert "x" in dummyio.describe(tmp_path / "model.pb")

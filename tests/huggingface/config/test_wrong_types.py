@@ -99,8 +99,7 @@ def test_lists_layers_names_and_switches(changes, task, message):
     ],
 )
 def test_images_audio_and_denoisers(config, message):
-    if "_class_name" in config:
-        pytest.importorskip("diffusers")
+    pytest.importorskip("diffusers" if "_class_name" in config else "transformers")
     with pytest.raises(SourceError, match=message):
         dummyio.describe(config)
 
@@ -181,6 +180,7 @@ def test_structure_is_bounded():
 
 
 def test_a_model_type_is_a_name_and_never_a_path(tmp_path):
+    pytest.importorskip("transformers")
     (tmp_path / "models").mkdir()
     (tmp_path / "modeling_evil.py").write_text("class EvilModel:\n    def forward(self, secret): ...\n")
     for model_type in (
