@@ -69,7 +69,9 @@ def check_signature_shape(path: str, leaf: TensorSpec) -> None:
     """Raise `MemoryBudgetError` for a shape that no array can have, not even one that takes no memory."""
     shape = leaf.sizes()
     if prod(size or 1 for size in shape) * leaf.dtype.itemsize > _MAX_BYTES:
-        raise MemoryBudgetError(f"input {path!r} exceeds the arrays of every framework: {shape}. Ask for smaller sizes.")
+        raise MemoryBudgetError(
+            f"input {path!r} exceeds the arrays of every framework: {shape}. Ask for smaller sizes."
+        )
 
 
 def count_bytes(leaf: TensorSpec, count: int, *, distinct: bool = False) -> int:
