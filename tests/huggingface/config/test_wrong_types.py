@@ -42,7 +42,7 @@ def test_the_path_of_a_field_is_named():
     ("changes", "task", "message"),
     [
         ({"num_hidden_layers": 10**9}, "text-generation-with-past", r"num_hidden_layers=1000000000: .* from 1 to 4096"),
-        ({"layer_types": ["full_attention"] * 3}, "text-generation-with-past", r"kinds of 3 layers, and has 2 layers"),
+        ({"layer_types": ["full_attention"]}, "text-generation-with-past", r"kinds of 1 layers, and has 2 layers"),
         ({"layer_types": "full_attention"}, "text-generation-with-past", r"layer_types='full_attention': a list"),
         ({"layer_types": [["a"], 2]}, "text-generation-with-past", r"layer_types=a list of 2 items"),
         ({"layer_types": ["a"] * 10**5}, "text-generation-with-past", r"layer_types=a list of 100000 items"),
