@@ -293,6 +293,7 @@ def _hold_folder(folder: Path) -> Generator[None]:
 
 
 def _wait_for_lock(descriptor: int, folder: Path) -> None:
+    assert fcntl is not None
     end = time.monotonic() + _WAIT
     while True:
         try:

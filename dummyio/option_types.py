@@ -102,7 +102,7 @@ def _convert_one(value: Any, kind: type) -> Any:
         return operator.index(_require(value, isinstance(value, Integral) and not is_truth))
     if kind is float:
         return float(_require(value, isinstance(value, Real) and not is_truth))
-    if issubclass(kind, os.PathLike):
+    if issubclass(kind, os.PathLike):  # pyright: ignore[reportGeneralTypeIssues]
         return _require(value, isinstance(value, (str, os.PathLike)))
     return _require(value, isinstance(value, kind))
 

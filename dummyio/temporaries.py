@@ -129,6 +129,7 @@ def _lock_writer(descriptor: int, made: Path) -> bool:
 
 def _remove_if_free(path: Path, age: float) -> None:
     """Remove a temporary of this user that no process has locked and that is older than `age` seconds."""
+    assert fcntl is not None
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:  # a link, another user's, or already gone

@@ -39,11 +39,12 @@ def describe(
     """Describe the inputs of SOURCE: a config.json or its folder, an .onnx file, a saved spec."""
     if output is not None:
         from dummyio.atomic_files import check_file_path  # noqa: PLC0415 - lazy: only for --output
-        from dummyio.spec.json_format import save_spec  # noqa: PLC0415 - lazy: only for --output
 
         check_file_path(output, force=force)  # before the work
     spec = dummyio.describe(source, task, **collect_settings(settings, dummyio.describe))
     if output is not None:
+        from dummyio.spec.json_format import save_spec  # noqa: PLC0415 - lazy: only for --output
+
         save_spec(spec, output, force=force)
     if as_json:
         click.echo(json.dumps({"sha256": spec.sha256, **json.loads(spec.to_json())}, indent=2))

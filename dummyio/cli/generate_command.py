@@ -74,7 +74,7 @@ def generate(
 ) -> None:
     """Generate inputs of SOURCE, show them, and write them to a file."""
     if output is not None:
-        from dummyio.feeds.save_load import check_output, save_samples  # noqa: PLC0415 - lazy: only for --output
+        from dummyio.feeds.save_load import check_output  # noqa: PLC0415 - lazy: only for --output
 
         check_output(output, format=format_, samples=samples, force=force)  # before the work
     backend = dummyio.load_backend(framework)
@@ -82,6 +82,8 @@ def generate(
     rows = _input_rows_with_range(spec, backend, seed)
     written: list[str] = []
     if output is not None:
+        from dummyio.feeds.save_load import save_samples  # noqa: PLC0415 - lazy: only for --output
+
         short = spec.nbytes() * samples < _LONG_BYTES and samples < _LONG_SAMPLES
         with show_progress("writing", quiet=as_json or short) as advance:
             done = count(1)

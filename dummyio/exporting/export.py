@@ -24,8 +24,8 @@ from dummyio.input_spec import InputSpec
 from dummyio.option_types import convert_option, convert_options, list_options
 
 Exporter = Callable[..., ExportResult]
-_MODELS = frozenset((".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".ckpt", ".gguf", ".index"))
-_MODELS |= {kind.suffix for kind in FORMATS.values() if kind.suffix and not kind.contains}
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".ckpt", ".gguf", ".index")
+_MODELS = frozenset((*_WEIGHTS, *(kind.suffix for kind in FORMATS.values() if kind.suffix and not kind.contains)))
 """The suffixes of artifacts and of weights."""
 
 

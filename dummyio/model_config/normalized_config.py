@@ -235,7 +235,8 @@ class NormalizedConfig:
         if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1:
             value = (value[0], value[0])
         if isinstance(value, Sequence) and len(value) >= 2 and all(type(v) is int for v in value[-2:]):
-            return value[-2], value[-1]
+            edges: Any = value
+            return edges[-2], edges[-1]
         return None
 
     def sub(self, role: str) -> NormalizedConfig | None:

@@ -22,10 +22,10 @@ class _Shown(reprlib.Repr):
         self.maxstring = self.maxlong = 120
         self.maxother = 400
 
-    def repr_int(self, value: int, level: int) -> str:
-        if value.bit_length() > _MAX_BITS:
-            return f"<an int of {value.bit_length()} bits>"
-        return super().repr_int(value, level)
+    def repr_int(self, x: int, level: int) -> str:
+        if x.bit_length() > _MAX_BITS:
+            return f"<an int of {x.bit_length()} bits>"
+        return super().repr_int(x, level)
 
 
 _SHOWN = _Shown()

@@ -13,6 +13,7 @@ from typing import Any
 
 import h5py
 import keras
+from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue] - it is compiled
 
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError
@@ -60,7 +61,7 @@ def _measure_file(path: Path, file: h5py.File, size: int) -> int:
             member = group.get(key)
             if isinstance(member, h5py.Dataset):
                 total += prod(member.shape or ()) * member.dtype.itemsize
-            elif isinstance(member, h5py.Group) and (place := h5py.h5o.get_info(member.id).addr) not in seen:
+            elif isinstance(member, h5py.Group) and (place := h5o.get_info(member.id).addr) not in seen:
                 seen.add(place)
                 left.append(member)
     _check_size(path, total, size)
@@ -78,7 +79,7 @@ def _check_size(path: Path, needed: int, stored: int) -> None:
 @contextlib.contextmanager
 def bound_variables(path: Path, stored: int) -> Generator[None]:
     """Raise `SourceError`, before it is allocated, for a variable with which this thread makes more than `stored` bytes."""
-    original = keras.Variable.__init__
+    original: Any = keras.Variable.__init__
     made = 0
 
     def create(self: Any, initializer: Any, shape: Any = None, dtype: Any = None, *rest: Any, **options: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import h5py
 import keras
+from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue] - it is compiled
 
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError
@@ -138,7 +139,7 @@ def _find_links(file: h5py.File) -> list[str]:
                 found.append(f"a link to the file {str(link.filename)[:80]!r}")
                 continue
             member = group.get(key)
-            if isinstance(member, h5py.Group) and (place := h5py.h5o.get_info(member.id).addr) not in seen:
+            if isinstance(member, h5py.Group) and (place := h5o.get_info(member.id).addr) not in seen:
                 seen.add(place)
                 left.append(member)
             elif isinstance(member, h5py.Dataset):

@@ -82,7 +82,8 @@ class SavedSignature:
                     for side in (self.inputs, self.outputs)
                 )
                 for name, tensor in outputs.items():
-                    if tensor.shape.rank is None:  # an operator whose shapes TensorFlow does not infer
+                    rank: Any = tensor.shape.rank
+                    if rank is None:  # an operator whose shapes TensorFlow does not infer
                         tensor.set_shape(tf.TensorShape(self.outputs[name].tensor_shape))
         except SourceError:
             raise

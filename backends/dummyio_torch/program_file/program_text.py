@@ -62,7 +62,7 @@ def _check_fields(part: Any) -> Iterator[str]:
 
 @lru_cache(maxsize=128)
 def _list_field_types(kind: Any) -> dict[str, Any]:
-    hints = typing.get_type_hints(kind, globalns=vars(schema))
+    hints = typing.get_type_hints(kind, globalns=dict(vars(schema)))
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
@@ -83,7 +83,7 @@ def _check_value(value: Any, expected: Any, kind: str, field: str) -> Iterator[s
 
 
 def _check_single_value(value: Any, expected: Any, kind: str, field: str) -> Iterator[str]:
-    is_part = dataclasses.is_dataclass(expected)
+    is_part = bool(dataclasses.is_dataclass(expected))  # `bool`: else the type of `expected` is narrowed
     if is_part and isinstance(value, expected):
         operand = kind == "NamedArgument" and field == "arg" and str(getattr(value, "type", "")) in _LITERALS
         if not operand:  # text that an operator takes is passed on as a literal
