@@ -20,11 +20,10 @@ FRAMEWORKS = {
     "jax": ["jax", "flax"],
     "onnx": ["onnx", "onnxruntime"],
 }
+LONG = ["--ignore=tests/fuzz", "--ignore=tests/materialize/test_peak_memory.py", "--ignore=tests/test_benchmarks.py"]
+"""What takes long and is the same with each version and framework: attacks, and measures of memory and time."""
 OLDEST = {
-    "core": (
-        [],
-        ["tests", "--ignore=tests/packaging", "--ignore=tests/fuzz", "--ignore=tests/materialize/test_peak_memory.py"],
-    ),
+    "core": ([], ["tests", "--ignore=tests/packaging", *LONG]),
     "onnx": (
         ["onnx", "safetensors", "report"],
         ["tests/backends/onnx/test_conformance.py", "tests/validation", "tests/feeds/test_safetensors.py"],
@@ -117,7 +116,7 @@ def package(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """Run the tests without any framework: those that need one are skipped, all others pass."""
     install(session, "test")
-    pytest(session, "tests", "--ignore=tests/packaging")
+    pytest(session, "tests", "--ignore=tests/packaging", *(LONG if session.python != PYTHONS[0] else []))
 
 
 @nox.session(python=PYTHONS[0])
@@ -140,10 +139,9 @@ def oldest(session: nox.Session, name: str) -> None:
 def framework(session: nox.Session, name: str) -> None:
     """Run the tests with one framework, alone in its environment, so that none depends on packages of another."""
     install(session, name, "test", *(["flax"] if name == "jax" else []))
-    elsewhere = [
-        f"--ignore=tests/{folder}"
-        for folder in ("fuzz", "packaging", "spec", "materialize", "huggingface", "generators")
-    ]
+    folders = ("packaging", "spec", "materialize", "huggingface", "generators")
+    files = ("test_atomic_files.py", "test_temporaries.py", "test_signals.py")
+    elsewhere = [*LONG, *(f"--ignore=tests/{name}" for name in (*folders, *files))]
     pytest(session, "tests", *elsewhere, needs=FRAMEWORKS[name])
 
 
