@@ -200,6 +200,8 @@ def check_folder(path: FilePath, *, force: bool = False) -> None:
     with _naming_errors(path):
         place, target = Path(path), Path(os.path.realpath(path))
         if not os.path.lexists(place):
+            with suppress(FileNotFoundError):
+                os.lstat(place)  # raises for a name that the system does not accept
             _check_parent(target)
             return
         if place.exists() and not place.is_dir():

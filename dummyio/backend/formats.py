@@ -56,6 +56,11 @@ FORMATS = {
 """Name → format. A folder has the first format whose pattern matches."""
 
 
+def is_present(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is a file or folder; False for a name that the system does not accept: too long, with NUL."""
+    return os.path.exists(path)  # noqa: PTH110 - `Path.exists` raises for such names
+
+
 def detect_path_format(path: str | os.PathLike[str]) -> Format | None:
     """Return the format of a file (by its suffix) or of a folder (by its content); None if no format matches.
 

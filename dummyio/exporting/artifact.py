@@ -53,7 +53,8 @@ class Artifact:
 def spec_path(path: str | os.PathLike[str]) -> Path:
     """Return the path of an artifact's spec: ``model.onnx.dummyio.json`` next to ``model.onnx``, ``dummyio.json`` in a folder."""
     place = Path(path)
-    return place / SPEC_SUFFIX[1:] if place.is_dir() else place.with_name(f"{place.name}{SPEC_SUFFIX}")
+    is_folder = os.path.isdir(place)  # noqa: PTH112 - `Path.is_dir` raises for a name that is too long
+    return place / SPEC_SUFFIX[1:] if is_folder else place.with_name(f"{place.name}{SPEC_SUFFIX}")
 
 
 def find_spec_path(path: str | os.PathLike[str]) -> Path | None:

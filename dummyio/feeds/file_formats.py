@@ -1,5 +1,6 @@
 """The file formats of samples, and the choice of one by a path."""
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def choose_format(path: Path, name: str | None = None) -> Format:
     for kind in FORMATS.values():
         if kind.suffix and path.suffix == kind.suffix:
             return kind
-    if path.is_dir() or not path.suffix:
+    if not path.suffix or os.path.isdir(path):  # noqa: PTH112 - `Path.is_dir` raises for a name that is too long
         return FORMATS["npy"]
     raise OptionError(
         f"{path}: no format has the suffix {path.suffix!r}. Use .npz or .safetensors, a name without a suffix for a folder "

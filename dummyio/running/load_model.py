@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dummyio.backend.formats import detect_path_format
+from dummyio.backend.formats import detect_path_format, is_present
 from dummyio.backend.registry import load_backend
 from dummyio.errors import SourceError, format_error_line
 from dummyio.option_types import convert_option
@@ -42,7 +42,7 @@ def load_model(reference: str, task: str | None = None, *, trust: bool = False) 
     """
     trust = convert_option("trust", trust, bool)
     path = Path(reference)
-    found = detect_path_format(path) if path.exists() else None
+    found = detect_path_format(path) if is_present(path) else None
     if found is not None and found.loaded_by is not None:
         backend: Any = load_backend(found.loaded_by)
         loaded: tuple[Any, str] = backend.load(path, task, **({"trust": True} if trust else {}))
@@ -50,9 +50,9 @@ def load_model(reference: str, task: str | None = None, *, trust: bool = False) 
     if found is not None:
         return path, f"the artifact {path}"
     code = _CODE.fullmatch(reference)
-    if code is not None and not path.exists():
+    if code is not None and not is_present(path):
         return _load_from_code(code), f"{reference} of Python code"
-    if not path.exists():
+    if not is_present(path):
         raise SourceError(
             f"{reference}: no such file or folder; an object of Python code is module:name or file.py:name."
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dummyio.backend.formats import detect_path_format, list_suffixes
+from dummyio.backend.formats import detect_path_format, is_present, list_suffixes
 from dummyio.backend.frameworks import detect_framework, qualified_name
 from dummyio.backend.registry import load_backend
 from dummyio.errors import OptionError, RunError, SourceError, suggest_names
@@ -133,7 +133,7 @@ def check_feed_names(feeds: Mapping[str, Array], paths: Collection[str]) -> None
 
 
 def _framework_of_path(path: Path) -> str:
-    if not path.exists():
+    if not is_present(path):
         raise SourceError(f"{path}: no such file or folder.")
     found = detect_path_format(path)
     if found is None or found.run_by is None:

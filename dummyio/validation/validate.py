@@ -5,12 +5,12 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from dummyio.backend.formats import is_present
 from dummyio.backend.frameworks import qualified_name
 from dummyio.describing import describe
 from dummyio.errors import OptionError, RunError, SourceError
@@ -304,7 +304,7 @@ def _choose_spec(
     if spec is not None:
         return describe(spec, task, **dims)
     if isinstance(actual, (str, os.PathLike)):
-        if not Path(actual).exists():
+        if not is_present(actual):
             raise SourceError(f"{os.fspath(actual)}: no such file or folder.")
         saved = find_spec_path(actual)
         if saved is not None and task is None:

@@ -144,3 +144,22 @@ def test_a_folder_with_files_of_the_names_of_a_case_stays(graph, name):
     assert f"{first}-2" in [str(path) for path in validate(graph, other, failing="failing").failing]
     assert [path.name for path in first.iterdir()] == [name]
     assert (first / name).read_text() == "years"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("describe", CONFIG, "-o", "NAME"),
+        ("describe", "NAME.json"),
+        ("generate", CONFIG, "-o", "NAME"),
+        ("generate", CONFIG, "-o", "NAME.npz"),
+        ("validate", "NAME.onnx"),
+        ("validate", CONFIG, "--reference", "NAME"),
+        ("validate", CONFIG, "--report", "NAME.json"),
+        ("export", "NAME", "out"),
+    ],
+)
+def test_a_name_that_the_system_does_not_accept_is_said_plainly(arguments):
+    said = run(*(word.replace("NAME", "n" * 300) for word in arguments), code=2)
+    assert any(reason in said for reason in ("too long", "no such file"))
+    assert "defect" not in said

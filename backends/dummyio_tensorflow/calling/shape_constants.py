@@ -20,7 +20,7 @@ _MOST_ELEMENTS = 4096
 _MOST_STEPS = 1000
 """Operators that one evaluation may run."""
 _MOST_RANK = 254
-"""Axes of TensorFlow's tensors."""
+"""The axes of TensorFlow tensors."""
 _MOST_RESULTS = 1 << 16
 """Results of one operator: a file may declare more at no cost."""
 
