@@ -13,14 +13,13 @@ from typing import Any
 
 import h5py
 import keras
-from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue] - it is compiled
 
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError
 from dummyio.materialize.memory_budget import check_budget
 from dummyio.process_state import replace_functions
+from dummyio_tensorflow.calling.keras_weights import WEIGHTS, iterate_members
 
-_WEIGHTS = "model.weights.h5"
 _UNCHECKED = 64 << 20
 """Bytes that a file may take whatever it contains."""
 _MOST_COMPRESSED = 16
@@ -41,29 +40,17 @@ def measure_weights(path: Path) -> int:
         with h5py.File(path, "r") as file:
             return _measure_file(path, file, path.stat().st_size)
     with zipfile.ZipFile(path) as archive:
-        if _WEIGHTS not in archive.namelist():
+        if WEIGHTS not in archive.namelist():
             return 0
-        stored = archive.getinfo(_WEIGHTS)
+        stored = archive.getinfo(WEIGHTS)
         _check_size(path, stored.file_size, stored.compress_size)
-        with archive.open(_WEIGHTS) as stream, h5py.File(stream, "r") as file:
+        with archive.open(WEIGHTS) as stream, h5py.File(stream, "r") as file:
             return _measure_file(path, file, stored.file_size)
 
 
 def _measure_file(path: Path, file: h5py.File, size: int) -> int:
-    total = 0
-    seen: set[Any] = set()
-    left: list[h5py.Group] = [file]
-    while left:
-        group = left.pop()
-        for key in group:
-            if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
-                continue
-            member = group.get(key)
-            if isinstance(member, h5py.Dataset):
-                total += prod(member.shape or ()) * member.dtype.itemsize
-            elif isinstance(member, h5py.Group) and (place := h5o.get_info(member.id).addr) not in seen:
-                seen.add(place)
-                left.append(member)
+    datasets = (member for member in iterate_members(file) if isinstance(member, h5py.Dataset))
+    total = sum(prod(dataset.shape or ()) * dataset.dtype.itemsize for dataset in datasets)
     _check_size(path, total, size)
     check_budget(total, f"the weights of {path}")
     return total

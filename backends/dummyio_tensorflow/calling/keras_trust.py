@@ -14,12 +14,12 @@ from typing import Any
 
 import h5py
 import keras
-from h5py import h5o  # pyright: ignore[reportAttributeAccessIssue] - it is compiled
 
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError
+from dummyio_tensorflow.calling.keras_weights import WEIGHTS, iterate_members
 
-_CONFIGURATION, _WEIGHTS = "config.json", "model.weights.h5"
+_CONFIGURATION = "config.json"
 _LARGEST = 1 << 28
 """Bytes of a configuration that are read."""
 _ROOMS = (
@@ -47,8 +47,8 @@ def find_keras_dangers(path: Path) -> list[str]:
     if path.suffix == FORMATS["keras"].suffix:
         with zipfile.ZipFile(path) as archive:
             found = _find_in_configuration(path, _read_member(path, archive))
-            if _WEIGHTS in archive.namelist():
-                with archive.open(_WEIGHTS) as stream, h5py.File(stream, "r") as file:
+            if WEIGHTS in archive.namelist():
+                with archive.open(WEIGHTS) as stream, h5py.File(stream, "r") as file:
                     found += _find_links(file)
         return list(dict.fromkeys(found))
     with closing(h5py.File(path, "r")) as file:
@@ -129,21 +129,11 @@ def _is_harmless_name(module: Any, name: str) -> bool:
 def _find_links(file: h5py.File) -> list[str]:
     """Return links to other files, and tables whose values are in other files."""
     found: list[str] = []
-    seen: set[Any] = set()
-    left: list[h5py.Group] = [file]
-    while left:
-        group = left.pop()
-        for key in group:
-            link = group.get(key, getlink=True)
-            if isinstance(link, h5py.ExternalLink):
-                found.append(f"a link to the file {str(link.filename)[:80]!r}")
-                continue
-            member = group.get(key)
-            if isinstance(member, h5py.Group) and (place := h5o.get_info(member.id).addr) not in seen:
-                seen.add(place)
-                left.append(member)
-            elif isinstance(member, h5py.Dataset):
-                outside = [name for name, *_ in member.external or ()]
-                outside += [one.file_name for one in member.virtual_sources()] if member.is_virtual else []
-                found += [f"values in the file {str(name)[:80]!r}" for name in outside if name != "."]
+    for member in iterate_members(file):
+        if isinstance(member, h5py.ExternalLink):
+            found.append(f"a link to the file {str(member.filename)[:80]!r}")
+            continue
+        outside = [name for name, *_ in member.external or ()]
+        outside += [one.file_name for one in member.virtual_sources()] if member.is_virtual else []
+        found += [f"values in the file {str(name)[:80]!r}" for name in outside if name != "."]
     return found
