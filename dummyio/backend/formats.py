@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,25 +71,20 @@ def detect_path_format(path: str | os.PathLike[str]) -> Format | None:
         if the file, or one of the folder that the format reads, is a pipe or a device: reading one may never end.
     """
     place = Path(path)
+    files: Iterable[Path] = (place,)
     if place.is_dir():
         found = next((kind for kind in FORMATS.values() if kind.contains and any(place.glob(kind.contains))), None)
+        if found is not None:
+            files = chain.from_iterable(map(place.glob, (found.contains, *found.reads)))
     else:
         found = next((kind for kind in FORMATS.values() if kind.suffix and kind.suffix == place.suffix), None)
     if found is not None:
-        for file in _list_files(place, found):
-            check_regular_file(file)
+        for file in files:
+            _check_regular_file(file)
     return found
 
 
-def _list_files(place: Path, kind: Format) -> Iterator[Path]:
-    if not place.is_dir():
-        yield place
-    else:
-        for pattern in (kind.contains, *kind.reads):
-            yield from place.glob(pattern)
-
-
-def check_regular_file(path: Path) -> None:
+def _check_regular_file(path: Path) -> None:
     """Raise `SourceError` for a pipe, a device or a socket; links are followed, and a missing file is left to its reader."""
     try:
         mode = path.stat().st_mode

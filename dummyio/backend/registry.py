@@ -91,7 +91,7 @@ def _load(name: str) -> Backend:
     points = _found()[name]
     if len(points) != 1:
         owners = ", ".join(f"{point.value} of {point.dist.name if point.dist else '?'}" for point in points)
-        raise FrameworkError(f"framework={show_value(name)} is claimed by {owners}: uninstall all but one.")
+        raise FrameworkError(f"framework={name!r} is claimed by {owners}: uninstall all but one.")
     point = points[0]
     try:
         with hold_signals():  # an interrupt in the import of a framework would abort the process
@@ -100,7 +100,7 @@ def _load(name: str) -> Backend:
         if not _is_requirement(error.name or "", point):
             raise BrokenBackendError(f"the backend {name!r} ({point.value}) cannot be imported: {error}.") from error
         raise NotInstalledError(
-            f"framework={show_value(name)} needs {error.name}, which is not installed. "
+            f"framework={name!r} needs {error.name}, which is not installed. "
             f"Install it: pip install '{_requirement(point, name)}'"
         ) from error
     except Exception as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dummyio.backend.formats import FORMATS
+from dummyio.backend.formats import FORMATS, is_present
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
 
@@ -53,8 +53,11 @@ class Artifact:
 def spec_path(path: str | os.PathLike[str]) -> Path:
     """Return the path of an artifact's spec: ``model.onnx.dummyio.json`` next to ``model.onnx``, ``dummyio.json`` in a folder."""
     place = Path(path)
-    is_folder = os.path.isdir(place)  # noqa: PTH112 - `Path.is_dir` raises for a name that is too long
-    return place / SPEC_SUFFIX[1:] if is_folder else place.with_name(f"{place.name}{SPEC_SUFFIX}")
+    return (
+        place / SPEC_SUFFIX[1:]
+        if is_present(place) and place.is_dir()
+        else place.with_name(f"{place.name}{SPEC_SUFFIX}")
+    )
 
 
 def find_spec_path(path: str | os.PathLike[str]) -> Path | None:

@@ -1,10 +1,11 @@
 """Whether a file is a report of an earlier validation, which a new one replaces unasked."""
 
-import os
 import re
 from pathlib import Path
 
 import msgspec
+
+from dummyio.backend.formats import is_present
 
 
 class _Outline(msgspec.Struct):
@@ -25,8 +26,7 @@ _HEAD = 1 << 16
 def is_report(path: Path) -> bool:
     """Return whether a file has the suffix and the content of a report."""
     mark = _MARKS.get(path.suffix)
-    # `Path.is_file` raises for a name that is too long.
-    if not os.path.isfile(path) or (mark is None and path.suffix != ".json"):  # noqa: PTH113
+    if not (is_present(path) and path.is_file()) or (mark is None and path.suffix != ".json"):
         return False
     with path.open("rb") as stream:
         if mark is not None:

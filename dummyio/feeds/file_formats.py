@@ -1,11 +1,11 @@
 """The file formats of samples, and the choice of one by a path."""
 
-import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dummyio.backend.formats import is_present
 from dummyio.errors import DTypeError, OptionError, suggest_names
 from dummyio.feeds import npy, npz, onnx_test_data, safetensors
 from dummyio.spec.dtypes import DType
@@ -52,7 +52,7 @@ def choose_format(path: Path, name: str | None = None) -> Format:
     for kind in FORMATS.values():
         if kind.suffix and path.suffix == kind.suffix:
             return kind
-    if not path.suffix or os.path.isdir(path):  # noqa: PTH112 - `Path.is_dir` raises for a name that is too long
+    if not path.suffix or (is_present(path) and path.is_dir()):
         return FORMATS["npy"]
     raise OptionError(
         f"{path}: no format has the suffix {path.suffix!r}. Use .npz or .safetensors, a name without a suffix for a folder "

@@ -153,10 +153,6 @@ class NormalizedConfig:
         """Return the value of the configuration itself, or of the caller, under exactly that name; not a default of its class."""
         return NormalizedConfig(self._config, given=self._given, path=self._path).raw(name)
 
-    def is_given(self, name: str) -> bool:
-        """Whether the caller gives the value under a canonical name."""
-        return any(alias in self._given for alias in self.names(name))
-
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value under a canonical name, or `default`."""
         for alias in self.names(name):

@@ -42,6 +42,14 @@ def check_keywords(task: object, given: Mapping[str, Any]) -> None:
             raise OptionError(f"{name}={shorten_value(value)}: {text} is needed.")
 
 
+def check_choice(name: str, value: object) -> None:
+    """Raise `OptionError` if an option of every reader has another value than its choices; other options have none."""
+    choices = READER_OPTIONS.get(name)
+    if choices is not None and not (isinstance(value, str) and value in choices):
+        text = value if isinstance(value, str) else ""
+        raise OptionError(f"{name}={shorten_value(value)} is unknown. {suggest_names(text, choices)}")
+
+
 def check_options(given: Mapping[str, Any] | None, own: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Split the keywords that a caller gives a reader into options and sizes.
 
@@ -65,10 +73,7 @@ def check_options(given: Mapping[str, Any] | None, own: Iterable[str]) -> tuple[
     sizes = dict(given or {})
     chosen = {name: sizes.pop(name) for name in (*READER_OPTIONS, *own) if name in sizes}
     for name, value in chosen.items():
-        choices = READER_OPTIONS.get(name)
-        if choices is not None and not (isinstance(value, str) and value in choices):
-            text = value if isinstance(value, str) else ""
-            raise OptionError(f"{name}={shorten_value(value)} is unknown. {suggest_names(text, choices)}")
+        check_choice(name, value)
         if name == "shapes" and not (isinstance(value, Mapping) and all(map(_is_shape, value.values()))):
             raise OptionError(
                 f"shapes={shorten_value(value)} is not a mapping of inputs to shapes: give lists of sizes, names and None, "

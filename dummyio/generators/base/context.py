@@ -9,7 +9,7 @@ from dummyio.generators.base.dim_sizes import DimSizes
 from dummyio.generators.base.model_facts import ModelFacts
 from dummyio.model_config.attribute_types import shorten_value
 from dummyio.model_config.normalized_config import NormalizedConfig
-from dummyio.sources.options import READER_OPTIONS, check_keywords
+from dummyio.sources.options import check_choice, check_keywords
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 from dummyio.spec.dtypes import DType
 
@@ -66,6 +66,7 @@ def build_context(
         if key in own:
             options[key] = value
         elif key in _COMMON:
+            check_choice(key, value)
             common[key] = value
         elif key in DEFAULT_DUMMY_SHAPES:
             if value is not None:
@@ -91,7 +92,7 @@ def build_context(
             static=options.get("cache") == "static",
         ),
         options=options,
-        **_check_options(common),
+        **{key: DType.of(value) if key.endswith("dtype") else value for key, value in common.items()},
         **fields,
     )
 
@@ -101,10 +102,3 @@ def _range_name(key: str) -> str:
     if name not in DEFAULT_DUMMY_SHAPES:
         raise OptionError(f"{key}: no size is named {name!r}. {suggest_names(name, DEFAULT_DUMMY_SHAPES)}")
     return name
-
-
-def _check_options(common: Mapping[str, Any]) -> dict[str, Any]:
-    for key, allowed in READER_OPTIONS.items():
-        if key in common and not (isinstance(common[key], str) and common[key] in allowed):
-            raise OptionError(f"{key}={shorten_value(common[key])}: use one of {', '.join(allowed)}.")
-    return {key: DType.of(value) if key.endswith("dtype") else value for key, value in common.items()}
