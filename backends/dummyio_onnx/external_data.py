@@ -8,12 +8,13 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import onnx
 
 from dummyio.errors import SourceError
+from dummyio.sources.read_file import is_inside, is_plain_location
 
 _MAX_SHOWN = 200
 _MEMORY = "_ORT_MEM_ADDR_"
@@ -133,7 +134,8 @@ def _decode(value: str | bytes) -> str:
 
 def _check_location(name: Any, location: str, path: Path | None, *, opening: bool) -> int | None:
     """Return the size of a file, or None if it does not exist and need not; raise `SourceError` if it may not be opened."""
-    if not _is_inside(location, path):
+    is_own = is_plain_location(location) if path is None else is_inside(location, path)
+    if not is_own or _MEMORY in location:
         raise SourceError(
             f"{_where(path)}: the data of {shorten(name)} is declared to be in {shorten(location)}, which is not in the "
             "model's folder. Such a model could read any file: save it again with its data next to it."
@@ -155,21 +157,6 @@ def _check_location(name: Any, location: str, path: Path | None, *, opening: boo
             "Save the model again with its data in a file next to it."
         )
     return status.st_size
-
-
-def _is_inside(location: str, path: Path | None) -> bool:
-    parts = PureWindowsPath(location)  # understands the separators of Windows and of other systems
-    if not location or "\0" in location or parts.anchor or ".." in parts.parts or _MEMORY in location:
-        return False
-    if path is None:
-        return True
-    try:
-        # A cache may link both the model and its data to a store, in which they are in one folder.
-        roots = (path.parent.resolve(), path.resolve().parent)
-        targets = [(root / location).resolve() for root in roots]  # a runtime may start from either
-    except (OSError, RuntimeError, ValueError):  # links in a circle, a name that the system does not accept
-        return False
-    return all(any(target.is_relative_to(root) for root in roots) for target in targets)
 
 
 def _check_end(name: Any, parts: Iterable[tuple[str, str]], size: int, path: Path | None) -> None:

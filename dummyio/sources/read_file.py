@@ -1,8 +1,11 @@
-"""Reads a file that somebody names: a regular file of a bounded size, so that neither a pipe nor a device is waited for."""
+"""Reads a file that somebody names: a regular file of a bounded size, so that neither a pipe nor a device is waited for.
+
+Also whether a name that a model's file contains leads to a file of that model.
+"""
 
 import os
 import stat
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from dummyio.errors import SourceError
 
@@ -19,7 +22,7 @@ def read_bounded_file(path: Path, most: int) -> bytes:
     """
     content = read_beginning(path, most + 1)  # no more than that, whatever its size
     if len(content) > most:
-        raise SourceError(f"{shorten_path(path)}: a configuration of more than {most} bytes is not read.")
+        raise SourceError(f"{shorten_path(path)}: a file of more than {most} bytes is not read here.")
     return content
 
 
@@ -41,6 +44,34 @@ def read_beginning(path: Path, most: int) -> bytes:
             return stream.read(most)
         except OSError as error:
             raise SourceError(f"{shorten_path(path)}: cannot be read ({error.strerror}).") from error
+
+
+def is_plain_location(location: str) -> bool:
+    """Whether a name is relative and does not leave its folder; drives and separators of Windows are seen on all systems."""
+    parts = PureWindowsPath(location)
+    return bool(location) and "\0" not in location and not parts.anchor and ".." not in parts.parts
+
+
+def is_inside(location: str, model: Path, part: str = "") -> bool:
+    """Whether a name leads to a place in the folder of a model, or in the folder to which the model's file is a link.
+
+    A cache may link both a model and its data to a store, in which they are in one folder.
+
+    Parameters
+    ----------
+    location
+        The name that the model gives, relative to its folder, or to the sub-folder `part` of it.
+    model
+        The model's file.
+    """
+    if not is_plain_location(location):
+        return False
+    try:
+        roots = (model.parent.resolve(), model.resolve().parent)
+        targets = [(root / part / location).resolve() for root in roots]  # a runtime may start from either
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a name that the system does not accept
+        return False
+    return all(any(target.is_relative_to(root) for root in roots) for target in targets)
 
 
 def shorten_path(path: object) -> str:

@@ -17,6 +17,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef  # pyright: ign
 from tensorflow.python.framework import op_def_registry  # pyright: ignore[reportMissingImports]
 
 from dummyio.backend.formats import FORMATS
+from dummyio.sources.read_file import is_inside
 from dummyio_tensorflow.calling.saved_model_protos import INITIALIZERS
 from dummyio_tensorflow.calling.tflite_schema import list_builtin_kinds, list_external_files, list_operator_kinds
 
@@ -92,9 +93,10 @@ def find_saved_model_dangers(meta: Any, folder: Path) -> list[str]:
             _find_ancestors(graph, [saver.save_tensor_name]) - signatures - _find_ancestors(graph, _list_loaded(meta))
         )
         found = check.check(known, written, signatures)
-    outside = {asset.filename for asset in assets if not _is_inside(asset.filename, folder / "assets", folder)}
-    variables = folder / "variables"
-    linked = [file.name for file in sorted(variables.glob("*")) if not _is_inside(file.name, variables, folder)]
+    model = folder / FORMATS["saved_model"].contains
+    outside = {asset.filename for asset in assets if not is_inside(asset.filename, model, "assets")}
+    variables = sorted((folder / "variables").glob("*"))
+    linked = [file.name for file in variables if not is_inside(file.name, model, "variables")]
     return [
         *found,
         *(f"an asset outside of its folder, {name[:80]!r}" for name in sorted(outside)),
@@ -121,22 +123,6 @@ def _list_loaded(meta: Any) -> list[str]:
         if "variables" in key:
             found += [VariableDef.FromString(value).initializer_name for value in collection.bytes_list.value]
     return [*found, meta.saver_def.restore_op_name]
-
-
-def _is_plain_name(name: str) -> bool:
-    return not Path(name).is_absolute() and "\0" not in name and ".." not in re.split(r"[/\\]", name)
-
-
-def _is_inside(name: str, place: Path, folder: Path) -> bool:
-    """Whether a file is in a SavedModel's folder, or in the store to which the SavedModel itself is linked."""
-    if not _is_plain_name(name):
-        return False
-    try:
-        roots = (folder.resolve(), (folder / FORMATS["saved_model"].contains).resolve().parent)
-        target = (place / name).resolve()
-    except (OSError, RuntimeError, ValueError):  # links in a circle, a name that the system does not accept
-        return False
-    return any(target.is_relative_to(root) for root in roots)
 
 
 def find_tflite_dangers(model: Any) -> list[str]:

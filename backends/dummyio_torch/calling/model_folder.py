@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from dummyio.errors import SourceError
+from dummyio.sources.read_file import read_bounded_file
 
 _IMPLEMENTATION = re.compile(r"_?\w+_implementation(_internal)?")
 """Keys of a configuration whose value names code: of attention, or of experts."""
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]*")
 _INDEX = "*.index.json"
+_MAX_BYTES = 1 << 28
+"""Of a configuration, or of a table of the weights of a large model."""
 
 
 def find_code(config_file: Path) -> list[str]:
@@ -51,11 +54,10 @@ def check_weight_files(folder: Path) -> None:
 
 
 def _read_object(file: Path) -> dict[str, Any]:
+    content = read_bounded_file(file, _MAX_BYTES)
     try:
-        if file.exists() and not file.is_file():  # a pipe would be waited for
-            raise SourceError(f"{file}: it is not a regular file.")
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        value = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
         raise SourceError(f"{file}: it cannot be read as JSON ({error!s:.200}).") from error
     if not isinstance(value, dict):
         raise SourceError(f"{file}: it contains a {type(value).__name__}, and a JSON object is due.")

@@ -79,20 +79,17 @@ def build_context(
             raise OptionError(
                 f"{key}={shorten_value(value)}: neither a size nor an option. {suggest_names(key, known)}"
             )
+    seed = common.pop("seed", 0)
+    chosen: dict[str, Any] = {key: DType.of(value) if key.endswith("dtype") else value for key, value in common.items()}
     return Context(
         task=task.removesuffix(PAST),
         with_past=task.endswith(PAST),
         config=config,
         sizes=DimSizes(
-            config,
-            sizes,
-            ranges,
-            common.pop("seed", 0),
-            with_past=task.endswith(PAST),
-            static=options.get("cache") == "static",
+            config, sizes, ranges, seed, with_past=task.endswith(PAST), static=options.get("cache") == "static"
         ),
         options=options,
-        **{key: DType.of(value) if key.endswith("dtype") else value for key, value in common.items()},
+        **chosen,
         **fields,
     )
 
