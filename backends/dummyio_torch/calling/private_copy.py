@@ -19,15 +19,13 @@ def copy_to_trace(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
 
     A module that cannot be copied is returned itself, with a note: other threads must not run it meanwhile.
     """
-    bound = next(_iterate_bound_functions(module), None)
-    if bound is not None:
-        return module, (f"traced without a copy, so do not run it in another thread meanwhile: {bound} is bound to it",)
-    try:
-        made = copy.deepcopy(module, {id(tensor): tensor for tensor in iterate_weights(module)})
-    except Exception as error:  # noqa: BLE001 - any object in a module may refuse to be copied
-        reason = format_error_line(error)
-        return module, (f"traced without a copy, so do not run it in another thread meanwhile: {reason}",)
-    return made, ()
+    reason = next((f"{name} is bound to it" for name in _iterate_bound_functions(module)), None)
+    if reason is None:
+        try:
+            return copy.deepcopy(module, {id(tensor): tensor for tensor in iterate_weights(module)}), ()
+        except Exception as error:  # noqa: BLE001 - any object in a module may refuse to be copied
+            reason = format_error_line(error)
+    return module, (f"traced without a copy, so do not run it in another thread meanwhile: {reason}",)
 
 
 def _iterate_bound_functions(module: nn.Module) -> Iterator[str]:
