@@ -23,7 +23,7 @@ FRAMEWORKS = {
 LONG = ["--ignore=tests/fuzz", "--ignore=tests/materialize/test_peak_memory.py", "--ignore=tests/test_benchmarks.py"]
 """What takes long and is the same with each version and framework: attacks, and measures of memory and time."""
 OLDEST = {
-    "core": ([], ["tests", "--ignore=tests/packaging", *LONG]),
+    "core": ([], ["tests", "--ignore=tests/packaging"]),
     "onnx": (
         ["onnx", "safetensors", "report"],
         ["tests/backends/onnx/test_conformance.py", "tests/validation", "tests/feeds/test_safetensors.py"],
@@ -54,7 +54,7 @@ OLDEST = {
         ],
     ),
 }
-"""Session → the extras whose lower bounds it installs, and its tests."""
+"""Session → the extras whose lower bounds it installs, and its tests: literals, which ``tests/packaging/test_versions.py`` reads."""
 EVERY_FRAMEWORK = [
     "torch",
     "tensorflow",
@@ -131,7 +131,7 @@ def oldest(session: nox.Session, name: str) -> None:
     session.install(*(need.replace(">=", "==") for need in needs))
     session.install("--editable", ".[test]")
     # Packages of that time warn about each other.
-    pytest(session, "-W", "ignore::DeprecationWarning", *tests)
+    pytest(session, "-W", "ignore::DeprecationWarning", *tests, *LONG)
 
 
 @nox.session
