@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from dummyio.errors import OutputError
+from dummyio.errors import OutputError, to_path
 from dummyio.temporaries import finish_cleanup, is_temporary, temporary_file, temporary_folder
 from dummyio.typing import FilePath
 
@@ -250,6 +250,7 @@ def make_folder(path: FilePath) -> None:
 @contextmanager
 def _naming_errors(path: FilePath) -> Generator[None]:
     """Convert an `OSError` to an `OutputError` with the path, the reason and the remedy; refuse what cannot be a path."""
+    to_path(path)
     text = os.fspath(path)
     if not text:
         raise OutputError("the path is empty: give the name of a file or folder.")

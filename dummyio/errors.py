@@ -27,6 +27,8 @@ import sys
 import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 MAX_MESSAGE = 2000
@@ -146,6 +148,14 @@ def escape_and_shorten(text: str, limit: int) -> str:
 
 def _leave_out_middle(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit * 3 // 4]}{_GAP}{text[-limit // 4 :]}"
+
+
+def to_path(path: str | PathLike[str]) -> Path:
+    """Return the path that a caller gives; raise `OptionError` if it is of another type."""
+    try:
+        return Path(path)
+    except TypeError:
+        raise OptionError(f"{path!r:.100} is not a path: give a str, or an os.PathLike of a str.") from None
 
 
 def build_trust_error(path: object, dangers: Iterable[str]) -> TrustError:

@@ -16,7 +16,7 @@ from dummyio.atomic_files import atomic_files, atomic_folder, check_file_name, c
 from dummyio.backend.formats import FORMATS, Format, choose_format
 from dummyio.backend.frameworks import detect_framework, qualified_name
 from dummyio.backend.registry import load_backend
-from dummyio.errors import ExportError, OptionError, OutputError, suggest_names
+from dummyio.errors import ExportError, OptionError, OutputError, suggest_names, to_path
 from dummyio.exporting.artifact import SPEC_SUFFIX, Artifact, ExportResult, spec_path
 from dummyio.exporting.companion_files import find_home, withdraw_taken_files, write_companion_files
 from dummyio.exporting.folder_content import check_folder_content
@@ -83,7 +83,7 @@ def export(
     ['linear.onnx', 'linear.onnx.dummyio.json']
     """
     force = convert_option("force", force, bool)
-    target = Path(path)
+    target = to_path(path)
     kind = check_target(path, format, force=force, framework=detect_framework(model), weights=options.get("weights"))
     _check_home(model, target)
     exporter = _find_exporter(model, kind)
@@ -146,9 +146,9 @@ def check_target(
     weights
         False if the artifact is without weights, whose file may be there already.
     """
+    target = to_path(path)
     if not os.fspath(path):
         raise OutputError("the path is empty: give the name of the artifact's file or folder.")
-    target = Path(path)
     kind = choose_format(target, format, framework)
     if not kind.suffix:
         check_folder(target, force=force)

@@ -11,7 +11,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from dummyio.atomic_files import atomic_files, atomic_folder, check_file_name, check_file_path, check_folder
-from dummyio.errors import OutputError, SourceError
+from dummyio.errors import DummyioError, OutputError, SourceError, format_error_line, to_path
 from dummyio.feeds.file_formats import FORMATS, Format, check_dtypes, choose_format, sample_paths
 from dummyio.feeds.onnx_test_data import FILE
 from dummyio.input_spec import InputSpec
@@ -79,11 +79,11 @@ def check_output(
     force: bool = False,
 ) -> tuple[Format, list[Path]]:
     """Return the format and the path of each sample; raise what `save_samples` would raise for them, before any work."""
+    place = to_path(path)
     if not os.fspath(path):
         raise OutputError("the path is empty: give the name of a file or folder.")
     force = convert_option("force", force, bool)
     samples = convert_option("samples", samples, Annotated[int, Meta(ge=1)])
-    place = Path(path)
     kind = choose_format(place, format)
     final = sample_paths(kind, place, samples)
     if kind.suffix:
@@ -137,14 +137,16 @@ def load_feeds(path: FilePath) -> Feeds:
     SourceError
         If the path holds no sample, or a broken one.
     """
-    place = Path(path)
+    place = to_path(path)
     try:
         mode = place.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # reading a pipe would wait for ever
             raise SourceError(f"{place!s:.300}: this is neither a file nor a folder.")
         return _detect_format(place).read(place)
-    except OSError as error:
-        raise SourceError(f"{place!s:.300}: cannot be read ({error.strerror or error}).") from error
+    except DummyioError:
+        raise
+    except (OSError, ValueError) as error:  # a null character in the path
+        raise SourceError(f"{place!s:.300}: cannot be read ({format_error_line(error)}).") from error
 
 
 def _detect_format(place: Path) -> Format:

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from dummyio.atomic_files import atomic_folder, make_folder
-from dummyio.errors import SourceError
+from dummyio.errors import SourceError, to_path
 from dummyio.feeds import npz
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, open_runner
@@ -141,7 +141,7 @@ def replay(folder: str | os.PathLike[str], artifact: Any = None, *, trust: bool 
     SourceError
         if the folder does not contain a saved case.
     """
-    place = Path(folder)
+    place = to_path(folder)
     try:
         saved = msgspec.json.decode((place / "case.json").read_bytes(), type=SavedCase)
         spec = InputSpec.load(place / "spec.json")

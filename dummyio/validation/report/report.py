@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from dummyio.atomic_files import atomic_file, check_file_path
-from dummyio.errors import OutputError, SourceError
+from dummyio.errors import OutputError, SourceError, format_error_line, to_path
 from dummyio.exporting.earlier_report import is_report
 from dummyio.validation.data.report_data import ReportData
 
@@ -34,7 +34,7 @@ def check_report_path(path: str | os.PathLike[str], *, force: bool = True) -> No
     NotInstalledError
         if the format needs a library that is not installed.
     """
-    suffix = Path(path).suffix
+    suffix = to_path(path).suffix
     if suffix not in _SUFFIXES:
         raise OutputError(f"{os.fspath(path)}: the suffix of a report must be one of {', '.join(_SUFFIXES)}.")
     if suffix == ".html":
@@ -75,10 +75,12 @@ class Report(ReportData, frozen=True, kw_only=True):
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Report:
         """Read a ``.json`` file that `save` wrote; errors as `from_json`."""
+        place = to_path(path)
         try:
-            return cls.from_json(Path(path).read_bytes())
-        except OSError as error:
-            raise SourceError(f"{os.fspath(path)}: cannot be read ({error.strerror}).") from error
+            text = place.read_bytes()
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{os.fspath(path)}: cannot be read ({format_error_line(error)}).") from error
+        return cls.from_json(text)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the report completely or not at all: ``.json``, ``.html`` (one page that loads nothing), ``.xml`` (JUnit).
