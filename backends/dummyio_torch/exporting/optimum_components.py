@@ -8,34 +8,23 @@
 ==================================  ==================================================================
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import torch
 from torch import nn
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import ExportError, SourceError
+from dummyio.exporting.model_parts import STATES, find_states, split_encoder_decoder
 from dummyio.generators.base.context import PAST
 from dummyio.input_spec import InputSpec
-from dummyio.sources.input_names import present_name
-from dummyio.spec.spec_data import OutputSpec
-from dummyio.spec.tensor_spec import Nest, Node, TensorSpec, build_nested, iterate_leaves
-from dummyio.spec.values import Rule, get_mask_path
+from dummyio.spec.tensor_spec import Node, build_nested
 
 MODEL = "model.onnx"
 ENCODER = "encoder_model.onnx"
 DECODER = "decoder_model.onnx"
 DECODER_WITH_PAST = "decoder_with_past_model.onnx"
-
-_STATES = "encoder_outputs"
-_DECODER_INPUTS = {
-    "attention_mask": "encoder_attention_mask",
-    "decoder_input_ids": "input_ids",
-    "last_hidden_state": "encoder_hidden_states",
-}
-"""Argument of the whole model → input of its decoder."""
 
 Components = dict[str, tuple[nn.Module, InputSpec]]
 
@@ -60,10 +49,10 @@ class DecoderStep(nn.Module):
     ) -> Any:
         """Return logits and the caches."""
         given = {"attention_mask": encoder_attention_mask, "past_key_values": past_key_values}
-        leaves = {f"{_STATES}.last_hidden_state": encoder_hidden_states}
+        leaves = {f"{STATES}.last_hidden_state": encoder_hidden_states}
         return self.whole(
             decoder_input_ids=input_ids,
-            encoder_outputs=build_nested(self._states, leaves, _STATES),
+            encoder_outputs=build_nested(self._states, leaves, STATES),
             use_cache=True,
             **{name: value for name, value in given.items() if value is not None},
         )
@@ -99,7 +88,7 @@ def split_into_components(model: nn.Module, spec: InputSpec, *, past: bool = Tru
     if not getattr(model.config, "is_encoder_decoder", False):
         return {MODEL: (model, with_past or spec)}
     plain = _describe_task(model, task, spec)
-    if plain is None or with_past is None or _STATES not in with_past:
+    if plain is None or with_past is None or STATES not in with_past:
         raise ExportError(
             f"task={task!r}: the inputs of the decoder are not known for {type(model).__name__}. Export the model whole, to one "
             "file or with past=False."
@@ -127,52 +116,11 @@ def _describe_task(model: nn.Module, task: str, spec: InputSpec) -> InputSpec | 
 def _split_encoder_decoder(
     model: Any, plain: InputSpec, with_past: InputSpec
 ) -> Iterator[tuple[str, tuple[nn.Module, InputSpec]]]:
-    states = with_past[_STATES]
-    if not isinstance(states, Nest):
-        raise ExportError(f"{_STATES} is {states} in this spec, and must be a container.")
-    hidden = states["last_hidden_state"]
-    inputs = {name: node for name, node in plain.items() if not name.startswith("decoder_")}
-    lengths = {dim for _, leaf in iterate_leaves(inputs.items()) for dim in leaf.shape}
-    shape = hidden.shape if isinstance(hidden, TensorSpec) and set(hidden.shape[1:2]) <= lengths else None
-    encoded = OutputSpec("last_hidden_state", shape, hidden.dtype if isinstance(hidden, TensorSpec) else None)
-    yield ENCODER, (model.get_encoder(), InputSpec(inputs, task="feature-extraction", outputs=(encoded,)))
-
-    shared = {name: node for name, node in with_past.items() if name == "attention_mask"}
-    step = DecoderStep(model, states)
-    first, later = (
-        _rename_inputs({**shared, "decoder_input_ids": each["decoder_input_ids"], "last_hidden_state": hidden})
-        for each in (plain, with_past)
-    )
-    logits = (output for output in plain.outputs if output.name == "logits")
-    outputs = (*logits, *_describe_presents(with_past, first["input_ids"]))
-    yield DECODER, (step, InputSpec(first, task=plain.task, outputs=outputs))
-
-    inputs = {**later, "past_key_values": with_past["past_key_values"]}
-    yield DECODER_WITH_PAST, (step, InputSpec(inputs, task=with_past.task, outputs=with_past.outputs))
-
-
-def _describe_presents(with_past: InputSpec, ids: TensorSpec) -> Iterator[OutputSpec]:
-    """Yield the caches that the first step creates: as long as its own tokens, or as the states of the encoder."""
-    for path, leaf in with_past.leaves:
-        name = present_name(path)
-        if name is not None:
-            shape = tuple(ids.shape[-1] if str(size).startswith("past_") else size for size in leaf.shape)
-            yield OutputSpec(name, shape, leaf.dtype)
-
-
-def _rename_inputs(nodes: Mapping[str, Node]) -> dict[str, TensorSpec]:
-    """Return tensors under the names of the decoder, with rules that follow a mask under its new name if it is among them."""
-    renamed = {}
-    for name, node in nodes.items():
-        if not isinstance(node, TensorSpec):
-            raise ExportError(f"{name} is a container in this spec, and must be a tensor.")
-        renamed[_DECODER_INPUTS[name]] = node.replace(values=_rename_mask(node.values, nodes))
-    return renamed
-
-
-def _rename_mask(rule: Rule, nodes: Mapping[str, Node]) -> Rule:
-    mask = get_mask_path(rule)
-    if mask is None:
-        return rule
-    renamed: Rule = msgspec.structs.replace(rule, mask=_DECODER_INPUTS[mask] if mask in nodes else None)
-    return renamed
+    try:
+        parts = split_encoder_decoder(plain, with_past)
+    except SourceError as error:
+        raise ExportError(str(error)) from None
+    step = DecoderStep(model, find_states(with_past))
+    yield ENCODER, (model.get_encoder(), parts["encoder"])
+    yield DECODER, (step, parts["decoder"])
+    yield DECODER_WITH_PAST, (step, parts["decoder_with_past"])

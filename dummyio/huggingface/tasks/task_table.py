@@ -127,7 +127,7 @@ TASKS: tuple[Task, ...] = (
     Task(
         "feature-extraction",
         "any",
-        ("MAPPING_NAMES", "FOR_TEXT_ENCODING", "FOR_IMAGE"),
+        ("MAPPING_NAMES", "FOR_TEXT_ENCODING", "FOR_IMAGE", "FOR_RETRIEVAL"),
         ("Model", "EncoderModel", "ModelWithProjection"),
         takes_past=True,
     ),
