@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from dummyio.sources.options import check_keywords
 from dummyio.sources.read_file import read_beginning, shorten_path
 
 
-def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
+def describe(source: Any, task: str | None = None, *, generators: Iterable[type] = (), **dims: Any) -> InputSpec:
     """Return the description of a model's inputs.
 
     Parameters
@@ -28,6 +28,9 @@ def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
         The task, such as ``"text-classification"`` or ``"text-generation-with-past"``: the description has the inputs that
         an export for this task needs. Without it, the task follows from the model's class, and all inputs with data that
         the model takes are described (``optional_inputs=True`` or ``False`` decides this explicitly).
+    generators
+        Generator classes of your own, which are asked before those of `dummyio.generators.register_generator` and before ours: for
+        a Hugging Face configuration or model, and for another PyTorch module.
     dims
         Sizes by name (``batch_size=4``), which override those of the model; ``random_<name>_range=(low, high)`` to draw
         one from ``seed``; options ``padding_side``, ``mask_policy``, ``int_dtype``, ``float_dtype``; and values that a
@@ -44,7 +47,8 @@ def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
     SourceError
         if `source` is none of these, or cannot be read.
     OptionError
-        if a keyword is neither a dim nor an option of that source; the message suggests similar names.
+        if a keyword is neither a dim nor an option of that source (the message suggests similar names), or a class is not a
+        generator, fails, or describes no input of the model.
 
     Examples
     --------
@@ -57,6 +61,11 @@ def describe(source: Any, task: str | None = None, **dims: Any) -> InputSpec:
       Dim('sequence_length', 16, max=512)
     """
     check_keywords(task, dims)
+    if generators != ():
+        from dummyio.generators.own_classes import check_generators  # noqa: PLC0415 - lazy: few descriptions need it
+
+        kinds = check_generators(generators)
+        dims = {**dims, "generators": kinds} if kinds else dims
     if isinstance(source, InputSpec):
         return _resize_spec(source, task, dims)
     if isinstance(source, Mapping):
@@ -112,6 +121,7 @@ def capture(model: Any, method: str | None = None) -> Any:
 
 
 def _resize_spec(spec: InputSpec, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+    _refuse_generators(dims, "a saved spec")
     if task is not None and task != spec.task:
         raise OptionError(f"task={task!r}: this spec has the task {spec.task!r}; describe its model again.")
     return spec.with_dims(**dims) if dims else spec
@@ -203,9 +213,21 @@ def _describe_by(framework: str, source: Any, task: str | None, dims: Mapping[st
         raise OptionError(
             f"task={task!r}: a task can be chosen for Hugging Face models only, not for other {title} models."
         )
+    if framework != "pt":
+        _refuse_generators(dims, f"a model of {FRAMEWORKS[framework].title}")
     reader: Any = load_backend(framework)
     spec: InputSpec = reader.describe(source, dims=dims)
     return spec
+
+
+def _refuse_generators(dims: Mapping[str, Any], what: str) -> None:
+    """Raise `OptionError` if generators are given for a source that declares its inputs itself."""
+    if "generators" in dims:
+        names = ", ".join(kind.__name__ for kind in dims["generators"])
+        raise OptionError(
+            f"generators=({names}): {what} declares its inputs itself. Generators are for Hugging Face configurations and models, and "
+            "for PyTorch modules."
+        )
 
 
 def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:

@@ -32,6 +32,8 @@ from dummyio.generators.media.vision import (
     DummyVisionInputGenerator,
     DummyVisualInputGenerator,
 )
+from dummyio.generators.own_classes import register_generator, registered_generators, unregister_generator
+from dummyio.generators.own_inputs import OwnGenerator, find_own_generator
 from dummyio.generators.series.robot_control import DummyRobotInputGenerator
 from dummyio.generators.series.time_series import DummyTimeSeriesInputGenerator
 from dummyio.generators.series.trajectories import DummyReinforcementLearningInputGenerator
@@ -99,6 +101,9 @@ __all__ = [
     "SizeWarning",
     "build_context",
     "generator_for",
+    "register_generator",
+    "registered_generators",
+    "unregister_generator",
 ]
 
 GENERATORS: tuple[type[DummyInputGenerator], ...] = (
@@ -142,8 +147,11 @@ OPTIONS: tuple[str, ...] = tuple(sorted({option for generator in GENERATORS for 
 """Every generator's own options, for a context that serves all of them."""
 
 
-def generator_for(name: str, context: Context) -> DummyInputGenerator | None:
-    """Return the generator that describes the input of that name in a model of that kind; None where there is none."""
+def generator_for(name: str, context: Context) -> DummyInputGenerator | OwnGenerator | None:
+    """Return the generator that describes the input of that name in a model of that kind, the user's first; None without one."""
+    own = find_own_generator(name, context) if context.own_generators else None
+    if own is not None:
+        return own
     root = name.partition(".")[0]
     for generator in GENERATORS:
         if root in generator.SUPPORTED_INPUT_NAMES and generator.applies(context, root):

@@ -12,6 +12,8 @@ from dummyio.generators.base.context import PAST, Context, build_context
 from dummyio.generators.base.dim_sizes import DimSizes
 from dummyio.generators.base.model_facts import ArgumentFacts
 from dummyio.generators.media_tokens.token_counts import find_uncounted_media_inputs, list_media
+from dummyio.generators.own_classes import collect_generators
+from dummyio.generators.own_inputs import check_given_names, find_own_generator, list_added_names, list_stated_names
 from dummyio.generators.registry import OPTIONS, generator_for
 from dummyio.huggingface.config.configuration import Configuration, read_configuration
 from dummyio.huggingface.config.layer_types import check_layer_types
@@ -68,6 +70,10 @@ class _State(msgspec.Struct, frozen=True):
     """The live model; None if only the configuration is given."""
     class_name: str = _UNKNOWN_CLASS
     task: str = ""
+    generators: tuple[type, ...] = ()
+    """Classes of the user's that describe inputs before ours."""
+    given_generators: tuple[type, ...] = ()
+    """Those of them that are given to this description, and not registered."""
     signature: _Signature = _Signature()
     config: NormalizedConfig = _EMPTY
     quirks: Corrections = Corrections()
@@ -123,6 +129,13 @@ def _choose_class_and_task(state: _State) -> _State:
     name = _class_name(state.configuration, task) if state.model is None else type(state.model).__name__
     found = task or (task_of_class(name) if name else None) or "feature-extraction"
     return _with(state, class_name=name or _UNKNOWN_CLASS, task=found)
+
+
+def _collect_generators(state: _State) -> _State:
+    keywords = dict(state.keywords)
+    given = keywords.pop("generators", ())
+    generators = collect_generators(given, state.configuration.model_type, state.task)
+    return _with(state, keywords=keywords, generators=generators, given_generators=given)
 
 
 def _class_name(configuration: Configuration, task: str | None) -> str | None:
@@ -198,6 +211,7 @@ def _live_parameters(model: Any) -> dict[str, bool]:
 def _guess_signature(state: _State, reason: str) -> _State:
     given = {key: value for key, value in state.keywords.items() if key in ALIASES}
     names = inputs_from_attributes(state.configuration.normalized(given))
+    names += [name for name in list_stated_names(state.generators) if name not in names]
     if not names:
         raise _build_unknown_error(
             state.configuration, f"{reason}, and the attributes do not tell which inputs it takes"
@@ -228,14 +242,14 @@ def _add_forwarded_arguments(state: _State) -> _State:
     signature = state.signature
     found = find_forwarded_arguments(state.class_name, state.config) if state.everything else {}
     added = {name: facts for name, facts in found.items() if name not in signature.names}
-    if not added:
-        return state
     names, arguments = (*signature.names, *added), {**added, **signature.arguments}
-    return _with(state, signature=replace(signature, names=names, arguments=arguments))
+    check_given_names(state.given_generators, names, state.class_name)
+    return _with(state, signature=replace(signature, names=names, arguments=arguments)) if added else state
 
 
 def _build_context(state: _State) -> _State:
-    context = build_context(state.task, state.config, state.options, OPTIONS)
+    options = {*OPTIONS, *(name for kind in state.generators for name in getattr(kind, "OPTIONS", ()))}
+    context = build_context(state.task, state.config, state.options, options, own_generators=state.generators)
     context.sizes.bounds.update({**read_size_bounds(state.class_name, state.config), **state.quirks.bounds})
     return _with(state, context=context, texts=source_text(state.class_name, state.configuration))
 
@@ -251,13 +265,15 @@ def _choose_inputs(state: _State) -> _State:
         everything=state.everything,
         arguments=signature.arguments,
         texts=state.texts,
+        own=frozenset(name for name in signature.names if find_own_generator(name, context) is not None),
+        added=frozenset(list_added_names(context, signature.names)),
     )
     names = state.quirks.chosen(choose_inputs(facts, signature.names), signature.names)
     _check_past(state, names)
     if not names:
         raise SourceError(
             f"{state.configuration.label}: dummyio can describe none of the arguments {', '.join(signature.names) or '(none)'}. "
-            "Describe the inputs by hand with InputSpec and TensorSpec."
+            "Give a generator of your own for them (generators=), or describe the inputs by hand with InputSpec and TensorSpec."
         )
     context = replace(context, names=frozenset(names), encoder_decoder=facts.encoder_decoder)
     return _with(state, names=tuple(names), context=context)
@@ -278,7 +294,8 @@ def _collect_facts(state: _State) -> _State:
 
 def _drop_uncounted_media(state: _State) -> _State:
     """Drop media whose placeholders cannot be counted: a model refuses a medium without its placeholders."""
-    dropped = find_uncounted_media_inputs(state.context) - state.signature.required
+    own = list_added_names(state.context, state.names)
+    dropped = find_uncounted_media_inputs(state.context) - state.signature.required - set(own)
     if not dropped:
         return state
     names = tuple(name for name in state.names if name not in dropped)
@@ -302,6 +319,7 @@ def _describe_outputs(state: _State) -> _State:
 
 _STEPS: tuple[Callable[[_State], _State], ...] = (
     _choose_class_and_task,
+    _collect_generators,
     _read_signature,
     _apply_quirks,
     _add_forwarded_arguments,

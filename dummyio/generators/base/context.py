@@ -39,6 +39,8 @@ class Context:
     """Whether texts and images come in batches of their own."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """A generator's own options."""
+    own_generators: tuple[type, ...] = ()
+    """Classes of the user's that are asked before ours, the first one first."""
     facts: ModelFacts = field(default_factory=ModelFacts)
     """Facts that the configuration does not state."""
     memo: dict[str, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
@@ -55,7 +57,11 @@ _COMMON = ("padding_side", "mask_policy", "int_dtype", "float_dtype", "seed")
 def build_context(
     task: str, config: NormalizedConfig, keywords: Mapping[str, Any], own: Iterable[str] = (), **fields: Any
 ) -> Context:
-    """Return the context that `keywords` (sizes, ranges, options) ask for; raise `OptionError` for unknown ones."""
+    """Return the context that `keywords` (sizes, ranges, options) ask for; raise `OptionError` for unknown ones.
+
+    Generators of the user's may have dims with names of their own: any whole number is then the size of one, and a name that no dim
+    has is found when the inputs are described.
+    """
     sizes: dict[str, int] = {}
     ranges: dict[str, tuple[int, int]] = {}
     common: dict[str, Any] = {}
@@ -71,6 +77,8 @@ def build_context(
         elif key in DEFAULT_DUMMY_SHAPES:
             if value is not None:
                 sizes[key] = value
+        elif fields.get("own_generators") and type(value) is int:
+            sizes[key] = value
         elif key.startswith("random_") and key.endswith("_range"):
             if value is not None:
                 ranges[_range_name(key)] = value

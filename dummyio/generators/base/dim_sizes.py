@@ -87,6 +87,12 @@ class DimSizes:
         self.bounds: dict[str, Mapping[str, int]] = {}
         """What is known of symbols besides: name → ``min``, ``max``, ``multiple_of``."""
 
+    def resize(self, changed: Mapping[str, int]) -> "DimSizes":
+        """Return the same without any symbol defined, with some sizes as if the caller had given them."""
+        other = DimSizes(self.config, {**self.given, **changed}, with_past=self.with_past, static=self.static)
+        other.bounds.update(self.bounds)
+        return other
+
     def wanted(self, name: str) -> int | None:
         """Return the caller's size, under this name or under that of the symbol it follows."""
         if name in self.given:

@@ -58,8 +58,8 @@ class DummyInputGenerator:
             )
             cls.SUPPORTED_INPUT_NAMES = tuple(dict.fromkeys((*inherited, *own)))  # pyright: ignore[reportConstantRedefinition]
 
-    def __init__(self, task: str, normalized_config: Any, **shapes: Any) -> None:
-        """Sort the keywords; nothing is described yet."""
+    def __init__(self, task: str = "", normalized_config: Any = None, **shapes: Any) -> None:
+        """Sort the keywords; nothing is described yet. A subclass written for Optimum calls this without arguments, or not at all."""
         self.context = build_context(task, NormalizedConfig.of(normalized_config), shapes, type(self).OPTIONS)
 
     @classmethod
@@ -120,6 +120,32 @@ class DummyInputGenerator:
             if mask is not None and mask not in inputs:
                 inputs[mask] = typed.spec(mask)
         return InputSpec(inputs).generate(framework, seed=seed, sample=sample)[input_name]
+
+    # What subclasses that make tensors read: sizes and attributes of the configuration, as attributes of their own.
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name == "context":
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}.")
+        context = self.context
+        if name in ("task", "normalized_config"):
+            return context.config if name == "normalized_config" else context.task
+        found = context.sizes.wanted(name)
+        if found is None:
+            edges = context.config.size() if name in ("height", "width") else None
+            found = context.config.get(name) if edges is None else edges[name == "width"]
+        found = DEFAULT_DUMMY_SHAPES.get(name) if found is None else found
+        if found is None:
+            raise AttributeError(
+                f"{type(self).__name__} has no attribute {name!r}, and neither sizes nor the configuration have it."
+            )
+        return found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; a size, such as ``generator.sequence_length = 1``, is one of those that are described from then on."""
+        super().__setattr__(name, value)
+        context = vars(self).get("context")
+        if context is not None and name in DEFAULT_DUMMY_SHAPES and type(value) is int:
+            super().__setattr__("context", replace(context, sizes=context.sizes.resize({name: value})))
 
     # What subclasses write descriptions with.
 

@@ -90,9 +90,11 @@ def choose_inputs(facts: InputFacts, order: Iterable[str]) -> list[str]:
     documented = {name for name, argument in facts.arguments.items() if is_shape_text(argument.shape)}
     counted = _counted(facts)
     wanted = (
-        name for name in order if (name in CONDITIONS and CONDITIONS[name](facts)) or name in facts.required | counted
+        name
+        for name in order
+        if (name in CONDITIONS and CONDITIONS[name](facts)) or name in facts.required | counted | facts.added
     )
-    return [name for name in wanted if name in _DESCRIBED or name in documented]
+    return [name for name in wanted if name in _DESCRIBED or name in documented | facts.own]
 
 
 def _counted(facts: InputFacts) -> frozenset[str]:

@@ -23,6 +23,10 @@ class InputFacts:
     """Whether to feed all data that the model takes, and not only what an export of the task needs."""
     arguments: Mapping[str, ArgumentFacts] = field(default_factory=dict)
     """Argument → its kind and shape, as documented."""
+    own: frozenset[str] = frozenset()
+    """Arguments that generators of the user's describe."""
+    added: frozenset[str] = frozenset()
+    """Those of them that are fed because the generators are there."""
     texts: Mapping[str, str] = field(default_factory=dict)
     """The source text of the model and its parts, by role."""
 
