@@ -12,6 +12,7 @@ from torch import nn
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import SourceError, format_error_line
+from dummyio.generators.own_classes import collect_generators
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import hold_process_state
 from dummyio.sources.options import apply_sizes, check_options
@@ -20,6 +21,7 @@ from dummyio_torch.description.build_spec import Provenance, build_spec
 from dummyio_torch.description.confirm_spec import confirm_spec, has_small_weights, restrict_dims
 from dummyio_torch.description.initial_layout import LayoutStart
 from dummyio_torch.description.module_key import module_key
+from dummyio_torch.description.own_generators import TASK, confirm_inputs, describe_by_generators
 from dummyio_torch.description.signature_arguments import Argument, list_arguments, read_signature
 from dummyio_torch.discovery.axis_ranges import find_axis_ranges, separate_axes
 from dummyio_torch.discovery.layout import InputLayout
@@ -47,20 +49,35 @@ def describe(module: nn.Module, *, dims: Mapping[str, Any] | None = None) -> Inp
     dims
         Default sizes of dims, by name. Options: ``padding_side``, ``mask_policy``: as in `PaddingMask`; ``shapes``: input →
         sizes and names of its axes, for inputs that the search does not find; ``optional_inputs=False``: only the arguments
-        that the module needs. An argument of forward that is not a tensor (``n_steps=3``) is then not an input.
+        that the module needs; ``generators``: classes that describe arguments. An argument of forward that is not a tensor (``n_steps=3``) is then not an input.
 
     Raises
     ------
     SourceError
         If no inputs are found that the module takes; the message has all that is known.
     OptionError
-        If a name is neither a dim nor an option nor an argument of this module; the message suggests similar names.
+        If a name is neither a dim nor an option nor an argument of this module (the message suggests similar names), or a generator
+        fails or contradicts the module.
     """
     module = _unwrap(module)
     check_sizes(module)
     chosen, given = check_options(dims, _OPTIONS)
     names = set(read_signature(module).parameters)
     constants = {name: given.pop(name) for name in list(given) if name in names}
+    own = given.pop("generators", ())
+    kinds = collect_generators(own, None, TASK)
+    if kinds:
+        spec = _describe_by_generators(module, chosen, constants, given, (kinds, own))
+        if spec is not None:
+            return apply_sizes(spec, given, (*_OPTIONS, *names), "module")
+    spec = _find_spec(module, chosen, constants, given)
+    return apply_sizes(spec, given, (*_OPTIONS, *names), "module")
+
+
+def _find_spec(
+    module: nn.Module, chosen: Mapping[str, Any], constants: dict[str, Any], given: Mapping[str, Any]
+) -> InputSpec:
+    """Return the spec that a search finds, or has found."""
     key = module_key(module, chosen, constants, given)
     with hold_process_state():  # a search changes it many times, and a second thread then finds the spec
         spec = _CACHE.get(key) if key is not None else None
@@ -70,7 +87,29 @@ def describe(module: nn.Module, *, dims: Mapping[str, Any] | None = None) -> Inp
                 if len(_CACHE) >= _MAX_CACHED:
                     _CACHE.clear()
                 _CACHE[key] = spec
-    return apply_sizes(spec, given, (*_OPTIONS, *names), "module")
+    return spec
+
+
+def _describe_by_generators(
+    module: nn.Module,
+    chosen: Mapping[str, Any],
+    constants: dict[str, Any],
+    given: Mapping[str, Any],
+    kinds: tuple[tuple[type, ...], tuple[type, ...]],
+) -> InputSpec | None:
+    """Return the spec by generators, registered or given to the description (the second item); None if none describes an argument."""
+    arguments = list_arguments(module, constants)
+    options = {name: value for name, value in chosen.items() if name not in _OPTIONS}
+
+    def search(shapes: Mapping[str, Any]) -> InputSpec:
+        known = {**shapes, **chosen.get("shapes", {})}
+        return _find_spec(module, {**chosen, "shapes": known}, constants, given)
+
+    spec = describe_by_generators(module, arguments, *kinds, {**options, **given}, search)
+    if spec is not None:
+        positional = tuple(argument.name for argument in arguments if argument.positional)
+        confirm_inputs(module, spec, positional, constants)
+    return spec
 
 
 def _unwrap(module: nn.Module) -> nn.Module:
