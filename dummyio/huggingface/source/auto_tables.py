@@ -67,6 +67,14 @@ def configuration_class(model_type: str) -> str | None:
     return _table(path, "CONFIG_MAPPING_NAMES").get(model_type) if path else None
 
 
+@lru_cache(maxsize=1)
+def processor_table() -> Mapping[str, Any]:
+    """Give the library's table of processors: model type → the class that makes its inputs of texts and media together."""
+    root = transformers_root()
+    path = root / "models" / "auto" / "processing_auto.py" if root else None
+    return _table(path, "PROCESSOR_MAPPING_NAMES") if path and path.exists() else _NO_ENTRIES
+
+
 @lru_cache(maxsize=1024)
 def class_source(name: str, model_type: str | None = None, part: Part = "modeling") -> ClassSource | None:
     """Find a model or configuration class: in its model type's folder, else in all folders."""

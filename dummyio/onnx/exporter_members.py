@@ -1,0 +1,163 @@
+"""What Optimum's exporters read of a configuration, beyond names, axes and inputs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dummyio.errors import OptionError
+from dummyio.model_config.normalized_config import NormalizedConfig
+
+if TYPE_CHECKING:
+    from dummyio.huggingface.config.configuration import Configuration
+    from dummyio.input_spec import InputSpec
+
+
+class InstanceOrClass:
+    """A method that gets the instance it is called on, or the class if it is called on that."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._method = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, instance: Any, owner: type) -> Callable[..., Any]:
+        """Bind the method."""
+        return partial(self._method, owner if instance is None else instance)
+
+
+class ExporterMembers:
+    """Members that exporters of Optimum read, for a class that has a spec."""
+
+    ATOL_FOR_VALIDATION: ClassVar[Any] = 1e-5
+    """The absolute tolerance of a comparison with the model."""
+    NORMALIZED_CONFIG_CLASS: ClassVar[Any] = NormalizedConfig
+    """What puts a configuration behind canonical names."""
+    VARIANTS: ClassVar[Mapping[str, str]] = {"default": "The whole model, or the part that is asked for."}
+    DEFAULT_VARIANT: ClassVar[str] = "default"
+    MIN_TORCH_VERSION: ClassVar[str] = "2.13"
+    MIN_TRANSFORMERS_VERSION: ClassVar[str] = "5.20"
+    PAD_ATTENTION_MASK_TO_PAST: ClassVar[bool] = True
+    """A mask covers the past and the new tokens in every task."""
+    SUPPORTS_PAST: ClassVar[bool] = True
+    variant: str = "default"
+
+    _config: Any
+    int_dtype: str
+    float_dtype: str
+    part: str | None
+
+    if TYPE_CHECKING:  # members of the class that has a spec
+
+        @property
+        def spec(self) -> InputSpec:
+            """The inputs as data."""
+
+        @property
+        def use_past(self) -> bool:
+            """Whether the model gets a cache."""
+
+        @property
+        def configuration(self) -> Configuration | None:
+            """The configuration as plain data."""
+
+        @property
+        def inputs(self) -> dict[str, dict[int, str]]:
+            """Input → axis → symbol."""
+
+    @property
+    def overrides_inputs(self) -> bool:
+        """Whether a subclass makes inputs itself, by overriding `overwrite_shape_and_generate_input`."""
+        own = type(self).overwrite_shape_and_generate_input
+        return own is not ExporterMembers.overwrite_shape_and_generate_input
+
+    def overwrite_shape_and_generate_input(
+        self, dummy_input_gen: Any, input_name: str, framework: str, input_shapes: dict[str, Any]
+    ) -> Any:
+        """Return one input; what a subclass overrides to make it itself.
+
+        Parameters
+        ----------
+        dummy_input_gen
+            A generator with the sizes of the spec as attributes, which can be set, and ``generate(input_name, framework=...)``.
+        input_name, framework
+            The input, and the short name of the framework.
+        input_shapes
+            The sizes that the caller of `generate_dummy_inputs` gives.
+        """
+        del input_shapes
+        return dummy_input_gen.generate(
+            input_name, framework=framework, int_dtype=self.int_dtype, float_dtype=self.float_dtype
+        )
+
+    @cached_property
+    def _normalized_config(self) -> Any:
+        return self.NORMALIZED_CONFIG_CLASS(self._config)
+
+    @property
+    def values_override(self) -> dict[str, Any]:
+        """Attributes of the model's configuration that an export needs: it returns its cache only if it also gets one."""
+        configuration = self.configuration
+        if configuration is None or configuration.normalized({}).raw("use_cache") is None:
+            return {}
+        return {"use_cache": bool(self.use_past) or self.part == "decoder"}
+
+    @contextmanager
+    def patch_model_for_export(self, model: Any, model_kwargs: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """Give the model's configuration the values of `values_override` inside the context, and the old ones after it.
+
+        Raises
+        ------
+        OptionError
+            if `model_kwargs` is given: arguments that are no inputs belong into `values_override`.
+        """
+        if model_kwargs:
+            raise OptionError(
+                f"model_kwargs={dict(model_kwargs)!r}: an export takes no arguments but its inputs. Override values_override instead."
+            )
+        targets = [
+            target for target in (getattr(model, "config", None), getattr(model, "generation_config", None)) if target
+        ]
+        changes = [
+            (t, name, value) for t in targets for name, value in self.values_override.items() if hasattr(t, name)
+        ]
+        old = [(target, name, getattr(target, name)) for target, name, _ in changes]
+        for target, name, value in changes:
+            setattr(target, name, value)
+        try:
+            yield model
+        finally:
+            for target, name, value in old:
+                setattr(target, name, value)
+
+    def ordered_inputs(self, model: Any) -> dict[str, dict[int, str]]:
+        """Return the inputs in the order of the arguments of a model's ``forward``, under their names in a file.
+
+        Raises
+        ------
+        OptionError
+            if the model has no argument of an input's name.
+        """
+        given = self.inputs
+        parameters = inspect.signature(getattr(model, "forward", model)).parameters
+        order = {name: place for place, name in enumerate(parameters)}
+        takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        unknown = [name for name in given if name.partition(".")[0] not in order]
+        if unknown and not takes_all:
+            raise OptionError(
+                f"{type(model).__name__} takes no {', '.join(unknown)}: its arguments are {', '.join(order)}. Give the model that the "
+                "configuration is for."
+            )
+        names = sorted(given, key=lambda name: order.get(name.partition(".")[0], len(order)))
+        return {self.torch_to_onnx_input_map.get(name, name): given[name] for name in names}
+
+    @property
+    def torch_to_onnx_input_map(self) -> dict[str, str]:
+        """Argument of the model → its name in a file; empty, for the names are the same."""
+        return {}
+
+    def rename_ambiguous_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Return inputs under the names of ``forward``, which they have already."""
+        return inputs
