@@ -7,10 +7,12 @@ through the names below in order. None counts as missing. Each value is checked 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, ClassVar
 
 from dummyio.errors import SourceError, format_error_line
+from dummyio.model_config.attribute_paths import collect_paths
 from dummyio.model_config.attribute_types import check_attribute, check_axis, check_token_id, shorten_value
 
 
@@ -107,18 +109,24 @@ class NormalizedConfig:
         More names, as Transformers' configuration classes have them: name asked for → name used.
     path
         The names of the configurations around this one, each with a dot at its end, for messages.
+    allow_new, names
+        Canonical names → attributes that are looked for first, with dots for those of sub-configurations; a subclass states them in
+        capitals, ``NUM_LAYERS = "n_blocks"``. A name that the class does not have needs `allow_new`.
     """
 
     def __init__(
         self,
         config: Any,
         *,
+        allow_new: bool = False,
         given: Mapping[str, Any] | None = None,
         defaults: Mapping[str, Any] | None = None,
         attribute_map: Mapping[str, str] | None = None,
         path: str = "",
+        **names: str,
     ) -> None:
         """Take a configuration as it is: nothing is copied, and its values are checked when they are read, the caller's here."""
+        self._paths = collect_paths(type(self), names, allow_new=allow_new) if names else self._PATHS
         self._config = config
         self._given = {name: value for name, value in (given or {}).items() if value is not None}
         for key, value in self._given.items():
@@ -126,6 +134,28 @@ class NormalizedConfig:
         self._defaults = dict(defaults or {})
         self._map = dict(attribute_map or {})
         self._path = path
+
+    _PATHS: ClassVar[Mapping[str, str]] = {}
+    """The names that the class states in capitals, in small letters."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._PATHS = collect_paths(cls, {}, allow_new=True)
+
+    @classmethod
+    def with_args(cls, *, allow_new: bool = False, **names: str) -> Callable[..., NormalizedConfig]:
+        """Return the class with further names for attributes, as Optimum's users give it: ``with_args(num_layers="n_blocks")``."""
+        collect_paths(cls, names, allow_new=allow_new)
+        return partial(cls, allow_new=allow_new, **names)
+
+    @property
+    def config(self) -> Any:
+        """The configuration itself."""
+        return self._config
+
+    def has_attribute(self, name: str) -> bool:
+        """Whether there is a value under a canonical name; as `has`, under the name that Optimum's users have for it."""
+        return self.has(name)
 
     @classmethod
     def of(cls, config: Any) -> NormalizedConfig:
@@ -155,14 +185,27 @@ class NormalizedConfig:
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value under a canonical name, or `default`."""
+        if name in self._paths:
+            value = self._follow(self._paths[name])
+            if value is not None:
+                return value
         for alias in self.names(name):
             value = self.raw(alias)
             if value is not None:
                 return value
         return default
 
+    def _follow(self, path: str) -> Any:
+        """Return the value at a path of attributes, joined by dots; None if there is none."""
+        value, *rest = (self.raw(path.partition(".")[0]), *path.split(".")[1:])
+        for attribute in rest:
+            value = None if value is None else NormalizedConfig.of(value).raw(attribute)
+        return value
+
     def names(self, name: str) -> Iterator[str]:
         """Give the names under which a canonical one is looked for, the usual first."""
+        if name in self._paths:
+            yield self._paths[name]
         for alias in ALIASES.get(name, (name,)):
             yield alias
             other = self._map.get(alias)
