@@ -38,6 +38,12 @@ class OnnxBackend:
 
         return open_runner(target, spec, engine)
 
+    def auto_model(self) -> type[Any]:
+        """Return `AutoModelForONNX`."""
+        from dummyio_onnx.models.auto_model import AutoModelForONNX  # noqa: PLC0415 - lazy: only for models of folders
+
+        return AutoModelForONNX
+
     def cache(self, layers: list[Any]) -> Any:
         """Return the layers themselves: the inputs of a graph are flat, so no model takes a cache."""
         return layers

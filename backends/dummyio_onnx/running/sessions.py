@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import onnx
 import onnxruntime as ort
 
 from dummyio.backend.formats import FORMATS
-from dummyio.errors import SourceError, format_error_line
+from dummyio.errors import OptionError, SourceError, format_error_line
 from dummyio_onnx.read_model import format_opsets, read_model
 from dummyio_onnx.running.model_structure import check_structure
 
@@ -42,22 +43,53 @@ def load_model_proto(target: str | os.PathLike[str] | onnx.ModelProto) -> tuple[
     return path, model
 
 
-def open_session(path: Path | None, model: onnx.ModelProto) -> ort.InferenceSession:
-    """Return a session on the CPU, which writes no log: the exceptions have the same text.
+def open_session(
+    path: Path | None,
+    model: onnx.ModelProto,
+    *,
+    providers: Sequence[str] = ("CPUExecutionProvider",),
+    provider_options: Sequence[Mapping[str, Any]] | None = None,
+    options: ort.SessionOptions | None = None,
+) -> ort.InferenceSession:
+    """Return a session, by default on the CPU; without `options` it writes no log: the exceptions have the same text.
 
     Raises
     ------
     SourceError
         If ONNX Runtime refuses the model: of a newer version, without a kernel, not valid.
+    OptionError
+        If this ONNX Runtime has no such provider.
     """
+    _check_providers(providers, provider_options)
     source: Any = _write_bytes(model) if path is None else os.fspath(path)
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
+    if options is None:
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
     try:
         # The fallback to other providers would print to stdout, and try the same provider again.
-        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        return ort.InferenceSession(
+            source,
+            options,
+            providers=list(providers),
+            provider_options=None if provider_options is None else [dict(each) for each in provider_options],
+            enable_fallback=0,
+        )
     except Exception as error:  # each status of ONNX Runtime has an exception of its own, without a common base class
         raise _refuse(path, model, f"ONNX Runtime {ort.__version__}", error) from error
+
+
+def _check_providers(providers: Sequence[str], provider_options: Sequence[Mapping[str, Any]] | None) -> None:
+    available = ort.get_available_providers()
+    unknown = next((name for name in providers if name not in available), None)
+    if unknown is not None or not providers:
+        raise OptionError(
+            f"provider={unknown!r}: this ONNX Runtime does not have it. It has {', '.join(available)}: choose one of these, or "
+            "install the build of onnxruntime that has it."
+        )
+    if provider_options is not None and len(provider_options) != len(providers):
+        raise OptionError(
+            f"provider_options has {len(provider_options)} entries for {len(providers)} providers: give one for each."
+        )
 
 
 def _write_bytes(model: onnx.ModelProto) -> bytes:

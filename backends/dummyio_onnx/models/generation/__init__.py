@@ -1,0 +1,1 @@
+"""Tokens from steps: by Transformers' own generation where it is installed, else by a greedy loop."""

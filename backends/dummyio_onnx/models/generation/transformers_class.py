@@ -1,0 +1,127 @@
+"""A class that hands a model to Transformers' generation: beams, sampling, stopping and scoring are all its own."""
+
+import contextlib
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import GenerationMixin
+from transformers.modeling_outputs import BaseModelOutput
+
+from dummyio.errors import OptionError
+from dummyio_onnx.models.array_kinds import to_result
+from dummyio_onnx.models.cache import OnnxCache
+from dummyio_onnx.models.flows import CACHE, EncoderDecoder
+
+_ASSISTED = ("assistant_model", "prompt_lookup_num_tokens", "assistant_early_exit")
+
+
+class GenerationFace(GenerationMixin):
+    """What Transformers' generation asks of a model, answered by a model of `AutoModelForONNX`."""
+
+    _is_stateful = False
+    _flow: Any
+
+    def is_remote_code(self) -> bool:
+        """Return False: a graph has no code of its own."""
+        return False
+
+    def generate(self, inputs: Any = None, **options: Any) -> Any:
+        """Return tokens as Transformers' `generate` does; for NumPy inputs, as an array.
+
+        Raises
+        ------
+        OptionError
+            for assisted generation, and for caches of another kind than the model's.
+        """
+        for name in _ASSISTED:
+            if options.get(name) is not None:
+                raise OptionError(
+                    f"{name}: assisted generation takes tokens back from the cache, which these graphs do not do. Generate "
+                    "without it: greedily, with beams, or by sampling."
+                )
+        arrays = [name for name, value in {"inputs": inputs, **options}.items() if isinstance(value, np.ndarray)]
+        if isinstance(inputs, np.ndarray):
+            inputs = torch.from_numpy(inputs)
+        options |= {name: torch.from_numpy(options[name]) for name in arrays if name != "inputs"}
+        found = super().generate(inputs, **options)
+        return found.numpy() if arrays and isinstance(found, torch.Tensor) else found
+
+    def _prepare_cache_for_generation(self, generation_config: Any, model_kwargs: dict[str, Any], *_: Any) -> None:
+        """Leave the first step without a past: the graph makes the cache."""
+        if generation_config.cache_implementation is not None:
+            raise OptionError(
+                f"cache_implementation={generation_config.cache_implementation!r}: the cache is the graph's own. Leave it out."
+            )
+        if not self._flow.has_cache:
+            generation_config.use_cache = False
+        if model_kwargs.get(CACHE) is None:
+            model_kwargs.pop(CACHE, None)
+
+    def _reorder_cache(self, cache: OnnxCache, beam_idx: Any) -> OnnxCache:
+        rows = beam_idx.cpu().numpy()
+        return cache if np.array_equal(rows, np.arange(rows.size)) else cache.reorder(rows)
+
+    def _valid_auto_compile_criteria(self, *_: Any) -> bool:
+        return False
+
+    def _optimize_model_for_decode(self) -> Any:
+        return contextlib.nullcontext()
+
+    def get_encoder(self, *_: Any, **__: Any) -> Any:
+        """Return the encoder as a function of its inputs."""
+        return EncoderFace(self._flow)
+
+
+class EncoderFace:
+    """The encoder of a model, called as Transformers calls one."""
+
+    def __init__(self, flow: EncoderDecoder) -> None:
+        self._flow = flow
+        self.main_input_name = flow.main_input
+        self.forward = self.__call__
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return build_signature(self._flow.encoder_names)
+
+    def __call__(self, **kwargs: Any) -> Any:
+        own = {name: value for name, value in kwargs.items() if name in self._flow.encoder_names}
+        found = self._flow.encode(own)
+        return BaseModelOutput(last_hidden_state=to_result(next(iter(found.values())), "pt"))
+
+
+def build_signature(names: Sequence[str], *, bound: bool = True) -> inspect.Signature:
+    """Return a signature with these arguments, which Transformers reads to see what a model takes."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, kind, default=None) for name in names if name.isidentifier()]
+    first = [] if bound else [inspect.Parameter("self", kind)]
+    return inspect.Signature([*first, *parameters])
+
+
+def make_generating_class(base: type, name: str, names: Sequence[str], own: type | None) -> type:
+    """Return a class of this name that has the model's own methods and Transformers' generation.
+
+    Parameters
+    ----------
+    base
+        The class of the model.
+    name
+        The name of the class: that of the architecture, which pipelines look for in their tables.
+    names
+        The arguments of `forward`.
+    own
+        What the architecture has of generation itself, if anything.
+    """
+    bases = (GenerationFace, *((own,) if own is not None else ()), base)
+    run: Any = base.forward  # type: ignore[attr-defined]
+
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return run(self, *args, **kwargs)
+
+    forward.__doc__ = run.__doc__
+    forward.__signature__ = build_signature(names, bound=False)  # type: ignore[attr-defined]
+    members: Mapping[str, Any] = {"forward": forward, "__module__": base.__module__}
+    return type(name, bases, dict(members))

@@ -1,0 +1,72 @@
+"""What is used of other libraries only where they are installed: PyTorch, and the configurations of Transformers."""
+
+import importlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from dummyio.signals import hold_signals
+
+
+def import_library(name: str) -> Any:
+    """Return a module; None if it, or what it needs, is not installed."""
+    try:
+        with hold_signals():
+            return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+class PlainConfig:
+    """The content of ``config.json`` as attributes, where Transformers is not installed or does not have the model type."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.is_encoder_decoder = False
+        for name, value in values.items():
+            setattr(self, name, PlainConfig(value) if isinstance(value, Mapping) else value)
+        self._values = dict(values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __repr__(self) -> str:
+        return f"PlainConfig({self._values})"
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a value, or `default`."""
+        return getattr(self, name, default)
+
+    def get_text_config(self, **_: Any) -> "PlainConfig":
+        """Return the part for texts, if there is one."""
+        return getattr(self, "text_config", self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of the file."""
+        return dict(self._values)
+
+
+def load_config(values: Mapping[str, Any], folder: Path, *, trust: bool) -> Any:
+    """Return a configuration: of Transformers' own class for its type, else the content of the file.
+
+    Code of the folder (``auto_map``) runs only with `trust`.
+    """
+    library = import_library("transformers")
+    if library is None:
+        return PlainConfig(values)
+    known = values.get("model_type") in library.CONFIG_MAPPING
+    if known:
+        return library.CONFIG_MAPPING[values["model_type"]].from_dict(dict(values), name_or_path=str(folder))
+    if trust and values.get("auto_map"):
+        return library.AutoConfig.from_pretrained(folder, trust_remote_code=True, local_files_only=True)
+    return PlainConfig(values)
+
+
+def load_generation_config(values: Mapping[str, Any] | None, config: Any) -> Any:
+    """Return the generation options of a model: of Transformers' class where it is installed."""
+    library = import_library("transformers")
+    if library is None or isinstance(config, PlainConfig):
+        own = config.to_dict() if values is None else values
+        return PlainConfig(own)
+    if values is None:
+        return library.GenerationConfig.from_model_config(config)
+    return library.GenerationConfig.from_dict(dict(values))
