@@ -7,7 +7,7 @@ read in addition is in `dummyio.onnx.exporter_members`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from dummyio.errors import OptionError
@@ -19,7 +19,7 @@ from dummyio.onnx.choose_opset import BASE_OPSET, choose_opset, read_model_sourc
 from dummyio.onnx.dummy_inputs import make_inputs, split_sizes
 from dummyio.onnx.exporter_members import ExporterMembers, InstanceOrClass
 from dummyio.onnx.list_outputs import list_outputs, name_axes, name_outputs
-from dummyio.onnx.predict_shapes import Shape, predict_shapes
+from dummyio.onnx.predict_shapes import ModelObserver, Shape, predict_shapes
 from dummyio.onnx.preprocessors import Preprocessor, find_preprocessor
 from dummyio.onnx.read_source import Request, Source, read_source
 from dummyio.spec.dtypes import DType
@@ -97,7 +97,7 @@ class UniversalOnnxConfig(ExporterMembers):
         dtypes = {"int_dtype": int_dtype, "float_dtype": float_dtype}
         changed = {name: value for name, value in dtypes.items() if DType.of(value) != _DTYPES[name]}
         self._keywords: dict[str, Any] = {**changed, **dims}
-        self._source = read_source(Request(source, task, part, use_past, tuple(self.DUMMY_INPUT_GENERATOR_CLASSES)))
+        self._source = read_source(Request(source, task, part, use_past, self.generator_classes))
         self._specs: dict[tuple[tuple[str, Any], ...], InputSpec] = {}
         if not self.declares_inputs:
             self.spec  # noqa: B018 - what is wrong with the source is an error now
@@ -106,6 +106,21 @@ class UniversalOnnxConfig(ExporterMembers):
     def declares_inputs(self) -> bool:
         """Whether a subclass declares the inputs itself, by overriding `inputs`."""
         return type(self).inputs is not UniversalOnnxConfig.inputs
+
+    @property
+    def declares_outputs(self) -> bool:
+        """Whether a subclass declares the outputs itself, by overriding `outputs`."""
+        return type(self).outputs is not UniversalOnnxConfig.outputs
+
+    @property
+    def generator_classes(self) -> tuple[type, ...]:
+        """The generators of the class, the first to be asked first."""
+        return tuple(self.DUMMY_INPUT_GENERATOR_CLASSES)
+
+    @property
+    def normalized_config(self) -> Any:
+        """The configuration as `NORMALIZED_CONFIG_CLASS` presents it."""
+        return self._normalized_config
 
     @cached_property
     def spec(self) -> InputSpec:
@@ -161,11 +176,25 @@ class UniversalOnnxConfig(ExporterMembers):
     @property
     def inputs(self) -> dict[str, dict[int, str]]:
         """Input → axis → symbol, in the order of ``forward``; tensors of a cache by their paths."""
-        return self.spec.dynamic_axes()
+        return (self._described if self.declares_inputs else self.spec).dynamic_axes()
+
+    @cached_property
+    def _described(self) -> InputSpec:
+        """The description that a subclass which declares the inputs sees as ``super().inputs``."""
+        return self._source.describe(self._keywords)
 
     @cached_property
     def _outputs(self) -> tuple[OutputSpec, ...]:
-        return list_outputs(self.spec)
+        return self._list_outputs(self.spec)
+
+    def _list_outputs(self, spec: InputSpec) -> tuple[OutputSpec, ...]:
+        kind = None if self.configuration is None else self.configuration.model_type
+        name = self.class_name if self.part is None else None
+        return list_outputs(spec, name, kind, partial(self._observer.observe, spec))
+
+    @cached_property
+    def _observer(self) -> ModelObserver:
+        return ModelObserver(self._source, self.class_name)
 
     @property
     def outputs(self) -> dict[str, dict[int, str]]:
@@ -191,9 +220,9 @@ class UniversalOnnxConfig(ExporterMembers):
         return {**self.inputs, **self.outputs}
 
     def get_output_shapes(self, **sizes: int) -> dict[str, Shape]:
-        """Return output → shape at these sizes, without running the model.
+        """Return output → shape at these sizes: from the spec, else from a run without weights and values.
 
-        An axis is None if no size of the inputs decides it, and a shape is None if not even its rank is known.
+        An axis, or a whole shape, is None if only a run with values tells it, or if PyTorch is not installed.
 
         Raises
         ------
@@ -206,7 +235,10 @@ class UniversalOnnxConfig(ExporterMembers):
         {'logits': (3, 7, 30522)}
         """
         spec, own = split_sizes(self, sizes)
-        return predict_shapes(spec, self._outputs if spec is self.spec else list_outputs(spec), spec.sizes(**own))
+        outputs = self._outputs if spec is self.spec else self._list_outputs(spec)
+        shapes = predict_shapes(spec, outputs, spec.sizes(**own), partial(self._observer.observe, spec))
+        renamed = self.torch_to_onnx_output_map
+        return {renamed.get(name, name): shape for name, shape in shapes.items()}
 
     def generate_dummy_inputs(
         self, framework: str = "pt", *, seed: int = 0, sample: int = 0, device: Any = None, **shapes: Any

@@ -1,0 +1,160 @@
+"""The base of all levels: a subclass states its inputs and generators, or leaves them to `dummyio.describe`.
+
+If a class overrides ``inputs``, these are the inputs, and `dummyio.onnx.declared_inputs` makes the spec; the configuration may then be
+any object with attributes. ``task`` is without ``-with-past`` here, as in Optimum: `use_past` has that.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from dummyio.errors import OptionError, suggest_names
+from dummyio.generators.base.context import PAST
+from dummyio.huggingface.tasks.find_task import canonical_task
+from dummyio.model_config.attribute_types import shorten_value
+from dummyio.onnx.exporter_members import InstanceOrClass
+from dummyio.onnx.read_source import Source
+from dummyio.onnx.universal_config import UniversalOnnxConfig
+
+Axes = dict[str, dict[int, str]]
+
+_REFUSED = ("_create_dummy_input_generator_classes", "post_process_exported_models", "fix_dynamic_axes")
+"""Methods of Optimum's classes that no function of dummyio calls."""
+
+
+class OnnxConfig(UniversalOnnxConfig):
+    """A configuration for one kind of model, the base of all others here.
+
+    Parameters
+    ----------
+    config
+        The model's configuration: an object with attributes, or a dict; of Transformers unless the class overrides ``inputs``.
+    task
+        The task, or a synonym.
+    preprocessors, legacy
+        Kept as attributes for subclasses.
+    int_dtype, float_dtype
+        Dtypes of the inputs.
+    dims
+        Sizes by name, and options of `dummyio.describe`.
+
+    Raises
+    ------
+    OptionError
+        if the task is unknown, the class declares what its generators contradict, or it overrides a method that nothing calls.
+    """
+
+    _MODEL_PATCHER: ClassVar[Any] = None
+    """A `ModelPatcher`, or a class with the same constructor, that `patch_model_for_export` enters."""
+    task: Any = "feature-extraction"
+    use_past: Any = False
+    use_past_in_inputs: Any = False
+    legacy: bool = False
+
+    def __init__(
+        self,
+        config: Any,
+        task: str = "feature-extraction",
+        preprocessors: list[Any] | None = None,
+        int_dtype: str = "int64",
+        float_dtype: str = "fp32",
+        legacy: bool = False,  # noqa: FBT002 - the signature of Optimum's class
+        **dims: Any,
+    ) -> None:
+        """Describe the inputs, or take those that the class declares."""
+        self._refuse_methods()
+        if not isinstance(task, str):
+            raise OptionError(f"task={shorten_value(task)}: a task is a string, such as 'text-generation'.")
+        name = canonical_task(task)
+        if name.endswith(PAST):
+            self.use_past = self.use_past_in_inputs = True
+        self.task, self.legacy = name.removesuffix(PAST), legacy
+        self.variant = self.DEFAULT_VARIANT
+        if self.variant not in self.VARIANTS:
+            raise OptionError(
+                f"{type(self).__name__}: variant={self.variant!r}. {suggest_names(self.variant, self.VARIANTS)}"
+            )
+        if not self.declares_inputs:
+            past = PAST if self.use_past_in_inputs else ""
+            options: dict[str, Any] = {
+                "int_dtype": int_dtype,
+                "float_dtype": float_dtype,
+                "preprocessors": preprocessors,
+            }
+            super().__init__(config, self.task + past, **options, **dims)
+            return
+        self._config, self._preprocessors, self.part = config, preprocessors, None
+        self.int_dtype, self.float_dtype = int_dtype, float_dtype
+        self._keywords = dims
+        self._source = Source(config, self.task, None, self.generator_classes)
+
+    def _refuse_methods(self) -> None:
+        found = [name for name in _REFUSED if any(name in vars(base) for base in type(self).__mro__)]
+        if found:
+            raise OptionError(
+                f"{type(self).__name__} overrides {', '.join(found)}, which nothing calls here: generators are asked by name, and "
+                "a written file is changed by the caller. Remove the method."
+            )
+
+    @property
+    def declares_inputs(self) -> bool:
+        """Whether the class, or a level that it derives from, declares the inputs."""
+        return type(self).inputs not in (UniversalOnnxConfig.inputs, OnnxConfig.inputs)
+
+    @property
+    def declares_outputs(self) -> bool:
+        """Whether the class declares the outputs, beyond those of the task."""
+        return type(self).outputs is not UniversalOnnxConfig.outputs
+
+    @property
+    def inputs(self) -> Axes:
+        """Input → axis → symbol: as `dummyio.describe` finds them, unless a subclass declares them."""
+        return super().inputs
+
+    @property
+    def generator_classes(self) -> tuple[type, ...]:
+        """The generators of the class; of a dict of tasks, the one for this task."""
+        found: list[type] = []
+        for entry in (*self.DUMMY_INPUT_GENERATOR_CLASSES, getattr(self, "DUMMY_PKV_GENERATOR_CLASS", None)):
+            kind = entry.get(self.task, entry.get("default")) if isinstance(entry, Mapping) else entry
+            if isinstance(entry, Mapping) and kind is None:
+                raise OptionError(
+                    f"{type(self).__name__}: DUMMY_INPUT_GENERATOR_CLASSES has no generator for task={self.task!r} and no 'default'. "
+                    f"{suggest_names(self.task, map(str, entry))}"
+                )
+            if kind is not None:
+                found.append(kind)
+        return tuple(dict.fromkeys(found))
+
+    @InstanceOrClass
+    def with_past(self, *arguments: Any, **keywords: Any) -> Any:
+        """Return this configuration with a cache, or, of the class, the configuration of a source with a cache."""
+        kind = self if isinstance(self, type) else type(self)
+        if "use_past" not in inspect.signature(kind).parameters:
+            raise OptionError(f"{kind.__name__} has no past: derive it from OnnxConfigWithPast, or a class below that.")
+        if isinstance(self, type):
+            return kind(*arguments, **{"use_past": True, "use_past_in_inputs": True, **keywords})
+        keywords = {"int_dtype": self.int_dtype, "float_dtype": self.float_dtype, **self._keywords, **keywords}
+        return kind(self._config, self.task, use_past=True, use_past_in_inputs=True, **keywords)
+
+    @contextmanager
+    def patch_model_for_export(self, model: Any, model_kwargs: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """Patch a model inside the context: by `_MODEL_PATCHER`, if the class has one, and by `values_override`."""
+        if self._MODEL_PATCHER is None:
+            with super().patch_model_for_export(model, model_kwargs) as patched:
+                yield patched
+            return
+        with (
+            super().patch_model_for_export(model),
+            self._MODEL_PATCHER(self, model, model_kwargs=model_kwargs) as patched,
+        ):
+            yield patched
+
+    @classmethod
+    def flatten_output_collection_property(cls, name: str, field: Iterable[Any]) -> dict[str, Any]:
+        """Return the tensors of a container by name: ``name.0``, ``name.1`` ..., through one more level of containers."""
+        items = [each for item in field for each in (item if isinstance(item, (list, tuple)) else (item,))]
+        return {f"{name}.{place}": item for place, item in enumerate(items)}
