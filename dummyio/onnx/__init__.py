@@ -13,14 +13,96 @@ TYPE_CHECKING = False  # the module `typing` takes long to import
 if TYPE_CHECKING:
     from typing import Any
 
+    from dummyio.generators import (
+        DEFAULT_DUMMY_SHAPES,
+        DummyInputGenerator,
+        register_generator,
+        registered_generators,
+        unregister_generator,
+    )
+    from dummyio.model_config.normalized_classes import (
+        NormalizedSeq2SeqConfig,
+        NormalizedTextAndVisionConfig,
+        NormalizedTextConfig,
+        NormalizedTextConfigWithGQA,
+        NormalizedTimeSeriesForecastingConfig,
+        NormalizedVisionConfig,
+    )
+    from dummyio.model_config.normalized_config import NormalizedConfig
     from dummyio.onnx.detect_task import detect_task
+    from dummyio.onnx.levels import (
+        AudioOnnxConfig,
+        ConfigBehavior,
+        ModelPatcher,
+        OnnxConfig,
+        OnnxConfigWithPast,
+        OnnxSeq2SeqConfigWithPast,
+        TextAndVisionOnnxConfig,
+        TextDecoderOnnxConfig,
+        TextEncoderOnnxConfig,
+        TextSeq2SeqOnnxConfig,
+        VisionOnnxConfig,
+    )
     from dummyio.onnx.universal_config import UniversalOnnxConfig
 
     AutoModelForONNX: Any
 
-__all__ = ["AutoModelForONNX", "UniversalOnnxConfig", "detect_task"]
+__all__ = [
+    "AudioOnnxConfig",
+    "AutoModelForONNX",
+    "ConfigBehavior",
+    "DEFAULT_DUMMY_SHAPES",
+    "DummyInputGenerator",
+    "ModelPatcher",
+    "NormalizedConfig",
+    "NormalizedSeq2SeqConfig",
+    "NormalizedTextAndVisionConfig",
+    "NormalizedTextConfig",
+    "NormalizedTextConfigWithGQA",
+    "NormalizedTimeSeriesForecastingConfig",
+    "NormalizedVisionConfig",
+    "OnnxConfig",
+    "OnnxConfigWithPast",
+    "OnnxSeq2SeqConfigWithPast",
+    "TextAndVisionOnnxConfig",
+    "TextDecoderOnnxConfig",
+    "TextEncoderOnnxConfig",
+    "TextSeq2SeqOnnxConfig",
+    "UniversalOnnxConfig",
+    "VisionOnnxConfig",
+    "detect_task",
+    "register_generator",
+    "registered_generators",
+    "unregister_generator",
+]
 
-_LAZY = {"UniversalOnnxConfig": "dummyio.onnx.universal_config", "detect_task": "dummyio.onnx.detect_task"}
+_LAZY = {
+    "AudioOnnxConfig": "dummyio.onnx.levels",
+    "ConfigBehavior": "dummyio.onnx.levels",
+    "DEFAULT_DUMMY_SHAPES": "dummyio.generators",
+    "DummyInputGenerator": "dummyio.generators",
+    "ModelPatcher": "dummyio.onnx.levels",
+    "NormalizedConfig": "dummyio.model_config.normalized_config",
+    "NormalizedSeq2SeqConfig": "dummyio.model_config.normalized_classes",
+    "NormalizedTextAndVisionConfig": "dummyio.model_config.normalized_classes",
+    "NormalizedTextConfig": "dummyio.model_config.normalized_classes",
+    "NormalizedTextConfigWithGQA": "dummyio.model_config.normalized_classes",
+    "NormalizedTimeSeriesForecastingConfig": "dummyio.model_config.normalized_classes",
+    "NormalizedVisionConfig": "dummyio.model_config.normalized_classes",
+    "OnnxConfig": "dummyio.onnx.levels",
+    "OnnxConfigWithPast": "dummyio.onnx.levels",
+    "OnnxSeq2SeqConfigWithPast": "dummyio.onnx.levels",
+    "TextAndVisionOnnxConfig": "dummyio.onnx.levels",
+    "TextDecoderOnnxConfig": "dummyio.onnx.levels",
+    "TextEncoderOnnxConfig": "dummyio.onnx.levels",
+    "TextSeq2SeqOnnxConfig": "dummyio.onnx.levels",
+    "UniversalOnnxConfig": "dummyio.onnx.universal_config",
+    "VisionOnnxConfig": "dummyio.onnx.levels",
+    "detect_task": "dummyio.onnx.detect_task",
+    "register_generator": "dummyio.generators",
+    "registered_generators": "dummyio.generators",
+    "unregister_generator": "dummyio.generators",
+}
 """Public names and their modules, which are imported on first use."""
 
 
@@ -37,6 +119,14 @@ def __getattr__(name: str) -> Any:
         backend: Any = load_backend("ort")
         value = globals()[name] = backend.auto_model()
         return value
+    if name.endswith("Generator") and not name.startswith("_"):  # that of dummyio.generators, also by Optimum's name
+        from dummyio import generators  # noqa: PLC0415 - lazy: start-up time
+        from dummyio.generators.optimum_names import OPTIMUM_NAMES  # noqa: PLC0415 - lazy: start-up time
+
+        ours = getattr(generators, OPTIMUM_NAMES.get(name, name), None)
+        if ours is not None:
+            value = globals()[name] = ours
+            return value
     raise AttributeError(f"module 'dummyio.onnx' has no attribute {name!r}")
 
 
