@@ -275,7 +275,8 @@ def _choose_inputs(state: _State) -> _State:
             f"{state.configuration.label}: dummyio can describe none of the arguments {', '.join(signature.names) or '(none)'}. "
             "Give a generator of your own for them (generators=), or describe the inputs by hand with InputSpec and TensorSpec."
         )
-    context = replace(context, names=frozenset(names), encoder_decoder=facts.encoder_decoder)
+    decoded = facts.encoder_decoder and any(name.startswith("decoder_") for name in names)
+    context = replace(context, names=frozenset(names), encoder_decoder=decoded)
     return _with(state, names=tuple(names), context=context)
 
 

@@ -15,8 +15,7 @@ CASES = json.loads((Path(__file__).parents[1] / "data" / "optimum_golden.json").
 
 OTHER_NAMES = {
     ("input_values", "sequence_length"): "audio_sequence_length",  # samples of a wave are no tokens
-    ("past_values", "sequence_length"): "context_length",  # fixed by the model, so no axis to vary
-    ("visual_embeds", "visual_embedding_dim"): "512",  # fixed likewise
+    ("past_values", "sequence_length"): "context_length",  # the model fixes it
     ("audio_codes", "chunk_length"): "sequence_length",
     ("timestep", "step"): "batch_size",  # a step for each row
     ("input_ids", "batch_size_x_num_codebooks"): "batch_size * 4",  # said as an expression

@@ -154,9 +154,9 @@ class DummyVisualInputGenerator(DummyInputGenerator):
 
     def describe_visual_embeds(self) -> TensorSpec:
         """Features [batch, regions, size], normal."""
-        return self.floats(
-            "visual_embeds", (*self.shape, self.config.integer("visual_embedding_dim", _VISUAL_DIM)), Normal()
-        )
+        name = "visual_embedding_dim"
+        size = self.context.sizes.fixed(name, self.config.integer(name, _VISUAL_DIM), f"the configuration's {name}")
+        return self.floats("visual_embeds", (*self.shape, size), Normal())
 
     def describe_visual_attention_mask(self) -> TensorSpec:
         """1 for regions, 0 for padding."""

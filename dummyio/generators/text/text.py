@@ -250,7 +250,8 @@ class DummyXPathSeqInputGenerator(DummyInputGenerator):
 
     def path(self, name: str, limit: str) -> TensorSpec:
         """Return ids of shape [batch, sequence, depth], below the id that pads paths."""
-        shape = (text_batch(self.context), text_length(self.context), self.config.integer("max_depth"))
+        depth = self.context.sizes.fixed("max_depth", self.config.integer("max_depth"), "the configuration's max_depth")
+        shape = (text_batch(self.context), text_length(self.context), depth)
         return self.ints(name, shape, Uniform(0, self.config.integer(limit)))
 
     def describe_xpath_tags_seq(self) -> TensorSpec:

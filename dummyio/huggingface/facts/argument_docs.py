@@ -19,6 +19,7 @@ _SHAPE = re.compile(r"(?:of |with )?shape:? *`?\(([^()`]*(?:\([^()`]*\)[^()`]*)*
 _CODE_SHAPE = re.compile(r"tensor of shape \(([\w, .]*)\)")
 _RANK_CHECK = re.compile(r"\b(\w+)\.(?:ndim|dim\(\)) *!=")
 _REFUSAL = re.compile(r"^ {8}if (\w+) is None:\n +raise ", re.MULTILINE)
+_DEFAULT = re.compile(r"^ {8}if (\w+) is None:\n +\1 = ", re.MULTILINE)
 _USUAL = {"inputs": ("batch_size", "sequence_length", "d_model")}
 """Shapes of arguments without which nothing runs, where no text says them."""
 _ALTERNATIVE = re.compile(r"label|_embeds$|_embeddings$|^past_|^cache|^encoder_(?:outputs|hidden)")
@@ -54,7 +55,7 @@ def read_documented_arguments(class_name: str, model_type: str | None = None) ->
 
 
 def find_required_arguments(offered: Iterable[str], class_name: str, model_type: str | None = None) -> frozenset[str]:
-    """Name those of the arguments without which some ``forward`` of the class's file raises."""
+    """Name those of the arguments without which some ``forward`` of the class's file raises, and for which none has a value."""
     return frozenset(
         name for name in offered if name in _refused(class_name, model_type) and not _ALTERNATIVE.search(name)
     )
@@ -66,13 +67,20 @@ def _refused(class_name: str, model_type: str | None) -> frozenset[str]:
         texts = module_source(class_name, model_type).values()
     except SourceError:
         return frozenset()
-    return frozenset(name for text in texts for name in _refusals(text))
+    return frozenset(name for text in texts for name in _refusals(text)) - frozenset(
+        name for text in texts for name in _defaults(text)
+    )
 
 
 # Classes of one file share its texts: what one of them says is read once, not once for each class that is described.
 @lru_cache(maxsize=2048)
 def _refusals(text: str) -> frozenset[str]:
     return frozenset(_REFUSAL.findall(text))
+
+
+@lru_cache(maxsize=2048)
+def _defaults(text: str) -> frozenset[str]:
+    return frozenset(_DEFAULT.findall(text))
 
 
 @lru_cache(maxsize=2048)

@@ -11,57 +11,16 @@ from dummyio.generators.registry import GENERATORS
 from dummyio.huggingface.inputs.conditions import Condition, InputFacts, feeds_everything, is_always_fed
 from dummyio.huggingface.inputs.media_conditions import MEDIA_CONDITIONS
 from dummyio.huggingface.inputs.optional_conditions import OPTIONAL_CONDITIONS
+from dummyio.huggingface.inputs.text_conditions import TEXT_CONDITIONS
 from dummyio.model_config.normalized_config import NormalizedConfig
-
-_GENERATIVE = ("text-generation", "feature-extraction")
-_SOUND = {"input_values", "input_features"}
-_DECODED = {"decoder_input_ids", "decoder_input_values"}
-
-
-def _type_ids(facts: InputFacts) -> bool:
-    """Type ids mean something where there are several types; all models that take them are fed where all is asked for."""
-    count = facts.config.part("text").get("type_vocab_size")
-    return facts.everything or (isinstance(count, int) and count > 1)
-
-
-def _encodes(facts: InputFacts) -> bool:
-    """Whether data go in at the front; one step of a decoder takes what the encoder made of them instead."""
-    return not (facts.encoder_decoder and facts.with_past)
-
-
-def _reads(facts: InputFacts) -> bool:
-    """Whether a text goes in: where one configuration speaks for text and sound encoders alike, one of both is read."""
-    alike = facts.config.sub("decoder") is None and facts.config.sub("text") is None
-    spoken = facts.everything and facts.encoder_decoder and "input_features" in facts.offered
-    return _encodes(facts) and not (alike and spoken)
-
-
-def _mask(facts: InputFacts) -> bool:
-    """Texts have a mask; so have sounds, where all is asked for."""
-    return "input_ids" in facts.offered or (facts.everything and bool(_SOUND & facts.offered))
-
 
 CONDITIONS: Mapping[str, Condition] = {
     **OPTIONAL_CONDITIONS,
     **MEDIA_CONDITIONS,
-    "input_ids": _reads,
-    "input_features": _encodes,
-    "input_values": _encodes,
-    "attention_mask": _mask,
-    "encoder_outputs": lambda facts: facts.encoder_decoder and facts.with_past,
-    "decoder_attention_mask": lambda facts: facts.everything and bool(_DECODED & facts.offered),
-    "token_type_ids": _type_ids,
-    # Padding shifts the positions of a decoder that generates; elsewhere models count for themselves.
-    # Those of packed images have three axes, and models count them by the grids.
-    "position_ids": lambda facts: (
-        facts.decoder_only and facts.task in _GENERATIVE and "image_grid_thw" not in facts.offered
-    ),
-    "past_key_values": lambda facts: facts.with_past,
-    "cache_params": lambda facts: facts.with_past,
+    **TEXT_CONDITIONS,
     "pixel_mask": feeds_everything,
     **dict.fromkeys(
         (
-            "decoder_input_ids",
             "bbox",
             "visual_embeds",
             "visual_attention_mask",
@@ -71,7 +30,6 @@ CONDITIONS: Mapping[str, Condition] = {
             "past_values",
             "states",
             "actions",
-            "rewards",
             "returns_to_go",
             "timesteps",
             "flattened_patches",

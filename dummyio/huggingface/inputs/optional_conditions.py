@@ -35,7 +35,6 @@ def _wave_mask(facts: InputFacts) -> bool:
 OPTIONAL_CONDITIONS: Mapping[str, Condition] = {
     **dict.fromkeys(
         (
-            "global_attention_mask",
             "future_values",
             "future_time_features",
             "target_values",
@@ -43,6 +42,7 @@ OPTIONAL_CONDITIONS: Mapping[str, Condition] = {
             "noise_sequence",
             "decoder_input_values",
             "image",
+            "rewards",
         ),
         feeds_everything,
     ),

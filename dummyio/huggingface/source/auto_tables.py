@@ -17,11 +17,19 @@ from dummyio.huggingface.source.evaluator import evaluate_constant
 from dummyio.huggingface.source.installed import transformers_root
 from dummyio.huggingface.source.statements import find_statements
 
-Part: TypeAlias = Literal["modeling", "configuration"]
+Preprocessing: TypeAlias = Literal["processing", "tokenization", "feature_extraction"]
+Part: TypeAlias = Literal["modeling", "configuration"] | Preprocessing
 
 _TYPE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 _NO_ENTRIES: Mapping[str, Any] = MappingProxyType({})
 _TABLE_NAME = re.compile(r"^(MODEL_\w*NAMES)\b.* = ", re.MULTILINE)
+_PREPROCESSORS: Mapping[Preprocessing, str] = {
+    "processing": "PROCESSOR_MAPPING_NAMES",
+    "tokenization": "TOKENIZER_MAPPING_NAMES",
+    "feature_extraction": "FEATURE_EXTRACTOR_MAPPING_NAMES",
+}
+"""Kind of preprocessor → its table, in the file of that kind."""
+_ROW = re.compile(r"\(\s*\"([\w.\-]+)\",\s*\(?\s*\"(\w+)\"")
 _TABLES_INSIDE = re.compile(r"(?<![\"\w])[A-Z]\w*_NAMES?\b")
 
 
@@ -67,12 +75,22 @@ def configuration_class(model_type: str) -> str | None:
     return _table(path, "CONFIG_MAPPING_NAMES").get(model_type) if path else None
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=8)
+def preprocessor_table(kind: Preprocessing) -> Mapping[str, Any]:
+    """Give the library's table of one kind of preprocessor: model type → its class, or classes; empty if there is none.
+
+    Rows with a class that depends on installed packages count as if these were there: only its source is of interest.
+    """
+    path, name = _auto_file(kind), _PREPROCESSORS[kind]
+    if path is None or not path.exists():
+        return _NO_ENTRIES
+    rows = (row for text in find_statements(read_text(path), f"{name} = ", f"{name}: ") for row in _ROW.findall(text))
+    return MappingProxyType({**dict(rows), **_table(path, name)})
+
+
 def processor_table() -> Mapping[str, Any]:
     """Give the library's table of processors: model type → the class that makes its inputs of texts and media together."""
-    root = transformers_root()
-    path = root / "models" / "auto" / "processing_auto.py" if root else None
-    return _table(path, "PROCESSOR_MAPPING_NAMES") if path and path.exists() else _NO_ENTRIES
+    return preprocessor_table("processing")
 
 
 @lru_cache(maxsize=1024)

@@ -12,6 +12,8 @@ from dummyio.huggingface.source.auto_tables import class_for, classes_of, tables
 from dummyio.huggingface.source.forward_signatures import forward_parameters
 from dummyio.huggingface.tasks.task_table import ALIASES, TASKS, Task
 
+_FEATURES = "feature-extraction"
+
 
 def find_task(name: str) -> Task:
     """Return the task of that name or alias, with or without ``-with-past``; raise `OptionError` for any other.
@@ -60,6 +62,10 @@ def class_of_task(model_type: str, name: str) -> str:
         if found is not None:
             return found
     able = tasks_of(model_type)
+    # Features are the hidden states of any class, so a type with one class has no other to take them from.
+    only = {_class(model_type, task) for task in TASKS if task.name in able} - {None}
+    if find_task(name).name == _FEATURES and len(only) == 1:
+        return str(only.pop())
     raise SourceError(
         f"task={name!r}: no class of model type {model_type!r} does it. "
         + (f"It can do {', '.join(able)}." if able else "Transformers lists no class of that type.")

@@ -127,7 +127,7 @@ TASKS: tuple[Task, ...] = (
     Task(
         "feature-extraction",
         "any",
-        ("MAPPING_NAMES", "FOR_TEXT_ENCODING", "FOR_IMAGE", "FOR_RETRIEVAL"),
+        ("MAPPING_NAMES", "FOR_TEXT_ENCODING", "FOR_IMAGE"),
         ("Model", "EncoderModel", "ModelWithProjection"),
         takes_past=True,
     ),
