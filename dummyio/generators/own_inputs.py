@@ -13,11 +13,12 @@ from importlib.util import find_spec
 from typing import Any
 
 from dummyio.errors import DummyioError, OptionError, format_error_line, suggest_names
-from dummyio.generators.base.context import PAST, Context
+from dummyio.generators.base.context import PAST, Context, build_context
 from dummyio.generators.base.dim_sizes import SizeWarning
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.base.observed_input import Trial, name_cache, observe_input
 from dummyio.generators.own_classes import check_generators, is_ours, list_own_bases
+from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 from dummyio.spec.dims import Dim
 from dummyio.spec.dtypes import DType
@@ -35,6 +36,16 @@ def find_own_generator(name: str, context: Context) -> "OwnGenerator | None":
         if generator.supports_input(name):
             return generator
     return None
+
+
+def make_tensor_generator(name: str, kinds: tuple[type, ...], task: str, config: Any, sizes: Mapping[str, Any]) -> Any:
+    """Return an instance of the user's generator for an input, if it makes tensors; None if none does, or if it describes."""
+    if all(is_ours(kind) for kind in kinds):
+        return None
+    given = {key: size for key, size in sizes.items() if type(size) is int}
+    context = build_context(task, NormalizedConfig.of(config), given, own_generators=kinds)
+    found = find_own_generator(name, context)
+    return None if found is None or found.describes(name) else found.make()
 
 
 def list_added_names(context: Context, offered: Sequence[str]) -> tuple[str, ...]:
@@ -102,7 +113,7 @@ class OwnGenerator:
 
     def spec(self, name: str) -> Node:
         """Return the description of an input; raise `OptionError`, with the name of the class, if it cannot be had from it."""
-        if self._describes(name):
+        if self.describes(name):
             generator = self._make({})
             node = self._call(f"describe_{name}", lambda: generator.spec(name))
             return self._call(f"describe_{name}", lambda: to_node(node, name))
@@ -114,7 +125,11 @@ class OwnGenerator:
             name_cache(node) if name in _CACHES and isinstance(node, Nest) and node.kind in ("list", "tuple") else node
         )
 
-    def _describes(self, name: str) -> bool:
+    def make(self) -> Any:
+        """Return an instance with the sizes of the description."""
+        return self._make({})
+
+    def describes(self, name: str) -> bool:
         """Whether the class describes this input, and does not make tensors: what is nearest in its bases decides."""
         if not issubclass(self.kind, DummyInputGenerator):
             return False

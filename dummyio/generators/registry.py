@@ -33,7 +33,7 @@ from dummyio.generators.media.vision import (
     DummyVisualInputGenerator,
 )
 from dummyio.generators.own_classes import register_generator, registered_generators, unregister_generator
-from dummyio.generators.own_inputs import OwnGenerator, find_own_generator
+from dummyio.generators.own_inputs import OwnGenerator, find_own_generator, make_tensor_generator
 from dummyio.generators.series.robot_control import DummyRobotInputGenerator
 from dummyio.generators.series.time_series import DummyTimeSeriesInputGenerator
 from dummyio.generators.series.trajectories import DummyReinforcementLearningInputGenerator
@@ -101,6 +101,7 @@ __all__ = [
     "SizeWarning",
     "build_context",
     "generator_for",
+    "make_tensor_generator",
     "register_generator",
     "registered_generators",
     "unregister_generator",

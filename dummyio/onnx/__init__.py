@@ -48,10 +48,10 @@ if TYPE_CHECKING:
     AutoModelForONNX: Any
 
 __all__ = [
+    "DEFAULT_DUMMY_SHAPES",
     "AudioOnnxConfig",
     "AutoModelForONNX",
     "ConfigBehavior",
-    "DEFAULT_DUMMY_SHAPES",
     "DummyInputGenerator",
     "ModelPatcher",
     "NormalizedConfig",

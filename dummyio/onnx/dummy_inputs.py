@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dummyio.backend.registry import framework_name
 from dummyio.errors import OptionError, suggest_names
+from dummyio.generators.own_classes import is_ours
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.attribute_types import shorten_value
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
@@ -54,7 +55,8 @@ def split_sizes(config: UniversalOnnxConfig, shapes: Mapping[str, Any]) -> tuple
         if a name is no size; a size that Optimum names and that the model does not have is left out.
     """
     spec = config.spec
-    for name, size in shapes.items():
+    # Generators of the user's may have sizes of their own, which the description checks.
+    for name, size in () if not all(map(is_ours, config.generator_classes)) else shapes.items():
         if name not in spec.dims and name not in DEFAULT_DUMMY_SHAPES and not _is_range(name):
             known = [*DEFAULT_DUMMY_SHAPES, *spec.dims]
             remedy = f"Did you mean {SYNONYMS[name]!r}?" if name in SYNONYMS else suggest_names(name, known)
@@ -101,8 +103,12 @@ def make_inputs(
     made = spec.generate(name, **choice, **sizes)
     if not config.overrides_inputs:
         return made
-    generator = SpecGenerator(spec, choice, sizes)
-    return {path: config.overwrite_shape_and_generate_input(generator, path, name, dict(shapes)) for path in made}
+    described = SpecGenerator(spec, choice, sizes)
+    found: dict[str, Any] = {}
+    for path in made:
+        generator = config.find_tensor_generator(path, shapes) or described
+        found[path] = config.overwrite_shape_and_generate_input(generator, path, name, dict(shapes))
+    return found
 
 
 class SpecGenerator:

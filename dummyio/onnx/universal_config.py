@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from dummyio.errors import OptionError
 from dummyio.generators.base.context import PAST
+from dummyio.generators.registry import make_tensor_generator
 from dummyio.huggingface.config.configuration import Configuration
 from dummyio.huggingface.tasks.find_task import find_task
 from dummyio.input_spec import InputSpec
@@ -116,6 +117,10 @@ class UniversalOnnxConfig(ExporterMembers):
     def generator_classes(self) -> tuple[type, ...]:
         """The generators of the class, the first to be asked first."""
         return tuple(self.DUMMY_INPUT_GENERATOR_CLASSES)
+
+    def find_tensor_generator(self, input_name: str, sizes: Mapping[str, Any]) -> Any:
+        """Return an instance of the class's own generator that makes an input as tensors, for the hook; None if none does."""
+        return make_tensor_generator(input_name, self.generator_classes, self.task, self.normalized_config, sizes)
 
     @property
     def normalized_config(self) -> Any:
