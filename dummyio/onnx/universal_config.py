@@ -16,6 +16,7 @@ from dummyio.generators.registry import make_tensor_generator
 from dummyio.huggingface.config.configuration import Configuration
 from dummyio.huggingface.tasks.find_task import find_task
 from dummyio.input_spec import InputSpec
+from dummyio.onnx.axis_symbols import find_symbols, rename_symbols
 from dummyio.onnx.choose_opset import BASE_OPSET, choose_opset, read_model_source
 from dummyio.onnx.dummy_inputs import make_inputs, split_sizes
 from dummyio.onnx.exporter_members import ExporterMembers, InstanceOrClass
@@ -181,7 +182,11 @@ class UniversalOnnxConfig(ExporterMembers):
     @property
     def inputs(self) -> dict[str, dict[int, str]]:
         """Input → axis → symbol, in the order of ``forward``; tensors of a cache by their paths."""
-        return (self._described if self.declares_inputs else self.spec).dynamic_axes()
+        spec = self._described if self.declares_inputs else self.spec
+        return rename_symbols(spec.dynamic_axes(), self._find_symbols(spec))
+
+    def _find_symbols(self, spec: InputSpec) -> Mapping[str, str | None]:
+        return {} if self.configuration is None else find_symbols(spec, self.part)
 
     @cached_property
     def _described(self) -> InputSpec:
@@ -205,7 +210,8 @@ class UniversalOnnxConfig(ExporterMembers):
     def outputs(self) -> dict[str, dict[int, str]]:
         """Output → axis → symbol, in the order in which the class returns them."""
         renamed = self.torch_to_onnx_output_map
-        return {renamed.get(output.name, output.name): name_axes(output) for output in self._outputs}
+        axes = {renamed.get(output.name, output.name): name_axes(output) for output in self._outputs}
+        return rename_symbols(axes, self._find_symbols(self.spec))
 
     @property
     def torch_to_onnx_output_map(self) -> dict[str, str]:
