@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from dummyio.input_spec import InputSpec
+from dummyio.spec.dims import find_dims
 
 _LENGTHS = ("audio_sequence_length", "nb_max_frames", "context_length")
 _SOUND_AXES = ("feature_size", "nb_max_frames")
@@ -36,6 +37,14 @@ def find_symbols(spec: InputSpec, part: str | None) -> Mapping[str, str | None]:
     if len(lengths) == 1 and not {_SEQUENCE, _ENCODER} & set(spec.dims):
         symbols[lengths[0]] = symbol
     return symbols
+
+
+def name_input_axes(spec: InputSpec) -> Axes:
+    """Return input → axis → dim or expression, those that the model fixes included: a file has a name for these too."""
+    return {
+        path: {place: str(size) for place, size in enumerate(leaf.shape) if find_dims(size)}
+        for path, leaf in spec.leaves
+    }
 
 
 def rename_symbols(axes: Mapping[str, Mapping[int, str]], symbols: Mapping[str, str | None]) -> Axes:

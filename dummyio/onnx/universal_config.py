@@ -16,7 +16,7 @@ from dummyio.generators.registry import make_tensor_generator
 from dummyio.huggingface.config.configuration import Configuration
 from dummyio.huggingface.tasks.find_task import find_task
 from dummyio.input_spec import InputSpec
-from dummyio.onnx.axis_symbols import find_symbols, rename_symbols
+from dummyio.onnx.axis_symbols import find_symbols, name_input_axes, rename_symbols
 from dummyio.onnx.choose_opset import BASE_OPSET, choose_opset, read_model_source
 from dummyio.onnx.dummy_inputs import make_inputs, split_sizes
 from dummyio.onnx.exporter_members import ExporterMembers, InstanceOrClass
@@ -181,9 +181,12 @@ class UniversalOnnxConfig(ExporterMembers):
 
     @property
     def inputs(self) -> dict[str, dict[int, str]]:
-        """Input → axis → symbol, in the order of ``forward``; tensors of a cache by their paths."""
+        """Input → axis → symbol, in the order of ``forward``; tensors of a cache by their paths.
+
+        As in Optimum, axes of images have their symbols even if the model fixes them; `get_dynamic_axes` has those that vary.
+        """
         spec = self._described if self.declares_inputs else self.spec
-        return rename_symbols(spec.dynamic_axes(), self._find_symbols(spec))
+        return rename_symbols(name_input_axes(spec), self._find_symbols(spec))
 
     def _find_symbols(self, spec: InputSpec) -> Mapping[str, str | None]:
         return {} if self.configuration is None else find_symbols(spec, self.part)
@@ -228,7 +231,9 @@ class UniversalOnnxConfig(ExporterMembers):
 
     def get_dynamic_axes(self) -> dict[str, dict[int, str]]:
         """Return the dynamic axes of inputs and outputs, for ``torch.onnx.export(dynamic_axes=...)``."""
-        return {**self.inputs, **self.outputs}
+        varying = self.spec.dynamic_axes()
+        inputs = self.inputs if self.declares_inputs else rename_symbols(varying, self._find_symbols(self.spec))
+        return {**inputs, **self.outputs}
 
     def get_output_shapes(self, **sizes: int) -> dict[str, Shape]:
         """Return output → shape at these sizes: from the spec, else from a run without weights and values.
