@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dummyio.input_spec import InputSpec
     from dummyio.running.runner import Runner
     from dummyio_torch.capture.capture import Capture
+    from dummyio_torch.description.observe_outputs import OutputObserver
 
 
 class TorchBackend:
@@ -43,6 +44,18 @@ class TorchBackend:
         from dummyio_torch.description.describe_module import describe  # noqa: PLC0415 - lazy: only for descriptions
 
         return describe(model, dims=dims)
+
+    def observer(self, model: nn.Module) -> OutputObserver:
+        """Return an observer of what a module returns, by runs without values."""
+        from dummyio_torch.description.observe_outputs import OutputObserver  # noqa: PLC0415 - lazy: only for outputs
+
+        return OutputObserver(model)
+
+    def build_without_weights(self, class_name: str, module_name: str, values: Mapping[str, Any]) -> nn.Module:
+        """Return a model of Transformers without memory; see `dummyio_torch.description.observe_outputs`."""
+        from dummyio_torch.description.observe_outputs import build_without_weights  # noqa: PLC0415 - lazy: only for outputs
+
+        return build_without_weights(class_name, module_name, values)
 
     @property
     def exporters(self) -> Mapping[str, Callable[..., ExportResult]]:

@@ -1,15 +1,125 @@
-"""The outputs of a model under the names that a file for ONNX has."""
+"""The outputs of a model: all that its class returns, under the names that a file for ONNX has.
 
-from collections.abc import Mapping
+Three sources, in this order: the spec, for shapes as expressions of the inputs' dims; the source text of the class, for names and
+order; and where that does not tell, runs of the model without values at several sizes, if PyTorch is installed.
+"""
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from dummyio.errors import DummyioError
+from dummyio.huggingface.source.returned_outputs import ReturnedField, returned_fields
 from dummyio.input_spec import InputSpec
-from dummyio.spec.dims import is_static
+from dummyio.spec.dims import Dim, Size, evaluate_size, is_static
+from dummyio.spec.dtypes import DType
 from dummyio.spec.spec_data import OutputSpec
 
+Observed: TypeAlias = dict[str, tuple[tuple[int, ...], DType]]
+Observe: TypeAlias = Callable[[Mapping[str, int]], Observed]
+"""From sizes to output → shape and dtype; raises an error of dummyio if the model cannot be run without values."""
 
-def list_outputs(spec: InputSpec) -> tuple[OutputSpec, ...]:
-    """Return all outputs that the class of a spec returns, in its order."""
-    return spec.outputs
+_PRESENT = "present."
+_MOST_PROBES = 4
+
+
+def list_outputs(
+    spec: InputSpec, class_name: str | None, model_type: str | None, observe: Observe
+) -> tuple[OutputSpec, ...]:
+    """Return all outputs that a model returns, in its order; the caches only if it gets one.
+
+    Parameters
+    ----------
+    spec
+        The inputs, and the outputs whose shapes are known.
+    class_name, model_type
+        The class of a Transformers model; None for any other model, whose outputs are observed.
+    observe
+        Runs the model without values.
+    """
+    known = {output.name: output for output in spec.outputs}
+    names = None if class_name is None else _read_names(spec, class_name, model_type)
+    if names is None:
+        seen = _observe_all(spec, observe)
+        if seen is None:
+            return spec.outputs
+        observed = [_find_symbols(spec, name, seen) for name in seen[0][1]]
+        names = [output.name for output in observed]
+        known = {**{output.name: output for output in observed}, **_complete(known, observed)}
+    dtype = next((output.dtype for output in spec.outputs if output.name not in _presents(spec)), DType.FLOAT32)
+    found = [known.get(name) or OutputSpec(name, None, dtype) for name in names if not name.startswith(_PRESENT)]
+    return (*found, *(known[name] for name in _presents(spec)))
+
+
+def _presents(spec: InputSpec) -> tuple[str, ...]:
+    return tuple(output.name for output in spec.outputs if output.name.startswith(_PRESENT))
+
+
+def _complete(known: Mapping[str, OutputSpec], observed: Iterable[OutputSpec]) -> dict[str, OutputSpec]:
+    """Return the declared outputs without those of which a run tells more, or another rank."""
+    ranks = {output.name: len(output.shape or ()) for output in observed}
+    return {
+        name: output
+        for name, output in known.items()
+        if name not in ranks or (output.shape is not None and len(output.shape) == ranks[name])
+    }
+
+
+def _read_names(spec: InputSpec, class_name: str, model_type: str | None) -> list[str] | None:
+    """Return the names of all tensors that a class returns; None if its text does not tell."""
+    fields = returned_fields(class_name, model_type, frozenset(spec))
+    leaves = None if fields is None else list(_iterate_tensors(fields))
+    if leaves is None or any(not field.sure or field.kind in ("tensors", "output") for _, field in leaves):
+        return None
+    names = [name for name, field in leaves if field.kind == "tensor"]
+    if _presents(spec):  # one step of a decoder: what the encoder returned was an input
+        names = [name for name in names if not name.startswith("encoder_")]
+    return names or None
+
+
+def _iterate_tensors(fields: Iterable[ReturnedField], path: str = "") -> Iterator[tuple[str, ReturnedField]]:
+    for field in fields:
+        if field.kind == "output" and field.inner:
+            yield from _iterate_tensors(field.inner, f"{path}{field.name}.")
+        else:
+            yield f"{path}{field.name}", field
+
+
+def _observe_all(spec: InputSpec, observe: Observe) -> list[tuple[dict[str, int], Observed]] | None:
+    """Return sizes and what a model returns at them, at the sizes of the probe plan that it takes; None if it cannot be run."""
+    found: list[tuple[dict[str, int], Observed]] = []
+    for sizes in ({}, *spec.probes()[:_MOST_PROBES]):
+        try:
+            full = spec.sizes(**sizes)
+            found.append((full, observe(full)))
+        except DummyioError:  # a size that the model does not take, or a model that needs values
+            if not found:
+                return None
+    return [(sizes, each) for sizes, each in found if set(each) == set(found[0][1])]
+
+
+def _find_symbols(spec: InputSpec, name: str, seen: Sequence[tuple[Mapping[str, int], Observed]]) -> OutputSpec:
+    """Return an output with a size of the inputs in each axis that follows it in all runs; a symbol of its own in others."""
+    shapes = [each[name][0] for _, each in seen]
+    dtype = seen[0][1][name][1]
+    # One run does not tell sizes that follow an input from those that do not.
+    if len({len(shape) for shape in shapes}) != 1 or (len(seen) == 1 and spec.dims):
+        return OutputSpec(name, None, dtype)
+    expressions = list(dict.fromkeys(size for _, leaf in spec.leaves for size in leaf.shape if not is_static(size)))
+    axes: list[Size] = []
+    for axis, sizes in enumerate(zip(*shapes, strict=True)):
+        found = next((size for size in expressions if _follows(size, sizes, [each for each, _ in seen])), None)
+        own = sizes[0] if len(set(sizes)) == 1 else Dim(f"{_to_symbol(name)}_dim_{axis}", sizes[0], min=0)
+        axes.append(own if found is None else found)
+    return OutputSpec(name, tuple(axes), dtype)
+
+
+def _to_symbol(name: str) -> str:
+    return "".join(character if character.isalnum() else "_" for character in name)
+
+
+def _follows(size: Size, seen: Sequence[int], sizes: Sequence[Mapping[str, int]]) -> bool:
+    expected = [evaluate_size(size, each) for each in sizes]
+    return expected == list(seen) and len(set(expected)) > 1
 
 
 def name_outputs(spec: InputSpec, outputs: tuple[OutputSpec, ...]) -> Mapping[str, str]:

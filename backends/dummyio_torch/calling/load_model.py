@@ -47,7 +47,7 @@ def load_model(path: Path, task: str | None, *, trust: bool = False) -> tuple[An
         with hold_process_state(), ExitStack() as gates:
             if not trust:
                 gates.enter_context(close_gates(path, folder, lambda: list_custom_code(config_file)))
-                gates.enter_context(_block_network())
+                gates.enter_context(block_network())
             return _load(transformers, path, folder, task, trust=trust)
     except DummyioError:
         raise
@@ -92,7 +92,7 @@ def _find_class(transformers: Any, config: Any, task: str | None) -> Any:
 
 
 @contextmanager
-def _block_network() -> Generator[None]:
+def block_network() -> Generator[None]:
     """Let no request of this thread reach the Hub: some models fetch the weights of a backbone."""
     from huggingface_hub import constants  # noqa: PLC0415 - lazy: installed with Transformers
 

@@ -6,7 +6,7 @@ whose control flow depends on values.
 """
 
 import copy
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
@@ -81,14 +81,19 @@ class MetaCopy:
         """Call the copy in a context, with the named arguments; those in `positional` are passed by position."""
         named = dict(arguments)
         first = [named.pop(name) for name in positional if name in named]
+        return self.enter(lambda: self.module(*first, **named), context)
+
+    def enter(self, call: Callable[[], Any], context: Any = None) -> Any:
+        """Return the result of a call of the copy that somebody else makes, as `run` would make it."""
         with ExitStack() as stack:
             # The user did not request this run, and a search consists of runs that fail.
             stack.enter_context(silence_thread(("torch._subclasses.fake_tensor",), streams=()))
             # The fast path fuses layers into an operator without a shape function.
             stack.enter_context(replace_functions(torch.backends.mha, get_fastpath_enabled=lambda: False))
             stack.enter_context(self._run_context())
-            stack.enter_context(context)
-            return self.module(*first, **named)
+            if context is not None:
+                stack.enter_context(context)
+            return call()
 
 
 def check_sizes(module: nn.Module) -> None:

@@ -15,7 +15,7 @@ transformers = pytest.importorskip("transformers")
 
 from dummyio.errors import SourceError, TrustError
 from dummyio.running.load_model import load_model
-from dummyio_torch.calling.load_model import _block_network
+from dummyio_torch.calling.load_model import block_network
 
 SIZES = {
     "vocab_size": 30, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8,
@@ -279,7 +279,7 @@ def test_the_network_is_closed_to_this_thread_only(monkeypatch):
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     elsewhere = []
-    with _block_network():
+    with block_network():
         assert constants.is_offline_mode()
         with pytest.raises(OSError, match=r"offline|outgoing traffic|connection"):
             transformers.AutoConfig.from_pretrained("dummyio-tests/does-not-exist")

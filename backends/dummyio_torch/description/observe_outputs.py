@@ -1,0 +1,101 @@
+"""What a module returns, observed in runs of a copy whose tensors have shapes and no memory.
+
+A configuration alone is enough for a class of Transformers: it is built on the meta device, without weights.
+"""
+
+import importlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import nn
+
+from dummyio.errors import SourceError, format_error_line
+from dummyio.input_spec import InputSpec
+from dummyio.process_state import ignore_warnings
+from dummyio.spec.dtypes import DType
+from dummyio_torch.calling.call_module import ModuleCall
+from dummyio_torch.calling.load_model import block_network
+from dummyio_torch.calling.meta_copy import Kind, MetaCopy
+from dummyio_torch.dtypes import from_native, to_native
+
+_KINDS: tuple[Kind, ...] = ("meta", "fake")
+"""Copies to run, the fastest first; models see that a fake tensor has no values, and do not ask for them."""
+_IMPLEMENTATIONS = ("attn_implementation", "experts_implementation", "_attn_implementation", "_experts_implementation")
+"""Attributes that may name code on the Hub; any implementation returns tensors of the same shapes."""
+
+
+class OutputObserver:
+    """A module without memory, for runs at several sizes.
+
+    Parameters
+    ----------
+    module
+        A live module, or one that `build_without_weights` returns.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        self._copies: dict[Kind, MetaCopy] = {}
+
+    def observe(self, spec: InputSpec, sizes: Mapping[str, int]) -> dict[str, tuple[tuple[int, ...], DType]]:
+        """Return output → shape and dtype at sizes of the dims of a spec, in the order in which they are returned.
+
+        Raises
+        ------
+        SourceError
+            if the module does not run without values.
+        """
+        failures: list[Exception] = []
+        for kind in _KINDS:
+            try:
+                found = self._run(kind, spec, sizes)
+            except Exception as error:  # noqa: BLE001 - the module's own code, which may need values
+                failures.append(error)
+            else:
+                return {name: (tuple(tensor.shape), from_native(tensor.dtype)) for name, tensor in found.items()}
+        raise SourceError(
+            f"{type(self._module).__name__} does not run without values: {format_error_line(failures[-1])}"
+        ) from failures[-1]
+
+    def _run(self, kind: Kind, spec: InputSpec, sizes: Mapping[str, int]) -> dict[str, torch.Tensor]:
+        if kind not in self._copies:
+            self._copies[kind] = MetaCopy(self._module, kind)
+        copy = self._copies[kind]
+        leaves = {path: copy.tensor(leaf.sizes(sizes), to_native(leaf.dtype)) for path, leaf in spec.leaves}
+        # Without the outputs of the spec, so that all that is returned has a name.
+        call = ModuleCall(copy.module, InputSpec(dict(spec), task=spec.task))
+        with ignore_warnings():
+            return copy.enter(lambda: call(leaves))
+
+
+def build_without_weights(class_name: str, module_name: str, values: Mapping[str, Any]) -> nn.Module:
+    """Return a model of Transformers on the meta device.
+
+    Parameters
+    ----------
+    class_name, module_name
+        The class, and the module of the installed library that defines it.
+    values
+        The configuration as plain data, with ``model_type``.
+
+    Raises
+    ------
+    SourceError
+        if the class cannot be built from this configuration.
+    """
+    plain = {name: value for name, value in values.items() if name not in _IMPLEMENTATIONS}
+    try:
+        import transformers  # noqa: PLC0415 - lazy: slow, and models of Transformers only
+
+        kind: Any = getattr(importlib.import_module(module_name), class_name)
+        config = transformers.AutoConfig.for_model(**plain)
+        with ExitStack() as stack:
+            stack.enter_context(ignore_warnings())
+            stack.enter_context(block_network())
+            stack.enter_context(torch.device("meta"))
+            model: nn.Module = kind(config)
+    except Exception as error:  # a configuration may make any class of Transformers raise anything
+        raise SourceError(f"{class_name} cannot be built without weights: {format_error_line(error)}") from error
+    return model.eval()
