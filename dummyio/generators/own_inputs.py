@@ -121,9 +121,9 @@ class OwnGenerator:
         node = self._call(
             shown, lambda: observe_input(name, lambda given: self._run(name, given), self._sizes(), self._dim(name))
         )
-        return (
-            name_cache(node) if name in _CACHES and isinstance(node, Nest) and node.kind in ("list", "tuple") else node
-        )
+        if name not in _CACHES or not isinstance(node, Nest) or node.kind not in ("list", "tuple"):
+            return node
+        return name_cache(node, "tuple" if self.context.options.get("cache") == "legacy" else "cache")
 
     def make(self) -> Any:
         """Return an instance with the sizes of the description."""

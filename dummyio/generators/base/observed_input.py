@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import reduce
 from math import isqrt, prod
 from operator import mul
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -254,10 +254,10 @@ def _build_nest(tree: _Tree, leaves: Sequence[TensorSpec]) -> Nest:
     return Nest(kind, tuple(items))
 
 
-def name_cache(node: Nest) -> Nest:
-    """Return a list of a tuple for each layer as a cache, whose tensors have names: ``key``, ``value``."""
+def name_cache(node: Nest, kind: Literal["cache", "tuple"]) -> Nest:
+    """Return a list of a tuple for each layer as a container of that kind, whose tensors have names: ``key``, ``value``."""
     layers = [(place, _name_layer(layer) if isinstance(layer, Nest) else layer) for place, layer in node.items]
-    return Nest("cache", tuple(layers))
+    return Nest(kind, tuple(layers))
 
 
 def _name_layer(layer: Nest) -> Nest:
