@@ -188,6 +188,20 @@ def exports(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def optimum_parity(session: nox.Session) -> None:
+    """Compare inputs with those of Optimum's exporters; arguments after ``--`` go to the tool: ``--show``, ``--write``."""
+    install(session, "all")
+    session.run("python", "tests/coverage/optimum_parity.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+
+
+@nox.session(default=False)
+def model_types(session: nox.Session) -> None:
+    """Measure for which model types ``AutoModel`` accepts the inputs; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
+    install(session, "all")
+    session.run("python", "tests/coverage/model_types.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+
+
+@nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
     """Attack the readers with all mutated inputs, and export in threads; arguments after ``--`` go to pytest: ``--fuzz-seed=1``."""
     install(session, "all", "test")

@@ -44,6 +44,12 @@ def _reads(facts: InputFacts) -> bool:
     return _encodes(facts) and not (alike and spoken)
 
 
+def _hears(facts: InputFacts) -> bool:
+    """Whether a sound goes in: not where a task makes one of a text."""
+    makes = facts.task == "text-to-audio" and "input_ids" in facts.offered
+    return _encodes(facts) and (facts.everything or not makes)
+
+
 def _mask(facts: InputFacts) -> bool:
     """Texts and trajectories have a mask; so have sounds, where all is asked for, or where a decoder attends to what is heard."""
     if facts.offered & {"input_ids", "returns_to_go"}:
@@ -63,8 +69,8 @@ def _decodes(facts: InputFacts) -> bool:
 
 TEXT_CONDITIONS: Mapping[str, Condition] = {
     "input_ids": _reads,
-    "input_features": _encodes,
-    "input_values": _encodes,
+    "input_features": _hears,
+    "input_values": _hears,
     "attention_mask": _mask,
     "global_attention_mask": _encodes,
     "token_type_ids": _type_ids,
