@@ -17,6 +17,7 @@ from dummyio.generators.base.context import PAST, Context, build_context
 from dummyio.generators.base.dim_sizes import SizeWarning
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.base.observed_input import Trial, name_cache, observe_input
+from dummyio.generators.base.random_state import seed_random_numbers
 from dummyio.generators.own_classes import check_generators, is_ours, list_own_bases
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
@@ -182,7 +183,7 @@ class OwnGenerator:
         return [*dict.fromkeys((*self._own_defaults(), *(DEFAULT_DUMMY_SHAPES if takes_any else ())))]
 
     def _run(self, name: str, changed: Mapping[str, int]) -> Trial:
-        with warnings.catch_warnings():
+        with seed_random_numbers(), warnings.catch_warnings():
             warnings.simplefilter("error", SizeWarning)
             usual = {**DEFAULT_DUMMY_SHAPES, **self._own_defaults()}
             length = self._length(name)

@@ -126,7 +126,14 @@ def _describe(state: _State) -> InputSpec:
 
 def _choose_class_and_task(state: _State) -> _State:
     task = None if state.asked is None else canonical_task(state.asked)
-    name = _class_name(state.configuration, task) if state.model is None else type(state.model).__name__
+    try:
+        name = _class_name(state.configuration, task) if state.model is None else type(state.model).__name__
+    except SourceError:
+        given = state.keywords.get("generators", ())
+        generators = collect_generators(given, state.configuration.model_type, task or "")
+        if state.configuration.architecture is not None or not list_stated_names(generators):
+            raise
+        name = None  # generators state the inputs of a model that Transformers does not have
     found = task or (task_of_class(name) if name else None) or "feature-extraction"
     return _with(state, class_name=name or _UNKNOWN_CLASS, task=found)
 

@@ -69,95 +69,125 @@ def observe_input(
         if the generator returns something else than tensors and containers of these, other containers at other sizes, or an axis
         that is no sum, product or fraction of sizes.
     """
-    first = run({})
-    tree, arrays = _flatten(name, first.value)
-    shapes = tuple(array.shape for array in arrays)
-    trials = _Trials(name, run, first, shapes, tree)
+    trials = _Trials(name, run)
     moved = trials.find_moved(names)
-    seen = [arrays, *trials.arrays]
-    both = run({each: _change(first.sizes[each]) for each in moved}) if len(moved) > 1 else None
-    last = _check_tree(name, tree, both.value) if both is not None else None
+    last = trials.run_last(moved)
     leaves: list[TensorSpec] = []
-    for place, array in enumerate(arrays):
+    for place, array in enumerate(trials.arrays[0]):
         axes: list[Size] = []
         for axis, size in enumerate(array.shape):
-            curve = _Curve(size, first.sizes, {each: trials.shape(each)[place][axis] for each in moved})
-            total = None if last is None or both is None else (both.sizes, last[place].shape[axis])
-            found = curve.fit(total, define)
+            curve = _Curve(size, trials.first.sizes, {each: trials.get_size(each, place, axis) for each in moved})
+            found = curve.fit(None if last is None else (last.sizes, last.shapes[place][axis]), define)
             if found is None:
-                text = ", ".join(f"{value} at {each}={trials.sizes(each)[each]}" for each, value in curve.moved.items())
+                text = ", ".join(f"{value} at {each}={given}" for each, (given, value) in curve.moved.items())
                 raise OptionError(
-                    f"axis {axis} of {name} is {size}, and {text}: an axis must be a sum, a product or a fraction of sizes. "
-                    f"Describe the input with a method describe_{name}."
+                    f"axis {axis} of {name} is {size}{f', and {text}' if text else ''}: an axis must be a sum, a product or a "
+                    f"fraction of sizes. Describe the input with a method describe_{name}."
                 )
             axes.append(found)
-        rule = observe_rule([each[place] for each in seen])
+        rule = observe_rule([each[place] for each in trials.arrays])
         leaves.append(TensorSpec(name, axes, DType.of(array.dtype), rule))
+    tree = trials.tree
     return leaves[0] if isinstance(tree, int) else _build_nest(tree, leaves)
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    """The shapes of one run, and all sizes that it was made with."""
+
+    shapes: Shapes
+    sizes: Mapping[str, int]
 
 
 class _Trials:
     """Runs with changed sizes: which sizes change a shape, and how."""
 
-    def __init__(
-        self, name: str, run: Callable[[Mapping[str, int]], Trial], first: Trial, shapes: Shapes, tree: "_Tree | int"
-    ) -> None:
-        self._name, self._run, self._first, self._shapes, self._tree = name, run, first, shapes, tree
-        self._alone: dict[str, tuple[Shapes, Mapping[str, int]]] = {}
-        self.arrays: list[list[Array]] = []
+    def __init__(self, name: str, run: Callable[[Mapping[str, int]], Trial]) -> None:
+        self._name, self._run = name, run
+        trial = run({})
+        self.tree, arrays = _flatten(name, trial.value)
+        self.arrays = [arrays]
+        self.first = _Shapes(_list_shapes(arrays), trial.sizes)
+        self._alone: dict[str, _Shapes] = {}
 
     def find_moved(self, names: Sequence[str]) -> list[str]:
         """Return the sizes that change a shape: a group that changes none is left, another is divided."""
         if not names:
             return []
         try:
-            trial = self._run({name: _change(self._first.sizes[name]) for name in names})
+            trial = self._try({name: 2 * self.first.sizes[name] or 2 for name in names})
         except SizeWarning:  # the model fixes one of these sizes
             if len(names) == 1:
                 return []
-            shapes = None
-        else:
-            arrays = _check_tree(self._name, self._tree, trial.value)
-            shapes = tuple(array.shape for array in arrays)
-            if shapes == self._shapes:
-                return []
-            if len(names) == 1:
-                self._alone[names[0]] = shapes, trial.sizes
-                self.arrays.append(arrays)
-                return [*names]
+            trial = None
+        except Exception:  # noqa: BLE001 - code of the user's, which may refuse one of these sizes
+            trial = None if len(names) > 1 else self._try_others(names[0])
+        if trial is not None and trial.shapes == self.first.shapes:
+            return []
+        if trial is not None and len(names) == 1:
+            self._alone[names[0]] = trial
+            return [*names]
         half = len(names) // 2
         return [*self.find_moved(names[:half]), *self.find_moved(names[half:])]
 
-    def shape(self, name: str) -> Shapes:
-        """Return the shapes with one size changed."""
-        return self._alone[name][0]
+    def _try_others(self, name: str) -> _Shapes:
+        """Return a run with another size than twice the usual one; raise the error of the last if the generator takes none."""
+        size = self.first.sizes[name]
+        return self._try_first([{name: other} for other in (size // 2, size + 1, size - 1) if other not in (0, size)])
 
-    def sizes(self, name: str) -> Mapping[str, int]:
-        """Return all sizes of the run with one of them changed."""
-        return self._alone[name][1]
+    def _try_first(self, changes: Sequence[Mapping[str, int]]) -> _Shapes:
+        for changed in changes[:-1]:
+            try:
+                return self._try(changed)
+            except Exception:  # noqa: BLE001, S112 - code of the user's, which may refuse a size
+                continue
+        return self._try(changes[-1])
+
+    def run_last(self, moved: Sequence[str]) -> _Shapes | None:
+        """Return a run with all sizes changed that change a shape, to no multiple of the usual ones if the generator takes that."""
+        if not moved:
+            return None
+        changes = [{name: change(self.first.sizes[name]) for name in moved} for change in _LAST]
+        return self._try_first(changes)
+
+    def _try(self, changed: Mapping[str, int]) -> _Shapes:
+        trial = self._run(changed)
+        arrays = _check_tree(self._name, self.tree, trial.value)
+        self.arrays.append(arrays)
+        return _Shapes(_list_shapes(arrays), trial.sizes)
+
+    def get_size(self, name: str, place: int, axis: int) -> tuple[int, int]:
+        """Return a changed size, and that of an axis of one tensor with it."""
+        trial = self._alone[name]
+        return trial.sizes[name], trial.shapes[place][axis]
 
 
-def _change(size: int) -> int:
-    """Return another size: a multiple, so that what divides it still does."""
-    return max(2 * size, 2)
+_LAST: tuple[Callable[[int], int], ...] = (
+    lambda size: 3 * size + 1,
+    lambda size: 3 * size,
+    lambda size: max(size // 2, 1),
+    lambda size: size + 1,
+)
+
+
+def _list_shapes(arrays: Iterable[Array]) -> Shapes:
+    return tuple(array.shape for array in arrays)
 
 
 class _Curve:
     """The sizes of one axis as a function of the sizes that a generator is made with."""
 
-    def __init__(self, base: int, sizes: Mapping[str, int], found: Mapping[str, int]) -> None:
+    def __init__(self, base: int, sizes: Mapping[str, int], found: Mapping[str, tuple[int, int]]) -> None:
         self.base, self.sizes = base, sizes
-        self.moved = {name: value for name, value in found.items() if value != base}
+        self.moved = {name: pair for name, pair in found.items() if pair[1] != base}
 
-    def fit(self, total: tuple[Mapping[str, int], int] | None, define: Callable[[str, int], Dim]) -> Size | None:
+    def fit(self, last: tuple[Mapping[str, int], int] | None, define: Callable[[str, int], Dim]) -> Size | None:
         """Return the axis as an expression that holds at all sizes tried; None if there is none."""
         if not self.moved:
-            return self.base if total is None or total[1] == self.base else None
-        for form in (self._sum, self._product, self._fraction):
+            return self.base if last is None or last[1] == self.base else None
+        for form in (self._sum, self._product, self._fraction, self._rounded):
             make = form()
-            if make is None:
-                continue
-            if total is not None and make({name: total[0][name] for name in self.moved}) != total[1]:
+            if make is None or last is None or make({name: last[0][name] for name in self.moved}) != last[1]:
                 continue
             dims: dict[str, Any] = {name: define(name, self.sizes[name]) for name in self.moved}
             size: Size = make(dims)
@@ -166,42 +196,50 @@ class _Curve:
 
     def _sum(self) -> Callable[[Mapping[str, Any]], Any] | None:
         steps = {
-            name: Fraction(value - self.base, _change(self.sizes[name]) - self.sizes[name])
-            for name, value in self.moved.items()
+            name: Fraction(value - self.base, given - self.sizes[name]) for name, (given, value) in self.moved.items()
         }
         if any(step.denominator != 1 for step in steps.values()):
             return None
         rest = self.base - sum(int(step) * self.sizes[name] for name, step in steps.items())
 
         def add(sizes: Mapping[str, Any]) -> Any:
-            terms = [sizes[name] if step == 1 else sizes[name] * int(step) for name, step in steps.items()]
-            total = terms[0]
-            for term in terms[1:]:
-                total = total + term
-            return total + rest if rest else total
+            first, *others = [sizes[name] if step == 1 else sizes[name] * int(step) for name, step in steps.items()]
+            for term in others:
+                first = first + term
+            return first + rest if rest else first
 
         return add
 
+    def _factor(self) -> Fraction:
+        """Return what the axis is of the product of the sizes; 0 if it does not grow as they do."""
+        proportional = all(value * self.sizes[name] == self.base * given for name, (given, value) in self.moved.items())
+        return (
+            Fraction(self.base, prod(max(self.sizes[name], 1) for name in self.moved)) if proportional else Fraction(0)
+        )
+
     def _product(self) -> Callable[[Mapping[str, Any]], Any] | None:
-        factor = Fraction(self.base, prod(max(self.sizes[name], 1) for name in self.moved))
-        if factor.denominator != 1 or factor == 0 or not self._is_proportional():
+        factor = self._factor()
+        if factor.denominator != 1 or factor == 0:
             return None
         return lambda sizes: reduce(mul, (sizes[name] for name in self.moved)) * int(factor)
 
     def _fraction(self) -> Callable[[Mapping[str, Any]], Any] | None:
-        """An axis that is a part of a size, or of a product of sizes each of which is divided."""
-        factor = Fraction(self.base, prod(max(self.sizes[name], 1) for name in self.moved))
-        if factor == 0 or factor.numerator != 1 or not self._is_proportional():
+        """An axis that is a part of a size, or of a product of sizes, each of which is divided if there are two."""
+        factor = self._factor()
+        if factor.numerator != 1 or factor.denominator == 1:
             return None
         root = isqrt(factor.denominator)
         if len(self.moved) == 2 and root * root == factor.denominator:  # patches of an image
             return lambda sizes: reduce(mul, (sizes[name] // root for name in self.moved))
         return lambda sizes: reduce(mul, (sizes[name] for name in self.moved)) // factor.denominator
 
-    def _is_proportional(self) -> bool:
-        return all(
-            value * self.sizes[name] == self.base * _change(self.sizes[name]) for name, value in self.moved.items()
-        )
+    def _rounded(self) -> Callable[[Mapping[str, Any]], Any] | None:
+        """An axis that is a part of one size, rounded up."""
+        factor = self._factor()
+        if factor.numerator != 1 or factor.denominator == 1 or len(self.moved) != 1:
+            return None
+        step, name = factor.denominator, next(iter(self.moved))
+        return lambda sizes: (sizes[name] + (step - 1)) // step
 
 
 def _flatten(name: str, value: Any) -> tuple["_Tree | int", list[Array]]:
@@ -228,7 +266,7 @@ def _walk(name: str, path: str, value: Any, arrays: list[Array]) -> "_Tree | int
     except OptionError:
         text = "None" if value is None else f"an empty {type(value).__name__}" if value in ([], ()) else None
         raise OptionError(
-            f"generate({name!r}) returned {text or f'a {type(value).__name__}'}{f' in {path}' if path != name else ''}: "
+            f"generate({name!r}) returned {text or f'a value of type {type(value).__name__}'}{f' in {path}' if path != name else ''}: "
             "it must return a tensor, or lists, tuples and dicts of tensors."
         ) from None
     arrays.append(array)

@@ -92,7 +92,8 @@ class _Axes:
         return next((size for size in leaf.shape if str(size).endswith("sequence_length")), None) if leaf else None
 
     def _first(self, name: str) -> Size | None:
-        return self.leaves[name].shape[0] if name in self.leaves else None
+        leaf = self.leaves.get(name)
+        return leaf.shape[0] if leaf is not None and leaf.rank else None
 
     def _batch(self) -> Size | None:
         found = next((leaf.shape[0] for leaf in self.leaves.values() if leaf.rank), None)
@@ -100,7 +101,7 @@ class _Axes:
         codes = self.leaves.get("decoder_input_ids")
         first = next((leaf for name, leaf in self.leaves.items() if name.endswith("input_ids")), None)
         folded = (codes is not None and codes.rank > 2) or any(
-            leaf is not None and isinstance(leaf.shape[0], DimExpr) for leaf in (codes, first)
+            leaf is not None and isinstance(next(iter(leaf.shape), None), DimExpr) for leaf in (codes, first)
         )
         return self.size("?rows") if folded else found
 
