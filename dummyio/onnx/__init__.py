@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         NormalizedVisionConfig,
     )
     from dummyio.model_config.normalized_config import NormalizedConfig
-    from dummyio.onnx.detect_task import detect_task
+    from dummyio.onnx.task_detection import detect_task
     from dummyio.onnx.levels import (
         AudioOnnxConfig,
         ConfigBehavior,
@@ -98,7 +98,7 @@ _LAZY = {
     "TextSeq2SeqOnnxConfig": "dummyio.onnx.levels",
     "UniversalOnnxConfig": "dummyio.onnx.universal_config",
     "VisionOnnxConfig": "dummyio.onnx.levels",
-    "detect_task": "dummyio.onnx.detect_task",
+    "detect_task": "dummyio.onnx.task_detection",
     "register_generator": "dummyio.generators",
     "registered_generators": "dummyio.generators",
     "unregister_generator": "dummyio.generators",

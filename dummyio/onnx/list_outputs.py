@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from dummyio.errors import DummyioError
+from dummyio.huggingface.config.class_defaults import configuration_defaults
+from dummyio.huggingface.config.configuration import Configuration
 from dummyio.huggingface.source.returned_outputs import ReturnedField, returned_fields
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim, Size, evaluate_size, is_static
@@ -19,11 +21,11 @@ Observe: TypeAlias = Callable[[Mapping[str, int]], Observed]
 """From sizes to output → shape and dtype; raises an error of dummyio if the model cannot be run without values."""
 
 _PRESENT = "present."
-_MOST_PROBES = 4
+_MOST_PROBES = 2
 
 
 def list_outputs(
-    spec: InputSpec, class_name: str | None, model_type: str | None, observe: Observe
+    spec: InputSpec, class_name: str | None, configuration: Configuration | None, observe: Observe
 ) -> tuple[OutputSpec, ...]:
     """Return all outputs that a model returns, in its order; the caches only if it gets one.
 
@@ -31,13 +33,13 @@ def list_outputs(
     ----------
     spec
         The inputs, and the outputs whose shapes are known.
-    class_name, model_type
+    class_name, configuration
         The class of a Transformers model; None for any other model, whose outputs are observed.
     observe
         Runs the model without values.
     """
     known = {output.name: output for output in spec.outputs}
-    names = None if class_name is None else _read_names(spec, class_name, model_type)
+    names = None if class_name is None or configuration is None else _read_names(spec, class_name, configuration)
     if names is None:
         seen = _observe_all(spec, observe)
         if seen is None:
@@ -46,7 +48,9 @@ def list_outputs(
         names = [output.name for output in observed]
         known = {**{output.name: output for output in observed}, **_complete(known, observed)}
     dtype = next((output.dtype for output in spec.outputs if output.name not in _presents(spec)), DType.FLOAT32)
-    found = [known.get(name) or OutputSpec(name, None, dtype) for name in names if not name.startswith(_PRESENT)]
+    # In one step of a decoder, what the encoder returned is an input.
+    others = (_PRESENT, "encoder_") if _presents(spec) else (_PRESENT,)
+    found = [known.get(name) or OutputSpec(name, None, dtype) for name in names if not name.startswith(others)]
     return (*found, *(known[name] for name in _presents(spec)))
 
 
@@ -64,15 +68,16 @@ def _complete(known: Mapping[str, OutputSpec], observed: Iterable[OutputSpec]) -
     }
 
 
-def _read_names(spec: InputSpec, class_name: str, model_type: str | None) -> list[str] | None:
+def _read_names(spec: InputSpec, class_name: str, configuration: Configuration) -> list[str] | None:
     """Return the names of all tensors that a class returns; None if its text does not tell."""
-    fields = returned_fields(class_name, model_type, frozenset(spec))
+    kind = configuration.model_type
+    values = {**(configuration_defaults(kind or "") or {}), **configuration.values}
+    switches = frozenset((name, value) for name, value in values.items() if isinstance(value, bool))
+    fields = returned_fields(class_name, kind, frozenset(spec), switches)
     leaves = None if fields is None else list(_iterate_tensors(fields))
     if leaves is None or any(not field.sure or field.kind in ("tensors", "output") for _, field in leaves):
         return None
     names = [name for name, field in leaves if field.kind == "tensor"]
-    if _presents(spec):  # one step of a decoder: what the encoder returned was an input
-        names = [name for name in names if not name.startswith("encoder_")]
     return names or None
 
 

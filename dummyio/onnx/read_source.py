@@ -20,7 +20,7 @@ from dummyio.huggingface.tasks.find_task import canonical_task, class_supports_t
 from dummyio.huggingface.tasks.task_table import TASKS
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.attribute_types import shorten_value
-from dummyio.onnx.detect_task import detect_task, find_configuration, is_configuration, is_hugging_face_model
+from dummyio.onnx.task_detection import detect_task, find_configuration, is_configuration, is_hugging_face_model
 
 BASE_TASK = "feature-extraction"
 """The task of the class that ``AutoModel`` builds."""

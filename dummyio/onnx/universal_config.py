@@ -201,9 +201,8 @@ class UniversalOnnxConfig(ExporterMembers):
         return self._list_outputs(self.spec)
 
     def _list_outputs(self, spec: InputSpec) -> tuple[OutputSpec, ...]:
-        kind = None if self.configuration is None else self.configuration.model_type
         name = self.class_name if self.part is None else None
-        return list_outputs(spec, name, kind, partial(self._observer.observe, spec))
+        return list_outputs(spec, name, self.configuration, partial(self._observer.observe, spec))
 
     @cached_property
     def _observer(self) -> ModelObserver:

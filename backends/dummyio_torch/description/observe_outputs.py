@@ -20,8 +20,6 @@ from dummyio_torch.calling.load_model import block_network
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy
 from dummyio_torch.dtypes import from_native, to_native
 
-_KINDS: tuple[Kind, ...] = ("meta", "fake")
-"""Copies to run, the fastest first; models see that a fake tensor has no values, and do not ask for them."""
 _IMPLEMENTATIONS = ("attn_implementation", "experts_implementation", "_attn_implementation", "_experts_implementation")
 """Attributes that may name code on the Hub; any implementation returns tensors of the same shapes."""
 
@@ -38,6 +36,8 @@ class OutputObserver:
     def __init__(self, module: nn.Module) -> None:
         self._module = module
         self._copies: dict[Kind, MetaCopy] = {}
+        self._kinds: tuple[Kind, ...] = ("meta", "fake")
+        """Copies to run, the fastest first; models see that a fake tensor has no values, and do not ask for them."""
 
     def observe(self, spec: InputSpec, sizes: Mapping[str, int]) -> dict[str, tuple[tuple[int, ...], DType]]:
         """Return output → shape and dtype at sizes of the dims of a spec, in the order in which they are returned.
@@ -48,12 +48,13 @@ class OutputObserver:
             if the module does not run without values.
         """
         failures: list[Exception] = []
-        for kind in _KINDS:
+        for kind in self._kinds:
             try:
                 found = self._run(kind, spec, sizes)
             except Exception as error:  # noqa: BLE001 - the module's own code, which may need values
                 failures.append(error)
             else:
+                self._kinds = self._kinds[self._kinds.index(kind) :]  # one that failed fails at other sizes too
                 return {name: (tuple(tensor.shape), from_native(tensor.dtype)) for name, tensor in found.items()}
         raise SourceError(
             f"{type(self._module).__name__} does not run without values: {format_error_line(failures[-1])}"

@@ -17,6 +17,7 @@ from dummyio.huggingface.source.class_lookup import ClassSource, base_classes, r
 from dummyio.huggingface.source.evaluator import Expression, Function
 from dummyio.huggingface.source.forward_signatures import ClassMethods, parameters_of
 from dummyio.huggingface.source.functions import find_makers
+from dummyio.huggingface.source.statements import parse_method
 
 Kind: TypeAlias = Literal["tensor", "tensors", "cache", "output"]
 
@@ -44,26 +45,44 @@ class _Method:
     owner: ClassSource
     body: Function
     fed: frozenset[str]
+    switches: frozenset[tuple[str, bool]]
+    """Attributes of the configuration that are True or False."""
     depth: int
     known: Mapping[str, bool | None] = field(default_factory=dict)
     """Names whose value is being found out → whether it has been given one so far."""
+    line: int | None = None
+    """The line up to which assignments count: that of a condition, whose names have what they were assigned before it."""
     before: Mapping[str, int] = field(default_factory=dict)
     """Names whose value is being read → the number of its assignments that come before."""
 
 
 @lru_cache(maxsize=512)
-def returned_fields(class_name: str, model_type: str | None, fed: frozenset[str]) -> tuple[ReturnedField, ...] | None:
-    """Return the fields that a class returns when it is fed with some arguments; None if its text does not tell."""
+def returned_fields(
+    class_name: str, model_type: str | None, fed: frozenset[str], switches: frozenset[tuple[str, bool]] = frozenset()
+) -> tuple[ReturnedField, ...] | None:
+    """Return the fields that a class returns; None if its text does not tell.
+
+    Parameters
+    ----------
+    class_name, model_type
+        The class, and its model type.
+    fed
+        The arguments that get a value.
+    switches
+        The attributes of the configuration that are True or False, with their value.
+    """
     found = class_source(class_name, model_type)
-    return None if found is None else _read_class(found, fed, 0)
+    return None if found is None else _read_class(found, fed, switches, 0)
 
 
-def _read_class(owner: ClassSource, fed: frozenset[str], depth: int) -> tuple[ReturnedField, ...] | None:
+def _read_class(
+    owner: ClassSource, fed: frozenset[str], switches: frozenset[tuple[str, bool]], depth: int
+) -> tuple[ReturnedField, ...] | None:
     body = ClassMethods(owner).body("forward") if depth < _DEEPEST else None
     if body is None:
         return None
     defining = next((base for base in base_classes(owner) if "    def forward(" in base.text), owner)
-    method = _Method(replace(owner, path=defining.path), body, fed, depth)
+    method = _Method(replace(owner, path=defining.path), body, fed, switches, depth)
     results = [node.value for node in ast.walk(body) if isinstance(node, ast.Return) and node.value is not None]
     found = [fields for value in results if (fields := _read_value(value, method)) is not None]
     return found[-1] if found else None
@@ -82,7 +101,7 @@ def _read_value(value: Expression, method: _Method) -> tuple[ReturnedField, ...]
         case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="forward")):
             bases = (base for base in base_classes(method.owner)[1:] if "    def forward(" in base.text)
             base = next(bases, None)
-            return None if base is None else _read_class(base, method.fed, method.depth + 1)
+            return None if base is None else _read_class(base, method.fed, method.switches, method.depth + 1)
         case _:
             return None
 
@@ -104,7 +123,7 @@ def _read_part(part: str, call: ast.Call, method: _Method) -> tuple[ReturnedFiel
         for maker in find_makers(base.text, part):
             found = None if maker.from_table else resolve_class(base.path, maker.class_name)
             if found is not None:
-                return _read_class(found, fed | method.fed, method.depth + 1)
+                return _read_class(found, fed | method.fed, method.switches, method.depth + 1)
     return None
 
 
@@ -115,7 +134,9 @@ def _read_output(call: ast.Call, output: ClassSource, method: _Method) -> Iterat
     for name, annotation in fields.items():
         value = values.get(name)
         kind = _kind_of(annotation)
-        if value is None or _is_none(value) or (kind == "tensors" and name.endswith(_REQUESTED)):
+        if value is None or _is_none(value) or (kind == "tensors" and _is_requested(name)):
+            continue
+        if name == "loss" and "labels" in _parameters(method.body) - method.fed:
             continue
         inner = (_read_value(value, method) or ()) if kind == "output" else ()
         given = True if kind == "cache" else _is_given(value, method)
@@ -136,6 +157,11 @@ def _fields_of(output: ClassSource) -> Mapping[str, str]:
     return found
 
 
+def _is_requested(name: str) -> bool:
+    """Whether a field is for what a model keeps only if its caller asks for it; features of media are no states of layers."""
+    return name.endswith(_REQUESTED) and not name.startswith(("image_", "video_", "audio_"))
+
+
 def _kind_of(annotation: str) -> Kind:
     if "Cache" in annotation:
         return "cache"
@@ -151,7 +177,7 @@ def _is_none(value: Expression) -> bool:
 def _is_given(value: Expression, method: _Method) -> bool | None:
     """Return whether an expression has a value that is not None; None if the text does not tell."""
     match value:
-        case ast.Constant(value=None):
+        case ast.Constant(value=None) | ast.Tuple(elts=[]):
             return False
         case ast.IfExp(test=test, body=body, orelse=otherwise):
             holds = _holds(test, method)
@@ -171,20 +197,36 @@ def _is_name_given(name: str, method: _Method) -> bool | None:
     if name in method.known:
         return method.known[name]
     is_parameter = name in _parameters(method.body)
-    assigned = _assignments(method.body, name)
-    given: bool | None = name in method.fed if is_parameter else not assigned
+    everywhere = _assignments(method.body, name)
+    assigned = [each for each in everywhere if method.line is None or each[0].lineno < method.line]
+    given: bool | None = name in method.fed if is_parameter else not everywhere
     for value, tests in assigned:
         so_far = replace(method, known={**method.known, name: given})
         runs = [_agrees(test, wanted, so_far) for test, wanted in tests]
         if False in runs:
             continue
-        found = _is_given(value, so_far)
+        found = None if _is_unpacked(value) and _is_compared(name, method.body) else _is_given(value, so_far)
         given = found if None not in runs or found == given else None
     return given
 
 
+def _is_unpacked(value: Expression) -> bool:
+    return isinstance(value, ast.Constant) and value.value is ...
+
+
+def _is_compared(name: str, body: Function) -> bool:
+    """Whether a function compares a name with None, so that it may be None."""
+    return any(
+        isinstance(node, ast.Compare)
+        and isinstance(node.left, ast.Name)
+        and node.left.id == name
+        and _is_none(node.comparators[0])
+        for node in ast.walk(body)
+    )
+
+
 def _agrees(test: Expression, wanted: bool, method: _Method) -> bool | None:
-    holds = _holds(test, method)
+    holds = _holds(test, replace(method, line=test.lineno))
     return None if holds is None else holds == wanted
 
 
@@ -200,10 +242,8 @@ def _has_field(name: str, attr: str, method: _Method) -> bool | None:
 def _holds(test: Expression, method: _Method) -> bool | None:
     """Return whether a condition holds when only the fed arguments have a value; None if the text does not tell."""
     match test:
-        case ast.Compare(
-            left=ast.Name(id=name), ops=[ast.Is() | ast.IsNot() as compared], comparators=[ast.Constant(value=None)]
-        ):
-            given = _is_name_given(name, method)
+        case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot() as compared], comparators=[ast.Constant(value=None)]):
+            given = _is_part_given(left, method) if _is_own(left) else _is_operand_given(left, method)
             return None if given is None else given == isinstance(compared, ast.IsNot)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             holds = _holds(operand, method)
@@ -216,12 +256,64 @@ def _holds(test: Expression, method: _Method) -> bool | None:
             return True
         case ast.Name(id=name) if not _assignments(method.body, name):
             return None if name in method.fed or not _is_off(name, method.body) else False
+        case ast.Attribute(
+            value=ast.Attribute(value=ast.Name(id="self"), attr="config") | ast.Name(id="config"), attr=name
+        ):
+            return dict(method.switches).get(name)
         case _:
             return None
 
 
+def _is_operand_given(value: Expression, method: _Method) -> bool | None:
+    """Return whether the left side of a comparison with None has a value; None for calls and items, which may lack one."""
+    return _is_given(value, method) if isinstance(value, (ast.Name, ast.Attribute)) else None
+
+
+def _is_own(value: Expression) -> bool:
+    return isinstance(value, ast.Attribute) and isinstance(value.value, ast.Name) and value.value.id == "self"
+
+
+def _is_part_given(part: Expression, method: _Method) -> bool | None:
+    """Return whether a model has a part, which its `__init__` may leave out; None if the text does not tell."""
+    if method.depth or not isinstance(
+        part, ast.Attribute
+    ):  # what builds an inner model may ask for less than the default
+        return None
+    for base in base_classes(method.owner):
+        init = parse_method(base.text, "__init__")
+        values = [] if init is None else _attribute_values(init, part.attr)
+        if init is not None and values:
+            return _is_built(values[-1], replace(method, body=init, known={}, before={}))
+    return None
+
+
+def _attribute_values(init: Function, name: str) -> list[Expression]:
+    return [
+        node.value
+        for node in init.body
+        if isinstance(node, ast.Assign)
+        and any(
+            _is_own(target) and isinstance(target, ast.Attribute) and target.attr == name for target in node.targets
+        )
+    ]
+
+
+def _is_built(value: Expression, method: _Method) -> bool | None:
+    match value:
+        case ast.IfExp(test=ast.Name(id=name), body=body, orelse=otherwise):
+            found = next((each for each in parameters_of(method.body) if each.name == name), None)
+            if found is None or not isinstance(found.default, bool):
+                return None
+            return not _is_none(body if found.default else otherwise)
+        case ast.IfExp(test=test, body=body, orelse=otherwise):
+            holds = _holds(test, method)
+            return None if holds is None else not _is_none(body if holds else otherwise)
+        case _:
+            return not _is_none(value)
+
+
 def _parameters(body: Function) -> frozenset[str]:
-    return frozenset(argument.arg for argument in (*body.args.posonlyargs, *body.args.args, *body.args.kwonlyargs))
+    return frozenset(parameter.name for parameter in parameters_of(body))
 
 
 def _is_off(name: str, body: Function) -> bool:
@@ -263,4 +355,5 @@ def _assigned_values(target: Expression, value: Expression, name: str) -> Iterat
     elif isinstance(target, ast.Tuple):
         parts = value.elts if isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts) else None
         for place, part in enumerate(target.elts):
-            yield from _assigned_values(part, parts[place] if parts else ast.Constant(value=...), name)
+            unknown = ast.copy_location(ast.Constant(value=...), value)
+            yield from _assigned_values(part, parts[place] if parts else unknown, name)
