@@ -27,7 +27,7 @@ _VALUE_TYPE: Any = type(_CPU._ortvalue)  # noqa: SLF001 - the runtime's own valu
 _DEVICE: Any = ort.OrtDevice.make("cpu", 0)._get_c_device()  # noqa: SLF001 - what `ortvalue_from_numpy` takes
 _FROM_NUMPY: Any = _VALUE_TYPE.ortvalue_from_numpy
 _LARGEST_EXACT = {"float16": 1 << 11, "bfloat16": 1 << 8, "float32": 1 << 24, "float64": 1 << 53}
-_TYPE_TEXTS: dict[int, str] = {}
+_BOOL = to_native(DType.BOOL)
 
 
 def is_value(value: object) -> bool:
@@ -134,13 +134,33 @@ def copy_to_value(array: Array, dtype: DType) -> Value:
     return unwrap_value(value)
 
 
-def to_result(value: Value, kind: str) -> Any:
-    """Return a value on the CPU as an array (``np``) or a tensor (``pt``) on its memory; a tensor of the caller as it is."""
+def to_result(value: Value, kind: str, text: str | None = None) -> Any:
+    """Return a value on the CPU as an array (``np``) or a tensor (``pt``) on its memory; a tensor of the caller as it is.
+
+    Parameters
+    ----------
+    value
+        A value of the runtime.
+    kind
+        The kind of tensor to return.
+    text
+        What `get_type_text` returns for its dtype, if it is known.
+    """
     if type(value) is not _VALUE_TYPE:
         return value
     if kind == "pt":
         return _to_torch(value)
-    return _to_numpy(value)
+    text = get_type_text(find_dtype(value.element_type())) if text is None else text
+    pointer = value.data_ptr()
+    if not text or not pointer:
+        return tensors.to_numpy(wrap_value(value))
+    return np.asarray(_Memory(value, pointer, text))
+
+
+def get_type_text(dtype: DType | None) -> str:
+    """Return NumPy's text for a dtype of its own; an empty text for all others."""
+    plain = dtype is not None and dtype is not DType.STRING and dtype.numpy.isbuiltin == 1
+    return dtype.numpy.str if plain and dtype is not None else ""
 
 
 class _Memory:
@@ -148,31 +168,19 @@ class _Memory:
 
     __slots__ = ("__array_interface__", "value")
 
-    def __init__(self, value: Value, text: str) -> None:
+    def __init__(self, value: Value, pointer: int, text: str) -> None:
         self.value = value
         self.__array_interface__ = {
-            "data": (value.data_ptr(), False),
+            "data": (pointer, False),
             "shape": tuple(value.shape()),
             "typestr": text,
             "version": 3,
         }
 
 
-def _to_numpy(value: Value) -> Array:
-    number = value.element_type()
-    text = _TYPE_TEXTS.get(number)
-    if text is None:
-        dtype = find_dtype(number)
-        plain = dtype is not None and dtype.numpy.isbuiltin == 1 and dtype is not DType.STRING
-        text = _TYPE_TEXTS[number] = dtype.numpy.str if plain and dtype is not None else ""
-    if not text or not value.data_ptr():
-        return tensors.to_numpy(wrap_value(value))
-    return np.asarray(_Memory(value, text))
-
-
 def _to_torch(value: Value) -> Any:
     torch = sys.modules["torch"]
-    if value.element_type() == 9 or not value.data_ptr():  # bool, which DLPack has in newer versions only
+    if value.element_type() == _BOOL or not value.data_ptr():  # DLPack has bool in newer versions only
         return torch.from_numpy(tensors.to_numpy(wrap_value(value)))
     return torch.utils.dlpack.from_dlpack(value.to_dlpack())
 

@@ -1,30 +1,37 @@
 """`AutoModelForONNX`: a folder of ONNX files as a model of Transformers, for any task."""
 
-import inspect
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 import onnxruntime as ort
 
-from dummyio.errors import OptionError, suggest_names
-from dummyio.generators.base.context import PAST
-from dummyio_onnx.models.array_kinds import is_torch_tensor, to_result
-from dummyio_onnx.models.cache import OnnxCache
-from dummyio_onnx.models.flows import CACHE, CACHE_NAMES, EncoderDecoder, Flow, WholeModel
-from dummyio_onnx.models.libraries import PlainConfig, import_library, load_config, load_generation_config
-from dummyio_onnx.models.model_folder import DECODER, ENCODER, MERGED, MODEL, WITH_PAST, ModelFolder, read_model_folder
+from dummyio.errors import OptionError, OutputError, suggest_names
+from dummyio_onnx.models.array_kinds import get_type_text, is_torch_tensor, to_result
+from dummyio_onnx.models.flows import CACHE, CACHE_NAMES, Flow, can_write
 from dummyio_onnx.models.generation.greedy import generate_greedily
-from dummyio_onnx.models.model_part import ModelPart, SessionChoice
+from dummyio_onnx.models.libraries import import_library, load_generation_config
+from dummyio_onnx.models.model_folder import PART_OPTIONS, ModelFolder, read_model_folder
+from dummyio_onnx.models.model_part import SessionChoice
+from dummyio_onnx.models.open_model import open_model
 from dummyio_onnx.models.outputs import OutputFace
 
-_FLAGS = frozenset({"return_dict", "use_cache"})
+_CPU = "CPUExecutionProvider"
+_FROM_HUB = frozenset(
+    {"export", "revision", "token", "cache_dir", "force_download", "local_files_only", "trust_remote_code"}
+)
+"""Options of loaders of the hub, whose neutral values are accepted: nothing is downloaded or exported here."""
 
 
 class AutoModelForONNX:
-    """A model that ONNX Runtime runs, with the interface of a Transformers model; make one with `from_pretrained`."""
+    """A model that ONNX Runtime runs, with the interface of a Transformers model; `from_pretrained` makes one.
+
+    Inputs are NumPy arrays or tensors of PyTorch, by name or in the order of `forward`; the same kind is returned. Inputs that
+    Transformers makes itself may be left out. The cache that a step returns stays with the runtime.
+    """
 
     base_model_prefix = "model"
     framework = "pt"
@@ -35,16 +42,17 @@ class AutoModelForONNX:
     def __init__(
         self, folder: ModelFolder, flow: Flow, config: Any, task: str | None, architecture: str | None
     ) -> None:
-        self._folder, self._flow = folder, flow
         self.config, self.task = config, task
+        self.name_or_path = str(folder.path)
+        self.main_input_name = flow.main_input
+        self._folder, self._flow = folder, flow
         self._face = OutputFace(flow.outputs, task, architecture)
         self._known = frozenset(flow.names)
-        self.main_input_name = flow.main_input
-        self.name_or_path = str(folder.path)
+        self._texts = {each.name: get_type_text(each.dtype) for part in flow.parts for each in part.plain_outputs}
         self.generation_config = load_generation_config(folder.generation, config) if self.can_generate() else None
 
     @classmethod
-    def from_pretrained(
+    def from_pretrained(  # noqa: PLR0913 - each is an option of its own
         cls,
         folder: str | os.PathLike[str],
         *,
@@ -58,167 +66,247 @@ class AutoModelForONNX:
         use_io_binding: bool | None = None,
         trust: bool = False,
         **options: Any,
-    ) -> "AutoModelForONNX":
-        """Return the model in a folder."""
-        names = {part: options.pop(f"{part}_file_name", None) for part in (ENCODER, DECODER, WITH_PAST)}
+    ) -> Any:
+        """Return the model in a folder.
+
+        Parameters
+        ----------
+        folder
+            A folder that `dummyio.export` or Optimum wrote, or one ``.onnx`` file. Nothing is downloaded.
+        task
+            The task; by default that of the spec, or of the configuration's class.
+        provider, providers
+            Where to run: one execution provider of ONNX Runtime, the CPU by default, or several, the preferred first.
+        provider_options
+            A mapping of options of the provider, or one for each of `providers`.
+        session_options
+            Options of the sessions, such as the number of threads.
+        file_name, subfolder
+            The file of a whole model, and the part of the folder, where they are not the usual ones; ``encoder_file_name``,
+            ``decoder_file_name`` and ``decoder_with_past_file_name`` for the parts of an encoder-decoder.
+        use_io_binding
+            Whether results are bound to the device, so that caches stay there; True by default.
+        trust
+            Whether code of the folder may run to read a configuration that Transformers does not have.
+        options
+            `export`, `revision` and other options of loaders of the hub, if they are neutral.
+
+        Raises
+        ------
+        SourceError
+            if files are missing, damaged, or of different models.
+        OptionError
+            if an option is unknown, the runtime lacks a provider, or the model does not do the task.
+        """
+        names = {part: options.pop(option, None) for option, part in PART_OPTIONS.items()}
+        _check_options(options)
         found = read_model_folder(folder, file_name, subfolder, **names)
-        choice = SessionChoice(
-            tuple(providers or (provider or "CPUExecutionProvider",)),
-            provider_options,
-            session_options,
-            use_io_binding is not False,
-        )
-        return build_model(cls, found, choice, task, trust=trust)
+        chosen = _choose_providers(provider, providers)
+        if isinstance(provider_options, Mapping):
+            provider_options = [provider_options, *({} for _ in chosen[1:])]
+        choice = SessionChoice(chosen, provider_options, session_options, use_io_binding is not False)
+        return open_model(cls, found, choice, task, trust=trust)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the outputs for these inputs, as Transformers' class for them."""
+        """Return the outputs for these inputs, as the class of Transformers for them.
+
+        Parameters
+        ----------
+        args, kwargs
+            The inputs, in the order of `forward` or by name; None counts as left out. ``use_cache=False`` leaves the cache out,
+            ``return_dict=False`` returns a tuple.
+
+        Raises
+        ------
+        RunError
+            if an input is missing, has another rank or size than the graph takes, or the runtime fails.
+        DTypeError
+            if an input is not a tensor, or its values would change in the graph's dtype.
+        OptionError
+            if a name is not an input, or a switch asks for what the graph does not return.
+        """
         if args:
             kwargs = self._name_arguments(args, kwargs)
-        kind = "np"
-        for value in kwargs.values():
-            if is_torch_tensor(value):
-                kind = "pt"
-                break
+        kind = _find_kind(kwargs)
         return_dict, use_cache = kwargs.pop("return_dict", None), kwargs.pop("use_cache", None)
         if not kwargs.keys() <= self._known:
             kwargs = self._drop_switches(kwargs)
+        if use_cache and not self._flow.has_cache:
+            raise OptionError(
+                "use_cache=True: these files keep no past. Leave it out, or export the model with its past."
+            )
         found, cache = self._flow.run(kwargs, use_cache=use_cache is not False)
-        results = {name: to_result(value, kind) for name, value in found.items() if value is not None}
-        if cache is not None and self._flow.has_cache:
+        texts = self._texts
+        results = {name: to_result(value, kind, texts.get(name)) for name, value in found.items()}
+        if cache is not None:
             results[CACHE] = cache
         made = self._face.make(results)
         return made if return_dict is not False else made.to_tuple()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+    __call__ = forward
 
     def _name_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         names = self._flow.names
         if len(args) > len(names):
-            raise OptionError(f"{len(args)} inputs were given by position: this model takes {', '.join(names)}.")
+            raise OptionError(
+                f"{len(args)} inputs were given by position: this model takes {', '.join(names)}. Give these."
+            )
         named = dict(zip(names, args, strict=False))
         twice = next((name for name in named if name in kwargs), None)
         if twice is not None:
             raise OptionError(
-                f"{twice} was given by position and by name: give it once. The order is {', '.join(names)}."
+                f"{twice} was given by position and by name: each input is given once, in the order {', '.join(names)}. Leave one "
+                "out."
             )
         return {**named, **kwargs}
 
     def _drop_switches(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the inputs without switches that are off, and with the cache under one name."""
         kept = {}
         for name, value in kwargs.items():
             if name in self._known:
                 kept[name] = value
-            elif (
-                value is None or value is False or (name == "logits_to_keep" and isinstance(value, int) and value == 0)
-            ):
+            elif name in CACHE_NAMES and self._flow.has_cache:
+                kept[CACHE] = value
+            elif value is None or value is False or (name == "logits_to_keep" and value == 0):
                 continue
             elif value is True:
                 raise OptionError(
-                    f"{name}=True: the graph has no such switch or output. It returns {', '.join(self._flow.outputs)}: export the model with it."
+                    f"{name}=True: the graph has no such switch, and returns {', '.join(self._flow.outputs)}. Leave it out, or "
+                    "export the model so that it returns what you need."
                 )
             else:
-                raise OptionError(f"{name} is not an input of this model. {suggest_names(name, self._flow.names)}")
+                raise OptionError(
+                    f"{name} is not an input of this model: it takes {', '.join(self._flow.names)}. "
+                    f"{suggest_names(name, self._flow.names)}"
+                )
         return kept
 
-    def can_generate(self) -> bool:
-        """Return whether the model writes tokens: its steps return logits of each token."""
-        return can_flow_generate(self._flow, self.task)
-
     def generate(self, inputs: Any = None, **options: Any) -> Any:
-        """Return the tokens that the model writes, greedily."""
+        """Return the tokens that the model writes, greedily: as Transformers' `generate`, without beams and sampling.
+
+        Parameters
+        ----------
+        inputs
+            The main input; others by name.
+        options
+            Inputs by name, and generation options, which win over those of the folder.
+
+        Raises
+        ------
+        OptionError
+            if the model does not write tokens, or an option needs Transformers.
+        """
         if not self.can_generate():
             raise OptionError(
-                f"this model does not generate: its task is {self.task or 'not known'}, and it returns {', '.join(self._flow.outputs)}. "
-                "Call it, or load a model that writes tokens."
+                f"this model does not write tokens: its task is {self.task or 'not known'}, and it returns "
+                f"{', '.join(self._flow.outputs)}. Call it, or load a model that generates."
             )
         given = {name: options.pop(name) for name in [*options] if name in self._known}
         if inputs is not None:
-            given[self._flow.main_input] = inputs
-        torch_kind = any(map(is_torch_tensor, given.values()))
-        tokens = generate_greedily(
-            self._flow, self.config, options.pop("generation_config", None) or self.generation_config, given, options
-        )
-        return import_library("torch").from_numpy(tokens) if torch_kind else tokens
+            given[self.main_input_name] = inputs
+        generation = options.pop("generation_config", None) or self.generation_config
+        tokens = generate_greedily(self._flow, self.config, generation, given, options)
+        return import_library("torch").from_numpy(tokens) if _find_kind(given) == "pt" else tokens
 
-    def eval(self) -> "AutoModelForONNX":
+    def can_generate(self) -> bool:
+        """Return whether the model writes tokens: its steps return scores of the next one."""
+        return can_write(self._flow, self.task)
+
+    def eval(self) -> Self:
         """Return the model: there is no other mode."""
         return self
 
-    def to(self, *args: Any, **kwargs: Any) -> "AutoModelForONNX":
+    def to(self, *places: Any, **options: Any) -> Self:
+        """Return the model; raise `OptionError` for another device or dtype than it has, which its files decide."""
+        for place in (*places, *options.values()):
+            text = str(place)
+            if text.startswith("torch.") or isinstance(place, np.dtype):
+                if text != str(self.dtype):
+                    raise OptionError(
+                        f"to({text}): these files compute in {self.dtype}. Export the model in that dtype."
+                    )
+            elif text.partition(":")[0] != str(self.device).partition(":")[0] and place is not None:
+                raise OptionError(
+                    f"to({text}): this model was opened on {self.device}. Load it there: from_pretrained(..., provider=...)."
+                )
         return self
 
     @property
     def device(self) -> Any:
-        kind, index = self._flow.parts[0].device
-        torch = import_library("torch")
+        """The device, as PyTorch's class where that is installed."""
+        kind, index = self._flow.parts[-1].device
         text = kind if kind == "cpu" else f"{kind}:{index}"
+        torch = import_library("torch")
         return text if torch is None else torch.device(text)
 
     @property
     def dtype(self) -> Any:
-        found = next(
-            (
-                each.dtype
-                for part in self._flow.parts
-                for each in part.outputs
-                if each.dtype is not None and each.dtype.kind == "float"
-            ),
-            None,
-        )
-        name = "float32" if found is None else found.value
+        """The dtype of its floating-point outputs, as PyTorch's where that is installed; None if it has none."""
+        outputs = (each.dtype for part in self._flow.parts for each in part.outputs)
+        found = next((dtype for dtype in outputs if dtype is not None and dtype.kind == "float"), None)
         torch = import_library("torch")
-        return getattr(torch, name, None) if torch is not None else found.numpy if found else None
+        return None if found is None else found.numpy if torch is None else getattr(torch, found.value, None)
+
+    @property
+    def providers(self) -> list[str]:
+        """The execution providers that run it."""
+        return list(self._flow.parts[-1].session.get_providers())
+
+    def save_pretrained(self, folder: str | os.PathLike[str], **_: Any) -> None:
+        """Copy the files of the model into a folder that does not exist, or has none of their names.
+
+        Raises
+        ------
+        OutputError
+            if a file of that name is there already.
+        """
+        source, target = self._folder.path, Path(folder)
+        files = [file for file in sorted(source.iterdir()) if file.is_file()]
+        taken = [file.name for file in files if (target / file.name).exists()]
+        if taken:
+            raise OutputError(f"{target}: {', '.join(taken[:5])} is there already. Give another folder.")
+        target.mkdir(parents=True, exist_ok=True)
+        for file in files:
+            shutil.copyfile(file, target / file.name)
+
+    def __repr__(self) -> str:
+        files = ", ".join(part.path.name for part in self._flow.parts)
+        return f"{type(self).__name__}({files}; inputs {', '.join(self._flow.names)}; task {self.task})"
 
 
-def build_model(cls: Any, folder: ModelFolder, choice: SessionChoice, task: str | None, *, trust: bool) -> Any:
-    parts = {name: ModelPart(name, path, choice) for name, path in folder.files.items()}
-    values = folder.config or {}
-    config = load_config(values, folder.path, trust=trust)
-    order = tuple(folder.spec) if folder.spec is not None else ()
-    flow: Flow
-    if MODEL in parts:
-        flow = WholeModel(parts[MODEL], order)
-    else:
-        start = next(
-            (
-                s[k]
-                for s in (folder.generation or {}, values)
-                for k in ("decoder_start_token_id", "bos_token_id")
-                if s.get(k) is not None
-            ),
-            None,
-        )
-        flow = EncoderDecoder(parts[ENCODER], parts.get(MERGED) or parts[DECODER], parts.get(WITH_PAST), order, start)
-    names = values.get("architectures") or [None]
-    task = task or (folder.spec.task if folder.spec is not None else None)
-    architecture = names[0]
-    kind = _choose_class(cls, flow, config, task, architecture)
-    return kind(folder, flow, config, task.removesuffix(PAST) if task else None, architecture)
+def _find_kind(given: Mapping[str, Any]) -> str:
+    """Return which kind of tensors a call gives: ``pt`` for PyTorch's, else ``np``."""
+    for value in given.values():
+        if type(value) is np.ndarray:
+            return "np"
+        if is_torch_tensor(value):
+            return "pt"
+    nested = (each for value in given.values() if isinstance(value, (dict, list, tuple)) for each in _iterate(value))
+    return "pt" if any(map(is_torch_tensor, nested)) else "np"
 
 
-_WRITING = frozenset(
-    {"text-generation", "text2text-generation", "image-to-text", "image-text-to-text", "automatic-speech-recognition"}
-)
+def _iterate(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value
 
 
-def can_flow_generate(flow: Flow, task: str | None) -> bool:
-    """Return whether a model's steps return scores of the next token."""
-    logits = next((each for part in flow.parts for each in part.plain_outputs if each.name == "logits"), None)
-    if logits is None or (logits.shape is not None and len(logits.shape) != 3):
-        return False
-    if isinstance(flow, EncoderDecoder):
-        return True
-    takes_ids = "input_ids" in flow.names and "decoder_input_ids" not in flow.names
-    return takes_ids and (flow.has_cache or task in _WRITING)
+def _choose_providers(provider: str | None, providers: Sequence[str] | None) -> tuple[str, ...]:
+    if provider is not None and providers is not None:
+        raise OptionError(f"provider={provider!r} and providers={providers!r} were given: give one of them.")
+    if isinstance(providers, str):
+        raise OptionError(f"providers={providers!r} is a text: give a list of names, or provider={providers!r}.")
+    if providers is None:
+        return (_CPU if provider is None else provider,)
+    return tuple(providers)
 
 
-def _choose_class(base: Any, flow: Flow, config: Any, task: str | None, architecture: str | None) -> Any:
-    """Return the class of the model, with the name of its architecture, and with Transformers' generation if it can be used."""
-    name = architecture if architecture and architecture.isidentifier() else base.__name__
-    clean = task.removesuffix(PAST) if task else None
-    if can_flow_generate(flow, clean) and not isinstance(config, PlainConfig):
-        generating = import_library("dummyio_onnx.models.generation.transformers_class")
-        if generating is not None:
-            return generating.make_generating_class(base, name, flow.names, None)
-    return type(name, (base,), {"__module__": base.__module__})
+def _check_options(options: Mapping[str, Any]) -> None:
+    for name, value in options.items():
+        if name not in _FROM_HUB:
+            known = (*PART_OPTIONS, "task", "provider", "providers", "provider_options", "session_options", "file_name")
+            raise OptionError(f"{name}={value!r} is not an option of from_pretrained. {suggest_names(name, known)}")
+        if value not in (None, False, "main") and name not in ("cache_dir", "local_files_only"):
+            raise OptionError(
+                f"{name}={value!r}: nothing is downloaded or exported when a model is loaded. Export it first, "
+                "dummyio.export(model, folder), and give the folder; trust=True lets code of that folder run."
+            )

@@ -210,3 +210,19 @@ def get_hidden_state(states: Any) -> Any:
     if isinstance(states, (list, tuple)):
         return states[0]
     return getattr(states, "last_hidden_state", states)
+
+
+_WRITING = frozenset(
+    {"text-generation", "text2text-generation", "image-to-text", "image-text-to-text", "automatic-speech-recognition"}
+)
+
+
+def can_write(flow: Flow, task: str | None) -> bool:
+    """Return whether a model's steps return scores of the next token."""
+    logits = next((each for part in flow.parts for each in part.plain_outputs if each.name == "logits"), None)
+    if logits is None or (logits.shape is not None and len(logits.shape) != 3):
+        return False
+    if isinstance(flow, EncoderDecoder):
+        return True
+    takes_ids = "input_ids" in flow.names and "decoder_input_ids" not in flow.names
+    return takes_ids and (flow.has_cache or task in _WRITING)

@@ -4,8 +4,10 @@ What Transformers makes itself is made here: masks of ones, token types of zeros
 empty cache of a first step. Everything about the graph is resolved once, when a part is opened: a step only looks up.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -21,11 +23,12 @@ from dummyio_onnx.models.array_kinds import Value, convert_dtype, copy_to_value,
 from dummyio_onnx.models.cache import OnnxCache, flatten_cache
 from dummyio_onnx.models.model_part import ModelPart
 
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _Role: TypeAlias = Literal["ones", "zeros", "positions", "branch"]
 _Size: TypeAlias = int | Callable[[Mapping[str, int]], int | None] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Item:
     """One plain input, with what is asked of it at each call."""
 
@@ -51,6 +54,21 @@ class Filled(NamedTuple):
     """How many tokens each row gets."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is made where the same inputs are left out."""
+
+    absent: tuple[str, ...]
+    """Inputs that cannot be made."""
+
+    items: tuple[_Item, ...]
+    sources: tuple[tuple[str, str, int], ...]
+    """A symbol, and the input and axis that have its size."""
+
+    past: tuple[tuple[str, int, int], ...]
+    """A symbol, and the tensor of the cache and the axis that have its size."""
+
+
 class InputFiller:
     """Makes the feeds of one part."""
 
@@ -59,18 +77,13 @@ class InputFiller:
         self._items = tuple(_build_item(declared) for declared in part.plain_inputs)
         self.names = tuple(item.name for item in self._items)
         self.required = tuple(item.name for item in self._items if item.role is None)
-        self._main = next(
-            (item.name for item in self._items if item.name.endswith(("input_ids", "inputs_embeds"))), None
-        )
-        slot = next(
-            (slot for slot in part.slots if slot.growing_axis is not None and ".encoder." not in slot.path), None
-        )
-        self._past_symbol = None
-        if slot is not None and slot.declared.shape is not None and slot.growing_axis is not None:
-            self._past_symbol = slot.declared.shape[slot.growing_axis]
-            self._past_at = (part.slots.index(slot), slot.growing_axis)
+        ids = (item.name for item in self._items if item.name.endswith(("input_ids", "inputs_embeds")))
+        self._main = next(ids, None)
+        self._takes_cache = bool(part.slots)
+        self._axes = tuple((slot.batch_axis, slot.growing_axis) for slot in part.slots)
+        self._plans: dict[tuple[_Item, ...], _Plan] = {}
         self._empty: dict[int, OnnxCache] = {}
-        self._made: dict[tuple[str, str], Array] = {}
+        self._made: dict[tuple[str, DType], Array] = {}
 
     def fill(self, given: Mapping[str, Any], cache: OnnxCache | None) -> Filled:
         """Return a value for each plain input, and the past.
@@ -90,82 +103,74 @@ class InputFiller:
             if an input is not a tensor, or its values would change in the graph's dtype.
         """
         feeds: dict[str, Any] = {}
-        missing: list[_Item] = []
+        missing: tuple[_Item, ...] = ()
         for item in self._items:
             value = given.get(item.name)
             if value is None:
-                missing.append(item)
-                continue
-            array = value if isinstance(value, np.ndarray) else to_array(value, item.name)
-            shape = array.shape
-            if callable(shape):
-                shape = shape()
-            elif item.numpy is not None and array.dtype != item.numpy:
-                array = convert_dtype(array, item.declared, item.name)
-            if item.rank is not None:
-                if len(shape) != item.rank:
-                    raise _build_shape_error(item, shape)
-                for axis, size in item.static:
-                    if shape[axis] != size:
-                        raise _build_shape_error(item, shape)
-            feeds[item.name] = array
-        if cache is None and self.part.slots:
+                missing = (*missing, item)
+            else:
+                feeds[item.name] = _check_input(item, value)
+        if cache is None and self._takes_cache:
             cache = self._make_empty_cache(self._count_rows(feeds))
         if missing:
             self._make_missing(feeds, missing, cache)
-        tokens = 1
-        if self._main in feeds:
-            array = feeds[self._main]
-            tokens = array.shape[1] if isinstance(array, np.ndarray) and array.ndim > 1 else self._measure(array)
+        main = feeds.get(self._main) if self._main is not None else None
+        shape = () if main is None else _get_shape(main)
         held: list[Any] = []
         for item in self._items:
             array = feeds[item.name]
             if isinstance(array, np.ndarray):
                 feeds[item.name] = make_value(array, item.declared.dtype, held)
-        return Filled(feeds, held, cache, tokens)
+        return Filled(feeds, held, cache, shape[1] if len(shape) > 1 else 1)
 
-    def _measure(self, array: Any) -> int:
-        shape = array.shape if isinstance(array, np.ndarray) else array.shape()
-        return int(shape[1]) if len(shape) > 1 else 1
-
-    def _make_missing(self, feeds: dict[str, Any], missing: Sequence[_Item], cache: OnnxCache | None) -> None:
-        absent = [item.name for item in missing if item.role is None]
-        if absent:
+    def _make_missing(self, feeds: dict[str, Any], missing: tuple[_Item, ...], cache: OnnxCache | None) -> None:
+        plan = self._plans.get(missing)
+        if plan is None:
+            plan = self._plans[missing] = self._plan(missing)
+        if plan.absent:
             optional = [item.name for item in self._items if item.role is not None]
             raise RunError(
-                f"no value for {', '.join(absent)}: {self.part.path.name} needs {', '.join(self.required)}"
+                f"no value for {', '.join(plan.absent)}: {self.part.path.name} needs {', '.join(self.required)}"
                 f"{', and makes ' + ', '.join(optional) + ' if they are left out' if optional else ''}. Give the missing inputs."
             )
+        sizes = {symbol: _get_shape(feeds[name])[axis] for symbol, name, axis in plan.sources}
+        if cache is not None:
+            for symbol, at, axis in plan.past:
+                sizes[symbol] = cache.values[at].shape()[axis]
         past = 0 if cache is None else cache.length
-        sizes = self._measure_sizes(feeds, cache)
-        for item in missing:
-            dtype = item.declared.dtype or DType.INT64
-            if item.role == "branch":
-                feeds[item.name] = np.array([past > 0])
-                continue
-            shape = self._choose_shape(item, sizes, feeds, past)
-            if item.role == "positions":
-                feeds[item.name] = np.broadcast_to(self._take("positions", dtype, past + shape[-1])[past:], shape)
-            else:
-                count = 1
-                for size in shape:
-                    count *= size
-                feeds[item.name] = self._take(item.role or "zeros", dtype, count).reshape(shape)
+        for item in plan.items:
+            feeds[item.name] = self._make_input(item, self._choose_shape(item, sizes, feeds, past), past)
 
-    def _measure_sizes(self, feeds: Mapping[str, Any], cache: OnnxCache | None) -> dict[str, int]:
-        """Return the size of each symbol that the given inputs and the past tell."""
-        sizes: dict[str, int] = {}
+    def _plan(self, missing: tuple[_Item, ...]) -> _Plan:
+        """Return what is made where these inputs are left out, and where the sizes for it are found."""
+        absent = tuple(item.name for item in missing if item.role is None)
+        sources: dict[str, tuple[str, str, int]] = {}
         for item in self._items:
-            array = feeds.get(item.name)
-            if array is not None and item.symbols:
-                shape = array.shape
-                shape = shape() if callable(shape) else shape
+            if item not in missing:
                 for axis, symbol in item.symbols:
-                    sizes[symbol] = shape[axis]
-        if isinstance(self._past_symbol, str):
-            at, axis = self._past_at
-            sizes[self._past_symbol] = 0 if cache is None else cache.values[at].shape()[axis]
-        return sizes
+                    sources.setdefault(symbol, (symbol, item.name, axis))
+        past: dict[str, tuple[str, int, int]] = {}
+        for at, slot in enumerate(self.part.slots):
+            symbol = None if slot.growing_axis is None else (slot.declared.shape or ())[slot.growing_axis]
+            if isinstance(symbol, str) and slot.growing_axis is not None and symbol not in sources:
+                past.setdefault(symbol, (symbol, at, slot.growing_axis))
+        words = {word for item in missing for size in item.declared.shape or () for word in _list_words(size)}
+        return _Plan(
+            absent,
+            missing,
+            tuple(source for symbol, source in sources.items() if symbol in words),
+            tuple(source for symbol, source in past.items() if symbol in words),
+        )
+
+    def _make_input(self, item: _Item, shape: tuple[int, ...], past: int) -> Array:
+        dtype = item.declared.dtype or DType.INT64
+        if item.role == "branch":
+            return np.array([past > 0])
+        if item.role == "positions":
+            count = shape[-1]
+            row = self._take("positions", dtype, past + count)[past:]
+            return row.reshape(shape) if count == prod(shape) else np.broadcast_to(row, shape)
+        return self._take(item.role or "zeros", dtype, prod(shape)).reshape(shape)
 
     def _choose_shape(
         self, item: _Item, sizes: Mapping[str, int], feeds: Mapping[str, Any], past: int
@@ -173,44 +178,35 @@ class InputFiller:
         """Return the shape of an input that was left out: as declared, else as long as the tokens and their past."""
         shape = [size(sizes) if callable(size) else size for size in item.sizes]
         if None not in shape and shape:
-            return tuple(size for size in shape if size is not None)
+            return tuple(shape)  # type: ignore[arg-type] - none is None
         main = feeds.get(self._main) if self._main is not None else None
         if main is None:
             raise RunError(
                 f"{item.name} was left out, and its shape {item.declared.shape} does not follow from the other inputs: give it."
             )
-        own = main.shape() if callable(main.shape) else main.shape
-        rows, tokens = int(own[0]), int(own[1])
+        rows, tokens = _get_shape(main)[:2]
         whole = tokens + (past if item.role == "ones" else 0)
         usual = [rows, whole] if item.rank in (2, None) else [whole] if item.rank == 1 else []
         if len(usual) != len(shape) and shape:
             raise RunError(f"{item.name} was left out, and its rank {item.rank} has no usual shape: give it.")
-        return tuple(found if found is not None else usual[axis] for axis, found in enumerate(shape)) or tuple(usual)
+        return tuple(usual[axis] if found is None else found for axis, found in enumerate(shape)) or tuple(usual)
 
     def _take(self, kind: str, dtype: DType, count: int) -> Array:
         """Return the first numbers of a store that grows: ones, zeros or 0, 1, 2 ..."""
-        key = (kind, dtype.value)
-        store = self._made.get(key)
+        store = self._made.get((kind, dtype))
         if store is None or store.size < count:
             size = max(1024, 2 * count)
-            made: Array = (
-                np.arange(size) if kind == "positions" else np.ones(size) if kind == "ones" else np.zeros(size)
-            )
-            store = self._made[key] = made.astype(dtype.numpy)
+            made: Array = np.arange(size) if kind == "positions" else np.full(size, int(kind == "ones"))
+            store = self._made[kind, dtype] = made.astype(dtype.numpy)
         return store[:count]
 
     def _count_rows(self, feeds: Mapping[str, Any]) -> int:
         for item in self._items:
-            array = feeds.get(item.name)
-            if array is not None and item.rank != 0:
-                shape = array.shape() if callable(array.shape) else array.shape
-                for axis, symbol in item.symbols:
-                    if symbol == self.part.batch_symbol:
-                        return int(shape[axis])
+            for axis, symbol in item.symbols if item.name in feeds else ():
+                if symbol == self.part.batch_symbol:
+                    return _get_shape(feeds[item.name])[axis]
         main = feeds.get(self._main) if self._main is not None else None
-        if main is None:
-            return 1
-        return int((main.shape() if callable(main.shape) else main.shape)[0])
+        return 1 if main is None else _get_shape(main)[0]
 
     def _make_empty_cache(self, rows: int) -> OnnxCache:
         found = self._empty.get(rows)
@@ -225,8 +221,7 @@ class InputFiller:
                 shape = [size if isinstance(size, int) else 0 for size in slot.declared.shape]
                 shape[slot.batch_axis] = rows
                 values.append(copy_to_value(np.zeros(shape, slot.declared.dtype.numpy), slot.declared.dtype))
-            axes = tuple((slot.batch_axis, slot.growing_axis) for slot in self.part.slots)
-            found = self._empty[rows] = OnnxCache(self.part.paths, values, 0, axes)
+            found = self._empty[rows] = OnnxCache(self.part.paths, values, 0, self._axes)
         return found
 
     def take_cache(self, given: Any) -> OnnxCache | None:
@@ -242,8 +237,7 @@ class InputFiller:
                 return given if given.values else None
             known = dict(zip(given.paths, given.values, strict=True))
             if set(self.part.paths) <= set(known):
-                axes = tuple((slot.batch_axis, slot.growing_axis) for slot in self.part.slots)
-                return OnnxCache(self.part.paths, [known[path] for path in self.part.paths], given.length, axes)
+                return OnnxCache(self.part.paths, [known[path] for path in self.part.paths], given.length, self._axes)
             raise OptionError(
                 f"past_key_values has {', '.join(given.paths[:4])} ..., and {self.part.path.name} takes "
                 f"{', '.join(self.part.paths[:4]) or 'no past'} ...: give the cache that this model returned."
@@ -254,8 +248,9 @@ class InputFiller:
                 f"past_key_values is a {type(given).__name__}: give the cache that this model returned, a cache of Transformers, "
                 "or a tuple of tensors for each layer."
             )
-        if not tensors:
-            return None
+        return self._convert_cache(tensors) if tensors else None
+
+    def _convert_cache(self, tensors: Sequence[Any]) -> OnnxCache:
         if len(tensors) != len(self.part.slots):
             raise OptionError(
                 f"past_key_values has {len(tensors)} tensors, and {self.part.path.name} takes {len(self.part.slots)}: give all "
@@ -263,21 +258,39 @@ class InputFiller:
             )
         values, length = [], 0
         for slot, tensor in zip(self.part.slots, tensors, strict=True):
-            item = _build_item(slot.declared)
-            array = to_array(tensor, slot.declared.name)
-            shape = array.shape() if callable(array.shape) else array.shape
-            if item.rank is not None and (
-                len(shape) != item.rank or any(shape[at] != size for at, size in item.static)
-            ):
-                raise _build_shape_error(item, shape)
+            array = _check_input(_build_item(slot.declared), tensor)
             if slot.growing_axis is not None and ".encoder." not in slot.path:
-                length = length or int(shape[slot.growing_axis])
-            if not is_value(array):
-                array = convert_dtype(array, slot.declared, item.name)
-                array = copy_to_value(array, slot.declared.dtype or DType.of(array.dtype))
-            values.append(array)
-        axes = tuple((slot.batch_axis, slot.growing_axis) for slot in self.part.slots)
-        return OnnxCache(self.part.paths, values, length, axes)
+                length = length or _get_shape(array)[slot.growing_axis]
+            dtype = slot.declared.dtype
+            values.append(array if is_value(array) else copy_to_value(array, dtype or DType.of(array.dtype)))
+        return OnnxCache(self.part.paths, values, length, self._axes)
+
+
+def _get_shape(array: Any) -> tuple[int, ...]:
+    """Return the shape of an array, or of a value of the runtime."""
+    shape = array.shape
+    return shape if type(shape) is tuple else tuple(shape())
+
+
+def _check_input(item: _Item, value: Any) -> Any:
+    """Return an array in the dtype, rank and sizes that the graph declares."""
+    if type(value) is np.ndarray:
+        array = value
+        shape = value.shape
+        if value.dtype != item.numpy:
+            array = convert_dtype(value, item.declared, item.name)
+    else:
+        array = to_array(value, item.name)
+        if isinstance(array, np.ndarray):
+            array = convert_dtype(array, item.declared, item.name)
+        shape = _get_shape(array)
+    if item.rank is not None:
+        if len(shape) != item.rank:
+            raise _build_shape_error(item, shape)
+        for axis, size in item.static:
+            if shape[axis] != size:
+                raise _build_shape_error(item, shape)
+    return array
 
 
 def _build_item(declared: DeclaredTensor) -> _Item:
@@ -313,32 +326,24 @@ def _compile_size(size: int | str | None) -> _Size:
     """Return a size as a number, or as a function of the sizes of symbols; None for an axis without a name."""
     if not isinstance(size, str):
         return size
-    terms = size.split(" + ")
-    if all(term.isidentifier() or term.isdecimal() for term in terms):
-        numbers = sum(int(term) for term in terms if term.isdecimal())
-        names = tuple(term for term in terms if not term.isdecimal())
-
-        def add(sizes: Mapping[str, int]) -> int | None:
-            total = numbers
-            for name in names:
-                found = sizes.get(name)
-                if found is None:
-                    return None
-                total += found
-            return total
-
-        return add
-    words = {word for word in size.replace("(", " ").replace(")", " ").split() if word.isidentifier()}
+    if size.isidentifier():
+        return lambda sizes: sizes.get(size)
+    words = _list_words(size)
     try:
         parsed = parse_size(size, {word: Dim(word, 1, min=0) for word in words})
     except DimError:
         return None
+    terms = size.split(" + ")
+    if len(terms) == 2 and all(term.isidentifier() for term in terms):  # the mask of a decoder, at each step
+        first, second = terms
+        return lambda sizes: sizes[first] + sizes[second] if first in sizes and second in sizes else None
     needed = [dim.name for dim in find_dims(parsed)]
+    return lambda sizes: evaluate_size(parsed, sizes) if all(name in sizes for name in needed) else None
 
-    def evaluate(sizes: Mapping[str, int]) -> int | None:
-        return evaluate_size(parsed, sizes) if all(name in sizes for name in needed) else None
 
-    return evaluate
+def _list_words(size: int | str | None) -> set[str]:
+    """Return the symbols in a size."""
+    return set(_WORD.findall(size)) if isinstance(size, str) else set()
 
 
 def _build_shape_error(item: _Item, shape: Sequence[int]) -> RunError:

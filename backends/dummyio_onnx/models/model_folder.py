@@ -23,6 +23,8 @@ from dummyio.sources.read_file import is_inside, read_bounded_file, shorten_path
 
 _MAX_BYTES = 16 << 20
 MODEL, ENCODER, DECODER, WITH_PAST, MERGED = "model", "encoder", "decoder", "decoder_with_past", "decoder_merged"
+PART_OPTIONS = {f"{part}_file_name": part for part in (ENCODER, DECODER, WITH_PAST)}
+"""Option → the part whose file it names."""
 _STEMS = {
     MODEL: ("model",),
     ENCODER: ("encoder_model",),

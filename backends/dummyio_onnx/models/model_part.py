@@ -109,6 +109,7 @@ class ModelPart:
         self._cpu: Any = ort.OrtDevice.make("cpu", 0)._get_c_device()  # noqa: SLF001 - what a binding takes
         self._device: Any = ort.OrtDevice.make(kind, index)._get_c_device()  # noqa: SLF001 - the same
         first = len(self._plain_names)
+        self._plain_range = range(first)
         index_of = {slot.path: first + index for index, slot in enumerate(self.presents)}
         self._paths = self.paths or tuple(slot.path for slot in self.presents)
         self._axes = tuple((slot.batch_axis, slot.growing_axis) for slot in self.slots or self.presents)
@@ -156,20 +157,18 @@ class ModelPart:
             raise RunError(
                 f"{self.path.name}: ONNX Runtime failed: {format_error_line(error)}{explain_sizes(self, feeds, cache)}"
             ) from error
-        first = len(self._plain_names)
-        plain = [results[index] for index in range(first)]
+        plain = [results[index] for index in self._plain_range]
         if not keep_cache:
             return plain, None
         kept = self._kept if keep_cross else self._next
-        if cache is None:
-            values = [results[index] for index in kept if index is not None]
+        if None not in kept:
+            values = [results[index] for index in kept]
         else:
-            old = cache.values
+            old = () if cache is None else cache.values
             values = [old[at] if index is None else results[index] for at, index in enumerate(kept)]
-        if first and plain[0].tensor_size_in_bytes() > _LARGE:
+        if plain and plain[0].tensor_size_in_bytes() > _LARGE:
             values = [keep_alone(value) for value in values]
-        past = 0 if cache is None else cache.length
-        return plain, OnnxCache(self._paths, values, past + new_tokens, self._axes)
+        return plain, OnnxCache(self._paths, values, (0 if cache is None else cache.length) + new_tokens, self._axes)
 
     def _run_bound(self, feeds: Mapping[str, Value], cache: OnnxCache | None, *, keep_cache: bool) -> Any:
         if not self._binding:

@@ -79,17 +79,18 @@ class OutputFace:
         self.kind = _choose_class(tuple(names), task, architecture)
         fields = [field.name for field in dataclasses.fields(self.kind)] if dataclasses.is_dataclass(self.kind) else []
         self._order = [*(name for name in fields if name in names), *(name for name in names if name not in fields)]
-        self._set: Callable[..., None] = self.kind.__setitem__
         self._new: Callable[..., Any] = self.kind.__new__
 
     def make(self, found: Mapping[str, Any]) -> Any:
         """Return the object; outputs that are None are left out, as in Transformers."""
-        # The constructor of a ModelOutput looks at every field and value, which takes longer than a small model's step.
-        made, put = self._new(self.kind), self._set
+        # The constructor of a ModelOutput, and its way to set an item, take longer than a small model's step.
+        made = self._new(self.kind)
+        attributes = made.__dict__
         for name in self._order:
             value = found.get(name)
             if value is not None:
-                put(made, name, value)
+                OrderedDict.__setitem__(made, name, value)
+                attributes[name] = value
         return made
 
 

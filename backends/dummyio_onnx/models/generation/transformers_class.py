@@ -2,11 +2,13 @@
 
 import contextlib
 import inspect
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from transformers import GenerationMixin
 from transformers.modeling_outputs import BaseModelOutput
 
@@ -101,7 +103,7 @@ def build_signature(names: Sequence[str], *, bound: bool = True) -> inspect.Sign
     return inspect.Signature([*first, *parameters])
 
 
-def make_generating_class(base: type, name: str, names: Sequence[str], own: type | None) -> type:
+def make_generating_class(base: Any, name: str, names: Sequence[str], architecture: str | None) -> type:
     """Return a class of this name that has the model's own methods and Transformers' generation.
 
     Parameters
@@ -112,16 +114,23 @@ def make_generating_class(base: type, name: str, names: Sequence[str], own: type
         The name of the class: that of the architecture, which pipelines look for in their tables.
     names
         The arguments of `forward`.
-    own
-        What the architecture has of generation itself, if anything.
+    architecture
+        The class in Transformers, if it is known: what it has of generation itself is used.
     """
-    bases = (GenerationFace, *((own,) if own is not None else ()), base)
-    run: Any = base.forward  # type: ignore[attr-defined]
-
-    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return run(self, *args, **kwargs)
-
-    forward.__doc__ = run.__doc__
+    run = base.forward
+    # A copy of the function, with a signature of its own: a function around it would cost time at each step.
+    forward = types.FunctionType(run.__code__, run.__globals__, "forward", run.__defaults__, run.__closure__)
     forward.__signature__ = build_signature(names, bound=False)  # type: ignore[attr-defined]
-    members: Mapping[str, Any] = {"forward": forward, "__module__": base.__module__}
-    return type(name, bases, dict(members))
+    forward.__doc__ = run.__doc__
+    own = _find_own_generation(architecture)
+    members = {"forward": forward, "__call__": forward, "__module__": base.__module__, "__doc__": base.__doc__}
+    return type(name, (GenerationFace, *((own,) if own is not None else ()), base), members)
+
+
+def _find_own_generation(architecture: str | None) -> type | None:
+    """Return what a class of Transformers has of generation beyond the common part, as a class without layers."""
+    found = getattr(transformers, architecture, None) if architecture else None
+    for each in getattr(found, "__mro__", ()):
+        if issubclass(each, GenerationMixin) and each is not GenerationMixin and not issubclass(each, torch.nn.Module):
+            return each
+    return None

@@ -1,0 +1,203 @@
+"""What a configuration and the graphs next to it must agree on: the task, what is fed, words, and the layers of the cache."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dummyio.errors import DummyioError, OptionError, SourceError
+from dummyio.generators.base.context import PAST
+from dummyio.huggingface.config.configuration import Configuration, build_configuration
+from dummyio.huggingface.outputs.output_table import OUTPUTS
+from dummyio.huggingface.source.forward_signatures import forward_parameters
+from dummyio.huggingface.tasks.find_task import (
+    canonical_task,
+    class_of_task,
+    class_supports_task,
+    find_task,
+    task_of_class,
+)
+from dummyio.model_config.layer_geometry import Layer, self_layers
+from dummyio_onnx.models.flows import EncoderDecoder, Flow
+from dummyio_onnx.models.model_folder import ModelFolder
+from dummyio_onnx.models.model_part import ModelPart, Slot
+
+_OF_WORDS = frozenset({"text-generation", "text2text-generation", "fill-mask"})
+"""Tasks whose scores are those of the vocabulary."""
+
+
+def read_class_name(folder: ModelFolder) -> str | None:
+    """Return the class of Transformers that a configuration was saved with; None if it has none."""
+    names = (folder.config or {}).get("architectures")
+    return names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
+
+
+def choose_task(given: str | None, folder: ModelFolder, flow: Flow) -> str | None:
+    """Return the task of a model, without ``-with-past``: the caller's, that of its spec, or that of its class.
+
+    Raises
+    ------
+    OptionError
+        if the caller's task is unknown, or the model does not do it.
+    """
+    architecture = read_class_name(folder)
+    stated = folder.spec.task if folder.spec is not None else None
+    own = stated or (task_of_class(architecture) if architecture is not None else None)
+    own = own.removesuffix(PAST) if own is not None else None
+    if given is None:
+        return own
+    wanted = canonical_task(given)
+    if wanted.endswith(PAST) and not flow.has_cache:
+        raise OptionError(f"task={given!r}: these files keep no past. Choose {wanted.removesuffix(PAST)!r}.")
+    wanted = wanted.removesuffix(PAST)
+    fitting = list_fitting_tasks(flow)
+    does = own is None or wanted == own or (architecture is not None and class_supports_task(architecture, wanted))
+    if wanted in fitting and does:
+        return wanted
+    able = [own] if own is not None else fitting
+    raise OptionError(
+        f"task={given!r}: this model returns {', '.join(flow.outputs)}"
+        f"{f', and is a {architecture}' if architecture else ''}. It can do {', '.join(able) or 'no task of the table'}: choose "
+        "one of these, or leave the task out."
+    )
+
+
+def list_fitting_tasks(flow: Flow) -> list[str]:
+    """Return the tasks whose outputs a model has, by name and rank."""
+    shapes = {each.name: each.shape for part in flow.parts for each in part.plain_outputs}
+    found = []
+    for task, outputs in OUTPUTS.items():
+        stated = [(name, words) for name, words in outputs.items() if name in shapes]
+        first = next(iter(outputs), None)
+        main = first in shapes or (task == "feature-extraction" and bool(stated))
+        if main and all(_fits(words, shapes[name]) for name, words in stated):
+            found.append(task)
+    return found
+
+
+def _fits(words: str | None, shape: Sequence[Any] | None) -> bool:
+    return words is None or shape is None or len(words.split()) == len(shape)
+
+
+def guess_class_name(folder: ModelFolder, task: str | None) -> str | None:
+    """Return the class of Transformers that a model is: that of its configuration, else the one of its type for the task."""
+    stated = read_class_name(folder)
+    kind = (folder.config or {}).get("model_type")
+    if stated is not None or task is None or not isinstance(kind, str):
+        return stated
+    try:
+        return class_of_task(kind, task)
+    except DummyioError:  # a type that this Transformers does not have
+        return None
+
+
+def check_folder(folder: ModelFolder, flow: Flow, task: str | None) -> None:
+    """Raise `SourceError` if the configuration is of another model than the graphs, or the graphs are not of one model."""
+    if isinstance(flow, EncoderDecoder):
+        _check_states(folder, flow)
+    if not folder.config:
+        return
+    try:
+        configuration = build_configuration(folder.config, str(folder.path / "config.json"))
+    except SourceError as error:
+        raise SourceError(f"{error} The graphs next to it cannot be matched with it.") from error
+    _check_main_input(folder, flow, configuration, task)
+    _check_words(folder, flow, configuration, task)
+    _check_layers(folder, flow, configuration)
+
+
+def _check_states(folder: ModelFolder, flow: EncoderDecoder) -> None:
+    made = _last_size(next((each.shape for each in flow.encoder.plain_outputs), None))
+    for part in flow.parts[1:]:
+        taken = next((each.shape for each in part.plain_inputs if each.name == "encoder_hidden_states"), None)
+        size = _last_size(taken)
+        if made is not None and size is not None and made != size:
+            raise SourceError(
+                f"{folder.path}: {flow.encoder.path.name} returns states of {made} numbers, and {part.path.name} takes {size}: "
+                "they are of different models. Export the model again."
+            )
+    made_slots = {slot.path: _list_static(slot) for slot in flow.parts[1].presents}
+    last = flow.parts[-1]
+    wrong = [slot.path for slot in last.slots if made_slots.get(slot.path) != _list_static(slot)]
+    if wrong and last is not flow.parts[1]:
+        raise SourceError(
+            f"{folder.path}: {last.path.name} takes the cache {', '.join(wrong[:4])}, which {flow.parts[1].path.name} does not "
+            "return in that shape: they are of different models. Export the model again."
+        )
+
+
+def _last_size(shape: Sequence[Any] | None) -> int | None:
+    return shape[-1] if shape and isinstance(shape[-1], int) else None
+
+
+def _list_static(slot: Slot) -> list[int]:
+    return [size for size in slot.declared.shape or () if isinstance(size, int)]
+
+
+def _check_main_input(folder: ModelFolder, flow: Flow, configuration: Configuration, task: str | None) -> None:
+    name = guess_class_name(folder, task)
+    if name is None:
+        return
+    try:
+        parameters = [parameter.name for parameter in forward_parameters(name, configuration.model_type)]
+    except SourceError:  # a class that this Transformers does not have, or no Transformers at all
+        return
+    if parameters and flow.main_input not in parameters and not {"args", "kwargs"} & set(parameters[:2]):
+        raise SourceError(
+            f"{folder.path}: the graph takes {', '.join(flow.names)}, and config.json is of a {name}, which takes "
+            f"{', '.join(parameters[:6])} ...: they are of different models. Put the configuration of the exported model there."
+        )
+
+
+def _check_words(folder: ModelFolder, flow: Flow, configuration: Configuration, task: str | None) -> None:
+    if task not in _OF_WORDS or task is None or find_task(task).family != "text":
+        return
+    part = flow.parts[-1]
+    size = _last_size(next((each.shape for each in part.plain_outputs if each.name == "logits"), None))
+    config = configuration.normalized({})
+    parts = (config, config.part("decoder"), config.part("text"))
+    known = {each.get(name) for each in parts for name in ("vocab_size", "decoder_vocab_size")} - {None}
+    if size is not None and known and size not in known:
+        raise SourceError(
+            f"{folder.path}: {part.path.name} returns scores of {size} tokens, and config.json has a vocabulary of "
+            f"{', '.join(map(str, sorted(known)))}: they are of different models. Put the configuration of the exported model "
+            "there."
+        )
+
+
+def _check_layers(folder: ModelFolder, flow: Flow, configuration: Configuration) -> None:
+    part = flow.parts[-1]
+    keys = [slot for slot in part.slots if slot.path.endswith("key") and ".encoder." not in slot.path]
+    if not keys or len(keys) * (4 if _has_cross(part) else 2) != len(part.slots):
+        return
+    try:
+        layers = self_layers(configuration.normalized({}))
+    except DummyioError:  # a kind of layer that the table of geometry does not have
+        return
+    if not all(layer.plain for layer in layers) or any(len(slot.declared.shape or ()) != 4 for slot in keys):
+        return
+    found = [_list_static(slot) for slot in keys]
+    fits = len(found) == len(layers) and all(map(_is_of_layer, found, layers))
+    if not fits and layers and len({(layer.heads, layer.key_dim) for layer in layers}) == 1:
+        raise SourceError(
+            f"{folder.path}: {part.path.name} keeps {len(found)} layers of {found[0]} numbers, and config.json has {len(layers)} "
+            f"layers of {layers[0].heads} heads and {layers[0].key_dim} numbers each: they are of different models. Put the "
+            "configuration of the exported model there."
+        )
+
+
+def _has_cross(part: ModelPart) -> bool:
+    return any(".encoder." in slot.path for slot in part.slots)
+
+
+def _is_of_layer(sizes: Sequence[int], layer: Layer) -> bool:
+    return all(size in (layer.heads, layer.key_dim) for size in sizes)
+
+
+def read_start_token(folder: ModelFolder) -> int | None:
+    """Return the token with which a decoder starts, of the generation options or the configuration."""
+    sources: list[Mapping[str, Any]] = [folder.generation or {}, folder.config or {}]
+    for name in ("decoder_start_token_id", "bos_token_id"):
+        for source in (*sources, *(part for each in sources if isinstance(part := each.get("decoder"), Mapping))):
+            value = source.get(name)
+            if isinstance(value, int) and not isinstance(value, bool):
+                return value
+    return None
