@@ -230,7 +230,7 @@ class OwnGenerator:
             raise type(error)(f"{self.kind.__name__}: {error}") from error
         except Exception as error:
             raise OptionError(
-                f"{self.kind.__name__}: {what} failed with {format_error_line(error)}. Correct the generator."
+                f"{self.kind.__name__}: {what} failed with {format_error_line(error).rstrip('.')}. Correct the generator."
             ) from error
 
 
