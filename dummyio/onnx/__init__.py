@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         NormalizedVisionConfig,
     )
     from dummyio.model_config.normalized_config import NormalizedConfig
-    from dummyio.onnx.task_detection import detect_task
     from dummyio.onnx.levels import (
         AudioOnnxConfig,
         ConfigBehavior,
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
         TextSeq2SeqOnnxConfig,
         VisionOnnxConfig,
     )
+    from dummyio.onnx.task_detection import detect_task
     from dummyio.onnx.universal_config import UniversalOnnxConfig
 
     AutoModelForONNX: Any

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
 
 from dummyio.backend.registry import framework_name
 from dummyio.errors import OptionError, suggest_names
@@ -12,8 +14,39 @@ from dummyio.input_spec import InputSpec
 from dummyio.model_config.attribute_types import shorten_value
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 
-if TYPE_CHECKING:
-    from dummyio.onnx.universal_config import UniversalOnnxConfig
+
+class DescribedConfig(Protocol):
+    """What a configuration has for its example inputs; `UniversalOnnxConfig` is the one that has it."""
+
+    @property
+    def spec(self) -> InputSpec:
+        """The inputs as data."""
+        ...
+
+    @property
+    def generator_classes(self) -> tuple[type, ...]:
+        """The generators of the class."""
+        ...
+
+    @property
+    def overrides_inputs(self) -> bool:
+        """Whether the class makes inputs itself."""
+        ...
+
+    def describe_sizes(self, sizes: Mapping[str, Any]) -> InputSpec:
+        """Return the spec under further sizes and options."""
+        ...
+
+    def find_tensor_generator(self, input_name: str, sizes: Mapping[str, Any]) -> Any:
+        """Return the class's own generator that makes an input as tensors; None if none does."""
+        ...
+
+    def overwrite_shape_and_generate_input(
+        self, dummy_input_gen: Any, input_name: str, framework: str, input_shapes: dict[str, Any]
+    ) -> Any:
+        """Return one input."""
+        ...
+
 
 OPTIMUM_SIZES = frozenset(
     {
@@ -46,7 +79,7 @@ SYNONYMS: Mapping[str, str] = {
 """Names that users and Optimum's documentation give a size → its name."""
 
 
-def split_sizes(config: UniversalOnnxConfig, shapes: Mapping[str, Any]) -> tuple[InputSpec, dict[str, Any]]:
+def split_sizes(config: DescribedConfig, shapes: Mapping[str, Any]) -> tuple[InputSpec, dict[str, Any]]:
     """Return the spec that sizes by name ask for, and those of them that are dims of it.
 
     Raises
@@ -68,7 +101,7 @@ def split_sizes(config: UniversalOnnxConfig, shapes: Mapping[str, Any]) -> tuple
     return spec, {name: size for name, size in given.items() if name in spec.dims}
 
 
-def _describe_again(config: UniversalOnnxConfig, given: Mapping[str, Any], others: Mapping[str, Any]) -> InputSpec:
+def _describe_again(config: DescribedConfig, given: Mapping[str, Any], others: Mapping[str, Any]) -> InputSpec:
     """Return the spec under all sizes; those of Optimum's that the model does not have are left out."""
     try:
         return config.describe_sizes(given)
@@ -79,7 +112,7 @@ def _describe_again(config: UniversalOnnxConfig, given: Mapping[str, Any], other
     return config.describe_sizes(left)
 
 
-def _is_taken(config: UniversalOnnxConfig, name: str, size: Any) -> bool:
+def _is_taken(config: DescribedConfig, name: str, size: Any) -> bool:
     """Whether a size is one of the model's; raise the error of a size that is not Optimum's either."""
     try:
         config.describe_sizes({name: size})
@@ -95,7 +128,7 @@ def _is_range(name: str) -> bool:
 
 
 def make_inputs(
-    config: UniversalOnnxConfig, framework: str, choice: Mapping[str, Any], shapes: Mapping[str, Any]
+    config: DescribedConfig, framework: str, choice: Mapping[str, Any], shapes: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the inputs of a configuration; see `UniversalOnnxConfig.generate_dummy_inputs`."""
     name = framework_name(framework)
@@ -130,3 +163,72 @@ class SpecGenerator:
         del int_dtype, float_dtype
         sizes = {name: getattr(self, name) for name in self._spec.dims}
         return self._spec.generate(framework, **self._choice, **sizes)[input_name]
+
+
+_DECODER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "input_ids": ("decoder_input_ids",),
+    "attention_mask": ("decoder_attention_mask",),
+    "encoder_attention_mask": ("attention_mask",),
+    "encoder_hidden_states": ("encoder_outputs.last_hidden_state", "encoder_outputs.0"),
+}
+"""Input of a decoder's file → the argument of the whole model that it stands for."""
+_CACHE_SWITCH = "use_cache_branch"
+
+
+def flatten_feeds(spec: InputSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return path → tensor for inputs as a model takes them: the tensors of a cache or another container in order."""
+    flat: dict[str, Any] = {}
+    for name, value in inputs.items():
+        paths = [path for path, _ in spec.leaves if path.startswith(f"{name}.")]
+        tensors = list(_iterate_tensors(value, name))
+        if len(paths) == len(tensors) and paths:
+            tensors = list(zip(paths, (tensor for _, tensor in tensors), strict=True))
+        flat.update(tensors)
+    return flat
+
+
+def _iterate_tensors(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    layers = getattr(value, "layers", None)
+    if value is None:
+        return
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _iterate_tensors(item, f"{path}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for place, item in enumerate(value):
+            yield from _iterate_tensors(item, f"{path}.{place}")
+    elif hasattr(value, "self_attention_cache"):
+        own, cross = value.self_attention_cache.layers, value.cross_attention_cache.layers
+        for place, (first, second) in enumerate(zip(own, cross, strict=True)):
+            parts = (first.keys, first.values, second.keys, second.values)
+            yield from _iterate_tensors(parts, f"{path}.{place}")
+    elif isinstance(layers, list):
+        for place, layer in enumerate(layers):
+            yield from _iterate_tensors((layer.keys, layer.values), f"{path}.{place}")
+    else:
+        yield path, value
+
+
+def rename_feeds(flat: Mapping[str, Any], names: Sequence[str] | None) -> dict[str, Any]:
+    """Return feeds under the names of a file; see `UniversalOnnxConfig.generate_dummy_inputs_for_validation`."""
+    if names is None:
+        return dict(flat)
+    twice = next((name for name in names if list(names).count(name) > 1), None)
+    if twice is not None:
+        raise OptionError(f"onnx_input_names has {twice!r} twice: each input of a file has a name of its own.")
+    # A file with the states of an encoder is that of a decoder, whose ids and mask are the decoder's.
+    is_decoder = not {"encoder_hidden_states", "encoder_attention_mask"}.isdisjoint(names)
+    found: dict[str, Any] = {}
+    for name in names:
+        others = _DECODER_NAMES.get(name, ()) if is_decoder else ()
+        source = next((other for other in (*others, name) if other in flat), None)
+        if source is not None:
+            found[name] = flat[source]
+        elif name == _CACHE_SWITCH:
+            found[name] = np.array([any(each.startswith("past_key_values.") for each in flat)])
+        else:
+            raise OptionError(
+                f"input {name!r} of the file: the reference inputs are {', '.join(flat)}. Give the inputs of the model that the file "
+                "was exported from."
+            )
+    return found

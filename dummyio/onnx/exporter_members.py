@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dummyio.errors import OptionError
 from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.onnx.dummy_inputs import flatten_feeds, rename_feeds
 
 if TYPE_CHECKING:
     from dummyio.huggingface.config.configuration import Configuration
@@ -66,6 +67,12 @@ class ExporterMembers:
         @property
         def inputs(self) -> dict[str, dict[int, str]]:
             """Input → axis → symbol."""
+
+        def get_input_names(self) -> list[str]:
+            """Return the names of the inputs."""
+
+        def get_output_names(self) -> list[str]:
+            """Return the names of the outputs."""
 
     @property
     def overrides_inputs(self) -> bool:
@@ -161,3 +168,38 @@ class ExporterMembers:
     def rename_ambiguous_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """Return inputs under the names of ``forward``, which they have already."""
         return inputs
+
+    def flatten_output_collection_property(self, name: str, field: Any) -> dict[str, Any]:
+        """Return name → tensor for an output, or input, that is a collection: a cache by layer and part, others by place.
+
+        Parameters
+        ----------
+        name
+            The output, such as ``"present"``, or the input ``"past_key_values"``.
+        field
+            Tensors, or sequences of tensors.
+        """
+        paths = [path for path in (*self.get_input_names(), *self.get_output_names()) if path.startswith(f"{name}.")]
+        items = [item for part in field for item in (part if isinstance(part, (list, tuple)) else (part,))]
+        if len(paths) != len(items):
+            paths = [f"{name}.{place}" for place in range(len(items))]
+        return dict(zip(paths, items, strict=True))
+
+    def generate_dummy_inputs_for_validation(
+        self, reference_inputs: Mapping[str, Any], onnx_input_names: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Return inputs of the model as the flat feeds of its file.
+
+        Parameters
+        ----------
+        reference_inputs
+            The inputs as the model takes them; they are not changed.
+        onnx_input_names
+            The inputs of the file; what it does not have is left out, and what a decoder's file calls otherwise is renamed.
+
+        Raises
+        ------
+        OptionError
+            if the file has an input that is not among these, or a name is given twice.
+        """
+        return rename_feeds(flatten_feeds(self.spec, reference_inputs), onnx_input_names)

@@ -4,6 +4,7 @@ Three sources, in this order: the spec, for shapes as expressions of the inputs'
 order; and where that does not tell, runs of the model without values at several sizes, if PyTorch is installed.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
@@ -19,6 +20,11 @@ from dummyio.spec.spec_data import OutputSpec
 Observed: TypeAlias = dict[str, tuple[tuple[int, ...], DType]]
 Observe: TypeAlias = Callable[[Mapping[str, int]], Observed]
 """From sizes to output → shape and dtype; raises an error of dummyio if the model cannot be run without values."""
+
+
+class OutputWarning(UserWarning):
+    """A model may return more than the outputs that are listed."""
+
 
 _PRESENT = "present."
 _MOST_PROBES = 2
@@ -43,6 +49,8 @@ def list_outputs(
     if names is None:
         seen = _observe_all(spec, observe)
         if seen is None:
+            if class_name is not None:
+                _warn_of_missing(class_name, spec)
             return spec.outputs
         observed = [_find_symbols(spec, name, seen) for name in seen[0][1]]
         names = [output.name for output in observed]
@@ -52,6 +60,16 @@ def list_outputs(
     others = (_PRESENT, "encoder_") if _presents(spec) else (_PRESENT,)
     found = [known.get(name) or OutputSpec(name, None, dtype) for name in names if not name.startswith(others)]
     return (*found, *(known[name] for name in _presents(spec)))
+
+
+def _warn_of_missing(class_name: str, spec: InputSpec) -> None:
+    names = ", ".join(output.name for output in spec.outputs) or "none"
+    warnings.warn(
+        f"{class_name}: its source text does not tell all that it returns, and it does not run without values. Outputs that are known: "
+        f"{names}. Give the live model to get all of them.",
+        OutputWarning,
+        stacklevel=2,
+    )
 
 
 def _presents(spec: InputSpec) -> tuple[str, ...]:

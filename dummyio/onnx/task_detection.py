@@ -7,7 +7,7 @@ from typing import Any
 
 from dummyio.errors import OptionError, SourceError
 from dummyio.huggingface.config.configuration import Configuration, read_configuration
-from dummyio.huggingface.tasks.find_task import find_task, task_of_class, tasks_of
+from dummyio.huggingface.tasks.find_task import class_of_task, find_task, task_of_class, tasks_of
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.attribute_types import shorten_value
 from dummyio.sources.read_file import read_beginning
@@ -59,8 +59,13 @@ def detect_task(source: Any) -> str:
 
 
 def _detect_by_hints(configuration: Configuration) -> str:
-    able = tasks_of(configuration.model_type) if configuration.model_type else ()
-    return next((task for task in _iterate_hints(configuration.values) if not able or task in able), _BASE)
+    kind = configuration.model_type
+    able = tasks_of(kind) if kind else ()
+    hints = (task for task in _iterate_hints(configuration.values) if not able or task in able)
+    # A class may do a task by the end of its name, and be listed for another: those of sounds end as those of texts.
+    return next(
+        (task for task in hints if not kind or not able or task_of_class(class_of_task(kind, task)) == task), _BASE
+    )
 
 
 def _iterate_hints(values: Mapping[str, Any]) -> Iterator[str]:

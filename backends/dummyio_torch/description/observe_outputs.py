@@ -1,6 +1,7 @@
 """What a module returns, observed in runs of a copy whose tensors have shapes and no memory.
 
-A configuration alone is enough for a class of Transformers: it is built on the meta device, without weights.
+A configuration alone is enough for a class of Transformers: it is built on the meta device, without weights. A live module that needs
+values is run with those of the spec.
 """
 
 import importlib
@@ -15,9 +16,10 @@ from dummyio.errors import SourceError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import ignore_warnings
 from dummyio.spec.dtypes import DType
+from dummyio_torch.calling.array_conversion import to_tensors
 from dummyio_torch.calling.call_module import ModuleCall
 from dummyio_torch.calling.load_model import block_network
-from dummyio_torch.calling.meta_copy import Kind, MetaCopy
+from dummyio_torch.calling.meta_copy import Kind, MetaCopy, iterate_weights
 from dummyio_torch.dtypes import from_native, to_native
 
 _IMPLEMENTATIONS = ("attn_implementation", "experts_implementation", "_attn_implementation", "_experts_implementation")
@@ -36,8 +38,9 @@ class OutputObserver:
     def __init__(self, module: nn.Module) -> None:
         self._module = module
         self._copies: dict[Kind, MetaCopy] = {}
-        self._kinds: tuple[Kind, ...] = ("meta", "fake")
-        """Copies to run, the fastest first; models see that a fake tensor has no values, and do not ask for them."""
+        without_memory = any(weight.is_meta for weight in iterate_weights(module))
+        self._kinds: tuple[Kind, ...] = ("meta", "fake") if without_memory else ("meta", "fake", "real")
+        """Copies to run, the fastest first; models see that a fake tensor has no values, and some do not ask for them."""
 
     def observe(self, spec: InputSpec, sizes: Mapping[str, int]) -> dict[str, tuple[tuple[int, ...], DType]]:
         """Return output → shape and dtype at sizes of the dims of a spec, in the order in which they are returned.
@@ -64,7 +67,10 @@ class OutputObserver:
         if kind not in self._copies:
             self._copies[kind] = MetaCopy(self._module, kind)
         copy = self._copies[kind]
-        leaves = {path: copy.tensor(leaf.sizes(sizes), to_native(leaf.dtype)) for path, leaf in spec.leaves}
+        if copy.real:
+            leaves = to_tensors(spec.feeds(**sizes), torch.device("cpu"))
+        else:
+            leaves = {path: copy.tensor(leaf.sizes(sizes), to_native(leaf.dtype)) for path, leaf in spec.leaves}
         # Without the outputs of the spec, so that all that is returned has a name.
         call = ModuleCall(copy.module, InputSpec(dict(spec), task=spec.task))
         with ignore_warnings():
