@@ -7,6 +7,7 @@ read in addition is in `dummyio.onnx.exporter_members`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
@@ -194,7 +195,7 @@ class UniversalOnnxConfig(ExporterMembers):
     @cached_property
     def _described(self) -> InputSpec:
         """The description that a subclass which declares the inputs sees as ``super().inputs``."""
-        return self._source.describe(self._keywords)
+        return replace(self._source, generators=()).describe(self._keywords)
 
     @cached_property
     def _outputs(self) -> tuple[OutputSpec, ...]:

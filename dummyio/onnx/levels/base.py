@@ -7,22 +7,36 @@ any object with attributes. ``task`` is without ``-with-past`` here, as in Optim
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from os import PathLike
 from typing import Any, ClassVar
 
 from dummyio.errors import OptionError, suggest_names
 from dummyio.generators.base.context import PAST
+from dummyio.generators.own_classes import is_ours
+from dummyio.huggingface.config.configuration import read_configuration
 from dummyio.huggingface.tasks.find_task import canonical_task
+from dummyio.input_spec import InputSpec
 from dummyio.model_config.attribute_types import shorten_value
 from dummyio.onnx.exporter_members import InstanceOrClass
 from dummyio.onnx.read_source import Source
+from dummyio.onnx.task_detection import find_configuration
 from dummyio.onnx.universal_config import UniversalOnnxConfig
+from dummyio.spec.spec_data import OutputSpec
 
 Axes = dict[str, dict[int, str]]
 
 _REFUSED = ("_create_dummy_input_generator_classes", "post_process_exported_models", "fix_dynamic_axes")
 """Methods of Optimum's classes that no function of dummyio calls."""
+
+
+def _read_config(source: Any) -> Any:
+    """Return the configuration of a source: of a folder, a file or a live model that it has, else the source itself."""
+    found = find_configuration(source)
+    if found is None:
+        return source
+    return read_configuration(found).values if isinstance(found, (str, PathLike)) else found
 
 
 class OnnxConfig(UniversalOnnxConfig):
@@ -77,8 +91,8 @@ class OnnxConfig(UniversalOnnxConfig):
             raise OptionError(
                 f"{type(self).__name__}: variant={self.variant!r}. {suggest_names(self.variant, self.VARIANTS)}"
             )
+        past = PAST if self.use_past_in_inputs else ""
         if not self.declares_inputs:
-            past = PAST if self.use_past_in_inputs else ""
             options: dict[str, Any] = {
                 "int_dtype": int_dtype,
                 "float_dtype": float_dtype,
@@ -86,10 +100,10 @@ class OnnxConfig(UniversalOnnxConfig):
             }
             super().__init__(config, self.task + past, **options, **dims)
             return
-        self._config, self._preprocessors, self.part = config, preprocessors, None
+        self._config, self._preprocessors, self.part = _read_config(config), preprocessors, None
         self.int_dtype, self.float_dtype = int_dtype, float_dtype
         self._keywords = dims
-        self._source = Source(config, self.task, None, self.generator_classes)
+        self._source = Source(config, self.task + past, None, self.generator_classes)
 
     def _refuse_methods(self) -> None:
         found = [name for name in _REFUSED if any(name in vars(base) for base in type(self).__mro__)]
@@ -116,7 +130,10 @@ class OnnxConfig(UniversalOnnxConfig):
 
     @property
     def generator_classes(self) -> tuple[type, ...]:
-        """The generators of the class; of a dict of tasks, the one for this task."""
+        """The generators of the class; of a dict of tasks, the one for this task.
+
+        Where the inputs are not declared, only those of the user's: the rules of `dummyio.describe` choose among ours.
+        """
         found: list[type] = []
         for entry in (*self.DUMMY_INPUT_GENERATOR_CLASSES, getattr(self, "DUMMY_PKV_GENERATOR_CLASS", None)):
             kind = entry.get(self.task, entry.get("default")) if isinstance(entry, Mapping) else entry
@@ -127,7 +144,7 @@ class OnnxConfig(UniversalOnnxConfig):
                 )
             if kind is not None:
                 found.append(kind)
-        return tuple(dict.fromkeys(found))
+        return tuple(kind for kind in dict.fromkeys(found) if self.declares_inputs or not is_ours(kind))
 
     @InstanceOrClass
     def with_past(self, *arguments: Any, **keywords: Any) -> Any:
@@ -138,7 +155,7 @@ class OnnxConfig(UniversalOnnxConfig):
         if isinstance(self, type):
             return kind(*arguments, **{"use_past": True, "use_past_in_inputs": True, **keywords})
         keywords = {"int_dtype": self.int_dtype, "float_dtype": self.float_dtype, **self._keywords, **keywords}
-        return kind(self._config, self.task, use_past=True, use_past_in_inputs=True, **keywords)
+        return kind(self.source.value, self.task, use_past=True, use_past_in_inputs=True, **keywords)
 
     @contextmanager
     def patch_model_for_export(self, model: Any, model_kwargs: Mapping[str, Any] | None = None) -> Iterator[Any]:
@@ -153,8 +170,6 @@ class OnnxConfig(UniversalOnnxConfig):
         ):
             yield patched
 
-    @classmethod
-    def flatten_output_collection_property(cls, name: str, field: Iterable[Any]) -> dict[str, Any]:
-        """Return the tensors of a container by name: ``name.0``, ``name.1`` ..., through one more level of containers."""
-        items = [each for item in field for each in (item if isinstance(item, (list, tuple)) else (item,))]
-        return {f"{name}.{place}": item for place, item in enumerate(items)}
+    def _list_outputs(self, spec: InputSpec) -> tuple[OutputSpec, ...]:
+        """Return the outputs of the task, as in Optimum, if the inputs are declared; else all that the class returns."""
+        return spec.outputs if self.declares_inputs else super()._list_outputs(spec)

@@ -68,7 +68,7 @@ class OnnxConfigWithPast(OnnxConfig):
         """Add the tensors of one layer to a dict, under the names of the file."""
         flattened_output[f"{name}.{idx}.key"], flattened_output[f"{name}.{idx}.value"] = t[0], t[1]
 
-    def flatten_output_collection_property(self, name: str, field: Iterable[Any]) -> dict[str, Any]:  # type: ignore[override]
+    def flatten_output_collection_property(self, name: str, field: Iterable[Any]) -> dict[str, Any]:
         """Return the tensors of a container by name; those of a cache as `flatten_past_key_values` names them."""
         if name not in ("present", "past_key_values"):
             return super().flatten_output_collection_property(name, field)
@@ -128,7 +128,7 @@ class OnnxSeq2SeqConfigWithPast(OnnxConfigWithPast):
     ) -> Any:
         """Return the configuration of one part of the same model."""
         return type(self)(
-            self._config,
+            self.source.value,
             self.task,
             self.int_dtype,
             self.float_dtype,
