@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dummyio.errors import DimError, OptionError, SpecError
 from dummyio.generators.base.context import PAST, Context, build_context
@@ -28,14 +28,11 @@ from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec, iterate_leaves
 from dummyio.spec.values import get_rule_expression, replace_rule_expression
 
-if TYPE_CHECKING:
-    from dummyio.onnx.universal_config import UniversalOnnxConfig
-
 Axes = Mapping[int, str]
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
-def build_declared_spec(config: UniversalOnnxConfig, keywords: Mapping[str, Any]) -> InputSpec:
+def build_declared_spec(config: Any, keywords: Mapping[str, Any]) -> InputSpec:
     """Return the spec of a configuration whose class overrides `inputs`.
 
     Parameters
@@ -96,7 +93,7 @@ def _is_axis(axis: Any, symbol: Any) -> bool:
     return type(axis) is int and axis >= 0 and isinstance(symbol, str) and bool(symbol.strip())
 
 
-def _build_context(config: UniversalOnnxConfig, declared: Mapping[str, Axes], keywords: Mapping[str, Any]) -> Context:
+def _build_context(config: Any, declared: Mapping[str, Axes], keywords: Mapping[str, Any]) -> Context:
     roots = frozenset(name.partition(".")[0] for name in declared)
     past = bool(roots & {"past_key_values", "cache_params"})
     normalized = NormalizedConfig.of(config.normalized_config)
@@ -227,7 +224,7 @@ def _check_given(context: Context, spec: InputSpec, symbols: _Symbols) -> None:
     check_sizes(context, spec)
 
 
-def _declare_outputs(config: UniversalOnnxConfig, spec: InputSpec) -> InputSpec:
+def _declare_outputs(config: Any, spec: InputSpec) -> InputSpec:
     """Return a spec with the outputs that a class declares by name; shapes are those of the task's outputs of the same names."""
     # What a class declares may begin with super().outputs, which reads the spec.
     kept = vars(config)

@@ -85,7 +85,7 @@ def split_sizes(config: DescribedConfig, shapes: Mapping[str, Any]) -> tuple[Inp
     Raises
     ------
     OptionError
-        if a name is no size; a size that Optimum names and that the model does not have is left out.
+        if no size has a name; a size that Optimum names and that the model does not have is left out.
     """
     spec = config.spec
     # Generators of the user's may have sizes of their own, which the description checks.

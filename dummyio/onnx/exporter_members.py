@@ -118,7 +118,7 @@ class ExporterMembers:
         Raises
         ------
         OptionError
-            if `model_kwargs` is given: arguments that are no inputs belong into `values_override`.
+            if `model_kwargs` is given: arguments beside the inputs belong into `values_override`.
         """
         if model_kwargs:
             raise OptionError(
@@ -175,7 +175,7 @@ class ExporterMembers:
         Parameters
         ----------
         name
-            The output, such as ``"present"``, or the input ``"past_key_values"``.
+            The beginning of the names of an output or input, up to the first dot, such as ``past_key_values``.
         field
             Tensors, or sequences of tensors.
         """

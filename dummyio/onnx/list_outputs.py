@@ -13,6 +13,8 @@ from dummyio.huggingface.config.class_defaults import configuration_defaults
 from dummyio.huggingface.config.configuration import Configuration
 from dummyio.huggingface.source.returned_outputs import ReturnedField, returned_fields
 from dummyio.input_spec import InputSpec
+from dummyio.sources.axis_names import name_by_place, to_identifier
+from dummyio.sources.input_names import is_present
 from dummyio.spec.dims import Dim, Size, evaluate_size, is_static
 from dummyio.spec.dtypes import DType
 from dummyio.spec.spec_data import OutputSpec
@@ -26,7 +28,6 @@ class OutputWarning(UserWarning):
     """A model may return more than the outputs that are listed."""
 
 
-_PRESENT = "present."
 _MOST_PROBES = 2
 
 
@@ -56,9 +57,9 @@ def list_outputs(
         names = [output.name for output in observed]
         known = {**{output.name: output for output in observed}, **_complete(known, observed)}
     dtype = next((output.dtype for output in spec.outputs if output.name not in _presents(spec)), DType.FLOAT32)
-    # In one step of a decoder, what the encoder returned is an input.
-    others = (_PRESENT, "encoder_") if _presents(spec) else (_PRESENT,)
-    found = [known.get(name) or OutputSpec(name, None, dtype) for name in names if not name.startswith(others)]
+    if _presents(spec):  # in one step of a decoder, what the encoder returned is an input
+        names = [name for name in names if not name.startswith("encoder_")]
+    found = [known.get(name) or OutputSpec(name, None, dtype) for name in names if not is_present(name)]
     return (*found, *(known[name] for name in _presents(spec)))
 
 
@@ -73,7 +74,7 @@ def _warn_of_missing(class_name: str, spec: InputSpec) -> None:
 
 
 def _presents(spec: InputSpec) -> tuple[str, ...]:
-    return tuple(output.name for output in spec.outputs if output.name.startswith(_PRESENT))
+    return tuple(output.name for output in spec.outputs if is_present(output.name))
 
 
 def _complete(known: Mapping[str, OutputSpec], observed: Iterable[OutputSpec]) -> dict[str, OutputSpec]:
@@ -131,13 +132,9 @@ def _find_symbols(spec: InputSpec, name: str, seen: Sequence[tuple[Mapping[str, 
     axes: list[Size] = []
     for axis, sizes in enumerate(zip(*shapes, strict=True)):
         found = next((size for size in expressions if _follows(size, sizes, [each for each, _ in seen])), None)
-        own = sizes[0] if len(set(sizes)) == 1 else Dim(f"{_to_symbol(name)}_dim_{axis}", sizes[0], min=0)
+        own = sizes[0] if len(set(sizes)) == 1 else Dim(to_identifier(name_by_place(name, axis)), sizes[0], min=0)
         axes.append(own if found is None else found)
     return OutputSpec(name, tuple(axes), dtype)
-
-
-def _to_symbol(name: str) -> str:
-    return "".join(character if character.isalnum() else "_" for character in name)
 
 
 def _follows(size: Size, seen: Sequence[int], sizes: Sequence[Mapping[str, int]]) -> bool:

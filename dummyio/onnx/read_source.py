@@ -67,7 +67,7 @@ class Source:
 
     @cached_property
     def configuration(self) -> Configuration | None:
-        """The configuration of a Transformers model; None if the source is no such model."""
+        """The configuration of a Transformers model; None if the source is of another kind."""
         found = find_configuration(self.value)
         return None if found is None else read_configuration(found)
 

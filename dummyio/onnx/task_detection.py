@@ -41,8 +41,8 @@ def detect_task(source: Any) -> str:
 
     Examples
     --------
-    >>> detect_task({"model_type": "bert", "architectures": ["BertForTokenClassification"]})
-    'token-classification'
+    >>> detect_task("examples/bert-base")
+    'fill-mask'
     """
     if isinstance(source, InputSpec) and source.task is not None:
         return source.task

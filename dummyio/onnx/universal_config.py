@@ -1,6 +1,6 @@
 """`UniversalOnnxConfig`: what an exporter for ONNX asks about a model, answered by `dummyio.describe`.
 
-A face only: names, order, axes and values come from the spec, so that there is no second set of rules. What Optimum's exporters
+A face only: names, order, axes and values come from the spec, which has the only set of rules. What Optimum's exporters
 read in addition is in `dummyio.onnx.exporter_members`.
 """
 

@@ -94,6 +94,11 @@ def present_name(path: str) -> str | None:
     return f"present.{rest}" if rest and root in _PAST_ROOTS else None
 
 
+def is_present(name: str) -> bool:
+    """Whether an output continues a part of the past."""
+    return name.startswith("present.")
+
+
 def has_target_name(name: str) -> bool:
     """Whether an optional argument is a training target, a switch or a cache by its name, so that it is not fed."""
     return _TARGET.search(name) is not None

@@ -158,7 +158,7 @@ def _fields_of(output: ClassSource) -> Mapping[str, str]:
 
 
 def _is_requested(name: str) -> bool:
-    """Whether a field is for what a model keeps only if its caller asks for it; features of media are no states of layers."""
+    """Whether a model fills a field only if its caller asks for it; the features of media are always returned."""
     return name.endswith(_REQUESTED) and not name.startswith(("image_", "video_", "audio_"))
 
 
@@ -326,7 +326,7 @@ _Test: TypeAlias = tuple[Expression, bool]
 
 
 def _assignments(body: Function, name: str) -> list[tuple[Expression, tuple[_Test, ...]]]:
-    """Return what is assigned to a name, in the order of the text, with the conditions around each."""
+    """Return the values that a name is assigned, in the order of the text, with the conditions around each."""
     return list(_iterate_assignments(body.body, name, ()))
 
 
