@@ -50,12 +50,16 @@ def list_outputs(
     if names is None:
         seen = _observe_all(spec, observe)
         if seen is None:
-            if class_name is not None:
-                _warn_of_missing(class_name, spec)
-            return spec.outputs
+            if class_name is None or configuration is None:
+                return spec.outputs
+            return _collect(spec, known, _list_known_names(spec, class_name, configuration))
         observed = [_find_symbols(spec, name, seen) for name in seen[0][1]]
         names = [output.name for output in observed]
         known = {**{output.name: output for output in observed}, **_complete(known, observed)}
+    return _collect(spec, known, names)
+
+
+def _collect(spec: InputSpec, known: Mapping[str, OutputSpec], names: Iterable[str]) -> tuple[OutputSpec, ...]:
     dtype = next((output.dtype for output in spec.outputs if output.name not in _presents(spec)), DType.FLOAT32)
     if _presents(spec):  # in one step of a decoder, what the encoder returned is an input
         names = [name for name in names if not name.startswith("encoder_")]
@@ -63,14 +67,19 @@ def list_outputs(
     return (*found, *(known[name] for name in _presents(spec)))
 
 
-def _warn_of_missing(class_name: str, spec: InputSpec) -> None:
-    names = ", ".join(output.name for output in spec.outputs) or "none"
+def _list_known_names(spec: InputSpec, class_name: str, configuration: Configuration) -> list[str]:
+    """Return the outputs that a class returns for sure, and warn that there may be more of them."""
+    fields = _read_fields(spec, class_name, configuration)
+    names = [output.name for output in spec.outputs]
+    if fields:
+        names = [name for name, each in _iterate_tensors(fields) if each.sure and each.kind in ("tensor", "tensors")]
     warnings.warn(
         f"{class_name}: its source text does not tell all that it returns, and it does not run without values. Outputs that are known: "
-        f"{names}. Give the live model to get all of them.",
+        f"{', '.join(names) or 'none'}. Give the live model to get all of them.",
         OutputWarning,
         stacklevel=2,
     )
+    return names
 
 
 def _presents(spec: InputSpec) -> tuple[str, ...]:
@@ -89,15 +98,18 @@ def _complete(known: Mapping[str, OutputSpec], observed: Iterable[OutputSpec]) -
 
 def _read_names(spec: InputSpec, class_name: str, configuration: Configuration) -> list[str] | None:
     """Return the names of all tensors that a class returns; None if its text does not tell."""
-    kind = configuration.model_type
-    values = {**(configuration_defaults(kind or "") or {}), **configuration.values}
-    switches = frozenset((name, value) for name, value in values.items() if isinstance(value, bool))
-    fields = returned_fields(class_name, kind, frozenset(spec), switches)
+    fields = _read_fields(spec, class_name, configuration)
     leaves = None if fields is None else list(_iterate_tensors(fields))
     if leaves is None or any(not field.sure or field.kind in ("tensors", "output") for _, field in leaves):
         return None
-    names = [name for name, field in leaves if field.kind == "tensor"]
-    return names or None
+    return [name for name, field in leaves if field.kind == "tensor"] or None
+
+
+def _read_fields(spec: InputSpec, class_name: str, configuration: Configuration) -> tuple[ReturnedField, ...] | None:
+    kind = configuration.model_type
+    values = {**(configuration_defaults(kind or "") or {}), **configuration.values}
+    switches = frozenset((name, value) for name, value in values.items() if isinstance(value, bool))
+    return returned_fields(class_name, kind, frozenset(spec), switches)
 
 
 def _iterate_tensors(fields: Iterable[ReturnedField], path: str = "") -> Iterator[tuple[str, ReturnedField]]:

@@ -23,6 +23,12 @@ Kind: TypeAlias = Literal["tensor", "tensors", "cache", "output"]
 
 _REQUESTED = ("hidden_states", "attentions", "attention", "router_logits", "attention_mask")
 """Endings of fields of many tensors that a model keeps only if its caller asks for them."""
+_MEDIA: Mapping[str, frozenset[str]] = {
+    "image": frozenset({"pixel_values"}),
+    "video": frozenset({"pixel_values_videos"}),
+    "audio": frozenset({"input_features", "input_values"}),
+}
+"""Key under which a model keeps what its encoder made of a medium → the arguments with that medium."""
 _DEEPEST = 6
 
 
@@ -242,6 +248,12 @@ def _has_field(name: str, attr: str, method: _Method) -> bool | None:
 def _holds(test: Expression, method: _Method) -> bool | None:
     """Return whether a condition holds when only the fed arguments have a value; None if the text does not tell."""
     match test:
+        case ast.Compare(
+            left=ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(medium))]),
+            ops=[ast.Is() | ast.IsNot() as compared],
+            comparators=[ast.Constant(value=None)],
+        ) if medium in _MEDIA:
+            return (not method.fed.isdisjoint(_MEDIA[medium])) == isinstance(compared, ast.IsNot)
         case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot() as compared], comparators=[ast.Constant(value=None)]):
             given = _is_part_given(left, method) if _is_own(left) else _is_operand_given(left, method)
             return None if given is None else given == isinstance(compared, ast.IsNot)
