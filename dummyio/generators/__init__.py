@@ -1,4 +1,4 @@
-"""Generators: descriptions of inputs by name."""
+"""Generators: descriptions of inputs by name. `DummyInputGenerator` is their base; `register_generator` adds those of the user."""
 
 from functools import partial
 

@@ -2,7 +2,7 @@
 
 import inspect
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
@@ -28,7 +28,7 @@ class _Registered:
     task: str | None
 
 
-_REGISTERED: tuple[_Registered, ...] = ()
+_registered: tuple[_Registered, ...] = ()
 _LOCK = threading.Lock()
 
 
@@ -66,30 +66,30 @@ def register_generator(kind: Any = None, /, *, model_type: str | None = None, ta
 
 
 def _register(kind: Kind, model_type: str | None, task: str | None) -> Kind:
-    global _REGISTERED  # noqa: PLW0603 - a registry of the process
+    global _registered  # noqa: PLW0603 - a registry of the process
     check_generator(kind)
     for name, value in (("model_type", model_type), ("task", task)):
         if value is not None and not isinstance(value, str):
             raise OptionError(f"{name}={shorten_value(value)} is not a string: give the name of one, or leave it out.")
     with _LOCK:
-        others = tuple(each for each in _REGISTERED if each.kind is not kind)
-        _REGISTERED = (_Registered(kind, model_type, task), *others)
+        others = tuple(each for each in _registered if each.kind is not kind)
+        _registered = (_Registered(kind, model_type, task), *others)
     return kind
 
 
 def unregister_generator(kind: type) -> None:
     """Remove a generator from those that are registered; raise `OptionError` if it is not one of them."""
-    global _REGISTERED  # noqa: PLW0603 - a registry of the process
+    global _registered  # noqa: PLW0603 - a registry of the process
     with _LOCK:
-        others = tuple(each for each in _REGISTERED if each.kind is not kind)
-        if len(others) == len(_REGISTERED):
-            known = ", ".join(each.kind.__name__ for each in _REGISTERED) or "none"
+        others = tuple(each for each in _registered if each.kind is not kind)
+        if len(others) == len(_registered):
+            known = ", ".join(each.kind.__name__ for each in _registered) or "none"
             raise OptionError(f"{_name(kind)} is not a registered generator. Registered: {known}.")
-        _REGISTERED = others
+        _registered = others
 
 
 @contextmanager
-def registered_generators(*kinds: type, model_type: str | None = None, task: str | None = None) -> Iterator[None]:
+def registered_generators(*kinds: type, model_type: str | None = None, task: str | None = None) -> Generator[None]:
     """Register generators for the time of a ``with`` block, the first of them to be asked first."""
     for kind in kinds:
         check_generator(kind)
@@ -108,7 +108,7 @@ def collect_generators(given: object, model_type: str | None, task: str) -> tupl
     plain = task.removesuffix(PAST)
     registered = (
         each.kind
-        for each in _REGISTERED
+        for each in _registered
         if each.model_type in (None, model_type) and (each.task is None or each.task in (task, plain))
     )
     return tuple(dict.fromkeys((*kinds, *registered)))
@@ -169,7 +169,7 @@ def _check_names(kind: type) -> None:
         for name in names or ():
             if not hasattr(kind, f"describe_{name}"):
                 raise OptionError(
-                    f"{kind.__name__}: SUPPORTED_INPUT_NAMES has {name!r}, and there is no method describe_{name} or generate."
+                    f"{kind.__name__}: SUPPORTED_INPUT_NAMES has {name!r}, and the class has neither describe_{name} nor generate."
                 )
 
 

@@ -54,5 +54,5 @@ class NormalizedTextAndVisionConfig(NormalizedTextConfig, NormalizedVisionConfig
 
     TEXT_CONFIG = "text_config"
     VISION_CONFIG = "vision_config"
-    TEXT_NAMES: ClassVar[tuple[str, ...]] = tuple(NormalizedTextConfig._PATHS)  # noqa: SLF001 - of the same family
-    VISION_NAMES: ClassVar[tuple[str, ...]] = tuple(NormalizedVisionConfig._PATHS)  # noqa: SLF001
+    TEXT_NAMES: ClassVar[tuple[str, ...]] = tuple(NormalizedTextConfig._class_paths)  # noqa: SLF001 - of the same family
+    VISION_NAMES: ClassVar[tuple[str, ...]] = tuple(NormalizedVisionConfig._class_paths)  # noqa: SLF001

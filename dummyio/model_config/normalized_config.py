@@ -126,7 +126,7 @@ class NormalizedConfig:
         **names: str,
     ) -> None:
         """Take a configuration as it is: nothing is copied, and its values are checked when they are read, the caller's here."""
-        self._paths = collect_paths(type(self), names, allow_new=allow_new) if names else self._PATHS
+        self._paths = collect_paths(type(self), names, allow_new=allow_new) if names else self._class_paths
         self._config = config
         self._given = {name: value for name, value in (given or {}).items() if value is not None}
         for key, value in self._given.items():
@@ -135,15 +135,15 @@ class NormalizedConfig:
         self._map = dict(attribute_map or {})
         self._path = path
 
-    _PATHS: ClassVar[Mapping[str, str]] = {}
+    _class_paths: ClassVar[Mapping[str, str]] = {}
     """The names that the class states in capitals, in small letters."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._PATHS = collect_paths(cls, {}, allow_new=True)
+        cls._class_paths = collect_paths(cls, {}, allow_new=True)
 
     @classmethod
-    def with_args(cls, *, allow_new: bool = False, **names: str) -> Callable[..., NormalizedConfig]:
+    def with_args(cls, *, allow_new: bool = False, **names: Any) -> Callable[..., NormalizedConfig]:
         """Return the class with further names for attributes, as Optimum's users give it: ``with_args(num_layers="n_blocks")``."""
         collect_paths(cls, names, allow_new=allow_new)
         return partial(cls, allow_new=allow_new, **names)

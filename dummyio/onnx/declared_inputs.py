@@ -101,7 +101,7 @@ def _build_context(config: Any, declared: Mapping[str, Axes], keywords: Mapping[
     kinds = collect_generators(config.generator_classes, normalized.raw("model_type"), task)
     own = {name for kind in kinds for name in getattr(kind, "OPTIONS", ())}
     options = {"int_dtype": config.int_dtype, "float_dtype": config.float_dtype, **keywords}
-    # Sizes of symbols that only the declaration has are no sizes of our generators.
+    # Our generators do not have sizes of symbols that only the declaration has.
     taken = {name: value for name, value in options.items() if kinds or name not in _list_own_sizes(declared, keywords)}
     return build_context(
         task + (PAST if past else ""),

@@ -327,7 +327,7 @@ class NeedsMore(DummyInputGenerator):
         ),
         (
             (type("Hollow", (DummyInputGenerator,), {"SUPPORTED_INPUT_NAMES": ("ids",)}),),
-            "has 'ids', and there is no method describe_ids or generate",
+            "has 'ids', and the class has neither describe_ids nor generate",
         ),
     ],
 )

@@ -67,7 +67,7 @@ def observe_input(
     ------
     OptionError
         if the generator returns something else than tensors and containers of these, other containers at other sizes, or an axis
-        that is no sum, product or fraction of sizes.
+        that is neither a sum nor a product nor a fraction of sizes.
     """
     trials = _Trials(name, run)
     moved = trials.find_moved(names)
@@ -211,7 +211,7 @@ class _Curve:
         return add
 
     def _factor(self) -> Fraction:
-        """Return what the axis is of the product of the sizes; 0 if it does not grow as they do."""
+        """Return the factor between the product of the sizes and the axis; 0 if it does not grow as they do."""
         proportional = all(value * self.sizes[name] == self.base * given for name, (given, value) in self.moved.items())
         return (
             Fraction(self.base, prod(max(self.sizes[name], 1) for name in self.moved)) if proportional else Fraction(0)

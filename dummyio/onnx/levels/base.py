@@ -7,7 +7,7 @@ any object with attributes. ``task`` is without ``-with-past`` here, as in Optim
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from typing import Any, ClassVar
@@ -158,7 +158,7 @@ class OnnxConfig(UniversalOnnxConfig):
         return kind(self.source.value, self.task, use_past=True, use_past_in_inputs=True, **keywords)
 
     @contextmanager
-    def patch_model_for_export(self, model: Any, model_kwargs: Mapping[str, Any] | None = None) -> Iterator[Any]:
+    def patch_model_for_export(self, model: Any, model_kwargs: Mapping[str, Any] | None = None) -> Generator[Any]:
         """Patch a model inside the context: by `_MODEL_PATCHER`, if the class has one, and by `values_override`."""
         if self._MODEL_PATCHER is None:
             with super().patch_model_for_export(model, model_kwargs) as patched:

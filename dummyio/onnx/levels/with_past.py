@@ -10,6 +10,11 @@ from dummyio.errors import OptionError, suggest_names
 from dummyio.generators.registry import DummyPastKeyValuesGenerator, DummySeq2SeqPastKeyValuesGenerator
 from dummyio.model_config.attribute_types import shorten_value
 from dummyio.onnx.levels.base import Axes, OnnxConfig
+from dummyio.sources.input_names import present_name
+
+_CACHE = "past_key_values"
+_NEXT_CACHE = str(present_name(f"{_CACHE}.0")).partition(".")[0]
+"""The output in which a model returns its cache."""
 
 
 class OnnxConfigWithPast(OnnxConfig):
@@ -49,7 +54,8 @@ class OnnxConfigWithPast(OnnxConfig):
         found = super().outputs
         if not self.declares_inputs:
             return found
-        found = {name: axes for name, axes in found.items() if not name.startswith("present.")}
+        presents = {present_name(path) for path, _ in self.spec.leaves}
+        found = {name: axes for name, axes in found.items() if name not in presents}
         if self.use_past:
             self.add_past_key_values(found, direction="outputs")
         return found
@@ -70,7 +76,7 @@ class OnnxConfigWithPast(OnnxConfig):
 
     def flatten_output_collection_property(self, name: str, field: Iterable[Any]) -> dict[str, Any]:
         """Return the tensors of a container by name; those of a cache as `flatten_past_key_values` names them."""
-        if name not in ("present", "past_key_values"):
+        if name not in (_CACHE, _NEXT_CACHE):
             return super().flatten_output_collection_property(name, field)
         found: dict[str, Any] = {}
         for place, layer in enumerate(field):
@@ -82,9 +88,9 @@ def _choose_past(direction: str, new: str = "sequence_length") -> tuple[str, str
     """Return the name of a cache as input or output, and the length of it."""
     past = f"past_{new}"
     if direction == "inputs":
-        return "past_key_values", past
+        return _CACHE, past
     if direction == "outputs":
-        return "present", f"{past} + {new}"
+        return _NEXT_CACHE, f"{past} + {new}"
     raise OptionError(f"direction={shorten_value(direction)}: give 'inputs' or 'outputs'.")
 
 
