@@ -5,9 +5,12 @@ All work is done in one thread, so that processor time is measured.
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from time import thread_time
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +21,8 @@ from benchmarks.table import Row, compare_cost
 from benchmarks.timing import Subject, make_subject, take_turns
 
 WHAT = "BERT's inputs, generate('np')"
+FACE = "UniversalOnnxConfig(config).generate_dummy_inputs()"
+DESCRIBED = "describe(config).generate('pt')"
 LEAST = 0.002
 """The minimum duration of a turn, in seconds."""
 
@@ -35,6 +40,22 @@ def measure_numpy(options: Options) -> list[Row]:
         compare_cost("small", together, WHAT, times["many"], times["one"], 1),
         compare_cost("small", WHAT, "numpy.random by hand, one length for all", times["one"], times["numpy"]),
     ]
+
+
+def measure_configuration(options: Options) -> list[Row]:
+    """Return the rows of `UniversalOnnxConfig`: a description and a sample, against those of `describe`."""
+    if find_spec("transformers") is None or find_spec("torch") is None:
+        return [Row(topic="small", what=FACE, peer=DESCRIBED, skipped="Transformers or PyTorch is not installed")]
+    transformers: Any = import_module("transformers")
+    from dummyio.onnx import UniversalOnnxConfig
+
+    config = transformers.BertConfig()
+    subjects = {
+        "face": make_subject(lambda: UniversalOnnxConfig(config).generate_dummy_inputs(), thread_time),
+        "describe": make_subject(lambda: dummyio.describe(config).generate("pt"), thread_time),
+    }
+    times = take_turns(subjects, options.short_turns, LEAST)
+    return [compare_cost("small", FACE, DESCRIBED, times["face"], times["describe"], 1.2)]
 
 
 def measure_optimum(options: Options) -> list[Row]:
@@ -84,4 +105,4 @@ def generate_by_hand() -> dict[str, np.ndarray]:
     }
 
 
-PARTS = {"np": measure_numpy, "optimum": measure_optimum}
+PARTS = {"np": measure_numpy, "pt": measure_configuration, "optimum": measure_optimum}

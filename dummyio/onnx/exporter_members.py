@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from dummyio.input_spec import InputSpec
 
 
+def _find_configurations(model: Any) -> list[Any]:
+    """Return the configurations of a model and of its parts, which may have copies of their own."""
+    parts = [model, *(model.modules() if callable(getattr(model, "modules", None)) else ())]
+    found = [getattr(part, name, None) for part in parts for name in ("config", "generation_config")]
+    return list({id(each): each for each in found if each is not None}.values())
+
+
 class InstanceOrClass:
     """A method that gets the instance it is called on, or the class if it is called on that."""
 
@@ -113,7 +120,7 @@ class ExporterMembers:
 
     @contextmanager
     def patch_model_for_export(self, model: Any, model_kwargs: Mapping[str, Any] | None = None) -> Iterator[Any]:
-        """Give the model's configuration the values of `values_override` inside the context, and the old ones after it.
+        """Give the configurations of a model and its parts the values of `values_override` in a context, and the old ones after it.
 
         Raises
         ------
@@ -124,11 +131,11 @@ class ExporterMembers:
             raise OptionError(
                 f"model_kwargs={dict(model_kwargs)!r}: an export takes no arguments but its inputs. Override values_override instead."
             )
-        targets = [
-            target for target in (getattr(model, "config", None), getattr(model, "generation_config", None)) if target
-        ]
         changes = [
-            (t, name, value) for t in targets for name, value in self.values_override.items() if hasattr(t, name)
+            (target, name, value)
+            for target in _find_configurations(model)
+            for name, value in self.values_override.items()
+            if hasattr(target, name)
         ]
         old = [(target, name, getattr(target, name)) for target, name, _ in changes]
         for target, name, value in changes:
