@@ -55,7 +55,18 @@ class Configuration:
     def _constant(self) -> Mapping[str, Any]:
         """What the class says by itself, for the configuration and those inside it."""
         kind = self.model_type or ""
-        return {**(configuration_defaults(kind) or {}), **sub_config_defaults(kind)}
+        return {**(configuration_defaults(kind) or {}), **sub_config_defaults(kind), **self._stated_parts(kind)}
+
+    def _stated_parts(self, kind: str) -> Mapping[str, Mapping[str, object]]:
+        """Return the defaults of the configurations inside this one that state another model type than the usual one there."""
+        found = {}
+        for name, usual in sub_configs(kind).items():
+            part = self.values.get(name)
+            stated = part.get("model_type") if isinstance(part, Mapping) else None
+            defaults = configuration_defaults(stated) if isinstance(stated, str) and stated != usual else None
+            if defaults is not None:
+                found[name] = defaults
+        return found
 
     @cached_property
     def _made(self) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from dummyio.huggingface.config.class_defaults import (
     sub_config_defaults,
     sub_configs,
 )
+from dummyio.huggingface.config.configuration import read_configuration
 from dummyio.huggingface.source.auto_tables import class_source, configuration_class
 from dummyio.huggingface.source.class_lookup import base_classes, class_in_file
 from dummyio.huggingface.source.statements import find_method
@@ -167,3 +168,10 @@ def test_fields_and_their_makers(tmp_path: Path):
     )
     # An assignment without annotation changes class attributes and no field; a default nobody can read is left out.
     assert found == {"model_type": "own", "size": 2, "depth": 1, "plain": 2, "items": [], "pair": (1, 2)}
+
+
+def test_a_part_of_another_model_type_has_the_defaults_of_that_type():
+    """The decoder of an encoder-decoder is BERT by default; one that states GPT-2 has GPT-2's names and numbers."""
+    parts = {"encoder": {"model_type": "vit"}, "decoder": {"model_type": "gpt2", "n_layer": 2, "n_head": 4}}
+    decoder = read_configuration({"model_type": "vision-encoder-decoder", **parts}).normalized({}).part("decoder")
+    assert (decoder.get("num_layers"), decoder.get("num_attention_heads"), decoder.get("hidden_size")) == (2, 4, 768)
