@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 from dummyio.spec.probe_plan import plan_probes
 from dummyio.spec.spec_data import SpecData
@@ -42,9 +42,27 @@ class InputSpec(SpecData):
     def __reduce__(self) -> tuple[Any, ...]:
         return InputSpec.from_json, (self.to_json(),)
 
+    @overload
     def generate(
         self, /, framework: str = "np", *, seed: int = 0, sample: int = 0, device: Any = None, **dims: int
-    ) -> dict[str, Any]:
+    ) -> dict[str, Any]: ...
+
+    @overload
+    def generate(
+        self, /, framework: str, *, binding: Any, seed: int = 0, sample: int = 0, device: Any = None, **dims: int
+    ) -> Any: ...
+
+    def generate(  # noqa: PLR0913 - each is an option of its own
+        self,
+        /,
+        framework: str = "np",
+        *,
+        seed: int = 0,
+        sample: int = 0,
+        device: Any = None,
+        binding: Any = None,
+        **dims: int,
+    ) -> Any:
         """Return one sample as tensors of a framework, nested as the model takes them.
 
         Parameters
@@ -55,6 +73,9 @@ class InputSpec(SpecData):
             Choose the values: element i of an input is a function of seed, sample, the input's path and i alone.
         device
             The tensors' device, in the framework's notation; by default the framework's default device.
+        binding
+            An ``onnxruntime.InferenceSession``: then an ``IOBinding`` of it is returned, with these inputs bound, and its
+            outputs to the session's device.
         dims
             Sizes of dims, by name.
 
@@ -66,7 +87,7 @@ class InputSpec(SpecData):
         """
         from dummyio.materialize import generate as materialize  # noqa: PLC0415 - lazy: start-up time
 
-        return materialize.generate(self, framework, seed, sample, device, dims)
+        return materialize.generate(self, framework, seed, sample, device, dims, binding)
 
     def samples(
         self, n: int, /, framework: str = "np", *, seed: int = 0, start: int = 0, device: Any = None, **dims: int

@@ -38,6 +38,12 @@ class OnnxBackend:
 
         return open_runner(target, spec, engine)
 
+    def bind(self, values: Mapping[str, Any], session: Any) -> Any:
+        """Return an ``IOBinding`` of a session with these inputs, and its outputs on the session's device."""
+        from dummyio_onnx.running.bind_inputs import bind_inputs  # noqa: PLC0415 - lazy: only for bindings
+
+        return bind_inputs(values, session)
+
     def auto_model(self) -> type[Any]:
         """Return `AutoModelForONNX`."""
         from dummyio_onnx.models.auto_model import AutoModelForONNX  # noqa: PLC0415 - lazy: only for models of folders

@@ -69,13 +69,20 @@ def _count_no_copies(dtype: DType) -> int:
 
 
 def generate(
-    spec: SpecData, framework: str, seed: int, sample: int, device: Any, dims: Mapping[str, int]
-) -> dict[str, Any]:
+    spec: SpecData, framework: str, seed: int, sample: int, device: Any, dims: Mapping[str, int], binding: Any = None
+) -> Any:
     """See `InputSpec.generate`."""
     backend = load_backend(framework)
+    bind = getattr(backend, "bind", None)
+    if binding is not None and bind is None:
+        raise OptionError(
+            f"binding={show_value(binding)}: the framework {backend.name!r} has no bindings. Give framework='ort' with a session "
+            "of ONNX Runtime, or leave it out."
+        )
     plan = _get_plan(spec, dims, _find_copy_counts(backend, device))
     try:
-        return _convert(spec, plan.run(seed, _check_count("sample", sample)), backend, device)
+        found = _convert(spec, plan.run(seed, _check_count("sample", sample)), backend, device)
+        return found if binding is None or bind is None else bind(found, binding)
     except MemoryBudgetError:
         raise
     except MemoryError as error:

@@ -23,6 +23,9 @@ from dummyio_onnx.models.array_kinds import Value, convert_dtype, copy_to_value,
 from dummyio_onnx.models.cache import OnnxCache, flatten_cache
 from dummyio_onnx.models.model_part import ModelPart
 
+_KEPT, _KEPT_SIZE = 1024, 4096
+"""How many made inputs are kept as values, and of how many elements at most."""
+
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _Role: TypeAlias = Literal["ones", "zeros", "positions", "branch"]
 _Size: TypeAlias = int | Callable[[Mapping[str, int]], int | None] | None
@@ -83,6 +86,7 @@ class InputFiller:
         self._axes = tuple((slot.batch_axis, slot.growing_axis) for slot in part.slots)
         self._plans: dict[tuple[_Item, ...], _Plan] = {}
         self._empty: dict[int, OnnxCache] = {}
+        self._values: dict[tuple[_Item, tuple[int, ...], int], Value] = {}
         self._made: dict[tuple[str, DType], Array] = {}
 
     def fill(self, given: Mapping[str, Any], cache: OnnxCache | None) -> Filled:
@@ -139,7 +143,14 @@ class InputFiller:
                 sizes[symbol] = cache.values[at].shape()[axis]
         past = 0 if cache is None else cache.length
         for item in plan.items:
-            feeds[item.name] = self._make_input(item, self._choose_shape(item, sizes, feeds, past), past)
+            shape = self._choose_shape(item, sizes, feeds, past)
+            key = (item, shape, past)
+            found = self._values.get(key)
+            if found is None:
+                found = self._make_input(item, shape, past)
+                if found.size <= _KEPT_SIZE:
+                    found = self._keep(key, found)
+            feeds[item.name] = found
 
     def _plan(self, missing: tuple[_Item, ...]) -> _Plan:
         """Return what is made where these inputs are left out, and where the sizes for it are found."""
@@ -171,6 +182,13 @@ class InputFiller:
             row = self._take("positions", dtype, past + count)[past:]
             return row.reshape(shape) if count == prod(shape) else np.broadcast_to(row, shape)
         return self._take(item.role or "zeros", dtype, prod(shape)).reshape(shape)
+
+    def _keep(self, key: tuple[_Item, tuple[int, ...], int], array: Array) -> Value:
+        """Return a small array as a value that is kept: the steps of the next text are as long as those of this one."""
+        if len(self._values) >= _KEPT:
+            self._values.clear()
+        made = self._values[key] = copy_to_value(array, key[0].declared.dtype or DType.of(array.dtype))
+        return made
 
     def _choose_shape(
         self, item: _Item, sizes: Mapping[str, int], feeds: Mapping[str, Any], past: int

@@ -14,6 +14,7 @@ from dummyio.typing import Axes
 from dummyio_onnx.models.array_kinds import Value, keep_alone
 from dummyio_onnx.models.cache import OnnxCache
 from dummyio_onnx.read_model import find_graph_inputs
+from dummyio_onnx.running.bind_inputs import find_device
 from dummyio_onnx.running.declared_values import declare_values
 from dummyio_onnx.running.sessions import load_model_proto, open_session
 
@@ -21,9 +22,6 @@ _PAST = re.compile(r"^(?:past_key_values|past|cache_params)[._](?P<rest>.+)$")
 _PRESENT = re.compile(r"^(?:present_key_values|present|past_key_values|cache_params)[._](?P<rest>.+)$")
 _LARGE = 16 << 20
 """Bytes of a result that the cache of the same run must not keep alive."""
-
-_ON_DEVICE = {"CUDAExecutionProvider": "cuda", "TensorrtExecutionProvider": "cuda", "ROCMExecutionProvider": "cuda"}
-"""Providers whose results can be left in the memory of their device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +92,16 @@ class ModelPart:
 
     def _prepare_runs(self, choice: SessionChoice) -> None:
         """Resolve once what each run would look up: names, devices, which result continues which past."""
-        self._binding = choice.binding
         self._run_session: Any = self.session._sess  # noqa: SLF001 - the public class wraps each value, which doubles the cost of a small step
         self._make_binding: Any = type(self.session.io_binding()._iobinding)  # noqa: SLF001 - the same
         self._slot_names = tuple(slot.declared.name for slot in self.slots)
         self._present_names = tuple(slot.declared.name for slot in self.presents)
-        self._plain_names = tuple(each.name for each in self.plain_outputs)
+        self._plain_names = [each.name for each in self.plain_outputs]
         self._all_names = [*self._plain_names, *self._present_names]
-        provider = (self.session.get_providers() or ["CPUExecutionProvider"])[0]
-        kind = _ON_DEVICE.get(provider, "cpu")
-        own = self.session.get_provider_options().get(provider, {})
-        index = int(own.get("device_id", 0)) if kind != "cpu" else 0
+        kind, index = find_device(self.session)
         self.device = (kind, index)
+        # On the CPU results stay where they are anyway, and a binding for each run takes longer.
+        self._in_place = kind == "cpu" or not choice.binding
         self._cpu: Any = ort.OrtDevice.make("cpu", 0)._get_c_device()  # noqa: SLF001 - what a binding takes
         self._device: Any = ort.OrtDevice.make(kind, index)._get_c_device()  # noqa: SLF001 - the same
         first = len(self._plain_names)
@@ -118,7 +114,7 @@ class ModelPart:
 
     def run(
         self,
-        feeds: Mapping[str, Value],
+        feeds: dict[str, Value],
         cache: OnnxCache | None,
         new_tokens: int,
         *,
@@ -130,7 +126,7 @@ class ModelPart:
         Parameters
         ----------
         feeds
-            A value for each plain input.
+            A value for each plain input; the dict is the run's own from now on.
         cache
             The past, if the part takes one.
         new_tokens
@@ -170,11 +166,12 @@ class ModelPart:
             values = [keep_alone(value) for value in values]
         return plain, OnnxCache(self._paths, values, (0 if cache is None else cache.length) + new_tokens, self._axes)
 
-    def _run_bound(self, feeds: Mapping[str, Value], cache: OnnxCache | None, *, keep_cache: bool) -> Any:
-        if not self._binding:
-            own = {**feeds, **dict(zip(self._slot_names, cache.values if cache is not None else (), strict=True))}
+    def _run_bound(self, feeds: dict[str, Value], cache: OnnxCache | None, *, keep_cache: bool) -> Any:
+        if self._in_place:
+            if cache is not None:
+                feeds.update(zip(self._slot_names, cache.values, strict=True))
             return self._run_session.run_with_ort_values(
-                own, self._all_names if keep_cache else [*self._plain_names], None
+                feeds, self._all_names if keep_cache else self._plain_names, None
             )
         binding = self._make_binding(self._run_session)
         bind, bind_output = binding.bind_ortvalue_input, binding.bind_output
@@ -190,11 +187,9 @@ class ModelPart:
             device = self._device
             for name in self._present_names:
                 bind_output(name, device)
-        if self.device[0] != "cpu":
-            binding.synchronize_inputs()
+        binding.synchronize_inputs()
         self._run_session.run_with_iobinding(binding, None)
-        if self.device[0] != "cpu":
-            binding.synchronize_outputs()
+        binding.synchronize_outputs()
         return binding.get_outputs()
 
 

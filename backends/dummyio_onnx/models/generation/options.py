@@ -13,8 +13,21 @@ _NEW_TOKENS = 20
 """What Transformers writes if nothing limits it."""
 
 _OBEYED = frozenset(
-    "max_new_tokens max_length min_new_tokens min_length eos_token_id pad_token_id bos_token_id decoder_start_token_id "
-    "forced_bos_token_id forced_eos_token_id suppress_tokens begin_suppress_tokens use_cache".split()
+    {
+        "max_new_tokens",
+        "max_length",
+        "min_new_tokens",
+        "min_length",
+        "eos_token_id",
+        "pad_token_id",
+        "bos_token_id",
+        "decoder_start_token_id",
+        "forced_bos_token_id",
+        "forced_eos_token_id",
+        "suppress_tokens",
+        "begin_suppress_tokens",
+        "use_cache",
+    }
 )
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "num_beams": (1,),
@@ -31,9 +44,27 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "penalty_alpha": (0, 0.0),
 }
 _ONLY_OTHERS = frozenset(
-    "temperature top_k top_p min_p typical_p epsilon_cutoff eta_cutoff early_stopping length_penalty renormalize_logits "
-    "transformers_version is_assistant num_assistant_tokens num_assistant_tokens_schedule assistant_confidence_threshold "
-    "assistant_early_exit assistant_lookbehind target_lookbehind trust_remote_code".split()
+    {
+        "temperature",
+        "top_k",
+        "top_p",
+        "min_p",
+        "typical_p",
+        "epsilon_cutoff",
+        "eta_cutoff",
+        "early_stopping",
+        "length_penalty",
+        "renormalize_logits",
+        "transformers_version",
+        "is_assistant",
+        "num_assistant_tokens",
+        "num_assistant_tokens_schedule",
+        "assistant_confidence_threshold",
+        "assistant_early_exit",
+        "assistant_lookbehind",
+        "target_lookbehind",
+        "trust_remote_code",
+    }
 )
 """What matters to beams, sampling and assistants alone."""
 

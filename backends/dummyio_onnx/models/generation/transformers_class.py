@@ -90,6 +90,7 @@ class EncoderFace:
         return build_signature(self._flow.encoder_names)
 
     def __call__(self, **kwargs: Any) -> Any:
+        """Return the last hidden state, in Transformers' class for it."""
         own = {name: value for name, value in kwargs.items() if name in self._flow.encoder_names}
         found = self._flow.encode(own)
         return BaseModelOutput(last_hidden_state=to_result(next(iter(found.values())), "pt"))
