@@ -20,6 +20,14 @@ _CODE_SHAPE = re.compile(r"tensor of shape \(([\w, .]*)\)")
 _RANK_CHECK = re.compile(r"\b(\w+)\.(?:ndim|dim\(\)) *!=")
 _REFUSAL = re.compile(r"^ {8}if (\w+) is None:\n +raise ", re.MULTILINE)
 _DEFAULT = re.compile(r"^ {8}if (\w+) is None:\n +\1 = ", re.MULTILINE)
+_COMMENTS = re.compile(r"\"{3}.*?\"{3}|#[^\n]*", re.DOTALL)
+_READ = re.compile(
+    r"(?<![\w.])(\w+)(?:\.(?:shape|size|sum|to|device|dtype|bool|long|float|view|flatten|unsqueeze)\b|\[)"
+)
+_LOOK = re.compile(
+    r"(?<![\w.])(\w+) (?:is|if|else|or|and)\b|\b(?:if|not|and|or) (\w+)\b|^ +(\w+)(?:, \w+)* = ", re.MULTILINE
+)
+"""Where a name is compared with None, or assigned."""
 _USUAL = {"inputs": ("batch_size", "sequence_length", "d_model")}
 """Shapes of arguments without which nothing runs, where no text says them."""
 _ALTERNATIVE = re.compile(r"label|_embeds$|_embeddings$|^past_|^cache|^encoder_(?:outputs|hidden)")
@@ -55,10 +63,35 @@ def read_documented_arguments(class_name: str, model_type: str | None = None) ->
 
 
 def find_required_arguments(offered: Iterable[str], class_name: str, model_type: str | None = None) -> frozenset[str]:
-    """Name those of the arguments without which some ``forward`` of the class's file raises, and for which none has a value."""
+    """Name those of the arguments without which some ``forward`` of the class's file raises, and for which none has a value.
+
+    So are those that the class's own ``forward`` reads without a look whether they are given.
+    """
+    needed = _refused(class_name, model_type) | _read_unchecked(class_name, model_type)
+    return frozenset(name for name in offered if name in needed and not _ALTERNATIVE.search(name))
+
+
+@lru_cache(maxsize=512)
+def _read_unchecked(class_name: str, model_type: str | None) -> frozenset[str]:
+    try:
+        text = forward_source(class_name, model_type)
+    except SourceError:
+        return frozenset()
+    body = _COMMENTS.sub("", text)
+    looked_at: dict[str, int] = {}
+    for use in _LOOK.finditer(body):
+        looked_at.setdefault(next(name for name in use.groups() if name), use.start())
     return frozenset(
-        name for name in offered if name in _refused(class_name, model_type) and not _ALTERNATIVE.search(name)
+        read.group(1)
+        for read in _READ.finditer(body)
+        if read.start() < looked_at.get(read.group(1), len(body))
+        and f"{read.group(1)} is" not in _line_at(body, read.end())
     )
+
+
+def _line_at(text: str, place: int) -> str:
+    end = text.find("\n", place)
+    return text[text.rfind("\n", 0, place) + 1 : end if end >= 0 else None]
 
 
 @lru_cache(maxsize=512)
