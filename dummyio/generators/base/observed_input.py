@@ -27,6 +27,8 @@ from dummyio.typing import Array
 Shapes = tuple[tuple[int, ...], ...]
 _PAIR = ("key", "value")
 _QUADRUPLE = ("decoder.key", "decoder.value", "encoder.key", "encoder.value")
+_ENOUGH = 16
+"""Elements of a tensor that show a range."""
 _RANGES = ((0, 1), (-1, 1))
 """Ranges of floats that are taken as a whole if the values fill most of one."""
 
@@ -311,12 +313,16 @@ def _name_layer(layer: Nest) -> Nest:
 
 
 def observe_rule(arrays: Iterable[Array]) -> Rule | None:
-    """Return a rule for tensors of one input: a constant, positions, a padding mask, or uniform in the range of all values."""
+    """Return a rule for tensors of one input: a constant, positions, a padding mask, or uniform in their range.
+
+    The first tensor has the usual sizes. Its range counts alone, for a range may depend on sizes; that of all if it has few elements.
+    """
     seen = [array for array in arrays if array.size]
     kind = DType.of(seen[0].dtype).kind if seen else "string"
     if kind not in ("float", "int", "uint", "bool"):
         return None
-    low, high = min(float(array.min()) for array in seen), max(float(array.max()) for array in seen)
+    ranged = seen[:1] if seen[0].size >= _ENOUGH else seen
+    low, high = min(array.min().item() for array in ranged), max(array.max().item() for array in ranged)
     whole = kind != "float"
     if low == high:
         return Constant(int(low) if whole else low)
