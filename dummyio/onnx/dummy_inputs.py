@@ -19,8 +19,8 @@ class DescribedConfig(Protocol):
     """What a configuration has for its example inputs; `UniversalOnnxConfig` is the one that has it."""
 
     @property
-    def spec(self) -> InputSpec:
-        """The inputs as data."""
+    def spec(self) -> Any:
+        """The inputs as data, an `InputSpec`."""
         ...
 
     @property
@@ -87,7 +87,7 @@ def split_sizes(config: DescribedConfig, shapes: Mapping[str, Any]) -> tuple[Inp
     OptionError
         if no size has a name; a size that Optimum names and that the model does not have is left out.
     """
-    spec = config.spec
+    spec: InputSpec = config.spec
     # Generators of the user's may have sizes of their own, which the description checks.
     for name, size in () if not all(map(is_ours, config.generator_classes)) else shapes.items():
         if name not in spec.dims and name not in DEFAULT_DUMMY_SHAPES and not _is_range(name):

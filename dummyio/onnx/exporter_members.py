@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,7 +14,6 @@ from dummyio.onnx.dummy_inputs import flatten_feeds, rename_feeds
 
 if TYPE_CHECKING:
     from dummyio.huggingface.config.configuration import Configuration
-    from dummyio.input_spec import InputSpec
 
 
 def _find_configurations(model: Any) -> list[Any]:
@@ -57,29 +56,33 @@ class ExporterMembers:
     float_dtype: str
     part: str | None
 
-    if TYPE_CHECKING:  # members of the class that has a spec
+    spec: Any
+    """The inputs as data, an `InputSpec`."""
 
-        @property
-        def spec(self) -> InputSpec:
-            """The inputs as data."""
+    if TYPE_CHECKING:  # members of the class that has a spec
 
         @property
         def use_past(self) -> bool:
             """Whether the model gets a cache."""
+            raise NotImplementedError
 
         @property
         def configuration(self) -> Configuration | None:
             """The configuration as plain data."""
+            raise NotImplementedError
 
         @property
         def inputs(self) -> dict[str, dict[int, str]]:
             """Input → axis → symbol."""
+            raise NotImplementedError
 
         def get_input_names(self) -> list[str]:
             """Return the names of the inputs."""
+            raise NotImplementedError
 
         def get_output_names(self) -> list[str]:
             """Return the names of the outputs."""
+            raise NotImplementedError
 
     @property
     def overrides_inputs(self) -> bool:
@@ -119,7 +122,7 @@ class ExporterMembers:
         return {"use_cache": bool(self.use_past) or self.part == "decoder"}
 
     @contextmanager
-    def patch_model_for_export(self, model: Any, model_kwargs: Mapping[str, Any] | None = None) -> Iterator[Any]:
+    def patch_model_for_export(self, model: Any, model_kwargs: Mapping[str, Any] | None = None) -> Generator[Any]:
         """Give the configurations of a model and its parts the values of `values_override` in a context, and the old ones after it.
 
         Raises

@@ -6,7 +6,7 @@ folder, a ``config.json`` and a live model have a class of their own, and keep i
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from typing import Any
 
@@ -137,15 +137,20 @@ def _stands_for_base(source: Any) -> bool:
 
 def _read_base(source: Any) -> tuple[Any, str]:
     """Return a configuration without its architecture, if that is not the class that ``AutoModel`` builds, and the task."""
-    values = source if isinstance(source, Mapping) else None
-    names = (values.get("architectures") if values is not None else getattr(source, "architectures", None)) or ()
-    model_type = values.get("model_type") if values is not None else getattr(source, "model_type", None)
+    read = source.get if isinstance(source, Mapping) else partial(_read, source)
+    names, model_type = read("architectures") or (), read("model_type")
     base = class_for(model_type, "MODEL_MAPPING_NAMES") if isinstance(model_type, str) else None
     if not names or base is None or names[0] == base:
         return source, BASE_TASK
-    plain = dict(values) if values is not None else {"model_type": model_type, **source.to_dict()}
+    plain: dict[str, Any] = (
+        {**source} if isinstance(source, Mapping) else {"model_type": model_type, **source.to_dict()}
+    )
     plain.pop("architectures", None)
     return plain, BASE_TASK
+
+
+def _read(source: Any, name: str) -> Any:
+    return getattr(source, name, None)
 
 
 def _choose_task_of_model(model: Any, task: str | None) -> str | None:
