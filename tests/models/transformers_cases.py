@@ -84,11 +84,13 @@ def read_given_config(name: str) -> Any:
     return getattr(transformers, case["config_class"]).from_dict(case["config"])
 
 
-def build_model(name: str, seed: int = 0, scale: float = 1.0, embeddings: float = 0.5) -> Any:
+def build_model(
+    name: str, seed: int = 0, scale: float = 1.0, embeddings: float = 0.5, changes: dict[str, Any] | None = None
+) -> Any:
     """Return a model with random weights of a trained one's size: with small ones all outputs are alike."""
     cls = getattr(transformers, name)
     own = {name: attributes for cases in FAMILIES.values() for name, attributes in cases.items()}
-    config = make_config(cls, own[name]) if name in own else read_given_config(name)
+    config = make_config(cls, {**own[name], **(changes or {})}) if name in own else read_given_config(name)
     torch.manual_seed(seed)
     model = cls(config).eval()
     with torch.no_grad():
@@ -98,11 +100,13 @@ def build_model(name: str, seed: int = 0, scale: float = 1.0, embeddings: float 
     return model
 
 
-def build_generator(name: str, feeds: dict[str, torch.Tensor], options: dict[str, Any]) -> tuple[Any, torch.Tensor]:
+def build_generator(
+    name: str, feeds: dict[str, torch.Tensor], options: dict[str, Any], changes: dict[str, Any] | None = None
+) -> tuple[Any, torch.Tensor]:
     """Return a model and the tokens that it generates, at least four different ones: most random models repeat one token."""
     for scale, embeddings in ((1.0, 0.5), (2.0, 0.5), (4.0, 0.1), (8.0, 0.1)):
         for seed in range(8):
-            model = build_model(name, seed, scale, embeddings)
+            model = build_model(name, seed, scale, embeddings, changes)
             try:
                 with torch.no_grad():
                     tokens = model.generate(**feeds, **options)

@@ -16,7 +16,7 @@ VISION = {
     "num_channels": 3,
 }
 TOWERS = {
-    "text_config": {**TEXT, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 98, "projection_dim": 16},
+    "text_config": {**TEXT, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 6, "projection_dim": 16},
     "vision_config": {**VISION, "projection_dim": 16},
     "projection_dim": 16,
 }
@@ -48,6 +48,7 @@ DETECTOR = {
     "encoder_ffn_dim": 37,
     "decoder_ffn_dim": 37,
     "num_queries": 5,
+    "dilation": False,
 }
 RESNET = {
     "model_type": "resnet",

@@ -118,7 +118,7 @@ TEXT_FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
         "GemmaForCausalLM": {**DECODER, "hidden_activation": "gelu_pytorch_tanh"},
         "Gemma2ForCausalLM": {**DECODER, "sliding_window": 6, "query_pre_attn_scalar": 8},
         "Gemma3ForCausalLM": {**DECODER, "sliding_window": 6, "query_pre_attn_scalar": 8},
-        "OPTForCausalLM": {**DECODER, "ffn_dim": 37, "word_embed_proj_dim": 32},
+        "OPTForCausalLM": {**TEXT, **IDS, "tie_word_embeddings": False, "ffn_dim": 37, "word_embed_proj_dim": 32},
         "BloomForCausalLM": {"vocab_size": 99, "hidden_size": 32, "n_layer": 2, "n_head": 4, **IDS},
         "FalconForCausalLM": {**TEXT, **IDS, "alibi": False, "new_decoder_architecture": False, "multi_query": True},
         "MptForCausalLM": {"vocab_size": 99, "d_model": 32, "n_heads": 4, "n_layers": 2, "max_seq_len": 64, **IDS},

@@ -1,11 +1,10 @@
-"""Runs in an environment with Optimum and without dummyio: loads folders in Optimum's classes, and exports folders with Optimum.
+"""Runs in an environment with Optimum and without dummyio: runs folders in Optimum's classes, and exports folders with Optimum.
 
-    python optimum_worker.py jobs.json
+Each line of the standard input is a job as JSON, each line of the output its error or an empty line. A job has the names of files:
 
-Each job is a dict: ``{"kind": "load", "class": ..., "folder": ..., "feeds": file.npz, "generate": {...} or null}`` writes
-``found.npz`` into the folder's parent; ``{"kind": "export", "class": ..., "task": ..., "folder": ..., "options": {...}, "shapes":
-{...}, "generate": {...} or null}`` exports a random model, and writes the feeds and outputs of the model itself into ``feeds.npz`` and
-``expected.npz`` there. The last line of the output has for each job an empty string, or its error.
+- ``load``: run ``feeds`` in Optimum's class ``class`` from ``folder``, and write the outputs, or the tokens if it has ``generate``
+- ``export``: export a random model of Transformers' class ``class`` with Optimum to ``folder``, and write the model's own outputs; of
+  the feeds those are kept that Optimum's file takes
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import sys
 import traceback
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -28,14 +28,15 @@ import torch
 def to_arrays(outputs: Any) -> dict[str, np.ndarray]:
     """Return the tensors of an output; nested ones, such as caches, are left out."""
     if isinstance(outputs, torch.Tensor):
-        return {"sequences": outputs.numpy()}
+        return {"tokens": outputs.numpy()}
     return {name: value.detach().numpy() for name, value in outputs.items() if isinstance(value, torch.Tensor)}
 
 
-def run(model: Any, feeds: dict[str, torch.Tensor], generate: dict[str, Any] | None) -> dict[str, np.ndarray]:
+def run(model: Any, job: dict[str, Any]) -> dict[str, np.ndarray]:
     """Return the outputs of a model, or the tokens that it generates."""
+    feeds = {name: torch.from_numpy(values) for name, values in np.load(job["feeds"]).items()}
     with torch.no_grad():
-        return to_arrays(model(**feeds) if generate is None else model.generate(**feeds, **generate))
+        return to_arrays(model.generate(**feeds, **job["generate"]) if "generate" in job else model(**feeds))
 
 
 def load(job: dict[str, Any]) -> None:
@@ -43,40 +44,56 @@ def load(job: dict[str, Any]) -> None:
     import optimum.onnxruntime as ort
 
     model = getattr(ort, job["class"]).from_pretrained(job["folder"], **job.get("options", {}))
-    feeds = {name: torch.from_numpy(values) for name, values in np.load(job["feeds"]).items()}
-    np.savez(Path(job["folder"]).parent / "found.npz", **run(model, feeds, job["generate"]))
+    np.savez(job["outputs"], **run(model, job))
 
 
 def export(job: dict[str, Any]) -> None:
-    """Export a random model with Optimum, and run the model itself."""
-    import transformers_cases
+    """Run a random model, and export it with Optimum."""
+    from onnxruntime import InferenceSession
     from optimum.exporters.onnx import onnx_export_from_model
+    from transformers_cases import build_generator, build_model
 
-    model = transformers_cases.build_model(job["class"])
     feeds = {name: torch.from_numpy(values) for name, values in np.load(job["feeds"]).items()}
-    expected = run(model, feeds, job["generate"])
-    if job["generate"] is not None and len(set(expected["sequences"].flatten().tolist())) < 4:
-        raise ValueError("the tokens are all alike: choose another seed")
-    np.savez(Path(job["folder"]).parent / "expected.npz", **expected)
-    onnx_export_from_model(model, job["folder"], task=job["task"], do_validation=False, **job["options"])
+    changes = job.get("changes")
+    if "generate" in job:
+        model, _ = build_generator(job["class"], feeds, job["generate"], changes)
+    else:
+        model = build_model(job["class"], changes=changes)
+    model.config.architectures = [job["class"]]
+    expected = run(model, job) if "generate" in job else {}
+    if "eos_token_id" in job:  # Optimum's dummy inputs must have one
+        model.config.eos_token_id = job["eos_token_id"]
+    options = dict(job["options"])
+    if "patch_size" in job:  # Optimum reads it from a processor
+        size = {"height": job["patch_size"], "width": job["patch_size"]}
+        processor = SimpleNamespace(image_processor=SimpleNamespace(patch_size=size, max_patches=64))
+        options["preprocessors"] = [None, processor]
+    onnx_export_from_model(model, job["folder"], task=job["task"], do_validation=False, **options)
+    if not expected:
+        taken = {given.name for given in InferenceSession(Path(job["folder"]) / "model.onnx").get_inputs()}
+        np.savez(job["feeds"], **{name: values.numpy() for name, values in feeds.items() if name in taken})
+        expected = run(model, job)
+    np.savez(job["outputs"], **expected)
 
 
-def main(file: str) -> None:
-    """Run all jobs."""
+def main() -> None:
+    """Do the jobs."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # whatever libraries print is not an answer
     import transformers
 
     transformers.logging.set_verbosity_error()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    results = {}
-    for name, job in json.loads(Path(file).read_text()).items():
+    for line in sys.stdin:
+        job = json.loads(line)
         try:
             {"load": load, "export": export}[job["kind"]](job)
-            results[name] = ""
+            error = ""
         except Exception:  # noqa: BLE001 - the test shows it
-            results[name] = traceback.format_exc()
-    print(json.dumps(results))  # noqa: T201
+            error = traceback.format_exc()
+        print(json.dumps(error), file=answers)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

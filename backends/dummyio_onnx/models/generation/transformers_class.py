@@ -48,7 +48,8 @@ class GenerationFace(GenerationMixin):
         if isinstance(inputs, np.ndarray):
             inputs = torch.from_numpy(inputs)
         options |= {name: torch.from_numpy(options[name]) for name in arrays if name != "inputs"}
-        found = super().generate(inputs, **options)
+        given = () if inputs is None else (inputs,)  # Whisper's own takes it under another name
+        found = super().generate(*given, **options)
         return found.numpy() if arrays and isinstance(found, torch.Tensor) else found
 
     def _prepare_cache_for_generation(self, generation_config: Any, model_kwargs: dict[str, Any], *_: Any) -> None:
