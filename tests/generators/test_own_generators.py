@@ -364,6 +364,24 @@ def test_an_attribute_that_is_a_size_changes_what_is_generated():
         generator.colour  # noqa: B018
 
 
+def test_a_model_of_diffusers_takes_generators():
+    pytest.importorskip("diffusers")
+
+    class Sample(DummyInputGenerator):
+        def describe_sample(self):
+            return self.floats("sample", (self.dim("batch_size"), 4, 8, 8), Constant(2))
+
+    config = {"_class_name": "UNet2DConditionModel", "in_channels": 4, "sample_size": 8, "cross_attention_dim": 16}
+    spec = dummyio.describe(config, generators=(Sample,))
+    usual = dummyio.describe(config)
+    assert spec["sample"].values == Constant(2)
+    assert {name: spec[name] for name in list(spec)[1:]} == {name: usual[name] for name in list(usual)[1:]}
+    with pytest.raises(
+        OptionError, match=r"^Lidar is for lidar_points, and UNet2DConditionModel takes sample, timestep, "
+    ):
+        dummyio.describe(config, generators=(Lidar,))
+
+
 class TestModules:
     """PyTorch modules, of Transformers and of nobody."""
 

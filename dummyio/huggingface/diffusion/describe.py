@@ -13,6 +13,8 @@ from dummyio.errors import OptionError, SourceError, suggest_names
 from dummyio.generators.base.context import Context, build_context
 from dummyio.generators.base.model_facts import ArgumentFacts, ModelFacts
 from dummyio.generators.diffusion.components import DummyComponentInputGenerator
+from dummyio.generators.own_classes import collect_generators
+from dummyio.generators.own_inputs import check_given_names, find_own_generator, list_added_names
 from dummyio.generators.registry import OPTIONS
 from dummyio.huggingface.config.configuration import Configuration, build_configuration
 from dummyio.huggingface.diffusion.argument_shapes import read_shape_words
@@ -77,9 +79,13 @@ def describe_component(configuration: Configuration, task: str | None, keywords:
     )
     rest = {key: value for key, value in keywords.items() if key not in given}
     everything = rest.pop("optional_inputs", task is None)
+    own = rest.pop("generators", ())
+    check_given_names(own, reading.offered, name)
     facts = ModelFacts(reading.words, resizes_feature_maps="forward_upsample_size" in reading.code)
-    context = build_context(found, config, rest, OPTIONS, facts=facts)
+    kinds = collect_generators(own, None, found)
+    context = build_context(found, config, rest, OPTIONS, facts=facts, own_generators=kinds)
     names = component_inputs(reading.offered, config, reading.code, everything=everything)
+    names += [argument for argument in list_added_names(context, [*reading.offered]) if argument not in names]
     inputs = _inputs(context, reading, names, name)
     check_sizes(context, inputs)
     return InputSpec(
@@ -197,14 +203,15 @@ def _inputs(context: Context, reading: _Reading, names: list[str], model: str) -
     """Describe the arguments that are fed; an optional one of which nothing is known stays out."""
     context = replace(context, names=frozenset(names))
     generator = DummyComponentInputGenerator.of(context)
-    unknown = [name for name in names if not generator.supports_input(name)]
+    own = {name: found for name in names if (found := find_own_generator(name, context)) is not None}
+    unknown = [name for name in names if name not in own and not generator.supports_input(name)]
     needed = [name for name in unknown if reading.offered[name]]
     if needed:
         raise SourceError(
             f"{model}: its text does not say what it needs as {', '.join(needed)}. Describe the inputs by hand with InputSpec "
             "and TensorSpec."
         )
-    return {name: generator.spec(name) for name in names if name not in unknown}
+    return {name: own.get(name, generator).spec(name) for name in names if name not in unknown}
 
 
 def _outputs(component: ClassMethods | None, task: str, context: Context) -> tuple[OutputSpec, ...]:
