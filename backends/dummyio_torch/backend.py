@@ -51,11 +51,11 @@ class TorchBackend:
 
         return OutputObserver(model)
 
-    def build_without_weights(self, class_name: str, module_name: str, values: Mapping[str, Any]) -> nn.Module:
-        """Return a model of Transformers without memory; see `dummyio_torch.description.observe_outputs`."""
-        from dummyio_torch.description.observe_outputs import build_without_weights  # noqa: PLC0415 - lazy: only for outputs
+    def class_observer(self, class_name: str, module_name: str, values: Mapping[str, Any]) -> OutputObserver:
+        """Return an observer of a Transformers class; see `dummyio_torch.description.observe_outputs`."""
+        from dummyio_torch.description.observe_outputs import observe_class  # noqa: PLC0415 - lazy: only for outputs
 
-        return build_without_weights(class_name, module_name, values)
+        return observe_class(class_name, module_name, values)
 
     @property
     def exporters(self) -> Mapping[str, Callable[..., ExportResult]]:

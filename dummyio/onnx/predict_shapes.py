@@ -77,7 +77,7 @@ class ModelObserver:
         backend = load_backend("pt")
         configuration = self._source.configuration
         values = {} if configuration is None else configuration.values
-        return backend.observer(backend.build_without_weights(self._class_name, module, values))
+        return backend.class_observer(self._class_name, module, values)
 
     def _find_module(self) -> str:
         """Return the module of the installed library that defines the class."""

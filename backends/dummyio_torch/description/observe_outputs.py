@@ -5,7 +5,7 @@ values is run with those of the spec.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -22,6 +22,8 @@ from dummyio_torch.calling.load_model import block_network
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy, iterate_weights
 from dummyio_torch.dtypes import from_native, to_native
 
+_MAX_WEIGHTS = 1 << 24
+"""Weights of a model that is built from its configuration with random values, because it needs values."""
 _IMPLEMENTATIONS = ("attn_implementation", "experts_implementation", "_attn_implementation", "_experts_implementation")
 """Attributes that may name code on the Hub; any implementation returns tensors of the same shapes."""
 
@@ -32,14 +34,18 @@ class OutputObserver:
     Parameters
     ----------
     module
-        A live module, or one that `build_without_weights` returns.
+        A live module, or one without memory.
+    rebuild
+        Makes the same module with weights, for one without memory that needs values and is small.
     """
 
-    def __init__(self, module: nn.Module) -> None:
-        self._module = module
+    def __init__(self, module: nn.Module, rebuild: Callable[[], nn.Module] | None = None) -> None:
+        self._module, self._rebuild = module, rebuild
         self._copies: dict[Kind, MetaCopy] = {}
         without_memory = any(weight.is_meta for weight in iterate_weights(module))
-        self._kinds: tuple[Kind, ...] = ("meta", "fake") if without_memory else ("meta", "fake", "real")
+        small = sum(weight.numel() for weight in iterate_weights(module)) <= _MAX_WEIGHTS
+        can_be_real = small and rebuild is not None if without_memory else True
+        self._kinds: tuple[Kind, ...] = ("meta", "fake", "real") if can_be_real else ("meta", "fake")
         """Copies to run, the fastest first; models see that a fake tensor has no values, and some do not ask for them."""
 
     def observe(self, spec: InputSpec, sizes: Mapping[str, int]) -> dict[str, tuple[tuple[int, ...], DType]]:
@@ -54,6 +60,8 @@ class OutputObserver:
         for kind in self._kinds:
             try:
                 found = self._run(kind, spec, sizes)
+                if not found:
+                    raise SourceError("it returns no tensors.")
             except Exception as error:  # noqa: BLE001 - the module's own code, which may need values
                 failures.append(error)
             else:
@@ -65,7 +73,8 @@ class OutputObserver:
 
     def _run(self, kind: Kind, spec: InputSpec, sizes: Mapping[str, int]) -> dict[str, torch.Tensor]:
         if kind not in self._copies:
-            self._copies[kind] = MetaCopy(self._module, kind)
+            module = self._rebuild() if kind == "real" and self._rebuild is not None else self._module
+            self._copies[kind] = MetaCopy(module, kind)
         copy = self._copies[kind]
         if copy.real:
             leaves = to_tensors(spec.feeds(**sizes), torch.device("cpu"))
@@ -77,8 +86,8 @@ class OutputObserver:
             return copy.enter(lambda: call(leaves))
 
 
-def build_without_weights(class_name: str, module_name: str, values: Mapping[str, Any]) -> nn.Module:
-    """Return a model of Transformers on the meta device.
+def observe_class(class_name: str, module_name: str, values: Mapping[str, Any]) -> OutputObserver:
+    """Return an observer of a model of Transformers, which is built on the meta device.
 
     Parameters
     ----------
@@ -93,16 +102,26 @@ def build_without_weights(class_name: str, module_name: str, values: Mapping[str
         if the class cannot be built from this configuration.
     """
     plain = {name: value for name, value in values.items() if name not in _IMPLEMENTATIONS}
+
+    def build(device: str) -> nn.Module:
+        return _build(class_name, module_name, plain, device)
+
+    return OutputObserver(build("meta"), lambda: build("cpu"))
+
+
+def _build(class_name: str, module_name: str, values: Mapping[str, Any], device: str) -> nn.Module:
     try:
         import transformers  # noqa: PLC0415 - lazy: slow, and models of Transformers only
 
         kind: Any = getattr(importlib.import_module(module_name), class_name)
-        config = transformers.AutoConfig.for_model(**plain)
+        config = transformers.CONFIG_MAPPING[values["model_type"]].from_dict(dict(values))
         with ExitStack() as stack:
             stack.enter_context(ignore_warnings())
             stack.enter_context(block_network())
-            stack.enter_context(torch.device("meta"))
+            stack.enter_context(torch.random.fork_rng(devices=[]))
+            stack.enter_context(torch.device(device))
+            torch.manual_seed(0)
             model: nn.Module = kind(config)
     except Exception as error:  # a configuration may make any class of Transformers raise anything
-        raise SourceError(f"{class_name} cannot be built without weights: {format_error_line(error)}") from error
+        raise SourceError(f"{class_name} cannot be built: {format_error_line(error)}") from error
     return model.eval()
