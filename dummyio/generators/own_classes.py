@@ -114,6 +114,12 @@ def collect_generators(given: object, model_type: str | None, task: str) -> tupl
     return tuple(dict.fromkeys((*kinds, *registered)))
 
 
+def collect_special_generators(given: object, model_type: str | None) -> tuple[type, ...]:
+    """Return the generators given to one description, and those registered for its model type and no other."""
+    registered = (each.kind for each in _registered if model_type is not None and each.model_type == model_type)
+    return tuple(dict.fromkeys((*check_generators(given), *registered)))
+
+
 def check_generators(given: object) -> tuple[type, ...]:
     """Return the classes given as ``generators=``; raise `OptionError` if one is not a generator."""
     if given is None:

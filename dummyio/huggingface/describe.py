@@ -12,7 +12,7 @@ from dummyio.generators.base.context import PAST, Context, build_context
 from dummyio.generators.base.dim_sizes import DimSizes
 from dummyio.generators.base.model_facts import ArgumentFacts
 from dummyio.generators.media_tokens.token_counts import find_uncounted_media_inputs, list_media
-from dummyio.generators.own_classes import collect_generators
+from dummyio.generators.own_classes import collect_generators, collect_special_generators
 from dummyio.generators.own_inputs import check_given_names, find_own_generator, list_added_names, list_stated_names
 from dummyio.generators.registry import OPTIONS, generator_for
 from dummyio.huggingface.config.configuration import Configuration, read_configuration
@@ -129,9 +129,8 @@ def _choose_class_and_task(state: _State) -> _State:
     try:
         name = _class_name(state.configuration, task) if state.model is None else type(state.model).__name__
     except SourceError:
-        given = state.keywords.get("generators", ())
-        generators = collect_generators(given, state.configuration.model_type, task or "")
-        if state.configuration.architecture is not None or not list_stated_names(generators):
+        special = collect_special_generators(state.keywords.get("generators", ()), state.configuration.model_type)
+        if state.configuration.architecture is not None or not list_stated_names(special):
             raise
         name = None  # generators state the inputs of a model that Transformers does not have
     found = task or (task_of_class(name) if name else None) or "feature-extraction"
@@ -218,7 +217,8 @@ def _live_parameters(model: Any) -> dict[str, bool]:
 def _guess_signature(state: _State, reason: str) -> _State:
     given = {key: value for key, value in state.keywords.items() if key in ALIASES}
     names = inputs_from_attributes(state.configuration.normalized(given))
-    names += [name for name in list_stated_names(state.generators) if name not in names]
+    special = collect_special_generators(state.given_generators, state.configuration.model_type)
+    names += [name for name in list_stated_names(special) if name not in names]
     if not names:
         raise _build_unknown_error(
             state.configuration, f"{reason}, and the attributes do not tell which inputs it takes"

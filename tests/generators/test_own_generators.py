@@ -336,11 +336,19 @@ def test_what_is_no_generator_is_refused_with_what_is_missing(given, reason):
         dummyio.describe(BERT, generators=given)
 
 
+def test_a_registered_generator_is_for_arguments_of_the_model_only():
+    with registered_generators(Lidar):
+        assert "lidar_points" not in dummyio.describe(BERT)
+        with pytest.raises(SourceError, match="model type 'lidar-net'"):
+            dummyio.describe(LIDAR)
+    with registered_generators(Lidar, model_type="lidar-net"):  # which has no signature to read
+        assert list(dummyio.describe(LIDAR)) == ["lidar_points"]
+
+
 def test_a_generator_of_which_the_model_takes_nothing_is_refused():
+    pytest.importorskip("transformers")
     with pytest.raises(OptionError, match=r"^Lidar is for lidar_points, and BertModel takes input_ids, "):
         dummyio.describe(BERT, generators=(Lidar,))
-    with registered_generators(Lidar):  # a registered one is for other models too
-        assert "lidar_points" not in dummyio.describe(BERT)
 
 
 def test_a_size_that_no_dim_has_is_refused():

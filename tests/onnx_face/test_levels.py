@@ -203,7 +203,7 @@ def test_a_class_without_inputs_has_those_that_are_described():
     class Config(TextEncoderOnnxConfig):
         NORMALIZED_CONFIG_CLASS = NormalizedTextConfig
 
-    values = {"model_type": "bert", **TINY}
+    values = {"model_type": "bert", "type_vocab_size": 2, **TINY}
     config = Config(values, "fill-mask")
     assert config.spec == dummyio.describe(values, task="fill-mask")
     assert config.inputs == config.spec.dynamic_axes()
@@ -233,7 +233,7 @@ def test_a_subclass_of_the_universal_configuration_may_declare_too():
 
 
 def test_levels_of_other_modalities():
-    image = {"model_type": "vit", "image_size": 32, "patch_size": 16, "num_channels": 3, **TINY}
+    image = {"model_type": "vit", "image_size": 32, "patch_size": 16, "num_channels": 3, "hidden_size": 8}
     vision = type("Vision", (VisionOnnxConfig,), {"NORMALIZED_CONFIG_CLASS": NormalizedVisionConfig})
     assert list(vision(image, "image-classification").spec) == ["pixel_values"]
     declared = declare({"pixel_values": {0: "batch_size", 2: "height"}}, base=vision)(image).spec
