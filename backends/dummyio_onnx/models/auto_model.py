@@ -10,7 +10,8 @@ import numpy as np
 import onnxruntime as ort
 
 from dummyio.errors import OptionError, OutputError, suggest_names
-from dummyio_onnx.models.array_kinds import get_type_text, is_torch_tensor, to_result
+from dummyio.sources.input_names import is_padding_mask, is_type_ids
+from dummyio_onnx.models.array_kinds import get_type_text, is_tensor, is_torch_tensor, to_array, to_result
 from dummyio_onnx.models.flows import CACHE, CACHE_NAMES, Flow, can_write
 from dummyio_onnx.models.generation.greedy import generate_greedily
 from dummyio_onnx.models.libraries import import_library, load_generation_config
@@ -166,8 +167,10 @@ class AutoModelForONNX:
         for name, value in kwargs.items():
             if name in self._known:
                 kept[name] = value
-            elif name in CACHE_NAMES and self._flow.has_cache:
+            elif name in CACHE_NAMES and CACHE in self._known:
                 kept[CACHE] = value
+            elif is_tensor(value) and (is_padding_mask(name) or is_type_ids(name)):
+                self._check_meaning(name, value)
             elif value is None or value is False or (name == "logits_to_keep" and value == 0):
                 continue
             elif value is True:
@@ -181,6 +184,20 @@ class AutoModelForONNX:
                     f"{suggest_names(name, self._flow.names)}"
                 )
         return kept
+
+    def _check_meaning(self, name: str, value: Any) -> None:
+        """Raise `OptionError` if a mask that the graph does not take masks something, or token types differ from zero."""
+        array = to_array(value, name)
+        if is_padding_mask(name) and not np.all(array):
+            problem = f"{name} masks something"
+        elif is_type_ids(name) and np.any(array):
+            problem = f"{name} has other types than 0"
+        else:
+            return
+        raise OptionError(
+            f"{problem}, and this graph does not take it: it takes {', '.join(self._flow.names)}. Leave it out if the rows need "
+            "it not, or export the model with it."
+        )
 
     def generate(self, inputs: Any = None, **options: Any) -> Any:
         """Return the tokens that the model writes, greedily: as Transformers' `generate`, without beams and sampling.
@@ -231,6 +248,11 @@ class AutoModelForONNX:
                     f"to({text}): this model was opened on {self.device}. Load it there: from_pretrained(..., provider=...)."
                 )
         return self
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The inputs that the model takes, in order."""
+        return tuple(self._flow.names)
 
     @property
     def device(self) -> Any:

@@ -1,6 +1,6 @@
 """The cache of a decoder: values that stay with the runtime from one step to the next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -153,5 +153,11 @@ def flatten_cache(given: Any) -> list[Any] | None:
         found = [getattr(layer, name, None) for layer in layers for name in ("keys", "values")]
         return [tensor for tensor in found if tensor is not None]
     if isinstance(given, (list, tuple)):
-        return [tensor for layer in given for tensor in (layer if isinstance(layer, (list, tuple)) else (layer,))]
+        return [tensor for layer in given for tensor in _list_tensors(layer)]
     return None
+
+
+def _list_tensors(layer: Any) -> Sequence[Any]:
+    if isinstance(layer, Mapping):
+        return list(layer.values())
+    return layer if isinstance(layer, (list, tuple)) else (layer,)

@@ -14,8 +14,9 @@ from dummyio.huggingface.tasks.find_task import (
     class_supports_task,
     find_task,
     task_of_class,
+    tasks_of,
 )
-from dummyio.model_config.layer_geometry import Layer, self_layers
+from dummyio.model_config.layer_geometry import self_layers
 from dummyio_onnx.models.flows import EncoderDecoder, Flow
 from dummyio_onnx.models.model_folder import ModelFolder
 from dummyio_onnx.models.model_part import ModelPart, Slot
@@ -43,7 +44,7 @@ def choose_task(given: str | None, folder: ModelFolder, flow: Flow) -> str | Non
     own = stated or (task_of_class(architecture) if architecture is not None else None)
     own = own.removesuffix(PAST) if own is not None else None
     if given is None:
-        return own
+        return own or _guess_task(folder, flow)
     wanted = canonical_task(given)
     if wanted.endswith(PAST) and not flow.has_cache:
         raise OptionError(f"task={given!r}: these files keep no past. Choose {wanted.removesuffix(PAST)!r}.")
@@ -71,6 +72,27 @@ def list_fitting_tasks(flow: Flow) -> list[str]:
         if main and all(_fits(words, shapes[name]) for name, words in stated):
             found.append(task)
     return found
+
+
+def _guess_task(folder: ModelFolder, flow: Flow) -> str | None:
+    """Return the only task that a model type has and these outputs fit; None if several do, or no type is stated."""
+    kind = (folder.config or {}).get("model_type")
+    if not isinstance(kind, str):
+        return None
+    part = flow.parts[-1]
+    size = _last_size(next((each.shape for each in part.plain_outputs if each.name == "logits"), None))
+    rank = next((len(each.shape) for each in part.plain_inputs if each.name == "input_ids" and each.shape), 2)
+    words = size is not None and size in _list_vocabularies(build_configuration(folder.config or {}, str(folder.path)))
+    does = tasks_of(kind)
+    likely = [
+        task
+        for task in list_fitting_tasks(flow)
+        if task in does
+        and (size is None or (task in _OF_WORDS) == words or task not in (*_OF_WORDS, "token-classification"))
+        and (task != "multiple-choice" or rank == 3)
+        and task != "next-sentence-prediction"
+    ]
+    return likely[0] if len(likely) == 1 else None
 
 
 def _fits(words: str | None, shape: Sequence[Any] | None) -> bool:
@@ -152,9 +174,7 @@ def _check_words(folder: ModelFolder, flow: Flow, configuration: Configuration, 
         return
     part = flow.parts[-1]
     size = _last_size(next((each.shape for each in part.plain_outputs if each.name == "logits"), None))
-    config = configuration.normalized({})
-    parts = (config, config.part("decoder"), config.part("text"))
-    known = {each.get(name) for each in parts for name in ("vocab_size", "decoder_vocab_size")} - {None}
+    known = _list_vocabularies(configuration)
     if size is not None and known and size not in known:
         raise SourceError(
             f"{folder.path}: {part.path.name} returns scores of {size} tokens, and config.json has a vocabulary of "
@@ -163,19 +183,31 @@ def _check_words(folder: ModelFolder, flow: Flow, configuration: Configuration, 
         )
 
 
+def _list_vocabularies(configuration: Configuration) -> set[int]:
+    config = configuration.normalized({})
+    parts = (config, config.part("decoder"), config.part("text"))
+    return {each.get(name) for each in parts for name in ("vocab_size", "decoder_vocab_size")} - {None}
+
+
 def _check_layers(folder: ModelFolder, flow: Flow, configuration: Configuration) -> None:
     part = flow.parts[-1]
     keys = [slot for slot in part.slots if slot.path.endswith("key") and ".encoder." not in slot.path]
     if not keys or len(keys) * (4 if _has_cross(part) else 2) != len(part.slots):
         return
+    config = configuration.normalized({})
     try:
-        layers = self_layers(configuration.normalized({}))
+        layers = self_layers(config)
     except DummyioError:  # a kind of layer that the table of geometry does not have
         return
     if not all(layer.plain for layer in layers) or any(len(slot.declared.shape or ()) != 4 for slot in keys):
         return
     found = [_list_static(slot) for slot in keys]
-    fits = len(found) == len(layers) and all(map(_is_of_layer, found, layers))
+    own = config.part("decoder").get(
+        "num_attention_heads"
+    )  # of a class that does not read the number for keys and values
+    fits = len(found) == len(layers) and all(
+        size in (layer.heads, layer.key_dim, own) for sizes, layer in zip(found, layers, strict=True) for size in sizes
+    )
     if not fits and layers and len({(layer.heads, layer.key_dim) for layer in layers}) == 1:
         raise SourceError(
             f"{folder.path}: {part.path.name} keeps {len(found)} layers of {found[0]} numbers, and config.json has {len(layers)} "
@@ -186,10 +218,6 @@ def _check_layers(folder: ModelFolder, flow: Flow, configuration: Configuration)
 
 def _has_cross(part: ModelPart) -> bool:
     return any(".encoder." in slot.path for slot in part.slots)
-
-
-def _is_of_layer(sizes: Sequence[int], layer: Layer) -> bool:
-    return all(size in (layer.heads, layer.key_dim) for size in sizes)
 
 
 def read_start_token(folder: ModelFolder) -> int | None:

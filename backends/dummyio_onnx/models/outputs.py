@@ -40,6 +40,16 @@ _TASK_CLASSES: Mapping[str, tuple[str, ...]] = {
 """Task → the classes of Transformers for it, the usual first."""
 
 
+_USUAL = (
+    "SequenceClassifierOutput",
+    "BaseModelOutput",
+    "BaseModelOutputWithPooling",
+    "CausalLMOutputWithPast",
+    "Seq2SeqLMOutput",
+)
+"""Classes for a model whose task is not known."""
+
+
 class NamedOutputs(OrderedDict[str, Any]):
     """Outputs by name, as attributes, and by position: what a call returns without Transformers."""
 
@@ -107,6 +117,10 @@ def _choose_class(names: tuple[str, ...], task: str | None, architecture: str | 
     annotated = _find_annotated(library, architecture)
     if annotated is not None and set(names) <= _fields(annotated):
         return annotated
+    for name in _USUAL:
+        kind = getattr(outputs, name, None)
+        if kind is not None and set(names) <= _fields(kind):
+            return kind
     fitting = [kind for kind in _list_classes(outputs) if set(names) <= _fields(kind)]
     if fitting:
         return min(fitting, key=lambda kind: (len(_fields(kind)), kind.__name__))
@@ -140,4 +154,6 @@ def _find_annotated(library: Any, architecture: str | None) -> Any:
 def _make_class(names: Sequence[str], base: Any) -> Any:
     """Return a class of outputs with these fields, for a model whose outputs no class of Transformers has."""
     fields = [(name, Any, dataclasses.field(default=None)) for name in names if name.isidentifier()]
-    return dataclasses.make_dataclass("OnnxModelOutput", fields, bases=(base,), module=__name__)
+    made = dataclasses.make_dataclass("OnnxModelOutput", fields, bases=(base,))
+    made.__module__ = __name__
+    return made

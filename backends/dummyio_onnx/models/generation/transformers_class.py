@@ -1,6 +1,7 @@
 """A class that hands a model to Transformers' generation: beams, sampling, stopping and scoring are all its own."""
 
 import contextlib
+import functools
 import inspect
 import types
 from collections.abc import Sequence
@@ -126,7 +127,16 @@ def make_generating_class(base: Any, name: str, names: Sequence[str], architectu
     forward.__doc__ = run.__doc__
     own = _find_own_generation(architecture)
     members = {"forward": forward, "__call__": forward, "__module__": base.__module__, "__doc__": base.__doc__}
-    return type(name, (GenerationFace, *((own,) if own is not None else ()), base), members)
+    if own is None:
+        return type(name, (GenerationFace, base), members)
+    return type(name, (GenerationFace, own, base), {**members, "model": functools.cached_property(_build_layers)})
+
+
+def _build_layers(model: Any) -> Any:
+    """Return the layers of a model's class without weights: its own generation reads strides and sizes from them."""
+    cls: Any = getattr(transformers, type(model).__name__)
+    with torch.device("meta"):
+        return cls(model.config).base_model
 
 
 def _find_own_generation(architecture: str | None) -> type | None:
