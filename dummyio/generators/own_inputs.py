@@ -7,12 +7,13 @@ for Optimum: ``generate(name, framework, int_dtype, float_dtype)``; what it make
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
-from dummyio.errors import DummyioError, OptionError, format_error_line, suggest_names
+from dummyio.errors import DimError, DummyioError, OptionError, SpecError, format_error_line, suggest_names
 from dummyio.generators.base.context import PAST, Context, build_context
 from dummyio.generators.base.dim_sizes import SizeWarning
 from dummyio.generators.base.input_generator import DummyInputGenerator
@@ -37,6 +38,18 @@ def find_own_generator(name: str, context: Context) -> "OwnGenerator | None":
         if generator.supports_input(name):
             return generator
     return None
+
+
+@contextmanager
+def name_generators(kinds: Iterable[type]) -> Generator[None]:
+    """Put the names of the user's classes before the message of a spec that contradicts itself."""
+    names = ", ".join(kind.__name__ for kind in kinds)
+    try:
+        yield
+    except (DimError, SpecError) as error:
+        if not names:
+            raise
+        raise type(error)(f"{names}: {error}") from error
 
 
 def make_tensor_generator(name: str, kinds: tuple[type, ...], task: str, config: Any, sizes: Mapping[str, Any]) -> Any:

@@ -13,7 +13,13 @@ from dummyio.generators.base.dim_sizes import DimSizes
 from dummyio.generators.base.model_facts import ArgumentFacts
 from dummyio.generators.media_tokens.token_counts import find_uncounted_media_inputs, list_media
 from dummyio.generators.own_classes import collect_generators, collect_special_generators
-from dummyio.generators.own_inputs import check_given_names, find_own_generator, list_added_names, list_stated_names
+from dummyio.generators.own_inputs import (
+    check_given_names,
+    find_own_generator,
+    list_added_names,
+    list_stated_names,
+    name_generators,
+)
 from dummyio.generators.registry import OPTIONS, generator_for
 from dummyio.huggingface.config.configuration import Configuration, read_configuration
 from dummyio.huggingface.config.layer_types import check_layer_types
@@ -116,12 +122,13 @@ def _describe(state: _State) -> InputSpec:
     for step in _STEPS:
         state = step(state)
     provenance = {"source": state.configuration.label, "model": state.class_name, "names": state.signature.known_from}
-    return InputSpec(
-        state.inputs,
-        task=state.context.task + (PAST if state.context.with_past else ""),
-        outputs=state.outputs,
-        provenance={**provenance, **state.quirks.provenance},
-    )
+    with name_generators(state.generators):
+        return InputSpec(
+            state.inputs,
+            task=state.context.task + (PAST if state.context.with_past else ""),
+            outputs=state.outputs,
+            provenance={**provenance, **state.quirks.provenance},
+        )
 
 
 def _choose_class_and_task(state: _State) -> _State:

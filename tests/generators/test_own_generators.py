@@ -18,7 +18,7 @@ from dummyio.generators import (
     unregister_generator,
 )
 from dummyio.spec.dims import Dim
-from dummyio.values import Constant, PaddingMask, Positions, Uniform
+from dummyio.values import Constant, PaddingMask, Positions, TokenIds, Uniform
 
 BERT = {
     "model_type": "bert",
@@ -298,6 +298,26 @@ def test_a_description_that_fails_names_the_class():
         dummyio.describe(LIDAR, generators=(Wrong,))
     with pytest.raises(OptionError, match=r"^Bare: the constructor failed with ValueError: no points"):
         dummyio.describe(LIDAR, generators=(Bare,))
+
+
+@pytest.mark.parametrize(
+    ("shape", "mask", "reason"),
+    [
+        (
+            (3, Dim("length", 16)),
+            "attention_mask",
+            "has shape .*its mask 'attention_mask'.*: all axes but the last must be equal",
+        ),
+        ((Dim("batch_size", 9), 7), None, "Dim 'batch_size' is defined twice"),
+    ],
+)
+def test_a_shape_that_contradicts_other_inputs_names_the_class(shape, mask, reason):
+    class Odd(DummyInputGenerator):
+        def describe_input_ids(self):
+            return self.ints("input_ids", shape, TokenIds(9, mask=mask))
+
+    with pytest.raises(ValueError, match=rf"^Odd: .*{reason}"):
+        dummyio.describe(BERT, generators=(Odd,))
 
 
 class NeedsMore(DummyInputGenerator):

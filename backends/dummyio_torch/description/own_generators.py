@@ -13,7 +13,7 @@ from torch import nn
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import DimError, OptionError, SourceError, format_error_line
 from dummyio.generators.base.context import Context, build_context
-from dummyio.generators.own_inputs import check_given_names, find_own_generator, list_added_names
+from dummyio.generators.own_inputs import check_given_names, find_own_generator, list_added_names, name_generators
 from dummyio.generators.registry import OPTIONS
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.normalized_config import NormalizedConfig
@@ -79,7 +79,8 @@ def describe_by_generators(
         **(found.provenance if found else {}),
         **notes,
     }
-    return InputSpec(inputs, provenance=provenance)
+    with name_generators(kinds):
+        return InputSpec(inputs, provenance=provenance)
 
 
 def _describe_arguments(context: Context, arguments: Sequence[Argument]) -> dict[str, Node]:
