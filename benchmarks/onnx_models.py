@@ -1,0 +1,171 @@
+"""A step of generation with a cache: `AutoModelForONNX`, ONNX Runtime by hand with its IOBinding, and Optimum's class.
+
+All run the same file, with one thread each, so that processor time is measured. A turn reads a prompt and writes some tokens.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from time import thread_time
+from typing import Any
+
+import numpy as np
+
+from benchmarks.options import Options
+from benchmarks.processes import Worker
+from benchmarks.table import Row, compare_cost
+from benchmarks.timing import Subject, take_turns
+
+PROMPT, STEPS = 16, 16
+"""Tokens that are read first, and steps after them."""
+TINY = {"n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": 99, "n_positions": 64}
+LARGE = {"n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 20000, "n_positions": 64}
+MODELS = {"tiny GPT-2": TINY, "GPT-2 of 100 million parameters": LARGE}
+HAND, OURS = "ONNX Runtime by hand, IOBinding", "AutoModelForONNX"
+
+Step = Callable[[int, int, Any], tuple[int, Any]]
+"""Takes a token, the number of all tokens until it, and the cache; returns the next token and the cache."""
+
+
+def measure_by_hand(options: Options) -> list[Row]:
+    """Return the rows against ONNX Runtime by hand."""
+    return [row for what in select_models(options) for row in measure_model(what, options, with_optimum=False)]
+
+
+def measure_optimum(options: Options) -> list[Row]:
+    """Return the rows against Optimum, and those by hand in the same turns."""
+    return [row for what in select_models(options) for row in measure_model(what, options, with_optimum=True)]
+
+
+def select_models(options: Options) -> tuple[str, ...]:
+    """Return the models of a run: a quick one has the tiny one only."""
+    return tuple(MODELS)[:1] if options.quick else tuple(MODELS)
+
+
+def measure_model(what: str, options: Options, *, with_optimum: bool) -> list[Row]:
+    """Return the rows of one model."""
+    missing = [name for name in ("torch", "transformers", "onnxscript") if find_spec(name) is None]
+    if missing:
+        return [Row(topic="onnx_models", what=what, peer=HAND, skipped=f"{missing[0]} is not installed")]
+    turns = options.process_turns if MODELS[what] is LARGE else options.short_turns
+    with export_model(MODELS[what]) as folder, start_worker(options, folder, with_optimum=with_optimum) as worker:
+        ours = "pt" if with_optimum else "np"
+        subjects = {OURS: make_subject(*open_ours(folder, ours)), HAND: make_subject(*open_by_hand(folder))}
+        names = {} if worker is None else {worker.hello: "step", f"{worker.hello}, IOBinding": "bound"}
+        subjects |= {peer: worker.make_subject(name) for peer, name in names.items() if worker is not None}
+        times = take_turns(subjects, turns)
+    text = f"a step of {what}"
+    rows = [] if with_optimum else [compare_cost("onnx_models", text, HAND, times[OURS], times[HAND], 1.1)]
+    return [*rows, *(compare_cost("onnx_models", text, peer, times[OURS], times[peer], 1) for peer in names)]
+
+
+@contextmanager
+def export_model(sizes: dict[str, int]) -> Iterator[Path]:
+    """Give the folder of a GPT-2 with random weights."""
+    import dummyio
+
+    torch, transformers = import_module("torch"), import_module("transformers")
+    torch.manual_seed(0)
+    model = transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, eos_token_id=None, bos_token_id=0)).eval()
+    with tempfile.TemporaryDirectory() as home:
+        dummyio.export(model, Path(home) / "gpt2")
+        del model
+        yield Path(home) / "gpt2"
+
+
+@contextmanager
+def start_worker(options: Options, folder: Path, *, with_optimum: bool) -> Iterator[Worker | None]:
+    """Give the process with Optimum, if it is asked for."""
+    if not with_optimum or options.optimum is None:
+        yield None
+        return
+    worker = Worker(
+        options.optimum, str(Path(__file__).with_name("optimum_steps.py")), str(folder), str(PROMPT), str(STEPS)
+    )
+    try:
+        yield worker
+    finally:
+        worker.close()
+
+
+def make_subject(read: Callable[[], tuple[int, Any]], step: Step) -> Subject:
+    """Return a subject that reads the prompt and measures the steps after it, in seconds for each."""
+
+    def run(times: int) -> float:
+        seconds = 0.0
+        for _ in range(times):
+            token, cache = read()
+            start = thread_time()
+            for count in range(PROMPT + 1, PROMPT + STEPS + 1):
+                token, cache = step(token, count, cache)
+            seconds += thread_time() - start
+        return seconds / (times * STEPS)
+
+    return run
+
+
+def make_session_options() -> Any:
+    """Return the options of all sessions: one thread."""
+    ort = import_module("onnxruntime")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return options
+
+
+def open_ours(folder: Path, kind: str) -> tuple[Callable[[], tuple[int, Any]], Step]:
+    """Return the prompt and the step of `AutoModelForONNX`, with the arrays that its peer takes: of NumPy or PyTorch."""
+    from dummyio.onnx import AutoModelForONNX
+
+    library: Any = import_module("torch" if kind == "pt" else "numpy")
+    model = AutoModelForONNX.from_pretrained(folder, session_options=make_session_options())
+    make = library.tensor if kind == "pt" else library.array
+
+    def run(ids: Any, count: int, cache: Any) -> tuple[int, Any]:
+        mask = library.ones((1, count), dtype=library.int64)
+        found = model(input_ids=ids, attention_mask=mask, past_key_values=cache)
+        return int(found.logits[0, -1].argmax()), found.past_key_values
+
+    def read() -> tuple[int, Any]:
+        return run(library.arange(PROMPT)[None], PROMPT, None)
+
+    return read, lambda token, count, cache: run(make([[token]]), count, cache)
+
+
+def open_by_hand(folder: Path) -> tuple[Callable[[], tuple[int, Any]], Step]:
+    """Return the prompt and the step as a program for this one model has them: each result is bound as the next input."""
+    ort = import_module("onnxruntime")
+    session = ort.InferenceSession(folder / "model.onnx", make_session_options(), providers=["CPUExecutionProvider"])
+    inputs = {entry.name: entry.shape for entry in session.get_inputs()}
+    past = [name for name in inputs if name.startswith("past_key_values")]
+    outputs = [entry.name for entry in session.get_outputs()]
+    presents = [outputs.index(name.replace("past_key_values", "present")) for name in past]
+    logits = outputs.index("logits")
+    _, heads, _, size = inputs[past[0]]
+    empty = ort.OrtValue.ortvalue_from_numpy(np.zeros((1, heads, 0, size), np.float32))
+    binding = session.io_binding()
+
+    def run(ids: Any, count: int, cache: list[Any]) -> tuple[int, list[Any]]:
+        binding.bind_cpu_input("input_ids", ids)
+        binding.bind_cpu_input("attention_mask", np.ones((1, count), np.int64))
+        if "position_ids" in inputs:
+            binding.bind_cpu_input("position_ids", np.arange(count - ids.shape[1], count)[None])
+        for name, value in zip(past, cache, strict=True):
+            binding.bind_ortvalue_input(name, value)
+        for name in outputs:
+            binding.bind_output(name, "cpu")
+        session.run_with_iobinding(binding)
+        found = binding.get_outputs()
+        return int(found[logits].numpy()[0, -1].argmax()), [found[place] for place in presents]
+
+    def read() -> tuple[int, Any]:
+        return run(np.arange(PROMPT)[None], PROMPT, [empty] * len(past))
+
+    return read, lambda token, count, cache: run(np.array([[token]]), count, cache)
+
+
+PARTS = {"ort": measure_by_hand, "optimum": measure_optimum}
