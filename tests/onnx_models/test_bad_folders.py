@@ -1,0 +1,244 @@
+"""Folders that are no model, or not one model, and what a model cannot do: each error says what came, the rule, what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("onnxruntime")
+
+from small_onnx_graphs import (
+    save_classifier,
+    save_config,
+    save_decoder,
+    save_encoder,
+    save_image_classifier,
+    save_seq2seq_decoder,
+)
+
+from dummyio.errors import OptionError, SourceError
+from dummyio_onnx.models.auto_model import AutoModelForONNX
+
+load = AutoModelForONNX.from_pretrained
+BERT = {"model_type": "bert", "architectures": ["BertForSequenceClassification"], "vocab_size": 11}
+
+
+def save_parts(folder: Path, *, size: int = 4) -> Path:
+    save_encoder(folder / "encoder_model.onnx")
+    save_seq2seq_decoder(folder / "decoder_model.onnx", size=size)
+    return folder
+
+
+def test_folders_without_a_model(tmp_path):
+    with pytest.raises(
+        SourceError, match=r"nowhere: no such folder. Give the folder of an exported model; nothing is downloaded"
+    ):
+        load(tmp_path / "nowhere")
+    with pytest.raises(
+        SourceError, match=r"has no .onnx file. Export the model into it: dummyio.export\(model, folder\)"
+    ):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            ["encoder_model"],
+            r"encoder_model.onnx has no decoder: decoder_model.onnx or decoder_model_merged.onnx is missing",
+        ),
+        (["decoder_with_past_model"], r"decoder_with_past_model.onnx has no first step: decoder_model.onnx is missing"),
+        (["encoder_model", "decoder_with_past_model"], r"has no first step: decoder_model.onnx is missing"),
+        (
+            ["model", "encoder_model", "decoder_model"],
+            r"model.onnx is a whole model, and encoder_model.onnx, decoder_model.onnx are",
+        ),
+        (
+            ["model", "model_quantized"],
+            r"model.onnx and model_quantized.onnx could both be the model. Choose one: file_name=",
+        ),
+        (["a", "b"], r"it has several models, a.onnx, b.onnx, and none has a usual name. Choose one with file_name="),
+    ],
+)
+def test_parts_are_missing_or_too_many(tmp_path, files, message):
+    for name in files:
+        save_encoder(tmp_path / f"{name}.onnx")
+    with pytest.raises(SourceError, match=message):
+        load(tmp_path)
+
+
+def test_one_of_several_files_is_chosen(tmp_path):
+    save_classifier(tmp_path / "a.onnx", labels=3)
+    save_image_classifier(tmp_path / "b.onnx")
+    assert load(tmp_path, file_name="b.onnx").main_input_name == "pixel_values"
+    assert load(tmp_path / "a.onnx").main_input_name == "input_ids"
+    with pytest.raises(OptionError, match=r"file_name='c.onnx': .* has no such ONNX file. .*a.onnx"):
+        load(tmp_path, file_name="c.onnx")
+    with pytest.raises(OptionError, match=r"subfolder='../x': .* has no such folder"):
+        load(tmp_path, subfolder="../x")
+
+
+def test_files_in_a_subfolder(tmp_path):
+    save_config(tmp_path, **BERT)
+    save_classifier(tmp_path / "onnx" / "model.onnx")
+    assert load(tmp_path, subfolder="onnx").task == "text-classification"
+
+
+def test_parts_of_different_models(tmp_path):
+    with pytest.raises(
+        SourceError, match=r"encoder_model.onnx returns states of 4 numbers, and decoder_model.onnx takes 5: they are"
+    ):
+        load(save_parts(tmp_path, size=5))
+
+
+def test_a_damaged_file(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    with pytest.raises(SourceError, match=r"not a whole ONNX model|not an ONNX model"):
+        load(tmp_path)
+
+
+def test_external_data_stays_in_the_folder(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    path = save_classifier(tmp_path / "model.onnx")
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="weights", size_threshold=0)
+    model = onnx.load(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = "../weights"
+    onnx.save(model, path)
+    with pytest.raises(SourceError, match=r"\.\./weights"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"config.json: not valid JSON"),
+        ("[]", r"config.json: a JSON object is due here, not a list"),
+        ('{"architectures": 3, "model_type": "bert"}', r"architectures=3: a list of names of classes is needed"),
+    ],
+)
+def test_a_damaged_configuration(tmp_path, content, message):
+    save_classifier(tmp_path / "model.onnx")
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(SourceError, match=message):
+        load(tmp_path)
+
+
+def test_the_configuration_of_another_kind_of_model(tmp_path):
+    pytest.importorskip("transformers")
+    save_image_classifier(tmp_path / "model.onnx")
+    save_config(tmp_path, **BERT)
+    with pytest.raises(
+        SourceError, match=r"the graph takes pixel_values, and config.json is of a BertForSequenceClassification"
+    ):
+        load(tmp_path)
+
+
+def test_the_configuration_of_another_vocabulary_or_geometry(tmp_path):
+    pytest.importorskip("transformers")
+    save_decoder(tmp_path / "model.onnx")
+    own = {
+        "model_type": "gpt2",
+        "architectures": ["GPT2LMHeadModel"],
+        "n_embd": 8,
+        "n_head": 2,
+        "n_layer": 2,
+        "vocab_size": 11,
+    }
+    save_config(tmp_path, **own)
+    assert load(tmp_path).task == "text-generation"
+    save_config(tmp_path, **(own | {"vocab_size": 12}))
+    with pytest.raises(
+        SourceError, match=r"model.onnx returns scores of 11 tokens, and config.json has a vocabulary of 12"
+    ):
+        load(tmp_path)
+    for change, message in (
+        ({"n_layer": 3}, r"keeps 2 layers of \[2, 4\] numbers, and config.json has 3 layers of 2 heads and 4 numbers"),
+        ({"n_embd": 16}, r"keeps 2 layers of \[2, 4\] numbers, and config.json has 2 layers of 2 heads and 8 numbers"),
+    ):
+        save_config(tmp_path, **(own | change))
+        with pytest.raises(SourceError, match=message):
+            load(tmp_path)
+
+
+def test_a_task_that_the_model_does_not_do(tmp_path):
+    save_classifier(tmp_path / "model.onnx")
+    with pytest.raises(
+        OptionError, match=r"task='object-detection': this model returns logits. It can do .*text-classification"
+    ):
+        load(tmp_path, task="object-detection")
+    with pytest.raises(OptionError, match=r"task='text-clasification' is unknown. Did you mean 'text-classification'"):
+        load(tmp_path, task="text-clasification")
+    assert load(tmp_path, task="sentiment-analysis").task == "text-classification"
+    save_config(tmp_path, **BERT)
+    with pytest.raises(OptionError, match=r"is a BertForSequenceClassification. It can do text-classification: choose"):
+        load(tmp_path, task="image-classification")
+
+
+def test_a_model_that_does_not_write(tmp_path):
+    save_classifier(tmp_path / "model.onnx")
+    model = load(tmp_path, task="text-classification")
+    assert not model.can_generate()
+    with pytest.raises(
+        OptionError, match=r"this model does not write tokens: its task is text-classification, and it returns logits"
+    ):
+        model.generate()
+    with pytest.raises(OptionError, match=r"task='text-classification-with-past': these files keep no past"):
+        load(tmp_path, task="text-classification-with-past")
+
+
+def test_providers_and_options(tmp_path):
+    path = save_classifier(tmp_path / "model.onnx")
+    with pytest.raises(
+        OptionError, match=r"provider='NoProvider': this ONNX Runtime does not have it. It has .*CPUExecutionProvider"
+    ):
+        load(path, provider="NoProvider")
+    with pytest.raises(OptionError, match=r"provider=.* and providers=.* were given: give one"):
+        load(path, provider="CPUExecutionProvider", providers=["CPUExecutionProvider"])
+    with pytest.raises(OptionError, match=r"provider_options has 2 entries for 1 providers"):
+        load(path, provider_options=[{}, {}])
+    with pytest.raises(
+        OptionError, match=r"file_nam='x' is not an option of from_pretrained. Did you mean 'file_name'"
+    ):
+        load(path, file_nam="x")
+    with pytest.raises(
+        OptionError, match=r"export=True: nothing is downloaded or exported when a model is loaded. Export it first"
+    ):
+        load(path, export=True)
+    assert load(path, provider="CPUExecutionProvider", export=False, revision="main").providers == [
+        "CPUExecutionProvider"
+    ]
+
+
+def test_an_ort_config_is_obeyed_or_refused_by_name(tmp_path):
+    save_classifier(tmp_path / "model_quantized.onnx")
+    stated = {"opset": 17, "quantization": {"is_static": False}, "optimum_version": "2.1.0"}
+    (tmp_path / "ort_config.json").write_text(json.dumps(stated))
+    assert load(tmp_path)._flow.parts[0].path.name == "model_quantized.onnx"
+    (tmp_path / "ort_config.json").write_text(json.dumps({**stated, "compile": True}))
+    with pytest.raises(SourceError, match=r"ort_config.json: 'compile' is not obeyed here"):
+        load(tmp_path)
+
+
+def test_a_damaged_spec_next_to_the_model(tmp_path):
+    save_classifier(tmp_path / "model.onnx")
+    (tmp_path / "model.onnx.dummyio.json").write_text('{"dummyio": 1, "inputs": 3}')
+    with pytest.raises(SourceError, match="the spec next to the model is not valid"):
+        load(tmp_path)
+
+
+def test_moving_and_copying(tmp_path):
+    model = load(save_classifier(tmp_path / "one" / "model.onnx"))
+    assert model.eval().to("cpu") is model
+    with pytest.raises(
+        OptionError, match=r"to\(cuda\): this model was opened on cpu. Load it there: from_pretrained\(..., provider"
+    ):
+        model.to("cuda")
+    model.save_pretrained(tmp_path / "two")
+    assert (tmp_path / "two" / "model.onnx").read_bytes() == (tmp_path / "one" / "model.onnx").read_bytes()
+    with pytest.raises(OSError, match="model.onnx is there already"):
+        model.save_pretrained(tmp_path / "two")
