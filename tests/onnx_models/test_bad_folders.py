@@ -240,5 +240,5 @@ def test_moving_and_copying(tmp_path):
         model.to("cuda")
     model.save_pretrained(tmp_path / "two")
     assert (tmp_path / "two" / "model.onnx").read_bytes() == (tmp_path / "one" / "model.onnx").read_bytes()
-    with pytest.raises(OSError, match="model.onnx is there already"):
+    with pytest.raises(OSError, match=r"model.onnx is there already"):
         model.save_pretrained(tmp_path / "two")

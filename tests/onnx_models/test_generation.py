@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("onnxruntime")
 
+import dummyio
 from dummyio.errors import OptionError
 from dummyio.onnx import AutoModelForONNX
 from dummyio_onnx.models.cache import OnnxCache
@@ -37,7 +41,7 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize("options", WAYS, ids=lambda options: "-".join(options))
+@pytest.mark.parametrize("options", WAYS, ids="-".join)
 def test_tokens_equal_those_of_pytorch(gpt2, decoder, options):
     found, expected = [], gpt2[0]
     for model in (decoder, expected):
@@ -101,6 +105,22 @@ def test_a_pipeline_writes_the_same_text(gpt2, decoder):
         for model in (decoder, gpt2[0])
     ]
     assert texts[0] == texts[1]
+
+
+def test_the_page_runs(gpt2):
+    """The examples of the page run one after the other, on a folder of GPT-2."""
+    page = (Path(__file__).parents[2] / "docs" / "how" / "run-onnx-models.md").read_text()
+    names = {
+        "folder": gpt2[1],
+        "ids": IDS.numpy(),
+        "following": IDS.numpy()[:, :1],
+        "onnxruntime": pytest.importorskip("onnxruntime"),
+        "spec": dummyio.InputSpec.load(gpt2[1] / "dummyio.json"),
+    }
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    assert names["tokens"].shape == (2, 12)
+    assert names["step"].past_key_values.get_seq_length() == 5
 
 
 GREEDY = [

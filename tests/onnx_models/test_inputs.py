@@ -235,5 +235,5 @@ def test_a_sample_is_bound_to_a_session(tmp_path: Path):
     other = ort.InferenceSession(save_classifier(tmp_path / "c.onnx"), providers=["CPUExecutionProvider"])
     with pytest.raises(OptionError, match="is an input of this spec, and not of the session"):
         spec.generate("ort", binding=other)
-    with pytest.raises(OptionError, match="binding=int: give an onnxruntime.InferenceSession"):
+    with pytest.raises(OptionError, match=r"binding=int: give an onnxruntime.InferenceSession"):
         spec.generate("ort", binding=3)
