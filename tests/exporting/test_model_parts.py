@@ -98,7 +98,7 @@ def test_an_unknown_part_is_an_error_with_the_known_ones():
         OptionError, match=r"part='decoder_past'.*its parts are encoder, decoder, decoder_with_past.*Did you mean"
     ):
         describe_part(pair(), "text2text-generation", "decoder_past", {})
-    with pytest.raises(OptionError, match="it runs whole. Leave part out"):
+    with pytest.raises(OptionError, match=r"it runs whole\. Leave part out"):
         describe_part(transformers.BertConfig(), "fill-mask", "encoder", {})
     with pytest.raises(SourceError, match="no class of model type 'bert' does it"):
         describe_part(transformers.BertConfig(), "image-classification", "encoder", {})

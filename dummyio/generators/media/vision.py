@@ -1,7 +1,8 @@
 """Images: pixels, latents, masks, patches, points, and features from encoders."""
 
-from math import lcm
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from math import ceil, lcm
+from typing import Any, ClassVar, TypeGuard
 
 from dummyio.errors import SourceError
 from dummyio.generators.base.context import Context
@@ -51,6 +52,8 @@ class ImageInputGenerator(DummyInputGenerator):
 
     def edge(self, name: str, size: int | None) -> Dim:
         """Return a free edge; in whole strides where feature maps of several sizes are laid over each other."""
+        if size is None and self.least_edge > DEFAULT_DUMMY_SHAPES[name]:
+            size = self.least_edge
         wanted = self.context.sizes.wanted(name) or size or DEFAULT_DUMMY_SHAPES[name]
         stride = self.stride
         strided = wanted % stride == 0 and (
@@ -68,6 +71,19 @@ class ImageInputGenerator(DummyInputGenerator):
         return lcm(windows * patch[0], _SMALL) if isinstance(windows, int) and patch is not None else _SMALL
 
     @property
+    def least_edge(self) -> int:
+        """The smallest edge of a square image of which enough is left: places for all queries, or a patch of its smallest copy."""
+        strides, queries = self.config.raw("feat_strides"), self.config.raw("num_queries")
+        ratios, patch = self.config.raw("scaled_images_ratios"), _patch(self.config)
+        edge = 0
+        if isinstance(queries, int) and _are_numbers(strides):
+            edges = range(self.stride, self.stride * (queries + 1) + 1, self.stride)
+            edge = next((edge for edge in edges if sum((edge // int(stride)) ** 2 for stride in strides) >= queries), 0)
+        if patch is not None and _are_numbers(ratios):
+            edge = max(edge, ceil(max(patch) / min(ratios)))
+        return edge
+
+    @property
     def bound(self) -> bool:
         """Whether the model has a position for each patch: it cuts patches and attends, and is not only a backbone."""
         configs = [c for c in (self.config, self.vision) if c.size() is not None]
@@ -77,6 +93,15 @@ class ImageInputGenerator(DummyInputGenerator):
     def image(self, name: str) -> TensorSpec:
         """Return an image [batch, channels, height, width] with values in [-1, 1), as image processors return it."""
         return self.floats(name, (self.dim("batch_size"), self.channels, *self.edges), Uniform(-1, 1))
+
+
+def _are_numbers(items: Any) -> TypeGuard[Sequence[float]]:
+    """Whether something is a list of numbers above 0."""
+    return (
+        isinstance(items, (list, tuple))
+        and bool(items)
+        and all(type(item) in (int, float) and item > 0 for item in items)
+    )
 
 
 def _channels(config: NormalizedConfig) -> int | None:

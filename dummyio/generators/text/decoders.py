@@ -17,12 +17,13 @@ class DummySeq2SeqDecoderTextInputGenerator(DummyDecoderTextInputGenerator):
 
     def hidden(self, name: str) -> TensorSpec:
         """Return the encoder's hidden states under a name."""
-        encoder = self.config.part("encoder")
-        size = (
-            encoder.integer("hidden_size")
-            if encoder.has("hidden_size")
-            else self.config.part("text").integer("hidden_size")
-        )
+        encoder, stated = self.config.part("encoder"), self.config.raw("encoder_hidden_size")
+        if isinstance(stated, int) and self.config.sub("encoder") is None:
+            size = stated
+        elif encoder.has("hidden_size"):
+            size = encoder.integer("hidden_size")
+        else:
+            size = self.config.part("text").integer("hidden_size")
         return self.floats(name, (self.dim("batch_size"), self.dim("encoder_sequence_length"), size), Normal())
 
     def describe_encoder_outputs(self) -> Nest:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from dummyio.huggingface.inputs.conditions import Condition, InputFacts, feeds_everything
 
+_DEMANDED = "encoder_hidden_states must be given"
+
 
 def _counts(attribute: str) -> Condition:
     """Return the condition that the configuration counts some of a thing: a model that has them cannot do without."""
@@ -23,6 +25,12 @@ def _attends_to_codes(facts: InputFacts) -> bool:
     """A lone decoder of codes attends to what its text encoder made."""
     codes = facts.config.has("num_codebooks") and facts.config.has("num_attention_heads")
     return facts.everything and codes and "input_ids" in facts.offered and "decoder_input_ids" not in facts.offered
+
+
+def _attends(facts: InputFacts) -> bool:
+    """Ready-made queries attend to the features of an encoder, which their layers demand."""
+    demanded = _DEMANDED in facts.texts.get("model", "")
+    return _attends_to_codes(facts) or (demanded and "query_embeds" in facts.required)
 
 
 def _wave_mask(facts: InputFacts) -> bool:
@@ -48,7 +56,7 @@ OPTIONAL_CONDITIONS: Mapping[str, Condition] = {
     ),
     "static_categorical_features": _counts("num_static_categorical_features"),
     "static_real_features": _counts("num_static_real_features"),
-    "encoder_hidden_states": _attends_to_codes,
+    "encoder_hidden_states": _attends,
     "encoder_attention_mask": _attends_to_codes,
     "padding_mask": _wave_mask,
 }

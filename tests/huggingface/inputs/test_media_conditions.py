@@ -124,3 +124,18 @@ def test_packed_images_and_their_grids_agree():
     assert made["image_grid_thw"].prod(axis=1).sum() == len(made["pixel_values"])
     assert ((made["input_ids"] == 7) == (made["mm_token_type_ids"] == 1)).all()
     assert (made["input_ids"] == 9).sum(axis=1).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "edge"),
+    [
+        # Maps of strides 8, 16 and 32 have 336 places together at 128 pixels, and 189 at 96.
+        ("RTDetrConfig", {"num_queries": 300}, 128),
+        ("RTDetrConfig", {"num_queries": 30}, 64),
+        # The copy at a quarter of the size is one patch.
+        ("DepthProConfig", {"patch_size": 384, "scaled_images_ratios": [0.25, 0.5, 1]}, 1536),
+    ],
+)
+def test_images_are_large_enough_for_queries_and_patches(name, attributes, edge):
+    spec = dummyio.describe(getattr(transformers, name)(**attributes), "feature-extraction")
+    assert spec.shapes()["pixel_values"] == (2, 3, edge, edge)

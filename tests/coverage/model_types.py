@@ -1,0 +1,315 @@
+"""Measure for which model types `AutoModel` accepts the inputs that `UniversalOnnxConfig` makes; write the tables of ``docs/reference/model-types.md``.
+
+    python tests/coverage/model_types.py [--only bert,llama] [--results FILE] [--show] [--write]
+
+Each case is a model type of the installed Transformers with its default configuration, made small: fewer layers and experts, and all
+widths divided by one number, so that they go on to fit each other. A type counts if `AutoModel` builds a model of any such configuration.
+Types run in child processes, which are ended if one takes too long; with ``--results`` a measurement that was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reference" / "model-types.md"
+SECONDS = 30
+"""The longest that one type may take of a processor; and ten times as much in all, for what does not end by itself."""
+BATCH = 40
+"""Types in one child process."""
+WEIGHTS = 200_000_000
+"""The most weights of a model that is run."""
+ATTEMPTS = ((8, 2), (4, 2), (1, 2), (16, 2), (32, 2), (8, None), (1, None))
+"""Divisor of widths, and the most layers (None: all), in the order in which they are tried."""
+
+_WIDTH = re.compile(
+    r"hidden|embed|intermediate|ffn|mlp|inner|proj|d_model|d_ff|d_kv|dim|width|channels|rank|features|filter|conv_\w*size|state_size|n_embd"
+)
+_NO_WIDTH = re.compile(
+    r"num_|n_heads|image|patch|window|kernel|position|length|token|_id$|max_|stride|layers|vocab|mel|in_channels|group|act|levels|rope_theta|"
+    r"block_size|chunk|bins|_type|prob|std|factor|drop|eps|temporal|pool"
+)
+_LAYERS = re.compile(r"(^|_)(num|n)_(\w+_)?(layers?|blocks)$|_layers$|^depth$|^n_layer$|^num_stages$")
+_DEPTHS = re.compile(r"^(depths|layers|num_blocks|num_layers|encoder_depths|decoder_depths)$")
+_EXPERTS = re.compile(r"^(num_|n_|moe_num_)?(local_|routed_)?experts$|^num_experts$|^moe_num_experts$")
+_PER_TOKEN = re.compile(r"experts_per_tok|top_?k$|topk_group$|n_group$|num_experts_per_token")
+MAX_EXPERTS = 8
+LARGE = 512
+"""Images of this size and more are made smaller: attention over all their patches takes long."""
+
+
+def shrink(values: dict[str, Any], divisor: int, layers: int | None) -> dict[str, Any]:
+    """Return attributes of a configuration, and of those inside it, for a smaller model.
+
+    Parameters
+    ----------
+    values
+        The attributes.
+    divisor
+        What all widths are divided by, where they can be.
+    layers
+        The most layers of one kind; None for all.
+    """
+    kept = _count_layers(values, layers)
+    size = values.get("image_size")
+    large = type(size) is int and size >= LARGE
+    found = {}
+    for name, value in values.items():
+        if not isinstance(name, str):  # a table of labels
+            found[name] = value
+        elif isinstance(value, dict):
+            found[name] = shrink(value, divisor, layers)
+        elif name in ("image_size", "image_embedding_size") and type(value) is int and large:
+            found[name] = value // 4
+        elif name == "layer_types" or (isinstance(value, list) and name.endswith("layer_types")):
+            found[name] = value[:kept] if kept is not None and isinstance(value, list) else value
+        else:
+            found[name] = _shrink_value(name, value, divisor, kept if _LAYERS.search(name) else layers)
+    return found
+
+
+def _count_layers(values: dict[str, Any], layers: int | None) -> int | None:
+    """Return how many layers to keep: so many that each kind of layer is there."""
+    kinds = values.get("layer_types")
+    if layers is None or not isinstance(kinds, list) or not kinds:
+        return layers
+    return max(layers, *(kinds.index(kind) + 1 for kind in kinds if isinstance(kind, str)))
+
+
+def _shrink_value(name: str, value: Any, divisor: int, layers: int | None) -> Any:
+    if type(value) is int and layers is not None and value > layers and _LAYERS.search(name):
+        return layers
+    if type(value) is int and layers is not None and value > MAX_EXPERTS and _EXPERTS.search(name):
+        return MAX_EXPERTS
+    if type(value) is int and layers is not None and value > 2 and _PER_TOKEN.search(name):
+        return 2
+    if isinstance(value, list) and value and all(type(item) is int for item in value):
+        if layers is not None and _DEPTHS.search(name):
+            return [min(item, layers) for item in value]
+        if _is_width(name) or name == "mrope_section":
+            return [item // divisor if item % divisor == 0 else item for item in value]
+    if type(value) is int and _is_width(name) and value % divisor == 0 and value // divisor >= 4:
+        return value // divisor
+    return value
+
+
+def _is_width(name: str) -> bool:
+    return _WIDTH.search(name) is not None and _NO_WIDTH.search(name) is None
+
+
+def build(default: Any, divisor: int, layers: int | None) -> tuple[Any, Any]:
+    """Return a small configuration, and the model that `AutoModel` builds of it."""
+    import torch
+    from transformers import AutoModel
+
+    config = type(default).from_dict(shrink(default.to_dict(), divisor, layers))
+    with torch.device("meta"):
+        weights = sum(parameter.numel() for parameter in AutoModel.from_config(config).parameters())
+    if weights > WEIGHTS:
+        raise ValueError(f"no small configuration: {weights} weights")
+    torch.manual_seed(0)
+    return config, AutoModel.from_config(config).eval()
+
+
+def measure(model_type: str) -> dict[str, str]:
+    """Build, describe, run; return how far a type gets, and what stops it."""
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+
+    if model_type not in MODEL_MAPPING_NAMES:
+        return {"type": model_type, "stage": "no class", "reason": "AutoModel lists no class"}
+    try:
+        default = AutoConfig.for_model(model_type)
+    except Exception as error:  # noqa: BLE001 - any exception of a model is a result
+        return {"type": model_type, "stage": "not built", "reason": _show(error)}
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    found = {"type": model_type, "stage": "not built", "reason": ""}
+    # What is divided may not fit any more, so a model that refuses its inputs is tried at other sizes too.
+    for divisor, layers in ATTEMPTS:
+        stage, reason = attempt(default, divisor, layers)
+        if STAGES.index(stage) > STAGES.index(found["stage"]) or not found["reason"]:
+            found = {"type": model_type, "stage": stage, "reason": reason}
+        if stage in ("accepted", "not described") or reason.startswith(("ImportError", "TimeoutError")):
+            break
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    return found
+
+
+STAGES = ("not built", "not accepted", "not described", "accepted")
+"""What the attempts of a type come to; of several the last in this order counts."""
+
+
+def attempt(default: Any, divisor: int, layers: int | None) -> tuple[str, str]:
+    """Return how far a type gets at a size, and what stops it."""
+    import torch
+
+    from dummyio.onnx import UniversalOnnxConfig
+
+    stage = "not built"
+    try:
+        config, model = build(default, divisor, layers)
+        stage = "not described"
+        inputs = UniversalOnnxConfig(config).generate_dummy_inputs()
+        stage = "not accepted"
+        with torch.no_grad():
+            model(**inputs)
+    except Exception as error:  # noqa: BLE001 - any exception of a model is a result
+        return stage, _show(error)
+    return "accepted", ""
+
+
+def _show(error: Exception) -> str:
+    lines = f"{type(error).__name__}: {str(error).strip()}".splitlines()
+    return lines[0].strip()[:160]
+
+
+def work() -> None:
+    """Measure the types on the standard input, and print a line for each."""
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGPROF, _stop)
+    for line in sys.stdin:
+        print(json.dumps(measure(line.strip())), flush=True)  # noqa: T201
+
+
+def _stop(*_: object) -> None:
+    raise TimeoutError(f"takes more than {SECONDS} s")
+
+
+def run(types: list[str]) -> Iterator[dict[str, str]]:
+    """Yield the results of types, each batch in a process of its own; one that takes too long ends it, and the rest goes on."""
+    while types:
+        batch, results = types[:BATCH], Queue[str | None]()
+        with tempfile.TemporaryFile("w+") as errors:
+            child = subprocess.Popen(
+                [sys.executable, __file__, "--work"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+            assert child.stdin is not None
+            assert child.stdout is not None
+            child.stdin.write("\n".join(batch) + "\n")
+            child.stdin.close()
+            threading.Thread(target=_read_lines, args=(child.stdout, results), daemon=True).start()
+            done = 0
+            while done < len(batch):
+                try:
+                    line = results.get(timeout=10 * SECONDS)
+                except Empty:
+                    line = None
+                    reason = f"takes more than {SECONDS} s"
+                else:
+                    reason = "ends the process"
+                if line is None:
+                    yield {"type": batch[done], "stage": "not accepted", "reason": reason}
+                    done += 1
+                    break
+                yield json.loads(line)
+                done += 1
+            child.kill()
+            child.wait()
+        types = types[done:]
+
+
+def _read_lines(stream: Any, results: Queue[str | None]) -> None:
+    for line in stream:
+        results.put(line)
+    results.put(None)
+
+
+def summarize(rows: list[dict[str, str]]) -> str:
+    """Return the counts as a sentence."""
+    counts = Counter(row["stage"] for row in rows)
+    built = sum(counts[stage] for stage in ("accepted", "not accepted", "not described"))
+    return (
+        f"Of {len(rows)} model types `AutoModel` lists no class for {counts['no class']} and builds {built} of the others; "
+        f"{counts['accepted']} of these ({counts['accepted'] / max(built, 1):.1%}) accept the inputs."
+    )
+
+
+def write(rows: list[dict[str, str]]) -> None:
+    """Put the counts and tables between the marks of the page."""
+    import transformers
+    from marks import write_between
+
+    causes: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in rows:
+        if row["stage"] not in ("accepted", "no class"):
+            causes[row["stage"], row["reason"]].append(row["type"])
+    lines = [
+        f"Transformers {transformers.__version__}. {summarize(rows)}",
+        "",
+        "| stage | model types | what stops it |",
+        "|---|---|---|",
+    ]
+    for (stage, reason), types in sorted(causes.items()):
+        text = reason.replace("|", "\\|").replace("<", "&lt;")
+        lines.append(f"| {stage} | {', '.join(types)} | {text} |")
+    without = sorted(row["type"] for row in rows if row["stage"] == "no class")
+    lines += ["", f"Without a class of `AutoModel`: {', '.join(without)}."]
+    write_between(PAGE, "\n".join(lines))
+
+
+def main() -> int:
+    """Measure all types, or the selected ones."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="model types, by comma")
+    parser.add_argument("--results", type=Path, help="a file of results, which are not measured again")
+    parser.add_argument("--show", action="store_true", help="a line for each type that is not accepted")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        work()
+        return 0
+    if options.only and options.write:
+        parser.error("--write is for all types: leave out --only.")
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    types = options.only.split(",") if options.only else sorted(CONFIG_MAPPING_NAMES)
+    known: dict[str, dict[str, str]] = {}
+    if options.results and options.results.exists():
+        lines = options.results.read_text(encoding="utf-8").splitlines()
+        known = {row["type"]: row for row in map(json.loads, lines)}
+    for row in run([kind for kind in types if kind not in known]):
+        known[row["type"]] = row
+        if options.results:
+            with options.results.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(row) + "\n")
+    rows = [known[kind] for kind in types]
+    if options.show:
+        print(
+            "\n".join(
+                f"{r['type']}: {r['stage']}: {r['reason']}" for r in rows if r["stage"] not in ("accepted", "no class")
+            )
+        )  # noqa: T201
+    print(summarize(rows))  # noqa: T201
+    if options.write:
+        write(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
