@@ -60,7 +60,7 @@ class WholeModel:
     """
 
     def __init__(self, part: ModelPart, order: Sequence[str] = ()) -> None:
-        self.parts = (part,)
+        self.parts: Sequence[ModelPart] = (part,)
         self._part, self._filler = part, InputFiller(part)
         plain = get_roots(self._filler.names)
         known = (*plain, CACHE) if part.slots else plain
@@ -132,7 +132,7 @@ class EncoderDecoder:
         order: Sequence[str] = (),
         start_token: int | None = None,
     ) -> None:
-        self.parts = (encoder, first) if further is None else (encoder, first, further)
+        self.parts: Sequence[ModelPart] = (encoder, first) if further is None else (encoder, first, further)
         self.encoder, self._first, self._further = encoder, first, further
         self._start = start_token
         self._encoding, self._starting = InputFiller(encoder), InputFiller(first)

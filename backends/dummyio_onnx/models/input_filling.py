@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -162,9 +162,9 @@ class InputFiller:
                     sources.setdefault(symbol, (symbol, item.name, axis))
         past: dict[str, tuple[str, int, int]] = {}
         for at, slot in enumerate(self.part.slots):
-            symbol = None if slot.growing_axis is None else (slot.declared.shape or ())[slot.growing_axis]
-            if isinstance(symbol, str) and slot.growing_axis is not None and symbol not in sources:
-                past.setdefault(symbol, (symbol, at, slot.growing_axis))
+            size = None if slot.growing_axis is None else (slot.declared.shape or ())[slot.growing_axis]
+            if isinstance(size, str) and slot.growing_axis is not None and size not in sources:
+                past.setdefault(size, (size, at, slot.growing_axis))
         words = {word for item in missing for size in item.declared.shape or () for word in _list_words(size)}
         return _Plan(
             absent,
@@ -196,7 +196,7 @@ class InputFiller:
         """Return the shape of an input that was left out: as declared, else as long as the tokens and their past."""
         shape = [size(sizes) if callable(size) else size for size in item.sizes]
         if None not in shape and shape:
-            return tuple(shape)  # type: ignore[arg-type] - none is None
+            return cast("tuple[int, ...]", tuple(shape))
         main = feeds.get(self._main) if self._main is not None else None
         if main is None:
             raise RunError(

@@ -109,7 +109,7 @@ class GreedyOptions:
         for tokens in (self.suppressed, self.suppressed_first if length == start else ()):
             if tokens:
                 scores[:, list(tokens)] = -np.inf
-        forced = (self.forced_first,) if self.forced_first is not None and length == 1 else ()
+        forced: tuple[int, ...] = (self.forced_first,) if self.forced_first is not None and length == 1 else ()
         if self.forced_last and length == most - 1:
             forced = self.forced_last
         if forced:

@@ -5,7 +5,7 @@ import functools
 import inspect
 import types
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from dummyio_onnx.models.flows import CACHE, EncoderDecoder
 _ASSISTED = ("assistant_model", "prompt_lookup_num_tokens", "assistant_early_exit")
 
 
-class GenerationFace(GenerationMixin):
+class GenerationFace:
     """What Transformers' generation asks of a model, answered by a model of `AutoModelForONNX`."""
 
     _is_stateful = False
@@ -31,7 +31,7 @@ class GenerationFace(GenerationMixin):
         """Return False: a graph has no code of its own."""
         return False
 
-    def generate(self, inputs: Any = None, **options: Any) -> Any:
+    def generate(self, inputs: Any = None, generation_config: Any = None, **options: Any) -> Any:
         """Return tokens as Transformers' `generate` does; for NumPy inputs, as an array.
 
         Raises
@@ -39,6 +39,8 @@ class GenerationFace(GenerationMixin):
         OptionError
             for assisted generation, and for caches of another kind than the model's.
         """
+        if generation_config is not None:
+            options["generation_config"] = generation_config
         for name in _ASSISTED:
             if options.get(name) is not None:
                 raise OptionError(
@@ -50,7 +52,7 @@ class GenerationFace(GenerationMixin):
             inputs = torch.from_numpy(inputs)
         options |= {name: torch.from_numpy(options[name]) for name in arrays if name != "inputs"}
         given = () if inputs is None else (inputs,)  # Whisper's own takes it under another name
-        found = super().generate(*given, **options)
+        found = cast("Any", super()).generate(*given, **options)
         return found.numpy() if arrays and isinstance(found, torch.Tensor) else found
 
     def _prepare_cache_for_generation(self, generation_config: Any, model_kwargs: dict[str, Any], *_: Any) -> None:
@@ -128,7 +130,7 @@ def make_generating_class(base: Any, name: str, names: Sequence[str], architectu
     own = _find_own_generation(architecture)
     members = {"forward": forward, "__call__": forward, "__module__": base.__module__, "__doc__": base.__doc__}
     if own is None:
-        return type(name, (GenerationFace, base), members)
+        return type(name, (GenerationFace, GenerationMixin, base), members)
     return type(name, (GenerationFace, own, base), {**members, "model": functools.cached_property(_build_layers)})
 
 
