@@ -19,8 +19,8 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
         """Where the model takes a grid."""
-        del name
-        return context.names is not None and bool(context.names & GRIDS)
+        grids = {"grid_thw"} if name == "hidden_states" else GRIDS
+        return context.names is not None and bool(context.names & grids)
 
     @property
     def vision(self) -> NormalizedConfig:
@@ -45,6 +45,14 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
 
     def describe_pixel_values(self) -> TensorSpec:
         """Patches with values in [-1, 1)."""
+        return self.packed("pixel_values")
+
+    def describe_hidden_states(self) -> TensorSpec:
+        """The same, as the image model of a larger one calls them: it cuts nothing, and embeds what it gets."""
+        return self.packed("hidden_states")
+
+    def packed(self, name: str) -> TensorSpec:
+        """Return patches under a name."""
         rows, columns = patch_grid(self.context)
         batch = self.dim("batch_size")
         names = self.context.names or frozenset()
@@ -53,12 +61,12 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
                 square_side(self.vision.get("num_channels")) or 3,
                 square_side(self.vision.require("patch_size")) or 1,
             )
-            return self.floats("pixel_values", (1, channels, edge, batch * (rows * columns * edge)), Uniform(-1, 1))
+            return self.floats(name, (1, channels, edge, batch * (rows * columns * edge)), Uniform(-1, 1))
         if names & {"spatial_shapes", "image_position_ids"}:
-            return self.floats("pixel_values", (batch, rows * columns, *self.patch), Uniform(-1, 1))
+            return self.floats(name, (batch, rows * columns, *self.patch), Uniform(-1, 1))
         by_image = self.context.facts.media.packed_by_image
         patches: tuple[Size, ...] = (batch, rows * columns) if by_image else (batch * (rows * columns),)
-        return self.floats("pixel_values", (*patches, *self.patch), Uniform(-1, 1))
+        return self.floats(name, (*patches, *self.patch), Uniform(-1, 1))
 
     def grid(self, name: str) -> TensorSpec:
         """Return a grid [images, 3] of one frame each."""

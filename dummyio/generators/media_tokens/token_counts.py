@@ -103,11 +103,12 @@ def list_media(context: Context) -> tuple[Medium, ...]:
 
 
 def find_uncounted_media_inputs(context: Context) -> frozenset[str]:
-    """Return the inputs of media that have a placeholder, but whose number of tokens nothing says."""
+    """Return the inputs of media that have a placeholder, but whose number of tokens nothing says, or which is no token of the text."""
     names, config = context.names or frozenset(), context.config.unwrapped()
     if "input_ids" not in names:
         return frozenset()
-    counted = {medium.kind for medium in list_media(context)}
+    size = config.part("text").get("vocab_size")
+    counted = {medium.kind for medium in list_media(context) if not _is_outside(medium.id, size)}
     found = {
         kind: names.intersection((*inputs, *_MASKS[kind]))
         for kind, inputs in _GIVEN.items()
@@ -116,6 +117,11 @@ def find_uncounted_media_inputs(context: Context) -> frozenset[str]:
     if not names.intersection(_GIVEN["video"]):
         found["video"] = names.intersection(_MASKS["video"])
     return frozenset().union(*(inputs for kind, inputs in found.items() if kind not in counted))
+
+
+def _is_outside(id_: int | None, size: object) -> bool:
+    """Whether a placeholder is none of the tokens of a vocabulary."""
+    return id_ is not None and isinstance(size, int) and id_ >= size
 
 
 def _medium(kind: str, context: Context) -> Medium | None:

@@ -139,3 +139,21 @@ def test_packed_images_and_their_grids_agree():
 def test_images_are_large_enough_for_queries_and_patches(name, attributes, edge):
     spec = dummyio.describe(getattr(transformers, name)(**attributes), "feature-extraction")
     assert spec.shapes()["pixel_values"] == (2, 3, edge, edge)
+
+
+def test_the_image_model_of_a_larger_one_gets_packed_patches():
+    config = transformers.Glm4vVisionConfig(
+        depth=1, hidden_size=32, num_heads=4, patch_size=4, intermediate_size=37, out_hidden_size=32, image_size=16
+    )
+    model = transformers.AutoModel.from_config(config).eval()
+    spec = dummyio.describe(config, "feature-extraction")
+    assert spec.shapes()["hidden_states"][1] == 3 * config.temporal_patch_size * 4 * 4
+    with torch.no_grad():
+        model(**spec.generate("pt"))
+
+
+def test_a_medium_whose_placeholder_is_no_token_is_left_out():
+    """By default the placeholder of images is an id after the vocabulary, so a text cannot hold it."""
+    config = transformers.Idefics2Config()
+    assert config.image_token_id >= config.text_config.vocab_size
+    assert set(dummyio.describe(config, "feature-extraction")) == {"input_ids", "attention_mask", "position_ids"}
