@@ -36,7 +36,7 @@ BATCH = 40
 WEIGHTS = 200_000_000
 """The most weights of a model that is run."""
 ATTEMPTS = ((8, 2), (4, 2), (1, 2), (16, 2), (32, 2), (8, None), (1, None))
-"""Divisor of widths, and the most layers (None: all), in the order in which they are tried."""
+"""Divisor of widths, and the most layers (None: all), in the order in which they are tried. With 4, large images stay large."""
 
 _WIDTH = re.compile(
     r"hidden|embed|intermediate|ffn|mlp|inner|proj|d_model|d_ff|d_kv|dim|width|channels|rank|features|filter|conv_\w*size|state_size|n_embd"
@@ -54,7 +54,7 @@ LARGE = 512
 """Images of this size and more are made smaller: attention over all their patches takes long."""
 
 
-def shrink(values: dict[str, Any], divisor: int, layers: int | None) -> dict[str, Any]:
+def shrink(values: dict[str, Any], divisor: int, layers: int | None, *, images: bool = True) -> dict[str, Any]:
     """Return attributes of a configuration, and of those inside it, for a smaller model.
 
     Parameters
@@ -65,16 +65,18 @@ def shrink(values: dict[str, Any], divisor: int, layers: int | None) -> dict[str
         What all widths are divided by, where they can be.
     layers
         The most layers of one kind; None for all.
+    images
+        Whether large images are made smaller too.
     """
     kept = _count_layers(values, layers)
     size = values.get("image_size")
-    large = type(size) is int and size >= LARGE
+    large = images and type(size) is int and size >= LARGE
     found = {}
     for name, value in values.items():
         if not isinstance(name, str):  # a table of labels
             found[name] = value
         elif isinstance(value, dict):
-            found[name] = shrink(value, divisor, layers)
+            found[name] = shrink(value, divisor, layers, images=images)
         elif name in ("image_size", "image_embedding_size") and type(value) is int and large:
             found[name] = value // 4
         elif name == "layer_types" or (isinstance(value, list) and name.endswith("layer_types")):
@@ -102,7 +104,10 @@ def _shrink_value(name: str, value: Any, divisor: int, layers: int | None) -> An
     if isinstance(value, list) and value and all(type(item) is int for item in value):
         if layers is not None and _DEPTHS.search(name):
             return [min(item, layers) for item in value]
-        if _is_width(name) or name == "mrope_section":
+        if name == "mrope_section":  # parts of one width, which go on to add up to it
+            parts = [item // divisor for item in value]
+            return [*parts[:-1], sum(value) // divisor - sum(parts[:-1])]
+        if _is_width(name):
             return [item // divisor if item % divisor == 0 else item for item in value]
     if type(value) is int and _is_width(name) and value % divisor == 0 and value // divisor >= 4:
         return value // divisor
@@ -118,7 +123,7 @@ def build(default: Any, divisor: int, layers: int | None) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModel
 
-    config = type(default).from_dict(shrink(default.to_dict(), divisor, layers))
+    config = type(default).from_dict(shrink(default.to_dict(), divisor, layers, images=divisor != 4))
     with torch.device("meta"):
         weights = sum(parameter.numel() for parameter in AutoModel.from_config(config).parameters())
     if weights > WEIGHTS:
@@ -300,11 +305,8 @@ def main() -> int:
                 stream.write(json.dumps(row) + "\n")
     rows = [known[kind] for kind in types]
     if options.show:
-        print(
-            "\n".join(
-                f"{r['type']}: {r['stage']}: {r['reason']}" for r in rows if r["stage"] not in ("accepted", "no class")
-            )
-        )  # noqa: T201
+        shown = [row for row in rows if row["stage"] not in ("accepted", "no class")]
+        print("\n".join(f"{row['type']}: {row['stage']}: {row['reason']}" for row in shown))  # noqa: T201
     print(summarize(rows))  # noqa: T201
     if options.write:
         write(rows)

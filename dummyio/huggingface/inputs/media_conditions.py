@@ -33,6 +33,11 @@ def _videos(facts: InputFacts) -> bool:
     return renamed or "pixel_values_images" in facts.offered
 
 
+def _patch_mask(facts: InputFacts) -> bool:
+    """Of patches that are padded to one number, the mask says which count."""
+    return facts.everything or "spatial_shapes" in facts.offered
+
+
 def _control(facts: InputFacts) -> bool:
     """A robot's model draws what it is not given, and then its results do not repeat."""
     return facts.everything and facts.config.raw("max_action_dim") is not None
@@ -54,7 +59,6 @@ _ASKED_FOR = (
     "images_per_sample",
     "image_embeds_position_mask",
     "image_patches",
-    "pixel_attention_mask",
     "audio_input_ids",
     "audio_input_ids_mask",
 )
@@ -64,6 +68,7 @@ MEDIA_CONDITIONS: Mapping[str, Condition] = {
     **dict.fromkeys(_ASKED_FOR, feeds_everything),
     **dict.fromkeys(("input_features_mask", "feature_attention_mask"), _frame_mask),
     **dict.fromkeys(("noise", "timestep"), _control),
+    "pixel_attention_mask": _patch_mask,
     "pixel_values": _pixels,
     "pixel_values_videos": _videos,
     "image_sizes": _image_sizes,
