@@ -115,17 +115,30 @@ def save_image_classifier(path: Path) -> Path:
     return save_graph(path, nodes, inputs, [("logits", FLOAT, ["batch_size", 5])], weights)
 
 
-def save_encoder(path: Path, *, size: int = 4) -> Path:
-    nodes = [helper.make_node("Gather", ["words", "input_ids"], ["last_hidden_state"])]
+def save_encoder(path: Path, *, size: int = 4, mask: bool = False) -> Path:
+    rng = np.random.default_rng(3)
+    nodes = [helper.make_node("Gather", ["words", "input_ids"], ["g"])]
     axes = ["batch_size", "encoder_sequence_length"]
+    inputs: list[tuple[str, int, Sequence[Any]]] = [("input_ids", INT64, axes)]
+    if mask:
+        inputs.append(("attention_mask", INT64, axes))
+        nodes.append(helper.make_node("Cast", ["attention_mask"], ["m"], to=FLOAT))
+        nodes.append(helper.make_node("Unsqueeze", ["m", "last"], ["m3"]))
+        nodes.append(helper.make_node("Mul", ["g", "m3"], ["last_hidden_state"]))
+    else:
+        nodes.append(helper.make_node("Identity", ["g"], ["last_hidden_state"]))
     states = [("last_hidden_state", FLOAT, [*axes, size])]
-    return save_graph(path, nodes, [("input_ids", INT64, axes)], states, {"words": np.ones((11, size), np.float32)})
+    weights = {"words": rng.standard_normal((11, size)).astype(np.float32), "last": np.array([-1])}
+    return save_graph(path, nodes, inputs, states, weights)
 
 
 def save_seq2seq_decoder(path: Path, *, size: int = 4) -> Path:
     """Write a decoder without a past, whose scores are those of its token and of the mean of the states."""
     rng = np.random.default_rng(2)
-    weights = {"words": rng.standard_normal((11, size)).astype(np.float32), "w": np.ones((size, 11), np.float32)}
+    weights = {
+        "words": rng.standard_normal((11, size)).astype(np.float32),
+        "w": rng.standard_normal((size, 11)).astype(np.float32),
+    }
     nodes = [
         helper.make_node("Gather", ["words", "input_ids"], ["g"]),
         helper.make_node("ReduceMean", ["encoder_hidden_states"], ["mean"], axes=[1], keepdims=1),

@@ -9,9 +9,10 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 
+import onnx
 import onnxruntime as ort
 from onnx import TensorProto
-from small_onnx_graphs import save_classifier, save_decoder, save_image_classifier
+from small_onnx_graphs import save_classifier, save_decoder, save_encoder, save_image_classifier, save_seq2seq_decoder
 
 import dummyio
 from dummyio.errors import DTypeError, OptionError, RunError
@@ -208,6 +209,44 @@ def test_tuples_and_caches_of_transformers_are_taken(decoder):
     for at, (key, value) in enumerate(legacy):
         own.update(torch.from_numpy(key), torch.from_numpy(value), at)
     np.testing.assert_array_equal(decoder(input_ids=IDS[:, 2:], past_key_values=own)["logits"], expected)
+
+
+def test_a_graph_that_does_not_return_all_it_keeps_has_no_cache(tmp_path):
+    """A state that no run returns would be that of the step before, so that the tokens after it would be wrong."""
+    path = save_decoder(tmp_path / "model.onnx")
+    model = onnx.load(path)
+    del model.graph.output[-1]
+    onnx.save(model, path)
+    loaded = AutoModelForONNX.from_pretrained(path)
+    assert list(loaded(input_ids=IDS)) == ["logits"]
+    with pytest.raises(OptionError, match="use_cache=True: these files keep no past"):
+        loaded(input_ids=IDS, use_cache=True)
+
+
+def test_an_encoder_runs_once_for_all_steps(tmp_path):
+    save_encoder(tmp_path / "encoder_model.onnx", mask=True)
+    save_seq2seq_decoder(tmp_path / "decoder_model.onnx")
+    model = AutoModelForONNX.from_pretrained(tmp_path)
+    assert model.can_generate()
+    start = np.array([[1], [2]])
+    whole = model(input_ids=IDS, decoder_input_ids=start)
+    states = whole["encoder_last_hidden_state"]
+    assert states.shape == (2, 3, 4)
+    for given in (states, (states,), {"last_hidden_state": states}):
+        again = model(encoder_outputs=given, decoder_input_ids=start)
+        np.testing.assert_array_equal(again["logits"], whole["logits"])
+    with pytest.raises(OptionError, match="the configuration has no decoder_start_token_id: give decoder_input_ids"):
+        model(input_ids=IDS)
+    with pytest.raises(
+        OptionError, match=r"attention_mask masks something, and decoder_model.onnx takes no mask of the encoder"
+    ):
+        model(input_ids=IDS, attention_mask=np.array([[1, 1, 0], [1, 1, 1]]), decoder_input_ids=start)
+    tokens = model.generate(IDS, decoder_input_ids=start, max_new_tokens=3)
+    expected = start
+    for _ in range(3):
+        scores = model(input_ids=IDS, decoder_input_ids=expected)["logits"][:, -1]
+        expected = np.concatenate([expected, scores.argmax(-1)[:, None]], 1)
+    np.testing.assert_array_equal(tokens, expected)
 
 
 def test_without_binding_the_results_are_the_same(tmp_path):

@@ -56,6 +56,12 @@ def wrap_value(value: Value) -> ort.OrtValue:
     return ort.OrtValue(value)
 
 
+def get_shape(array: Any) -> tuple[int, ...]:
+    """Return the shape of an array, or of a value of the runtime."""
+    shape = array.shape
+    return shape if type(shape) is tuple else tuple(shape())
+
+
 def to_array(value: Any, name: str) -> Array | Value:
     """Return a tensor as an array on its memory; a value of the runtime as it is.
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import onnxruntime as ort
 
 from dummyio.errors import OptionError, OutputError, suggest_names
 from dummyio.sources.input_names import is_padding_mask, is_type_ids
@@ -61,7 +60,7 @@ class AutoModelForONNX:
         provider: str | None = None,
         providers: Sequence[str] | None = None,
         provider_options: Any = None,
-        session_options: ort.SessionOptions | None = None,
+        session_options: Any = None,
         file_name: str | None = None,
         subfolder: str = "",
         use_io_binding: bool | None = None,
@@ -81,7 +80,7 @@ class AutoModelForONNX:
         provider_options
             A mapping of options of the provider, or one for each of `providers`.
         session_options
-            Options of the sessions, such as the number of threads.
+            ``onnxruntime.SessionOptions`` of the sessions, such as the number of threads.
         file_name, subfolder
             The file of a whole model, and the part of the folder, where they are not the usual ones; ``encoder_file_name``,
             ``decoder_file_name`` and ``decoder_with_past_file_name`` for the parts of an encoder-decoder.

@@ -12,6 +12,11 @@ from dummyio_onnx.dtypes import from_native
 from dummyio_onnx.models.array_kinds import Value, copy_to_value, to_array, wrap_value
 
 
+def is_cross(path: str) -> bool:
+    """Whether a tensor of the cache is of the attention to an encoder, which no step changes."""
+    return ".encoder." in path
+
+
 class OnnxCache:
     """The past of a decoder: one value of the runtime for each tensor of the cache.
 
@@ -112,10 +117,10 @@ class OnnxCache:
         growing = [
             int(value.shape()[axis])
             for path, value, (_, axis) in zip(self.paths, self.values, self.axes, strict=True)
-            if axis is not None and ".encoder." not in path
+            if axis is not None and not is_cross(path)
         ]
         if any(size != self.length for size in growing) or any(
-            axis is None and ".encoder." not in path for path, (_, axis) in zip(self.paths, self.axes, strict=True)
+            axis is None and not is_cross(path) for path, (_, axis) in zip(self.paths, self.axes, strict=True)
         ):
             raise OptionError(
                 f"crop({length}): the cache has states or windows, from which no token can be taken away. Keep the cache of "
@@ -130,7 +135,7 @@ class OnnxCache:
     def _change(self, change: Any, *, own: bool = False) -> "OnnxCache":
         values = []
         for path, value, (batch, growth) in zip(self.paths, self.values, self.axes, strict=True):
-            if own and ".encoder." in path:
+            if own and is_cross(path):
                 values.append(value)
                 continue
             array = tensors.to_numpy(wrap_value(value))

@@ -7,7 +7,7 @@ import numpy as np
 
 from dummyio.errors import OptionError
 from dummyio.typing import Array
-from dummyio_onnx.models.array_kinds import Value
+from dummyio_onnx.models.array_kinds import Value, get_shape, to_array
 from dummyio_onnx.models.cache import OnnxCache
 from dummyio_onnx.models.input_filling import InputFiller
 from dummyio_onnx.models.model_part import ModelPart
@@ -29,6 +29,9 @@ class Flow(Protocol):
     main_input: str
     has_cache: bool
     """Whether a step returns a cache that the next one takes."""
+
+    writes_with_cache: bool
+    """Whether a step needs nothing but the last token and the cache: a graph that takes images would take them again."""
 
     parts: Sequence[ModelPart]
 
@@ -67,10 +70,11 @@ class WholeModel:
         self.names = (*(name for name in order if name in known), *(name for name in known if name not in order))
         self._nested = tuple(name for name in self._filler.names if "." in name)
         self._names = tuple(each.name for each in part.plain_outputs)
-        self.has_cache = bool(part.slots) and bool(part.presents)
+        self.has_cache = bool(part.slots) and part.continues
         self.outputs = (*self._names, CACHE) if self.has_cache else self._names
         self.main_input = choose_main_input(plain)
         self._merged = "use_cache_branch" in plain
+        self.writes_with_cache = self.has_cache and set(self._filler.required) <= {"input_ids"}
 
     def run(self, given: Mapping[str, Any], *, use_cache: bool) -> tuple[Found, OnnxCache | None]:
         """Return the outputs by name, and the next cache; see `Flow`."""
@@ -141,7 +145,7 @@ class EncoderDecoder:
         self._encoder_names = get_roots(self._encoding.names)
         own = [_DECODER_NAMES.get(name, name) for filler in (self._starting, self._continuing) for name in filler.names]
         hidden = {_HIDDEN, "use_cache_branch"}
-        self.has_cache = bool((further or first).slots) and bool((further or first).presents)
+        self.has_cache = bool((further or first).slots) and (further or first).continues
         known = tuple(
             dict.fromkeys(
                 (*self._encoder_names, "attention_mask", *(n for n in own if n not in hidden), STATES)
@@ -151,6 +155,11 @@ class EncoderDecoder:
         if "attention_mask" not in own and "attention_mask" not in self._encoder_names:
             known = tuple(name for name in known if name != "attention_mask")
         self.names = (*(name for name in order if name in known), *(name for name in known if name not in order))
+        needed = set(self._continuing.required) - {"input_ids", "decoder_input_ids", _HIDDEN}
+        self.writes_with_cache = self.has_cache and not needed
+        self._sees_padding = (
+            "attention_mask" in self._encoder_names and "encoder_attention_mask" not in self._starting.names
+        )
         self.encoder_outputs = tuple(each.name for each in encoder.plain_outputs)
         names = tuple(each.name for each in first.plain_outputs)
         self._names = names
@@ -164,7 +173,19 @@ class EncoderDecoder:
         return self._encoder_names
 
     def encode(self, given: Mapping[str, Any]) -> Found:
-        """Return the outputs of the encoder."""
+        """Return the outputs of the encoder.
+
+        Raises
+        ------
+        OptionError
+            if the mask masks something, and the decoder would see it: its graph takes no mask of the states.
+        """
+        mask = given.get("attention_mask") if self._sees_padding else None
+        if mask is not None and not np.all(to_array(mask, "attention_mask")):
+            raise OptionError(
+                f"attention_mask masks something, and {self._first.path.name} takes no mask of the encoder's states, so that it "
+                "would see the padding: give rows of one length, or export the decoder with encoder_attention_mask."
+            )
         filled = self._encoding.fill(given, None)
         plain, _ = self.encoder.run(filled.values, None, filled.tokens)
         return dict(zip(self.encoder_outputs, plain, strict=True))
@@ -199,8 +220,7 @@ class EncoderDecoder:
             raise OptionError(
                 "decoder_input_ids was left out, and the configuration has no decoder_start_token_id: give decoder_input_ids."
             )
-        rows = (hidden.shape() if callable(hidden.shape) else hidden.shape)[0]
-        return np.full((int(rows), 1), self._start, np.int64)
+        return np.full((get_shape(hidden)[0], 1), self._start, np.int64)
 
 
 def get_hidden_state(states: Any) -> Any:

@@ -17,6 +17,7 @@ from dummyio.huggingface.tasks.find_task import (
     tasks_of,
 )
 from dummyio.model_config.layer_geometry import self_layers
+from dummyio_onnx.models.cache import is_cross
 from dummyio_onnx.models.flows import EncoderDecoder, Flow
 from dummyio_onnx.models.model_folder import ModelFolder
 from dummyio_onnx.models.model_part import ModelPart, Slot
@@ -170,7 +171,7 @@ def _check_main_input(folder: ModelFolder, flow: Flow, configuration: Configurat
 
 
 def _check_words(folder: ModelFolder, flow: Flow, configuration: Configuration, task: str | None) -> None:
-    if task not in _OF_WORDS or task is None or find_task(task).family != "text":
+    if task is None or task not in _OF_WORDS or find_task(task).family != "text":
         return
     part = flow.parts[-1]
     size = _last_size(next((each.shape for each in part.plain_outputs if each.name == "logits"), None))
@@ -191,7 +192,7 @@ def _list_vocabularies(configuration: Configuration) -> set[int]:
 
 def _check_layers(folder: ModelFolder, flow: Flow, configuration: Configuration) -> None:
     part = flow.parts[-1]
-    keys = [slot for slot in part.slots if slot.path.endswith("key") and ".encoder." not in slot.path]
+    keys = [slot for slot in part.slots if slot.path.endswith("key") and not is_cross(slot.path)]
     if not keys or len(keys) * (4 if _has_cross(part) else 2) != len(part.slots):
         return
     config = configuration.normalized({})
@@ -217,7 +218,7 @@ def _check_layers(folder: ModelFolder, flow: Flow, configuration: Configuration)
 
 
 def _has_cross(part: ModelPart) -> bool:
-    return any(".encoder." in slot.path for slot in part.slots)
+    return any(is_cross(slot.path) for slot in part.slots)
 
 
 def read_start_token(folder: ModelFolder) -> int | None:

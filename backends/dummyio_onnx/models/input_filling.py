@@ -19,8 +19,16 @@ from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, evaluate_size, find_dims
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
-from dummyio_onnx.models.array_kinds import Value, convert_dtype, copy_to_value, is_value, make_value, to_array
-from dummyio_onnx.models.cache import OnnxCache, flatten_cache
+from dummyio_onnx.models.array_kinds import (
+    Value,
+    convert_dtype,
+    copy_to_value,
+    get_shape,
+    is_value,
+    make_value,
+    to_array,
+)
+from dummyio_onnx.models.cache import OnnxCache, flatten_cache, is_cross
 from dummyio_onnx.models.model_part import ModelPart
 
 _KEPT, _KEPT_SIZE = 1024, 4096
@@ -119,7 +127,7 @@ class InputFiller:
         if missing:
             self._make_missing(feeds, missing, cache)
         main = feeds.get(self._main) if self._main is not None else None
-        shape = () if main is None else _get_shape(main)
+        shape = () if main is None else get_shape(main)
         held: list[Any] = []
         for item in self._items:
             array = feeds[item.name]
@@ -137,7 +145,7 @@ class InputFiller:
                 f"no value for {', '.join(plan.absent)}: {self.part.path.name} needs {', '.join(self.required)}"
                 f"{', and makes ' + ', '.join(optional) + ' if they are left out' if optional else ''}. Give the missing inputs."
             )
-        sizes = {symbol: _get_shape(feeds[name])[axis] for symbol, name, axis in plan.sources}
+        sizes = {symbol: get_shape(feeds[name])[axis] for symbol, name, axis in plan.sources}
         if cache is not None:
             for symbol, at, axis in plan.past:
                 sizes[symbol] = cache.values[at].shape()[axis]
@@ -202,7 +210,7 @@ class InputFiller:
             raise RunError(
                 f"{item.name} was left out, and its shape {item.declared.shape} does not follow from the other inputs: give it."
             )
-        rows, tokens = _get_shape(main)[:2]
+        rows, tokens = get_shape(main)[:2]
         whole = tokens + (past if item.role == "ones" else 0)
         usual = [rows, whole] if item.rank in (2, None) else [whole] if item.rank == 1 else []
         if len(usual) != len(shape) and shape:
@@ -222,9 +230,9 @@ class InputFiller:
         for item in self._items:
             for axis, symbol in item.symbols if item.name in feeds else ():
                 if symbol == self.part.batch_symbol:
-                    return _get_shape(feeds[item.name])[axis]
+                    return get_shape(feeds[item.name])[axis]
         main = feeds.get(self._main) if self._main is not None else None
-        return 1 if main is None else _get_shape(main)[0]
+        return 1 if main is None else get_shape(main)[0]
 
     def _make_empty_cache(self, rows: int) -> OnnxCache:
         found = self._empty.get(rows)
@@ -277,17 +285,11 @@ class InputFiller:
         values, length = [], 0
         for slot, tensor in zip(self.part.slots, tensors, strict=True):
             array = _check_input(_build_item(slot.declared), tensor)
-            if slot.growing_axis is not None and ".encoder." not in slot.path:
-                length = length or _get_shape(array)[slot.growing_axis]
+            if slot.growing_axis is not None and not is_cross(slot.path):
+                length = length or get_shape(array)[slot.growing_axis]
             dtype = slot.declared.dtype
             values.append(array if is_value(array) else copy_to_value(array, dtype or DType.of(array.dtype)))
         return OnnxCache(self.part.paths, values, length, self._axes)
-
-
-def _get_shape(array: Any) -> tuple[int, ...]:
-    """Return the shape of an array, or of a value of the runtime."""
-    shape = array.shape
-    return shape if type(shape) is tuple else tuple(shape())
 
 
 def _check_input(item: _Item, value: Any) -> Any:
@@ -301,7 +303,7 @@ def _check_input(item: _Item, value: Any) -> Any:
         array = to_array(value, item.name)
         if isinstance(array, np.ndarray):
             array = convert_dtype(array, item.declared, item.name)
-        shape = _get_shape(array)
+        shape = get_shape(array)
     if item.rank is not None:
         if len(shape) != item.rank:
             raise _build_shape_error(item, shape)

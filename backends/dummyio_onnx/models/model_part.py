@@ -12,7 +12,7 @@ from dummyio.errors import RunError, format_error_line
 from dummyio.running.runner import DeclaredTensor
 from dummyio.typing import Axes
 from dummyio_onnx.models.array_kinds import Value, keep_alone
-from dummyio_onnx.models.cache import OnnxCache
+from dummyio_onnx.models.cache import OnnxCache, is_cross
 from dummyio_onnx.read_model import find_graph_inputs
 from dummyio_onnx.running.bind_inputs import find_device
 from dummyio_onnx.running.declared_values import declare_values
@@ -30,7 +30,9 @@ class SessionChoice:
 
     providers: Sequence[str] = ("CPUExecutionProvider",)
     provider_options: Sequence[Mapping[str, Any]] | None = None
-    options: ort.SessionOptions | None = None
+    options: Any = None
+    """``onnxruntime.SessionOptions``."""
+
     binding: bool = True
     """Whether runs bind their results to the device, so that a cache stays there."""
 
@@ -80,6 +82,9 @@ class ModelPart:
         names = {slot.declared.name for slot in self.presents}
         self.plain_outputs = tuple(each for each in self.outputs if each.name not in names)
         self.paths = tuple(slot.path for slot in self.slots)
+        returned = {slot.path for slot in self.presents}
+        self.continues = bool(returned) and all(is_cross(path) or path in returned for path in self.paths)
+        """Whether a run returns all that the next one takes; what stands for an encoder stays as it is."""
         self._prepare_runs(choice)
 
     def _find_slots(self, declared: Sequence[DeclaredTensor], pattern: re.Pattern[str]) -> tuple[Slot, ...]:
@@ -110,7 +115,7 @@ class ModelPart:
         self._paths = self.paths or tuple(slot.path for slot in self.presents)
         self._axes = tuple((slot.batch_axis, slot.growing_axis) for slot in self.slots or self.presents)
         self._next = tuple(index_of.get(path) for path in self._paths)
-        self._kept = tuple(None if ".encoder." in path else index_of.get(path) for path in self._paths)
+        self._kept = tuple(None if is_cross(path) else index_of.get(path) for path in self._paths)
 
     def run(
         self,

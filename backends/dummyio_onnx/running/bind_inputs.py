@@ -1,6 +1,7 @@
 """The inputs of a sample, bound to a session: what is fed step after step need not pass through NumPy."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import onnxruntime as ort
 
@@ -41,7 +42,7 @@ def bind_inputs(values: Mapping[str, ort.OrtValue], session: ort.InferenceSessio
         raise OptionError(
             f"the session takes {', '.join(missing)}, which this spec does not have: give the spec of this session's model."
         )
-    binding = session.io_binding()
+    binding: Any = session.io_binding()
     for name, value in values.items():
         binding.bind_ortvalue_input(name, value)
     kind, index = find_device(session)

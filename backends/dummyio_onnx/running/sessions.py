@@ -49,7 +49,7 @@ def open_session(
     *,
     providers: Sequence[str] = ("CPUExecutionProvider",),
     provider_options: Sequence[Mapping[str, Any]] | None = None,
-    options: ort.SessionOptions | None = None,
+    options: Any = None,
 ) -> ort.InferenceSession:
     """Return a session, by default on the CPU; without `options` it writes no log: the exceptions have the same text.
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from dummyio.errors import OptionError
 from dummyio.typing import Array
-from dummyio_onnx.models.array_kinds import to_array, to_result
+from dummyio_onnx.models.array_kinds import get_shape, to_array, to_result
 from dummyio_onnx.models.flows import CACHE, STATES, EncoderDecoder, Flow
 from dummyio_onnx.models.generation.options import GreedyOptions, read_options
 
@@ -68,7 +68,7 @@ def _start_decoder(flow: EncoderDecoder, arrays: dict[str, Any], chosen: GreedyO
         arrays[STATES] = flow.encode({**inputs, **mask})
     states = arrays[STATES]
     hidden = states[flow.encoder_outputs[0]] if isinstance(states, Mapping) else states[0]
-    rows = int((hidden.shape() if callable(hidden.shape) else hidden.shape)[0])
+    rows = get_shape(hidden)[0]
     ids = arrays.pop("decoder_input_ids", None)
     if ids is None:
         if chosen.start is None:
@@ -100,7 +100,7 @@ def _loop(flow: Flow, ids: Array, arrays: dict[str, Any], chosen: GreedyOptions,
     )
     places = None if mask is None else np.where(mask == 0, 0, mask.cumsum(1) - 1).astype(np.int64)
     unfinished, cache, length = np.ones(ids.shape[0], bool), None, start
-    cached = chosen.use_cache and flow.has_cache
+    cached = chosen.use_cache and flow.writes_with_cache
     takes_positions = "position_ids" in flow.names and ids_name == "input_ids" and places is not None
     while length < most and unfinished.any():
         first = length - 1 if cache is not None else 0

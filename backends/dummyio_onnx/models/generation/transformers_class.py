@@ -61,7 +61,7 @@ class GenerationFace:
             raise OptionError(
                 f"cache_implementation={generation_config.cache_implementation!r}: the cache is the graph's own. Leave it out."
             )
-        if not self._flow.has_cache:
+        if not self._flow.writes_with_cache:
             generation_config.use_cache = False
         if model_kwargs.get(CACHE) is None:
             model_kwargs.pop(CACHE, None)
