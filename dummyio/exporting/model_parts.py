@@ -212,7 +212,7 @@ def split_encoder_decoder(plain: InputSpec, with_past: InputSpec) -> dict[str, I
         )
     encoder = split_encoder(plain)
     shape = hidden.shape if set(hidden.shape[1:2]) <= _find_sizes(encoder) else None
-    outputs = (OutputSpec(_HIDDEN, shape, hidden.dtype),)
+    outputs: tuple[OutputSpec, ...] = (OutputSpec(_HIDDEN, shape, hidden.dtype),)
     parts = {ENCODER: InputSpec(encoder, task=_WHOLE, outputs=outputs, provenance=plain.provenance)}
     shared = {name: node for name, node in with_past.items() if name == "attention_mask"}
     first, later = (
