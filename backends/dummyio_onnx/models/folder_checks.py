@@ -203,11 +203,14 @@ def _check_layers(folder: ModelFolder, flow: Flow, configuration: Configuration)
     if not all(layer.plain for layer in layers) or any(len(slot.declared.shape or ()) != 4 for slot in keys):
         return
     found = [_list_static(slot) for slot in keys]
-    own = config.part("decoder").get(
-        "num_attention_heads"
-    )  # of a class that does not read the number for keys and values
+    decoder = config.part("decoder")
+    others = {decoder.get("num_attention_heads")}  # of a class that does not read the number for keys and values
+    if decoder.has("kv_lora_rank"):  # low-rank keys and values may be kept before they are made larger
+        others |= {1, decoder.get("kv_lora_rank"), decoder.get("qk_rope_head_dim")}
     fits = len(found) == len(layers) and all(
-        size in (layer.heads, layer.key_dim, own) for sizes, layer in zip(found, layers, strict=True) for size in sizes
+        size in (layer.heads, layer.key_dim, *others)
+        for sizes, layer in zip(found, layers, strict=True)
+        for size in sizes
     )
     if not fits and layers and len({(layer.heads, layer.key_dim) for layer in layers}) == 1:
         raise SourceError(
