@@ -230,7 +230,7 @@ class AutoModelForONNX:
         return can_write(self._flow, self.task)
 
     def eval(self) -> Self:
-        """Return the model: there is no other mode."""
+        """Return the model, whose mode never changes."""
         return self
 
     def to(self, *places: Any, **options: Any) -> Self:

@@ -161,7 +161,7 @@ class InputFiller:
             feeds[item.name] = found
 
     def _plan(self, missing: tuple[_Item, ...]) -> _Plan:
-        """Return what is made where these inputs are left out, and where the sizes for it are found."""
+        """Return the plan for a call that leaves these inputs out."""
         absent = tuple(item.name for item in missing if item.role is None)
         sources: dict[str, tuple[str, str, int]] = {}
         for item in self._items:

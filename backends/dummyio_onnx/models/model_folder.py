@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dummyio.backend.formats import FORMATS
 from dummyio.errors import OptionError, SourceError, SpecError, suggest_names
 from dummyio.exporting.artifact import spec_path
 from dummyio.input_spec import InputSpec
@@ -69,7 +70,7 @@ class ModelFolder:
 def read_model_folder(
     source: str | os.PathLike[str], file_name: str | None = None, subfolder: str = "", **names: str | None
 ) -> ModelFolder:
-    """Return what a folder, or the folder of an ONNX file, contains.
+    """Return the files of a folder, or of the folder of an ONNX file, that make a model.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ def read_model_folder(
     Raises
     ------
     SourceError
-        if there is no model, a part of it is missing, or several files could be the model.
+        if no model is there, a part of it is missing, or several files could be the model.
     """
     place = Path(source)
     if place.is_file():
@@ -116,7 +117,7 @@ def read_model_folder(
 
 
 def _find_files(folder: Path, named: Mapping[str, str]) -> dict[str, Path]:
-    present = {file.name: file for file in sorted(folder.glob("*.onnx"))}
+    present = {file.name: file for file in sorted(folder.glob(FORMATS["onnx_folder"].contains))}
     if named:
         for part, name in named.items():
             if name not in present:

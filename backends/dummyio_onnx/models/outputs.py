@@ -62,7 +62,7 @@ class NamedOutputs(OrderedDict[str, Any]):
             return None if name in ("loss", "past_key_values", "hidden_states", "attentions") else self._raise(name)
 
     def _raise(self, name: str) -> Any:
-        raise AttributeError(f"there is no output {name!r}: this model returns {', '.join(self)}.")
+        raise AttributeError(f"{name!r} is not an output of this model, which returns {', '.join(self)}.")
 
     def __getitem__(self, key: Any) -> Any:
         return super().__getitem__(key) if isinstance(key, str) else self.to_tuple()[key]

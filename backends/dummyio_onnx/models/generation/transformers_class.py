@@ -51,7 +51,7 @@ class GenerationFace:
         if isinstance(inputs, np.ndarray):
             inputs = torch.from_numpy(inputs)
         options |= {name: torch.from_numpy(options[name]) for name in arrays if name != "inputs"}
-        given = () if inputs is None else (inputs,)  # Whisper's own takes it under another name
+        given = () if inputs is None else (inputs,)  # an architecture's own takes it under another name
         found = cast("Any", super()).generate(*given, **options)
         return found.numpy() if arrays and isinstance(found, torch.Tensor) else found
 
@@ -142,7 +142,7 @@ def _build_layers(model: Any) -> Any:
 
 
 def _find_own_generation(architecture: str | None) -> type | None:
-    """Return what a class of Transformers has of generation beyond the common part, as a class without layers."""
+    """Return the class without layers in which an architecture has its own part of generation; None if it has none."""
     found = getattr(transformers, architecture, None) if architecture else None
     for each in getattr(found, "__mro__", ()):
         if issubclass(each, GenerationMixin) and each is not GenerationMixin and not issubclass(each, torch.nn.Module):
