@@ -69,6 +69,9 @@ EVERY_FRAMEWORK = [
     "jinja2",
 ]
 
+OPTIMUM = ["optimum==2.1.0", "optimum-onnx==0.1.0", "transformers==4.57.6"]
+"""Optimum's last version that exports, and the newest Transformers that it accepts."""
+
 nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
@@ -202,6 +205,31 @@ def model_types(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def onnx_models(session: nox.Session) -> None:
+    """Measure `AutoModelForONNX` on many architectures, and run all pipelines; arguments after ``--`` go to the tool: ``--write``."""
+    install(session, "all", "test")
+    env = {"HF_HUB_OFFLINE": "1", "DUMMYIO_EVERY_MODEL": "1"}
+    session.run("python", "tests/coverage/onnx_models.py", *session.posargs, env=env)
+    session.run("pytest", "tests/onnx_models/test_architectures.py", "tests/onnx_models/test_pipelines.py", env=env)
+
+
+@nox.session(default=False)
+def optimum_folders(session: nox.Session) -> None:
+    """Run our folders in Optimum's classes, and Optimum's folders in ours; Optimum has an environment of its own."""
+    install(session, "all", "test")
+    home = Path(session.create_tmp()).resolve() / "optimum"
+    python = str(home / "bin" / "python")
+    session.run("python", "-m", "venv", "--clear", str(home))
+    pip = (python, "-m", "pip", "install", "--quiet")
+    session.run(*pip, "--constraint", "constraints.txt", "torch", external=True)
+    others = (f"onnxruntime{read_pin('onnxruntime')}", "pillow")
+    session.run(*pip, *OPTIMUM, *others, external=True)
+    env = {"HF_HUB_OFFLINE": "1", "DUMMYIO_OPTIMUM_PYTHON": python}
+    tests = ["tests/onnx_models/test_optimum_folders.py", "tests/backends/torch/test_transformers.py"]
+    session.run("pytest", *(session.posargs or tests), env=env)
+
+
+@nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
     """Attack the readers with all mutated inputs, and export in threads; arguments after ``--`` go to pytest: ``--fuzz-seed=1``."""
     install(session, "all", "test")
@@ -215,6 +243,12 @@ def power(session: nox.Session) -> None:
     """Measure which planted defects a validation finds; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
     install(session, "all")
     session.run("python", "tests/power/measure.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+
+
+def read_pin(package: str) -> str:
+    """Return the version of a package in ``constraints.txt``, with its sign."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return next(line.removeprefix(package) for line in lines if line.startswith(f"{package}=="))
 
 
 def install(session: nox.Session, *extras: str) -> None:
