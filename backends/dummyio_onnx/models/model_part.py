@@ -18,7 +18,8 @@ from dummyio_onnx.running.bind_inputs import find_device
 from dummyio_onnx.running.declared_values import declare_values
 from dummyio_onnx.running.sessions import load_model_proto, open_session
 
-_PAST = re.compile(r"^(?:past_key_values|past|cache_params)[._](?P<rest>.+)$")
+_PAST = re.compile(r"^(?:(?:past_key_values|cache_params)[._]|past(?:\.|_(?=\d)))(?P<rest>.+)$")
+"""An input of a cache; ``past_values`` is one of a time series."""
 _PRESENT = re.compile(r"^(?:present_key_values|present|past_key_values|cache_params)[._](?P<rest>.+)$")
 _LARGE = 16 << 20
 """Bytes of a result that the cache of the same run must not keep alive."""
