@@ -52,7 +52,7 @@ class InputSpec(SpecData):
         self, /, framework: str, *, binding: Any, seed: int = 0, sample: int = 0, device: Any = None, **dims: int
     ) -> Any: ...
 
-    def generate(  # noqa: PLR0913 - each is an option of its own
+    def generate(
         self,
         /,
         framework: str = "np",

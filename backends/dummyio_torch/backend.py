@@ -57,6 +57,12 @@ class TorchBackend:
 
         return observe_class(class_name, module_name, values)
 
+    def register_caches(self) -> None:
+        """Make the caches of Transformers trees of tensors, which ``torch.onnx.export`` needs to export a model that returns one."""
+        from dummyio_torch.calling.cache_trees import register_caches  # noqa: PLC0415 - lazy: only for exports by hand
+
+        register_caches()
+
     @property
     def exporters(self) -> Mapping[str, Callable[..., ExportResult]]:
         """Format → exporter; see `dummyio_torch.exporting`."""

@@ -59,7 +59,7 @@ class _Descriptions:
     with_past: InputSpec | None
     """The same with its past; None if it takes none."""
     around: InputSpec | None
-    """The encoder-decoder of which the class of the task is the decoder alone; None if it is no such class."""
+    """The encoder-decoder of which the class of the task is the decoder alone; None for any other class."""
 
     @property
     def parts(self) -> tuple[str, ...]:

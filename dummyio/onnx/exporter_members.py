@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from dummyio.errors import OptionError
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.onnx.dummy_inputs import flatten_feeds, rename_feeds
+from dummyio.sources.input_names import is_present
 
 if TYPE_CHECKING:
     from dummyio.huggingface.config.configuration import Configuration
@@ -115,11 +116,13 @@ class ExporterMembers:
 
     @property
     def values_override(self) -> dict[str, Any]:
-        """Attributes of the model's configuration that an export needs: it returns its cache only if it also gets one."""
+        """Attributes of the model's configuration that an export needs: whether it returns its cache, as `outputs` has it."""
         configuration = self.configuration
         if configuration is None or configuration.normalized({}).raw("use_cache") is None:
             return {}
-        return {"use_cache": bool(self.use_past) or self.part == "decoder"}
+        return {
+            "use_cache": bool(self.use_past) or self.part == "decoder" or any(map(is_present, self.get_output_names()))
+        }
 
     @contextmanager
     def patch_model_for_export(self, model: Any, model_kwargs: Mapping[str, Any] | None = None) -> Generator[Any]:

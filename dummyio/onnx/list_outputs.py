@@ -6,6 +6,7 @@ order; and where that does not tell, runs of the model without values at several
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TypeAlias
 
 from dummyio.errors import DummyioError
@@ -14,8 +15,8 @@ from dummyio.huggingface.config.configuration import Configuration
 from dummyio.huggingface.source.returned_outputs import ReturnedField, returned_fields
 from dummyio.input_spec import InputSpec
 from dummyio.sources.axis_names import name_by_place, to_identifier
-from dummyio.sources.input_names import is_present
-from dummyio.spec.dims import Dim, Size, evaluate_size, is_static
+from dummyio.sources.input_names import is_present, present_name
+from dummyio.spec.dims import Dim, Size, evaluate_size, is_static, substitute_dims
 from dummyio.spec.dtypes import DType
 from dummyio.spec.spec_data import OutputSpec
 
@@ -32,9 +33,13 @@ _MOST_PROBES = 2
 
 
 def list_outputs(
-    spec: InputSpec, class_name: str | None, configuration: Configuration | None, observe: Observe
+    spec: InputSpec,
+    class_name: str | None,
+    configuration: Configuration | None,
+    observe: Observe,
+    caches: Callable[[], InputSpec | None],
 ) -> tuple[OutputSpec, ...]:
-    """Return all outputs that a model returns, in its order; the caches only if it gets one.
+    """Return all outputs that a model returns, in its order; a cache by its tensors.
 
     Parameters
     ----------
@@ -44,9 +49,15 @@ def list_outputs(
         The class of a Transformers model; None for any other model, whose outputs are observed.
     observe
         Runs the model without values.
+    caches
+        Describes the same model with a past; None if it takes none.
     """
     known = {output.name: output for output in spec.outputs}
-    names = None if class_name is None or configuration is None else _read_names(spec, class_name, configuration)
+    names = None
+    if class_name is not None and configuration is not None:
+        created = () if _presents(spec) or not creates_cache(configuration) else _describe_created(spec, caches())
+        known |= {output.name: output for output in created}
+        names = _read_names(spec, class_name, configuration, [output.name for output in created])
     if names is None:
         seen = _observe_all(spec, observe)
         if seen is None:
@@ -62,9 +73,36 @@ def list_outputs(
 def _collect(spec: InputSpec, known: Mapping[str, OutputSpec], names: Iterable[str]) -> tuple[OutputSpec, ...]:
     dtype = next((output.dtype for output in spec.outputs if output.name not in _presents(spec)), DType.FLOAT32)
     if _presents(spec):  # in one step of a decoder, what the encoder returned is an input
-        names = [name for name in names if not name.startswith("encoder_")]
-    found = [known.get(name) or OutputSpec(name, None, dtype) for name in names if not is_present(name)]
+        names = [name for name in names if not name.startswith("encoder_") and not is_present(name)]
+    found = [known.get(name) or OutputSpec(name, None, dtype) for name in names]
     return (*found, *(known[name] for name in _presents(spec)))
+
+
+def creates_cache(configuration: Configuration) -> bool:
+    """Whether a model returns a cache without being asked or given one, if its class has an output for it."""
+    values = {**(configuration_defaults(configuration.model_type or "") or {}), **configuration.values}
+    decodes = values.get("is_encoder_decoder") is True or values.get("is_decoder") is not False
+    return values.get("use_cache") is True and decodes
+
+
+def _describe_created(spec: InputSpec, with_past: InputSpec | None) -> tuple[OutputSpec, ...]:
+    """Return the tensors of the cache that a model creates: those of a past, as long as the new tokens or the encoder's states."""
+    if with_past is None:
+        return ()
+    no_past = {dim: 0 for dim in with_past.dims if dim.startswith("past_")}
+    continued = {output.name: output.shape for output in with_past.outputs}
+    created = []
+    for path, leaf in with_past.leaves:
+        name = present_name(path)
+        if name is not None:  # a tensor that a later step does not return again is that of an encoder
+            sizes = (substitute_dims(size, no_past) for size in continued.get(name) or leaf.shape)
+            created.append(OutputSpec(name, tuple(_take_dim(spec, size) for size in sizes), leaf.dtype))
+    return tuple(created)
+
+
+def _take_dim(spec: InputSpec, size: Size) -> Size:
+    """Return the dim of that name in a spec, if it has one: another description may have other bounds for it."""
+    return spec.dims.get(size.name, size) if isinstance(size, Dim) else size
 
 
 def _list_known_names(spec: InputSpec, class_name: str, configuration: Configuration) -> list[str]:
@@ -96,13 +134,16 @@ def _complete(known: Mapping[str, OutputSpec], observed: Iterable[OutputSpec]) -
     }
 
 
-def _read_names(spec: InputSpec, class_name: str, configuration: Configuration) -> list[str] | None:
-    """Return the names of all tensors that a class returns; None if its text does not tell."""
+def _read_names(
+    spec: InputSpec, class_name: str, configuration: Configuration, created: Sequence[str]
+) -> list[str] | None:
+    """Return the names of all tensors that a class returns, `created` for a cache; None if its text does not tell."""
     fields = _read_fields(spec, class_name, configuration)
     leaves = None if fields is None else list(_iterate_tensors(fields))
     if leaves is None or any(not field.sure or field.kind in ("tensors", "output") for _, field in leaves):
         return None
-    return [name for name, field in leaves if field.kind == "tensor"] or None
+    names = ([name] if field.kind == "tensor" else created if field.kind == "cache" else [] for name, field in leaves)
+    return list(chain.from_iterable(names)) or None
 
 
 def _read_fields(spec: InputSpec, class_name: str, configuration: Configuration) -> tuple[ReturnedField, ...] | None:

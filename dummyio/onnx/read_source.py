@@ -60,6 +60,15 @@ class Source:
             options.setdefault("optional_inputs", False)
         return describe(self.value, self.task, **options)
 
+    def describe_with_past(self, keywords: Mapping[str, Any]) -> InputSpec | None:
+        """Return the spec of the class that ``AutoModel`` builds, with a past; None if it takes none."""
+        known = {name: value for name, value in keywords.items() if name.endswith("_dtype") or name == "cache"}
+        value = self.value if self.model is None else find_configuration(self.value)
+        try:
+            return describe(value, BASE_TASK + PAST, **known)
+        except SourceError:
+            return None
+
     @property
     def model(self) -> Any:
         """The live model; None if the source is none."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
+from dummyio.backend.registry import framework_name, load_backend
 from dummyio.errors import OptionError
 from dummyio.generators.base.context import PAST
 from dummyio.generators.registry import make_tensor_generator
@@ -21,7 +22,7 @@ from dummyio.onnx.axis_symbols import find_symbols, name_input_axes, rename_symb
 from dummyio.onnx.choose_opset import BASE_OPSET, choose_opset, read_model_source
 from dummyio.onnx.dummy_inputs import make_inputs, split_sizes
 from dummyio.onnx.exporter_members import ExporterMembers, InstanceOrClass
-from dummyio.onnx.list_outputs import list_outputs, name_axes, name_outputs
+from dummyio.onnx.list_outputs import creates_cache, list_outputs, name_axes, name_outputs
 from dummyio.onnx.predict_shapes import ModelObserver, Shape, predict_shapes
 from dummyio.onnx.preprocessors import Preprocessor, find_preprocessor
 from dummyio.onnx.read_source import Request, Source, read_source
@@ -203,7 +204,8 @@ class UniversalOnnxConfig(ExporterMembers):
 
     def _list_outputs(self, spec: InputSpec) -> tuple[OutputSpec, ...]:
         name = self.class_name if self.part is None else None
-        return list_outputs(spec, name, self.configuration, partial(self._observer.observe, spec))
+        caches = partial(self._source.describe_with_past, self._keywords)
+        return list_outputs(spec, name, self.configuration, partial(self._observer.observe, spec), caches)
 
     @cached_property
     def _observer(self) -> ModelObserver:
@@ -261,6 +263,9 @@ class UniversalOnnxConfig(ExporterMembers):
     ) -> dict[str, Any]:
         """Return example inputs as tensors of a framework, nested as the model takes them, in the order of ``forward``.
 
+        For a PyTorch model that takes or returns a cache, the classes of the cache are registered with PyTorch as trees of
+        tensors, for this process: without that ``torch.onnx.export`` refuses the model.
+
         Parameters
         ----------
         framework
@@ -280,7 +285,15 @@ class UniversalOnnxConfig(ExporterMembers):
         FrameworkError
             if no framework has that name.
         """
-        return make_inputs(self, framework, {"seed": seed, "sample": sample, "device": device}, shapes)
+        made = make_inputs(self, framework, {"seed": seed, "sample": sample, "device": device}, shapes)
+        if framework_name(framework) == "pt" and (self.use_past or self._creates_cache):
+            backend: Any = load_backend("pt")
+            backend.register_caches()
+        return made
+
+    @cached_property
+    def _creates_cache(self) -> bool:
+        return self.configuration is not None and creates_cache(self.configuration)
 
     @InstanceOrClass
     def with_past(self, *arguments: Any, **keywords: Any) -> Any:

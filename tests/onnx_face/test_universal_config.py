@@ -121,8 +121,10 @@ def test_past_is_asked_for_in_three_ways(transformers):
         assert config.needs_past_key_values
         assert config.values_override == {"use_cache": True}
     plain = UniversalOnnxConfig(GPT2, "text-generation")
-    assert (plain.use_past, plain.needs_past_key_values, plain.values_override) == (False, False, {"use_cache": False})
-    assert not any(name.startswith("present") for name in plain.get_output_names())
+    assert (plain.use_past, plain.needs_past_key_values, plain.values_override) == (False, False, {"use_cache": True})
+    assert plain.outputs["present.0.key"] == {0: "batch_size", 2: "sequence_length"}
+    without = UniversalOnnxConfig({**GPT2, "use_cache": False}, "text-generation")
+    assert (without.get_output_names(), without.values_override) == (["logits"], {"use_cache": False})
 
 
 def test_parts_of_a_model(transformers):
@@ -226,7 +228,8 @@ def test_members_that_exporters_read(transformers):
 def test_a_patched_model_has_its_values_back(transformers):
     pytest.importorskip("torch")
     model = transformers.GPT2Model(transformers.GPT2Config(**GPT2))
-    with UniversalOnnxConfig(model).patch_model_for_export(model):
+    onnx_config = UniversalOnnxConfig({**GPT2, "use_cache": False})
+    with onnx_config.patch_model_for_export(model):
         assert model.config.use_cache is False
     assert model.config.use_cache is True
 

@@ -10,7 +10,7 @@ import torch
 from dummyio.errors import NotInstalledError
 
 _STATES = frozenset({"key", "value", "length", "indexer_key", "conv_state", "recurrent_state"})
-_SELF_ATTENTION, _CROSS_ATTENTION = "decoder.", "encoder."
+SELF_ATTENTION, CROSS_ATTENTION = "decoder.", "encoder."
 
 
 def build_cache(layers: Sequence[Any]) -> Any:
@@ -26,10 +26,10 @@ def build_cache(layers: Sequence[Any]) -> Any:
     NotInstalledError
         if the installed Transformers is too old for caches made of named tensors.
     """
-    if not layers or not _has_transformers():
+    if not layers or not has_transformers():
         return tuple(layers)
     if all(isinstance(layer, Mapping) for layer in layers):
-        both = _select_prefix(layers, _SELF_ATTENTION), _select_prefix(layers, _CROSS_ATTENTION)
+        both = select_prefix(layers, SELF_ATTENTION), select_prefix(layers, CROSS_ATTENTION)
         if all(both):
             return _join_caches(*map(_build_named_cache, both))
         return _build_named_cache(layers) if all(_STATES.issuperset(layer) for layer in layers) else tuple(layers)
@@ -45,24 +45,32 @@ def build_cache(layers: Sequence[Any]) -> Any:
 
 
 def read_cache(value: Any) -> list[dict[str, torch.Tensor]] | None:
-    """Return the keys and values in each layer of a Transformers cache; None for an object of another kind."""
+    """Return the tensors in each layer of a Transformers cache, by their names; None for an object of another kind."""
     own = getattr(value, "self_attention_cache", None)
     cross = getattr(value, "cross_attention_cache", None)
     if own is not None and cross is not None:
-        caches = {_SELF_ATTENTION: own, _CROSS_ATTENTION: cross}
+        caches = {SELF_ATTENTION: own, CROSS_ATTENTION: cross}
     elif hasattr(value, "layers") and hasattr(value, "get_seq_length"):
         caches = {"": value}
     else:
         return None
     return [
         {
-            f"{prefix}{part}": tensor
+            f"{prefix}{name}": tensor
             for prefix, layer in zip(caches, layers, strict=True)
-            for part in ("key", "value")
-            if isinstance(tensor := getattr(layer, f"{part}s", None), torch.Tensor)
+            for name, tensor in _read_layer(layer).items()
         }
         for layers in zip(*(cache.layers for cache in caches.values()), strict=False)
     ]
+
+
+def _read_layer(layer: Any) -> dict[str, torch.Tensor]:
+    """Return the tensors of a layer: keys and values, those of an indexer, the states of a recurrence."""
+    found = {name: getattr(layer, f"{name}s", None) for name in ("key", "value", "indexer_key")}
+    for name in ("conv_state", "recurrent_state"):
+        states = getattr(layer, f"{name}s", None)
+        found[name] = states.get(0) if isinstance(states, dict) and len(states) == 1 else None
+    return {name: tensor for name, tensor in found.items() if isinstance(tensor, torch.Tensor)}
 
 
 def _join_caches(own: Any, cross: Any) -> Any:
@@ -71,7 +79,7 @@ def _join_caches(own: Any, cross: Any) -> Any:
     return EncoderDecoderCache(own, cross)
 
 
-def _select_prefix(layers: Iterable[Mapping[str, Any]], prefix: str) -> list[dict[str, Any]]:
+def select_prefix(layers: Iterable[Mapping[str, Any]], prefix: str) -> list[dict[str, Any]]:
     """Return the tensors of layers whose names have a prefix, without it; nothing if there are none in any layer."""
     selected = [
         {name.removeprefix(prefix): tensor for name, tensor in layer.items() if name.startswith(prefix)}
@@ -142,5 +150,6 @@ def _fill_static_layer(layer: Any, tensors: Mapping[str, Any]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _has_transformers() -> bool:
+def has_transformers() -> bool:
+    """Whether Transformers is installed."""
     return find_spec("transformers") is not None

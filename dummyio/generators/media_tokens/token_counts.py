@@ -103,7 +103,7 @@ def list_media(context: Context) -> tuple[Medium, ...]:
 
 
 def find_uncounted_media_inputs(context: Context) -> frozenset[str]:
-    """Return the inputs of media that have a placeholder, but whose number of tokens nothing says, or which is no token of the text."""
+    """Return the inputs of media whose placeholder cannot be written: of an unknown number of tokens, or outside of the vocabulary."""
     names, config = context.names or frozenset(), context.config.unwrapped()
     if "input_ids" not in names:
         return frozenset()

@@ -20,7 +20,7 @@ def _model_type(facts: InputFacts) -> str:
 def _type_ids(facts: InputFacts) -> bool:
     """Type ids mean something where there are several types, and the tokenizer gives the second text of a pair one of its own.
 
-    All models that take them are fed where all is asked for. A text that stands beside an image is no pair.
+    All models that take them are fed where all is asked for. A text next to an image is not a pair.
     """
     if facts.everything:
         return True
