@@ -58,7 +58,12 @@ IMAGE = {"pixel_values": torch.randn(2, 3, 32, 32, generator=torch.Generator().m
 
 @pytest.mark.parametrize(
     ("name", "feeds"),
-    [("Gemma2ForCausalLM", TEXT), ("WhisperForConditionalGeneration", SOUND), ("VisionEncoderDecoderModel", IMAGE)],
+    [
+        ("Gemma2ForCausalLM", TEXT),
+        pytest.param("T5ForConditionalGeneration", TEXT, marks=EVERY),
+        pytest.param("WhisperForConditionalGeneration", SOUND, marks=EVERY),
+        pytest.param("VisionEncoderDecoderModel", IMAGE, marks=EVERY),
+    ],
 )
 def test_tokens(tmp_path, name, feeds):
     model, tokens = build_generator(name, feeds, GREEDY)

@@ -54,7 +54,6 @@ OURS = [
     ("ORTModelForCausalLM", "OPTForCausalLM"),
     ("ORTModelForCausalLM", "BloomForCausalLM"),
     ("ORTModelForCausalLM", "FalconForCausalLM"),
-    ("ORTModelForCausalLM", "MptForCausalLM"),
     ("ORTModelForCausalLM", "GPTBigCodeForCausalLM"),
     ("ORTModelForCausalLM", "MistralForCausalLM"),
     ("ORTModelForSeq2SeqLM", "T5ForConditionalGeneration"),
