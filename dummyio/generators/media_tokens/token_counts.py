@@ -107,8 +107,7 @@ def find_uncounted_media_inputs(context: Context) -> frozenset[str]:
     names, config = context.names or frozenset(), context.config.unwrapped()
     if "input_ids" not in names:
         return frozenset()
-    size = config.part("text").get("vocab_size")
-    counted = {medium.kind for medium in list_media(context) if not _is_outside(medium.id, size)}
+    counted = {medium.kind for medium in list_media(context) if not _is_outside(medium.id, config)}
     found = {
         kind: names.intersection((*inputs, *_MASKS[kind]))
         for kind, inputs in _GIVEN.items()
@@ -119,9 +118,14 @@ def find_uncounted_media_inputs(context: Context) -> frozenset[str]:
     return frozenset().union(*(inputs for kind, inputs in found.items() if kind not in counted))
 
 
-def _is_outside(id_: int | None, size: object) -> bool:
-    """Whether a placeholder is none of the tokens of a vocabulary."""
-    return id_ is not None and isinstance(size, int) and id_ >= size
+def _is_outside(id_: int | None, config: NormalizedConfig) -> bool:
+    """Whether a placeholder is not in the vocabulary, as in the defaults of some classes; raise `SourceError` for any other id."""
+    text = config.part("text")
+    size = text.get("vocab_size")
+    if id_ is None or not isinstance(size, int) or id_ < size:
+        return False
+    config.check_in_vocabulary(id_, "vocab_size", text)
+    return True
 
 
 def _medium(kind: str, context: Context) -> Medium | None:
