@@ -71,7 +71,7 @@ class _Layout:
 
 
 def _flatten(cache: Any) -> tuple[list[_Layer], _Layout]:
-    layers = read_cache(cache) or []
+    layers = read_cache(cache, states=True) or []
     empty = _replace_tensors(cache, [dict.fromkeys(layer) for layer in layers])
     plain = all(
         name.endswith(("key", "value")) and not name.startswith("indexer") for layer in layers for name in layer

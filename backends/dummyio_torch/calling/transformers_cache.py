@@ -44,8 +44,12 @@ def build_cache(layers: Sequence[Any]) -> Any:
     return _join_caches(own, DynamicCache(ddp_cache_data=[layer[2:] for layer in layers]))
 
 
-def read_cache(value: Any) -> list[dict[str, torch.Tensor]] | None:
-    """Return the tensors in each layer of a Transformers cache, by their names; None for an object of another kind."""
+def read_cache(value: Any, *, states: bool = False) -> list[dict[str, torch.Tensor]] | None:
+    """Return the keys and values in each layer of a Transformers cache, by their names; None for an object of another kind.
+
+    With `states` also what an indexer and a recurrence keep. A graph does not return these: what some models compute from states of
+    zeros is not what they compute without a past, so a graph with a past cannot begin with its own states.
+    """
     own = getattr(value, "self_attention_cache", None)
     cross = getattr(value, "cross_attention_cache", None)
     if own is not None and cross is not None:
@@ -59,6 +63,7 @@ def read_cache(value: Any) -> list[dict[str, torch.Tensor]] | None:
             f"{prefix}{name}": tensor
             for prefix, layer in zip(caches, layers, strict=True)
             for name, tensor in _read_layer(layer).items()
+            if states or name in ("key", "value")
         }
         for layers in zip(*(cache.layers for cache in caches.values()), strict=False)
     ]

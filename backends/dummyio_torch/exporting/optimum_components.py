@@ -8,6 +8,7 @@
 ==================================  ==================================================================
 """
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -121,6 +122,19 @@ def _split_encoder_decoder(
     except SourceError as error:
         raise ExportError(str(error)) from None
     step = DecoderStep(model, find_states(with_past))
-    yield ENCODER, (model.get_encoder(), parts["encoder"])
+    encoder = model.get_encoder()
+    _check_encoder(model, encoder, parts["encoder"])
+    yield ENCODER, (encoder, parts["encoder"])
     yield DECODER, (step, parts["decoder"])
     yield DECODER_WITH_PAST, (step, parts["decoder_with_past"])
+
+
+def _check_encoder(model: nn.Module, encoder: nn.Module, spec: InputSpec) -> None:
+    """Raise `ExportError` if the encoder ignores inputs of the model: the model itself puts these into its text first."""
+    names = inspect.signature(encoder.forward).parameters
+    ignored = [name for name in spec if name not in names]
+    if ignored:
+        raise ExportError(
+            f"the encoder of {type(model).__name__} takes no {', '.join(ignored)}: the model prepares them before its encoder runs, and a "
+            "file of the encoder alone would ignore them. Export the model whole, to one file or with past=False."
+        )

@@ -13,6 +13,8 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
+from transformers_cases import build_model
+
 import dummyio
 from dummyio import open_runner
 from dummyio.backend.registry import load_backend
@@ -110,6 +112,13 @@ def test_without_the_past_it_is_one_file_as_the_spec_has_it(tmp_path):
     artifact = dummyio.export(model, tmp_path / "folder", "text-generation", past=False)
     assert list(artifact.spec) == ["input_ids", "attention_mask", "position_ids"]
     assert difference(model, artifact.path, artifact.spec) < 1e-5
+
+
+def test_an_encoder_that_ignores_the_images_of_its_model_is_not_a_part(tmp_path):
+    model = build_model("Florence2ForConditionalGeneration")
+    with pytest.raises(ExportError, match=r"the encoder of Florence2\w+ takes no pixel_values: .* past=False"):
+        dummyio.export(model, tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
 
 
 def test_a_module_of_ones_own_has_no_folder(tmp_path):
