@@ -112,7 +112,10 @@ class ExporterMembers:
 
     @cached_property
     def _normalized_config(self) -> Any:
-        return self.NORMALIZED_CONFIG_CLASS(self._config)
+        kind = inspect.getattr_static(self, "NORMALIZED_CONFIG_CLASS")
+        if not isinstance(kind, partial):  # from Python 3.14 on, a partial of a class is bound like a method
+            kind = self.NORMALIZED_CONFIG_CLASS
+        return kind(self._config)
 
     @property
     def values_override(self) -> dict[str, Any]:
