@@ -151,7 +151,7 @@ def test_t5_takes_a_past(past):
 
 
 def test_a_past_without_transformers_is_tuples(monkeypatch):
-    monkeypatch.setattr(cache, "_has_transformers", lambda: False)
+    monkeypatch.setattr(cache, "has_transformers", lambda: False)
     past = decoder_inputs().generate("pt")["past_key_values"]
     assert isinstance(past, tuple)
     assert [type(layer) for layer in past] == [tuple, tuple]
