@@ -43,6 +43,30 @@ def test_folders_without_a_model(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("trust", "no"),
+        ("trust", 1),
+        ("task", 5),
+        ("file_name", ["model.onnx"]),
+        ("encoder_file_name", {}),
+        ("subfolder", 5),
+        ("use_io_binding", "no"),
+    ],
+)
+def test_options_of_a_wrong_type(tmp_path, name, value):
+    save_classifier(tmp_path / "model.onnx")
+    with pytest.raises(OptionError, match=rf"{name}=.*: give "):
+        load(tmp_path, **{name: value})
+
+
+@pytest.mark.parametrize("folder", [5, None, b"folder", [], {}], ids=repr)
+def test_what_is_not_a_folder(folder):
+    with pytest.raises(OptionError, match="is not a path"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
     ("files", "message"),
     [
         (

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from dummyio.errors import OptionError, OutputError, suggest_names
+from dummyio.errors import OptionError, OutputError, suggest_names, to_path
+from dummyio.option_types import convert_option
 from dummyio.sources.input_names import is_padding_mask, is_type_ids
 from dummyio_onnx.models.array_kinds import get_type_text, is_tensor, is_torch_tensor, to_array, to_result
 from dummyio_onnx.models.flows import CACHE, CACHE_NAMES, Flow, can_write
@@ -98,9 +99,16 @@ class AutoModelForONNX:
         OptionError
             if an option is unknown, the runtime lacks a provider, or the model does not do the task.
         """
-        names = {part: options.pop(option, None) for option, part in PART_OPTIONS.items()}
+        trust = convert_option("trust", trust, bool)
+        task = convert_option("task", task, str | None)
+        use_io_binding = convert_option("use_io_binding", use_io_binding, bool | None)
+        names = {
+            part: convert_option(option, options.pop(option, None), str | None) for option, part in PART_OPTIONS.items()
+        }
         _check_options(options)
-        found = read_model_folder(folder, file_name, subfolder, **names)
+        file_name = convert_option("file_name", file_name, str | None)
+        subfolder = convert_option("subfolder", subfolder, str)
+        found = read_model_folder(to_path(folder), file_name, subfolder, **names)
         chosen = _choose_providers(provider, providers)
         if isinstance(provider_options, Mapping):
             provider_options = [provider_options, *({} for _ in chosen[1:])]
