@@ -12,7 +12,14 @@ pytest.importorskip("onnxruntime")
 import onnx
 import onnxruntime as ort
 from onnx import TensorProto
-from small_onnx_graphs import save_classifier, save_decoder, save_encoder, save_image_classifier, save_seq2seq_decoder
+from small_onnx_graphs import (
+    save_classifier,
+    save_config,
+    save_decoder,
+    save_encoder,
+    save_image_classifier,
+    save_seq2seq_decoder,
+)
 
 import dummyio
 from dummyio.errors import DTypeError, OptionError, RunError
@@ -24,6 +31,16 @@ IDS = np.array([[5, 6, 7], [8, 9, 10]])
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> AutoModelForONNX:
     return AutoModelForONNX.from_pretrained(save_classifier(tmp_path_factory.mktemp("classifier") / "model.onnx"))
+
+
+def test_types_of_a_model_without_a_table_of_them_must_be_given(tmp_path):
+    """GPT-2 adds the embedding of a token as a type: zeros are not the same as none."""
+    save_classifier(tmp_path / "model.onnx")
+    save_config(tmp_path, model_type="gpt2", architectures=["GPT2ForSequenceClassification"], vocab_size=11)
+    model = AutoModelForONNX.from_pretrained(tmp_path)
+    with pytest.raises(RunError, match="no value for token_type_ids: "):
+        model(input_ids=IDS)
+    assert model(input_ids=IDS, token_type_ids=np.zeros_like(IDS))["logits"].shape == (2, 2)
 
 
 @pytest.fixture(scope="module")

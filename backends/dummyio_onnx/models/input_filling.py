@@ -85,7 +85,7 @@ class InputFiller:
 
     def __init__(self, part: ModelPart) -> None:
         self.part = part
-        self._items = tuple(_build_item(declared) for declared in part.plain_inputs)
+        self._items = tuple(_build_item(declared, types=part.types) for declared in part.plain_inputs)
         self.names = tuple(item.name for item in self._items)
         self.required = tuple(item.name for item in self._items if item.role is None)
         ids = (item.name for item in self._items if item.name.endswith(("input_ids", "inputs_embeds")))
@@ -313,7 +313,7 @@ def _check_input(item: _Item, value: Any) -> Any:
     return array
 
 
-def _build_item(declared: DeclaredTensor) -> _Item:
+def _build_item(declared: DeclaredTensor, *, types: bool = True) -> _Item:
     shape = declared.shape
     axes = tuple(enumerate(shape or ()))
     return _Item(
@@ -323,17 +323,19 @@ def _build_item(declared: DeclaredTensor) -> _Item:
         tuple((axis, size) for axis, size in axes if isinstance(size, int)),
         tuple((axis, size) for axis, size in axes if isinstance(size, str) and size.isidentifier()),
         None if declared.dtype is None else declared.dtype.numpy,
-        _find_role(declared),
+        _find_role(declared, types=types),
         tuple(_compile_size(size) for size in shape or ()),
     )
 
 
-def _find_role(declared: DeclaredTensor) -> _Role | None:
+def _find_role(declared: DeclaredTensor, *, types: bool) -> _Role | None:
     """Return how an input is made if it is left out; None if it must be given."""
     name = declared.name
     if name == "use_cache_branch":
         return "branch"
-    if name == "bbox" or is_type_ids(name) or ("global" in name and is_padding_mask(name)):
+    if is_type_ids(name):
+        return "zeros" if types and name == "token_type_ids" else None
+    if name == "bbox" or ("global" in name and is_padding_mask(name)):
         return "zeros"
     if is_position_ids(name):
         return "positions" if declared.shape is None or len(declared.shape) <= 2 else None

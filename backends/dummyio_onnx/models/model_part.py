@@ -59,6 +59,8 @@ class ModelPart:
         Its file.
     choice
         How to open it.
+    types
+        Whether zeros are the types of tokens that a model takes if none are given.
 
     Raises
     ------
@@ -68,8 +70,8 @@ class ModelPart:
         if this runtime has no such provider.
     """
 
-    def __init__(self, name: str, path: Path, choice: SessionChoice) -> None:
-        self.name, self.path = name, path
+    def __init__(self, name: str, path: Path, choice: SessionChoice, *, types: bool = True) -> None:
+        self.name, self.path, self.types = name, path, types
         _, model = load_model_proto(path)
         self.session = open_session(
             path, model, providers=choice.providers, provider_options=choice.provider_options, options=choice.options

@@ -1,7 +1,9 @@
 """From a folder to a model: its parts are opened, checked against each other, and given the class that fits."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from dummyio.huggingface.config.class_defaults import configuration_defaults
 from dummyio_onnx.models.flows import EncoderDecoder, Flow, WholeModel, can_write
 from dummyio_onnx.models.folder_checks import check_folder, choose_task, guess_class_name, read_start_token
 from dummyio_onnx.models.libraries import PlainConfig, import_library, load_config
@@ -35,12 +37,27 @@ def open_model(base: Any, folder: ModelFolder, choice: SessionChoice, task: str 
 
 
 def _open_flow(folder: ModelFolder, choice: SessionChoice) -> Flow:
-    parts = {name: ModelPart(name, path, choice) for name, path in folder.files.items()}
+    types = _has_types(folder)
+    parts = {name: ModelPart(name, path, choice, types=types) for name, path in folder.files.items()}
     order = tuple(folder.spec) if folder.spec is not None else ()
     if MODEL in parts:
         return WholeModel(parts[MODEL], order)
     first = parts[MERGED] if MERGED in parts else parts[DECODER]
     return EncoderDecoder(parts[ENCODER], first, parts.get(WITH_PAST), order, read_start_token(folder))
+
+
+def _has_types(folder: ModelFolder) -> bool:
+    """Whether a model has a table of token types, of which the first is the usual one; true without a configuration.
+
+    A model without such a table, such as GPT-2, adds the embedding of any token that it gets as a type, and nothing if it gets none.
+    """
+    values = folder.config
+    if values is None:
+        return True
+    kind = values.get("model_type")
+    known = {**((configuration_defaults(kind) if isinstance(kind, str) else None) or {}), **values}
+    parts = (known, *(part for part in known.values() if isinstance(part, Mapping)))
+    return any("type_vocab_size" in part for part in parts)
 
 
 def _choose_class(base: Any, flow: Flow, config: Any, task: str | None, architecture: str | None) -> Any:
