@@ -89,7 +89,7 @@ def test_code_of_a_folder_does_not_run(bert, tmp_path):
     """A configuration of a type that Transformers does not have is read as data, unless the folder is trusted."""
     (tmp_path / "model.onnx").write_bytes((bert[1] / "model.onnx").read_bytes())
     (tmp_path / "config.json").write_text(
-        '{"model_type": "mine", "auto_map": {"AutoConfig": "code.Mine"}, "answer": {"n": 42}}'
+        '{"model_type": "mine", "auto_map": {"AutoConfig": "code.Mine"}, "answer": {"n": 42}, "type_vocab_size": 2}'
     )
     (tmp_path / "code.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     model = AutoModelForONNX.from_pretrained(tmp_path)
