@@ -266,3 +266,33 @@ def test_moving_and_copying(tmp_path):
     assert (tmp_path / "two" / "model.onnx").read_bytes() == (tmp_path / "one" / "model.onnx").read_bytes()
     with pytest.raises(OSError, match=r"model.onnx is there already"):
         model.save_pretrained(tmp_path / "two")
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "message"),
+    [
+        ("config.json", {"num_labels": 10**9}, r"config.json: num_labels=1000000000 is more than"),
+        ("config.json", {"hidden_size": "x"}, r"config.json: Transformers refuses a value \(.*hidden_size"),
+        ("config.json", {"dtype": "nope"}, r"config.json: Transformers refuses a value \("),
+        ("config.json", {"id2label": 5}, r"config.json: Transformers refuses a value \("),
+    ],
+    ids=["labels", "size", "dtype", "names"],
+)
+def test_values_that_transformers_refuses(tmp_path, file, values, message):
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    save_classifier(tmp_path / "model.onnx")
+    (tmp_path / file).write_text(json.dumps({**BERT, "type_vocab_size": 2, **values}))
+    with pytest.raises(SourceError, match=message):
+        load(tmp_path)
+
+
+def test_generation_options_that_transformers_refuses(tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    save_decoder(tmp_path / "model.onnx")
+    sizes = {"vocab_size": 11, "n_layer": 2, "n_head": 2, "n_embd": 8}
+    save_config(tmp_path, model_type="gpt2", architectures=["GPT2LMHeadModel"], **sizes)
+    (tmp_path / "generation_config.json").write_text(json.dumps({"compile_config": 5}))
+    with pytest.raises(SourceError, match=r"generation_config.json: Transformers refuses a value \("):
+        load(tmp_path)

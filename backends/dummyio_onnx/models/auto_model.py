@@ -50,7 +50,9 @@ class AutoModelForONNX:
         self._face = OutputFace(flow.outputs, task, architecture)
         self._known = frozenset(flow.names)
         self._texts = {each.name: get_type_text(each.dtype) for part in flow.parts for each in part.plain_outputs}
-        self.generation_config = load_generation_config(folder.generation, config) if self.can_generate() else None
+        self.generation_config = (
+            load_generation_config(folder.generation, config, folder.path) if self.can_generate() else None
+        )
 
     @classmethod
     def from_pretrained(  # noqa: PLR0913 - each is an option of its own

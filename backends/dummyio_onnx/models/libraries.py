@@ -1,11 +1,15 @@
 """What is used of other libraries only where they are installed: PyTorch, and the configurations of Transformers."""
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from dummyio.errors import SourceError, format_error_line
 from dummyio.signals import hold_signals
+from dummyio.sources.read_file import shorten_path
+
+_MAX_LABELS = 10_000_000
 
 
 def import_library(name: str) -> Any:
@@ -49,24 +53,45 @@ def load_config(values: Mapping[str, Any], folder: Path, *, trust: bool) -> Any:
     """Return a configuration: of Transformers' own class for its type, else the content of the file.
 
     Code of the folder (``auto_map``) runs only with `trust`.
+
+    Raises
+    ------
+    SourceError
+        if Transformers refuses a value, or a model would have more labels than any has.
     """
+    labels = values.get("num_labels")
+    if isinstance(labels, int) and labels > _MAX_LABELS:  # Transformers makes a name for each
+        raise SourceError(
+            f"{shorten_path(folder / 'config.json')}: num_labels={labels!r:.40} is more than {_MAX_LABELS}. Correct it."
+        )
     library = import_library("transformers")
     if library is None:
         return PlainConfig(values)
     known = values.get("model_type") in library.CONFIG_MAPPING
     if known:
-        return library.CONFIG_MAPPING[values["model_type"]].from_dict(dict(values), name_or_path=str(folder))
+        kind = library.CONFIG_MAPPING[values["model_type"]]
+        return _build(folder / "config.json", lambda: kind.from_dict(dict(values), name_or_path=str(folder)))
     if trust and values.get("auto_map"):
         return library.AutoConfig.from_pretrained(folder, trust_remote_code=True, local_files_only=True)
     return PlainConfig(values)
 
 
-def load_generation_config(values: Mapping[str, Any] | None, config: Any) -> Any:
-    """Return the generation options of a model: of Transformers' class where it is installed."""
+def _build(file: Path, make: Callable[[], Any]) -> Any:
+    """Return an object of Transformers that is made of a file's values; raise `SourceError` if it refuses one."""
+    try:
+        return make()
+    except Exception as error:  # its classes raise errors of many kinds
+        raise SourceError(
+            f"{shorten_path(file)}: Transformers refuses a value ({format_error_line(error)}). Correct it."
+        ) from error
+
+
+def load_generation_config(values: Mapping[str, Any] | None, config: Any, folder: Path) -> Any:
+    """Return the generation options of a model: of Transformers' class where it is installed; errors as `load_config`."""
     library = import_library("transformers")
     if library is None or isinstance(config, PlainConfig):
         own = config.to_dict() if values is None else values
         return PlainConfig(own)
     if values is None:
-        return library.GenerationConfig.from_model_config(config)
-    return library.GenerationConfig.from_dict(dict(values))
+        return _build(folder / "config.json", lambda: library.GenerationConfig.from_model_config(config))
+    return _build(folder / "generation_config.json", lambda: library.GenerationConfig.from_dict(dict(values)))
