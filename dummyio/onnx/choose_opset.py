@@ -1,4 +1,4 @@
-"""The opset that a model needs: that of PyTorch's exporter, or a later one if an operator of the model begins there."""
+"""The opset for the export of a model: 18, or a later one if the model calls a function whose ONNX operator was added later."""
 
 import re
 from collections.abc import Mapping
@@ -11,29 +11,18 @@ BASE_OPSET = 18
 """The opset that PyTorch's exporter writes; for an older one it converts the file afterwards, which can fail."""
 
 OPERATORS: Mapping[str, int] = {
-    "scaled_dot_product_attention": 14,  # Trilu, for a causal mask
-    "grid_sample": 16,  # GridSample
-    "stft": 17,  # STFT
-    "irfft": 17,  # DFT
-    "rfft": 17,
-    "fold": 18,  # Col2Im
     "deform_conv2d": 19,  # DeformConv
     "DeformConv2d": 19,
     "affine_grid": 20,  # AffineGrid
 }
-"""Function of PyTorch → the first opset with an operator for it."""
+"""Function of PyTorch → the first opset with an operator for it, if that is later than `BASE_OPSET`."""
 
 _CALL = re.compile(rf"\b({'|'.join(OPERATORS)})\(")
 
 
-def find_operators(text: str) -> tuple[str, ...]:
-    """Return the functions of `OPERATORS` that source text calls, in their order there."""
-    return tuple(dict.fromkeys(_CALL.findall(text)))
-
-
 def choose_opset(text: str) -> int:
     """Return the smallest opset for source text, at least `BASE_OPSET`."""
-    return max((BASE_OPSET, *(OPERATORS[name] for name in find_operators(text))))
+    return max((BASE_OPSET, *(OPERATORS[name] for name in _CALL.findall(text))))
 
 
 def read_model_source(model: Any, class_name: str | None, model_type: str | None) -> str:

@@ -80,9 +80,9 @@ def _collect(spec: InputSpec, known: Mapping[str, OutputSpec], names: Iterable[s
 
 def creates_cache(configuration: Configuration) -> bool:
     """Whether a model returns a cache without being asked or given one, if its class has an output for it."""
-    values = {**(configuration_defaults(configuration.model_type or "") or {}), **configuration.values}
-    decodes = values.get("is_encoder_decoder") is True or values.get("is_decoder") is not False
-    return values.get("use_cache") is True and decodes
+    config = configuration.normalized({})
+    decodes = config.raw("is_encoder_decoder") is True or config.raw("is_decoder") is not False
+    return config.raw("use_cache") is True and decodes
 
 
 def _describe_created(spec: InputSpec, with_past: InputSpec | None) -> tuple[OutputSpec, ...]:
