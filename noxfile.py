@@ -22,6 +22,16 @@ FRAMEWORKS = {
 }
 LONG = ["--ignore=tests/fuzz", "--ignore=tests/materialize/test_peak_memory.py", "--ignore=tests/test_benchmarks.py"]
 """What takes long and is the same with each version and framework: attacks, and measures of memory and time."""
+ONE_SESSION = (
+    "packaging",
+    "spec",
+    "materialize/test_values.py",
+    "backends/tensorflow/test_shape_constants.py",
+    "backends/tensorflow/test_exporting.py",
+    "backends/jax/test_exporting.py",
+    "backends/jax/test_trust.py",
+)
+"""What ``everything`` leaves to ``package``, ``core`` and ``framework``: it takes long, and other frameworks do not matter to it."""
 OLDEST = {
     "core": ([], ["tests", "--ignore=tests/packaging"]),
     "onnx": (
@@ -119,7 +129,7 @@ def package(session: nox.Session) -> None:
 def core(session: nox.Session) -> None:
     """Run the tests without any framework: those that need one are skipped, all others pass."""
     install(session, "test")
-    pytest(session, "tests", "--ignore=tests/packaging", *(LONG if session.python != PYTHONS[0] else []))
+    pytest(session, "tests", "--ignore=tests/packaging", *LONG)
 
 
 @nox.session(python=PYTHONS[0])
@@ -150,9 +160,10 @@ def framework(session: nox.Session, name: str) -> None:
 
 @nox.session
 def everything(session: nox.Session) -> None:
-    """Run all tests, with all frameworks in one process."""
+    """Run the tests with all frameworks in one process, but for those that need none, or one alone: other sessions run these."""
     install(session, "all", "flax", "jax2onnx", "test", "package", "browser")
-    pytest(session, "tests", needs=EVERY_FRAMEWORK)
+    elsewhere = [f"--ignore=tests/{name}" for name in ONE_SESSION]
+    pytest(session, "tests", *elsewhere, needs=EVERY_FRAMEWORK)
 
 
 @nox.session(default=False)

@@ -107,6 +107,8 @@ LARGE = [
 @pytest.mark.parametrize(("shape", "rule", "dtype"), LARGE, ids=str)
 @pytest.mark.parametrize("rows", [1, 1000, 1 << 20])
 def test_groups_of_rows_do_not_show(shape, rule, dtype, rows, monkeypatch):
+    if rows == 1:  # a group for each row: as many groups, and no more, show as much
+        shape = tuple(min(size, 40) for size in shape)
     inputs = {"x": TensorSpec("", shape, dtype, rule)}
     if getattr(rule, "mask", None):
         inputs["mask"] = TensorSpec("", (*shape[:-1], shape[-1] + 3), "int64", PaddingMask())
