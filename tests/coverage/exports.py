@@ -21,16 +21,14 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from child_runs import KeptRows, run_in_children, serve
 from marks import write_between
 from measure import CASES, ROOT, build
 
@@ -44,8 +42,6 @@ _SUMMARY = (
     "{classes} classes; {traced} can be traced with every size fixed; of these {passed} ({share}) export with their sizes "
     "symbolic and pass the validation."
 )
-PORTION = 16
-"""Classes that one process measures."""
 
 
 @dataclass
@@ -142,17 +138,6 @@ def traces(model: Any, spec: dummyio.InputSpec, path: Path) -> bool:
     return True
 
 
-def measured(cases: list[dict[str, Any]], workers: int) -> Iterator[Row]:
-    """Yield rows as they are finished, from processes that are replaced after some cases, because traces leak memory."""
-    for start in range(0, len(cases), PORTION * workers):
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            part = cases[start : start + PORTION * workers]
-            waiting = {pool.submit(measure, case): case["class"] for case in part}
-            for done in as_completed(waiting):
-                error = done.exception()
-                yield done.result() if error is None else Row(waiting[done], "export", f"the process died: {error}")
-
-
 def table(rows: list[Row]) -> list[str]:
     """Return the counts, and each class that does not pass with its reason."""
     counts = Counter(row.state for row in rows)
@@ -171,13 +156,6 @@ def table(rows: list[Row]) -> list[str]:
     return lines
 
 
-def kept(file: Path | None) -> list[Row]:
-    """Return the rows of earlier runs."""
-    if file is None or not file.exists():
-        return []
-    return [Row(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
 def main() -> int:
     """Measure all cases, or the selected ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -190,20 +168,24 @@ def main() -> int:
     )
     parser.add_argument("--show", action="store_true", help="print the table")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     with gzip.open(CASES, "rt", encoding="utf-8") as lines:
         cases = list(map(json.loads, lines))[:: options.every]
     for given, key in ((options.only, "folder"), (options.classes, "class")):
         cases = [case for case in cases if given is None or case[key] in given.split(",")]
-    rows = kept(options.rows)
-    known = {row.name for row in rows}
-    cases = [case for case in cases if case["class"] not in known]
-    for row in measured(cases, options.workers):
+    named = {case["class"]: case for case in cases}
+    if options.serve:
+        serve(lambda name: asdict(measure(named[name])))
+        return 0
+    kept = KeptRows(options.rows)
+    rows = [Row(**row) for row in kept.read()]
+    left = [name for name in named if name not in {row.name for row in rows}]
+    for name, made, problem in run_in_children([__file__, "--serve"], left, workers=options.workers, seconds=4 * LIMIT):
+        row = Row(name, "export", problem) if made is None else Row(**made)
         rows.append(row)
+        kept.add(asdict(row))
         print(f"{len(rows)} {row.name}: {row.state} {row.reason[:150]}", flush=True)  # noqa: T201
-        if options.rows:
-            with options.rows.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(asdict(row)) + "\n")
     if options.show:
         print("\n".join(table(rows)))  # noqa: T201
     if options.write:

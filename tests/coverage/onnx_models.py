@@ -15,16 +15,13 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +32,7 @@ sys.path.append(str(Path(__file__).parents[1] / "models"))
 import numpy as np
 import torch
 import transformers
+from child_runs import KeptRows, run_in_children, serve
 from marks import write_between
 from transformers_cases import build_generator, build_model, list_cases
 
@@ -201,20 +199,6 @@ def compare_tokens(model: Any, loaded: Any, feeds: Mapping[str, Any], options: M
         )
 
 
-def run_child(name: str, family: str, home: Path) -> Row:
-    """Measure one class in a process of its own."""
-    command = [sys.executable, __file__, "--child", name, "--folders", str(home)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        return Row(name, family, reason=f"took more than {LIMIT} s", seconds=LIMIT)
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1][:300]
-        return Row(name, family, reason=f"the process ended with {done.returncode}: {reason}")
-    return Row(**json.loads(lines[-1]))
-
-
 def format_table(rows: list[Row]) -> list[str]:
     """Return the counts, and a row for each class."""
     order = list(list_cases())
@@ -237,13 +221,6 @@ def format_table(rows: list[Row]) -> list[str]:
     return lines
 
 
-def read_rows(file: Path | None) -> list[Row]:
-    """Return the rows of earlier runs."""
-    if file is None or not file.exists():
-        return []
-    return [Row(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
-
-
 def main() -> int:
     """Measure all cases, or the selected ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -255,26 +232,27 @@ def main() -> int:
     )
     parser.add_argument("--show", action="store_true", help="print the table")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
-    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.child:
+    families = list_cases()
+    if options.serve:
         warnings.simplefilter("ignore")
         transformers.logging.set_verbosity_error()
         torch.set_num_threads(1)
-        print(json.dumps(asdict(measure(options.child, list_cases()[options.child], options.folders))))  # noqa: T201
+        serve(lambda name: asdict(measure(name, families[name], options.folders)))
         return 0
-    rows = read_rows(options.rows)
+    kept = KeptRows(options.rows)
+    rows = [Row(**row) for row in kept.read()]
     known = {row.name for row in rows}
     chosen = tuple(options.only.split(",")) if options.only else ("",)
-    cases = {name: family for name, family in list_cases().items() if name.startswith(chosen) and name not in known}
-    with tempfile.TemporaryDirectory() as own, ThreadPoolExecutor(options.workers) as pool:
-        home = options.folders or Path(own)
-        for row in pool.map(lambda case: run_child(*case, home), cases.items()):
+    names = [name for name in families if name.startswith(chosen) and name not in known]
+    with tempfile.TemporaryDirectory() as own:
+        command = [__file__, "--serve", "--folders", str(options.folders or own)]
+        for name, made, problem in run_in_children(command, names, workers=options.workers, seconds=LIMIT):
+            row = Row(name, families[name], reason=problem) if made is None else Row(**made)
             rows.append(row)
+            kept.add(asdict(row))
             print(f"{len(rows)} {row.name}: {row.state} {row.reason[:200]} ({row.seconds} s)", flush=True)  # noqa: T201
-            if options.rows:
-                with options.rows.open("a", encoding="utf-8") as stream:
-                    stream.write(json.dumps(asdict(row)) + "\n")
     if options.show:
         print("\n".join(format_table(rows)))  # noqa: T201
     if options.write:
