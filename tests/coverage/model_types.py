@@ -21,6 +21,7 @@ import threading
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -35,55 +36,99 @@ BATCH = 40
 """Types in one child process."""
 WEIGHTS = 200_000_000
 """The most weights of a model that is run."""
-ATTEMPTS = ((8, 2), (4, 2), (1, 2), (16, 2), (32, 2), (8, None), (1, None))
-"""Divisor of widths, and the most layers (None: all), in the order in which they are tried. With 4, large images stay large."""
+ATTEMPTS = (
+    (8, 2, 1),
+    (8, 2, 8),
+    (4, 2, 1),
+    (4, 2, 4),
+    (1, 2, 1),
+    (16, 2, 1),
+    (16, 2, 8),
+    (32, 2, 32),
+    (8, None, 1),
+    (1, None, 1),
+)
+"""Divisor of widths, the most layers (None: all), and divisor of the number of heads, in the order in which they are tried. With 4, large
+images stay large."""
 
 _WIDTH = re.compile(
-    r"hidden|embed|intermediate|ffn|mlp|inner|proj|d_model|d_ff|d_kv|dim|width|channels|rank|features|filter|conv_\w*size|state_size|n_embd"
+    r"hidden|embed|intermediate|ffn|mlp|inner|proj|d_model|d_ff|d_kv|dim|width|channels|rank|features|filter|conv_\w*size|state_size|n_embd|d_head|head_size"
 )
 _NO_WIDTH = re.compile(
-    r"num_|n_heads|image|patch|window|kernel|position|length|token|_id$|max_|stride|layers|vocab|mel|in_channels|group|act|levels|rope_theta|"
+    r"num_|image|patch|window|kernel|position|length|token|_id$|max_|stride|layers|vocab|mel|in_channels|group|act|levels|rope_theta|"
     r"block_size|chunk|bins|_type|prob|std|factor|drop|eps|temporal|pool"
 )
+_HEAD_WIDTH = re.compile(r"head_dim|d_head|head_size|qk_\w+_dim|rotary_dim|rope_dim|d_kv")
+_HEADS = re.compile(r"heads(_per_layer)?$|(^|_)n_head$")
 _LAYERS = re.compile(r"(^|_)(num|n)_(\w+_)?(layers?|blocks)$|_layers$|^depth$|^n_layer$|^num_stages$")
+_SHARED = re.compile(r"shared_layers$")
 _DEPTHS = re.compile(r"^(depths|layers|num_blocks|num_layers|encoder_depths|decoder_depths)$")
 _EXPERTS = re.compile(r"^(num_|n_|moe_num_)?(local_|routed_)?experts$|^num_experts$|^moe_num_experts$")
-_PER_TOKEN = re.compile(r"experts_per_tok|top_?k$|topk_group$|n_group$|num_experts_per_token")
+_PER_TOKEN = re.compile(r"experts_per_tok|^(?!index).*top_?k$|topk_group$|n_group$|num_experts_per_token")
+MANY_LAYERS = 4
+"""A list of as many items as there are layers has one for each, if there are more than this."""
 MAX_EXPERTS = 8
 LARGE = 512
 """Images of this size and more are made smaller: attention over all their patches takes long."""
 
 
-def shrink(values: dict[str, Any], divisor: int, layers: int | None, *, images: bool = True) -> dict[str, Any]:
-    """Return attributes of a configuration, and of those inside it, for a smaller model.
+@dataclass(frozen=True)
+class Sizes:
+    """How a configuration is made small."""
 
-    Parameters
-    ----------
-    values
-        The attributes.
-    divisor
-        What all widths are divided by, where they can be.
-    layers
-        The most layers of one kind; None for all.
-    images
-        Whether large images are made smaller too.
-    """
-    kept = _count_layers(values, layers)
+    divisor: int
+    """What all widths are divided by, where they can be."""
+    layers: int | None = None
+    """The most layers of one kind; None for all."""
+    heads: int = 1
+    """What the number of heads is divided by, where it can be."""
+
+    @property
+    def images(self) -> bool:
+        """Whether large images are made smaller too."""
+        return self.divisor != 4
+
+    def divide(self, name: str) -> int:
+        """Return what the value of an attribute is divided by: 1 if it is no width."""
+        if _WIDTH.search(name) is None or _NO_WIDTH.search(name) is not None:
+            return 1
+        return self.divisor // self.heads if _HEAD_WIDTH.search(name) else self.divisor
+
+
+def shrink(values: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
+    """Return attributes of a configuration, and of those inside it, for a smaller model."""
+    all_layers = next((values[name] for name in _ALL_LAYERS if type(values.get(name)) is int), None)
+    kept = _count_layers(values, sizes.layers)
+    if all_layers is not None and kept is not None:
+        kept = min(kept, all_layers)
     size = values.get("image_size")
-    large = images and type(size) is int and size >= LARGE
+    large = sizes.images and type(size) is int and size >= LARGE
     found = {}
     for name, value in values.items():
         if not isinstance(name, str):  # a table of labels
             found[name] = value
+        elif isinstance(value, dict) and name.startswith("per_layer"):
+            items = ((layer, shrink(each, sizes)) for layer, each in value.items())
+            found[name] = {layer: each for layer, each in items if kept is None or int(layer) < kept}
         elif isinstance(value, dict):
-            found[name] = shrink(value, divisor, layers, images=images)
+            found[name] = shrink(value, sizes)
         elif name in ("image_size", "image_embedding_size") and type(value) is int and large:
             found[name] = value // 4
-        elif name == "layer_types" or (isinstance(value, list) and name.endswith("layer_types")):
-            found[name] = value[:kept] if kept is not None and isinstance(value, list) else value
+        elif isinstance(value, list) and (name.endswith("layer_types") or _is_per_layer(value, all_layers)):
+            shrunk = _shrink_value(name, value, sizes, kept)
+            found[name] = shrunk[:kept]
+        elif type(value) is int and name.endswith("groups") and value == values.get("hidden_size"):
+            found[name] = _shrink_value("hidden_size", value, sizes, kept)
         else:
-            found[name] = _shrink_value(name, value, divisor, kept if _LAYERS.search(name) else layers)
+            found[name] = _shrink_value(name, value, sizes, kept if _LAYERS.search(name) else sizes.layers)
     return found
+
+
+_ALL_LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers")
+
+
+def _is_per_layer(value: list[Any], layers: int | None) -> bool:
+    return layers is not None and len(value) == layers > MANY_LAYERS
 
 
 def _count_layers(values: dict[str, Any], layers: int | None) -> int | None:
@@ -94,36 +139,39 @@ def _count_layers(values: dict[str, Any], layers: int | None) -> int | None:
     return max(layers, *(kinds.index(kind) + 1 for kind in kinds if isinstance(kind, str)))
 
 
-def _shrink_value(name: str, value: Any, divisor: int, layers: int | None) -> Any:
-    if type(value) is int and layers is not None and value > layers and _LAYERS.search(name):
-        return layers
-    if type(value) is int and layers is not None and value > MAX_EXPERTS and _EXPERTS.search(name):
-        return MAX_EXPERTS
-    if type(value) is int and layers is not None and value > 2 and _PER_TOKEN.search(name):
-        return 2
+def _shrink_value(name: str, value: Any, sizes: Sizes, layers: int | None) -> Any:
     if isinstance(value, list) and value and all(type(item) is int for item in value):
-        if layers is not None and _DEPTHS.search(name):
-            return [min(item, layers) for item in value]
-        if name == "mrope_section":  # parts of one width, which go on to add up to it
-            parts = [item // divisor for item in value]
-            return [*parts[:-1], sum(value) // divisor - sum(parts[:-1])]
-        if _is_width(name):
-            return [item // divisor if item % divisor == 0 else item for item in value]
-    if type(value) is int and _is_width(name) and value % divisor == 0 and value // divisor >= 4:
-        return value // divisor
-    return value
+        return _shrink_list(name, value, sizes, layers)
+    if type(value) is not int:
+        return value
+    if layers is not None:
+        for kind, most in ((_SHARED, 0), (_LAYERS, layers), (_EXPERTS, MAX_EXPERTS), (_PER_TOKEN, 2)):
+            if value > most and kind.search(name):
+                return most
+    if _HEADS.search(name):
+        return max(value // sizes.heads, 1)
+    divisor = sizes.divide(name)
+    return value // divisor if value % divisor == 0 and value // divisor >= 4 else value
 
 
-def _is_width(name: str) -> bool:
-    return _WIDTH.search(name) is not None and _NO_WIDTH.search(name) is None
+def _shrink_list(name: str, value: list[int], sizes: Sizes, layers: int | None) -> list[int]:
+    if layers is not None and _DEPTHS.search(name):
+        return [min(item, layers) for item in value]
+    if _HEADS.search(name):
+        return [max(item // sizes.heads, 1) for item in value]
+    divisor = sizes.divide("head_dim" if name == "mrope_section" else name)
+    if name == "mrope_section":  # parts of the width of a head, which go on to add up to it
+        parts = [item // divisor for item in value]
+        return [*parts[:-1], sum(value) // divisor - sum(parts[:-1])]
+    return [item // divisor if item % divisor == 0 else item for item in value]
 
 
-def build(default: Any, divisor: int, layers: int | None) -> tuple[Any, Any]:
+def build(default: Any, sizes: Sizes) -> tuple[Any, Any]:
     """Return a small configuration, and the model that `AutoModel` builds of it."""
     import torch
     from transformers import AutoModel
 
-    config = type(default).from_dict(shrink(default.to_dict(), divisor, layers, images=divisor != 4))
+    config = type(default).from_dict(shrink(default.to_dict(), sizes))
     with torch.device("meta"):
         weights = sum(parameter.numel() for parameter in AutoModel.from_config(config).parameters())
     if weights > WEIGHTS:
@@ -146,8 +194,8 @@ def measure(model_type: str) -> dict[str, str]:
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     found = {"type": model_type, "stage": "not built", "reason": ""}
     # What is divided may not fit any more, so a model that refuses its inputs is tried at other sizes too.
-    for divisor, layers in ATTEMPTS:
-        stage, reason = attempt(default, divisor, layers)
+    for each in ATTEMPTS:
+        stage, reason = attempt(default, Sizes(*each))
         if STAGES.index(stage) > STAGES.index(found["stage"]) or not found["reason"]:
             found = {"type": model_type, "stage": stage, "reason": reason}
         if stage in ("accepted", "not described") or reason.startswith(("ImportError", "TimeoutError")):
@@ -160,7 +208,7 @@ STAGES = ("not built", "not accepted", "not described", "accepted")
 """What the attempts of a type come to; of several the last in this order counts."""
 
 
-def attempt(default: Any, divisor: int, layers: int | None) -> tuple[str, str]:
+def attempt(default: Any, sizes: Sizes) -> tuple[str, str]:
     """Return how far a type gets at a size, and what stops it."""
     import torch
 
@@ -168,7 +216,7 @@ def attempt(default: Any, divisor: int, layers: int | None) -> tuple[str, str]:
 
     stage = "not built"
     try:
-        config, model = build(default, divisor, layers)
+        config, model = build(default, sizes)
         stage = "not described"
         inputs = UniversalOnnxConfig(config).generate_dummy_inputs()
         stage = "not accepted"
