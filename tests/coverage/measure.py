@@ -22,8 +22,7 @@ import json
 import os
 import sys
 import warnings
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import torch
 import transformers
 from marks import write_between
+from scores import failures, other_size, table
 
 import dummyio
 
@@ -65,7 +65,6 @@ MODALITIES = {
     "vision": ("pixel_values", "flattened_patches", "pixel_values_videos"),
     "audio": ("input_values", "input_features", "audio_values"),
 }
-MEASURES = ("runs", "full", "dynamic")
 
 
 @dataclass
@@ -131,16 +130,6 @@ def differences(expected: dict[str, Any], made: dict[str, Any]) -> list[str]:
     return found
 
 
-def other_size(dim: dummyio.Dim) -> int | None:
-    """Return another size than the default; None if there is none."""
-    if dim.choices:
-        return next((size for size in dim.choices if size != dim.size), None)
-    for size in (dim.size + dim.multiple_of, dim.size - dim.multiple_of):
-        if size >= max(dim.min, 1) and (dim.max is None or size <= dim.max):
-            return size
-    return None
-
-
 def measure(case: dict[str, Any]) -> Row:
     """Build, describe, run; describe and run at other sizes."""
     row = Row(case["class"], modality(case["inputs"]), half(case["folder"]))
@@ -165,20 +154,6 @@ def measure(case: dict[str, Any]) -> Row:
     return row
 
 
-def table(rows: list[Row], what: str, group: Callable[[Row], str]) -> list[str]:
-    """Return the shares of groups of classes, and of all, as a table; the largest group first."""
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[group(row)].append(row)
-    order = sorted(groups, key=lambda name: (-len(groups[name]), name))
-    lines = [f"| {what} | classes | runs | full | dynamic |", "|---|---:|---:|---:|---:|"]
-    for name, members in [*((name, groups[name]) for name in order), ("**all**", rows)]:
-        counts = (sum(getattr(row, each) for row in members) for each in MEASURES)
-        shares = " | ".join(f"{count} ({count / len(members):.1%})" for count in counts)
-        lines.append(f"| {name} | {len(members)} | {shares} |")
-    return lines
-
-
 def by_modality(rows: list[Row]) -> list[str]:
     """Return the shares by modality."""
     return table(rows, "data", lambda row: row.modality)
@@ -187,17 +162,6 @@ def by_modality(rows: list[Row]) -> list[str]:
 def by_half(rows: list[Row]) -> list[str]:
     """Return the shares of the two halves."""
     return table(rows, "half, by a hash of the folder's name", lambda row: row.half)
-
-
-def failures(rows: list[Row]) -> list[str]:
-    """Return the classes that do not reach the last step, as a table."""
-    lines = ["| class | reaches | what stops it |", "|---|---|---|"]
-    for row in sorted(rows, key=lambda row: row.name):
-        if not row.dynamic:
-            reached = next((each for each in reversed(MEASURES) if getattr(row, each)), "nothing")
-            reason = row.reason.replace("|", "\\|").replace("<", "&lt;")
-            lines.append(f"| {row.name} | {reached} | {reason} |")
-    return lines
 
 
 def write(rows: list[Row]) -> None:
