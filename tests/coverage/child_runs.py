@@ -7,6 +7,7 @@ prints a row of JSON for each.
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,11 +22,27 @@ Result = tuple[str, dict[str, Any] | None, str]
 """The name of a case, its row, and without one the reason: the process took too long, or ended."""
 
 
-def serve(measure: Callable[[str], dict[str, Any]]) -> None:
-    """Print a row for each name on the standard input; what a library prints meanwhile is no row."""
+def serve(measure: Callable[[str], dict[str, Any]], seconds: float | None = None) -> None:
+    """Print a row for each name on the standard input; what a library prints meanwhile is no row.
+
+    Parameters
+    ----------
+    measure
+        Returns the row of a case.
+    seconds
+        Processor time after which a `TimeoutError` is raised in `measure`, which a busy machine does not shorten.
+    """
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"took more than {seconds:g} s of a processor")
+
     answers, sys.stdout = sys.stdout, sys.stderr
+    signal.signal(signal.SIGPROF, stop)
     for line in sys.stdin:
-        print(json.dumps(measure(line.strip())), file=answers, flush=True)
+        signal.setitimer(signal.ITIMER_PROF, seconds or 0)
+        row = measure(line.strip())
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        print(json.dumps(row), file=answers, flush=True)
 
 
 def run_in_children(
@@ -44,7 +61,7 @@ def run_in_children(
     portion
         How many cases a process measures before another takes its place.
     seconds
-        How long one case may take, before its process is ended, and another goes on with the next case.
+        How long one case may take on the clock, before its process is ended, and another goes on with the next case.
     """
     waiting = deque(names[start : start + portion] for start in range(0, len(names), portion))
     results: Queue[Result | None] = Queue()

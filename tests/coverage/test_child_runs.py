@@ -19,9 +19,14 @@ def measure(name):
         os._exit(3)
     if name == "hangs":
         time.sleep(60)
+    while name == "computes":
+        try:
+            sum(range(1000))
+        except TimeoutError as error:
+            return {{"name": str(error), "process": os.getpid()}}
     return {{"name": name, "process": os.getpid()}}
 
-serve(measure)
+serve(measure, 0.2)
 """
 
 
@@ -39,22 +44,23 @@ def runs(monkeypatch, tmp_path):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_each_case_has_one_result(runs, workers):
     child_runs, command = runs
-    names = ["a", "ends", "b", "hangs", "c"]
-    found = list(child_runs.run_in_children(command, names, workers=workers, portion=3, seconds=2))
+    names = ["a", "ends", "b", "hangs", "computes", "c"]
+    found = list(child_runs.run_in_children(command, names, workers=workers, portion=3, seconds=4))
     assert sorted(name for name, _, _ in found) == sorted(names)
     rows = {name: row for name, row, _ in found}
     assert {name: row and row["name"] for name, row in rows.items()} == {
         "a": "a",
         "b": "b",
         "c": "c",
+        "computes": "took more than 0.2 s of a processor",
         "ends": None,
         "hangs": None,
     }
     assert {problem for _, row, problem in found if row is None} == {
         "the process ended with 3: it is broken",
-        "took more than 2 s",
+        "took more than 4 s",
     }
-    assert len({row["process"] for row in rows.values() if row}) == 3  # one more after each that was lost
+    assert len({row["process"] for row in rows.values() if row}) == 3  # a new one after each that was lost
 
 
 def test_no_cases_need_no_process(runs):
