@@ -2,29 +2,27 @@
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from dummyio.errors import OptionError, OutputError, suggest_names, to_path
-from dummyio.option_types import convert_option
-from dummyio.sources.input_names import is_padding_mask, is_type_ids
-from dummyio_onnx.models.array_kinds import get_type_text, is_tensor, is_torch_tensor, to_array, to_result
-from dummyio_onnx.models.flows import CACHE, CACHE_NAMES, Flow, can_write
+from dummyio.errors import OptionError, OutputError, to_path
+from dummyio_onnx.models.array_kinds import get_type_text, to_result
+from dummyio_onnx.models.call_arguments import CallArguments, find_kind
+from dummyio_onnx.models.flows import CACHE, Flow, can_write
+from dummyio_onnx.models.folder.load_options import (
+    check_hub_options,
+    choose_session,
+    convert_load_options,
+    pop_part_names,
+)
+from dummyio_onnx.models.folder.model_folder import ModelFolder, read_model_folder
 from dummyio_onnx.models.generation.greedy import generate_greedily
 from dummyio_onnx.models.libraries import import_library, load_generation_config
-from dummyio_onnx.models.model_folder import PART_OPTIONS, ModelFolder, read_model_folder
-from dummyio_onnx.models.model_part import SessionChoice
 from dummyio_onnx.models.open_model import open_model
 from dummyio_onnx.models.outputs import OutputFace
-
-_CPU = "CPUExecutionProvider"
-_FROM_HUB = frozenset(
-    {"export", "revision", "token", "cache_dir", "force_download", "local_files_only", "trust_remote_code"}
-)
-"""Options of loaders of the hub, whose neutral values are accepted: nothing is downloaded or exported here."""
 
 
 class AutoModelForONNX:
@@ -48,7 +46,8 @@ class AutoModelForONNX:
         self.main_input_name = flow.main_input
         self._folder, self._flow = folder, flow
         self._face = OutputFace(flow.outputs, task, architecture)
-        self._known = frozenset(flow.names)
+        self._arguments = CallArguments(flow)
+        self._known = self._arguments.names
         self._texts = {each.name: get_type_text(each.dtype) for part in flow.parts for each in part.plain_outputs}
         self.generation_config = (
             load_generation_config(folder.generation, config, folder.path) if self.can_generate() else None
@@ -101,21 +100,23 @@ class AutoModelForONNX:
         OptionError
             if an option is unknown, the runtime lacks a provider, or the model does not do the task.
         """
-        trust = convert_option("trust", trust, bool)
-        task = convert_option("task", task, str | None)
-        use_io_binding = convert_option("use_io_binding", use_io_binding, bool | None)
-        names = {
-            part: convert_option(option, options.pop(option, None), str | None) for option, part in PART_OPTIONS.items()
-        }
-        _check_options(options)
-        file_name = convert_option("file_name", file_name, str | None)
-        subfolder = convert_option("subfolder", subfolder, str)
-        found = read_model_folder(to_path(folder), file_name, subfolder, **names)
-        chosen = _choose_providers(provider, providers)
-        if isinstance(provider_options, Mapping):
-            provider_options = [provider_options, *({} for _ in chosen[1:])]
-        choice = SessionChoice(chosen, provider_options, session_options, use_io_binding is not False)
-        return open_model(cls, found, choice, task, trust=trust)
+        names = pop_part_names(options)
+        check_hub_options(options)
+        given = convert_load_options(
+            task=task,
+            provider=provider,
+            providers=providers,
+            provider_options=provider_options,
+            session_options=session_options,
+            file_name=file_name,
+            subfolder=subfolder,
+            use_io_binding=use_io_binding,
+            trust=trust,
+        )
+        found = read_model_folder(to_path(folder), given["file_name"], given["subfolder"], **names)
+        sessions = ("provider", "providers", "provider_options", "session_options", "use_io_binding")
+        choice = choose_session(*(given[name] for name in sessions))
+        return open_model(cls, found, choice, given["task"], trust=given["trust"])
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Return the outputs for these inputs, as the class of Transformers for them.
@@ -136,11 +137,12 @@ class AutoModelForONNX:
             if a name is not an input, or a switch asks for what the graph does not return.
         """
         if args:
-            kwargs = self._name_arguments(args, kwargs)
-        kind = _find_kind(kwargs)
+            kwargs = self._arguments.name(args, kwargs)
+        kind = find_kind(kwargs)
         return_dict, use_cache = kwargs.pop("return_dict", None), kwargs.pop("use_cache", None)
+        scores = None
         if not kwargs.keys() <= self._known:
-            kwargs = self._drop_switches(kwargs)
+            kwargs, scores = self._arguments.drop_switches(kwargs)
         if use_cache and not self._flow.has_cache:
             raise OptionError(
                 "use_cache=True: these files keep no past. Leave it out, or export the model with its past."
@@ -148,65 +150,14 @@ class AutoModelForONNX:
         found, cache = self._flow.run(kwargs, use_cache=use_cache is not False)
         texts = self._texts
         results = {name: to_result(value, kind, texts.get(name)) for name, value in found.items()}
+        if scores is not None:
+            results["logits"] = results["logits"][:, scores]
         if cache is not None:
             results[CACHE] = cache
         made = self._face.make(results)
         return made if return_dict is not False else made.to_tuple()
 
     __call__ = forward
-
-    def _name_arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        names = self._flow.names
-        if len(args) > len(names):
-            raise OptionError(
-                f"{len(args)} inputs were given by position: this model takes {', '.join(names)}. Give these."
-            )
-        named = dict(zip(names, args, strict=False))
-        twice = next((name for name in named if name in kwargs), None)
-        if twice is not None:
-            raise OptionError(
-                f"{twice} was given by position and by name: each input is given once, in the order {', '.join(names)}. Leave one "
-                "out."
-            )
-        return {**named, **kwargs}
-
-    def _drop_switches(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the inputs without switches that are off, and with the cache under one name."""
-        kept = {}
-        for name, value in kwargs.items():
-            if name in self._known:
-                kept[name] = value
-            elif name in CACHE_NAMES and CACHE in self._known:
-                kept[CACHE] = value
-            elif is_tensor(value) and (is_padding_mask(name) or is_type_ids(name)):
-                self._check_meaning(name, value)
-            elif value is None or value is False or (name == "logits_to_keep" and value == 0):
-                continue
-            elif value is True:
-                raise OptionError(
-                    f"{name}=True: the graph has no such switch, and returns {', '.join(self._flow.outputs)}. Leave it out, or "
-                    "export the model so that it returns what you need."
-                )
-            else:
-                raise OptionError(
-                    f"{name} is not an input of this model: it takes {', '.join(self._flow.names)}. "
-                    f"{suggest_names(name, self._flow.names)}"
-                )
-        return kept
-
-    def _check_meaning(self, name: str, value: Any) -> None:
-        """Raise `OptionError` if a mask that the graph does not take masks something, or token types differ from zero."""
-        array = to_array(value, name)
-        if is_padding_mask(name) and not np.all(array):
-            problem = f"{name} masks something"
-        elif is_type_ids(name) and np.any(array):
-            problem = f"{name} has other types than 0"
-        else:
-            return
-        raise OptionError(
-            f"{problem}, and this graph does not take it: it takes {', '.join(self._flow.names)}. Leave it out if the rows need "
-            "it not, or export the model with it."
-        )
 
     def generate(self, inputs: Any = None, **options: Any) -> Any:
         """Return the tokens that the model writes, greedily: as Transformers' `generate`, without beams and sampling.
@@ -233,7 +184,7 @@ class AutoModelForONNX:
             given[self.main_input_name] = inputs
         generation = options.pop("generation_config", None) or self.generation_config
         tokens = generate_greedily(self._flow, self.config, generation, given, options)
-        return import_library("torch").from_numpy(tokens) if _find_kind(given) == "pt" else tokens
+        return import_library("torch").from_numpy(tokens) if find_kind(given) == "pt" else tokens
 
     def can_generate(self) -> bool:
         """Return whether the model writes tokens: its steps return scores of the next one."""
@@ -304,40 +255,3 @@ class AutoModelForONNX:
     def __repr__(self) -> str:
         files = ", ".join(part.path.name for part in self._flow.parts)
         return f"{type(self).__name__}({files}; inputs {', '.join(self._flow.names)}; task {self.task})"
-
-
-def _find_kind(given: Mapping[str, Any]) -> str:
-    """Return which kind of tensors a call gives: ``pt`` for PyTorch's, else ``np``."""
-    for value in given.values():
-        if type(value) is np.ndarray:
-            return "np"
-        if is_torch_tensor(value):
-            return "pt"
-    nested = (each for value in given.values() if isinstance(value, (dict, list, tuple)) for each in _iterate(value))
-    return "pt" if any(map(is_torch_tensor, nested)) else "np"
-
-
-def _iterate(value: Any) -> Any:
-    return value.values() if isinstance(value, dict) else value
-
-
-def _choose_providers(provider: str | None, providers: Sequence[str] | None) -> tuple[str, ...]:
-    if provider is not None and providers is not None:
-        raise OptionError(f"provider={provider!r} and providers={providers!r} were given: give one of them.")
-    if isinstance(providers, str):
-        raise OptionError(f"providers={providers!r} is a text: give a list of names, or provider={providers!r}.")
-    if providers is None:
-        return (_CPU if provider is None else provider,)
-    return tuple(providers)
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    for name, value in options.items():
-        if name not in _FROM_HUB:
-            known = (*PART_OPTIONS, "task", "provider", "providers", "provider_options", "session_options", "file_name")
-            raise OptionError(f"{name}={value!r} is not an option of from_pretrained. {suggest_names(name, known)}")
-        if value not in (None, False, "main") and name not in ("cache_dir", "local_files_only"):
-            raise OptionError(
-                f"{name}={value!r}: nothing is downloaded or exported when a model is loaded. Export it first, "
-                "dummyio.export(model, folder), and give the folder; trust=True lets code of that folder run."
-            )

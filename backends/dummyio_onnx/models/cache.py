@@ -1,15 +1,17 @@
 """The cache of a decoder: values that stay with the runtime from one step to the next."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from dummyio.errors import OptionError
+from dummyio.model_config.attribute_types import shorten_value
+from dummyio.option_types import convert_option
 from dummyio.typing import Array
 from dummyio_onnx import tensors
 from dummyio_onnx.dtypes import from_native
-from dummyio_onnx.models.array_kinds import Value, copy_to_value, to_array, wrap_value
+from dummyio_onnx.models.array_kinds import Value, copy_to_value, is_tensor, to_array, to_result, wrap_value
 
 
 def is_cross(path: str) -> bool:
@@ -60,7 +62,17 @@ class OnnxCache:
         return iter(self.to_legacy())
 
     def __getitem__(self, layer: int) -> tuple[Any, ...]:
-        return self.to_legacy()[layer]
+        layers = self.to_legacy()
+        try:
+            return layers[layer]
+        except (IndexError, TypeError):
+            raise OptionError(
+                f"cache[{shorten_value(layer)}]: it has {len(layers)} layers. Give the number of one, below that."
+            ) from None
+
+    def __deepcopy__(self, memo: object) -> "OnnxCache":
+        """Return a cache of the same values: no run writes on them."""
+        return OnnxCache(self.paths, self.values, self.length, self.axes)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
         """Return the number of tokens that were fed so far."""
@@ -98,7 +110,13 @@ class OnnxCache:
         rows
             The index of a row for each row of the result, as an array, a tensor or a list.
         """
-        chosen = np.asarray(to_array(rows, "rows") if not isinstance(rows, (list, tuple)) else rows)
+        chosen = np.asarray(to_array(rows, "rows") if is_tensor(rows) else rows)
+        count = self.batch_size
+        whole = chosen.ndim == 1 and chosen.dtype.kind in "iu"
+        if not whole or (chosen.size and not 0 <= chosen.min() <= chosen.max() < count):
+            raise OptionError(
+                f"reorder({shorten_value(rows)}): give the index of a row for each row of the result, whole numbers below {count}."
+            )
         return self._change(lambda array, axis, _: np.take(array, chosen, axis))
 
     def crop(self, length: int) -> "OnnxCache":
@@ -109,6 +127,7 @@ class OnnxCache:
         OptionError
             if the cache has fewer tokens, or states that do not grow, from which no token can be taken away.
         """
+        length = convert_option("length", length, int)
         wanted = length if length >= 0 else self.length + length
         if wanted == self.length:
             return self
@@ -126,43 +145,27 @@ class OnnxCache:
                 f"crop({length}): the cache has states or windows, from which no token can be taken away. Keep the cache of "
                 "the step before."
             )
-        found = self._change(
-            lambda array, _, axis: array if axis is None else np.take(array, np.arange(wanted), axis), own=True
-        )
+        found = self._change(lambda array, _, axis: _take_first(array, wanted, axis), own=True)
         found.length = wanted
         return found
 
-    def _change(self, change: Any, *, own: bool = False) -> "OnnxCache":
+    def _change(self, change: Callable[[Array, int, int | None], Array], *, own: bool = False) -> "OnnxCache":
+        """Return a cache of changed tensors: `change` gets a tensor, the axis of its rows and the one that grows."""
         values = []
         for path, value, (batch, growth) in zip(self.paths, self.values, self.axes, strict=True):
             if own and is_cross(path):
                 values.append(value)
                 continue
-            array = tensors.to_numpy(wrap_value(value))
-            values.append(copy_to_value(change(array, batch, growth), from_native(value.element_type())))
+            changed = change(_view(value), batch, growth)
+            values.append(copy_to_value(changed, from_native(value.element_type())))
         return OnnxCache(self.paths, values, self.length, self.axes)
 
 
-def flatten_cache(given: Any) -> list[Any] | None:
-    """Return the tensors of a cache of another library, layer by layer; None if it is not a cache.
-
-    Tuples of tuples are read, and objects whose layers have ``keys`` and ``values``, in an encoder-decoder those of both caches.
-    """
-    parts = [getattr(given, name, None) for name in ("self_attention_cache", "cross_attention_cache")]
-    if all(part is not None for part in parts):
-        own, cross = (flatten_cache(part) or [] for part in parts)
-        pairs = zip(zip(own[::2], own[1::2], strict=True), zip(cross[::2], cross[1::2], strict=True), strict=True)
-        return [tensor for layer in pairs for pair in layer for tensor in pair]
-    layers = getattr(given, "layers", None)
-    if isinstance(layers, (list, tuple)):
-        found = [getattr(layer, name, None) for layer in layers for name in ("keys", "values")]
-        return [tensor for tensor in found if tensor is not None]
-    if isinstance(given, (list, tuple)):
-        return [tensor for layer in given for tensor in _list_tensors(layer)]
-    return None
+def _view(value: Value) -> Array:
+    """Return a value as an array: on its own memory if the CPU has it."""
+    found: Array = to_result(value, "np") if value.device_name() == "cpu" else tensors.to_numpy(wrap_value(value))
+    return found
 
 
-def _list_tensors(layer: Any) -> Sequence[Any]:
-    if isinstance(layer, Mapping):
-        return list(layer.values())
-    return layer if isinstance(layer, (list, tuple)) else (layer,)
+def _take_first(array: Array, count: int, axis: int | None) -> Array:
+    return array if axis is None else array[(*(slice(None) for _ in range(axis)), slice(count))]

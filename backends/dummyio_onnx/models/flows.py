@@ -7,9 +7,10 @@ import numpy as np
 
 from dummyio.errors import OptionError
 from dummyio.typing import Array
-from dummyio_onnx.models.array_kinds import Value, get_shape, to_array
+from dummyio_onnx.models.array_kinds import Value, to_array
 from dummyio_onnx.models.cache import OnnxCache
-from dummyio_onnx.models.input_filling import InputFiller
+from dummyio_onnx.models.filling.input_filling import InputFiller
+from dummyio_onnx.models.filling.left_out import LeftOut, shift_ids
 from dummyio_onnx.models.model_part import ModelPart
 
 CACHE = "past_key_values"
@@ -32,6 +33,9 @@ class Flow(Protocol):
 
     writes_with_cache: bool
     """Whether a step needs nothing but the last token and the cache: a graph that takes images would take them again."""
+
+    left_out: LeftOut
+    """What the model's class makes of inputs that are left out."""
 
     parts: Sequence[ModelPart]
 
@@ -60,11 +64,14 @@ class WholeModel:
         The graph.
     order
         The arguments in the order of `forward`, if a spec has it.
+    left_out
+        What the model's class makes of inputs that are left out.
     """
 
-    def __init__(self, part: ModelPart, order: Sequence[str] = ()) -> None:
+    def __init__(self, part: ModelPart, order: Sequence[str], left_out: LeftOut) -> None:
         self.parts: Sequence[ModelPart] = (part,)
-        self._part, self._filler = part, InputFiller(part)
+        self.left_out = left_out
+        self._part, self._filler = part, InputFiller(part, left_out)
         plain = get_roots(self._filler.names)
         known = (*plain, CACHE) if part.slots else plain
         self.names = (*(name for name in order if name in known), *(name for name in known if name not in order))
@@ -129,18 +136,13 @@ class EncoderDecoder:
     """An encoder, and a decoder in one, two or three graphs."""
 
     def __init__(
-        self,
-        encoder: ModelPart,
-        first: ModelPart,
-        further: ModelPart | None,
-        order: Sequence[str] = (),
-        start_token: int | None = None,
+        self, encoder: ModelPart, first: ModelPart, further: ModelPart | None, order: Sequence[str], left_out: LeftOut
     ) -> None:
         self.parts: Sequence[ModelPart] = (encoder, first) if further is None else (encoder, first, further)
         self.encoder, self._first, self._further = encoder, first, further
-        self._start = start_token
-        self._encoding, self._starting = InputFiller(encoder), InputFiller(first)
-        self._continuing = self._starting if further is None else InputFiller(further)
+        self.left_out = left_out
+        self._encoding, self._starting = InputFiller(encoder, left_out), InputFiller(first, left_out)
+        self._continuing = self._starting if further is None else InputFiller(further, left_out)
         self._merged = "use_cache_branch" in self._starting.names
         self._encoder_names = get_roots(self._encoding.names)
         own = [_DECODER_NAMES.get(name, name) for filler in (self._starting, self._continuing) for name in filler.names]
@@ -207,7 +209,7 @@ class EncoderDecoder:
             own[_HIDDEN] = hidden
         ids = "decoder_input_ids" if "decoder_input_ids" in own else "input_ids"
         if own.get(ids) is None and own.get("inputs_embeds") is None and ids in own:
-            own[ids] = self._make_start(hidden)
+            own[ids] = self._make_start(given)
         filled = filler.fill(own, cache)
         keep_cross = self._merged and filled.cache is not None and filled.cache.length > 0
         plain, cache = part.run(filled.values, filled.cache, filled.tokens, keep_cache=use_cache, keep_cross=keep_cross)
@@ -215,12 +217,13 @@ class EncoderDecoder:
         found.setdefault("encoder_last_hidden_state", hidden)
         return found, cache
 
-    def _make_start(self, hidden: Any) -> Array:
-        if self._start is None:
+    def _make_start(self, given: Mapping[str, Any]) -> Array:
+        ids = given.get("input_ids")
+        if ids is None:
             raise OptionError(
-                "decoder_input_ids was left out, and the configuration has no decoder_start_token_id: give decoder_input_ids."
+                "decoder_input_ids was left out, and there are no input_ids to make them of: give decoder_input_ids."
             )
-        return np.full((get_shape(hidden)[0], 1), self._start, np.int64)
+        return shift_ids(to_array(ids, "input_ids"), self.left_out)
 
 
 def get_hidden_state(states: Any) -> Any:

@@ -13,6 +13,7 @@ from dummyio.running.runner import DeclaredTensor
 from dummyio.typing import Axes
 from dummyio_onnx.models.array_kinds import Value, keep_alone
 from dummyio_onnx.models.cache import OnnxCache, is_cross
+from dummyio_onnx.models.filling.index_tables import find_index_tables
 from dummyio_onnx.read_model import find_graph_inputs
 from dummyio_onnx.running.bind_inputs import find_device
 from dummyio_onnx.running.declared_values import declare_values
@@ -59,8 +60,6 @@ class ModelPart:
         Its file.
     choice
         How to open it.
-    types
-        Whether zeros are the types of tokens that a model takes if none are given.
 
     Raises
     ------
@@ -70,14 +69,16 @@ class ModelPart:
         if this runtime has no such provider.
     """
 
-    def __init__(self, name: str, path: Path, choice: SessionChoice, *, types: bool = True) -> None:
-        self.name, self.path, self.types = name, path, types
+    def __init__(self, name: str, path: Path, choice: SessionChoice) -> None:
+        self.name, self.path = name, path
         _, model = load_model_proto(path)
         self.session = open_session(
             path, model, providers=choice.providers, provider_options=choice.provider_options, options=choice.options
         )
         self.inputs = declare_values(find_graph_inputs(model.graph))
         self.outputs = declare_values(model.graph.output)
+        self.tables = find_index_tables(model)
+        """Input → the rows of the table that its elements choose from."""
         self.plain_inputs = tuple(each for each in self.inputs if _PAST.match(each.name) is None)
         self.batch_symbol = next((each.shape[0] for each in self.plain_inputs if each.shape), None)
         self.slots = self._find_slots(self.inputs, _PAST)

@@ -1,13 +1,18 @@
 """From a folder to a model: its parts are opened, checked against each other, and given the class that fits."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from dummyio.huggingface.config.class_defaults import configuration_defaults
+from dummyio_onnx.models.filling.left_out import LeftOut, read_left_out
 from dummyio_onnx.models.flows import EncoderDecoder, Flow, WholeModel, can_write
-from dummyio_onnx.models.folder_checks import check_folder, choose_task, guess_class_name, read_start_token
+from dummyio_onnx.models.folder.folder_checks import (
+    check_folder,
+    choose_task,
+    find_class_name,
+    guess_class_name,
+    read_folder_configuration,
+)
+from dummyio_onnx.models.folder.model_folder import DECODER, ENCODER, MERGED, MODEL, WITH_PAST, ModelFolder
 from dummyio_onnx.models.libraries import PlainConfig, import_library, load_config
-from dummyio_onnx.models.model_folder import DECODER, ENCODER, MERGED, MODEL, WITH_PAST, ModelFolder
 from dummyio_onnx.models.model_part import ModelPart, SessionChoice
 
 
@@ -27,37 +32,23 @@ def open_model(base: Any, folder: ModelFolder, choice: SessionChoice, task: str 
     trust
         Whether code of the folder may run to read its configuration.
     """
-    flow = _open_flow(folder, choice)
-    own = choose_task(task, folder, flow)
-    check_folder(folder, flow, own)
+    configuration = read_folder_configuration(folder)
+    flow = _open_flow(folder, choice, read_left_out(configuration, find_class_name(folder)))
+    own = choose_task(task, folder, flow, configuration)
+    check_folder(folder, flow, own, configuration)
     config = load_config(folder.config or {}, folder.path, trust=trust)
     architecture = guess_class_name(folder, own)
     kind = _choose_class(base, flow, config, own, architecture)
     return kind(folder, flow, config, own, architecture)
 
 
-def _open_flow(folder: ModelFolder, choice: SessionChoice) -> Flow:
-    types = _has_types(folder)
-    parts = {name: ModelPart(name, path, choice, types=types) for name, path in folder.files.items()}
+def _open_flow(folder: ModelFolder, choice: SessionChoice, left_out: LeftOut) -> Flow:
+    parts = {name: ModelPart(name, path, choice) for name, path in folder.files.items()}
     order = tuple(folder.spec) if folder.spec is not None else ()
     if MODEL in parts:
-        return WholeModel(parts[MODEL], order)
+        return WholeModel(parts[MODEL], order, left_out)
     first = parts[MERGED] if MERGED in parts else parts[DECODER]
-    return EncoderDecoder(parts[ENCODER], first, parts.get(WITH_PAST), order, read_start_token(folder))
-
-
-def _has_types(folder: ModelFolder) -> bool:
-    """Whether a model has a table of token types, of which the first is the usual one; true without a configuration.
-
-    A model without such a table, such as GPT-2, adds the embedding of any token that it gets as a type, and nothing if it gets none.
-    """
-    values = folder.config
-    if values is None:
-        return True
-    kind = values.get("model_type")
-    known = {**((configuration_defaults(kind) if isinstance(kind, str) else None) or {}), **values}
-    parts = (known, *(part for part in known.values() if isinstance(part, Mapping)))
-    return any("type_vocab_size" in part for part in parts)
+    return EncoderDecoder(parts[ENCODER], first, parts.get(WITH_PAST), order, left_out)
 
 
 def _choose_class(base: Any, flow: Flow, config: Any, task: str | None, architecture: str | None) -> Any:

@@ -1,12 +1,13 @@
 """What a configuration and the graphs next to it must agree on: the task, what is fed, words, and the layers of the cache."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from dummyio.errors import DummyioError, OptionError, SourceError
 from dummyio.generators.base.context import PAST
 from dummyio.huggingface.config.configuration import Configuration, build_configuration
 from dummyio.huggingface.outputs.output_table import OUTPUTS
+from dummyio.huggingface.source.auto_tables import class_for
 from dummyio.huggingface.source.forward_signatures import forward_parameters
 from dummyio.huggingface.tasks.find_task import (
     canonical_task,
@@ -19,7 +20,7 @@ from dummyio.huggingface.tasks.find_task import (
 from dummyio.model_config.layer_geometry import self_layers
 from dummyio_onnx.models.cache import is_cross
 from dummyio_onnx.models.flows import EncoderDecoder, Flow
-from dummyio_onnx.models.model_folder import ModelFolder
+from dummyio_onnx.models.folder.model_folder import ModelFolder
 from dummyio_onnx.models.model_part import ModelPart, Slot
 
 _OF_WORDS = frozenset({"text-generation", "text2text-generation", "fill-mask"})
@@ -32,7 +33,23 @@ def read_class_name(folder: ModelFolder) -> str | None:
     return names[0] if isinstance(names, list) and names and isinstance(names[0], str) else None
 
 
-def choose_task(given: str | None, folder: ModelFolder, flow: Flow) -> str | None:
+def find_class_name(folder: ModelFolder) -> str | None:
+    """Return a class of Transformers in the file of a model's class: its own, else the base class of its type; None if unknown."""
+    kind = (folder.config or {}).get("model_type")
+    return read_class_name(folder) or (class_for(kind, "MODEL_MAPPING_NAMES") if isinstance(kind, str) else None)
+
+
+def read_folder_configuration(folder: ModelFolder) -> Configuration | None:
+    """Return the configuration as plain data, with the defaults of its class; None without one; errors as `build_configuration`."""
+    if not folder.config:
+        return None
+    try:
+        return build_configuration(folder.config, str(folder.path / "config.json"))
+    except SourceError as error:
+        raise SourceError(f"{error} The graphs next to it cannot be matched with it.") from error
+
+
+def choose_task(given: str | None, folder: ModelFolder, flow: Flow, configuration: Configuration | None) -> str | None:
     """Return the task of a model, without ``-with-past``: the caller's, that of its spec, or that of its class.
 
     Raises
@@ -45,7 +62,7 @@ def choose_task(given: str | None, folder: ModelFolder, flow: Flow) -> str | Non
     own = stated or (task_of_class(architecture) if architecture is not None else None)
     own = own.removesuffix(PAST) if own is not None else None
     if given is None:
-        return own or _guess_task(folder, flow)
+        return own or _guess_task(flow, configuration)
     wanted = canonical_task(given)
     if wanted.endswith(PAST) and not flow.has_cache:
         raise OptionError(f"task={given!r}: these files keep no past. Choose {wanted.removesuffix(PAST)!r}.")
@@ -75,15 +92,15 @@ def list_fitting_tasks(flow: Flow) -> list[str]:
     return found
 
 
-def _guess_task(folder: ModelFolder, flow: Flow) -> str | None:
+def _guess_task(flow: Flow, configuration: Configuration | None) -> str | None:
     """Return the only task that a model type has and these outputs fit; None if several do, or no type is stated."""
-    kind = (folder.config or {}).get("model_type")
-    if not isinstance(kind, str):
+    kind = None if configuration is None else configuration.model_type
+    if configuration is None or kind is None:
         return None
     part = flow.parts[-1]
     size = _last_size(next((each.shape for each in part.plain_outputs if each.name == "logits"), None))
     rank = next((len(each.shape) for each in part.plain_inputs if each.name == "input_ids" and each.shape), 2)
-    words = size is not None and size in _list_vocabularies(build_configuration(folder.config or {}, str(folder.path)))
+    words = size is not None and size in _list_vocabularies(configuration)
     does = tasks_of(kind)
     likely = [
         task
@@ -112,16 +129,12 @@ def guess_class_name(folder: ModelFolder, task: str | None) -> str | None:
         return None
 
 
-def check_folder(folder: ModelFolder, flow: Flow, task: str | None) -> None:
+def check_folder(folder: ModelFolder, flow: Flow, task: str | None, configuration: Configuration | None) -> None:
     """Raise `SourceError` if the configuration is of another model than the graphs, or the graphs are not of one model."""
     if isinstance(flow, EncoderDecoder):
         _check_states(folder, flow)
-    if not folder.config:
+    if configuration is None:
         return
-    try:
-        configuration = build_configuration(folder.config, str(folder.path / "config.json"))
-    except SourceError as error:
-        raise SourceError(f"{error} The graphs next to it cannot be matched with it.") from error
     _check_main_input(folder, flow, configuration, task)
     _check_words(folder, flow, configuration, task)
     _check_layers(folder, flow, configuration)
@@ -222,14 +235,3 @@ def _check_layers(folder: ModelFolder, flow: Flow, configuration: Configuration)
 
 def _has_cross(part: ModelPart) -> bool:
     return any(is_cross(slot.path) for slot in part.slots)
-
-
-def read_start_token(folder: ModelFolder) -> int | None:
-    """Return the token with which a decoder starts, of the generation options or the configuration."""
-    sources: list[Mapping[str, Any]] = [folder.generation or {}, folder.config or {}]
-    for name in ("decoder_start_token_id", "bos_token_id"):
-        for source in (*sources, *(part for each in sources if isinstance(part := each.get("decoder"), Mapping))):
-            value = source.get(name)
-            if isinstance(value, int) and not isinstance(value, bool):
-                return value
-    return None

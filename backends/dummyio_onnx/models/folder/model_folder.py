@@ -205,7 +205,7 @@ def _read_spec(folder: Path, files: Mapping[str, Path]) -> InputSpec | None:
 
 
 def _load_spec(place: Path) -> InputSpec | None:
-    if not place.is_file():
+    if not os.path.lexists(place):  # a link that leads nowhere is there, and cannot be read
         return None
     try:
         return InputSpec.load(place)
@@ -214,7 +214,8 @@ def _load_spec(place: Path) -> InputSpec | None:
 
 
 def _read_json(place: Path, inner: Path, name: str) -> Mapping[str, Any] | None:
-    path = next((folder / name for folder in (inner, place) if (folder / name).is_file()), None)
+    # A link that leads nowhere, or to a device, is there and cannot be read: a folder without it would be another model.
+    path = next((folder / name for folder in (inner, place) if os.path.lexists(folder / name)), None)
     if path is None:
         return None
     try:

@@ -1,0 +1,1 @@
+"""From the tensors of a call to the feeds of a graph."""
