@@ -34,7 +34,8 @@ def describe(source: Any, task: str | None = None, *, generators: Iterable[type]
     dims
         Sizes by name (``batch_size=4``), which override those of the model; ``random_<name>_range=(low, high)`` to draw
         one from ``seed``; options ``padding_side``, ``mask_policy``, ``int_dtype``, ``float_dtype``; and values that a
-        configuration lacks (``vocab_size=...``). For a JAX function, ``args`` and ``kwargs``: example arguments (arrays or
+        configuration lacks (``vocab_size=...``). For a Hugging Face model, ``feed`` and ``leave_out``: names of arguments to feed that
+        rules would not, and the other way round (``leave_out=("pixel_values",)`` describes texts alone). For a JAX function, ``args`` and ``kwargs``: example arguments (arrays or
         their shapes) that its signature does not declare; and ``dynamic``, which names their dynamic axes.
 
     Returns

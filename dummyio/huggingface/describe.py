@@ -26,7 +26,14 @@ from dummyio.huggingface.config.layer_types import check_layer_types
 from dummyio.huggingface.diffusion.describe import CLASS_NAME, describe_component
 from dummyio.huggingface.facts.argument_docs import find_required_arguments, read_documented_arguments
 from dummyio.huggingface.facts.quirks import Corrections, collect_quirks
-from dummyio.huggingface.facts.source_facts import read_model_facts, read_option_facts, read_size_bounds, source_text
+from dummyio.huggingface.facts.source_facts import (
+    read_model_facts,
+    read_option_facts,
+    read_size_bounds,
+    returns_score_matrix,
+    source_text,
+)
+from dummyio.huggingface.inputs.asked_inputs import check_fed, check_rest, pop_asked_inputs
 from dummyio.huggingface.inputs.check_sizes import check_sizes
 from dummyio.huggingface.inputs.choose_inputs import choose_inputs, inputs_from_attributes
 from dummyio.huggingface.inputs.conditions import InputFacts
@@ -248,6 +255,8 @@ def _apply_quirks(state: _State) -> _State:
     rest = {key: value for key, value in state.keywords.items() if key not in given}
     options = {**read_option_facts(name, configuration.model_type), **quirks.options, **rest}
     everything = options.pop("optional_inputs", state.asked is None)
+    feed, leave_out = pop_asked_inputs(options, state.signature.names, state.signature.required)
+    quirks = quirks.follow(feed, leave_out)
     return _with(state, config=config, quirks=quirks, options=options, everything=everything)
 
 
@@ -283,6 +292,7 @@ def _choose_inputs(state: _State) -> _State:
         added=frozenset(list_added_names(context, signature.names)),
     )
     names = state.quirks.chosen(choose_inputs(facts, signature.names), signature.names)
+    check_rest(names, state.quirks.drop)
     _check_past(state, names)
     if not names:
         raise SourceError(
@@ -319,13 +329,20 @@ def _drop_uncounted_media(state: _State) -> _State:
 
 def _describe_inputs(state: _State) -> _State:
     context = state.context
-    both = {"pixel_values", "input_ids"} <= set(state.names) and context.task in _COMPARING
-    if both and state.config.has("projection_dim") and not list_media(context):
+    if _compares_each(state) and not list_media(context):
         context = replace(context, dual=True)
     generators = {name: generator_for(name, context) for name in state.names}
     inputs = {name: generator.spec(name) for name, generator in generators.items() if generator is not None}
+    check_fed(state.quirks.add, inputs, state.class_name)
     check_sizes(context, inputs)
     return _with(state, context=context, inputs=inputs)
+
+
+def _compares_each(state: _State) -> bool:
+    """Whether each text is compared with each image: by their projections, or by scores with an axis for either."""
+    if not {"pixel_values", "input_ids"} <= set(state.names) or state.context.task not in _COMPARING:
+        return False
+    return state.config.has("projection_dim") or returns_score_matrix(state.class_name, state.configuration.model_type)
 
 
 def _describe_outputs(state: _State) -> _State:

@@ -20,6 +20,7 @@ from dummyio.huggingface.tasks.find_task import canonical_task, class_supports_t
 from dummyio.huggingface.tasks.task_table import TASKS
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.attribute_types import shorten_value
+from dummyio.onnx.conventions.read_conventions import choose_input_options
 from dummyio.onnx.task_detection import detect_task, find_configuration, is_configuration, is_hugging_face_model
 
 BASE_TASK = "feature-extraction"
@@ -53,11 +54,18 @@ class Source:
         options: dict[str, Any] = dict(keywords)
         if self.generators:
             options["generators"] = self.generators
-        if self.part is not None:
-            return describe_part(self.value, self.task or BASE_TASK, self.part, options)
         if self.task is None and self.configuration is not None:
             # The inputs that an export needs, as if the task of the class had been given.
             options.setdefault("optional_inputs", False)
+        spec = self._describe(options)
+        if self.configuration is None:
+            return spec
+        changed = choose_input_options(spec, self.configuration.model_type, options, self.generators)
+        return self._describe({**options, **changed}) if changed else spec
+
+    def _describe(self, options: Mapping[str, Any]) -> InputSpec:
+        if self.part is not None:
+            return describe_part(self.value, self.task or BASE_TASK, self.part, options)
         return describe(self.value, self.task, **options)
 
     def describe_with_past(self, keywords: Mapping[str, Any]) -> InputSpec | None:

@@ -20,6 +20,7 @@ from dummyio.huggingface.tasks.find_task import find_task
 from dummyio.input_spec import InputSpec
 from dummyio.onnx.axis_symbols import find_symbols, name_input_axes, rename_symbols
 from dummyio.onnx.choose_opset import BASE_OPSET, choose_opset, read_model_source
+from dummyio.onnx.conventions.read_conventions import find_named_symbols
 from dummyio.onnx.dummy_inputs import make_inputs, split_sizes
 from dummyio.onnx.exporter_members import ExporterMembers, InstanceOrClass
 from dummyio.onnx.list_outputs import creates_cache, list_outputs, name_axes, name_outputs
@@ -191,7 +192,9 @@ class UniversalOnnxConfig(ExporterMembers):
         return rename_symbols(name_input_axes(spec), self._find_symbols(spec))
 
     def _find_symbols(self, spec: InputSpec) -> Mapping[str, str | None]:
-        return {} if self.configuration is None else find_symbols(spec, self.part)
+        if self.configuration is None:
+            return {}
+        return {**find_symbols(spec, self.part), **find_named_symbols(spec, self.configuration.model_type)}
 
     @cached_property
     def _described(self) -> InputSpec:

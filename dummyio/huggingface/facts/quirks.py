@@ -18,7 +18,7 @@ Names of model types stand in that file only: an entry is the last resort, after
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,16 @@ class Corrections:
         """Return the arguments to feed, in the model's order."""
         wanted = {*names, *self.add} - set(self.drop)
         return [name for name in offered if name in wanted]
+
+    def follow(self, add: tuple[str, ...], drop: tuple[str, ...]) -> "Corrections":
+        """Return them with the arguments that a caller adds or leaves out, who wins over them."""
+        if not add and not drop:
+            return self
+        return replace(
+            self,
+            add=(*(name for name in self.add if name not in drop), *add),
+            drop=(*(name for name in self.drop if name not in add), *drop),
+        )
 
     @property
     def provenance(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from dummyio.huggingface.source.forward_signatures import forward_source
 from dummyio.model_config.normalized_config import NormalizedConfig
 
 _COUNTS_ENDS = "eos_mask.sum("
+_SCORES = re.compile(r"logits_per_(?:text|image) = torch\.matmul\(")
 _ONE_ROW = re.compile(r"if self\.config\.(get_text_config\(\)\.)?pad_token_id is None and batch_size != 1:")
 
 
@@ -38,6 +39,14 @@ def read_option_facts(class_name: str, model_type: str | None) -> Mapping[str, s
     except SourceError:  # remote code, or no installed library
         return {}
     return {"last_token": "eos"} if _COUNTS_ENDS in text else {}
+
+
+def returns_score_matrix(class_name: str, model_type: str | None) -> bool:
+    """Return whether a class's `forward` multiplies texts by images, so that each of either has a batch of its own."""
+    try:
+        return _SCORES.search(forward_source(class_name, model_type)) is not None
+    except SourceError:  # remote code, or no installed library
+        return False
 
 
 def read_size_bounds(class_name: str, config: NormalizedConfig) -> Mapping[str, Mapping[str, int]]:
