@@ -18,6 +18,7 @@ from small_onnx_graphs import (
     save_seq2seq_decoder,
 )
 
+import dummyio
 from dummyio.errors import OptionError, SourceError
 from dummyio_onnx.models.auto_model import AutoModelForONNX
 
@@ -296,3 +297,107 @@ def test_generation_options_that_transformers_refuses(tmp_path):
     (tmp_path / "generation_config.json").write_text(json.dumps({"compile_config": 5}))
     with pytest.raises(SourceError, match=r"generation_config.json: Transformers refuses a value \("):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"architectures": ["BertForTokenClassification"]},
+            "BertForTokenClassification of config.json does token-class",
+        ),
+        (
+            {"architectures": ["BertForMaskedLM"]},
+            r"does fill-mask, and the graph returns logits of rank 2, which fits text-cl",
+        ),
+        (
+            {"architectures": ["GPT2ForSequenceClassification"]},
+            "model_type='bert' and architectures='GPT2ForSequenceCl",
+        ),
+        ({"num_labels": 3}, "the graph returns scores of 2 labels, and config.json has 3"),
+        ({"id2label": {"0": "a"}}, "the graph returns scores of 2 labels, and config.json has 1"),
+    ],
+    ids=["class", "words", "type", "labels", "names"],
+)
+def test_a_configuration_that_the_graph_contradicts(tmp_path, change, message):
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    save_classifier(tmp_path / "model.onnx")
+    save_config(tmp_path, **BERT)
+    assert load(tmp_path).task == "text-classification"
+    save_config(tmp_path, **{**BERT, **change})
+    with pytest.raises(SourceError, match=message):
+        load(tmp_path)
+
+
+def test_a_spec_whose_task_the_graph_contradicts(tmp_path):
+    path = save_classifier(tmp_path / "model.onnx")
+    spec = dummyio.describe(path)
+    dummyio.InputSpec(dict(spec), task="fill-mask").save(tmp_path / "dummyio.json")
+    with pytest.raises(SourceError, match="the spec does fill-mask, and the graph returns logits of rank 2"):
+        load(tmp_path)
+
+
+def test_features_under_the_configuration_of_a_head_are_features(tmp_path):
+    """As Optimum writes them: the configuration of the checkpoint keeps the class that it was saved from."""
+    pytest.importorskip("transformers")
+    save_encoder(tmp_path / "model.onnx")
+    save_config(tmp_path, **BERT)
+    assert load(tmp_path).task == "feature-extraction"
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (0, r"n_layer=0: a whole number from 1 to .* model.onnx keeps 2 layers"),
+        (1, r"keeps 2 layers of \[2, 4\] numbers, and config.json has 1 layers"),
+    ],
+)
+def test_a_cache_of_more_layers_than_the_configuration_has(tmp_path, layers, message):
+    pytest.importorskip("transformers")
+    save_decoder(tmp_path / "model.onnx")
+    own = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "n_embd": 8, "n_head": 2, "vocab_size": 11}
+    save_config(tmp_path, **own, n_layer=layers)
+    with pytest.raises(SourceError, match=message):
+        load(tmp_path)
+
+
+def test_a_decoder_whose_configuration_has_an_encoder(tmp_path):
+    """Its generation would ask for an encoder, which is not there."""
+    pytest.importorskip("transformers")
+    save_decoder(tmp_path / "model.onnx")
+    own = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "n_embd": 8, "n_head": 2, "vocab_size": 11}
+    save_config(tmp_path, **own, n_layer=2, is_encoder_decoder=True)
+    with pytest.raises(SourceError, match=r"config.json has is_encoder_decoder=True, and the files have no encoder"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "dummyio.json", "ort_config.json"])
+def test_a_file_that_is_a_link_to_nothing_or_to_a_device(tmp_path, name):
+    """Without its configuration the folder would load as a model that nothing is known of."""
+    save_classifier(tmp_path / "model.onnx")
+    for target, reason in (("nowhere", "cannot be read"), ("/dev/zero", "not a regular file")):
+        link = tmp_path / name
+        link.symlink_to(target)
+        with pytest.raises(SourceError, match=f"{name}.*{reason}"):
+            load(tmp_path)
+        link.unlink()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("provider", 5),
+        ("providers", "CPUExecutionProvider"),
+        ("providers", [5]),
+        ("providers", 5),
+        ("provider_options", 5),
+        ("provider_options", ["x"]),
+        ("session_options", {"intra_op_num_threads": 1}),
+        ("session_options", 5),
+    ],
+)
+def test_options_of_sessions_of_a_wrong_type(tmp_path, option, value):
+    path = save_classifier(tmp_path / "model.onnx")
+    with pytest.raises(OptionError, match=f"{option}=.*: give "):
+        load(path, **{option: value})

@@ -26,6 +26,8 @@ class PlainConfig:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.is_encoder_decoder = False
+        names = values.get("id2label")
+        self.num_labels: Any = len(names) if isinstance(names, Mapping) else None
         for name, value in values.items():
             setattr(self, name, PlainConfig(value) if isinstance(value, Mapping) else value)
         self._values = dict(values)

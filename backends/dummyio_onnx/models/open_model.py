@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dummyio.errors import SourceError
 from dummyio_onnx.models.filling.left_out import LeftOut, read_left_out
 from dummyio_onnx.models.flows import EncoderDecoder, Flow, WholeModel, can_write
 from dummyio_onnx.models.folder.folder_checks import (
@@ -12,6 +13,7 @@ from dummyio_onnx.models.folder.folder_checks import (
     read_folder_configuration,
 )
 from dummyio_onnx.models.folder.model_folder import DECODER, ENCODER, MERGED, MODEL, WITH_PAST, ModelFolder
+from dummyio_onnx.models.folder.output_checks import check_labels
 from dummyio_onnx.models.libraries import PlainConfig, import_library, load_config
 from dummyio_onnx.models.model_part import ModelPart, SessionChoice
 
@@ -37,6 +39,8 @@ def open_model(base: Any, folder: ModelFolder, choice: SessionChoice, task: str 
     own = choose_task(task, folder, flow, configuration)
     check_folder(folder, flow, own, configuration)
     config = load_config(folder.config or {}, folder.path, trust=trust)
+    check_labels(folder, flow, own, config)
+    _check_encoder(folder, flow, own, config)
     architecture = guess_class_name(folder, own)
     kind = _choose_class(base, flow, config, own, architecture)
     return kind(folder, flow, config, own, architecture)
@@ -49,6 +53,19 @@ def _open_flow(folder: ModelFolder, choice: SessionChoice, left_out: LeftOut) ->
         return WholeModel(parts[MODEL], order, left_out)
     first = parts[MERGED] if MERGED in parts else parts[DECODER]
     return EncoderDecoder(parts[ENCODER], first, parts.get(WITH_PAST), order, left_out)
+
+
+def _check_encoder(folder: ModelFolder, flow: Flow, task: str | None, config: Any) -> None:
+    """Raise `SourceError` if the configuration of a model that writes tokens has an encoder, and the files do not, or the reverse."""
+    stated = getattr(config, "is_encoder_decoder", None)
+    if isinstance(config, PlainConfig) or not can_write(flow, task):
+        return
+    has = isinstance(flow, EncoderDecoder) or any(name.startswith(("decoder_", "encoder_")) for name in flow.names)
+    if bool(stated) != has:
+        raise SourceError(
+            f"{folder.path}: config.json has is_encoder_decoder={stated!r}, and the files have {'an' if has else 'no'} encoder: they "
+            "are of different models. Put the configuration of the exported model there."
+        )
 
 
 def _choose_class(base: Any, flow: Flow, config: Any, task: str | None, architecture: str | None) -> Any:

@@ -6,21 +6,14 @@ from typing import Any
 from dummyio.errors import DummyioError, OptionError, SourceError
 from dummyio.generators.base.context import PAST
 from dummyio.huggingface.config.configuration import Configuration, build_configuration
-from dummyio.huggingface.outputs.output_table import OUTPUTS
 from dummyio.huggingface.source.auto_tables import class_for
 from dummyio.huggingface.source.forward_signatures import forward_parameters
-from dummyio.huggingface.tasks.find_task import (
-    canonical_task,
-    class_of_task,
-    class_supports_task,
-    find_task,
-    task_of_class,
-    tasks_of,
-)
+from dummyio.huggingface.tasks.find_task import canonical_task, class_of_task, class_supports_task, find_task, tasks_of
 from dummyio.model_config.layer_geometry import self_layers
 from dummyio_onnx.models.cache import is_cross
 from dummyio_onnx.models.flows import EncoderDecoder, Flow
 from dummyio_onnx.models.folder.model_folder import ModelFolder
+from dummyio_onnx.models.folder.output_checks import check_outputs, find_own_task, list_fitting_tasks
 from dummyio_onnx.models.model_part import ModelPart, Slot
 
 _OF_WORDS = frozenset({"text-generation", "text2text-generation", "fill-mask"})
@@ -58,9 +51,7 @@ def choose_task(given: str | None, folder: ModelFolder, flow: Flow, configuratio
         if the caller's task is unknown, or the model does not do it.
     """
     architecture = read_class_name(folder)
-    stated = folder.spec.task if folder.spec is not None else None
-    own = stated or (task_of_class(architecture) if architecture is not None else None)
-    own = own.removesuffix(PAST) if own is not None else None
+    own = find_own_task(folder, architecture, flow)
     if given is None:
         return own or _guess_task(flow, configuration)
     wanted = canonical_task(given)
@@ -77,19 +68,6 @@ def choose_task(given: str | None, folder: ModelFolder, flow: Flow, configuratio
         f"{f', and is a {architecture}' if architecture else ''}. It can do {', '.join(able) or 'no task of the table'}: choose "
         "one of these, or leave the task out."
     )
-
-
-def list_fitting_tasks(flow: Flow) -> list[str]:
-    """Return the tasks whose outputs a model has, by name and rank."""
-    shapes = {each.name: each.shape for part in flow.parts for each in part.plain_outputs}
-    found = []
-    for task, outputs in OUTPUTS.items():
-        stated = [(name, words) for name, words in outputs.items() if name in shapes]
-        first = next(iter(outputs), None)
-        main = first in shapes or (task == "feature-extraction" and bool(stated))
-        if main and all(_fits(words, shapes[name]) for name, words in stated):
-            found.append(task)
-    return found
 
 
 def _guess_task(flow: Flow, configuration: Configuration | None) -> str | None:
@@ -113,10 +91,6 @@ def _guess_task(flow: Flow, configuration: Configuration | None) -> str | None:
     return likely[0] if len(likely) == 1 else None
 
 
-def _fits(words: str | None, shape: Sequence[Any] | None) -> bool:
-    return words is None or shape is None or len(words.split()) == len(shape)
-
-
 def guess_class_name(folder: ModelFolder, task: str | None) -> str | None:
     """Return the class of Transformers that a model is: that of its configuration, else the one of its type for the task."""
     stated = read_class_name(folder)
@@ -133,6 +107,7 @@ def check_folder(folder: ModelFolder, flow: Flow, task: str | None, configuratio
     """Raise `SourceError` if the configuration is of another model than the graphs, or the graphs are not of one model."""
     if isinstance(flow, EncoderDecoder):
         _check_states(folder, flow)
+    check_outputs(folder, flow, read_class_name(folder))
     if configuration is None:
         return
     _check_main_input(folder, flow, configuration, task)
@@ -210,6 +185,10 @@ def _check_layers(folder: ModelFolder, flow: Flow, configuration: Configuration)
         return
     config = configuration.normalized({})
     try:
+        config.part("decoder").part("text").axis("decoder_num_layers")
+    except SourceError as error:  # a cache has one layer at least
+        raise SourceError(f"{folder.path}: {error} {part.path.name} keeps {len(keys)} layers.") from error
+    try:
         layers = self_layers(config)
     except DummyioError:  # a kind of layer that the table of geometry does not have
         return
@@ -225,11 +204,12 @@ def _check_layers(folder: ModelFolder, flow: Flow, configuration: Configuration)
         for sizes, layer in zip(found, layers, strict=True)
         for size in sizes
     )
-    if not fits and layers and len({(layer.heads, layer.key_dim) for layer in layers}) == 1:
+    kinds = {(layer.heads, layer.key_dim) for layer in layers}
+    if not fits and len(kinds) < 2:
+        sizes = "".join(f" of {heads} heads and {dim} numbers each" for heads, dim in kinds)
         raise SourceError(
             f"{folder.path}: {part.path.name} keeps {len(found)} layers of {found[0]} numbers, and config.json has {len(layers)} "
-            f"layers of {layers[0].heads} heads and {layers[0].key_dim} numbers each: they are of different models. Put the "
-            "configuration of the exported model there."
+            f"layers{sizes}: they are of different models. Put the configuration of the exported model there."
         )
 
 

@@ -20,7 +20,7 @@ from dummyio.backend.formats import FORMATS
 from dummyio.errors import OptionError, SourceError, SpecError, suggest_names
 from dummyio.exporting.artifact import spec_path
 from dummyio.input_spec import InputSpec
-from dummyio.sources.read_file import is_inside, read_bounded_file, shorten_path
+from dummyio.sources.read_file import is_inside, read_beginning, read_bounded_file, shorten_path
 
 _MAX_BYTES = 16 << 20
 MODEL, ENCODER, DECODER, WITH_PAST, MERGED = "model", "encoder", "decoder", "decoder_with_past", "decoder_merged"
@@ -207,6 +207,7 @@ def _read_spec(folder: Path, files: Mapping[str, Path]) -> InputSpec | None:
 def _load_spec(place: Path) -> InputSpec | None:
     if not os.path.lexists(place):  # a link that leads nowhere is there, and cannot be read
         return None
+    read_beginning(place, 0)  # raises for what is not a file
     try:
         return InputSpec.load(place)
     except SpecError as error:
