@@ -10,7 +10,7 @@ import numpy as np
 
 from dummyio.errors import OptionError, OutputError, to_path
 from dummyio_onnx.models.array_kinds import get_type_text, to_result
-from dummyio_onnx.models.call_arguments import CallArguments, find_kind
+from dummyio_onnx.models.call_arguments import CallArguments, find_kind, keep_scores
 from dummyio_onnx.models.flows import CACHE, Flow, can_write
 from dummyio_onnx.models.folder.load_options import (
     check_hub_options,
@@ -151,7 +151,7 @@ class AutoModelForONNX:
         texts = self._texts
         results = {name: to_result(value, kind, texts.get(name)) for name, value in found.items()}
         if scores is not None:
-            results["logits"] = results["logits"][:, scores]
+            results["logits"] = keep_scores(results["logits"], scores)
         if cache is not None:
             results[CACHE] = cache
         made = self._face.make(results)

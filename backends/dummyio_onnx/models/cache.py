@@ -110,7 +110,10 @@ class OnnxCache:
         rows
             The index of a row for each row of the result, as an array, a tensor or a list.
         """
-        chosen = np.asarray(to_array(rows, "rows") if is_tensor(rows) else rows)
+        try:
+            chosen = np.asarray(to_array(rows, "rows") if is_tensor(rows) else rows)
+        except ValueError:  # lists of different lengths
+            chosen = np.zeros(())
         count = self.batch_size
         whole = chosen.ndim == 1 and chosen.dtype.kind in "iu"
         if not whole or (chosen.size and not 0 <= chosen.min() <= chosen.max() < count):

@@ -108,6 +108,16 @@ class CallArguments:
         )
 
 
+def keep_scores(logits: Any, index: Any) -> Any:
+    """Return the scores of some tokens of each row; raise `OptionError` if a row does not have them."""
+    try:
+        return logits[:, index]
+    except IndexError:
+        raise OptionError(
+            f"{_KEPT_SCORES} has indices up to {index.max()}: the rows have {logits.shape[1]} tokens. Give indices below that."
+        ) from None
+
+
 def find_kind(given: Mapping[str, Any]) -> str:
     """Return which kind of tensors a call gives: ``pt`` for PyTorch's, else ``np``."""
     for value in given.values():

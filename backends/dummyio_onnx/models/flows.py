@@ -43,6 +43,10 @@ class Flow(Protocol):
         """Return the outputs by name, and the next cache."""
         ...
 
+    def take_cache(self, given: Any) -> OnnxCache | None:
+        """Return a caller's past as the next step takes it; None if it is empty; errors as `InputFiller.take_cache`."""
+        ...
+
 
 def get_roots(names: Sequence[str]) -> tuple[str, ...]:
     """Return the arguments that inputs belong to: ``encoder_outputs`` for ``encoder_outputs.last_hidden_state``."""
@@ -86,7 +90,7 @@ class WholeModel:
     def run(self, given: Mapping[str, Any], *, use_cache: bool) -> tuple[Found, OnnxCache | None]:
         """Return the outputs by name, and the next cache; see `Flow`."""
         past = given.get(CACHE)
-        cache = None if past is None else self._filler.take_cache(past)
+        cache = None if past is None else self.take_cache(past)
         if self._nested:
             given = {**given, **_flatten(given, self._nested)}
         filled = self._filler.fill(given, cache)
@@ -95,6 +99,10 @@ class WholeModel:
             filled.values, filled.cache, filled.tokens, keep_cache=use_cache, keep_cross=keep_cross
         )
         return dict(zip(self._names, plain, strict=True)), cache
+
+    def take_cache(self, given: Any) -> OnnxCache | None:
+        """Return a caller's past as the next step takes it; see `Flow`."""
+        return self._filler.take_cache(given)
 
 
 def _flatten(given: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -200,7 +208,7 @@ class EncoderDecoder:
         else:
             hidden = get_hidden_state(states)
         past = given.get(CACHE)
-        cache = None if past is None else self._continuing.take_cache(past)
+        cache = None if past is None else self.take_cache(past)
         part, filler = (
             (self._first, self._starting) if cache is None else (self._further or self._first, self._continuing)
         )
@@ -216,6 +224,10 @@ class EncoderDecoder:
         found = dict(zip((each.name for each in part.plain_outputs), plain, strict=True))
         found.setdefault("encoder_last_hidden_state", hidden)
         return found, cache
+
+    def take_cache(self, given: Any) -> OnnxCache | None:
+        """Return a caller's past as the next step takes it; see `Flow`."""
+        return self._continuing.take_cache(given)
 
     def _make_start(self, given: Mapping[str, Any]) -> Array:
         ids = given.get("input_ids")

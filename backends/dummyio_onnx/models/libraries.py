@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dummyio.errors import SourceError, format_error_line
+from dummyio.errors import OptionError, SourceError, format_error_line
 from dummyio.signals import hold_signals
 from dummyio.sources.read_file import shorten_path
+from dummyio_onnx.models.generation.option_types import check_option_types
 
 _MAX_LABELS = 10_000_000
 
@@ -74,7 +75,8 @@ def load_config(values: Mapping[str, Any], folder: Path, *, trust: bool) -> Any:
         kind = library.CONFIG_MAPPING[values["model_type"]]
         return _build(folder / "config.json", lambda: kind.from_dict(dict(values), name_or_path=str(folder)))
     if trust and values.get("auto_map"):
-        return library.AutoConfig.from_pretrained(folder, trust_remote_code=True, local_files_only=True)
+        options = {"trust_remote_code": True, "local_files_only": True}
+        return _build(folder / "config.json", lambda: library.AutoConfig.from_pretrained(folder, **options))
     return PlainConfig(values)
 
 
@@ -91,9 +93,15 @@ def _build(file: Path, make: Callable[[], Any]) -> Any:
 def load_generation_config(values: Mapping[str, Any] | None, config: Any, folder: Path) -> Any:
     """Return the generation options of a model: of Transformers' class where it is installed; errors as `load_config`."""
     library = import_library("transformers")
+    file = folder / ("config.json" if values is None else "generation_config.json")
     if library is None or isinstance(config, PlainConfig):
-        own = config.to_dict() if values is None else values
-        return PlainConfig(own)
-    if values is None:
-        return _build(folder / "config.json", lambda: library.GenerationConfig.from_model_config(config))
-    return _build(folder / "generation_config.json", lambda: library.GenerationConfig.from_dict(dict(values)))
+        made: Any = PlainConfig(config.to_dict() if values is None else values)
+    elif values is None:
+        made = _build(file, lambda: library.GenerationConfig.from_model_config(config))
+    else:
+        made = _build(file, lambda: library.GenerationConfig.from_dict(dict(values)))
+    try:
+        check_option_types(made.to_dict())
+    except OptionError as error:
+        raise SourceError(f"{shorten_path(file)}: {error} Correct it.") from error
+    return made

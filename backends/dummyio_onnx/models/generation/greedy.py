@@ -9,6 +9,7 @@ from dummyio.errors import OptionError
 from dummyio.typing import Array
 from dummyio_onnx.models.array_kinds import get_shape, to_array, to_result
 from dummyio_onnx.models.flows import CACHE, STATES, EncoderDecoder, Flow
+from dummyio_onnx.models.generation.check_inputs import check_inputs
 from dummyio_onnx.models.generation.options import GreedyOptions, read_options
 
 
@@ -33,6 +34,7 @@ def generate_greedily(
     OptionError
         for an option that needs Transformers, such as beams, and for one that is missing.
     """
+    check_inputs(given)
     arrays = {
         name: to_array(value, name) if name not in (STATES, CACHE) else value
         for name, value in given.items()

@@ -8,6 +8,7 @@ import numpy as np
 
 from dummyio.errors import OptionError
 from dummyio.typing import Array
+from dummyio_onnx.models.generation.option_types import check_option_types, read_generation_config
 
 _NEW_TOKENS = 20
 """What Transformers writes if nothing limits it."""
@@ -119,11 +120,8 @@ class GreedyOptions:
 
 def read_options(config: Any, generation: Any, given: Mapping[str, Any]) -> GreedyOptions:
     """Return the options of the model, and of the caller, who wins; raise `OptionError` for one that the loop does not obey."""
-    own = (
-        {name: value for name, value in generation.to_dict().items() if value is not None}
-        if generation is not None
-        else {}
-    )
+    own = {name: value for name, value in read_generation_config(generation).items() if value is not None}
+    check_option_types(given)
     values = {**own, **{name: value for name, value in given.items() if value is not None}}
     for name, value in values.items():
         _check_option(name, value, stated=name in given)

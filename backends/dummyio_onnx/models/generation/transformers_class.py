@@ -17,8 +17,10 @@ from dummyio.errors import OptionError
 from dummyio_onnx.models.array_kinds import to_result
 from dummyio_onnx.models.cache import OnnxCache
 from dummyio_onnx.models.flows import CACHE, EncoderDecoder
+from dummyio_onnx.models.generation.check_inputs import check_inputs, check_streamer
+from dummyio_onnx.models.generation.option_types import check_option_types, read_generation_config
 
-_ASSISTED = ("assistant_model", "prompt_lookup_num_tokens", "assistant_early_exit")
+_ASSISTED = ("assistant_model", "prompt_lookup_num_tokens", "assistant_early_exit", "use_mtp")
 
 
 class GenerationFace:
@@ -26,6 +28,7 @@ class GenerationFace:
 
     _is_stateful = False
     _flow: Any
+    generation_config: Any
 
     def is_remote_code(self) -> bool:
         """Return False: a graph has no code of its own."""
@@ -37,16 +40,25 @@ class GenerationFace:
         Raises
         ------
         OptionError
-            for assisted generation, and for caches of another kind than the model's.
+            for assisted generation, for caches of another kind than the model's, and for options of a wrong type.
+        DTypeError, RunError
+            if an input is not a tensor, or ids are no rows of tokens.
         """
         if generation_config is not None:
             options["generation_config"] = generation_config
+        stated = read_generation_config(options.get("generation_config", self.generation_config))
+        check_option_types(options)
         for name in _ASSISTED:
-            if options.get(name) is not None:
+            if options.get(name, stated.get(name)) not in (None, False):
                 raise OptionError(
                     f"{name}: assisted generation takes tokens back from the cache, which these graphs do not do. Generate "
-                    "without it: greedily, with beams, or by sampling."
+                    f"without it, {name}=None: greedily, with beams, or by sampling."
                 )
+        check_streamer(options.get("streamer"))
+        inputs_by_name = {name: options[name] for name in self._flow.names if name in options}
+        check_inputs(inputs_by_name | ({} if inputs is None else {self._flow.main_input: inputs}))
+        if options.get(CACHE) is not None:
+            options[CACHE] = self._flow.take_cache(options[CACHE])
         arrays = [name for name, value in {"inputs": inputs, **options}.items() if isinstance(value, np.ndarray)]
         if isinstance(inputs, np.ndarray):
             inputs = torch.from_numpy(inputs)
