@@ -2,7 +2,7 @@
 
 import inspect
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
@@ -124,7 +124,7 @@ def check_generators(given: object) -> tuple[type, ...]:
     """Return the classes given as ``generators=``; raise `OptionError` if one is not a generator."""
     if given is None:
         return ()
-    if isinstance(given, (str, bytes, type)) or not isinstance(given, Iterable):
+    if isinstance(given, (str, bytes, type, Mapping)) or not isinstance(given, Iterable):
         raise OptionError(
             f"generators={_name(given)}: give a tuple of generator classes, such as generators=(MyGenerator,)."
         )
@@ -161,7 +161,8 @@ def check_generator(kind: object) -> None:
 
 def _check_names(kind: type) -> None:
     names = getattr(kind, "SUPPORTED_INPUT_NAMES", None)
-    if names is not None and (isinstance(names, str) or not all(isinstance(name, str) for name in names)):
+    listed = isinstance(names, Iterable) and not isinstance(names, (str, Mapping))
+    if names is not None and not (listed and all(isinstance(name, str) for name in names)):
         raise OptionError(
             f"{kind.__name__}: SUPPORTED_INPUT_NAMES={shorten_value(names)}: give a tuple of names, such as ('points',)."
         )

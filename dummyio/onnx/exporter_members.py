@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from dummyio.errors import OptionError
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.onnx.dummy_inputs import flatten_feeds, rename_feeds
+from dummyio.onnx.subclassing.patching_specs import apply_patching_specs
+from dummyio.option_types import convert_option
 from dummyio.sources.input_names import is_present
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ class ExporterMembers:
 
     ATOL_FOR_VALIDATION: ClassVar[Any] = 1e-5
     """The absolute tolerance of a comparison with the model."""
+    PATCHING_SPECS: ClassVar[Any] = None
+    """What `patch_model_for_export` replaces besides, as `dummyio.onnx.subclassing.patching_specs` has it."""
     NORMALIZED_CONFIG_CLASS: ClassVar[Any] = NormalizedConfig
     """What puts a configuration behind canonical names."""
     VARIANTS: ClassVar[Mapping[str, str]] = {"default": "The whole model, or the part that is asked for."}
@@ -131,10 +135,13 @@ class ExporterMembers:
     def patch_model_for_export(self, model: Any, model_kwargs: Mapping[str, Any] | None = None) -> Generator[Any]:
         """Give the configurations of a model and its parts the values of `values_override` in a context, and the old ones after it.
 
+        What `PATCHING_SPECS` lists is replaced in it too.
+
         Raises
         ------
         OptionError
-            if `model_kwargs` is given: arguments beside the inputs belong into `values_override`.
+            if `model_kwargs` is given, for arguments beside the inputs belong into `values_override`; or for a patching spec that is
+            none.
         """
         if model_kwargs:
             raise OptionError(
@@ -150,7 +157,8 @@ class ExporterMembers:
         for target, name, value in changes:
             setattr(target, name, value)
         try:
-            yield model
+            with apply_patching_specs(type(self).__name__, self.PATCHING_SPECS):
+                yield model
         finally:
             for target, name, value in old:
                 setattr(target, name, value)
@@ -216,6 +224,8 @@ class ExporterMembers:
         Raises
         ------
         OptionError
-            if the file has an input that is not among these, or a name is given twice.
+            if the file has an input that is not among these, a name is given twice, or an argument is of another kind.
         """
+        convert_option("reference_inputs", reference_inputs, Mapping[str, Any])
+        convert_option("onnx_input_names", onnx_input_names, Sequence[str] | None)
         return rename_feeds(flatten_feeds(self.spec, reference_inputs), onnx_input_names)

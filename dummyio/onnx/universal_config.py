@@ -27,6 +27,7 @@ from dummyio.onnx.list_outputs import creates_cache, list_outputs, name_axes, na
 from dummyio.onnx.predict_shapes import ModelObserver, Shape, predict_shapes
 from dummyio.onnx.preprocessors import Preprocessor, find_preprocessor
 from dummyio.onnx.read_source import Request, Source, read_source
+from dummyio.onnx.subclassing.generator_classes import list_generator_classes
 from dummyio.spec.dtypes import DType
 from dummyio.spec.spec_data import OutputSpec
 
@@ -120,7 +121,7 @@ class UniversalOnnxConfig(ExporterMembers):
     @property
     def generator_classes(self) -> tuple[type, ...]:
         """The generators of the class, the first to be asked first."""
-        return tuple(self.DUMMY_INPUT_GENERATOR_CLASSES)
+        return list_generator_classes(type(self))
 
     def find_tensor_generator(self, input_name: str, sizes: Mapping[str, Any]) -> Any:
         """Return an instance of the class's own generator that makes an input as tensors, for the hook; None if none does."""

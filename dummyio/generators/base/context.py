@@ -51,6 +51,9 @@ class Context:
         return self.names is None or name in self.names
 
 
+_KINDS = {"int_dtype": ("int", "uint"), "float_dtype": ("float",)}
+"""Option → the kinds of dtypes that it takes."""
+
 _COMMON = ("padding_side", "mask_policy", "int_dtype", "float_dtype", "seed")
 
 
@@ -88,7 +91,7 @@ def build_context(
                 f"{key}={shorten_value(value)}: neither a size nor an option. {suggest_names(key, known)}"
             )
     seed = common.pop("seed", 0)
-    chosen: dict[str, Any] = {key: DType.of(value) if key.endswith("dtype") else value for key, value in common.items()}
+    chosen = {key: _read_dtype(key, value) if key in _KINDS else value for key, value in common.items()}
     return Context(
         task=task.removesuffix(PAST),
         with_past=task.endswith(PAST),
@@ -100,6 +103,17 @@ def build_context(
         **chosen,
         **fields,
     )
+
+
+def _read_dtype(key: str, value: Any) -> DType:
+    """Return the dtype of an option; raise `OptionError` if it is of another kind than the inputs that it is for."""
+    found = DType.of(value)
+    if found.kind not in _KINDS[key]:
+        example = "float16" if key == "float_dtype" else "int32"
+        raise OptionError(
+            f"{key}={shorten_value(value)}: give a dtype of {' or '.join(_KINDS[key])} numbers, such as {example!r}."
+        )
+    return found
 
 
 def _range_name(key: str) -> str:

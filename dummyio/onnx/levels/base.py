@@ -21,6 +21,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.model_config.attribute_types import shorten_value
 from dummyio.onnx.exporter_members import InstanceOrClass
 from dummyio.onnx.read_source import Source
+from dummyio.onnx.subclassing.generator_classes import list_generator_classes
 from dummyio.onnx.task_detection import find_configuration
 from dummyio.onnx.universal_config import UniversalOnnxConfig
 from dummyio.spec.spec_data import OutputSpec
@@ -134,17 +135,8 @@ class OnnxConfig(UniversalOnnxConfig):
 
         Where the inputs are not declared, only those of the user's: the rules of `dummyio.describe` choose among ours.
         """
-        found: list[type] = []
-        for entry in (*self.DUMMY_INPUT_GENERATOR_CLASSES, getattr(self, "DUMMY_PKV_GENERATOR_CLASS", None)):
-            kind = entry.get(self.task, entry.get("default")) if isinstance(entry, Mapping) else entry
-            if isinstance(entry, Mapping) and kind is None:
-                raise OptionError(
-                    f"{type(self).__name__}: DUMMY_INPUT_GENERATOR_CLASSES has no generator for task={self.task!r} and no 'default'. "
-                    f"{suggest_names(self.task, map(str, entry))}"
-                )
-            if kind is not None:
-                found.append(kind)
-        return tuple(kind for kind in dict.fromkeys(found) if self.declares_inputs or not is_ours(kind))
+        found = list_generator_classes(type(self), self.task, "DUMMY_PKV_GENERATOR_CLASS")
+        return tuple(kind for kind in found if self.declares_inputs or not is_ours(kind))
 
     @InstanceOrClass
     def with_past(self, *arguments: Any, **keywords: Any) -> Any:
