@@ -1,0 +1,1 @@
+"""The models of each library, and what they take."""

@@ -1,0 +1,134 @@
+"""Measure how many models of libraries beside Transformers run on their described inputs; write ``docs/reference/libraries.md``.
+
+    python tests/coverage/libraries/measure.py [--only timm,torchvision] [--models a,b] [--results FILE] [--show] [--write]
+
+- runs: the model accepts the inputs that `describe` gives of it
+- full: and every tensor that it takes is there, of its kind and rank
+- dynamic: and it runs with another size of each dim alone, and with the first sizes of the probe plan
+- named: the axes have the names of the field
+
+Models have random weights. Each library is a module of ``cases``: `TITLE`, `PACKAGES`, `list_names()`, `build(name)`. Models run in child processes of
+limited memory; with ``--results`` a measurement that was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import resource
+import sys
+import warnings
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from child_runs import KeptRows, run_in_children, serve
+from page import write_absence, write_section
+from score import Score, measure
+
+SECONDS = 120
+"""The longest that one model may take of a processor; and three times as much in all, for what does not end by itself."""
+MEMORY = 6 << 30
+"""The most that a process may allocate, in bytes."""
+LIBRARIES = ("timm_models", "torchvision_models", "diffusers_components", "diffusers_configurations")
+
+
+def load_library(name: str) -> ModuleType:
+    """Return the module of a library's cases."""
+    found = name if name in LIBRARIES else next((each for each in LIBRARIES if each.startswith(f"{name}_")), name)
+    return importlib.import_module(f"cases.{found}")
+
+
+def work(library: str) -> None:
+    """Measure the models on the standard input, and print a row for each."""
+    warnings.simplefilter("ignore")
+    cases = load_library(library)
+    limit_memory()
+    serve(lambda name: measure(cases.TITLE, name, lambda: cases.build(name), SECONDS))
+
+
+def limit_memory() -> None:
+    """Let larger allocations fail, with one thread for the frameworks that count."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+
+
+def run(library: str, cases: ModuleType, names: list[str], kept: KeptRows) -> list[Score]:
+    """Return the scores of models, in their order."""
+    known = {row["name"]: row for row in kept.read() if row["library"] == cases.TITLE}
+    left = [name for name in names if name not in known]
+    portion = getattr(cases, "PORTION", 16)
+    command = [__file__, "--work", library]
+    for name, row, problem in run_in_children(command, left, portion=portion, seconds=3 * SECONDS):
+        known[name] = row or vars(Score(cases.TITLE, name, reason=problem))
+        kept.add(known[name])
+    return [Score(**known[name]) for name in names]
+
+
+def summarize(rows: list[Score]) -> str:
+    """Return the counts as a line."""
+    counts = ", ".join(
+        f"{each} {sum(getattr(row, each) for row in rows)}" for each in ("runs", "full", "dynamic", "named")
+    )
+    peak = max(row.mib_describe for row in rows)
+    return f"{rows[0].library}: {len(rows)} models: {counts}; describe took at most {peak} MiB"
+
+
+def show(row: Score) -> str:
+    """Return what is to be said of a model that is not all right."""
+    names = f" | names: {'; '.join(row.misnamed[:3])}" if row.misnamed else ""
+    return f"  {row.name}: {row.reason or 'dynamic'}{names}"
+
+
+def main() -> int:
+    """Measure all libraries, or the selected ones."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="libraries, by comma")
+    parser.add_argument("--models", help="models of one library, by comma")
+    parser.add_argument("--results", type=Path, help="a file of results, which are not measured again")
+    parser.add_argument("--show", action="store_true", help="a line for each model that is not all right")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/reference/libraries.md")
+    parser.add_argument("--work", metavar="LIBRARY", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        work(options.work)
+        return 0
+    if options.models and options.write:
+        parser.error("--write is for all models of a library: leave out --models.")
+    for library in options.only.split(",") if options.only else LIBRARIES:
+        measure_library(library, options)
+    return 0
+
+
+def measure_library(library: str, options: Any) -> None:
+    """Measure one library, and print or write what came out."""
+    try:
+        cases = load_library(library)
+    except ImportError as error:
+        reason = f"{type(error).__name__}: {error}"
+        print(f"{library}: not measured here: {reason}")  # noqa: T201
+        if options.write:
+            write_absence(library, reason)
+        return
+    names = options.models.split(",") if options.models else cases.list_names()
+    rows = run(library, cases, names, KeptRows(options.results))
+    print(summarize(rows))  # noqa: T201
+    if options.show:
+        print("\n".join(show(row) for row in rows if not (row.dynamic and row.named)))  # noqa: T201
+        print(Counter(row.reason.partition(":")[0] for row in rows if not row.dynamic))  # noqa: T201
+    if options.write:
+        versions = ", ".join(f"{package} {version(package).partition('+')[0]}" for package in cases.PACKAGES)
+        write_section(cases.TITLE, versions, getattr(cases, "NOTE", ""), rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
