@@ -1,7 +1,7 @@
 """`UniversalOnnxConfig`: what an exporter for ONNX asks about a model, answered by `dummyio.describe`.
 
 A face only: names, order, axes and values come from the spec, which has the only set of rules. What Optimum's exporters
-read in addition is in `dummyio.onnx.exporter_members`.
+read in addition is in `dummyio.onnx.exporter_members`; which inputs they choose by model type is in `dummyio.onnx.conventions`.
 """
 
 from __future__ import annotations

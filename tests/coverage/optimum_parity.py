@@ -28,6 +28,7 @@ from transformers import AutoConfig
 
 from dummyio.errors import DummyioError
 from dummyio.onnx import UniversalOnnxConfig
+from dummyio.onnx.conventions.read_conventions import Convention, read_conventions
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -48,19 +49,13 @@ Inputs: TypeAlias = dict[str, tuple[int, dict[str, str]]]
 REASONS = {
     "no such model type": "the installed Transformers does not have the model type any more",
     "no such part": "the class has no such part: it is a decoder alone, or an encoder with a head, or takes spectrograms step by step",
-    "+position_ids": "padding on the left shifts the positions of a decoder, so they are data; Optimum feeds them to most decoders, and not to "
-    "these",
     "-encoder_attention_mask": "the class takes the mask of the sound, and shortens it itself. Optimum gives mask and states one symbol, "
     "though a file needs them at two lengths: its files fail for sounds of another length than the traced one",
     "+token_type_ids": "the tokenizer gives the second text of a pair a type of its own, and the model takes it",
-    "-token_type_ids": "the tokenizer gives both texts of a pair the same type",
-    "+pixel_values": "the model takes images; Optimum exports its text part alone",
-    "+pixel_values, +position_ids": "the model takes images, and positions of a text padded on the left; Optimum exports its text part alone",
-    "axes of pixel_values": "all axes of an image have a name, and an axis that varies is dynamic; Optimum names them for most models, and "
-    "not for these",
-    "batch_size for text_batch_size": "there is one batch; two are for models that compare each text with each image",
-    "+attention_mask, axes of input_ids, axes of pixel_values": "the model takes a mask of the text, and its tokenizer makes one",
-    "+attention_mask": "the model takes a mask of the text, and its tokenizer makes one",
+    "+pixel_values, +position_ids": "the class of the task takes images; Optimum exports its text part alone. For tasks of texts the two "
+    "are the same",
+    "axes of pixel_values": "the model takes images of many sizes, and Optimum's files those of the trace; of `perceiver` Optimum takes "
+    "the channels for a sequence",
     "-decoder_input_ids, axes of attention_mask, axes of input_ids": "the class is a decoder alone: it has one text, which its argument "
     "`input_ids` takes",
     "+pixel_values, -image_embeddings, -image_positional_embeddings, -input_labels, -input_points": "Optimum exports the decoder of prompts "
@@ -70,6 +65,10 @@ REASONS = {
     "checked and evaluated, where Optimum has two more symbols",
 }
 """What differs → why it is so here; the kinds are those of `name_difference`."""
+CONVENTIONS = (
+    "Some choices of Optimum's depend on the model type alone. Where the model runs with either set, `UniversalOnnxConfig` follows them, and "
+    "`describe` does not (`dummyio/onnx/conventions/conventions.json`):"
+)
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,24 @@ def write(differences: dict[str, str], cases: list[Case]) -> None:
         f"| {kind} | {len(keys)} | {list_keys(keys)} | {REASONS.get(kind, 'none is known')} |"
         for kind, keys in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
+    lines += [
+        "",
+        CONVENTIONS,
+        "",
+        "| model types | tasks | Optimum's choice | reason |",
+        "|---|---|---|---|",
+        *map(format_convention, read_conventions()),
+    ]
     write_between(PAGE, "\n".join(lines))
+
+
+def format_convention(entry: Convention) -> str:
+    """Return a row of the table of conventions."""
+    choices = [f"feeds `{name}`" for name in entry.feed] + [f"leaves out `{name}`" for name in entry.leave_out]
+    for dim, symbol in entry.symbols.items():
+        choices.append(f"`{symbol}` for `{dim}`" if symbol else f"no symbol for `{dim}`")
+    kinds, tasks = (", ".join(f"`{name}`" for name in names) for names in (entry.model_types, entry.tasks))
+    return f"| {kinds} | {tasks or 'all'} | {', '.join(choices)} | {entry.reason} |"
 
 
 def main() -> int:

@@ -82,8 +82,11 @@ def test_names_and_symbols():
     assert detector.inputs == {"pixel_values": {0: "batch_size", 2: "height", 3: "width"}}
 
 
-def test_positions_that_are_left_out_change_nothing_for_padding_on_the_left():
-    config = tiny("gemma", **TEXT)
+@pytest.mark.parametrize("model_type", ENTRIES[0].model_types)
+def test_positions_that_are_left_out_change_nothing_for_padding_on_the_left(model_type):
+    experts = {"num_local_experts": 2, "num_experts_per_tok": 1} if model_type == "gpt_oss" else {}
+    config = tiny(model_type, **TEXT, **experts)
+    assert "position_ids" in ENTRIES[0].leave_out
     model = transformers.AutoModelForCausalLM.from_config(config).eval()
     inputs = UniversalOnnxConfig(config, "text-generation", padding_side="left").generate_dummy_inputs()
     assert list(inputs) == ["input_ids", "attention_mask"]

@@ -9,8 +9,8 @@ An entry says for which models it holds (``model_types``, and where only some ta
 ``symbols``    dim → its symbol; null for no symbol, which holds only for a dim that the model fixes
 =============  =====================================================================================================
 
-The model accepts either set: where it does not, or an axis would become static, there is no entry. Names of model types stand in that
-file only. A caller who asks for all inputs, gives a generator for one, or names it in ``feed`` or ``leave_out``, wins.
+The model accepts either set, and no axis becomes static; a choice of Optimum's of which that is untrue has no entry. Names of model types
+stand in that file only. A caller who asks for all inputs, gives a generator for one, or gives ``feed`` or ``leave_out``, wins.
 """
 
 from collections.abc import Iterator, Mapping
