@@ -81,7 +81,7 @@ SUB_CONFIGS: Mapping[str, tuple[str, ...]] = _words(
     {
         "text": "text_config language_config llm_config text_encoder_config text_encoder",
         "vision": "vision_config image_config visual_config vision_encoder_config backbone_config",
-        "audio": "audio_config audio_encoder_config speech_config audio_encoder encoder_config",
+        "audio": "audio_config audio_encoder_config speech_config audio_encoder encoder_config asr_config",
         "encoder": "encoder encoder_config text_encoder",
         "decoder": "decoder decoder_config text_config",
         "prompt": "prompt_encoder_config prompt_config",

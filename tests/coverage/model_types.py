@@ -121,9 +121,21 @@ def shrink(values: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
             found[name] = _shrink_value("hidden_size", value, sizes, kept)
         else:
             found[name] = _shrink_value(name, value, sizes, kept if _LAYERS.search(name) else sizes.layers)
-    return found
+    return _fit_parts(found)
 
 
+def _fit_parts(values: dict[str, Any]) -> dict[str, Any]:
+    """Return attributes in which parts return features as wide as the text's, which they do not by default."""
+    text = values.get("text_config")
+    width = text.get("hidden_size") if isinstance(text, dict) else None
+    for part in values.values():
+        if width is not None and isinstance(part, dict):
+            part.update({name: width for name in _RETURNED if type(part.get(name)) is int})
+    return values
+
+
+_PLACEHOLDERS = ("image_token_index", "image_token_id", "video_token_index")
+_RETURNED = ("out_hidden_size", "output_dim", "output_hidden_size")
 _ALL_LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers")
 
 
@@ -132,16 +144,23 @@ def _is_per_layer(value: list[Any], layers: int | None) -> bool:
 
 
 def _count_layers(values: dict[str, Any], layers: int | None) -> int | None:
-    """Return how many layers to keep: so many that each kind of layer is there."""
-    kinds = values.get("layer_types")
-    if layers is None or not isinstance(kinds, list) or not kinds:
-        return layers
-    return max(layers, *(kinds.index(kind) + 1 for kind in kinds if isinstance(kind, str)))
+    """Return how many layers to keep: so many that each kind of layer is there, and those that are returned."""
+    if layers is None:
+        return None
+    kinds, stages = values.get("layer_types"), values.get("out_features")
+    first = [kinds.index(kind) + 1 for kind in kinds if isinstance(kind, str)] if isinstance(kinds, list) else []
+    returned = [int(stage[5:]) for stage in stages if stage[5:].isdigit()] if isinstance(stages, list) else []
+    offsets = [value + 1 for name, value in values.items() if str(name).endswith("layer_offset")]
+    return max([layers, *first, *returned, *offsets])
 
 
 def _shrink_value(name: str, value: Any, sizes: Sizes, layers: int | None) -> Any:
     if isinstance(value, list) and value and all(type(item) is int for item in value):
         return _shrink_list(name, value, sizes, layers)
+    if value is None and name in _PLACEHOLDERS:  # without one there is no place for an image in a text
+        return 3
+    if name == "mm_tokens_per_image":  # more than the default images have patches
+        return 4
     if type(value) is not int:
         return value
     if layers is not None:
@@ -159,7 +178,7 @@ def _shrink_list(name: str, value: list[int], sizes: Sizes, layers: int | None) 
         return [min(item, layers) for item in value]
     if _HEADS.search(name):
         return [max(item // sizes.heads, 1) for item in value]
-    divisor = sizes.divide("head_dim" if name == "mrope_section" else name)
+    divisor = sizes.divide("head_dim" if name == "mrope_section" else name.replace("in_channels", "channels"))
     if name == "mrope_section":  # parts of the width of a head, which go on to add up to it
         parts = [item // divisor for item in value]
         return [*parts[:-1], sum(value) // divisor - sum(parts[:-1])]

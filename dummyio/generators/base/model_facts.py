@@ -37,6 +37,8 @@ class LayerState:
 class MediaFacts:
     """How a model reads images and audio, and how many tokens of a text they become."""
 
+    optional_parts: frozenset[str] = frozenset()
+    """The parts that the model has only if the configuration has them: ``vision``, ``audio``."""
     image_axis: Literal["images", "frames"] | None = None
     """The axis between batch and channels of `pixel_values`."""
     patches_are_flat: bool = False
@@ -67,6 +69,8 @@ class MediaFacts:
     """The product of the strides of a projector."""
     reads_image_type_ids: bool = False
     """Whether `token_type_ids` mark the tokens of images."""
+    features_first: bool | None = None
+    """Whether the features of a frame are channels of a convolution over frames; None if that is not known."""
     audio_length: AudioLength | None = None
     """The function of the model from a number of frames to a number of features."""
     merges_audio_frames: bool = False

@@ -1,8 +1,8 @@
 """Audio: waves, features of frames, spectrograms, codes, and the inputs of speech synthesis.
 
-Features are laid out by what the configuration says. Frames come first where it names the features of a frame
-(``input_feat_per_channel`` and the like) or subsamples frames by convolution; features come first elsewhere, and where the
-encoder has a position for every second frame (``num_mel_bins`` and ``max_source_positions``) their number is fixed.
+Features of a frame come before the frames where the model convolves them over time, and after them elsewhere. Without the
+model's text, frames come first where the configuration names the features of one (``input_feat_per_channel`` and the like).
+Where features come first and the encoder has a position for every second frame (``max_source_positions``), their number is fixed.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,8 @@ class _Audio(DummyInputGenerator):
         """The features of a frame."""
         if self.embedded is not None:
             return self.given_or_fixed("feature_size", self.embedded, "hidden_size")
-        size = self.audio.get("audio_features") or self.audio.get("num_mel_bins")
+        mel = self.audio.get("num_mel_bins")
+        size = self.audio.get("audio_features") or (mel and self.audio.raw("input_size")) or mel
         semantic = self.config.sub("semantic")
         if size is None and semantic is not None:
             size = semantic.get("audio_features")
@@ -87,16 +88,17 @@ class _Audio(DummyInputGenerator):
         if self.hop is not None:
             return self.wave // self.hop
         positions = self.audio.raw("max_source_positions")
-        if positions is not None and self.audio.has("num_mel_bins") and not frames_first(self.audio):
+        if positions is not None and self.audio.has("num_mel_bins") and not self.frames_first:
             # The encoder's second convolution has stride 2, and its positions are added without being cut.
             return self.given_or_fixed("nb_max_frames", 2 * positions, "max_source_positions")
         return self.dim("nb_max_frames", floor=_FEW)
 
-
-def frames_first(config: NormalizedConfig) -> bool:
-    """Whether features are [batch, frames, features], not [batch, features, frames]."""
-    named = ("subsampling_factor", "subsampling_conv_stride", "model_in_channels")
-    return config.has("audio_features") or any(config.raw(name) is not None for name in named)
+    @property
+    def frames_first(self) -> bool:
+        """Whether features are [batch, frames, features], not [batch, features, frames]."""
+        first = self.context.facts.media.features_first
+        stated = self.audio.has("audio_features") or self.audio.raw("subsampling_factor") is not None
+        return stated if first is None else not first
 
 
 def _frame_length(config: NormalizedConfig) -> int | None:
@@ -142,21 +144,19 @@ class DummyAudioInputGenerator(_Audio):
     def describe_input_features(self) -> TensorSpec:
         """Features of frames in [-1, 1): see the module for their layout."""
         batch = self.dim("batch_size")
-        if self.hop is not None or self.embedded is not None or frames_first(self.audio):
-            return self.floats("input_features", (batch, self.frames, self.bins), Uniform(-1, 1))
         side = self.audio.raw("spec_size")
         if isinstance(side, int):  # the spectrogram is folded into a square image, which bounds how many frames fit
             most = side * (side // self.bins.size)
             frames = self.dim("nb_max_frames", size=most, floor=_FEW, max=most)
             return self.floats("input_features", (batch, 1, frames, self.bins), Uniform(-1, 1))
+        if self.hop is not None or self.embedded is not None or self.frames_first:
+            return self.floats("input_features", (batch, self.frames, self.bins), Uniform(-1, 1))
         return self.floats("input_features", (batch, self.bins, self.frames), Uniform(-1, 1))
 
     def describe_attention_mask(self) -> TensorSpec:
         """1 for sound, 0 for padding: [batch, samples], or [batch, frames] where the model gets frames."""
         names = self.context.names
-        framed = (
-            self.audio.has("num_mel_bins") or frames_first(self.audio) if names is None else "input_features" in names
-        )
+        framed = self.audio.has("num_mel_bins") or self.frames_first if names is None else "input_features" in names
         return self.mask("attention_mask", framed=framed)
 
     def describe_padding_mask(self) -> TensorSpec:

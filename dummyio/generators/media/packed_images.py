@@ -2,7 +2,7 @@
 
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
-from dummyio.generators.media_tokens.patch_grids import GRIDS, patch_grid, patches_per_token, square_side
+from dummyio.generators.media_tokens.patch_grids import BY_IMAGE, GRIDS, patch_grid, patches_per_token, square_side
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Size
 from dummyio.spec.tensor_spec import TensorSpec
@@ -62,7 +62,7 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
                 square_side(self.vision.require("patch_size")) or 1,
             )
             return self.floats(name, (1, channels, edge, batch * (rows * columns * edge)), Uniform(-1, 1))
-        if names & {"spatial_shapes", "image_position_ids"}:
+        if names & BY_IMAGE:
             return self.floats(name, (batch, rows * columns, *self.patch), Uniform(-1, 1))
         by_image = self.context.facts.media.packed_by_image
         patches: tuple[Size, ...] = (batch, rows * columns) if by_image else (batch * (rows * columns),)
@@ -102,10 +102,18 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
         """The same under another name."""
         return self.ints("spatial_shapes", (self.dim("batch_size"), 2), Rows(patch_grid(self.context)))
 
-    def describe_image_position_ids(self) -> TensorSpec:
-        """Where each patch lies [images, patches, 2]."""
+    def places(self, name: str) -> TensorSpec:
+        """Return where each patch lies [images, patches, 2], under a name."""
         rows, columns = patch_grid(self.context)
-        return self.ints("image_position_ids", (self.dim("batch_size"), rows * columns, 2), Grid(columns))
+        return self.ints(name, (self.dim("batch_size"), rows * columns, 2), Grid(columns))
+
+    def describe_image_position_ids(self) -> TensorSpec:
+        """Where each patch lies."""
+        return self.places("image_position_ids")
+
+    def describe_pixel_position_ids(self) -> TensorSpec:
+        """The same under another name."""
+        return self.places("pixel_position_ids")
 
     def describe_pixel_attention_mask(self) -> TensorSpec:
         """1 for every patch [images, patches]."""

@@ -204,17 +204,19 @@ class DummyPatchesInputGenerator(ImageInputGenerator):
 
     def describe_flattened_patches(self) -> TensorSpec:
         """Row, column and pixels of each patch, in [0, 3): as rows and columns these are truncated to 0, 1 and 2."""
-        patch = (
-            _patch(NormalizedConfig({"patch_size": self.option("patch_size")}))
-            or _patch(self.vision)
-            or _patch(self.config)
+        given, flat = (
+            _patch(NormalizedConfig({"patch_size": self.option("patch_size")})),
+            self.vision.raw("patch_embed_hidden_size"),
         )
-        if patch is None:
+        patch = given or _patch(self.vision) or _patch(self.config)
+        if isinstance(flat, int) and given is None:
+            pixels = flat
+        elif patch is not None:
+            pixels = patch[0] * patch[1] * self.channels.size
+        else:
             raise SourceError("the configuration does not say patch_size: add it, or give patch_size=16 as an option.")
-        pixels = 2 + patch[0] * patch[1] * self.channels.size
-        return self.floats(
-            "flattened_patches", (self.dim("batch_size"), self.dim("max_patches"), pixels), Uniform(0, 3)
-        )
+        shape = (self.dim("batch_size"), self.dim("max_patches"), 2 + pixels)
+        return self.floats("flattened_patches", shape, Uniform(0, 3))
 
 
 class DummyVideoInputGenerator(ImageInputGenerator):

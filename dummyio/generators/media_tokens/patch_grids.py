@@ -6,7 +6,9 @@ from typing import Any
 from dummyio.generators.base.context import Context
 from dummyio.model_config.attribute_types import MOST_TOKENS, check_amount
 
-GRIDS = frozenset({"image_grid_thw", "grid_thw", "target_sizes", "spatial_shapes", "image_position_ids"})
+BY_IMAGE = frozenset({"spatial_shapes", "image_position_ids", "pixel_position_ids"})
+"""Inputs beside which patches have an axis of images."""
+GRIDS = BY_IMAGE | {"image_grid_thw", "grid_thw", "target_sizes"}
 """Inputs that say how many rows and columns of patches each image has, or where each patch lies."""
 
 

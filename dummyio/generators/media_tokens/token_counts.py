@@ -130,6 +130,9 @@ def _is_outside(id_: int | None, config: NormalizedConfig) -> bool:
 
 def _medium(kind: str, context: Context) -> Medium | None:
     config = context.config.unwrapped()
+    part = "audio" if kind == "audio" else "vision"
+    if part in context.facts.media.optional_parts and config.own(f"{part}_config") is None:
+        return None
     id_ = config.token_id(f"{kind}_token_id", f"{kind}_token_index")
     if kind == "image" and id_ is None and "pixel_values_videos" not in (context.names or ()):
         id_ = config.token_id(

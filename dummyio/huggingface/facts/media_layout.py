@@ -36,6 +36,8 @@ _STRIDE = re.compile(r"nn\.Conv2d\([^)]*stride=(\d+)")
 _DOWNSAMPLER = re.compile(r"self\.downsampler\d* = nn\.Conv2d\([^)]*stride=(\d+)")
 _MERGED = re.compile(r"audio_hidden_states\.reshape\([^)]*audio_config\.intermediate_size")
 _MERGE_FACTOR = re.compile(r"merge_factor = (\d+)")
+_OPTIONAL = re.compile(r"if config\.(vision|audio)_config is not None")
+_FEATURES_FIRST = re.compile(r"Conv1d\(\s*(?:\w+\.)+(?:num_mel_bins|feature_size)|self\.n_window")
 _SIZES_READ = re.compile(r"\bin image_sizes\b|image_sizes\[|enumerate\(image_sizes")
 _LENGTHS = ("_get_feat_extract_output_lengths", "_get_subsampling_output_length")
 """Functions from a number of frames to a number of features."""
@@ -49,6 +51,7 @@ def read_media_facts(model: str, vision: str = "", audio: str = "", *others: str
     images = vision + model
     small = _SMALL_IMAGES in images and "_ = pixel_values.shape" not in images
     return MediaFacts(
+        optional_parts=frozenset(_OPTIONAL.findall(model)),
         image_axis=_image_axis(model),
         patches_are_flat=_FLAT.search(model) is not None,
         patches_are_voxels=_VOXELS in model,
@@ -66,6 +69,7 @@ def read_media_facts(model: str, vision: str = "", audio: str = "", *others: str
         rows_have_end_token=_ROW_END.search(model) is not None,
         projector_stride=_projector_stride(model),
         reads_image_type_ids="token_type_ids == 1" in model,
+        features_first=_FEATURES_FIRST.search(audio or model) is not None if audio or model else None,
         audio_length=partial(_audio_length, model, audio),
         merges_audio_frames=_MERGED.search(model) is not None,
         audio_merge_factor=int(factor.group(1)) if factor else None,

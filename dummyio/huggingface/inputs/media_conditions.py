@@ -50,18 +50,15 @@ _NEEDED = (
     "spatial_shapes",
     "image_merge_sizes",
     "image_position_ids",
+    "pixel_position_ids",
+    "images_per_sample",
+    "image_embeds_position_mask",
     "mm_token_type_ids",
     "moe_mm_token_type_ids",
     "high_res_pixel_values",
     "pixel_values_images",
 )
-_ASKED_FOR = (
-    "images_per_sample",
-    "image_embeds_position_mask",
-    "image_patches",
-    "audio_input_ids",
-    "audio_input_ids_mask",
-)
+_ASKED_FOR = ("image_patches", "audio_input_ids", "audio_input_ids_mask")
 
 MEDIA_CONDITIONS: Mapping[str, Condition] = {
     **dict.fromkeys(_NEEDED, is_always_fed),

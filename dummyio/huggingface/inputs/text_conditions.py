@@ -10,6 +10,7 @@ from dummyio.huggingface.tasks.find_task import find_task
 _GENERATIVE = ("text-generation", "feature-extraction")
 _SOUND = {"input_values", "input_features"}
 _DECODED = {"decoder_input_ids", "decoder_input_values"}
+_TYPE_TABLE = re.compile(r"self\.(\w+)\(token_type_ids\)")
 _DERIVED = re.compile(r"decoder_input_ids = (?:self\._shift_right|shift_tokens_right)\(\s*input_ids\b")
 
 
@@ -20,16 +21,22 @@ def _model_type(facts: InputFacts) -> str:
 def _type_ids(facts: InputFacts) -> bool:
     """Type ids mean something where there are several types, and the tokenizer gives the second text of a pair one of its own.
 
-    All models that take them are fed where all is asked for. A text next to an image is not a pair.
+    All models that take them are fed where all is asked for, unless types are looked up in the table of tokens: such a model adds
+    the embedding of a token to each position, whatever its type is. A text next to an image is not a pair.
     """
     if facts.everything:
-        return True
+        return not _has_types_of_tokens(facts.texts.get("model", ""))
     if "pixel_values" in facts.offered and facts.config.has("projection_dim"):
         return False
     count, apart = facts.config.part("text").get("type_vocab_size"), tells_texts_apart(_model_type(facts))
     if isinstance(count, int):
         return count > 1 and apart is not False
     return apart is True and not facts.decoder_only
+
+
+def _has_types_of_tokens(text: str) -> bool:
+    """Whether a model embeds types by the table of its tokens."""
+    return any(f"self.{table}(input_ids)" in text for table in _TYPE_TABLE.findall(text))
 
 
 def _encodes(facts: InputFacts) -> bool:
@@ -40,7 +47,7 @@ def _encodes(facts: InputFacts) -> bool:
 def _reads(facts: InputFacts) -> bool:
     """Whether a text goes in: where one configuration speaks for text and sound encoders alike, one of both is read."""
     alike = facts.config.sub("decoder") is None and facts.config.sub("text") is None
-    spoken = facts.everything and facts.encoder_decoder and "input_features" in facts.offered
+    spoken = facts.encoder_decoder and "input_features" in facts.offered and _hears(facts)
     return _encodes(facts) and not (alike and spoken)
 
 
