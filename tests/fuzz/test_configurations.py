@@ -263,6 +263,8 @@ def _generate_sizes(rng: random.Random, count: int) -> Iterator[tuple[str, Calla
             "float_dtype",
             "seed",
             "optional_inputs",
+            "feed",
+            "leave_out",
             "vocab_size",
             "num_layers",
             "cache",

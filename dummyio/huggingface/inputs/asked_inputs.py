@@ -47,7 +47,7 @@ def _read_names(option: str, value: Any) -> tuple[str, ...]:
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         raise OptionError(f"{option}={shorten_value(value)}: give names of inputs, such as ('position_ids',).")
-    return tuple(name.strip() for name in names)
+    return tuple(dict.fromkeys(name.strip() for name in names))
 
 
 def check_fed(feed: Collection[str], inputs: Mapping[str, Any], class_name: str) -> None:
