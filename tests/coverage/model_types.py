@@ -209,18 +209,34 @@ def measure(model_type: str) -> dict[str, str]:
     try:
         default = AutoConfig.for_model(model_type)
     except Exception as error:  # noqa: BLE001 - any exception of a model is a result
-        return {"type": model_type, "stage": "not built", "reason": _show(error)}
+        return {"type": model_type, "stage": "no default", "reason": _show(error)}
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     found = {"type": model_type, "stage": "not built", "reason": ""}
     # What is divided may not fit any more, so a model that refuses its inputs is tried at other sizes too.
-    for each in ATTEMPTS:
-        stage, reason = attempt(default, Sizes(*each))
+    for sizes in ATTEMPTS:
+        stage, reason = attempt(default, Sizes(*sizes))
         if STAGES.index(stage) > STAGES.index(found["stage"]) or not found["reason"]:
             found = {"type": model_type, "stage": stage, "reason": reason}
-        if stage in ("accepted", "not described") or reason.startswith(("ImportError", "TimeoutError")):
+        if stage == "not built" and sizes == ATTEMPTS[0] and (refused := refuse_default(default)):
+            found = {"type": model_type, "stage": "no default", "reason": refused}
+            break
+        if stage in ("accepted", "not described") or reason.startswith("TimeoutError"):
             break
     signal.setitimer(signal.ITIMER_PROF, 0)
     return found
+
+
+def refuse_default(default: Any) -> str:
+    """Return why `AutoModel` makes no model of the default configuration at its own sizes; nothing if it does."""
+    import torch
+    from transformers import AutoModel
+
+    try:
+        with torch.device("meta"):
+            AutoModel.from_config(default)
+    except Exception as error:  # noqa: BLE001 - any exception of a model is a result
+        return _show(error)
+    return ""
 
 
 STAGES = ("not built", "not accepted", "not described", "accepted")
@@ -314,10 +330,11 @@ def _read_lines(stream: Any, results: Queue[str | None]) -> None:
 def summarize(rows: list[dict[str, str]]) -> str:
     """Return the counts as a sentence."""
     counts = Counter(row["stage"] for row in rows)
-    built = sum(counts[stage] for stage in ("accepted", "not accepted", "not described"))
+    built = sum(counts[stage] for stage in STAGES)
     return (
-        f"Of {len(rows)} model types `AutoModel` lists no class for {counts['no class']} and builds {built} of the others; "
-        f"{counts['accepted']} of these ({counts['accepted'] / max(built, 1):.1%}) accept the inputs."
+        f"Of {len(rows)} model types `AutoModel` lists no class for {counts['no class']}; it makes no model of the default configuration of "
+        f"{counts['no default']} and builds the other {built}; {counts['accepted']} of these ({counts['accepted'] / max(built, 1):.1%}) "
+        "accept the inputs."
     )
 
 
