@@ -1,6 +1,7 @@
 """A step of generation with a cache: `AutoModelForONNX`, ONNX Runtime by hand with its IOBinding, and Optimum's class.
 
-All run the same file, with one thread each, so that processor time is measured. A turn reads a prompt and writes some tokens.
+All run the same file, with one thread each, so that processor time is measured. They take turns after each step, those of the
+tiny model after each text, because its steps are shorter than a change between processes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from time import thread_time
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.options import Options
 from benchmarks.processes import Worker
 from benchmarks.table import Row, compare_cost
-from benchmarks.timing import Subject, take_turns
+from benchmarks.timing import make_step_subject, take_turns
 
 PROMPT, STEPS = 16, 16
 """Tokens that are read first, and steps after them."""
@@ -52,13 +52,14 @@ def measure_model(what: str, options: Options, *, with_optimum: bool) -> list[Ro
     missing = [name for name in ("torch", "transformers", "onnxscript") if find_spec(name) is None]
     if missing:
         return [Row(topic="onnx_models", what=what, peer=HAND, skipped=f"{missing[0]} is not installed")]
-    turns = options.process_turns if MODELS[what] is LARGE else options.short_turns
+    turns, times = (STEPS * options.process_turns, 1) if MODELS[what] is LARGE else (options.short_turns, STEPS)
     with export_model(MODELS[what]) as folder, start_worker(options, folder, with_optimum=with_optimum) as worker:
         ours = "pt" if with_optimum else "np"
-        subjects = {OURS: make_subject(*open_ours(folder, ours)), HAND: make_subject(*open_by_hand(folder))}
+        opened = {OURS: open_ours(folder, ours), HAND: open_by_hand(folder)}
+        subjects = {name: make_step_subject(*each, PROMPT, STEPS) for name, each in opened.items()}
         names = {} if worker is None else {worker.hello: "step", f"{worker.hello}, IOBinding": "bound"}
         subjects |= {peer: worker.make_subject(name) for peer, name in names.items() if worker is not None}
-        times = take_turns(subjects, turns)
+        times = take_turns(subjects, turns, times=times)
     text = f"a step of {what}"
     rows = [] if with_optimum else [compare_cost("onnx_models", text, HAND, times[OURS], times[HAND], 1.1)]
     return [*rows, *(compare_cost("onnx_models", text, peer, times[OURS], times[peer], 1) for peer in names)]
@@ -91,22 +92,6 @@ def start_worker(options: Options, folder: Path, *, with_optimum: bool) -> Itera
         yield worker
     finally:
         worker.close()
-
-
-def make_subject(read: Callable[[], tuple[int, Any]], step: Step) -> Subject:
-    """Return a subject that reads the prompt and measures the steps after it, in seconds for each."""
-
-    def run(times: int) -> float:
-        seconds = 0.0
-        for _ in range(times):
-            token, cache = read()
-            start = thread_time()
-            for count in range(PROMPT + 1, PROMPT + STEPS + 1):
-                token, cache = step(token, count, cache)
-            seconds += thread_time() - start
-        return seconds / (times * STEPS)
-
-    return run
 
 
 def make_session_options() -> Any:

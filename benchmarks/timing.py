@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import quantiles
+from typing import Any
 
 Subject = Callable[[int], float]
 """Does its work a number of times, and returns the seconds per time."""
@@ -31,6 +32,40 @@ def make_subject(work: Callable[[], object], clock: Callable[[], float] = time.p
     return run
 
 
+def make_step_subject(
+    read: Callable[[], tuple[int, Any]], step: Callable[[int, int, Any], tuple[int, Any]], prompt: int, steps: int
+) -> Subject:
+    """Return a subject that writes one token after the other, each time one step, and begins again after `steps` of them.
+
+    Parameters
+    ----------
+    read
+        Reads the prompt, which is not measured; returns the next token and the cache.
+    step
+        Takes a token, the number of all tokens until it, and the cache; returns the next token and the cache.
+    prompt
+        The number of tokens of the prompt.
+    steps
+        The number of steps after it.
+    """
+    state: tuple[int, Any] | None = None
+    count = prompt + steps
+
+    def run(times: int) -> float:
+        nonlocal state, count
+        seconds = 0.0
+        for _ in range(times):
+            if state is None or count == prompt + steps:
+                state, count = read(), prompt
+            count += 1
+            start = time.thread_time()
+            state = step(state[0], count, state[1])
+            seconds += time.thread_time() - start
+        return seconds / times
+
+    return run
+
+
 @dataclass(frozen=True)
 class Ratio:
     """The median and the quartiles of the ratios of two subjects over all turns."""
@@ -47,12 +82,15 @@ def compare_times(above: list[float], below: list[float]) -> Ratio:
     return Ratio(middle, low, high)
 
 
-def take_turns(subjects: Mapping[str, Subject], turns: int, least: float = 0.0) -> dict[str, list[float]]:
+def take_turns(
+    subjects: Mapping[str, Subject], turns: int, least: float = 0.0, times: int | None = None
+) -> dict[str, list[float]]:
     """Return the seconds of each subject in every turn.
 
-    Each runs once before the first turn; a subject that takes less than `least` seconds is repeated within its turn.
+    Each runs once before the first turn; a subject that takes less than `least` seconds is repeated within its turn. With `times`
+    each runs so often in all turns.
     """
-    times = {name: _count_repeats(run, least) for name, run in subjects.items()}
+    repeats = {name: _count_repeats(run, least) if times is None else times for name, run in subjects.items()}
     seconds: dict[str, list[float]] = {name: [] for name in subjects}
     gc.collect()
     gc.disable()
@@ -60,7 +98,7 @@ def take_turns(subjects: Mapping[str, Subject], turns: int, least: float = 0.0) 
         for turn in range(turns):
             order = list(subjects.items())
             for name, run in order if turn % 2 == 0 else reversed(order):
-                seconds[name].append(run(times[name]))
+                seconds[name].append(run(repeats[name]))
     finally:
         gc.enable()
     return seconds
