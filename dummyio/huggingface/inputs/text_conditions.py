@@ -21,11 +21,11 @@ def _model_type(facts: InputFacts) -> str:
 def _type_ids(facts: InputFacts) -> bool:
     """Type ids mean something where there are several types, and the tokenizer gives the second text of a pair one of its own.
 
-    All models that take them are fed where all is asked for, unless types are looked up in the table of tokens: such a model adds
-    the embedding of a token to each position, whatever its type is. A text next to an image is not a pair.
+    All models that have a table of types are fed where all is asked for; one that looks types up in the table of its tokens would
+    add the embedding of a token to each position. A text next to an image is not a pair.
     """
-    if facts.everything:
-        return not _has_types_of_tokens(facts.texts.get("model", ""))
+    if facts.everything and not _has_types_of_tokens(facts.texts.get("model", "")):
+        return True
     if "pixel_values" in facts.offered and facts.config.has("projection_dim"):
         return False
     count, apart = facts.config.part("text").get("type_vocab_size"), tells_texts_apart(_model_type(facts))

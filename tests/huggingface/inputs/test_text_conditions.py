@@ -32,7 +32,13 @@ def test_types_without_a_number_of_types():
     config = transformers.XLMConfig(vocab_size=99, emb_dim=32, n_layers=2, n_heads=4, pad_token_id=1)
     assert "token_type_ids" in names(transformers.XLMModel(config).eval(), "feature-extraction")
     decoder = transformers.GPT2Config(n_embd=32, n_layer=2, n_head=4)
-    assert "token_type_ids" not in names(transformers.GPT2LMHeadModel(decoder).eval(), "text-generation")
+    for kind in ("GPT2LMHeadModel", "GPT2ForSequenceClassification"):
+        model = getattr(transformers, kind)(decoder).eval()
+        assert "token_type_ids" not in names(
+            model, "text-generation" if kind.endswith("LMHeadModel") else "text-classification"
+        )
+        # Nor where all data are asked for, as an export does: no type is not type 0, whose embedding is that of token 0.
+        assert "token_type_ids" not in dummyio.describe(model)
 
 
 def test_a_head_that_sorts_texts_takes_that_of_the_encoder_alone():
