@@ -169,7 +169,12 @@ MEDIA_FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
             **DETECTOR,
             "d_model": 64,
             "encoder_attention_heads": 8,
-            "backbone_config": {**RESNET, "hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1], "out_features": None},
+            "backbone_config": {
+                **RESNET,
+                "hidden_sizes": [8, 8, 16, 16],
+                "depths": [1, 1, 1, 1],
+                "out_features": ["stage1", "stage2", "stage3", "stage4"],
+            },
             "use_timm_backbone": False,
             "use_pretrained_backbone": False,
             "backbone": None,
