@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from pathlib import Path
 from typing import Any
@@ -155,3 +156,70 @@ def test_only_the_last_scores_are_returned_on_request(decoder):
     for bad in (-1, 1.5, "all"):
         with pytest.raises(OptionError, match="logits_to_keep="):
             decoder(input_ids=IDS, logits_to_keep=bad)
+
+
+def test_types_that_mean_something_are_not_dropped(tmp_path):
+    """Zeros are a type to GPT-2, whose class embeds token 0 then: a graph without them would compute something else."""
+    pytest.importorskip("transformers")
+    save_decoder(tmp_path / "model.onnx")
+    sizes = {"n_layer": 2, "n_embd": 8, "n_head": 2, "vocab_size": 11}
+    types = np.zeros_like(IDS)
+    for kind, refused in (("gpt2", True), ("opt", False)):
+        save_config(tmp_path, **{**(sizes if refused else OPT), "model_type": kind})
+        model = AutoModelForONNX.from_pretrained(tmp_path, task="text-generation")
+        if refused:
+            with pytest.raises(
+                OptionError, match="token_type_ids means something to the class of this model, zeros too"
+            ):
+                model(input_ids=IDS, token_type_ids=types)
+        else:
+            model(input_ids=IDS, token_type_ids=types)
+
+
+def test_positions_begin_where_those_of_the_class_do(tmp_path):
+    """PaliGemma's begin with 1, in a call, in Transformers' generation, and in the loop of our own."""
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from dummyio.huggingface.facts.left_out_inputs import PositionRule, read_position_rule
+    from dummyio_onnx.models.generation.greedy import generate_greedily
+
+    assert read_position_rule("PaliGemmaForConditionalGeneration", "paligemma") == PositionRule(first=1)
+    save_decoder(tmp_path / "model.onnx")
+    save_config(
+        tmp_path, model_type="gpt2", n_layer=2, n_embd=8, n_head=2, vocab_size=11, bos_token_id=1, eos_token_id=2
+    )
+    decoder = AutoModelForONNX.from_pretrained(tmp_path, task="text-generation")
+    flow = decoder._flow
+    flow.left_out = dataclasses.replace(flow.left_out, positions=PositionRule(first=1))
+    flow._filler._positions = flow.left_out.positions
+    expected = IDS
+    for _ in range(3):
+        places = np.broadcast_to(np.arange(1, expected.shape[1] + 1), expected.shape)
+        scores = decoder(input_ids=expected, position_ids=places)["logits"]
+        np.testing.assert_array_equal(decoder(input_ids=expected)["logits"], scores)
+        expected = np.concatenate([expected, scores[:, -1].argmax(-1)[:, None]], 1)
+    options = {"max_new_tokens": 3, "min_new_tokens": 3}
+    found = generate_greedily(flow, decoder.config, None, {"input_ids": IDS}, options)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(decoder.generate(IDS, **options, do_sample=False, pad_token_id=0), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_decoder_of_half_precision_is_exported_with_its_past(tmp_path):
+    """The cache is an input that no spec of the whole model has: its dtype is that of the weights."""
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    pytest.importorskip("onnxscript")
+    import dummyio
+
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(n_embd=16, n_head=2, n_layer=1, vocab_size=40, bos_token_id=1, eos_token_id=2)
+    model = transformers.GPT2LMHeadModel(config).eval().half()
+    dummyio.export(model, tmp_path / "model")
+    loaded = AutoModelForONNX.from_pretrained(tmp_path / "model")
+    ids = torch.tensor(IDS)
+    found, expected = loaded(input_ids=ids).logits, model(input_ids=ids).logits
+    assert found.dtype == torch.float16
+    torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-3)
+    options = {"max_new_tokens": 3, "do_sample": False, "pad_token_id": 0}
+    assert torch.equal(loaded.generate(ids, **options), model.generate(ids, **options))

@@ -94,12 +94,14 @@ class CallArguments:
         )
 
     def _check_meaning(self, name: str, value: Any) -> None:
-        """Raise `OptionError` if a mask that the graph does not take masks something, or token types differ from zero."""
+        """Raise `OptionError` if a mask that the graph does not take masks something, or token types differ from none."""
         array = to_array(value, name)
         if is_padding_mask(name) and not np.all(array):
             problem = f"{name} masks something"
         elif is_type_ids(name) and np.any(array):
             problem = f"{name} has other types than 0"
+        elif is_type_ids(name) and not self._flow.left_out.types:
+            problem = f"{name} means something to the class of this model, zeros too"
         else:
             return
         raise OptionError(

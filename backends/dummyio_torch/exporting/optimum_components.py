@@ -20,12 +20,17 @@ from dummyio.errors import ExportError, SourceError
 from dummyio.exporting.model_parts import STATES, find_states, split_encoder_decoder
 from dummyio.generators.base.context import PAST
 from dummyio.input_spec import InputSpec
+from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import Node, build_nested
+from dummyio_torch.dtypes import from_native
 
 MODEL = "model.onnx"
 ENCODER = "encoder_model.onnx"
 DECODER = "decoder_model.onnx"
 DECODER_WITH_PAST = "decoder_with_past_model.onnx"
+
+_COMPUTED = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
+"""Dtypes in which a model computes; others are those of stored weights."""
 
 Components = dict[str, tuple[nn.Module, InputSpec]]
 
@@ -98,20 +103,31 @@ def split_into_components(model: nn.Module, spec: InputSpec, *, past: bool = Tru
 
 
 def _describe_task(model: nn.Module, task: str, spec: InputSpec) -> InputSpec | None:
-    """Return the inputs of a task, at the sizes of `spec`; None if the model does not support the task.
+    """Return the inputs of a task, at the sizes and dtypes of `spec`; None if the model does not support the task.
 
     `spec` itself may have more inputs, which Optimum never feeds.
     """
     from dummyio.describing import describe  # noqa: PLC0415 - lazy: loads all readers
 
     try:
-        found = describe(model, task)
+        found = describe(model, task, **_choose_dtypes(model, spec))
     except SourceError:
         return None
     sizes = {
         name: dim.size for name, dim in spec.dims.items() if name in found.dims and found.dims[name].takes(dim.size)
     }
     return found.with_dims(**sizes)
+
+
+def _choose_dtypes(model: nn.Module, spec: InputSpec) -> dict[str, str]:
+    """Return the dtypes of inputs that `spec` does not have, such as a cache: those of its own, else that of the weights."""
+    own = {leaf.dtype for _, leaf in spec.leaves}
+    weights = {parameter.dtype for parameter in model.parameters()} & _COMPUTED
+    found = {
+        "float_dtype": {dtype for dtype in own if dtype.kind == "float"} or set(map(from_native, weights)),
+        "int_dtype": own & {DType.INT64, DType.INT32},
+    }
+    return {name: dtypes.pop().value for name, dtypes in found.items() if len(dtypes) == 1}
 
 
 def _split_encoder_decoder(

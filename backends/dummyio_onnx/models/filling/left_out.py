@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dummyio.errors import OptionError
+from dummyio.errors import OptionError, SourceError
 from dummyio.huggingface.config.configuration import Configuration
 from dummyio.huggingface.facts.left_out_inputs import IN_ORDER, PositionRule, Shift, read_position_rule, read_shift
+from dummyio.huggingface.source.forward_signatures import forward_parameters
 from dummyio.typing import Array
 
 
@@ -15,10 +16,10 @@ class LeftOut:
     """What stands for types, positions and a decoder's ids."""
 
     types: bool = True
-    """Whether zeros are the types of tokens.
+    """Whether zeros as types of tokens mean the same as none.
 
-    A model without a table of types, such as GPT-2, adds the embedding of any token that it gets as a type, and nothing if it gets
-    none.
+    They do not where a class takes types and has no table of them: GPT-2 adds the embedding of any token that it gets as a type, and
+    nothing if it gets none; PaliGemma attends in both directions to tokens of type 0.
     """
 
     positions: PositionRule | None = IN_ORDER
@@ -41,9 +42,17 @@ def read_left_out(configuration: Configuration | None, class_name: str | None) -
     if class_name is None:
         return LeftOut(types)
     kind = configuration.model_type
+    types = types or not _takes(class_name, kind, "token_type_ids")
     ids = [config.get(name) for name in ("decoder_start_token_id", "pad_token_id")]
     start, padding = (each if isinstance(each, int) and not isinstance(each, bool) else None for each in ids)
     return LeftOut(types, read_position_rule(class_name, kind), read_shift(class_name, kind), start, padding)
+
+
+def _takes(class_name: str, model_type: str | None, argument: str) -> bool:
+    try:
+        return any(parameter.name == argument for parameter in forward_parameters(class_name, model_type))
+    except SourceError:  # a class that this Transformers does not have
+        return True
 
 
 def shift_ids(ids: Array, left_out: LeftOut) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 from dummyio.errors import OptionError
 from dummyio.typing import Array
 from dummyio_onnx.models.array_kinds import get_shape, to_array, to_result
+from dummyio_onnx.models.filling.left_out import IN_ORDER
 from dummyio_onnx.models.flows import CACHE, STATES, EncoderDecoder, Flow
 from dummyio_onnx.models.generation.check_inputs import check_inputs
 from dummyio_onnx.models.generation.options import GreedyOptions, read_options
@@ -100,7 +101,8 @@ def _loop(flow: Flow, ids: Array, arrays: dict[str, Any], chosen: GreedyOptions,
         if own_mask is None
         else np.concatenate([own_mask, np.ones((ids.shape[0], most - start), own_mask.dtype)], 1)
     )
-    places = None if mask is None else np.where(mask == 0, 0, mask.cumsum(1) - 1).astype(np.int64)
+    rule = flow.left_out.positions or IN_ORDER
+    places = None if mask is None else np.where(mask == 0, 0, mask.cumsum(1) - 1).astype(np.int64) + rule.first
     unfinished, cache, length = np.ones(ids.shape[0], bool), None, start
     cached = chosen.use_cache and flow.writes_with_cache
     takes_positions = "position_ids" in flow.names and ids_name == "input_ids" and places is not None

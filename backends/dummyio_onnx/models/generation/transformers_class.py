@@ -67,6 +67,14 @@ class GenerationFace:
         found = cast("Any", super()).generate(*given, **options)
         return found.numpy() if arrays and isinstance(found, torch.Tensor) else found
 
+    def prepare_inputs_for_generation(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the inputs of a step, whose positions begin with the class's first."""
+        made = cast("Any", super()).prepare_inputs_for_generation(*args, **kwargs)
+        rule = self._flow.left_out.positions
+        if rule is not None and rule.first and made.get("position_ids") is not None:
+            made["position_ids"] = made["position_ids"] + rule.first
+        return made
+
     def _prepare_cache_for_generation(self, generation_config: Any, model_kwargs: dict[str, Any], *_: Any) -> None:
         """Leave the first step without a past: the graph makes the cache."""
         if generation_config.cache_implementation is not None:
