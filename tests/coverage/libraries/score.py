@@ -32,7 +32,7 @@ class Case:
     model
         The model.
     inputs
-        Name → what it is: ``"float[batch_size, num_channels, height, width]"``, ``"list of float[num_channels, height, width]"``.
+        Name → what it is: ``"float[batch_size, num_channels, height, width]"``, ``"list of float[num_channels, height, width]"``; the tensors of a dict by ``name.key``.
         ``*`` is an axis of any name, ``depth|num_frames`` one of either; a size of the model's own may stand where a name does.
     framework
         The framework that makes the inputs.
@@ -40,6 +40,8 @@ class Case:
         How the model is called with the inputs; by default by their names.
     source
         What is described; by default the model.
+    options
+        What `describe` is given besides.
     needed
         The inputs without which the model does not run; None if they are not known.
     """
@@ -49,6 +51,7 @@ class Case:
     framework: str = "pt"
     call: Any = None
     source: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     needed: Sequence[str] | None = None
 
     def run(self, made: Mapping[str, Any]) -> None:
@@ -128,7 +131,7 @@ def _measure(score: Score, build: Any) -> None:
     before = reset_peak()
     score.stage, start = "describe", time.perf_counter()
     try:
-        spec = dummyio.describe(case.model if case.source is None else case.source)
+        spec = dummyio.describe(case.model if case.source is None else case.source, **case.options)
     finally:
         score.mib_describe, score.seconds_describe = (
             read_memory("VmHWM") - before,
@@ -181,7 +184,7 @@ def find_differences(expected: Mapping[str, str], made: Mapping[str, Any]) -> It
     """Yield the inputs that are missing, or of another kind or rank."""
     for name, text in expected.items():
         many, wanted, axes = read_reference(text)
-        value = made.get(name)
+        value = find_value(made, name)
         if value is None:
             yield f"{name} is missing"
             continue
@@ -199,6 +202,13 @@ def find_differences(expected: Mapping[str, str], made: Mapping[str, Any]) -> It
             continue
         if rank != len(axes) or (made_kind != wanted and not is_mask):
             yield f"{name} is {made_kind} of rank {rank}, not {wanted} of rank {len(axes)}"
+
+
+def find_value(made: Any, path: str) -> Any:
+    """Return the input of a path such as ``features.input_ids``; None if there is none."""
+    for part in path.split("."):
+        made = made.get(part) if isinstance(made, Mapping) else None
+    return made
 
 
 def kind(dtype: Any) -> str:
@@ -223,7 +233,7 @@ def find_misnamed(expected: Mapping[str, str], leaves: Mapping[str, Any]) -> Ite
             yield f"{text}: {', '.join(odd)}"
         if "batch_size" in names[1:]:
             yield f"{text}: the batch is not axis 0"
-        reference = expected.get(path.partition(".")[0])
+        reference = expected.get(path, expected.get(path.partition(".")[0]))
         if reference is None:
             continue
         _, _, axes = read_reference(reference)

@@ -1,5 +1,6 @@
 """timm: one small model of each of its families."""
 
+import inspect
 import re
 
 from declared_operators import repair_torchvision
@@ -33,4 +34,5 @@ def build(name: str) -> Case:
     """Return a model with random weights."""
     torch.manual_seed(0)
     model = timm.create_model(name, pretrained=False).eval()
-    return Case(model, {"x": "float[batch_size, num_channels, height, width]"})
+    images = next(iter(inspect.signature(model.forward).parameters))
+    return Case(model, {images: "float[batch_size, num_channels, height, width]"})

@@ -1,5 +1,6 @@
 """torchvision: all its models."""
 
+import inspect
 from collections import Counter
 
 from declared_operators import repair_torchvision
@@ -41,4 +42,6 @@ def build(name: str) -> Case:
     torch.manual_seed(0)
     maker, room = models.get_model_builder(name), _room(name)
     segments = {"weights_backbone": None} if room in ("detection", "segmentation") else {}
-    return Case(maker(weights=None, **segments).eval(), _INPUTS.get(room, {"x": _IMAGES}))
+    model = maker(weights=None, **segments).eval()
+    images = next(iter(inspect.signature(model.forward).parameters))
+    return Case(model, _INPUTS.get(room, {images: _IMAGES}))
