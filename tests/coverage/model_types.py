@@ -52,7 +52,7 @@ ATTEMPTS = (
 images stay large."""
 
 _WIDTH = re.compile(
-    r"hidden|embed|intermediate|ffn|mlp|inner|proj|d_model|d_ff|d_kv|dim|width|channels|rank|features|filter|conv_\w*size|state_size|n_embd|d_head|head_size"
+    r"hidden|embed|intermediate|ffn|mlp|inner|proj|d_model|d_ff|d_kv|dim|width|channel|rank|features|filter|conv_\w*size|state_size|n_embd|d_head|head_size"
 )
 _NO_WIDTH = re.compile(
     r"num_|image|patch|window|kernel|position|length|token|_id$|max_|stride|layers|vocab|mel|in_channels|group|act|levels|rope_theta|"
@@ -64,7 +64,7 @@ _LAYERS = re.compile(r"(^|_)(num|n)_(\w+_)?(layers?|blocks)$|_layers$|^depth$|^n
 _SHARED = re.compile(r"shared_layers$")
 _DEPTHS = re.compile(r"^(depths|layers|num_blocks|num_layers|encoder_depths|decoder_depths)$")
 _EXPERTS = re.compile(r"^(num_|n_|moe_num_)?(local_|routed_)?experts$|^num_experts$|^moe_num_experts$")
-_PER_TOKEN = re.compile(r"experts_per_tok|^(?!index).*top_?k$|topk_group$|n_group$|num_experts_per_token")
+_PER_TOKEN = re.compile(r"experts_per_tok|^(?!index).*top_?k$|topk_group$|n_group$|expert_group$|num_experts_per_token")
 MANY_LAYERS = 4
 """A list of as many items as there are layers has one for each, if there are more than this."""
 MAX_EXPERTS = 8

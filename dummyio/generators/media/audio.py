@@ -134,10 +134,10 @@ class DummyAudioInputGenerator(_Audio):
     def describe_input_values(self) -> TensorSpec:
         """Waves [batch, samples] in [-1, 1); codecs have an axis of channels before the samples."""
         shape: tuple[Size, ...] = (self.dim("batch_size"), self.wave)
-        codec = (
-            self.audio.raw("codebook_size") is not None and not self.audio.has("vocab_size")
-        ) or self.codec is not None
-        if codec or self.audio.raw("audio_channels") is not None:
+        codec = self.audio.raw("codebook_size") is not None and not self.audio.has("vocab_size")
+        stated = self.context.facts.arguments.get("input_values")
+        channels = stated is not None and stated.shape is not None and stated.shape[1:2] == ("1",)
+        if codec or channels or self.codec is not None or self.audio.raw("audio_channels") is not None:
             shape = (shape[0], self.audio.integer("audio_channels", 1), self.wave)
         return self.floats("input_values", shape, Uniform(-1, 1))
 
