@@ -126,6 +126,15 @@ class Grid(nn.Module):
         return x * places[:, None] / torch.as_tensor(x.shape[1] / 2), sizes
 
 
+class Pooled(nn.Module):
+    """As many windows as asked for, whatever the length."""
+
+    def forward(self, x):
+        return nn.functional.adaptive_avg_pool1d(x.transpose(1, 2), 3), nn.functional.adaptive_avg_pool2d(
+            x[None], (2, 3)
+        )
+
+
 class Pieces(nn.Module):
     """Rows in pieces of as many as a tensor says, and together again."""
 
@@ -173,4 +182,4 @@ def scanned(x):
     return torch.stack(found, 1)
 
 
-ONE = (Recurrent, Written, FromBehind, Zipped, Nested, Halved, Padded, Chosen, Grid, Remembering, Decorated)
+ONE = (Recurrent, Written, FromBehind, Zipped, Nested, Halved, Padded, Chosen, Grid, Pooled, Remembering, Decorated)

@@ -1,11 +1,14 @@
-"""PyTorch functions that take numbers or lists, for symbolic numbers and lists of symbolic length."""
+"""PyTorch functions that take numbers, lists or sizes, for symbolic ones."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from dummyio_torch.symbolic.runtime.pooling import average_adaptively
 from dummyio_torch.symbolic.runtime.symbolic_lists import SplitList, SplitSizes, StackedList
 
 
@@ -22,6 +25,8 @@ class SymbolicFunctions(TorchFunctionMode):
             return _OF_NUMBERS[func](*args, **given)
         if func in _OF_LISTS and any(isinstance(value, (StackedList, SplitSizes, SplitList)) for value in values):
             return _OF_LISTS[func](*args, **given)
+        if func in _OF_SIZES and _has_symbol(_list_pooled_sizes(func, values[0])):
+            return _OF_SIZES[func](*args, **given)
         return func(*args, **given)
 
 
@@ -30,6 +35,10 @@ def _has_symbol(values: Any) -> bool:
     if isinstance(values, (list, tuple)) and not isinstance(values, (StackedList, SplitSizes, SplitList)):
         return any(map(_has_symbol, values))
     return isinstance(values, (torch.SymInt, torch.SymFloat))
+
+
+def _list_pooled_sizes(func: Callable[..., Any], values: torch.Tensor) -> list[Any]:
+    return list(values.shape[-_OF_SIZES[func].keywords["axes"] :])
 
 
 def _tensor(data: Any, *, dtype: torch.dtype | None = None, device: Any = None, **options: Any) -> torch.Tensor:
@@ -103,3 +112,8 @@ _OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.Tensor.split: _split,
 }
 """The replacement if the length of a list is symbolic."""
+_OF_SIZES: dict[Callable[..., Any], partial[torch.Tensor]] = {
+    functional.adaptive_avg_pool1d: partial(average_adaptively, axes=1),
+    functional.adaptive_avg_pool2d: partial(average_adaptively, axes=2),
+}
+"""The replacement if a size that it pools is symbolic."""

@@ -4,8 +4,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from torch.nn import functional
+
 from dummyio_torch.symbolic.runtime.choices import compare_sizes, select_value, symbolic_int, symbolic_max, symbolic_min
 from dummyio_torch.symbolic.runtime.indexing import SymbolicIndex, SymbolicSlice, symbolic_getitem
+from dummyio_torch.symbolic.runtime.pooling import average_adaptively
 from dummyio_torch.symbolic.runtime.symbolic_lists import StackedList, symbolic_len, symbolic_list
 from dummyio_torch.symbolic.runtime.torch_functions import SymbolicFunctions, _linspace
 
@@ -50,6 +53,19 @@ def test_a_slice_of_turns_numbers_is_pythons(bounds):
 @pytest.mark.parametrize(("start", "end", "steps"), [(0, 9, 10), (0.0, 1.0, 7), (3, 3, 1), (-1, 1, 2), (0.5, 19.5, 20)])
 def test_linspace_counts_as_pytorchs_does(start, end, steps):
     assert torch.equal(_linspace(start, end, steps), torch.linspace(start, end, steps))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, (3, 2), (None, 4), (5, None)])
+@pytest.mark.parametrize("sizes", [(6, 12), (7, 10), (2, 3)])
+def test_windows_are_those_of_pytorchs_adaptive_pooling(count, sizes):
+    x = torch.randn(2, 3, *sizes, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(average_adaptively(x, count, 2), functional.adaptive_avg_pool2d(x, count))
+
+
+def test_pooling_of_sizes_that_are_no_symbols_is_pytorchs():
+    x = torch.randn(2, 3, 7)
+    with SymbolicFunctions():
+        assert torch.equal(functional.adaptive_avg_pool1d(x, 3), torch.adaptive_avg_pool1d(x, 3))
 
 
 def test_a_list_of_symbolic_length_is_joined_and_nothing_else():
