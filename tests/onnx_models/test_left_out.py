@@ -181,6 +181,7 @@ def test_positions_begin_where_those_of_the_class_do(tmp_path):
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
     from dummyio.huggingface.facts.left_out_inputs import PositionRule, read_position_rule
+    from dummyio_onnx.models.flows import WholeModel
     from dummyio_onnx.models.generation.greedy import generate_greedily
 
     assert read_position_rule("PaliGemmaForConditionalGeneration", "paligemma") == PositionRule(first=1)
@@ -189,9 +190,8 @@ def test_positions_begin_where_those_of_the_class_do(tmp_path):
         tmp_path, model_type="gpt2", n_layer=2, n_embd=8, n_head=2, vocab_size=11, bos_token_id=1, eos_token_id=2
     )
     decoder = AutoModelForONNX.from_pretrained(tmp_path, task="text-generation")
-    flow = decoder._flow
-    flow.left_out = dataclasses.replace(flow.left_out, positions=PositionRule(first=1))
-    flow._filler._positions = flow.left_out.positions
+    left_out = dataclasses.replace(decoder._flow.left_out, positions=PositionRule(first=1))
+    flow = decoder._flow = WholeModel(decoder._flow.parts[0], (), left_out)
     expected = IDS
     for _ in range(3):
         places = np.broadcast_to(np.arange(1, expected.shape[1] + 1), expected.shape)

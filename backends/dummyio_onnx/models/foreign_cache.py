@@ -55,7 +55,7 @@ def _find_filled(layer: Any, room: int) -> tuple[int, int]:
     if hasattr(layer, "max_cache_len"):
         last = min(int(layer.get_seq_length()), room)
     if getattr(layer, "is_sliding", False):
-        window = getattr(layer, "sliding_window", None) or getattr(layer, "max_cache_len", room + 1)
+        window = int(getattr(layer, "sliding_window", 0) or getattr(layer, "max_cache_len", room + 1))
         first = max(0, last - (window - 1))
     return first, last
 

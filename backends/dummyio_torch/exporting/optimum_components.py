@@ -119,7 +119,7 @@ def _describe_task(model: nn.Module, task: str, spec: InputSpec) -> InputSpec | 
     return found.with_dims(**sizes)
 
 
-def _choose_dtypes(model: nn.Module, spec: InputSpec) -> dict[str, str]:
+def _choose_dtypes(model: nn.Module, spec: InputSpec) -> dict[str, Any]:
     """Return the dtypes of inputs that `spec` does not have, such as a cache: those of its own, else that of the weights."""
     own = {leaf.dtype for _, leaf in spec.leaves}
     weights = {parameter.dtype for parameter in model.parameters()} & _COMPUTED

@@ -91,7 +91,7 @@ def build_context(
                 f"{key}={shorten_value(value)}: neither a size nor an option. {suggest_names(key, known)}"
             )
     seed = common.pop("seed", 0)
-    chosen = {key: _read_dtype(key, value) if key in _KINDS else value for key, value in common.items()}
+    chosen: dict[str, Any] = {key: _read_dtype(key, value) if key in _KINDS else value for key, value in common.items()}
     return Context(
         task=task.removesuffix(PAST),
         with_past=task.endswith(PAST),

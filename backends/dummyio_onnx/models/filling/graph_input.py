@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from dummyio.errors import DimError, DTypeError, RunError
+from dummyio.huggingface.facts.left_out_inputs import IN_ORDER
 from dummyio.running.runner import DeclaredTensor
 from dummyio.sources.input_names import is_padding_mask, is_position_ids, is_type_ids
 from dummyio.spec.dim_parser import parse_size
@@ -16,7 +17,7 @@ from dummyio.typing import Array
 from dummyio_onnx.models.array_kinds import convert_dtype, get_shape, to_array
 from dummyio_onnx.models.filling.left_out import LeftOut
 
-Role: TypeAlias = Literal["ones", "zeros", "positions", "branch"]
+Role: TypeAlias = Literal["ones", "zeros", "order", "positions", "branch"]
 Size: TypeAlias = int | Callable[[Mapping[str, int]], int | None] | None
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
@@ -132,8 +133,10 @@ def _find_role(declared: DeclaredTensor, left_out: LeftOut) -> Role | None:
     if name == "bbox" or ("global" in name and is_padding_mask(name)):
         return "zeros"
     if is_position_ids(name):
-        flat = declared.shape is None or len(declared.shape) <= 2
-        return "positions" if flat and left_out.positions is not None else None
+        if declared.shape is not None and len(declared.shape) > 2:
+            return None
+        in_order = "cache" in name or left_out.positions == IN_ORDER  # places in a cache are not counted by a mask
+        return "order" if in_order else "positions" if left_out.positions is not None else None
     if is_padding_mask(name) or name in ("pixel_mask", "pixel_attention_mask"):
         return "ones"
     return None

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from dummyio.errors import OptionError, RunError
+from dummyio.huggingface.facts.left_out_inputs import IN_ORDER
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_onnx import tensors
 from dummyio_onnx.models.array_kinds import Value, copy_to_value, get_shape, is_value, make_value, wrap_value
 from dummyio_onnx.models.cache import OnnxCache, is_cross
 from dummyio_onnx.models.filling.graph_input import GraphInput, build_graph_input, check_input, list_words
-from dummyio_onnx.models.filling.left_out import IN_ORDER, LeftOut, count_positions
+from dummyio_onnx.models.filling.left_out import LeftOut, count_positions
 from dummyio_onnx.models.foreign_cache import ForeignCache, read_foreign_cache
 from dummyio_onnx.models.model_part import ModelPart
 
@@ -167,10 +168,10 @@ class InputFiller:
         dtype = item.declared.dtype or DType.INT64
         if item.role == "branch":
             return np.array([past > 0])
-        if item.role == "positions":
+        if item.role in ("order", "positions"):
             count = shape[-1]
-            past += self._positions.first
-            row = self._take("positions", dtype, past + count)[past:]
+            first = past + (self._positions.first if item.role == "positions" else 0)
+            row = self._take("order", dtype, first + count)[first:]
             return row.reshape(shape) if count == prod(shape) else np.broadcast_to(row, shape)
         return self._take(item.role or "zeros", dtype, prod(shape)).reshape(shape)
 
@@ -209,7 +210,7 @@ class InputFiller:
         store = self._made.get((kind, dtype))
         if store is None or store.size < count:
             size = max(1024, 2 * count)
-            made: Array = np.arange(size) if kind == "positions" else np.full(size, int(kind == "ones"))
+            made: Array = np.arange(size) if kind == "order" else np.full(size, int(kind == "ones"))
             store = self._made[kind, dtype] = made.astype(dtype.numpy)
         return store[:count]
 

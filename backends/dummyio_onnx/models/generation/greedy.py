@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from dummyio.errors import OptionError
+from dummyio.huggingface.facts.left_out_inputs import IN_ORDER
 from dummyio.typing import Array
 from dummyio_onnx.models.array_kinds import get_shape, to_array, to_result
-from dummyio_onnx.models.filling.left_out import IN_ORDER
 from dummyio_onnx.models.flows import CACHE, STATES, EncoderDecoder, Flow
 from dummyio_onnx.models.generation.check_inputs import check_inputs
 from dummyio_onnx.models.generation.options import GreedyOptions, read_options
