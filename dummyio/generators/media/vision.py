@@ -43,7 +43,8 @@ class ImageInputGenerator(DummyInputGenerator):
     @property
     def edges(self) -> tuple[Dim, Dim]:
         """The height and width of an image: fixed where position embeddings fix it, else free."""
-        height, width = self.config.size() or self.vision.size() or (None, None)
+        prompted = self.config.part("prompt").size()
+        height, width = self.config.size() or self.vision.size() or prompted or (None, None)
         if height is not None and width is not None and self.bound:
             return self.given_or_fixed("height", height, "image_size"), self.given_or_fixed(
                 "width", width, "image_size"

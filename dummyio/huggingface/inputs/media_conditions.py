@@ -34,8 +34,9 @@ def _videos(facts: InputFacts) -> bool:
 
 
 def _patch_mask(facts: InputFacts) -> bool:
-    """Of patches that are padded to one number, the mask says which count."""
-    return facts.everything or "spatial_shapes" in facts.offered
+    """Of patches or tiles that are padded to one number, the mask says which count."""
+    selects = "pixel_values[pixel_attention_mask]" in facts.texts.get("model", "")
+    return facts.everything or selects or "spatial_shapes" in facts.offered
 
 
 def _control(facts: InputFacts) -> bool:
