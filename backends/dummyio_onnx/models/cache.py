@@ -111,7 +111,7 @@ class OnnxCache:
             The index of a row for each row of the result, as an array, a tensor or a list.
         """
         try:
-            chosen = np.asarray(to_array(rows, "rows") if is_tensor(rows) else rows)
+            chosen: Array = np.asarray(to_array(rows, "rows") if is_tensor(rows) else rows)
         except ValueError:  # lists of different lengths
             chosen = np.zeros(())
         count = self.batch_size

@@ -233,7 +233,7 @@ class EncoderDecoder:
         ids = given.get("input_ids")
         if ids is None:
             raise OptionError(
-                "decoder_input_ids was left out, and there are no input_ids to make them of: give decoder_input_ids."
+                "decoder_input_ids was left out, and so were the input_ids to make them of: give decoder_input_ids."
             )
         return shift_ids(to_array(ids, "input_ids"), self.left_out)
 

@@ -47,7 +47,7 @@ def _iterate_layers(cache: Any) -> Iterator[list[Any]]:
 
 
 def _find_filled(layer: Any, room: int) -> tuple[int, int]:
-    """Return where the tokens of a layer begin and end that the next step sees.
+    """Return the first place, and the end, of the tokens of a layer that the next step sees.
 
     A layer with a window keeps the tokens before the next one that are in it; a static one has a place for the next one too.
     """

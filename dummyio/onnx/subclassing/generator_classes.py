@@ -36,7 +36,7 @@ def list_generator_classes(owner: Any, task: str | None = None, *more: str) -> t
         )
     found: list[type] = []
     for entry in (*stated, *(getattr(owner, name, None) for name in more)):
-        kind = _choose_for_task(owner, entry, task) if isinstance(entry, Mapping) and task is not None else entry
+        kind: Any = _choose_for_task(owner, entry, task) if isinstance(entry, Mapping) and task is not None else entry
         if kind is not None:
             check_generator(kind)
             found.append(kind)

@@ -14,7 +14,7 @@ _TABLES = frozenset({"Identity", "Cast", "DequantizeLinear"})
 
 
 def find_index_tables(model: onnx.ModelProto) -> Mapping[str, int]:
-    """Return input → the rows of the smallest table that its own elements choose from, without inputs that are no indices."""
+    """Return input → the rows of the smallest table that its own elements choose from; other inputs are left out."""
     inputs = {value.name: value.name for value in model.graph.input}
     rows = {name: constant.dims[0] for name, constant in read_constants(model).items() if len(constant.dims) > 1}
     found: dict[str, int] = {}

@@ -18,8 +18,8 @@ class LeftOut:
     types: bool = True
     """Whether zeros as types of tokens mean the same as none.
 
-    They do not where a class takes types and has no table of them: GPT-2 adds the embedding of any token that it gets as a type, and
-    nothing if it gets none; PaliGemma attends in both directions to tokens of type 0.
+    They do not where a class takes types and has no table of them: it adds the embedding of any token that it gets as a type, and
+    nothing if it gets none, or it attends in both directions to tokens of type 0.
     """
 
     positions: PositionRule | None = IN_ORDER
@@ -34,7 +34,7 @@ class LeftOut:
 
 
 def read_left_out(configuration: Configuration | None, class_name: str | None) -> LeftOut:
-    """Return what a class makes of inputs that are left out; without a configuration, what most classes make."""
+    """Return the rules of a class for inputs that are left out; without a configuration, those of most classes."""
     if configuration is None:
         return LeftOut()
     config = configuration.normalized({})

@@ -10,7 +10,7 @@ from dummyio.model_config.attribute_types import shorten_value
 from dummyio.option_types import convert_option
 from dummyio_onnx.models.array_kinds import is_tensor
 
-_COUNT = Annotated[int, msgspec.Meta(ge=1)]
+_COUNT: Any = Annotated[int, msgspec.Meta(ge=1)]
 
 _WORDS: Mapping[Any, str] = {
     _COUNT | None: "num_beams num_return_sequences num_beam_groups",

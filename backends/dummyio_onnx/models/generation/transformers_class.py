@@ -42,7 +42,7 @@ class GenerationFace:
         OptionError
             for assisted generation, for caches of another kind than the model's, and for options of a wrong type.
         DTypeError, RunError
-            if an input is not a tensor, or ids are no rows of tokens.
+            if an input is not a tensor, or ids have another shape than rows of tokens.
         """
         if generation_config is not None:
             options["generation_config"] = generation_config
