@@ -82,6 +82,18 @@ EVERY_FRAMEWORK = [
 OPTIMUM = ["optimum==2.1.0", "optimum-onnx==0.1.0", "transformers==4.57.6"]
 """Optimum's last version that exports, and the newest Transformers that it accepts."""
 
+LIBRARIES = [
+    "torchvision==0.28.0",
+    "timm==1.0.31",
+    "torchaudio==2.11.1",
+    "torch_geometric==2.8.1",
+    "sentence-transformers==6.2.0",
+    "peft==0.21.2",
+]
+"""Libraries whose models are measured, installed without what they require: with it pip may choose a PyTorch for another device."""
+LIBRARY_NEEDS = ["accelerate", "pillow", "pyparsing", "scikit-learn", "scipy", "xxhash"]
+"""What these libraries import besides."""
+
 nox.needs_version = ">=2025.2"
 nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_venv = "yes"
@@ -199,6 +211,15 @@ def exports(session: nox.Session) -> None:
     """Measure which Transformers classes export with dynamic sizes; arguments after ``--`` go to the tool: ``--every``, ``--write``."""
     install(session, "all")
     session.run("python", "tests/coverage/exports.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+
+
+@nox.session(default=False)
+def libraries(session: nox.Session) -> None:
+    """Measure the models of other libraries; arguments after ``--`` go to the tool: ``--only timm``, ``--results``, ``--write``."""
+    install(session, "all", "test-models")
+    session.install("--constraint", "constraints.txt", *LIBRARY_NEEDS)
+    session.install("--no-deps", *LIBRARIES)
+    session.run("python", "tests/coverage/libraries/measure.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
 
 
 @nox.session(default=False)

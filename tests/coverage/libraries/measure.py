@@ -72,10 +72,12 @@ def work(library: str) -> None:
         limit_memory()
         return measure(cases.TITLE, name, lambda: cases.build(name), SECONDS)
 
-    serve(measure_model if getattr(cases, "THREADS", False) else lambda name: run_forked(measure_model, name))
+    serve(
+        measure_model if getattr(cases, "THREADS", False) else lambda name: run_forked(measure_model, cases.TITLE, name)
+    )
 
 
-def run_forked(measure_model: Callable[[str], dict[str, Any]], name: str) -> dict[str, Any]:
+def run_forked(measure_model: Callable[[str], dict[str, Any]], title: str, name: str) -> dict[str, Any]:
     """Return the row of a model that was measured in a copy of this process, so that no memory is left from the one before it.
 
     Frameworks that start threads when they are imported cannot be copied; their cases set `THREADS`.
@@ -90,7 +92,8 @@ def run_forked(measure_model: Callable[[str], dict[str, Any]], name: str) -> dic
     with os.fdopen(receiver, encoding="utf-8") as stream:
         text = stream.read()
     _, status = os.waitpid(child, 0)
-    return json.loads(text) if text else {"name": name, "status": os.waitstatus_to_exitcode(status)}
+    problem = f"the process ended with {os.waitstatus_to_exitcode(status)}"
+    return json.loads(text) if text else vars(Score(title, name, reason=problem))
 
 
 def limit_memory() -> None:
@@ -107,8 +110,6 @@ def run(library: str, cases: ModuleType, names: list[str], kept: KeptRows) -> li
     portion = getattr(cases, "PORTION", 16)
     command = [__file__, "--work", library]
     for name, row, problem in run_in_children(command, left, portion=portion, seconds=WALL):
-        if row is not None and "status" in row:
-            row, problem = None, f"the process ended with {row['status']}"
         known[name] = row or vars(Score(cases.TITLE, name, reason=problem))
         kept.add(known[name])
     return [Score(**known[name]) for name in names]
