@@ -1,7 +1,6 @@
 """`describe`: chooses the reader for a model, a configuration, a file or a saved spec."""
 
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,13 @@ from dummyio.backend.frameworks import FRAMEWORKS, detect_framework, qualified_n
 from dummyio.errors import OptionError, SourceError, SpecError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.sources.options import check_keywords
+from dummyio.sources.prove_model import check_level, is_torch_module, prove_live_model, refuse_level
 from dummyio.sources.read_file import read_beginning, shorten_path
 
 
-def describe(source: Any, task: str | None = None, *, generators: Iterable[type] = (), **dims: Any) -> InputSpec:
+def describe(
+    source: Any, task: str | None = None, *, generators: Iterable[type] = (), prove: str = "auto", **dims: Any
+) -> InputSpec:
     """Return the description of a model's inputs.
 
     Parameters
@@ -31,6 +33,10 @@ def describe(source: Any, task: str | None = None, *, generators: Iterable[type]
     generators
         Generator classes of your own, which are asked before those of `dummyio.generators.register_generator` and before ours: for
         a Hugging Face configuration or model, and for another PyTorch module.
+    prove
+        How the description is run; ``spec.proof`` has what was proved. ``"auto"``: a live PyTorch model is run, with values if its
+        weights are small enough, else on shapes; what it refuses is corrected, or an error. ``"shapes"``, ``"values"``: only so.
+        ``"off"``: nothing is run.
     dims
         Sizes by name (``batch_size=4``), which override those of the model; ``random_<name>_range=(low, high)`` to draw
         one from ``seed``; options ``padding_side``, ``mask_policy``, ``int_dtype``, ``float_dtype``; and values that a
@@ -46,7 +52,7 @@ def describe(source: Any, task: str | None = None, *, generators: Iterable[type]
     Raises
     ------
     SourceError
-        if `source` is none of these, or cannot be read.
+        if `source` is none of these, or cannot be read; or a live model refuses the inputs, and no correction helps.
     OptionError
         if a keyword is neither a dim nor an option of that source (the message suggests similar names), or a class is not a
         generator, fails, or describes no input of the model.
@@ -62,18 +68,22 @@ def describe(source: Any, task: str | None = None, *, generators: Iterable[type]
       Dim('sequence_length', 16, max=512)
     """
     check_keywords(task, dims)
+    check_level(prove)
     if generators != ():
         from dummyio.generators.own_classes import check_generators  # noqa: PLC0415 - lazy: few descriptions need it
 
         kinds = check_generators(generators)
         dims = {**dims, "generators": kinds} if kinds else dims
     if isinstance(source, InputSpec):
+        refuse_level(prove, "a spec")
         return _resize_spec(source, task, dims)
     if isinstance(source, Mapping):
+        refuse_level(prove, "a dict")
         return _describe_mapping(source, task, dims)
     if isinstance(source, (str, os.PathLike)):
+        refuse_level(prove, "a file or folder")
         return _describe_path(_to_path(source), task, dims)
-    return _describe_object(source, task, dims)
+    return prove_live_model(source, _describe_object(source, task, dims), prove, dims)
 
 
 def generate(
@@ -243,12 +253,12 @@ def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> 
 
     config = _read_attribute(source, "config")
     is_configuration = _is_configuration(config)
-    if _read_attribute(source, "components") is not None or (_is_torch_module(source) and isinstance(config, Mapping)):
+    if _read_attribute(source, "components") is not None or (is_torch_module(source) and isinstance(config, Mapping)):
         from dummyio.huggingface.diffusion.describe import component_class, describe_component_model  # noqa: PLC0415 - lazy: one reader of several
 
         if component_class(source) is not None:
             return describe_component_model(source, task, dims)
-    if _is_torch_module(source) and not is_configuration:
+    if is_torch_module(source) and not is_configuration:
         return _describe_by("pt", source, task, dims)
     if config is not None and callable(_read_attribute(source, "forward")):
         return describe_model(source, task, dims)
@@ -270,9 +280,3 @@ def _read_attribute(source: Any, name: str) -> Any:
         return getattr(source, name, None)
     except Exception:  # noqa: BLE001 - code of an object of which nothing is known yet
         return None
-
-
-def _is_torch_module(source: Any) -> bool:
-    """Whether `source` is a PyTorch module; PyTorch has been imported if there is one."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(source, torch.nn.Module)

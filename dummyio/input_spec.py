@@ -14,8 +14,8 @@ from dummyio.typing import FilePath
 class InputSpec(SpecData):
     """All inputs of a model: a mapping of names to tensors or nests of tensors. Immutable, hashable and comparable.
 
-    Inputs, task and outputs determine its `sha256`; `provenance` does not, so that a model described from two sources has
-    one spec.
+    Inputs, task and outputs determine its `sha256`; `provenance` and `proof` do not, so that a model described from two
+    sources has one spec.
 
     Parameters
     ----------
@@ -27,6 +27,8 @@ class InputSpec(SpecData):
         The model's outputs, if known.
     provenance
         The sources of the facts, for people: short keys to one-line texts.
+    proof
+        The runs of the model that confirm the inputs; None for none.
 
     Examples
     --------

@@ -100,7 +100,7 @@ def check_budget(needed: int, what: str) -> None:
     allowed, reason = _find_budget()
     if needed > allowed:
         raise MemoryBudgetError(
-            f"{what} needs {_format_bytes(needed)}, the budget is {_format_bytes(allowed)} ({reason}). {_REMEDY}"
+            f"{what} needs {format_bytes(needed)}, the budget is {format_bytes(allowed)} ({reason}). {_REMEDY}"
         )
 
 
@@ -118,10 +118,11 @@ def _find_budget() -> tuple[int, str]:
     import psutil  # noqa: PLC0415 - lazy: start-up time; only large tensors need it
 
     free = psutil.virtual_memory().available
-    return int(free * SHARE), f"{SHARE:.0%} of the free {_format_bytes(free)}"
+    return int(free * SHARE), f"{SHARE:.0%} of the free {format_bytes(free)}"
 
 
-def _format_bytes(count: int) -> str:
+def format_bytes(count: int) -> str:
+    """Return a number of bytes in the largest unit of which it is at least one, such as ``1.5 MiB``."""
     if count < 1024:
         return f"{count} bytes"
     place = min((count.bit_length() - 1) // 10, len(_UNITS))

@@ -20,6 +20,7 @@ from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, Size, to_size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.plain_values import show_value
+from dummyio.spec.proof import Proof
 from dummyio.spec.spec_data import OutputSpec, SpecData
 from dummyio.spec.tensor_spec import MAX_NESTING, Container, Nest, Node, TensorSpec, check_name
 from dummyio.spec.values import Rule
@@ -67,6 +68,7 @@ class _Document(_Part, frozen=True):
     task: str | None = None
     outputs: tuple[_Output, ...] = ()
     provenance: dict[str, str] = {}
+    proof: Proof | None = None
 
 
 def make_json_schema() -> dict[str, Any]:
@@ -83,7 +85,7 @@ def _clean_descriptions(part: Any) -> Any:
 
 
 def encode_spec(spec: SpecData, *, provenance: bool = True) -> bytes:
-    """Return the canonical JSON form of `spec`."""
+    """Return the canonical JSON form of `spec`, with or without its provenance, to which its proof belongs."""
     document = _Document(
         dummyio=VERSION,
         task=spec.task,
@@ -96,6 +98,7 @@ def encode_spec(spec: SpecData, *, provenance: bool = True) -> bytes:
             for o in spec.outputs
         ),
         provenance=dict(spec.provenance) if provenance else {},
+        proof=spec.proof if provenance and spec.proof != Proof() else None,
     )
     return msgspec.json.encode(document, order="sorted")
 
@@ -137,7 +140,8 @@ def decode_spec(text: str | bytes, make: Any = SpecData) -> Any:
             raise SpecError(f"not a valid spec: two inputs are named {show_value(item.name)} - at `$.inputs[{place}]`")
         inputs[item.name] = _decode_node(item, dims, f"$.inputs[{place}]")
     outputs = tuple(_decode_output(o, dims, f"$.outputs[{i}]") for i, o in enumerate(document.outputs))
-    return _with_json_path("$", make, inputs, task=document.task, outputs=outputs, provenance=document.provenance)
+    texts = {"task": document.task, "provenance": document.provenance, "proof": document.proof}
+    return _with_json_path("$", make, inputs, outputs=outputs, **texts)
 
 
 def _with_json_path(path: str, make: Any, *args: Any, **kwargs: Any) -> Any:

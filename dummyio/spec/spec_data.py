@@ -13,6 +13,7 @@ from dummyio.errors import DimError, OptionError, SpecError, suggest_names
 from dummyio.spec.dims import Dim, Size, collect_dims, is_static, substitute_dims
 from dummyio.spec.dtypes import DType
 from dummyio.spec.plain_values import show_value, take_items
+from dummyio.spec.proof import Proof
 from dummyio.spec.tensor_spec import (
     MAX_TENSORS,
     Nest,
@@ -91,6 +92,7 @@ class SpecData(Mapping[str, Node]):
         task: str | None = None,
         outputs: tuple[OutputSpec, ...] = (),
         provenance: Mapping[str, str] | None = None,
+        proof: Proof | None = None,
     ) -> None:
         """Check that dims agree and that masks exist."""
         if not isinstance(inputs, Mapping):
@@ -99,6 +101,9 @@ class SpecData(Mapping[str, Node]):
         self.task = task
         self.outputs = _check_outputs(outputs)
         self.provenance: Mapping[str, str] = MappingProxyType(_check_texts(task, provenance))
+        if not isinstance(proof, Proof | None):
+            raise SpecError(f"proof={show_value(proof)}: give a Proof.")
+        self.proof = proof or Proof()
         self.leaves: tuple[tuple[str, TensorSpec], ...] = tuple(iterate_leaves(self._inputs.items()))
         self.nested = any(isinstance(node, Nest) for node in self._inputs.values())
         self._check_paths()
@@ -263,7 +268,18 @@ class SpecData(Mapping[str, Node]):
             for output in self.outputs
         )
         inputs = {name: replace_dims(node, self.dims, new) for name, node in self.items()}
-        return type(self)(inputs, task=self.task, outputs=outputs, provenance=self.provenance)
+        return type(self)(inputs, task=self.task, outputs=outputs, provenance=self.provenance, proof=self.proof)
+
+    def with_proof(self, proof: Proof) -> Self:
+        """Return the same spec with other runs that confirm it.
+
+        Examples
+        --------
+        >>> from dummyio.spec.proof import Proof
+        >>> InputSpec({"x": TensorSpec("x", (2, 3))}).with_proof(Proof(level="values", sizes=({},))).proof.level
+        'values'
+        """
+        return type(self)(dict(self), task=self.task, outputs=self.outputs, provenance=self.provenance, proof=proof)
 
     def nbytes(self, /, **dims: int) -> int:
         """Return the number of bytes of one sample at these sizes.

@@ -113,3 +113,9 @@ def iterate_weights(module: nn.Module) -> Iterator[torch.Tensor]:
                 yield value
             elif isinstance(value, (list, tuple)):
                 yield from (item for item in value if isinstance(item, torch.Tensor))
+
+
+def has_small_weights(module: nn.Module, most: int) -> bool:
+    """Whether a module has at most so many weights, all of them with values."""
+    weights = list(iterate_weights(module))
+    return sum(tensor.numel() for tensor in weights) <= most and not any(tensor.is_meta for tensor in weights)

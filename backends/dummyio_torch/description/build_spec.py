@@ -106,10 +106,10 @@ def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
         return given
     leaf = layout.leaves[path]
     named = run.spy.facts.names.get(axis)
+    if axis in layout.batches and "sequence" not in (named or ""):
+        return "batch_size"  # also where a layer of images gets the batch among its rows
     if named is not None and (leaf.dtype.is_floating_point or "sequence" in named or "batch" in named):
         return prefix_part(named, path) if named == "sequence_length" else named
-    if axis in layout.batches:
-        return "batch_size"
     name = name_axis(path, place, len(leaf.axes), floating=leaf.dtype.is_floating_point)
     # A static axis keeps its number unless it is the edge of an image.
     return name if dynamic or name in ("height", "width") else ""

@@ -16,9 +16,8 @@ from dummyio.generators.own_classes import collect_generators
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import hold_process_state
 from dummyio.sources.options import apply_sizes, check_options
-from dummyio_torch.calling.meta_copy import Kind, check_sizes, iterate_weights
+from dummyio_torch.calling.meta_copy import Kind, check_sizes, has_small_weights, iterate_weights
 from dummyio_torch.description.build_spec import Provenance, build_spec
-from dummyio_torch.description.confirm_spec import confirm_spec, has_small_weights, restrict_dims
 from dummyio_torch.description.initial_layout import LayoutStart
 from dummyio_torch.description.module_key import module_key
 from dummyio_torch.description.own_generators import TASK, confirm_inputs, describe_by_generators
@@ -59,7 +58,7 @@ def describe(module: nn.Module, *, dims: Mapping[str, Any] | None = None) -> Inp
         If a name is neither a dim nor an option nor an argument of this module (the message suggests similar names), or a generator
         fails or contradicts the module.
     """
-    module = _unwrap(module)
+    module = unwrap_module(module)
     check_sizes(module)
     chosen, given = check_options(dims, _OPTIONS)
     names = set(read_signature(module).parameters)
@@ -112,12 +111,12 @@ def _describe_by_generators(
     return spec
 
 
-def _unwrap(module: nn.Module) -> nn.Module:
+def unwrap_module(module: nn.Module) -> nn.Module:
     """Return the module in a wrapper (compiled, in parallel)."""
     for name in ("_orig_mod", "module"):
         inner = getattr(module, name, None)
         if isinstance(inner, nn.Module) and (name == "_orig_mod" or isinstance(module, nn.DataParallel)):
-            return _unwrap(inner)
+            return unwrap_module(inner)
     return module
 
 
@@ -149,14 +148,7 @@ class _Description:
             how = "confirmed by runs on the CPU with tiny inputs: the module's way depends on values"
         self.notes.add("inputs", how)
         provenance = {"source": self.label, "names": f"forward signature of {type(self.module).__name__}"}
-        final = replace(run, layout=layout)
-        rows = {path: high for path, (high, _, exact) in run.spy.facts.rows.items() if not exact}
-
-        def write_spec() -> InputSpec:
-            spec = build_spec(final, sizes, self.chosen, self.wanted, self.notes, provenance)
-            return spec if trial.shadow.real else restrict_dims(spec, trial, final)
-
-        return confirm_spec(self.module, trial, rows, write_spec, self.notes)
+        return build_spec(replace(run, layout=layout), sizes, self.chosen, self.wanted, self.notes, provenance)
 
     def _find_run(self) -> tuple[LayoutTrial, Run]:
         """Return a run that works with the arguments that the module needs."""

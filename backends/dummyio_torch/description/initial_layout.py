@@ -11,10 +11,7 @@ from dummyio.sources.input_names import get_model_part
 from dummyio_torch.calling.meta_copy import iterate_weights
 from dummyio_torch.description.signature_arguments import Argument
 from dummyio_torch.discovery.input_roles import Guess, guess_layout, to_torch_dtype
-from dummyio_torch.discovery.layout import Branch, InputLayout, Leaf, Tree
-
-_BATCH = 0
-"""The variable of the batch that inputs share until a run shows that they need not."""
+from dummyio_torch.discovery.layout import BATCH, Branch, InputLayout, Leaf, Tree
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class LayoutStart:
         layout, _ = InputLayout(taken=taken).new_axis(
             size=next((size for size in (3, 5, 7) if size not in taken), None)
         )
-        layout = replace(layout, batches=frozenset({_BATCH}))
+        layout = replace(layout, batches=frozenset({BATCH}))
         for argument in arguments:
             layout = self.add(layout, argument)
         return layout
@@ -73,7 +70,7 @@ _CONTAINERS: Mapping[str, Literal["dict", "list", "tuple"]] = {"dict": "dict", "
 def _axis(layout: InputLayout, path: str, letter: str, size: Any) -> tuple[InputLayout, int]:
     size = size if type(size) is int and size > 0 else None
     if letter == "b":
-        return layout, _BATCH
+        return layout, BATCH
     if letter == "s":
         shared = _shared(layout, path)
         return (layout, shared) if shared is not None else layout.new_axis(size=size)
@@ -101,7 +98,7 @@ def _given_axis(layout: InputLayout, size: int | str | None) -> tuple[InputLayou
         layout, axis = layout.new_axis(size=size)
         return replace(layout, fixed=layout.fixed | {axis}), axis
     if size == "batch_size":
-        return layout, _BATCH
+        return layout, BATCH
     known = dict(layout.named)
     if size in known:
         return layout, known[size]

@@ -19,8 +19,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Dim, Size, find_dims, is_static
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec, replace_dims
-from dummyio_torch.calling.meta_copy import MetaCopy
-from dummyio_torch.description.confirm_spec import has_small_weights
+from dummyio_torch.calling.meta_copy import MetaCopy, has_small_weights
 from dummyio_torch.description.signature_arguments import Argument
 
 TASK = "feature-extraction"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from math import prod
 from typing import Any, Literal
 
 import torch
@@ -16,6 +17,9 @@ import torch
 from dummyio_torch.calling.transformers_cache import build_cache
 
 Kind = Literal["dict", "list", "tuple", "cache"]
+
+BATCH = 0
+"""The variable of the batch that inputs share until a run shows that they need not."""
 
 _PRIMES = (5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103, 107, 109)
 _EDGES = (64, 96, 160, 192, 224, 288, 320, 352, 416, 448)
@@ -95,6 +99,11 @@ class InputLayout:
     def shape(self, leaf: Leaf) -> tuple[int, ...]:
         """Return a tensor's sizes."""
         return tuple(self.sizes[axis] for axis in leaf.axes)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all tensors."""
+        return sum(prod(self.shape(leaf)) * leaf.dtype.itemsize for leaf in self.leaves.values())
 
     @property
     def key(self) -> object:

@@ -153,6 +153,26 @@ def _classes(spy: RunObserver, x: torch.Tensor, target: torch.Tensor, *_: Any, *
         bound_indices(spy, target, x.shape[1 if x.ndim > 1 else 0])
 
 
+_DIRECTIONS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
+
+
+def _interpolate(
+    spy: RunObserver, x: torch.Tensor, size: Any = None, factor: Any = None, mode: str = "nearest", *_: Any, **__: Any
+) -> None:
+    """A resized tensor has a batch, channels, and as many axes as it is resized along."""
+    stated = [len(each) for each in (size, factor) if isinstance(each, (list, tuple))]
+    directions = _DIRECTIONS.get(mode, next(iter(stated), None))
+    if directions is not None and x.ndim != directions + 2:
+        raise OperandMismatch(
+            [LayoutChange.of(1, InputLayout.with_rank, path, directions + 2) for path in _sources(spy, x)]
+        )
+
+
+def _sources(spy: RunObserver, x: torch.Tensor) -> list[str]:
+    lineage = spy.lineage(x)
+    return [] if lineage is None else sorted(lineage.sources)
+
+
 _ARITHMETIC = "add __add__ __radd__ __iadd__ sub __sub__ mul __mul__ __rmul__ __imul__ div __truediv__".split()  # noqa: SIM905
 
 
@@ -188,6 +208,7 @@ _RULES: dict[str, Callable[..., None]] = {
     "where": _where,
     "scaled_dot_product_attention": _attention,
     "one_hot": _one_hot,
+    "interpolate": _interpolate,
     **dict.fromkeys(_ARITHMETIC, _alike),
     "__getitem__": _indexed,
     "gather": _gathered,

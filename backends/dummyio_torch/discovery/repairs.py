@@ -121,10 +121,10 @@ def _shaped(spy: RunObserver, x: torch.Tensor, target: tuple[Any, ...]) -> Itera
     for path in sorted(lineage.sources):
         axes = [a for a in spy.layout.leaves[path].axes[1:] if a not in spy.layout.fixed]
         if len(axes) == 1:
-            yield LayoutChange.of(1, InputLayout.with_sizes, (axes[0],), product)
+            yield LayoutChange.of(1, InputLayout.with_sizes, (axes[0],), product, fix=False)  # or a multiple of it
         rest = prod(spy.layout.sizes[axis] for axis in axes[:-1])
         if len(axes) > 1 and product % rest == 0:
-            yield LayoutChange.of(2, InputLayout.with_sizes, (axes[-1],), product // rest)
+            yield LayoutChange.of(2, InputLayout.with_sizes, (axes[-1],), product // rest, fix=False)
 
 
 def _larger(spy: RunObserver, tensors: list[torch.Tensor]) -> Iterator[LayoutChange]:

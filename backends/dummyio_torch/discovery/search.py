@@ -6,12 +6,15 @@ import heapq
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
+from dummyio.materialize.memory_budget import format_bytes
+from dummyio_torch.calling.memory_guard import MAX_RUN_BYTES, MemoryGuard, MemoryLimitError
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy
 from dummyio_torch.discovery.layer_rules import observe_layers
 from dummyio_torch.discovery.layout import InputLayout
@@ -25,6 +28,7 @@ _WORDS = re.compile(
 )
 """Texts of errors with which a run without values ends."""
 _SECONDS = 10.0
+"""Processor time of one search; other programs on the machine do not shorten it."""
 _AFTER = 30
 """Runs after the first one that worked, to find one with fewer guesses."""
 _NAMED = re.compile(r"size|len|resolution|frames|points|height|width|positions")
@@ -85,11 +89,15 @@ class LayoutTrial:
     def run(self, layout: InputLayout, *, strict: bool = False, most: int | None = None) -> Run:
         """Run the module once."""
         self.runs += 1
+        if self.shadow.real and layout.nbytes > MAX_RUN_BYTES:
+            self._spy = RunObserver(layout, {}, check_operands, strict=strict, most=most)
+            return Run(layout, self._spy, MemoryLimitError(f"its inputs would take {format_bytes(layout.nbytes)}"))
         tensors = {path: self.shadow.tensor(layout.shape(leaf), leaf.dtype) for path, leaf in layout.leaves.items()}
         spy = self._spy = RunObserver(layout, tensors, check_operands, strict=strict, most=most)
         error: Exception | None = None
         try:
-            self.shadow.run(spy, self.positional, {**layout.build(tensors), **self.constants})
+            with MemoryGuard() if self.shadow.real else nullcontext():
+                self.shadow.run(spy, self.positional, {**layout.build(tensors), **self.constants})
         except Exception as caught:  # noqa: BLE001 - a module may raise anything, and the search uses it
             error = caught
             self.asked = self.asked or isinstance(caught, OperandMismatch)
@@ -100,7 +108,7 @@ class LayoutTrial:
         if layout is None:
             return False
         error = self.run(layout, most=most).error
-        if isinstance(error, RunTooLong) or (error is not None and not self.shadow.real and _depends_on_values(error)):
+        if isinstance(error, RunTooLong) or (error is not None and not self.shadow.real and depends_on_values(error)):
             return None
         return error is None
 
@@ -126,7 +134,7 @@ def _searched(
     first = trial.run(start, strict=strict)
     queue: list[tuple[int, int, int, Run]] = [(0, -first.count, 0, first)]
     seen, number, farthest = {start.key}, 0, first
-    last, end = trial.runs + budget, time.monotonic() + _SECONDS
+    last, end = trial.runs + budget, time.thread_time() + _SECONDS
     best: tuple[int, Run] | None = None
     while queue:
         cost, _, _, run = heapq.heappop(queue)
@@ -134,13 +142,13 @@ def _searched(
             return best[1], farthest
         if run.error is None and accept(run):
             return run, farthest
-        if run.error is not None and _depends_on_values(run.error) and not trial.shadow.real:
+        if run.error is not None and depends_on_values(run.error) and not trial.shadow.real:
             raise NeedsValues(run.layout)
         for repair in _candidate_changes(trial, run):
             layout = repair.change(run.layout)
             if layout is None or layout.key in seen:
                 continue
-            if trial.runs > last or time.monotonic() > end:
+            if trial.runs > last or time.thread_time() > end:
                 return (best[1] if best is not None else None), farthest
             seen.add(layout.key)
             number += 1
@@ -158,7 +166,8 @@ def _searched(
     return (best[1] if best is not None else None), farthest
 
 
-def _depends_on_values(error: Exception) -> bool:
+def depends_on_values(error: Exception) -> bool:
+    """Whether a run without values ended because the module's way depends on values."""
     return _WORDS.search(f"{type(error).__name__} {error}") is not None
 
 

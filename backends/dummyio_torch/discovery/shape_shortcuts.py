@@ -23,7 +23,7 @@ def infer_result_shape(name: str, args: tuple[Any, ...], kwargs: dict[str, Any])
         return None
     if name in _KEEPS and x.dtype.is_floating_point and not kwargs.get("inplace"):
         return torch.empty_like(x)
-    if name == "linear" and x.ndim and x.shape[-1] == args[1].shape[-1]:
+    if name == "linear" and len(args) > 1 and x.ndim and x.shape[-1] == args[1].shape[-1]:
         return x.new_empty((*x.shape[:-1], args[1].shape[0]))
     if name in _TERMS and len(args) == 2 and not kwargs:
         return _term(x, args[1])

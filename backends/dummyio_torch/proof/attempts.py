@@ -1,0 +1,160 @@
+"""Runs of a copy of a module on the inputs of a spec: on shapes, or with values; and how each run ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import nn
+
+from dummyio.input_spec import InputSpec
+from dummyio.process_state import ignore_warnings
+from dummyio_torch.calling.memory_guard import MemoryGuard, MemoryLimitError
+from dummyio_torch.calling.meta_copy import Kind, MetaCopy
+from dummyio_torch.discovery.operation_rules import check_operands
+from dummyio_torch.discovery.run_observer import Facts, OperandMismatch, RunObserver
+from dummyio_torch.discovery.search import depends_on_values
+from dummyio_torch.proof.budget import Budget
+from dummyio_torch.proof.spec_layout import SpecLayout, to_layout
+
+Level = Literal["shapes", "values"]
+Ending = Literal["took", "refused", "unknown"]
+"""How a run ended: the module took the inputs, refused them, or the run could not show it."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run, and how it ended."""
+
+    spec: InputSpec
+    sizes: Mapping[str, int]
+    level: Level
+    ending: Ending
+    error: Exception | None = None
+    facts: Facts = field(default_factory=Facts)
+    """What the run has shown of the inputs; empty after a run with values that nothing observed."""
+    count: int = 0
+    """Operations that the run reached."""
+    seconds: float = 0.0
+    nbytes: int = 0
+    """The most bytes that the run took, or would have taken with values."""
+
+
+class Attempts:
+    """A module, of which copies are run.
+
+    Parameters
+    ----------
+    module
+        It is neither run nor changed.
+    positional
+        The arguments that forward takes by position only.
+    constants
+        Arguments of forward that are not inputs.
+    budget
+        What runs may cost.
+    """
+
+    def __init__(
+        self, module: nn.Module, positional: tuple[str, ...], constants: Mapping[str, Any], budget: Budget
+    ) -> None:
+        self.module, self.positional, self.constants, self.budget = module, positional, dict(constants), budget
+        self._copies: dict[Kind, MetaCopy] = {}
+        self.peak = 0
+        """The most bytes that a run with values took, weights aside; those of runs that were refused count too."""
+
+    @property
+    def copied(self) -> bool:
+        """Whether the module could be copied."""
+        return bool(self._copies)
+
+    def run_on_shapes(self, spec: InputSpec, sizes: Mapping[str, int], *, fake: bool = False) -> Attempt:
+        """Run the module without values, and observe which tables the inputs index.
+
+        Parameters
+        ----------
+        spec, sizes
+            The inputs.
+        fake
+            Whether to run once more on fake tensors, if the module asks a tensor of shapes alone for its values: models see that a
+            fake tensor has none. Such a run takes longer.
+        """
+        attempt = self._run_on_shapes(spec, sizes, "meta")
+        return self._run_on_shapes(spec, sizes, "fake") if fake and attempt.ending == "unknown" else attempt
+
+    def _run_on_shapes(self, spec: InputSpec, sizes: Mapping[str, int], kind: Kind) -> Attempt:
+        copy = self._copy(kind)
+        known: SpecLayout = to_layout(spec, sizes)
+        tensors = {
+            path: copy.tensor(known.layout.shape(leaf), leaf.dtype) for path, leaf in known.layout.leaves.items()
+        }
+        spy = RunObserver(known.layout, tensors, _note_operands, strict=False, most=None)
+        guard = MemoryGuard(None)
+        start, error = time.perf_counter(), None
+        try:
+            with ignore_warnings(), guard:
+                copy.run(spy, self.positional, {**known.layout.build(tensors), **self.constants})
+        except Exception as caught:  # noqa: BLE001 - a module may raise anything
+            error = caught
+        ending: Ending = "took" if error is None else "unknown" if depends_on_values(error) else "refused"
+        seconds = time.perf_counter() - start
+        return Attempt(spec, sizes, "shapes", ending, error, spy.facts, spy.count, seconds, guard.peak)
+
+    def run_with_values(
+        self, spec: InputSpec, sizes: Mapping[str, int], *, observe: bool = False, guarded: bool = True
+    ) -> Attempt:
+        """Run the module with the values of the spec, within the budget.
+
+        Parameters
+        ----------
+        spec, sizes
+            The inputs.
+        observe
+            Whether to observe which tables the inputs index, which takes longer.
+        guarded
+            Whether to refuse an operation that exceeds the budget; needless where a run on shapes has shown that none does.
+        """
+        copy = self._copy("real")
+        guard = MemoryGuard(self.budget.memory)
+        start, error = time.perf_counter(), None
+        spy: RunObserver | None = None
+        try:
+            inputs = {**spec.generate("pt", device="cpu", **sizes), **self.constants}
+            with ExitStack() as stack:
+                stack.enter_context(ignore_warnings())
+                if guarded:
+                    stack.enter_context(guard)
+                if observe:
+                    known = to_layout(spec, sizes)
+                    spy = RunObserver(known.layout, _leaves(spec, inputs), _note_operands, strict=False, most=None)
+                copy.run(spy, self.positional, inputs)
+        except Exception as caught:  # noqa: BLE001 - a module may raise anything
+            error = caught
+        self.peak = max(self.peak, guard.peak)
+        ending: Ending = "took" if error is None else "unknown" if _shows_nothing(error) else "refused"
+        facts, count = (spy.facts, spy.count) if spy is not None else (Facts(), 0)
+        return Attempt(spec, sizes, "values", ending, error, facts, count, time.perf_counter() - start, guard.peak)
+
+    def _copy(self, kind: Kind) -> MetaCopy:
+        if kind not in self._copies:
+            self._copies[kind] = MetaCopy(self.module, kind)
+        return self._copies[kind]
+
+
+def _leaves(spec: InputSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tensors of inputs by path; those in a cache are left out, because the cache may hold copies."""
+    return {path: inputs[path] for path, _ in spec.leaves if path in inputs}
+
+
+def _note_operands(spy: RunObserver, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Note what an operation shows of the inputs; whether it takes its operands is for the operation itself to say."""
+    with suppress(OperandMismatch):
+        check_operands(spy, name, args, kwargs)
+
+
+def _shows_nothing(error: Exception) -> bool:
+    """Whether a run ended for a reason that says nothing of the inputs: no memory, or an operation that the CPU lacks."""
+    return isinstance(error, (MemoryLimitError, NotImplementedError)) or "not implemented for" in str(error)

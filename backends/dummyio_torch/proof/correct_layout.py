@@ -1,0 +1,111 @@
+"""Corrections of ranks, dtypes, sizes and missing inputs: a search that begins with the layout of the refused spec."""
+
+from __future__ import annotations
+
+import linecache
+import re
+import traceback
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from dummyio.errors import SourceError
+from dummyio.input_spec import InputSpec
+from dummyio_torch.calling.meta_copy import Kind, iterate_weights
+from dummyio_torch.description.initial_layout import LayoutStart
+from dummyio_torch.description.signature_arguments import Argument, list_arguments
+from dummyio_torch.discovery.layout import InputLayout
+from dummyio_torch.discovery.run_observer import Facts
+from dummyio_torch.discovery.search import LayoutTrial, NeedsValues, search_layout
+from dummyio_torch.proof.attempts import Attempt, Attempts
+from dummyio_torch.proof.budget import count_weight_bytes, has_values
+from dummyio_torch.proof.spec_layout import apply_layout, to_layout
+
+_RUNS: dict[Kind, int] = {"meta": 120, "fake": 60, "real": 40}
+"""Runs to spend on a search."""
+_MAX_REAL_WEIGHTS = 1 << 26
+"""The most bytes of weights of a module that a search runs with values."""
+_MAX_ADDED = 4
+
+
+def search_other_layout(attempts: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
+    """Yield the spec with the ranks, dtypes and sizes with which the module runs."""
+    yield from _search(attempts, attempt.spec, ())
+
+
+def add_inputs(attempts: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
+    """Yield specs with the arguments of forward that the run asks for: those without a default, and those that it found to be None."""
+    arguments = [a for a in _list_arguments(attempts) if a.name not in attempt.spec]
+    required = [a for a in arguments if a.required]
+    if required:
+        yield from _search(attempts, attempt.spec, required)
+        return
+    assert attempt.error is not None
+    offered = {a.name: a for a in arguments if a.is_data}
+    asked = _find_asked(attempt.error, offered)
+    if not asked and "NoneType" in str(attempt.error):
+        asked = list(offered.values())
+    for argument in asked[:_MAX_ADDED]:
+        yield from _search(attempts, attempt.spec, (argument,))
+    if len(asked) > 1:
+        yield from _search(attempts, attempt.spec, asked[:_MAX_ADDED])
+
+
+def _list_arguments(attempts: Attempts) -> list[Argument]:
+    try:
+        return list_arguments(attempts.module, attempts.constants)
+    except SourceError:  # an argument without a default that is not a tensor, which nobody can choose
+        return []
+
+
+def _find_asked(error: Exception, offered: dict[str, Argument]) -> list[Argument]:
+    """Return the arguments that an error's text names, or that are None in a line of the model that failed, the innermost first."""
+    text = str(error)
+    found = {name: each for name, each in offered.items() if re.search(rf"\b{re.escape(name)}\b", text)}
+    frames = [(frame, number) for frame, number in traceback.walk_tb(error.__traceback__)]
+    for frame, number in reversed(frames):
+        line = linecache.getline(frame.f_code.co_filename, number)
+        for name in re.findall(r"\b[a-z_]\w*\b", line):
+            if name in offered and frame.f_locals.get(name, 0) is None:
+                found.setdefault(name, offered[name])
+    return list(found.values())
+
+
+def _search(attempts: Attempts, spec: InputSpec, added: Sequence[Argument]) -> Iterator[InputSpec]:
+    """Yield the spec as a search changes it: so that the module runs, or gets farther."""
+    module = attempts.module
+    taken = frozenset(size for tensor in iterate_weights(module) for size in tensor.shape)
+    # Sizes that differ show which axis a size inside of the module comes from.
+    known = to_layout(spec, next(iter(spec.probes()), spec.sizes()), taken)
+    floating = next((t.dtype for t in iterate_weights(module) if t.dtype.is_floating_point), torch.float32)
+    layout = known.layout
+    for argument in added:
+        layout = LayoutStart(floating, {}, {}).add(layout, argument)
+    seen = {known.layout.key}
+    for found, facts in _find_layouts(attempts, layout, floating):
+        if found.key not in seen:
+            seen.add(found.key)
+            yield apply_layout(known, found, facts)
+
+
+def _find_layouts(
+    attempts: Attempts, layout: InputLayout, floating: torch.dtype
+) -> Iterator[tuple[InputLayout, Facts]]:
+    """Yield layouts with which a module runs or gets farther, and what the runs have shown."""
+    module = attempts.module
+    for kind, runs in _RUNS.items():
+        if kind == "real" and (count_weight_bytes(module) > _MAX_REAL_WEIGHTS or not has_values(module)):
+            return
+        trial = LayoutTrial.of(
+            module, kind, positional=attempts.positional, constants=attempts.constants, floating=floating
+        )
+        try:
+            run, farthest = search_layout(trial, layout, runs)
+        except NeedsValues as needs:
+            layout = needs.layout
+            yield layout, trial.current().facts
+            continue
+        if run is not None:
+            yield run.layout, run.spy.facts
+            return
+        yield farthest.layout, farthest.spy.facts

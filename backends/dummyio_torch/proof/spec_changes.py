@@ -1,0 +1,13 @@
+"""Changes of a spec's tensors."""
+
+from collections.abc import Callable
+
+from dummyio.input_spec import InputSpec
+from dummyio.spec.tensor_spec import TensorSpec, map_node
+
+
+def map_leaves(spec: InputSpec, function: Callable[[str, TensorSpec], TensorSpec]) -> InputSpec:
+    """Return a spec with a function of path and tensor applied to each tensor."""
+    ordered = iter([function(path, leaf) for path, leaf in spec.leaves])
+    inputs = {name: map_node(node, lambda _: next(ordered)) for name, node in spec.items()}
+    return InputSpec(inputs, task=spec.task, outputs=spec.outputs, provenance=spec.provenance, proof=spec.proof)
