@@ -69,8 +69,7 @@ class _Audio(DummyInputGenerator):
         """The features of a frame."""
         if self.embedded is not None:
             return self.given_or_fixed("feature_size", self.embedded, "hidden_size")
-        mel = self.audio.get("num_mel_bins")
-        size = self.audio.get("audio_features") or (mel and self.audio.raw("input_size")) or mel
+        size = self.audio.get("audio_features") or self.audio.get("num_mel_bins")
         semantic = self.config.sub("semantic")
         if size is None and semantic is not None:
             size = semantic.get("audio_features")
