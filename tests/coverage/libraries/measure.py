@@ -54,6 +54,7 @@ LIBRARIES = (
     "keras_applications",
     "keras_hub_backbones",
     "flax_examples",
+    "newer_transformers",
 )
 
 
@@ -63,14 +64,14 @@ def load_library(name: str) -> ModuleType:
     return importlib.import_module(f"cases.{found}")
 
 
-def work(library: str) -> None:
+def work(library: str, seconds: int) -> None:
     """Measure the models on the standard input, and print a row for each."""
     warnings.simplefilter("ignore")
     cases = load_library(library)
 
     def measure_model(name: str) -> dict[str, Any]:
         limit_memory()
-        return measure(cases.TITLE, name, lambda: cases.build(name), SECONDS)
+        return measure(cases.TITLE, name, lambda: cases.build(name), seconds)
 
     serve(
         measure_model if getattr(cases, "THREADS", False) else lambda name: run_forked(measure_model, cases.TITLE, name)
@@ -103,12 +104,12 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
 
-def run(library: str, cases: ModuleType, names: list[str], kept: KeptRows) -> list[Score]:
+def run(library: str, cases: ModuleType, names: list[str], kept: KeptRows, seconds: int) -> list[Score]:
     """Return the scores of models, in their order."""
     known = {row["name"]: row for row in kept.read() if row["library"] == cases.TITLE}
     left = [name for name in names if name not in known]
     portion = getattr(cases, "PORTION", 16)
-    command = [__file__, "--work", library]
+    command = [__file__, "--work", library, "--seconds", str(seconds)]
     for name, row, problem in run_in_children(command, left, portion=portion, seconds=WALL):
         known[name] = row or vars(Score(cases.TITLE, name, reason=problem))
         kept.add(known[name])
@@ -135,13 +136,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="libraries, by comma")
     parser.add_argument("--models", help="models of one library, by comma")
+    parser.add_argument("--seconds", type=int, default=SECONDS, help="the most that a model may take of a processor")
     parser.add_argument("--results", type=Path, help="a file of results, which are not measured again")
     parser.add_argument("--show", action="store_true", help="a line for each model that is not all right")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/reference/libraries.md")
     parser.add_argument("--work", metavar="LIBRARY", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        work(options.work)
+        work(options.work, options.seconds)
         return 0
     if options.models and options.write:
         parser.error("--write is for all models of a library: leave out --models.")
@@ -161,7 +163,7 @@ def measure_library(library: str, options: Any) -> None:
             write_absence(library, reason)
         return
     names = options.models.split(",") if options.models else cases.list_names()
-    rows = run(library, cases, names, KeptRows(options.results))
+    rows = run(library, cases, names, KeptRows(options.results), options.seconds)
     print(summarize(rows))  # noqa: T201
     if options.show:
         print("\n".join(show(row) for row in rows if not (row.dynamic and row.named)))  # noqa: T201
