@@ -130,7 +130,8 @@ def _fit_parts(values: dict[str, Any]) -> dict[str, Any]:
     width = text.get("hidden_size") if isinstance(text, dict) else None
     for part in values.values():
         if width is not None and isinstance(part, dict):
-            part.update({name: width for name in _RETURNED if type(part.get(name)) is int})
+            names = (*_RETURNED, "hidden_size") if "embed_dim" in part else _RETURNED
+            part.update({name: width for name in names if type(part.get(name)) is int})
     return values
 
 
