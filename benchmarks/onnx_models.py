@@ -1,14 +1,16 @@
 """A step of generation with a cache: `AutoModelForONNX`, ONNX Runtime by hand with its IOBinding, and Optimum's class.
 
-All run the same file, with one thread each, so that processor time is measured. They take turns after each step, those of the
-tiny model after each text, because its steps are shorter than a change between processes.
+All run the same file, each in a process of its own and with one thread, so that processor time is measured. They take turns after each
+step, those of the tiny model after each text, because its steps are shorter than a change between processes. Two processes of one program
+differ by up to a tenth for as long as they live, by where their memory lies: so there are several rounds with new processes.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,10 +21,12 @@ import numpy as np
 from benchmarks.options import Options
 from benchmarks.processes import Worker
 from benchmarks.table import Row, compare_cost
-from benchmarks.timing import make_step_subject, take_turns
+from benchmarks.timing import make_step_subject, serve_subjects, take_turns
 
 PROMPT, STEPS = 16, 16
 """Tokens that are read first, and steps after them."""
+ROUNDS = 5
+"""How often new processes are started."""
 TINY = {"n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": 99, "n_positions": 64}
 LARGE = {"n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 20000, "n_positions": 64}
 MODELS = {"tiny GPT-2": TINY, "GPT-2 of 100 million parameters": LARGE}
@@ -53,16 +57,41 @@ def measure_model(what: str, options: Options, *, with_optimum: bool) -> list[Ro
     if missing:
         return [Row(topic="onnx_models", what=what, peer=HAND, skipped=f"{missing[0]} is not installed")]
     turns, times = (STEPS * options.process_turns, 1) if MODELS[what] is LARGE else (options.short_turns, STEPS)
-    with export_model(MODELS[what]) as folder, start_worker(options, folder, with_optimum=with_optimum) as worker:
-        ours = "pt" if with_optimum else "np"
-        opened = {OURS: open_ours(folder, ours), HAND: open_by_hand(folder)}
-        subjects = {name: make_step_subject(*each, PROMPT, STEPS) for name, each in opened.items()}
-        names = {} if worker is None else {worker.hello: "step", f"{worker.hello}, IOBinding": "bound"}
-        subjects |= {peer: worker.make_subject(name) for peer, name in names.items() if worker is not None}
-        times = take_turns(subjects, turns, times=times)
-    text = f"a step of {what}"
-    rows = [] if with_optimum else [compare_cost("onnx_models", text, HAND, times[OURS], times[HAND], 1.1)]
-    return [*rows, *(compare_cost("onnx_models", text, peer, times[OURS], times[peer], 1) for peer in names)]
+    rounds = 1 if options.quick else ROUNDS
+    seconds: dict[str, list[float]] = {}
+    with export_model(MODELS[what]) as folder:
+        for _ in range(rounds):
+            with start_workers(options, folder, with_optimum=with_optimum) as workers:
+                subjects = {each.hello: each.make_subject("step") for each in workers}
+                for name, found in take_turns(subjects, -(-turns // rounds), times=times).items():
+                    seconds.setdefault(name, []).extend(found)
+    limit = 1.0 if with_optimum else 1.1
+    return [
+        compare_cost("onnx_models", f"a step of {what}", peer, seconds[OURS], seconds[peer], limit)
+        for peer in seconds
+        if peer != OURS
+    ]
+
+
+@contextmanager
+def start_workers(options: Options, folder: Path, *, with_optimum: bool) -> Iterator[list[Worker]]:
+    """Give a process of ours, and one of each peer."""
+    own = ("-m", "benchmarks.onnx_models", str(folder))
+    with ExitStack() as stack:
+        workers: list[Worker] = []
+
+        def start(*command: str) -> None:
+            workers.append(Worker(*command))
+            stack.callback(workers[-1].close)
+
+        start(sys.executable, *own, "ours", "pt" if with_optimum else "np")
+        if with_optimum and options.optimum is not None:
+            script = (str(Path(__file__).with_name("optimum_steps.py")), str(folder), str(PROMPT), str(STEPS))
+            for kind in ("plain", "bound"):
+                start(options.optimum, *script, kind)
+        else:
+            start(sys.executable, *own, "hand")
+        yield workers
 
 
 @contextmanager
@@ -77,21 +106,6 @@ def export_model(sizes: dict[str, int]) -> Iterator[Path]:
         dummyio.export(model, Path(home) / "gpt2")
         del model
         yield Path(home) / "gpt2"
-
-
-@contextmanager
-def start_worker(options: Options, folder: Path, *, with_optimum: bool) -> Iterator[Worker | None]:
-    """Give the process with Optimum, if it is asked for."""
-    if not with_optimum or options.optimum is None:
-        yield None
-        return
-    worker = Worker(
-        options.optimum, str(Path(__file__).with_name("optimum_steps.py")), str(folder), str(PROMPT), str(STEPS)
-    )
-    try:
-        yield worker
-    finally:
-        worker.close()
 
 
 def make_session_options() -> Any:
@@ -153,4 +167,13 @@ def open_by_hand(folder: Path) -> tuple[Callable[[], tuple[int, Any]], Step]:
     return read, lambda token, count, cache: run(np.array([[token]]), count, cache)
 
 
+def serve(folder: str, who: str, kind: str = "") -> None:
+    """Time steps of one subject for another process."""
+    opened = open_ours(Path(folder), kind) if who == "ours" else open_by_hand(Path(folder))
+    serve_subjects(OURS if who == "ours" else HAND, {"step": make_step_subject(*opened, PROMPT, STEPS)})
+
+
 PARTS = {"ort": measure_by_hand, "optimum": measure_optimum}
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])

@@ -7,6 +7,7 @@ many turns, in alternating order.
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -110,3 +111,11 @@ def _count_repeats(run: Subject, least: float) -> int:
     while least and (took := run(times) * times) < least:
         times = max(times * 2, int(times * least / max(took, 1e-9)))
     return times
+
+
+def serve_subjects(hello: str, subjects: Mapping[str, Subject]) -> None:
+    """Do what a `benchmarks.processes.Worker` asks for: print the first line, then the seconds for each ``name times``."""
+    print(hello, flush=True)
+    for line in sys.stdin:
+        name, times = line.split()
+        print(subjects[name](int(times)), flush=True)
