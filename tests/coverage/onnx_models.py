@@ -247,7 +247,9 @@ def main() -> int:
     chosen = tuple(options.only.split(",")) if options.only else ("",)
     names = [name for name in families if name.startswith(chosen) and name not in known]
     with tempfile.TemporaryDirectory() as own:
-        command = [__file__, "--serve", "--folders", str(options.folders or own)]
+        home = options.folders or Path(own)
+        home.mkdir(parents=True, exist_ok=True)
+        command = [__file__, "--serve", "--folders", str(home)]
         for name, made, problem in run_in_children(command, names, workers=options.workers, seconds=10 * LIMIT):
             row = Row(name, families[name], reason=problem) if made is None else Row(**made)
             rows.append(row)
