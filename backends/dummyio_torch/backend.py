@@ -60,11 +60,11 @@ class TorchBackend:
     def prove(self, model: nn.Module, spec: InputSpec, level: str, keywords: Mapping[str, Any]) -> InputSpec:
         """Return a spec that the model takes, with its proof; see `dummyio_torch.proof`."""
         from dummyio_torch.description.describe_module import unwrap_module  # noqa: PLC0415 - lazy: few specs are proved twice
-        from dummyio_torch.description.signature_arguments import list_call  # noqa: PLC0415
-        from dummyio_torch.proof.prove_spec import prove_spec  # noqa: PLC0415
+        from dummyio_torch.proof.model_call import find_call  # noqa: PLC0415 - lazy: only for live models
+        from dummyio_torch.proof.prove_spec import prove_spec  # noqa: PLC0415 - the same
 
         module = unwrap_module(model)
-        return prove_spec(module, spec, level, *list_call(module, spec, keywords))
+        return prove_spec(module, spec, level, find_call(module, spec, keywords))
 
     def register_caches(self) -> None:
         """Make the caches of Transformers trees of tensors, which ``torch.onnx.export`` needs to export a model that returns one."""

@@ -59,6 +59,8 @@ from dummyio.spec.tensor_spec import Node
 _COMPARING = ("feature-extraction", "zero-shot-image-classification", "zero-shot-object-detection")
 """Tasks in which every image is compared with every text; in others each image has a text of its own."""
 _UNKNOWN_CLASS = "unknown class"
+_HALF = ("float16", "bfloat16")
+"""Dtypes of weights other than the default, which layers ask of their operands too."""
 _EMPTY = NormalizedConfig({})
 
 
@@ -120,9 +122,11 @@ def describe_configuration(source: Any, task: str | None, keywords: Mapping[str,
 
 
 def describe_model(model: Any, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
-    """Describe a live model by its configuration and its own signature."""
+    """Describe a live model by its configuration and its own signature; its floats are those of its weights, unless `keywords` says."""
     clear_stale_caches()
-    return _describe(_State(read_configuration(model.config), task, keywords, model))
+    dtype = str(getattr(model, "dtype", "")).rpartition(".")[2]
+    own = {"float_dtype": dtype} if dtype in _HALF else {}
+    return _describe(_State(read_configuration(model.config), task, {**own, **keywords}, model))
 
 
 def _describe(state: _State) -> InputSpec:

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
@@ -70,15 +70,6 @@ def list_arguments(module: nn.Module, given: Mapping[str, Any]) -> list[Argument
                 f"Give it: describe(model, {argument.name}=...); it is then not an input of the spec."
             )
     return found
-
-
-def list_call(
-    module: nn.Module, inputs: Collection[str], keywords: Mapping[str, Any]
-) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """Return how forward is called for some inputs: the arguments by position only, and the keywords that are its arguments but not inputs."""
-    parameters = read_signature(module).parameters
-    positional = tuple(name for name, each in parameters.items() if each.kind is each.POSITIONAL_ONLY)
-    return positional, {name: value for name, value in keywords.items() if name in parameters and name not in inputs}
 
 
 def _type_hints(module: nn.Module) -> dict[str, Any]:

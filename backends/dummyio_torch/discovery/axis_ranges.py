@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import combinations
 
 from dummyio.sources.input_names import is_mask, is_position_ids
 from dummyio_torch.discovery.layout import InputLayout
@@ -46,20 +45,13 @@ def separate_axes(trial: LayoutTrial, run: Run) -> Run:
 
 
 def find_axis_ranges(trial: LayoutTrial, run: Run) -> tuple[InputLayout, dict[int, Range]]:
-    """Return the layout with axes that must be equal made one, and the range of each dynamic axis."""
+    """Return the layout, and the range of each axis that can change alone; two that must stay equal have one size."""
     layout, found = run.layout, dict[int, Range]()
     most = 20 * run.count + 2000
     for axis in _axes_to_try(layout):
         sizes = _find_range(trial, layout, axis, most)
         if sizes is not None:
             found[axis] = sizes
-    for one, other in _static_pairs(layout, found):
-        merged = layout.with_equal(one, other)
-        if merged is not None and one not in found and other not in found and trial.passes(merged):
-            kept = one if any(one in leaf.axes for leaf in merged.leaves.values()) else other
-            sizes = _find_range(trial, merged, kept, most)
-            if sizes is not None:
-                layout, found[kept] = merged, sizes
     limits = dict(run.spy.facts.limits)
     for path, (rows, _, _) in run.spy.facts.rows.items():
         leaf = layout.leaves.get(path)
@@ -75,12 +67,6 @@ def find_axis_ranges(trial: LayoutTrial, run: Run) -> tuple[InputLayout, dict[in
 def _axes_to_try(layout: InputLayout) -> list[int]:
     axes = (axis for leaf in layout.leaves.values() for axis in leaf.axes)
     return [axis for axis in dict.fromkeys(axes) if axis not in layout.fixed]
-
-
-def _static_pairs(layout: InputLayout, found: dict[int, Range]) -> list[tuple[int, int]]:
-    """Return the pairs of axes of one input that cannot change alone."""
-    stuck = [[a for a in leaf.axes if a not in layout.fixed and a not in found] for leaf in layout.leaves.values()]
-    return [pair for axes in stuck for pair in combinations(dict.fromkeys(axes), 2)]
 
 
 def _find_range(trial: LayoutTrial, layout: InputLayout, axis: int, most: int) -> Range | None:

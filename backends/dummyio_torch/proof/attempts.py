@@ -18,6 +18,7 @@ from dummyio_torch.discovery.operation_rules import check_operands
 from dummyio_torch.discovery.run_observer import Facts, OperandMismatch, RunObserver
 from dummyio_torch.discovery.search import depends_on_values
 from dummyio_torch.proof.budget import Budget
+from dummyio_torch.proof.model_call import ModelCall
 from dummyio_torch.proof.spec_layout import SpecLayout, to_layout
 
 Level = Literal["shapes", "values"]
@@ -50,18 +51,14 @@ class Attempts:
     ----------
     module
         It is neither run nor changed.
-    positional
-        The arguments that forward takes by position only.
-    constants
-        Arguments of forward that are not inputs.
+    call
+        How it is called.
     budget
         What runs may cost.
     """
 
-    def __init__(
-        self, module: nn.Module, positional: tuple[str, ...], constants: Mapping[str, Any], budget: Budget
-    ) -> None:
-        self.module, self.positional, self.constants, self.budget = module, positional, dict(constants), budget
+    def __init__(self, module: nn.Module, call: ModelCall, budget: Budget) -> None:
+        self.module, self.call, self.budget = module, call, budget
         self._copies: dict[Kind, MetaCopy] = {}
         self.peak = 0
         """The most bytes that a run with values took, weights aside; those of runs that were refused count too."""
@@ -96,7 +93,7 @@ class Attempts:
         start, error = time.perf_counter(), None
         try:
             with ignore_warnings(), guard:
-                copy.run(spy, self.positional, {**known.layout.build(tensors), **self.constants})
+                self.call.run(copy, spy, known.layout.build(tensors))
         except Exception as caught:  # noqa: BLE001 - a module may raise anything
             error = caught
         ending: Ending = "took" if error is None else "unknown" if depends_on_values(error) else "refused"
@@ -122,7 +119,7 @@ class Attempts:
         start, error = time.perf_counter(), None
         spy: RunObserver | None = None
         try:
-            inputs = {**spec.generate("pt", device="cpu", **sizes), **self.constants}
+            inputs = spec.generate("pt", device="cpu", **sizes)
             with ExitStack() as stack:
                 stack.enter_context(ignore_warnings())
                 if guarded:
@@ -130,7 +127,7 @@ class Attempts:
                 if observe:
                     known = to_layout(spec, sizes)
                     spy = RunObserver(known.layout, _leaves(spec, inputs), _note_operands, strict=False, most=None)
-                copy.run(spy, self.positional, inputs)
+                self.call.run(copy, spy, inputs)
         except Exception as caught:  # noqa: BLE001 - a module may raise anything
             error = caught
         self.peak = max(self.peak, guard.peak)

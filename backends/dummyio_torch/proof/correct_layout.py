@@ -53,7 +53,7 @@ def add_inputs(attempts: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
 
 def _list_arguments(attempts: Attempts) -> list[Argument]:
     try:
-        return list_arguments(attempts.module, attempts.constants)
+        return list_arguments(attempts.module, attempts.call.constants)
     except SourceError:  # an argument without a default that is not a tensor, which nobody can choose
         return []
 
@@ -74,6 +74,8 @@ def _find_asked(error: Exception, offered: dict[str, Argument]) -> list[Argument
 def _search(attempts: Attempts, spec: InputSpec, added: Sequence[Argument]) -> Iterator[InputSpec]:
     """Yield the spec as a search changes it: so that the module runs, or gets farther."""
     module = attempts.module
+    if attempts.call.method != "forward":
+        return
     taken = frozenset(size for tensor in iterate_weights(module) for size in tensor.shape)
     # Sizes that differ show which axis a size inside of the module comes from.
     known = to_layout(spec, next(iter(spec.probes()), spec.sizes()), taken)
@@ -97,7 +99,11 @@ def _find_layouts(
         if kind == "real" and (count_weight_bytes(module) > _MAX_REAL_WEIGHTS or not has_values(module)):
             return
         trial = LayoutTrial.of(
-            module, kind, positional=attempts.positional, constants=attempts.constants, floating=floating
+            module,
+            kind,
+            positional=attempts.call.positional,
+            constants=dict(attempts.call.constants),
+            floating=floating,
         )
         try:
             run, farthest = search_layout(trial, layout, runs)

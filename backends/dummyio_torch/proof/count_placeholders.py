@@ -55,7 +55,7 @@ def _count_features(attempts: Attempts, attempt: Attempt) -> dict[str, int]:
                 setattr(part, name, _counted(getattr(part, name), medium, found))
     with suppress(Exception):
         inputs = attempt.spec.generate("pt", device="cpu", **attempt.sizes)
-        copy.run(None, attempts.positional, {**inputs, **attempts.constants})
+        attempts.call.run(copy, None, inputs)
     return found
 
 

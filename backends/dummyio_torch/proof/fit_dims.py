@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
-from dummyio.spec.dims import Dim
+from dummyio.spec.dims import Dim, find_dims
 
 Takes = Callable[[InputSpec, Mapping[str, int]], bool | None]
 """Whether a module takes a spec's inputs at some sizes; None if that cannot be shown."""
@@ -17,18 +17,26 @@ _STEPS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 1
 def fit_dims(spec: InputSpec, refused: Mapping[str, int], takes: Takes) -> InputSpec | None:
     """Return the spec with its dims restricted so that it no longer has the refused sizes; None if nothing helps.
 
-    The first dim whose default size makes a module take the others is at fault; if no dim is alone at fault, all that differ from
-    their defaults get one size.
+    A dim that is refused alone gets a multiple or a bound, and one size if neither helps; so do the sides of a square. Where only some
+    sizes together are refused, the first dim without which the others are taken gets one size, or all of them do.
     """
     base = spec.sizes()
     changed = [name for name, size in refused.items() if size != base[name]]
-    for name in changed:
-        if len(changed) == 1 or takes(spec, {**refused, name: base[name]}):
-            return _with_dim(spec, _fit_dim(spec, name, refused[name], takes))
-    fitted: InputSpec | None = spec
-    for name in changed:
-        fitted = fitted and _with_dim(fitted, _fit_dim(spec, name, refused[name], takes))
-    return fitted
+    faults = [name for name in changed if takes(spec, {**base, name: refused[name]}) is False]
+    new: dict[str, Dim] = {}
+    for name in faults:
+        square = next((other for other in _list_partners(spec, name) if _are_equal(spec, name, other, takes)), None)
+        if square is not None:
+            new |= {each: Dim.static(each, base[each]) for each in (name, square)}
+        elif name not in new:
+            new[name] = _fit_dim(spec, name, refused[name], takes)
+    if not faults:
+        alone = [name for name in changed if takes(spec, {**refused, name: base[name]})]
+        new = {name: Dim.static(name, base[name]) for name in alone[:1] or changed}
+    try:
+        return spec.with_dims(**new) if new else None
+    except DummyioError:
+        return None
 
 
 def _fit_dim(spec: InputSpec, name: str, refused: int, takes: Takes) -> Dim:
@@ -38,11 +46,9 @@ def _fit_dim(spec: InputSpec, name: str, refused: int, takes: Takes) -> Dim:
     def passes(size: int) -> bool:
         return dim.takes(size) and bool(takes(spec, {**base, name: size}))
 
-    above, below = dim.size + dim.multiple_of, dim.size - dim.multiple_of
-    if refused < dim.size and (passes(above) or passes(below)):
-        return replace(dim, min=_find_smallest(dim, refused, passes))
-    if refused > dim.size and (passes(above) or passes(below)):
-        return replace(dim, max=_find_largest(dim, refused, passes))
+    if passes(dim.size + dim.multiple_of) or passes(dim.size - dim.multiple_of):
+        edge = _find_edge(dim, refused, passes)
+        return replace(dim, min=edge) if refused < dim.size else replace(dim, max=edge)
     multiples = (dim.multiple_of * step for step in _STEPS)
     for multiple in (each for each in multiples if dim.size % each == 0 and refused % each):
         if passes(dim.size + multiple):
@@ -50,28 +56,31 @@ def _fit_dim(spec: InputSpec, name: str, refused: int, takes: Takes) -> Dim:
     return Dim.static(name, dim.size)
 
 
-def _find_smallest(dim: Dim, bad: int, passes: Callable[[int], bool]) -> int:
-    low, high = bad, dim.size
-    while high - low > dim.multiple_of:
-        middle = (low + high) // 2 // dim.multiple_of * dim.multiple_of
-        if middle <= low:
+def _list_partners(spec: InputSpec, name: str) -> list[str]:
+    """Return the dims with the same default size that stand in one tensor with a dim: the sides of a square."""
+    shapes = [{dim.name for size in leaf.shape for dim in find_dims(size)} for _, leaf in spec.leaves]
+    near = {other for names in shapes if name in names for other in names}
+    return [other for other in near - {name} if spec.dims[other].size == spec.dims[name].size]
+
+
+def _are_equal(spec: InputSpec, name: str, other: str, takes: Takes) -> bool:
+    """Whether two dims can only have equal sizes: each alone is refused at a size at which both are taken."""
+    base, dim = spec.sizes(), spec.dims[name]
+    size = dim.size + dim.multiple_of
+    sides = ({**base, name: size}, {**base, other: size}, {**base, name: size, other: size})
+    return (
+        dim.takes(size)
+        and spec.dims[other].takes(size)
+        and [bool(takes(spec, each)) for each in sides] == [False, False, True]
+    )
+
+
+def _find_edge(dim: Dim, bad: int, passes: Callable[[int], bool]) -> int:
+    """Return the size farthest from the default, towards a refused one, that is taken."""
+    good, step = dim.size, dim.multiple_of
+    while abs(good - bad) > step:
+        middle = (good + bad) // 2 // step * step
+        if middle in (good, bad):
             break
-        low, high = (low, middle) if passes(middle) else (middle, high)
-    return high
-
-
-def _find_largest(dim: Dim, bad: int, passes: Callable[[int], bool]) -> int:
-    low, high = dim.size, bad
-    while high - low > dim.multiple_of:
-        middle = (low + high) // 2 // dim.multiple_of * dim.multiple_of
-        if middle <= low:
-            break
-        low, high = (middle, high) if passes(middle) else (low, middle)
-    return low
-
-
-def _with_dim(spec: InputSpec, dim: Dim) -> InputSpec | None:
-    try:
-        return spec.with_dims(**{dim.name: dim})
-    except DummyioError:
-        return None
+        good, bad = (middle, bad) if passes(middle) else (good, middle)
+    return good

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
 
 import torch
 from torch import nn
@@ -28,6 +27,7 @@ from dummyio_torch.proof.budget import Budget, count_weight_bytes, has_values
 from dummyio_torch.proof.corrections import CORRECTIONS
 from dummyio_torch.proof.fit_dims import fit_dims
 from dummyio_torch.proof.id_bounds import find_ids_out_of_bounds, halve_computed_ids, lower_ids, use_largest_ids
+from dummyio_torch.proof.model_call import ModelCall
 from dummyio_torch.proof.spec_changes import map_leaves
 
 _MAX_RESTRICTIONS = 24
@@ -38,12 +38,7 @@ _MAX_CACHED = 64
 
 
 def prove_spec(
-    module: nn.Module,
-    spec: InputSpec,
-    level: str,
-    positional: tuple[str, ...] = (),
-    constants: Mapping[str, Any] | None = None,
-    budget: Budget | None = None,
+    module: nn.Module, spec: InputSpec, level: str, call: ModelCall, budget: Budget | None = None
 ) -> InputSpec:
     """Return a spec that the module takes, with its proof.
 
@@ -55,8 +50,8 @@ def prove_spec(
         The guess: what rules or a search describe.
     level
         ``"auto"`` (with values if the weights fit the budget, else on shapes), ``"shapes"`` or ``"values"``.
-    positional, constants
-        How forward is called: its arguments by position only, and those that are not inputs.
+    call
+        How the module is called.
     budget
         What the runs may cost.
 
@@ -67,10 +62,10 @@ def prove_spec(
     OptionError
         If runs with values are asked for, and the weights have no values or exceed the budget.
     """
-    key = module_key(module, constants or {}, {"level": level, "spec": spec.sha256, "budget": budget})
+    key = module_key(module, call.constants, {"level": level, "spec": spec.sha256, "budget": budget})
     known = _PROVED.get(key) if key is not None else None
     if known is None:
-        known = _prove(module, spec, level, positional, constants or {}, budget or Budget())
+        known = _prove(module, spec, level, call, budget or Budget())
         if key is not None:
             if len(_PROVED) >= _MAX_CACHED:
                 _PROVED.clear()
@@ -78,18 +73,11 @@ def prove_spec(
     return known
 
 
-def _prove(
-    module: nn.Module,
-    spec: InputSpec,
-    level: str,
-    positional: tuple[str, ...],
-    constants: Mapping[str, Any],
-    budget: Budget,
-) -> InputSpec:
+def _prove(module: nn.Module, spec: InputSpec, level: str, call: ModelCall, budget: Budget) -> InputSpec:
     reason = _find_obstacle(module, budget)
     if level == "values" and reason is not None:
         raise OptionError(f"prove='values': {reason}. prove='shapes' runs the module without values.")
-    attempts = Attempts(module, positional, constants, budget)
+    attempts = Attempts(module, call, budget)
     with_values = level != "shapes" and reason is None
     prover = _Prover(attempts, spec, with_values=with_values)
     try:

@@ -40,7 +40,7 @@ _TASKS: Mapping[str, tuple[str, ...]] = {
     "vae-decoder": ("vae_decoder",),
 }
 """Task → what pipelines call the part that does it."""
-_HALVES: Mapping[str, tuple[str, str]] = {
+HALVES: Mapping[str, tuple[str, str]] = {
     "vae-encoder": ("encode", "sample"),
     "vae-decoder": ("decode", "latent_sample"),
 }
@@ -127,7 +127,7 @@ def _task(component: ClassMethods | None, config: NormalizedConfig, asked: str |
         component.has("encode") and component.has("decode") if component else config.raw("latent_channels") is not None
     )
     takes_time = any(p.name.startswith("timestep") for p in own) or (component is None and not coder)
-    able = ["autoencoding", *_HALVES] if coder else ["denoising"] if takes_time else ["feature-extraction"]
+    able = ["autoencoding", *HALVES] if coder else ["denoising"] if takes_time else ["feature-extraction"]
     if asked is None:
         return able[0]
     names = {alias: name for name in able for alias in (name, *_TASKS.get(name, ()))}
@@ -139,8 +139,8 @@ def _task(component: ClassMethods | None, config: NormalizedConfig, asked: str |
 def _read(component: ClassMethods, config: NormalizedConfig, values: Mapping[str, Any], task: str) -> _Reading:
     """Read a class's signature and shapes from its source text."""
     source = f"source of {LIBRARY} {package_version(LIBRARY)}"
-    if task in _HALVES:
-        method, name = _HALVES[task]
+    if task in HALVES:
+        method, name = HALVES[task]
         shape = read_shape_words(component, values, component.parameters(method)[0].name, method)
         stated = {name: ArgumentFacts("float", shape)} if shape else {}
         return _Reading({name: True}, stated, f"{method} of {component.name}, {source}", component.text(method))

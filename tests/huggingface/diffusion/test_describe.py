@@ -337,7 +337,7 @@ def test_a_model_is_described_as_its_configuration(key, tmp_path):
     model, expected = built(key), dummyio.describe(configuration(key))
     model.save_config(tmp_path)
     for source in (model, tmp_path, tmp_path / "config.json", json.loads((tmp_path / "config.json").read_text())):
-        found = dummyio.describe(source)
+        found = dummyio.describe(source, prove="off")  # runs of the model restrict sizes that no text states
         assert dict(found) == dict(expected)
         assert found.provenance["names"] == expected.provenance["names"]
         assert found.outputs == expected.outputs

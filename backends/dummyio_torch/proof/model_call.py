@@ -1,0 +1,44 @@
+"""How a module is called for the inputs of a spec: its forward, or the method that does the spec's task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from dummyio.huggingface.diffusion.describe import HALVES
+from dummyio.input_spec import InputSpec
+from dummyio_torch.calling.meta_copy import MetaCopy
+from dummyio_torch.description.signature_arguments import read_signature
+
+
+@dataclass(frozen=True)
+class ModelCall:
+    """A method, and the arguments that are not inputs."""
+
+    method: str = "forward"
+    """The method; forward is called as the module itself."""
+    positional: tuple[str, ...] = ()
+    """Inputs that are passed by position, in this order."""
+    constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Arguments that are not inputs."""
+
+    def run(self, copy: MetaCopy, context: Any, inputs: Mapping[str, Any]) -> Any:
+        """Call a copy of the module in a context."""
+        named = {**inputs, **self.constants}
+        first = [named.pop(name) for name in self.positional if name in named]
+        target = copy.module if self.method == "forward" else getattr(copy.module, self.method)
+        return copy.enter(lambda: target(*first, **named), context)
+
+
+def find_call(module: nn.Module, spec: InputSpec, keywords: Mapping[str, Any]) -> ModelCall:
+    """Return how a module is called for a spec; the keywords of a description that are arguments but not inputs are constants."""
+    if spec.task in HALVES:
+        method, name = HALVES[spec.task]
+        return ModelCall(method, (name,))
+    parameters = read_signature(module).parameters
+    positional = tuple(name for name, each in parameters.items() if each.kind is each.POSITIONAL_ONLY)
+    constants = {name: value for name, value in keywords.items() if name in parameters and name not in spec}
+    return ModelCall(positional=positional, constants=constants)
