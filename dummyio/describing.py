@@ -35,8 +35,8 @@ def describe(
         a Hugging Face configuration or model, and for another PyTorch module.
     prove
         How the description is run; ``spec.proof`` has what was proved. ``"auto"``: a live PyTorch model is run, with values if its
-        weights are small enough, else on shapes; what it refuses is corrected, or an error. ``"shapes"``, ``"values"``: only so.
-        ``"off"``: nothing is run.
+        weights are small enough, else on shapes; what it refuses is corrected, or an error. A configuration is not run.
+        ``"shapes"``, ``"values"``: only so, and the class of a configuration is built for it. ``"off"``: nothing is run.
     dims
         Sizes by name (``batch_size=4``), which override those of the model; ``random_<name>_range=(low, high)`` to draw
         one from ``seed``; options ``padding_side``, ``mask_policy``, ``int_dtype``, ``float_dtype``; and values that a
@@ -78,12 +78,13 @@ def describe(
         refuse_level(prove, "a spec")
         return _resize_spec(source, task, dims)
     if isinstance(source, Mapping):
-        refuse_level(prove, "a dict")
-        return _describe_mapping(source, task, dims)
+        return _prove_configuration(source, _describe_mapping(source, task, dims), prove, dims)
     if isinstance(source, (str, os.PathLike)):
-        refuse_level(prove, "a file or folder")
-        return _describe_path(_to_path(source), task, dims)
-    return prove_live_model(source, _describe_object(source, task, dims), prove, dims)
+        return _prove_configuration(source, _describe_path(_to_path(source), task, dims), prove, dims)
+    spec = _describe_object(source, task, dims)
+    if _is_configuration(source):
+        return _prove_configuration(source, spec, prove, dims)
+    return prove_live_model(source, spec, prove, dims)
 
 
 def generate(
@@ -129,6 +130,27 @@ def capture(model: Any, method: str | None = None) -> Any:
 
     recorder: Any = load_backend("pt")
     return recorder.capture(model, method)
+
+
+def _prove_configuration(source: Any, spec: InputSpec, level: str, dims: Mapping[str, Any]) -> InputSpec:
+    """Return the spec of a configuration after the runs that are asked for, of the class that it stands for."""
+    if level in ("auto", "off"):
+        return spec
+    if "model" not in spec.provenance:
+        refuse_level(level, "a file without a configuration of Hugging Face")
+    from dummyio.backend.registry import load_backend  # noqa: PLC0415 - lazy: only if runs are asked for
+    from dummyio.huggingface.config.configuration import read_configuration  # noqa: PLC0415 - lazy: the same
+    from dummyio.huggingface.diffusion.describe import CLASS_NAME, LIBRARY  # noqa: PLC0415 - lazy: the same
+    from dummyio.huggingface.source.auto_tables import find_class_module  # noqa: PLC0415 - lazy: the same
+
+    configuration, name = read_configuration(source), spec.provenance["model"]
+    is_component = CLASS_NAME in configuration.values
+    module = LIBRARY if is_component else find_class_module(name, configuration.model_type)
+    if module is None:
+        refuse_level(level, f"a configuration whose class ({name}) is not installed")
+    backend: Any = load_backend("pt")
+    proved: InputSpec = backend.prove_class(name, module, configuration.values, spec, level, dims)
+    return proved
 
 
 def _resize_spec(spec: InputSpec, task: str | None, dims: Mapping[str, Any]) -> InputSpec:

@@ -66,6 +66,20 @@ class TorchBackend:
         module = unwrap_module(model)
         return prove_spec(module, spec, level, find_call(module, spec, keywords))
 
+    def prove_class(
+        self,
+        class_name: str,
+        module_name: str,
+        values: Mapping[str, Any],
+        spec: InputSpec,
+        level: str,
+        keywords: Mapping[str, Any],
+    ) -> InputSpec:
+        """Return a spec that a class of Transformers or Diffusers takes, with its proof; see `dummyio_torch.proof.prove_class`."""
+        from dummyio_torch.proof.prove_class import prove_class  # noqa: PLC0415 - lazy: only if it is asked for
+
+        return prove_class(class_name, module_name, values, spec, level, keywords)
+
     def register_caches(self) -> None:
         """Make the caches of Transformers trees of tensors, which ``torch.onnx.export`` needs to export a model that returns one."""
         from dummyio_torch.calling.cache_trees import register_caches  # noqa: PLC0415 - lazy: only for exports by hand

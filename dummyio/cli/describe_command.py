@@ -23,25 +23,33 @@ from dummyio.cli.tables import (
     open_console,
     print_lines,
 )
+from dummyio.sources.prove_model import LEVELS
 
 
 @click.command(epilog=EPILOG)
 @source_argument
 @task_option
 @set_option
+@click.option(
+    "--prove",
+    type=click.Choice(LEVELS),
+    default="auto",
+    show_default=True,
+    help="Run the class of a configuration on the inputs: without weights, or with random ones. auto runs nothing here.",
+)
 @click.option("-o", "--output", type=click.Path(), help="Write the spec to this file.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
 @print_warnings
 def describe(
-    source: str, task: str | None, settings: tuple[Any, ...], output: str | None, force: bool, as_json: bool
+    source: str, task: str | None, settings: tuple[Any, ...], prove: str, output: str | None, force: bool, as_json: bool
 ) -> None:
     """Describe the inputs of SOURCE: a config.json or its folder, an .onnx file, a saved spec."""
     if output is not None:
         from dummyio.atomic_files import check_file_path  # noqa: PLC0415 - lazy: only for --output
 
         check_file_path(output, force=force)  # before the work
-    spec = dummyio.describe(source, task, **collect_settings(settings, dummyio.describe))
+    spec = dummyio.describe(source, task, prove=prove, **collect_settings(settings, dummyio.describe))
     if output is not None:
         from dummyio.spec.json_format import save_spec  # noqa: PLC0415 - lazy: only for --output
 
@@ -53,4 +61,6 @@ def describe(
     console.print(build_input_table(spec, build_input_rows(spec)))
     if spec.dims:
         console.print(build_dim_table(spec))
-    print_lines(console, [*list_provenance(spec), *([f"Wrote {output}"] if output is not None else [])])
+    print_lines(
+        console, [*list_provenance(spec), str(spec.proof), *([f"Wrote {output}"] if output is not None else [])]
+    )

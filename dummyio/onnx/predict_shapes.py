@@ -5,8 +5,7 @@ from typing import Any, TypeAlias
 
 from dummyio.backend.registry import load_backend
 from dummyio.errors import DummyioError, SourceError
-from dummyio.huggingface.source.auto_tables import class_source
-from dummyio.huggingface.source.installed import transformers_root
+from dummyio.huggingface.source.auto_tables import find_class_module
 from dummyio.input_spec import InputSpec
 from dummyio.onnx.list_outputs import Observe, Observed
 from dummyio.onnx.read_source import Source
@@ -73,20 +72,12 @@ class ModelObserver:
         if model is not None and load_torch_module(model) is not None:
             backend: Any = load_backend("pt")
             return backend.observer(model)
-        module = self._find_module()
-        backend = load_backend("pt")
         configuration = self._source.configuration
-        values = {} if configuration is None else configuration.values
-        return backend.class_observer(self._class_name, module, values)
-
-    def _find_module(self) -> str:
-        """Return the module of the installed library that defines the class."""
-        configuration, root = self._source.configuration, transformers_root()
-        kind = None if configuration is None else configuration.model_type
-        found = class_source(self._class_name, kind) if self._class_name and kind else None
-        if found is None or root is None:
+        module = None if configuration is None else find_class_module(self._class_name, configuration.model_type)
+        if module is None or configuration is None:
             raise SourceError(f"no class of Transformers is known for this source (model: {self._class_name}).")
-        return ".".join(("transformers", *found.path.relative_to(root).with_suffix("").parts))
+        backend = load_backend("pt")
+        return backend.class_observer(self._class_name, module, configuration.values)
 
 
 def load_torch_module(model: Any) -> Any:

@@ -4,9 +4,7 @@ A configuration alone is enough for a class of Transformers: it is built on the 
 values is run with those of the spec.
 """
 
-import importlib
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -17,15 +15,13 @@ from dummyio.input_spec import InputSpec
 from dummyio.process_state import ignore_warnings
 from dummyio.spec.dtypes import DType
 from dummyio_torch.calling.array_conversion import to_tensors
+from dummyio_torch.calling.build_class import build_class
 from dummyio_torch.calling.call_module import ModuleCall
-from dummyio_torch.calling.load_model import block_network
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy, iterate_weights
 from dummyio_torch.dtypes import from_native, to_native
 
 _MAX_WEIGHTS = 1 << 24
 """Weights of a model that is built from its configuration with random values, because it needs values."""
-_IMPLEMENTATIONS = ("attn_implementation", "experts_implementation", "_attn_implementation", "_experts_implementation")
-"""Attributes that may name code on the Hub; any implementation returns tensors of the same shapes."""
 
 
 class OutputObserver:
@@ -101,27 +97,8 @@ def observe_class(class_name: str, module_name: str, values: Mapping[str, Any]) 
     SourceError
         if the class cannot be built from this configuration.
     """
-    plain = {name: value for name, value in values.items() if name not in _IMPLEMENTATIONS}
 
     def build(device: str) -> nn.Module:
-        return _build(class_name, module_name, plain, device)
+        return build_class(class_name, module_name, values, device)
 
     return OutputObserver(build("meta"), lambda: build("cpu"))
-
-
-def _build(class_name: str, module_name: str, values: Mapping[str, Any], device: str) -> nn.Module:
-    try:
-        import transformers  # noqa: PLC0415 - lazy: slow, and models of Transformers only
-
-        kind: Any = getattr(importlib.import_module(module_name), class_name)
-        config = transformers.CONFIG_MAPPING[values["model_type"]].from_dict(dict(values))
-        with ExitStack() as stack:
-            stack.enter_context(ignore_warnings())
-            stack.enter_context(block_network())
-            stack.enter_context(torch.random.fork_rng(devices=[]))
-            stack.enter_context(torch.device(device))
-            torch.manual_seed(0)
-            model: nn.Module = kind(config)
-    except Exception as error:  # a configuration may make any class of Transformers raise anything
-        raise SourceError(f"{class_name} cannot be built: {format_error_line(error)}") from error
-    return model.eval()

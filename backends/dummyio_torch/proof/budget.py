@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from dummyio_torch.calling.memory_guard import MAX_RUN_BYTES
 from dummyio_torch.calling.meta_copy import iterate_weights
+from dummyio_torch.discovery.memory_guard import MAX_RUN_BYTES
 
 
 @dataclass(frozen=True)

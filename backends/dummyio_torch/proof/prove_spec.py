@@ -62,10 +62,15 @@ def prove_spec(
     OptionError
         If runs with values are asked for, and the weights have no values or exceed the budget.
     """
-    key = module_key(module, call.constants, {"level": level, "spec": spec.sha256, "budget": budget})
+    budget = budget or Budget()
+    reason = _find_obstacle(module, budget)
+    if level == "values" and reason is not None:
+        raise OptionError(f"prove='values': {reason}. prove='shapes' runs the module without values.")
+    with_values = level != "shapes" and reason is None
+    key = module_key(module, call.constants, {"values": with_values, "spec": spec.sha256, "budget": budget})
     known = _PROVED.get(key) if key is not None else None
     if known is None:
-        known = _prove(module, spec, level, call, budget or Budget())
+        known = _prove(Attempts(module, call, budget), spec, with_values=with_values)
         if key is not None:
             if len(_PROVED) >= _MAX_CACHED:
                 _PROVED.clear()
@@ -73,12 +78,7 @@ def prove_spec(
     return known
 
 
-def _prove(module: nn.Module, spec: InputSpec, level: str, call: ModelCall, budget: Budget) -> InputSpec:
-    reason = _find_obstacle(module, budget)
-    if level == "values" and reason is not None:
-        raise OptionError(f"prove='values': {reason}. prove='shapes' runs the module without values.")
-    attempts = Attempts(module, call, budget)
-    with_values = level != "shapes" and reason is None
+def _prove(attempts: Attempts, spec: InputSpec, *, with_values: bool) -> InputSpec:
     prover = _Prover(attempts, spec, with_values=with_values)
     try:
         found = prover.correct()

@@ -178,3 +178,12 @@ def _table(path: Path, name: str) -> Mapping[str, Any]:
         elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
             table = {**table, **evaluate_constant(statement.value.args[0], otherwise={}, names=names)}
     return MappingProxyType(table)
+
+
+def find_class_module(class_name: str | None, model_type: str | None) -> str | None:
+    """Return the module of the installed Transformers that defines a class of a model type; None if there is none."""
+    root = transformers_root()
+    found = class_source(class_name, model_type) if class_name and model_type else None
+    if found is None or root is None:
+        return None
+    return ".".join(("transformers", *found.path.relative_to(root).with_suffix("").parts))
