@@ -30,11 +30,10 @@ _PLAIN = frozenset(
         "fill-mask",
         "text-generation",
         "text2text-generation",
-        "question-answering",
         "multiple-choice",
     }
 )
-"""Tasks whose outputs have the same names and ranks for every class."""
+"""Tasks whose outputs have the same names and ranks for every class; an answer is a span of a text or, of an image, a label."""
 
 
 def list_output_shapes(flow: Flow) -> dict[str, Sequence[Any] | None]:
