@@ -2,7 +2,8 @@
 
 All run the same file, each in a process of its own and with one thread, so that processor time is measured. They take turns after each
 step, those of the tiny model after each text, because its steps are shorter than a change between processes. Two processes of one program
-differ by up to a tenth for as long as they live, by where their memory lies: so there are several rounds with new processes.
+differ by up to a tenth for as long as they live, and the one that is started first is often slower: so there are several rounds with new
+processes, and each is the first in as many of them.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from benchmarks.timing import make_step_subject, serve_subjects, take_turns
 
 PROMPT, STEPS = 16, 16
 """Tokens that are read first, and steps after them."""
-ROUNDS = 5
-"""How often new processes are started."""
+ROUNDS = 6
+"""How often new processes are started: a multiple of two and of three."""
 TINY = {"n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": 99, "n_positions": 64}
 LARGE = {"n_embd": 768, "n_layer": 12, "n_head": 12, "vocab_size": 20000, "n_positions": 64}
 MODELS = {"tiny GPT-2": TINY, "GPT-2 of 100 million parameters": LARGE}
@@ -60,37 +61,39 @@ def measure_model(what: str, options: Options, *, with_optimum: bool) -> list[Ro
     rounds = 1 if options.quick else ROUNDS
     seconds: dict[str, list[float]] = {}
     with export_model(MODELS[what]) as folder:
-        for _ in range(rounds):
-            with start_workers(options, folder, with_optimum=with_optimum) as workers:
+        commands = list_commands(options, folder, with_optimum=with_optimum)
+        for first in range(rounds):
+            at = first % len(commands)
+            with start_workers([*commands[at:], *commands[:at]]) as workers:
                 subjects = {each.hello: each.make_subject("step") for each in workers}
                 for name, found in take_turns(subjects, -(-turns // rounds), times=times).items():
                     seconds.setdefault(name, []).extend(found)
     limit = 1.0 if with_optimum else 1.1
     return [
         compare_cost("onnx_models", f"a step of {what}", peer, seconds[OURS], seconds[peer], limit)
-        for peer in seconds
+        for peer in sorted(seconds)
         if peer != OURS
     ]
 
 
-@contextmanager
-def start_workers(options: Options, folder: Path, *, with_optimum: bool) -> Iterator[list[Worker]]:
-    """Give a process of ours, and one of each peer."""
-    own = ("-m", "benchmarks.onnx_models", str(folder))
-    with ExitStack() as stack:
-        workers: list[Worker] = []
+def list_commands(options: Options, folder: Path, *, with_optimum: bool) -> list[tuple[str, ...]]:
+    """Return the command of ours, and that of each peer."""
+    own = (sys.executable, "-m", "benchmarks.onnx_models", str(folder))
+    ours = (*own, "ours", "pt" if with_optimum else "np")
+    if not with_optimum or options.optimum is None:
+        return [ours, (*own, "hand")]
+    script = (str(Path(__file__).with_name("optimum_steps.py")), str(folder), str(PROMPT), str(STEPS))
+    return [ours, *((options.optimum, *script, kind) for kind in ("plain", "bound"))]
 
-        def start(*command: str) -> None:
+
+@contextmanager
+def start_workers(commands: list[tuple[str, ...]]) -> Iterator[list[Worker]]:
+    """Give a process for each command, started in this order."""
+    with ExitStack() as stack:
+        workers = []
+        for command in commands:
             workers.append(Worker(*command))
             stack.callback(workers[-1].close)
-
-        start(sys.executable, *own, "ours", "pt" if with_optimum else "np")
-        if with_optimum and options.optimum is not None:
-            script = (str(Path(__file__).with_name("optimum_steps.py")), str(folder), str(PROMPT), str(STEPS))
-            for kind in ("plain", "bound"):
-                start(options.optimum, *script, kind)
-        else:
-            start(sys.executable, *own, "hand")
         yield workers
 
 
