@@ -140,7 +140,8 @@ def _prove_configuration(source: Any, spec: InputSpec, level: str, dims: Mapping
         refuse_level(level, "a file without a configuration of Hugging Face")
     from dummyio.backend.registry import load_backend  # noqa: PLC0415 - lazy: only if runs are asked for
     from dummyio.huggingface.config.configuration import read_configuration  # noqa: PLC0415 - lazy: the same
-    from dummyio.huggingface.diffusion.describe import CLASS_NAME, LIBRARY  # noqa: PLC0415 - lazy: the same
+    from dummyio.huggingface.diffusion.describe import CLASS_NAME  # noqa: PLC0415 - lazy: the same
+    from dummyio.huggingface.diffusion.library import LIBRARY  # noqa: PLC0415 - lazy: the same
     from dummyio.huggingface.source.auto_tables import find_class_module  # noqa: PLC0415 - lazy: the same
 
     configuration, name = read_configuration(source), spec.provenance["model"]

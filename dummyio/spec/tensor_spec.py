@@ -225,7 +225,7 @@ class Nest:
             case "tuple":
                 return tuple(built.values())
             case "record":
-                return _record(tuple(built))(*built.values())
+                return make_record(tuple(built))(*built.values())
             case "cache":
                 return cache(list(built.values()))
 
@@ -234,7 +234,7 @@ Node = TensorSpec | Nest
 
 
 @lru_cache(maxsize=64)
-def _record(names: tuple[str, ...]) -> Callable[..., Any]:
+def make_record(names: tuple[str, ...]) -> Callable[..., Any]:
     """Return the type of records with these items: always the same one, as frameworks compare the types of trees."""
     kind: Any = namedtuple("record", names)  # type: ignore[misc] # noqa: PYI024 - the names are data
     for name in _OPTIONAL_FIELDS:

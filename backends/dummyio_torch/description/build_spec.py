@@ -105,6 +105,8 @@ def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
     if given is not None:
         return given
     leaf = layout.leaves[path]
+    if path in layout.images:
+        return ("num_channels", "height", "width")[place]
     named = run.spy.facts.names.get(axis)
     if axis in layout.batches and "sequence" not in (named or ""):
         return "batch_size"  # also where a layer of images gets the batch among its rows

@@ -27,7 +27,7 @@ from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.search import LayoutTrial, NeedsValues, Run, search_layout
 
 _OPTIONS = ("shapes", "optional_inputs")
-_MAX_WEIGHTS = 1 << 24
+_MAX_WEIGHTS = 1 << 26
 """Weights of a module that a search may run with values."""
 _BUDGETS: Mapping[Kind, int] = {"meta": 250, "fake": 150, "real": 80}
 """Runs to spend on a search."""

@@ -43,6 +43,8 @@ class LayoutStart:
             items: list[tuple[str, Tree]] = []
             for key in argument.keys:
                 guess = guess_layout(argument.name if key.isdigit() else key, argument.text)
+                if argument.form == "list" and guess.axes == _IMAGES:
+                    guess = Guess(guess.number, guess.axes[1:])  # images of different sizes, one after the other
                 layout, leaf = self._leaf(layout, f"{argument.name}.{key}", guess)
                 items.append((key, leaf))
             tree = Branch(_CONTAINERS[argument.form], tuple(items))
@@ -64,6 +66,7 @@ class LayoutStart:
         return layout, Leaf(path, to_torch_dtype(guess.number, self.floating), tuple(axes))
 
 
+_IMAGES = "bfee"
 _CONTAINERS: Mapping[str, Literal["dict", "list", "tuple"]] = {"dict": "dict", "list": "list", "tuple": "tuple"}
 
 

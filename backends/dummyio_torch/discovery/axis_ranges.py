@@ -1,5 +1,6 @@
 """Which axes are dynamic, and their ranges: found by runs of a layout that works at other sizes."""
 
+import time
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,6 +11,8 @@ from dummyio_torch.discovery.search import LayoutTrial, Run
 
 _STEPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64)
 _FAR = 1 << 14
+_SECONDS = 10.0
+"""Processor time of trying sizes with values; an axis that is not tried then keeps its size."""
 _NEAR = 160
 """The largest size that is tried where runs have values, and cost memory and time."""
 
@@ -46,7 +49,9 @@ def separate_axes(trial: LayoutTrial, run: Run) -> Run:
 
 def find_axis_ranges(trial: LayoutTrial, run: Run) -> tuple[InputLayout, dict[int, Range]]:
     """Return the layout, and the range of each axis that can change alone; two that must stay equal have one size."""
-    layout, found = run.layout, dict[int, Range]()
+    layout, found = run.layout.with_own_axes(), dict[int, Range]()
+    if trial.shadow.real:
+        trial.ends = time.thread_time() + _SECONDS
     most = 20 * run.count + 2000
     for axis in _axes_to_try(layout):
         sizes = _find_range(trial, layout, axis, most)

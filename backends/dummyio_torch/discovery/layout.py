@@ -14,10 +14,12 @@ from typing import Any, Literal
 
 import torch
 
+from dummyio.spec.tensor_spec import make_record
 from dummyio_torch.calling.transformers_cache import build_cache
 
-Kind = Literal["dict", "list", "tuple", "cache"]
+Kind = Literal["dict", "list", "tuple", "record", "cache"]
 
+_IMAGE_RANK = 4
 BATCH = 0
 """The variable of the batch that inputs share until a run shows that they need not."""
 
@@ -101,6 +103,15 @@ class InputLayout:
         return tuple(self.sizes[axis] for axis in leaf.axes)
 
     @property
+    def images(self) -> frozenset[str]:
+        """The tensors that are images in a list, each with its own size and without a batch."""
+        lists = [tree for _, tree in self.trees if isinstance(tree, Branch) and tree.kind == "list"]
+        items = (item for tree in lists for _, item in tree.items if isinstance(item, Leaf))
+        return frozenset(
+            leaf.path for leaf in items if len(leaf.axes) == 3 and not self.batches.intersection(leaf.axes)
+        )
+
+    @property
     def nbytes(self) -> int:
         """The bytes of all tensors."""
         return sum(prod(self.shape(leaf)) * leaf.dtype.itemsize for leaf in self.leaves.values())
@@ -133,6 +144,28 @@ class InputLayout:
         layout = self
         for path, leaf in self.leaves.items():
             layout = layout.with_axes(path, tuple(one if axis == other else axis for axis in leaf.axes))
+        return layout
+
+    def with_same_shape(self, path: str, other: str) -> InputLayout | None:
+        """Return a layout in which two tensors of the same rank have the same axes."""
+        axes, own = self.leaves[path].axes, self.leaves[other].axes
+        return None if len(axes) != len(own) or axes == own else self.with_axes(other, axes)
+
+    def with_own_axes(self) -> InputLayout:
+        """Return a layout in which no image has one axis twice: the sides of a square have one size, and a name each."""
+        layout = self
+        for path, leaf in self.leaves.items():
+            if not leaf.dtype.is_floating_point or len(leaf.axes) < _IMAGE_RANK:
+                continue
+            axes: list[int] = []
+            for axis in leaf.axes:
+                if axis in axes:
+                    layout, new = layout.new_axis(size=layout.sizes[axis])
+                    layout = replace(layout, fixed=layout.fixed | {axis, new})
+                    axes.append(new)
+                else:
+                    axes.append(axis)
+            layout = layout.with_axes(path, tuple(axes))
         return layout
 
     def with_dtype(self, path: str, dtype: torch.dtype) -> InputLayout | None:
@@ -208,6 +241,8 @@ def _build(tree: Tree, path: str, tensors: Mapping[str, Any]) -> Any:
     items = {key: _build(item, f"{path}.{key}", tensors) for key, item in tree.items}
     if tree.kind == "tuple":
         return tuple(items.values())
+    if tree.kind == "record":
+        return make_record(tuple(items))(*items.values())
     if tree.kind == "cache":
         return build_cache(list(items.values()))
     found: Any = _OpenDict(items) if tree.kind == "dict" else _OpenList(items.values())

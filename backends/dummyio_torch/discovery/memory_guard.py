@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from math import prod
 from typing import Any
@@ -37,8 +38,10 @@ class MemoryGuard(TorchDispatchMode):
         The most bytes that results took at one time.
     """
 
+    _is_hidden = False
+
     def __init__(self, most: int | None = MAX_RUN_BYTES) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.most = most
         self.peak = 0
         self._live = 0
@@ -46,8 +49,21 @@ class MemoryGuard(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Keep PyTorch from importing its compiler, which takes seconds: no run is compiled."""
+        """Keep PyTorch from importing its compiler here, which takes seconds."""
         return False
+
+    def __enter__(self) -> Any:
+        """Begin to count; a compiler that is imported leaves the guard alone."""
+        if "torch._dynamo" in sys.modules:
+            self._hide()
+        return super().__enter__()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def _hide(cls) -> None:
+        """Do what PyTorch does with modes of its own, once."""
+        if not cls._is_hidden:
+            cls.__torch_dispatch__ = torch._disable_dynamo(cls.__torch_dispatch__, recursive=True)  # type: ignore[attr-defined,method-assign] # noqa: SLF001
+            cls._is_hidden = True
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

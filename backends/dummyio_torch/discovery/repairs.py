@@ -4,7 +4,7 @@ import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from math import prod
 from typing import Any
 
@@ -168,8 +168,12 @@ def _source_line(error: Exception) -> str:
 
 
 def _guesses(spy: RunObserver, floating: torch.dtype) -> Iterator[LayoutChange]:
-    """Yield changes that are tried last: another axis, another dtype, two equal axes."""
-    for path, leaf in spy.layout.leaves.items():
+    """Yield changes that are tried last: two inputs of one shape, another axis, another dtype, two equal axes."""
+    leaves = spy.layout.leaves
+    for path, other_path in combinations(leaves, 2):
+        if leaves[path].dtype == leaves[other_path].dtype and leaves[path].dtype.is_floating_point:
+            yield LayoutChange.of(3, InputLayout.with_same_shape, path, other_path)
+    for path, leaf in leaves.items():
         rank = len(leaf.axes)
         for other in (rank + 1, rank - 1):
             if 1 <= other <= 5:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec
+from weakref import ref
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -137,13 +138,17 @@ class RunObserver(TorchFunctionMode):
         self.facts = Facts()
         self.count = 0
         self.last: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
-        self._kept = list(tensors.values())  # the id of a tensor is unique only while the tensor exists
+        self._kept = list(tensors.values())
         self._inputs = {id(tensor): path for path, tensor in tensors.items()}
-        self._lineages = {key: AxisOrigin(frozenset({path}), path) for key, path in self._inputs.items()}
+        # The id of a tensor is unique only while the tensor exists, and to keep all would take the memory of a training.
+        self._lineages = {
+            id(tensor): (ref(tensor), AxisOrigin(frozenset({path}), path)) for path, tensor in tensors.items()
+        }
 
     def lineage(self, tensor: object) -> AxisOrigin | None:
         """Return the origin of a tensor; None for weights and constants."""
-        return self._lineages.get(id(tensor))
+        made, lineage = self._lineages.get(id(tensor), (None, None))
+        return lineage if made is not None and made() is tensor else None
 
     def variable(self, tensor: torch.Tensor, axis: int) -> int | None:
         """Return the variable that an axis has its size from; None if that is ambiguous."""
@@ -219,9 +224,8 @@ class RunObserver(TorchFunctionMode):
             elif name in _VIEWS or name == "__get__" or _plain_index(name, args):
                 lineage = AxisOrigin(paths, first.direct, first.flipped)
         for tensor in tensors_in(result):
-            self._kept.append(tensor)
             if id(tensor) not in self._inputs:
-                self._lineages[id(tensor)] = lineage
+                self._lineages[id(tensor)] = ref(tensor), lineage
 
 
 def _plain_index(name: str, args: tuple[Any, ...]) -> bool:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import permutations
 from typing import Any
 
 import torch
@@ -35,6 +37,10 @@ _NAMED = re.compile(r"size|len|resolution|frames|points|height|width|positions")
 _INSIDE = re.compile(r"kernel|patch|head|hidden|embed|batch|dilat|vocab|input_size|output_size")
 """Sizes of the module's insides."""
 _USUAL = (28, 32, 64, 224, 16, 128, 256, 8, 96, 48, 384, 512, 84, 227, 299)
+
+
+_EDGES_OF_VIDEO = 3
+_FEW = 6
 
 
 class NeedsValues(Exception):  # noqa: N818 - a message to the caller, not an error
@@ -70,6 +76,8 @@ class LayoutTrial:
     numbers: tuple[int, ...] = ()
     """Sizes that the module's attributes name."""
     runs: int = 0
+    ends: float | None = None
+    """The processor time after which no run with values begins."""
     asked: bool = False
     """Whether a rule has refused a run."""
     _spy: RunObserver | None = None
@@ -107,6 +115,8 @@ class LayoutTrial:
         """Whether the module takes a layout; None if the run was too long or needed values."""
         if layout is None:
             return False
+        if self.ends is not None and time.thread_time() > self.ends:
+            return None
         error = self.run(layout, most=most).error
         if isinstance(error, RunTooLong) or (error is not None and not self.shadow.real and depends_on_values(error)):
             return None
@@ -200,6 +210,15 @@ def _named_sizes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
         for size in dict.fromkeys((*trial.numbers, *_USUAL)) if axes else ():
             cost = 3 if size in trial.numbers else 6
             yield LayoutChange.of(cost, InputLayout.with_sizes, axes, size)
+        if len(axes) == _EDGES_OF_VIDEO:
+            for frames, edge in permutations(trial.numbers[:_FEW], 2):
+                yield LayoutChange(4, partial(_with_video_sizes, axes=axes, frames=frames, edge=edge))
+
+
+def _with_video_sizes(layout: InputLayout, axes: list[int], frames: int, edge: int) -> InputLayout | None:
+    """Return a layout with one size for the frames, and another for height and width."""
+    found = layout.with_sizes(axes[:1], frames)
+    return found and found.with_sizes(axes[1:], edge)
 
 
 def _solved(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[LayoutChange]:

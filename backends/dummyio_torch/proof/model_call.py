@@ -35,7 +35,7 @@ class ModelCall:
 
 def find_call(module: nn.Module, spec: InputSpec, keywords: Mapping[str, Any]) -> ModelCall:
     """Return how a module is called for a spec; the keywords of a description that are arguments but not inputs are constants."""
-    if spec.task in HALVES:
+    if spec.task is not None and spec.task in HALVES:
         method, name = HALVES[spec.task]
         return ModelCall(method, (name,))
     parameters = read_signature(module).parameters

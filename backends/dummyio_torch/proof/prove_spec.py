@@ -24,9 +24,14 @@ from dummyio_torch.description.module_key import module_key
 from dummyio_torch.discovery.run_observer import Facts
 from dummyio_torch.proof.attempts import Attempt, Attempts
 from dummyio_torch.proof.budget import Budget, count_weight_bytes, has_values
-from dummyio_torch.proof.corrections import CORRECTIONS
-from dummyio_torch.proof.fit_dims import fit_dims
-from dummyio_torch.proof.id_bounds import find_ids_out_of_bounds, halve_computed_ids, lower_ids, use_largest_ids
+from dummyio_torch.proof.corrections.fit_dims import fit_dims
+from dummyio_torch.proof.corrections.id_bounds import (
+    find_ids_out_of_bounds,
+    halve_computed_ids,
+    lower_ids,
+    use_largest_ids,
+)
+from dummyio_torch.proof.corrections.registry import CORRECTIONS
 from dummyio_torch.proof.model_call import ModelCall
 from dummyio_torch.proof.spec_changes import map_leaves
 
@@ -111,6 +116,7 @@ class _Prover:
         self.corrections: list[str] = []
         self.unproved: list[str] = []
         self.facts = Facts()
+        self.shapes_suffice = False
         self.began = time.monotonic()
         self.label = type(self.attempts.module).__name__
 
@@ -145,6 +151,7 @@ class _Prover:
         """Run a spec at its default sizes: on shapes, which shows tables and memory, and then with values."""
         sizes = spec.sizes()
         on_shapes = self.attempts.run_on_shapes(spec, sizes, fake=not self.with_values)
+        self.shapes_suffice = on_shapes.ending == "took"
         if not self.with_values:
             return on_shapes
         observe = on_shapes.ending != "took"
@@ -204,7 +211,7 @@ class _Prover:
                     break
             if refused is None:
                 break
-            fitted = fit_dims(spec, refused, self._takes)
+            fitted = fit_dims(spec, refused, self._takes_quickly)
             if fitted is None:
                 raise self._refused(self._attempt(spec, refused))
             self.corrections.append(f"sizes: {_format_change(spec, fitted)}")
@@ -218,9 +225,7 @@ class _Prover:
 
     def _takes(self, spec: InputSpec, sizes: Mapping[str, int]) -> bool | None:
         """Whether the module takes the inputs at some sizes; None if no run shows it."""
-        try:
-            spec.shapes(sizes)
-        except (SpecError, ValueError):
+        if not _has_valid_sizes(spec, sizes):
             return False
         attempt = self._attempt(spec, sizes)
         if attempt is None or attempt.ending == "unknown":
@@ -228,6 +233,12 @@ class _Prover:
             self.unproved.append(f"sizes {text}")
             return None
         return attempt.ending == "took"
+
+    def _takes_quickly(self, spec: InputSpec, sizes: Mapping[str, int]) -> bool | None:
+        """Whether the module takes the inputs at some sizes, by a run on shapes if such runs show what the module takes."""
+        if self.shapes_suffice and _has_valid_sizes(spec, sizes) and not self._is_over():
+            return self.attempts.run_on_shapes(spec, sizes).ending == "took"
+        return self._takes(spec, sizes)
 
     def _attempt(self, spec: InputSpec, sizes: Mapping[str, int]) -> Attempt | None:
         """Run at some sizes: with values where that is as cheap as the budget asks, else on shapes; None if neither is."""
@@ -287,6 +298,14 @@ def _turn(rule: PaddingMask) -> PaddingMask:
     import msgspec  # noqa: PLC0415
 
     return msgspec.structs.replace(rule, side="left" if rule.side == "right" else "right")
+
+
+def _has_valid_sizes(spec: InputSpec, sizes: Mapping[str, int]) -> bool:
+    try:
+        spec.shapes(sizes)
+    except (SpecError, ValueError):
+        return False
+    return True
 
 
 def _count_elements(spec: InputSpec, sizes: Mapping[str, int]) -> int:

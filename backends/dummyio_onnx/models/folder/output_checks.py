@@ -23,16 +23,7 @@ _LABELS: Mapping[str, int] = {
 }
 """Task → the axis of the logits with a score for each label."""
 
-_PLAIN = frozenset(
-    {
-        *_LABELS,
-        FEATURES,
-        "fill-mask",
-        "text-generation",
-        "text2text-generation",
-        "multiple-choice",
-    }
-)
+_PLAIN = frozenset({*_LABELS, FEATURES, "fill-mask", "text-generation", "text2text-generation", "multiple-choice"})
 """Tasks whose outputs have the same names and ranks for every class; an answer is a span of a text or, of an image, a label."""
 
 
