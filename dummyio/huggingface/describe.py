@@ -24,7 +24,11 @@ from dummyio.generators.registry import OPTIONS, generator_for
 from dummyio.huggingface.config.configuration import Configuration, read_configuration
 from dummyio.huggingface.config.layer_types import check_layer_types
 from dummyio.huggingface.diffusion.describe import CLASS_NAME, describe_component
-from dummyio.huggingface.facts.argument_docs import find_required_arguments, read_documented_arguments
+from dummyio.huggingface.facts.argument_docs import (
+    find_optional_arguments,
+    find_required_arguments,
+    read_documented_arguments,
+)
 from dummyio.huggingface.facts.quirks import Corrections, collect_quirks
 from dummyio.huggingface.facts.source_facts import (
     read_model_facts,
@@ -39,7 +43,7 @@ from dummyio.huggingface.inputs.choose_inputs import choose_inputs, inputs_from_
 from dummyio.huggingface.inputs.conditions import InputFacts
 from dummyio.huggingface.inputs.forwarded_arguments import find_forwarded_arguments
 from dummyio.huggingface.outputs.describe_outputs import describe_outputs
-from dummyio.huggingface.source.auto_tables import configuration_class, foreign_type_of
+from dummyio.huggingface.source.auto_tables import class_source, configuration_class, foreign_type_of
 from dummyio.huggingface.source.cache_invalidation import clear_stale_caches
 from dummyio.huggingface.source.forward_signatures import forward_parameters
 from dummyio.huggingface.source.installed import transformers_version
@@ -216,6 +220,10 @@ def _read_signature(state: _State) -> _State:
         try:
             parameters = {p.name: p.has_default for p in forward_parameters(name, model_type)}
         except SourceError:  # remote code, or a class of another release
+            if class_source(name, model_type) is not None:
+                raise _build_unknown_error(
+                    state.configuration, f"{name} has no forward", tasks_of(model_type or "")
+                ) from None
             return _guess_signature(state, f"transformers {version} has no class {name} with a forward")
     required = {n for n, has_default in parameters.items() if not has_default}
     required |= find_required_arguments(parameters, name, model_type)
@@ -324,7 +332,8 @@ def _collect_facts(state: _State) -> _State:
 def _drop_uncounted_media(state: _State) -> _State:
     """Drop media whose placeholders cannot be counted: a model refuses a medium without its placeholders."""
     own = list_added_names(state.context, state.names)
-    dropped = find_uncounted_media_inputs(state.context) - state.signature.required - set(own)
+    required = state.signature.required - find_optional_arguments(state.class_name, state.configuration.model_type)
+    dropped = find_uncounted_media_inputs(state.context) - required - set(own)
     if not dropped:
         return state
     names = tuple(name for name in state.names if name not in dropped)

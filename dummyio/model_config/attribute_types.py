@@ -195,7 +195,7 @@ _TABLE: tuple[tuple[str, _Kind], ...] = (
         _ONE_SIZE,
     ),
     (
-        "input_feat_per_channel input_features_per_channel input_dim feature_projection_input_dim hop_length n_window",
+        "input_feat_per_channel input_features_per_channel input_feat_size input_dim feature_projection_input_dim hop_length n_window",
         _ONE_SIZE,
     ),
     (
@@ -285,6 +285,12 @@ def check_attribute(name: str, value: Any, path: str, default: Any = None, *, gi
         value, _PLAIN_PARTS
     ):
         raise _error(name, value, path, "a configuration (a dict) is needed", given=given)
+
+
+def make_whole(name: str, value: Any) -> Any:
+    """Return a float that is a whole number, such as 1200.0, as an int, where the attribute of that name is a size or a limit."""
+    whole = type(value) is float and value.is_integer() and _KINDS.get(name) in (_LIMIT, _SIZES, _ONE_SIZE)
+    return int(value) if whole else value
 
 
 def _find_kind(name: str, default: Any) -> _Kind | None:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from dummyio.errors import SourceError, format_error_line
 from dummyio.model_config.attribute_paths import collect_paths
-from dummyio.model_config.attribute_types import check_attribute, check_axis, check_token_id, shorten_value
+from dummyio.model_config.attribute_types import check_attribute, check_axis, check_token_id, make_whole, shorten_value
 
 
 def _words(lists: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -60,7 +60,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = _words(
         "num_channels": "num_channels in_channels in_chans num_image_channels input_channels",
         "num_frames": "num_frames num_frame frames_per_clip",
         "num_mel_bins": "num_mel_bins feature_size n_mels mel_bins num_mel_channels",
-        "audio_features": "input_feat_per_channel input_features_per_channel input_dim feature_projection_input_dim",
+        "audio_features": "input_feat_per_channel input_features_per_channel input_feat_size input_dim feature_projection_input_dim",
         "speaker_embedding_dim": "speaker_embedding_dim speaker_embedding_size",
         "num_codebooks": "num_codebooks n_codebooks num_quantizers",
         "max_2d_positions": "max_2d_position_embeddings",
@@ -173,9 +173,9 @@ class NormalizedConfig:
         value = self._given.get(name)
         if value is not None:
             return value
-        value = _read_value(self._config, name, self._path)
+        value = make_whole(name, _read_value(self._config, name, self._path))
         if value is None:
-            return self._defaults.get(name)
+            return make_whole(name, self._defaults.get(name))
         check_attribute(name, value, self._path, self._defaults.get(name))
         return value
 

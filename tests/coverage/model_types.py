@@ -30,11 +30,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "model-types.md"
-SECONDS = 30
+SECONDS = 60
 """The longest that one type may take of a processor; and ten times as much in all, for what does not end by itself."""
 BATCH = 40
 """Types in one child process."""
-WEIGHTS = 200_000_000
+WEIGHTS = 400_000_000
 """The most weights of a model that is run."""
 ATTEMPTS = (
     (8, 2, 1),
@@ -45,6 +45,7 @@ ATTEMPTS = (
     (16, 2, 1),
     (16, 2, 8),
     (32, 2, 32),
+    (8, 4, 1),
     (8, None, 1),
     (1, None, 1),
 )
@@ -55,8 +56,8 @@ _WIDTH = re.compile(
     r"hidden|embed|intermediate|ffn|mlp|inner|proj|d_model|d_ff|d_kv|dim|width|channel|rank|features|filter|conv_\w*size|state_size|n_embd|d_head|head_size"
 )
 _NO_WIDTH = re.compile(
-    r"num_|image|patch|window|kernel|position|length|token|_id$|max_|stride|layers|vocab|mel|in_channels|group|act|levels|rope_theta|"
-    r"block_size|chunk|bins|_type|prob|std|factor|drop|eps|temporal|pool"
+    r"num_(?!filters$)|image|patch|window|kernel|position|length|token|_id$|max_|stride|layers|vocab|mel|in_channels|group|act|levels|rope_theta|"
+    r"pos_emb|block_size|chunk|bins|_type|prob|std|factor|drop|eps|temporal|pool"
 )
 _HEAD_WIDTH = re.compile(r"head_dim|d_head|head_size|qk_\w+_dim|rotary_dim|rope_dim|d_kv")
 _HEADS = re.compile(r"heads(_per_layer)?$|(^|_)n_head$")
@@ -68,6 +69,8 @@ _PER_TOKEN = re.compile(r"experts_per_tok|^(?!index).*top_?k$|topk_group$|n_grou
 MANY_LAYERS = 4
 """A list of as many items as there are layers has one for each, if there are more than this."""
 MAX_EXPERTS = 8
+MANY_FRAMES = 32
+"""Videos of this many frames and more are made shorter."""
 LARGE = 512
 """Images of this size and more are made smaller: attention over all their patches takes long."""
 
@@ -121,6 +124,11 @@ def shrink(values: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
             found[name] = _shrink_value("hidden_size", value, sizes, kept)
         else:
             found[name] = _shrink_value(name, value, sizes, kept if _LAYERS.search(name) else sizes.layers)
+    if values.keys() >= {"image_token_id", "audio_token_id"} or values.keys() >= {
+        "image_token_index",
+        "audio_token_index",
+    }:
+        found.setdefault("vision_start_token_id", 5)  # the default of a part leaves it out, and the model reads it
     return _fit_parts(found)
 
 
@@ -128,14 +136,21 @@ def _fit_parts(values: dict[str, Any]) -> dict[str, Any]:
     """Return attributes in which parts return features as wide as the text's, which they do not by default."""
     text = values.get("text_config")
     width = text.get("hidden_size") if isinstance(text, dict) else None
+    if width is not None and type(values.get("hidden_size")) is int:
+        values["hidden_size"] = width
     for part in values.values():
+        if (
+            isinstance(part, dict) and "pixel_shuffle_ratio" in part
+        ):  # neighbours become one feature, of all their widths
+            part["intermediate_size"] = round(part["hidden_size"] / part["pixel_shuffle_ratio"] ** 2)
         if width is not None and isinstance(part, dict):
             names = (*_RETURNED, "hidden_size") if "embed_dim" in part else _RETURNED
             part.update({name: width for name in names if type(part.get(name)) is int})
     return values
 
 
-_PLACEHOLDERS = ("image_token_index", "image_token_id", "video_token_index")
+_PLACEHOLDERS = {"image_token_index": 3, "image_token_id": 3, "video_token_index": 3, "audio_token_id": 4}
+"""Ids that a default may leave out: without one there is no place for an image or a sound in a text."""
 _RETURNED = ("out_hidden_size", "output_dim", "output_hidden_size")
 _ALL_LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers")
 
@@ -158,12 +173,14 @@ def _count_layers(values: dict[str, Any], layers: int | None) -> int | None:
 def _shrink_value(name: str, value: Any, sizes: Sizes, layers: int | None) -> Any:
     if isinstance(value, list) and value and all(type(item) is int for item in value):
         return _shrink_list(name, value, sizes, layers)
-    if value is None and name in _PLACEHOLDERS:  # without one there is no place for an image in a text
-        return 3
+    if value is None and name in _PLACEHOLDERS:
+        return _PLACEHOLDERS[name]
     if name == "mm_tokens_per_image":  # more than the default images have patches
         return 4
     if type(value) is not int:
         return value
+    if name == "num_frames" and value >= MANY_FRAMES:
+        return value // sizes.divisor
     if layers is not None:
         for kind, most in ((_SHARED, 0), (_LAYERS, layers), (_EXPERTS, MAX_EXPERTS), (_PER_TOKEN, 2)):
             if value > most and kind.search(name):

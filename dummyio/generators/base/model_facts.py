@@ -43,6 +43,8 @@ class MediaFacts:
     """The axis between batch and channels of `pixel_values`."""
     patches_are_flat: bool = False
     """Whether the images of a text come as flat patches of all channels."""
+    flat_patches_are_packed: bool = False
+    """Whether those of all rows come one after another, without an axis of rows."""
     patches_are_voxels: bool = False
     """Whether the images of a text come as patches of several frames, with the channels last."""
     packed_patches_are_images: bool = False
@@ -71,6 +73,8 @@ class MediaFacts:
     """Whether `token_type_ids` mark the tokens of images."""
     features_first: bool | None = None
     """Whether the features of a frame are channels of a convolution over frames; None if that is not known."""
+    stacked_frames: int = 1
+    """How many frames of features the first layer takes as one."""
     audio_length: AudioLength | None = None
     """The function of the model from a number of frames to a number of features."""
     merges_audio_frames: bool = False

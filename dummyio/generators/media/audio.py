@@ -17,7 +17,7 @@ from dummyio.model_config.attribute_types import MOST_ELEMENTS, check_amount
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import Normal, PaddingMask, Uniform
+from dummyio.spec.values import Constant, Normal, PaddingMask, Uniform
 
 _SHORT = 400
 """25 ms at 16 kHz: the least that a usual stack of convolutions makes one frame of."""
@@ -44,6 +44,9 @@ class _Audio(DummyInputGenerator):
         step = _frame_length(self.config.part("encoder")) or self.hop
         if step is None and self.codec is not None:
             step = self.codec.raw("hop_length")
+        patches = self.audio.raw("patch_sizes")
+        if isinstance(patches, Sequence):  # patches of samples, and of these, and so on
+            step = check_amount(prod(patches), MOST_ELEMENTS, "samples in one frame")
         bounds = {"multiple_of": step} if step else {}
         return self.dim("audio_sequence_length", floor=_receptive_field(self.audio), **bounds)
 
@@ -73,6 +76,14 @@ class _Audio(DummyInputGenerator):
         semantic = self.config.sub("semantic")
         if size is None and semantic is not None:
             size = semantic.get("audio_features")
+        channels = self.audio.raw("subsampling_conv_channels")
+        if (
+            size is None and isinstance(channels, Sequence) and channels
+        ):  # a projection takes a quarter of so many features
+            size = channels[0]
+        stacked = self.audio.raw("num_stacked_frames") or self.context.facts.media.stacked_frames
+        if isinstance(size, int) and isinstance(stacked, int):
+            size = check_amount(size * stacked, MOST_ELEMENTS, "features of one frame")
         return self.given_or_fixed("feature_size", size, "the number of features")
 
     @property
@@ -135,7 +146,7 @@ class DummyAudioInputGenerator(_Audio):
         shape: tuple[Size, ...] = (self.dim("batch_size"), self.wave)
         codec = self.audio.raw("codebook_size") is not None and not self.audio.has("vocab_size")
         stated = self.context.facts.arguments.get("input_values")
-        channels = stated is not None and stated.shape is not None and stated.shape[1:2] == ("1",)
+        channels = stated is not None and stated.shape is not None and stated.shape[1:2] in (("1",), ("channels",))
         if codec or channels or self.codec is not None or self.audio.raw("audio_channels") is not None:
             shape = (shape[0], self.audio.integer("audio_channels", 1), self.wave)
         return self.floats("input_values", shape, Uniform(-1, 1))
@@ -151,6 +162,14 @@ class DummyAudioInputGenerator(_Audio):
         if self.hop is not None or self.embedded is not None or self.frames_first:
             return self.floats("input_features", (batch, self.frames, self.bins), Uniform(-1, 1))
         return self.floats("input_features", (batch, self.bins, self.frames), Uniform(-1, 1))
+
+    def describe_audio_mel(self) -> TensorSpec:
+        """Features of frames under another name [batch, frames, features]."""
+        return self.floats("audio_mel", (self.dim("batch_size"), self.frames, self.bins), Uniform(-1, 1))
+
+    def describe_audio_mel_mask(self) -> TensorSpec:
+        """True for frames that are padding: none is."""
+        return TensorSpec("audio_mel_mask", (self.dim("batch_size"), self.frames), "bool", Constant(False))
 
     def describe_attention_mask(self) -> TensorSpec:
         """1 for sound, 0 for padding: [batch, samples], or [batch, frames] where the model gets frames."""

@@ -89,6 +89,10 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
         """How many rows, and columns, of patches become one token [images]."""
         return self.ints("image_merge_sizes", (self.dim("batch_size"),), Constant(patches_per_token(self.context)))
 
+    def describe_merge_sizes(self) -> TensorSpec:
+        """The same, where the model knows nothing else."""
+        return self.ints("merge_sizes", (self.dim("batch_size"),), Constant(patches_per_token(self.context)))
+
     def describe_target_sizes(self) -> TensorSpec:
         """The rows and columns of patches of each image [images, 2]."""
         return self.ints("target_sizes", (self.dim("batch_size"), 2), Rows(patch_grid(self.context)))

@@ -7,7 +7,7 @@ from dummyio.generators.media_tokens.image_layout import axes_before_channels, c
 from dummyio.generators.media_tokens.patch_grids import square_side
 from dummyio.generators.media_tokens.token_counts import list_media
 from dummyio.model_config.normalized_config import NormalizedConfig
-from dummyio.spec.dims import Dim
+from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import PaddingMask, Rows, Uniform
 
@@ -33,13 +33,15 @@ class DummyTextImagesInputGenerator(ImageInputGenerator):
         return self.floats(name, (self.dim("batch_size"), *before, self.channels, *self.edges), Uniform(-1, 1))
 
     def patches(self, name: str) -> TensorSpec:
-        """Return flat patches [batch, patches, height * width * channels]."""
+        """Return flat patches [batch, patches, height * width * channels], or those of all rows one after another."""
         edge = square_side(self.vision.get("patch_size"))
         if edge is None:
             raise SourceError("the configuration does not say patch_size: patches cannot be counted.")
         height, width = pixel_size(self.context)
-        shape = (self.dim("batch_size"), (height // edge) * (width // edge), edge * edge * self.channels.size)
-        return self.floats(name, shape, Uniform(-1, 1))
+        batch, count = self.dim("batch_size"), (height // edge) * (width // edge)
+        packed = self.context.facts.media.flat_patches_are_packed
+        rows: tuple[Size, ...] = (batch * count,) if packed else (batch, count)
+        return self.floats(name, (*rows, edge * edge * self.channels.size), Uniform(-1, 1))
 
     def describe_pixel_values(self) -> TensorSpec:
         """Images, tiles of images, or frames."""

@@ -1,17 +1,19 @@
 """Images: pixels, latents, masks, patches, points, and features from encoders."""
 
 from collections.abc import Sequence
-from math import ceil, lcm
+from math import ceil
 from typing import Any, ClassVar, TypeGuard
 
 from dummyio.errors import SourceError
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.generators.media_tokens.image_layout import axes_before_channels
+from dummyio.generators.text.text import text_batch, text_length
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import Boxes, Normal, OneHot, PaddingMask, Rule, TokenIds, Uniform
+from dummyio.spec.values import Boxes, Constant, Normal, OneHot, PaddingMask, Rule, TokenIds, Uniform
 
 _SMALL = 32
 """Images below this size are smaller than the strides of most backbones, so none is tried unless it is asked for."""
@@ -43,9 +45,11 @@ class ImageInputGenerator(DummyInputGenerator):
     @property
     def edges(self) -> tuple[Dim, Dim]:
         """The height and width of an image: fixed where position embeddings fix it, else free."""
-        prompted = self.config.part("prompt").size()
-        height, width = self.config.size() or self.vision.size() or prompted or (None, None)
-        if height is not None and width is not None and self.bound:
+        prompted, framed = self.config.part("prompt").size(), self.config.size("max_img_size")
+        height, width = self.config.size() or self.vision.size() or prompted or framed or (None, None)
+        if height is not None and "prompt_pixel_values" in (self.context.names or ()):
+            height //= 2  # an image and its prompt stand one above the other
+        if height is not None and width is not None and (self.bound or (height, width) == framed):
             return self.given_or_fixed("height", height, "image_size"), self.given_or_fixed(
                 "width", width, "image_size"
             )
@@ -55,8 +59,10 @@ class ImageInputGenerator(DummyInputGenerator):
         """Return a free edge; in whole strides where feature maps of several sizes are laid over each other."""
         if size is None and self.least_edge > DEFAULT_DUMMY_SHAPES[name]:
             size = self.least_edge
-        wanted = self.context.sizes.wanted(name) or size or DEFAULT_DUMMY_SHAPES[name]
         stride = self.stride
+        if self.windows and size is not None:
+            size = max(size - size % stride, self.least_edge)
+        wanted = self.context.sizes.wanted(name) or size or DEFAULT_DUMMY_SHAPES[name]
         strided = wanted % stride == 0 and (
             self.context.task in _DENSE or any(self.config.raw(attribute) is not None for attribute in _PYRAMIDS)
         )
@@ -68,14 +74,22 @@ class ImageInputGenerator(DummyInputGenerator):
     @property
     def stride(self) -> int:
         """How many pixels lie between neighbours in the coarsest map: a window of patches where there are windows."""
-        windows, patch = self.vision.raw("num_windows_side"), _patch(self.vision)
-        return lcm(windows * patch[0], _SMALL) if isinstance(windows, int) and patch is not None else _SMALL
+        patch = _patch(self.vision)
+        return self.windows * patch[0] if self.windows and patch is not None else _SMALL
+
+    @property
+    def windows(self) -> int:
+        """How many windows of patches lie side by side; 0 without such."""
+        found = self.vision.raw("num_windows_side") or self.vision.raw("num_windows")
+        return found if isinstance(found, int) and self.config.raw("num_queries") is not None else 0
 
     @property
     def least_edge(self) -> int:
         """The smallest edge of a square image of which enough is left: places for all queries, or a patch of its smallest copy."""
         strides, queries = self.config.raw("feat_strides"), self.config.raw("num_queries")
         ratios, patch = self.config.raw("scaled_images_ratios"), _patch(self.config)
+        if self.windows and strides is None:
+            strides = [self.stride // self.windows]  # of a backbone that is a row of equal layers
         edge = 0
         if isinstance(queries, int) and _are_numbers(strides):
             edges = range(self.stride, self.stride * (queries + 1) + 1, self.stride)
@@ -126,12 +140,17 @@ class DummyVisionInputGenerator(ImageInputGenerator):
     """Images, latents of images, and which of their pixels count."""
 
     def describe_pixel_values(self) -> TensorSpec:
-        """Images [batch, channels, height, width]; pairs of these [batch, 2, ...] where the model compares two."""
+        """Images [batch, channels, height, width], with an axis of images or frames where the model takes several, 2 where it compares."""
         statement = self.context.facts.arguments.get("pixel_values")
         image = self.image("pixel_values")
-        if statement is not None and statement.shape is not None and statement.shape[1:2] == ("2",):
-            return image.replace(shape=(image.shape[0], 2, *image.shape[1:]))
-        return image
+        paired = statement is not None and statement.shape is not None and statement.shape[1:2] == ("2",)
+        between = (2,) if paired else axes_before_channels(self.context)
+        return image.replace(shape=(image.shape[0], *between, *image.shape[1:]))
+
+    def describe_image_attention_mask(self) -> TensorSpec:
+        """1 for each image that a token attends to [batch, sequence, images]: it attends to all."""
+        shape = (text_batch(self.context), text_length(self.context), *axes_before_channels(self.context))
+        return self.ints("image_attention_mask", shape, Constant(1))
 
     def describe_pixel_mask(self) -> TensorSpec:
         """1 for every pixel [batch, height, width]: each image fills its frame, because a length per row does not make a rectangle."""

@@ -4,10 +4,11 @@ Most models take one image for each row, [batch, channels, height, width]. Some 
 width]; and some cut an image into tiles, whose number follows from the size of the image and a table of resolutions.
 """
 
-from collections.abc import Sequence
-from math import prod
+from collections.abc import Mapping, Sequence
+from math import isqrt, prod
 
 from dummyio.generators.base.context import Context
+from dummyio.generators.media_tokens.patch_grids import square_side
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 
@@ -24,6 +25,10 @@ def vision_of(context: Context) -> NormalizedConfig:
 def pixel_size(context: Context) -> tuple[int, int]:
     """Return the height and width of an image (of a tile of it): the caller's, the configuration's, or the usual."""
     config, vision = context.config.unwrapped(), vision_of(context)
+    queries, patch = config.raw("projector_patch_to_query_dict"), square_side(vision.get("patch_size"))
+    if isinstance(queries, Mapping) and patch is not None:  # only images of so many patches have queries
+        edge = isqrt(min(map(int, queries))) * patch
+        return edge, edge
     height, width = vision.size() or config.size() or _usual(config, vision)
     return context.sizes.wanted("height") or height, context.sizes.wanted("width") or width
 
@@ -60,9 +65,8 @@ def original_size(context: Context) -> tuple[int, int] | None:
 
 def count_frames(context: Context) -> int:
     """Return how many frames a video beside a text has."""
-    return (
-        context.sizes.wanted("num_frames") or vision_of(context).get("num_frames") or DEFAULT_DUMMY_SHAPES["num_frames"]
-    )
+    stated = vision_of(context).get("num_frames") or context.config.get("num_frames")
+    return context.sizes.wanted("num_frames") or stated or DEFAULT_DUMMY_SHAPES["num_frames"]
 
 
 def axes_before_channels(context: Context) -> tuple[int, ...]:

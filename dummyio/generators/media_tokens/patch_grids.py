@@ -21,7 +21,7 @@ def patches_per_token(context: Context) -> int:
         inner = square_side((config.sub("vision") or config).raw("window_kernel_size")) or 2
         merged = prod(kernels) * (inner if config.raw("downsample_mode") != "4x" else 1)
         return check_amount(merged, MOST_TOKENS, "rows of patches for one token")
-    if context.names is not None and "image_merge_sizes" in context.names:
+    if context.names is not None and context.names & {"image_merge_sizes", "merge_sizes"}:
         return 2
     if context.facts.media.packed_patches_are_tokens or context.facts.media.packed_patches_are_pooled:
         return 1

@@ -232,7 +232,7 @@ def _computed(context: Context, *, drop: bool = True) -> int | None:
     rows, columns = _cells(context, vision)
     if not rows or not columns:
         return None
-    queries = config.raw("max_value_projector_patch_to_query_dict") or config.raw("projector_patch_to_query_dict")
+    queries = config.raw("projector_patch_to_query_dict")
     if isinstance(queries, Mapping):
         wanted = queries.get(str(rows * columns), queries.get(rows * columns))
         return wanted if isinstance(wanted, int) else None

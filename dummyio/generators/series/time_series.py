@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import Normal, Uniform
+from dummyio.spec.values import Constant, Normal, Uniform
 
 
 class DummyTimeSeriesInputGenerator(DummyInputGenerator):
@@ -53,6 +53,14 @@ class DummyTimeSeriesInputGenerator(DummyInputGenerator):
     def describe_past_values(self) -> TensorSpec:
         """The values of the past."""
         return self.series("past_values", self.past)
+
+    def describe_past_values_padding(self) -> TensorSpec:
+        """1 for values that are padding: none is."""
+        return self.ints("past_values_padding", (self.dim("batch_size"), self.past), Constant(0))
+
+    def describe_freq(self) -> TensorSpec:
+        """The kind of rhythm that a series has [batch, 1]: added to each patch of it."""
+        return self.ints("freq", (self.dim("batch_size"), 1), Uniform(0, self.config.integer("freq_size", 1)))
 
     def describe_past_observed_mask(self) -> TensorSpec:
         """Which values of the past were observed."""

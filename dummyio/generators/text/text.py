@@ -22,8 +22,9 @@ _CODE_POINTS = 0xD800
 
 def text_config(config: NormalizedConfig) -> NormalizedConfig:
     """Return the configuration whose vocabulary a text is of: the text's part, or an encoder's that has one of its own."""
-    text, encoder = config.part("text"), config.sub("encoder")
-    return encoder if encoder is not None and not text.has("vocab_size") and encoder.has("vocab_size") else text
+    text = config.part("text")
+    others = () if text.has("vocab_size") else (config.sub("encoder"), config.unwrapped())
+    return next((other for other in others if other is not None and other.has("vocab_size")), text)
 
 
 def token_ids(

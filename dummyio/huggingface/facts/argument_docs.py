@@ -25,9 +25,11 @@ _READ = re.compile(
     r"(?<![\w.])(\w+)(?:\.(?:shape|size|sum|to|device|dtype|bool|long|float|view|flatten|unsqueeze)\b|\[)"
 )
 _LOOK = re.compile(
-    r"(?<![\w.])(\w+) (?:is|if|else|or|and)\b|\b(?:if|not|and|or) (\w+)\b|^ +(\w+)(?:, \w+)* = ", re.MULTILINE
+    r"(?<![\w.])(\w+) (?:is|if|else|or|and)\b|\b(?:if|not|and|or) (\w+)\b|^ +(\w+)(?:, \w+)* = (?!\(\s*\3\[)",
+    re.MULTILINE,
 )
-"""Where a name is compared with None, or assigned."""
+"""Where a name is compared with None, or assigned anything but a part of itself."""
+_GIVEN = re.compile(r"(?<![\w.])(\w+) is not None\b")
 _USUAL = {"inputs": ("batch_size", "sequence_length", "d_model")}
 """Shapes of arguments without which nothing runs, where no text says them."""
 _ALTERNATIVE = re.compile(r"label|_embeds$|_embeddings$|^past_|^cache|^encoder_(?:outputs|hidden)")
@@ -69,6 +71,14 @@ def find_required_arguments(offered: Iterable[str], class_name: str, model_type:
     """
     needed = _refused(class_name, model_type) | _read_unchecked(class_name, model_type)
     return frozenset(name for name in offered if name in needed and not _ALTERNATIVE.search(name))
+
+
+def find_optional_arguments(class_name: str, model_type: str | None = None) -> frozenset[str]:
+    """Name the arguments of which a class's own ``forward`` looks whether they are given."""
+    try:
+        return frozenset(_GIVEN.findall(_COMMENTS.sub("", forward_source(class_name, model_type))))
+    except SourceError:
+        return frozenset()
 
 
 @lru_cache(maxsize=512)

@@ -24,7 +24,8 @@ _BY_IMAGE = "= pixel_values[mask]"  # one folder
 _SELECTED = "audio_embeds[input_features_mask"  # one folder
 _RENAMED = 'deprecate_kwarg("pixel_values_images"'  # one folder
 _FLAT = re.compile(r"Linear\(\s*config\.patch_size \* config\.patch_size \* config\.num_channels")
-_AXES = re.compile(r"\w+, (num_images|num_tiles|frames|num_frames), \w+, \w+, \w+$")
+_PACKED = "pixel_values.shape[-1] != self.config.patch_dim"  # one folder
+_AXES = re.compile(r"\w+, (num_images|num_tiles|frames|num_frames)(, \w+, \w+, \w+)?$")
 _UNPACKED = " = pixel_values.shape"
 _FOLDED = re.compile(r"pixel_values(\.flatten\(0, 1\)|\[pixel_attention_mask\])")
 _SMALL_IMAGES = "channel, height, width = pixel_values.shape"
@@ -38,6 +39,7 @@ _MERGED = re.compile(r"audio_hidden_states\.reshape\([^)]*audio_config\.intermed
 _MERGE_FACTOR = re.compile(r"merge_factor = (\d+)")
 _OPTIONAL = re.compile(r"if config\.(vision|audio)_config is not None")
 _FEATURES_FIRST = re.compile(r"Conv1d\(\s*(?:\w+\.)+(?:num_mel_bins|feature_size)|self\.n_window")
+_STACKED = re.compile(r"Linear\(config\.num_mel_bins \* (\d+)")  # one folder
 _SIZES_READ = re.compile(r"\bin image_sizes\b|image_sizes\[|enumerate\(image_sizes")
 _LENGTHS = ("_get_feat_extract_output_lengths", "_get_subsampling_output_length")
 """Functions from a number of frames to a number of features."""
@@ -53,7 +55,8 @@ def read_media_facts(model: str, vision: str = "", audio: str = "", *others: str
     return MediaFacts(
         optional_parts=frozenset(_OPTIONAL.findall(model)),
         image_axis=_image_axis(model),
-        patches_are_flat=_FLAT.search(model) is not None,
+        patches_are_flat=_FLAT.search(model) is not None or _PACKED in model,
+        flat_patches_are_packed=_PACKED in model,
         patches_are_voxels=_VOXELS in model,
         packed_patches_are_images=small or "self.proj(pixel_values)" in images,
         packed_patches_are_tokens=_MERGED_PATCHES in model,
@@ -70,6 +73,7 @@ def read_media_facts(model: str, vision: str = "", audio: str = "", *others: str
         projector_stride=_projector_stride(model),
         reads_image_type_ids="token_type_ids == 1" in model,
         features_first=_FEATURES_FIRST.search(audio or model) is not None if audio or model else None,
+        stacked_frames=int(stacked.group(1)) if (stacked := _STACKED.search(audio or model)) else 1,
         audio_length=partial(_audio_length, model, audio),
         merges_audio_frames=_MERGED.search(model) is not None,
         audio_merge_factor=int(factor.group(1)) if factor else None,

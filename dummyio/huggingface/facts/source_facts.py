@@ -14,12 +14,16 @@ from dummyio.huggingface.facts.layer_states import read_layer_state
 from dummyio.huggingface.facts.media_layout import read_media_facts
 from dummyio.huggingface.source.auto_tables import class_for, class_source
 from dummyio.huggingface.source.class_lookup import read_text
-from dummyio.huggingface.source.forward_signatures import forward_source
+from dummyio.huggingface.source.forward_signatures import forward_source, module_source
 from dummyio.model_config.normalized_config import NormalizedConfig
 
 _COUNTS_ENDS = "eos_mask.sum("
 _SCORES = re.compile(r"logits_per_(?:text|image) = torch\.matmul\(")
 _ONE_ROW = re.compile(r"if self\.config\.(get_text_config\(\)\.)?pad_token_id is None and batch_size != 1:")
+
+
+_ONE_VIEW = "col_shape = (batch_size, 1,"
+"""A table of positions is brought to the shape of a batch, and holds them once."""
 
 
 def source_text(class_name: str, configuration: Configuration) -> Mapping[str, str]:
@@ -50,9 +54,11 @@ def returns_score_matrix(class_name: str, model_type: str | None) -> bool:
 
 
 def read_size_bounds(class_name: str, config: NormalizedConfig) -> Mapping[str, Mapping[str, int]]:
-    """Return the bounds of sizes that a `forward` demands: one row, if it looks for the end of each row without a padding id."""
+    """Return the bounds of sizes that a `forward` demands: one row, if it looks for the end of each row without a padding id, or has positions of one."""
     try:
         found = _ONE_ROW.search(forward_source(class_name, config.raw("model_type")))
+        if any(_ONE_VIEW in text for text in module_source(class_name, config.raw("model_type")).values()):
+            return {"batch_size": {"max": 1}}
     except SourceError:  # remote code, or no installed library
         return {}
     part = config.part("text") if found and found.group(1) else config

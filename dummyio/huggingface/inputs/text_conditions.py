@@ -85,10 +85,14 @@ TEXT_CONDITIONS: Mapping[str, Condition] = {
     "decoder_attention_mask": lambda facts: facts.everything and bool(_DECODED & facts.offered),
     "encoder_outputs": lambda facts: facts.encoder_decoder and facts.with_past,
     # Padding shifts the positions of a decoder that generates; elsewhere models count for themselves.
-    # Those of packed images have three axes, and models count them by the grids.
+    # Those of packed images have three axes, and models count them by the grids; those of a sound count what is left of its frames.
     "position_ids": lambda facts: (
-        facts.decoder_only and facts.task in _GENERATIVE and "image_grid_thw" not in facts.offered
+        facts.decoder_only
+        and facts.task in _GENERATIVE
+        and "image_grid_thw" not in facts.offered
+        and ("input_ids" in facts.offered or not _SOUND & facts.offered)
     ),
+    "lang_ids": lambda facts: bool(facts.config.raw("languages")) and facts.config.raw("default_language") is None,
     "past_key_values": lambda facts: facts.with_past,
     "cache_params": lambda facts: facts.with_past,
 }

@@ -35,6 +35,8 @@ def named(*names, config=()):
         ({"feature_projection_input_dim": 20}, (2, 3000, 20)),
         ({"encoder_config": {"num_mel_bins": 20, "subsampling_factor": 8}}, (2, 3000, 20)),
         ({"num_mel_bins": 16, "spec_size": 64}, (2, 1, 256, 16)),
+        ({"num_mel_bins": 20, "num_stacked_frames": 7}, (2, 140, 3000)),
+        ({"subsampling_conv_channels": [16, 4]}, (2, 16, 3000)),
     ],
 )
 def test_features(config, shape):
@@ -147,3 +149,14 @@ def test_codes(config, shape, high):
     assert codes.min() >= 0
     assert codes.max() == high - 1
     assert np.issubdtype(codes.dtype, np.integer)
+
+
+def test_a_wave_is_cut_into_patches_of_patches():
+    wave = DummyAudioInputGenerator("x", {"patch_sizes": [16, 6, 5, 4]}).spec("input_values").shape[1]
+    assert (wave.multiple_of, wave.size) == (1920, 15360)
+
+
+def test_mel_features_under_another_name_and_what_is_padding():
+    generator = DummyAudioInputGenerator("x", {"input_feat_size": 20})
+    assert generator.spec("audio_mel").sizes() == (2, 3000, 20)
+    assert not generator.generate("audio_mel_mask", "np").any()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dummyio.errors import SourceError
+from dummyio.generators.base.model_facts import MediaFacts, ModelFacts
 from dummyio.generators.registry import (
     DummyPatchesInputGenerator,
     DummyPointsGenerator,
@@ -167,3 +168,29 @@ def test_videos_have_an_axis_of_frames(config, task, names, rank):
 
 def test_frames_can_be_asked_for():
     assert DummyVideoInputGenerator("x", PATCHED, num_frames=3).spec("pixel_values_videos").sizes()[1] == 3
+
+
+def test_an_image_and_its_prompt_share_the_height():
+    config = NormalizedConfig({"image_size": [896, 448], "patch_size": 16, "num_attention_heads": 2})
+    context = build_context("x", config, {}, names=frozenset({"pixel_values", "prompt_pixel_values"}))
+    assert DummyVisionInputGenerator.of(context).spec("pixel_values").sizes() == (2, 3, 448, 448)
+
+
+def test_windows_of_patches_fill_the_image_and_leave_places_for_all_queries():
+    backbone = {"image_size": 129, "patch_size": 14, "num_windows": 4}
+    edge = (
+        DummyVisionInputGenerator("x", {"backbone_config": backbone, "num_queries": 300}).spec("pixel_values").shape[2]
+    )
+    assert (edge.multiple_of, edge.size) == (56, 280)
+
+
+def test_a_frame_around_the_image_fixes_its_size():
+    assert DummyVisionInputGenerator("x", {"max_img_size": 48}).spec("pixel_values").shape[2].max == 48
+
+
+def test_several_images_have_an_axis_and_tokens_attend_to_all():
+    facts = ModelFacts(media=MediaFacts(image_axis="images"))
+    context = build_context("x", NormalizedConfig({"vocab_size": 9}), {}, facts=facts)
+    generator = DummyVisionInputGenerator.of(context)
+    assert generator.spec("pixel_values").sizes() == (2, 1, 3, 64, 64)
+    assert generator.spec("image_attention_mask").sizes() == (2, 16, 1)

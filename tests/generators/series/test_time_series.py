@@ -53,3 +53,9 @@ def test_the_model_fixes_the_lengths():
     assert str(spec.shape[1]) == "context_length + 5"
     with pytest.warns(SizeWarning):
         assert DummyTimeSeriesInputGenerator("x", LAGGED, context_length=10).spec("past_values").sizes() == (2, 15)
+
+
+def test_padding_is_as_long_as_the_past_and_each_series_has_one_rhythm():
+    generator = DummyTimeSeriesInputGenerator("x", {"context_length": 8, "freq_size": 3})
+    assert generator.spec("past_values_padding").sizes() == generator.spec("past_values").sizes()
+    assert generator.spec("freq").sizes() == (2, 1)
