@@ -254,6 +254,7 @@ class _Prover:
 
     def _prove_largest_ids(self, spec: InputSpec) -> InputSpec:
         """Return the spec with ids that the module takes, the largest too: a table may be indexed by a sum of ids."""
+        attempt: Attempt | None = None
         for lower in chain((spec,), halve_computed_ids(spec, self.facts)):
             largest = use_largest_ids(lower)
             attempt = self.attempts.run_with_values(largest, spec.sizes(), guarded=False) if largest != lower else None
