@@ -53,7 +53,7 @@ ATTEMPTS = (
 images stay large."""
 
 _WIDTH = re.compile(
-    r"hidden|embed|intermediate|ffn|mlp|inner|proj|d_model|d_ff|d_kv|dim|width|channel|rank|features|filter|conv_\w*size|state_size|n_embd|d_head|head_size"
+    r"hidden|embed|intermediate|adapter_\w+_size|ffn|mlp|inner|proj|d_model|d_ff|d_kv|dim|width|channel|rank|features|filter|conv_\w*size|state_size|n_embd|d_head|head_size"
 )
 _NO_WIDTH = re.compile(
     r"num_(?!filters$)|image|patch|window|kernel|position|length|token|_id$|max_|stride|layers|vocab|mel|in_channels|group|act|levels|rope_theta|"
@@ -241,6 +241,9 @@ def measure(model_type: str) -> dict[str, str]:
         if stage in ("accepted", "not described") or reason.startswith("TimeoutError"):
             break
     signal.setitimer(signal.ITIMER_PROF, 0)
+    error, line = NO_INPUT.get(model_type, ("", ""))
+    if line and found["stage"] != "accepted" and re.search(error, found["reason"]):
+        return {"type": model_type, "stage": "no input", "reason": line}
     return found
 
 
@@ -256,6 +259,37 @@ def refuse_default(default: Any) -> str:
         return _show(error)
     return ""
 
+
+NO_INPUT = {
+    "bark": ("BarkModel has no forward", "the class has no forward"),
+    "deepseek_v2": (
+        "topk.*k.*NoneType",
+        "torch.topk(scores, k=self.top_k, ...): num_experts_per_tok is None by default",
+    ),
+    "glm4v_moe": (
+        "split_with_sizes",
+        "freq.split(self.mrope_section): head_dim 42 has 11 frequencies by default, of which 32 are asked for",
+    ),
+    "glm4v_moe_text": ("split_with_sizes", "as glm4v_moe"),
+    "glm_image_vqmodel": ("GlmImageVQVAE has no forward", "the class has no forward"),
+    "lw_detr": (
+        "non-empty list",
+        "torch.cat(source_flatten, 1): projector_scale_factors is empty by default, so there is no feature map",
+    ),
+    "pp_ocrv6_small_det": (
+        "to have [0-9]+ channels",
+        "self.in_conv(hidden_states): by default it takes 12 channels, and the backbone returns 384",
+    ),
+    "step3p7": (
+        "Could not find a `sliding_window`",
+        "create_sliding_window_causal_mask(...): sliding_window is None by default",
+    ),
+    "uvdoc": (
+        "to have 768 channels",
+        "self.convolution(hidden_states): by default it takes 768 channels, six maps, and the backbone returns one of 128",
+    ),
+}
+"""Type → what the error says, and the line of the model at its default configuration that refuses every input."""
 
 STAGES = ("not built", "not accepted", "not described", "accepted")
 """What the attempts of a type come to; of several the last in this order counts."""
@@ -351,7 +385,7 @@ def summarize(rows: list[dict[str, str]]) -> str:
     built = sum(counts[stage] for stage in STAGES)
     return (
         f"Of {len(rows)} model types `AutoModel` lists no class for {counts['no class']}; it makes no model of the default configuration of "
-        f"{counts['no default']} and builds the other {built}; {counts['accepted']} of these ({counts['accepted'] / max(built, 1):.1%}) "
+        f"{counts['no default']}, no input fits the default of {counts['no input']}, and it builds the other {built}; {counts['accepted']} of these ({counts['accepted'] / max(built, 1):.1%}) "
         "accept the inputs."
     )
 
@@ -372,7 +406,7 @@ def write(rows: list[dict[str, str]]) -> None:
         "|---|---|---|",
     ]
     for (stage, reason), types in sorted(causes.items()):
-        text = reason.replace("|", "\\|").replace("<", "&lt;")
+        text = re.sub(r" from '/.*", "", reason).replace("|", "\\|").replace("<", "&lt;")
         lines.append(f"| {stage} | {', '.join(types)} | {text} |")
     without = sorted(row["type"] for row in rows if row["stage"] == "no class")
     lines += ["", f"Without a class of `AutoModel`: {', '.join(without)}."]

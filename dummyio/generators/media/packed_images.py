@@ -107,7 +107,7 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
         return self.ints("spatial_shapes", (self.dim("batch_size"), 2), Rows(patch_grid(self.context)))
 
     def places(self, name: str) -> TensorSpec:
-        """Return where each patch lies [images, patches, 2], under a name."""
+        """Return the place of each patch [images, patches, 2], under a name."""
         rows, columns = patch_grid(self.context)
         return self.ints(name, (self.dim("batch_size"), rows * columns, 2), Grid(columns))
 
