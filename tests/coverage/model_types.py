@@ -316,7 +316,7 @@ def attempt(default: Any, sizes: Sizes) -> tuple[str, str]:
 
 def _show(error: Exception) -> str:
     lines = f"{type(error).__name__}: {str(error).strip()}".splitlines()
-    return lines[0].strip()[:160]
+    return re.sub(r" from '/[^']*'", "", lines[0].strip())[:160]
 
 
 def work() -> None:
