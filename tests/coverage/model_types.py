@@ -143,6 +143,7 @@ def _fit_parts(values: dict[str, Any]) -> dict[str, Any]:
             isinstance(part, dict) and "pixel_shuffle_ratio" in part
         ):  # neighbours become one feature, of all their widths
             part["intermediate_size"] = round(part["hidden_size"] / part["pixel_shuffle_ratio"] ** 2)
+            part["vision_output_dim"] = part["projector_output_dim"]
         if width is not None and isinstance(part, dict):
             names = (*_RETURNED, "hidden_size") if "embed_dim" in part else _RETURNED
             part.update({name: width for name in names if type(part.get(name)) is int})

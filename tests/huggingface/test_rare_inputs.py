@@ -59,6 +59,10 @@ def test_an_image_whose_placeholder_is_no_token_is_left_out_where_the_model_asks
     assert "pixel_values" not in dummyio.describe({"model_type": "janus", "architectures": ["JanusModel"]})
 
 
+def test_an_image_that_is_pooled_by_indices_is_left_out():
+    assert "pixel_values" not in dummyio.describe({"model_type": "molmo2", "architectures": ["Molmo2Model"]})
+
+
 def test_an_image_has_as_many_patches_as_the_projector_has_queries_for():
     config = {"model_type": "aria", "architectures": ["AriaModel"], "projector_patch_to_query_dict": {"16": 4}}
     spec = dummyio.describe({**config, "vision_config": {"model_type": "idefics3_vision", "patch_size": 8}})

@@ -101,6 +101,9 @@ class _Audio(DummyInputGenerator):
         if positions is not None and self.audio.has("num_mel_bins") and not self.frames_first:
             # The encoder's second convolution has stride 2, and its positions are added without being cut.
             return self.given_or_fixed("nb_max_frames", 2 * positions, "max_source_positions")
+        limit = self.audio.get("max_positions")
+        if self.audio.raw("num_stacked_frames") is not None and isinstance(limit, int):  # positions count from one
+            return self.dim("nb_max_frames", floor=_FEW, max=limit - 1)
         return self.dim("nb_max_frames", floor=_FEW)
 
     @property

@@ -144,7 +144,10 @@ class DummyVisionInputGenerator(ImageInputGenerator):
         statement = self.context.facts.arguments.get("pixel_values")
         image = self.image("pixel_values")
         paired = statement is not None and statement.shape is not None and statement.shape[1:2] == ("2",)
-        between = (2,) if paired else axes_before_channels(self.context)
+        beside = "input_ids" in (
+            self.context.names or ()
+        )  # an image model alone, of the same text, takes images one by one
+        between = (2,) if paired else axes_before_channels(self.context) if beside else ()
         return image.replace(shape=(image.shape[0], *between, *image.shape[1:]))
 
     def describe_image_attention_mask(self) -> TensorSpec:

@@ -30,6 +30,7 @@ _UNPACKED = " = pixel_values.shape"
 _FOLDED = re.compile(r"pixel_values(\.flatten\(0, 1\)|\[pixel_attention_mask\])")
 _SMALL_IMAGES = "channel, height, width = pixel_values.shape"
 _CLASS_TOKEN = re.compile(r"self\.(class_embedding|cls_token)\b")
+_LAST_DROPPED = "hidden_state = hidden_state[:, :-1, :]"  # one folder
 _FROM_SECOND = re.compile(r"(feature|hidden_state)\w*(\[[\w ]+\])?\[:, 1:")
 _ROW_END = re.compile(r"width // [\w.]+ \+ 1")
 _PROJECTOR = re.compile(r"\nclass \w*Projector\b.*?(?=\nclass |\Z)", re.DOTALL)
@@ -66,7 +67,7 @@ def read_media_facts(model: str, vision: str = "", audio: str = "", *others: str
         token_count_attributes=frozenset(n for n in TOKEN_COUNT_ATTRIBUTES if re.search(rf"\.{n}\b", everything))
         if everything
         else None,
-        has_class_token=_CLASS_TOKEN.search(vision or model) is not None,
+        has_class_token=_CLASS_TOKEN.search(vision or model) is not None and _LAST_DROPPED not in (vision or model),
         drops_class_token="[:, 1:" in model and _FROM_SECOND.search(model) is not None,
         has_mean_token=_MEAN_FIRST in model,
         rows_have_end_token=_ROW_END.search(model) is not None,

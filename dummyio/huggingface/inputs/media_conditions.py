@@ -23,8 +23,8 @@ def _frame_mask(facts: InputFacts) -> bool:
 
 
 def _pixels(facts: InputFacts) -> bool:
-    """Under another name for the same, kept for generation only, pixels would be given twice."""
-    return not facts.offered & {"pixel_values_images", "image_patches"}
+    """Under another name for the same, kept for generation only, pixels would be given twice; pooled by indices, they mean nothing alone."""
+    return not facts.offered & {"pixel_values_images", "image_patches", "image_token_pooling"}
 
 
 def _videos(facts: InputFacts) -> bool:

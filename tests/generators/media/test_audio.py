@@ -35,7 +35,7 @@ def named(*names, config=()):
         ({"feature_projection_input_dim": 20}, (2, 3000, 20)),
         ({"encoder_config": {"num_mel_bins": 20, "subsampling_factor": 8}}, (2, 3000, 20)),
         ({"num_mel_bins": 16, "spec_size": 64}, (2, 1, 256, 16)),
-        ({"num_mel_bins": 20, "num_stacked_frames": 7}, (2, 140, 3000)),
+        ({"num_mel_bins": 20, "num_stacked_frames": 7, "max_position_embeddings": 100}, (2, 140, 99)),
         ({"subsampling_conv_channels": [16, 4]}, (2, 16, 3000)),
     ],
 )

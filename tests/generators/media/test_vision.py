@@ -1,5 +1,7 @@
 """Images: sizes in every form that configurations have, and prompts inside them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -190,7 +192,10 @@ def test_a_frame_around_the_image_fixes_its_size():
 
 def test_several_images_have_an_axis_and_tokens_attend_to_all():
     facts = ModelFacts(media=MediaFacts(image_axis="images"))
-    context = build_context("x", NormalizedConfig({"vocab_size": 9}), {}, facts=facts)
+    names = frozenset({"input_ids", "pixel_values"})
+    context = build_context("x", NormalizedConfig({"vocab_size": 9}), {}, facts=facts, names=names)
     generator = DummyVisionInputGenerator.of(context)
     assert generator.spec("pixel_values").sizes() == (2, 1, 3, 64, 64)
+    alone = replace(context, names=names - {"input_ids"})
+    assert DummyVisionInputGenerator.of(alone).spec("pixel_values").sizes() == (2, 3, 64, 64)
     assert generator.spec("image_attention_mask").sizes() == (2, 16, 1)

@@ -42,6 +42,10 @@ def test_the_class_token_is_the_image_models_where_it_has_a_file_of_its_own():
     assert read_media_facts("", text).has_class_token
 
 
+def test_a_class_token_that_the_image_model_drops_itself_does_not_count():
+    assert not read_media_facts("self.cls_token = x\n    hidden_state = hidden_state[:, :-1, :]\n").has_class_token
+
+
 def test_without_a_text_nothing_is_known():
     facts = read_media_facts("")
     assert facts.audio_length(NormalizedConfig({}), 100) is None
