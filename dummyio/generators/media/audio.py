@@ -136,9 +136,12 @@ class DummyAudioInputGenerator(_Audio):
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
-        """Where sounds are there and no text, a mask is the sounds'; codes of frames are those of mel features."""
+        """Where sounds are there and no text, a mask is the sounds'; codes of frames are those of mel features; features are no sound."""
         if name.startswith("audio_input_ids"):
             return context.config.unwrapped().part("audio").raw("mel_vocab_size") is not None
+        stated = context.facts.arguments.get("input_values")
+        if stated is not None and (stated.shape or ())[-1:] == ("hidden_size",):
+            return False
         names = context.names or frozenset()
         return name != "attention_mask" or (
             "input_ids" not in names and bool(names & {"input_values", "input_features"})
