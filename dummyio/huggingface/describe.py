@@ -221,9 +221,7 @@ def _read_signature(state: _State) -> _State:
             parameters = {p.name: p.has_default for p in forward_parameters(name, model_type)}
         except SourceError:  # remote code, or a class of another release
             if class_source(name, model_type) is not None:
-                raise _build_unknown_error(
-                    state.configuration, f"{name} has no forward", tasks_of(model_type or "")
-                ) from None
+                raise _build_unknown_error(state.configuration, f"{name} has no forward") from None
             return _guess_signature(state, f"transformers {version} has no class {name} with a forward")
     required = {n for n, has_default in parameters.items() if not has_default}
     required |= find_required_arguments(parameters, name, model_type)

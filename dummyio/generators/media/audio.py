@@ -136,7 +136,7 @@ class DummyAudioInputGenerator(_Audio):
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
-        """Where sounds are there and no text, a mask is the sounds'; codes of frames are those of mel features; features are no sound."""
+        """Where sounds are there and no text, a mask is the sounds'; codes of frames are those of mel features."""
         if name.startswith("audio_input_ids"):
             return context.config.unwrapped().part("audio").raw("mel_vocab_size") is not None
         stated = context.facts.arguments.get("input_values")
