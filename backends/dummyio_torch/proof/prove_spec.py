@@ -7,10 +7,13 @@ and no correction mends is an error.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 
+import msgspec
 import torch
 from torch import nn
 
@@ -296,8 +299,6 @@ class _Prover:
 
 
 def _turn(rule: PaddingMask) -> PaddingMask:
-    import msgspec  # noqa: PLC0415
-
     return msgspec.structs.replace(rule, side="left" if rule.side == "right" else "right")
 
 
@@ -326,14 +327,7 @@ def _list_versions(module: nn.Module) -> dict[str, str]:
     """Return the versions of PyTorch and of the library that defines the module."""
     found = {"torch": str(torch.__version__)}
     root = type(module).__module__.partition(".")[0]
-    return found | dict(_iterate_versions(root))
-
-
-def _iterate_versions(root: str) -> Iterator[tuple[str, str]]:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
-
     if root not in ("torch", "__main__"):
-        try:
-            yield root, version(root)
-        except PackageNotFoundError:
-            return
+        with suppress(PackageNotFoundError):  # a module of the user's own
+            found[root] = version(root)
+    return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from dummyio.input_spec import InputSpec
 from dummyio.sources.axis_names import make_unique, name_axis
 from dummyio.spec.dims import Dim, Size, is_static, substitute_dims
@@ -125,13 +127,10 @@ def _rule(
         and tensors[mask].shape[:-1] == tensors[path].shape[:-1]
     ):
         return own
-    return replace_mask(own)
+    return _without_mask(own)
 
 
-def replace_mask(rule: Rule) -> Rule:
-    """Return a rule that follows no mask."""
-    import msgspec  # noqa: PLC0415
-
+def _without_mask(rule: Rule) -> Rule:
     return msgspec.structs.replace(rule, mask=None)
 
 
