@@ -25,7 +25,13 @@ LONG = ["--ignore=tests/fuzz", "--ignore=tests/materialize/test_peak_memory.py",
 ONE_SESSION = (
     "packaging",
     "spec",
+    "feeds",
     "materialize/test_values.py",
+    "cli/test_interrupts.py",
+    "cli/test_program.py",
+    "test_atomic_files.py",
+    "test_temporaries.py",
+    "test_signals.py",
     "backends/tensorflow/test_shape_constants.py",
     "backends/tensorflow/test_exporting.py",
     "backends/jax/test_exporting.py",
@@ -293,8 +299,9 @@ def install(session: nox.Session, *extras: str) -> None:
 def pytest(session: nox.Session, *arguments: str, needs: list[str] | None = None) -> None:
     """Run pytest. Fail also if no test ran, or if one was skipped because of a package that this session installed."""
     report = Path(session.create_tmp()) / "tests.xml"
-    # All worker processes must collect the same tests in the same order: the order of a set depends on the hash seed.
-    fixed = {"HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
+    # All worker processes must collect the same tests in the same order: the order of a set depends on the hash seed. There is a
+    # worker for each processor, so an operation gets one thread.
+    fixed = {"HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
     side_by_side = ["--numprocesses=2", "--dist=loadfile"]
     session.run("pytest", f"--junit-xml={report}", *side_by_side, *(session.posargs or arguments), env=fixed)
     cases = ET.parse(report).getroot().findall(".//testcase")  # noqa: S314 - our own file
