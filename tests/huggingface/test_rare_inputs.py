@@ -26,13 +26,6 @@ TEXT = {**SMALL, "vocab_size": 99, "num_key_value_heads": 4, "head_dim": 8}
             {**TEXT, "num_mel_bins": 8, "max_position_embeddings": 64},
             {"input_features": (2, 8, 3000), "position_ids": None},
         ),
-        # A bare encoder and decoder take features, without what makes them of a sound or a text.
-        (
-            "speecht5",
-            {"hidden_size": 48, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 4}
-            | {"decoder_attention_heads": 4, "encoder_ffn_dim": 64, "decoder_ffn_dim": 64},
-            {"input_values": (2, 16, 48), "decoder_input_values": (2, 16, 48)},
-        ),
         # Patches of all rows stand one after another, as wide as the model demands.
         (
             "neomme",

@@ -29,8 +29,6 @@ _LOOK = re.compile(
     re.MULTILINE,
 )
 """Where a name is compared with None, or assigned anything but a part of itself."""
-_BARE = "WithoutPrenet(config) if encoder is None"  # one folder
-"""A model without what makes features of a sound or a text: it takes features."""
 _GIVEN = re.compile(r"(?<![\w.])(\w+) is not None\b")
 _USUAL = {"inputs": ("batch_size", "sequence_length", "d_model")}
 """Shapes of arguments without which nothing runs, where no text says them."""
@@ -58,8 +56,6 @@ def read_documented_arguments(class_name: str, model_type: str | None = None) ->
             or shapes.get(parameter.name, ("", None))[1]
             or _alike(parameter.name, shapes)
         )
-        if parameter.name.endswith("input_values") and _is_bare(class_name, model_type):
-            shape = ("batch_size", *(shape or ("", "sequence_length"))[1:2], "hidden_size")
         if shape is None and not parameter.has_default:
             shape = _USUAL.get(parameter.name)
         kind = _kind(parameter.annotation) or _kind(shapes.get(parameter.name, ("", None))[0])
@@ -74,16 +70,7 @@ def find_required_arguments(offered: Iterable[str], class_name: str, model_type:
     So are those that the class's own ``forward`` reads without a look whether they are given.
     """
     needed = _refused(class_name, model_type) | _read_unchecked(class_name, model_type)
-    if _is_bare(class_name, model_type):
-        needed |= {"input_values", "decoder_input_values"}
     return frozenset(name for name in offered if name in needed and not _ALTERNATIVE.search(name))
-
-
-def _is_bare(class_name: str, model_type: str | None) -> bool:
-    try:
-        return _BARE in module_source(class_name, model_type).get(class_name, "")
-    except SourceError:
-        return False
 
 
 def find_optional_arguments(class_name: str, model_type: str | None = None) -> frozenset[str]:
