@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # the import path in
 from torch.utils._pytree import tree_map
 
 from dummyio.materialize.memory_budget import format_bytes
+from dummyio_torch.discovery.run_observer import tensors_in
 
 MAX_RUN_BYTES = 2 << 30
 """The most that a run of a description may allocate, weights aside."""
@@ -73,8 +74,8 @@ class MemoryGuard(TorchDispatchMode):
         if self.most is not None and _may_be_large(args, kwargs):
             self._check(func, args, kwargs)
         result = func(*args, **kwargs)
-        known = {_key(tensor) for tensor in _tensors((args, kwargs))}
-        for tensor in _tensors(result):
+        known = {_key(tensor) for tensor in tensors_in((args, kwargs))}
+        for tensor in tensors_in(result):
             key = _key(tensor)
             if key is not None and key not in known and key not in self._storages:
                 storage = tensor.untyped_storage()
@@ -93,7 +94,7 @@ class MemoryGuard(TorchDispatchMode):
         except Exception:  # noqa: BLE001 - a result that depends on values, which no input's size exceeds by much
             return
         self._drop_freed()
-        self._refuse_if_over(func, self._live + sum(t.nbytes for t in _tensors(shapes)))
+        self._refuse_if_over(func, self._live + sum(t.nbytes for t in tensors_in(shapes)))
 
     def _drop_freed(self) -> None:
         self._storages = {key: item for key, item in self._storages.items() if not item[0].expired()}
@@ -112,7 +113,7 @@ def _on_meta(func: Any) -> dict[str, Any]:
 
 
 def _may_be_large(args: Any, kwargs: Any) -> bool:
-    counts = sorted((tensor.numel() for tensor in _tensors((args, kwargs))), reverse=True)
+    counts = sorted((tensor.numel() for tensor in tensors_in((args, kwargs))), reverse=True)
     numbers = [abs(n) for n in _numbers((args, kwargs)) if n]
     return prod(counts[:2] or [1]) > _SMALL or prod(numbers) * max(counts, default=1) > _SMALL
 
@@ -136,14 +137,3 @@ def _key(tensor: torch.Tensor) -> int | None:
         return int(tensor.untyped_storage()._cdata)  # noqa: SLF001 - what StorageWeakRef compares too
     except (NotImplementedError, RuntimeError):  # sparse tensors have several storages, and are not counted
         return None
-
-
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _tensors(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item)

@@ -18,9 +18,10 @@ import torch
 from torch import nn
 
 from dummyio.backend.frameworks import qualified_name
-from dummyio.errors import OptionError, SourceError, SpecError, format_error_line
+from dummyio.errors import OptionError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.memory_budget import format_bytes
+from dummyio.spec.probe_plan import sizes_are_valid
 from dummyio.spec.proof import Proof
 from dummyio.spec.values import PaddingMask
 from dummyio_torch.description.module_key import module_key
@@ -228,7 +229,7 @@ class _Prover:
 
     def _takes(self, spec: InputSpec, sizes: Mapping[str, int]) -> bool | None:
         """Whether the module takes the inputs at some sizes; None if no run shows it."""
-        if not _has_valid_sizes(spec, sizes):
+        if not sizes_are_valid(spec, sizes):
             return False
         attempt = self._attempt(spec, sizes)
         if attempt is None or attempt.ending == "unknown":
@@ -239,7 +240,7 @@ class _Prover:
 
     def _takes_quickly(self, spec: InputSpec, sizes: Mapping[str, int]) -> bool | None:
         """Whether the module takes the inputs at some sizes, by a run on shapes if such runs show what the module takes."""
-        if self.shapes_suffice and _has_valid_sizes(spec, sizes) and not self._is_over():
+        if self.shapes_suffice and sizes_are_valid(spec, sizes) and not self._is_over():
             return self.attempts.run_on_shapes(spec, sizes).ending == "took"
         return self._takes(spec, sizes)
 
@@ -300,14 +301,6 @@ class _Prover:
 
 def _turn(rule: PaddingMask) -> PaddingMask:
     return msgspec.structs.replace(rule, side="left" if rule.side == "right" else "right")
-
-
-def _has_valid_sizes(spec: InputSpec, sizes: Mapping[str, int]) -> bool:
-    try:
-        spec.shapes(sizes)
-    except (SpecError, ValueError):
-        return False
-    return True
 
 
 def _count_elements(spec: InputSpec, sizes: Mapping[str, int]) -> int:
