@@ -74,14 +74,17 @@ class _Document(_Part, frozen=True):
 def make_json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the JSON form."""
     form = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "dummyio input spec"}
-    return {**form, **_clean_descriptions(msgspec.json.schema(_Document))}
+    return {**form, **_normalize(msgspec.json.schema(_Document))}
 
 
-def _clean_descriptions(part: Any) -> Any:
-    """Remove the indentation from descriptions: they are docstrings, which Python before 3.13 leaves indented."""
+def _normalize(part: Any) -> Any:
+    """Make a schema the same on all versions: Python before 3.13 indents docstrings, releases of msgspec order alternatives."""
     if isinstance(part, dict):
-        return {k: cleandoc(v) if k == "description" else _clean_descriptions(v) for k, v in part.items()}
-    return [_clean_descriptions(item) for item in part] if isinstance(part, list | tuple) else part
+        part = {key: cleandoc(item) if key == "description" else _normalize(item) for key, item in part.items()}
+        if "anyOf" in part:
+            part["anyOf"].sort(key=lambda alternative: alternative.get("type") == "null")
+        return part
+    return [_normalize(item) for item in part] if isinstance(part, list | tuple) else part
 
 
 def encode_spec(spec: SpecData, *, provenance: bool = True) -> bytes:
