@@ -13,10 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode  # the import path in
 from torch.utils._pytree import tree_map
 
 from dummyio.materialize.memory_budget import format_bytes
+from dummyio.sources.proof.budget import MAX_RUN_BYTES
 from dummyio_torch.discovery.run_observer import tensors_in
 
-MAX_RUN_BYTES = 2 << 30
-"""The most that a run of a description may allocate, weights aside."""
 _SMALL = 1 << 22
 """Elements below which a result is not computed on shapes first."""
 

@@ -16,10 +16,11 @@ import torch
 from torch import nn
 
 from dummyio.materialize.memory_budget import format_bytes
+from dummyio.sources.proof.budget import MAX_RUN_BYTES
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy
 from dummyio_torch.discovery.layer_rules import observe_layers
 from dummyio_torch.discovery.layout import InputLayout
-from dummyio_torch.discovery.memory_guard import MAX_RUN_BYTES, MemoryGuard, MemoryLimitError
+from dummyio_torch.discovery.memory_guard import MemoryGuard, MemoryLimitError
 from dummyio_torch.discovery.operation_rules import check_operands
 from dummyio_torch.discovery.repairs import suggest_changes
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, RunTooLong

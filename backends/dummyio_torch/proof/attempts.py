@@ -12,12 +12,12 @@ from torch import nn
 
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import ignore_warnings
+from dummyio.sources.proof.budget import Budget
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy
 from dummyio_torch.discovery.memory_guard import MemoryGuard, MemoryLimitError
 from dummyio_torch.discovery.operation_rules import check_operands
 from dummyio_torch.discovery.run_observer import Facts, OperandMismatch, RunObserver
 from dummyio_torch.discovery.search import depends_on_values
-from dummyio_torch.proof.budget import Budget
 from dummyio_torch.proof.model_call import ModelCall
 from dummyio_torch.proof.spec_layout import SpecLayout, to_layout
 

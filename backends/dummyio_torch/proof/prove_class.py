@@ -6,10 +6,11 @@ from typing import Any
 from dummyio.errors import OptionError
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.memory_budget import format_bytes
+from dummyio.sources.proof.budget import Budget
 from dummyio_torch.calling.build_class import build_class
-from dummyio_torch.proof.budget import Budget, count_weight_bytes
 from dummyio_torch.proof.model_call import find_call
 from dummyio_torch.proof.prove_spec import prove_spec
+from dummyio_torch.proof.weights import count_weight_bytes
 
 
 def prove_class(

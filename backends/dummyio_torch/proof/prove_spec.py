@@ -21,23 +21,20 @@ from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import OptionError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.memory_budget import format_bytes
+from dummyio.sources.proof.budget import Budget
+from dummyio.sources.proof.fit_dims import fit_dims
+from dummyio.sources.proof.id_bounds import lower_ids, use_largest_ids
+from dummyio.sources.proof.spec_changes import format_change, map_leaves
 from dummyio.spec.probe_plan import sizes_are_valid
 from dummyio.spec.proof import Proof
 from dummyio.spec.values import PaddingMask
 from dummyio_torch.description.module_key import module_key
 from dummyio_torch.discovery.run_observer import Facts
 from dummyio_torch.proof.attempts import Attempt, Attempts
-from dummyio_torch.proof.budget import Budget, count_weight_bytes, has_values
-from dummyio_torch.proof.corrections.fit_dims import fit_dims
-from dummyio_torch.proof.corrections.id_bounds import (
-    find_ids_out_of_bounds,
-    halve_computed_ids,
-    lower_ids,
-    use_largest_ids,
-)
+from dummyio_torch.proof.corrections.id_bounds import find_ids_out_of_bounds, halve_computed_ids
 from dummyio_torch.proof.corrections.registry import CORRECTIONS
 from dummyio_torch.proof.model_call import ModelCall
-from dummyio_torch.proof.spec_changes import map_leaves
+from dummyio_torch.proof.weights import count_weight_bytes, has_values
 
 _MAX_RESTRICTIONS = 24
 """The most times that dims of one spec are restricted."""
@@ -140,7 +137,7 @@ class _Prover:
                     if tries > self.attempts.budget.corrections or self._is_over():
                         break
                 if better is not None:
-                    self.corrections.append(f"{correction.name}: {_format_change(attempt.spec, better.spec)}")
+                    self.corrections.append(f"{correction.name}: {format_change(attempt.spec, better.spec)}")
                     attempt = better
                     break
             else:
@@ -218,7 +215,7 @@ class _Prover:
             fitted = fit_dims(spec, refused, self._takes_quickly)
             if fitted is None:
                 raise self._refused(self._attempt(spec, refused))
-            self.corrections.append(f"sizes: {_format_change(spec, fitted)}")
+            self.corrections.append(f"sizes: {format_change(spec, fitted)}")
             spec = fitted
         return spec, tried
 
@@ -264,7 +261,7 @@ class _Prover:
             attempt = self.attempts.run_with_values(largest, spec.sizes(), guarded=False) if largest != lower else None
             if attempt is None or attempt.ending != "refused":
                 if lower != spec:
-                    self.corrections.append(f"ids after arithmetic: {_format_change(spec, lower)}")
+                    self.corrections.append(f"ids after arithmetic: {format_change(spec, lower)}")
                 return lower
         raise self._refused(attempt)
 
@@ -305,15 +302,6 @@ def _turn(rule: PaddingMask) -> PaddingMask:
 
 def _count_elements(spec: InputSpec, sizes: Mapping[str, int]) -> int:
     return spec.nbytes(**sizes)
-
-
-def _format_change(old: InputSpec, new: InputSpec) -> str:
-    """Return the tensors that differ between two specs, as text."""
-    known = dict(old.leaves)
-    parts = [f"{path} {leaf}" for path, leaf in new.leaves if known.get(path) != leaf]
-    parts += [f"without {path}" for path in known if path not in dict(new.leaves)]
-    parts += [f"{dim!r}" for name, dim in new.dims.items() if old.dims.get(name) != dim]
-    return "; ".join(parts)[:400]
 
 
 def _list_versions(module: nn.Module) -> dict[str, str]:

@@ -13,10 +13,10 @@ from torch import nn
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.errors import OptionError, SourceError
+from dummyio.sources.proof.budget import Budget
 from dummyio.spec.proof import Proof
 from dummyio.values import Normal, PaddingMask, TokenIds, Uniform
 from dummyio_torch.discovery.memory_guard import MemoryGuard, MemoryLimitError
-from dummyio_torch.proof.budget import Budget
 from dummyio_torch.proof.model_call import ModelCall
 from dummyio_torch.proof.prove_spec import prove_spec
 

@@ -18,8 +18,8 @@ from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.run_observer import Facts
 from dummyio_torch.discovery.search import LayoutTrial, NeedsValues, search_layout
 from dummyio_torch.proof.attempts import Attempt, Attempts
-from dummyio_torch.proof.budget import count_weight_bytes, has_values
 from dummyio_torch.proof.spec_layout import apply_layout, to_layout
+from dummyio_torch.proof.weights import count_weight_bytes, has_values
 
 _RUNS: dict[Kind, int] = {"meta": 120, "fake": 60, "real": 40}
 """Runs to spend on a search."""

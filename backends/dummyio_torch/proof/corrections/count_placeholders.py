@@ -15,12 +15,12 @@ import torch
 
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.normalized_config import NormalizedConfig
+from dummyio.sources.proof.spec_changes import map_leaves
 from dummyio.spec.dims import Dim
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Run, TokenIds
 from dummyio_torch.calling.meta_copy import MetaCopy
 from dummyio_torch.proof.attempts import Attempt, Attempts
-from dummyio_torch.proof.spec_changes import map_leaves
 
 _MEDIA = ("image", "video", "audio")
 

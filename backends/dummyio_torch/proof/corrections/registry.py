@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dummyio.input_spec import InputSpec
+from dummyio.sources.proof.id_bounds import lower_ids
 from dummyio_torch.proof.attempts import Attempt, Attempts
 from dummyio_torch.proof.corrections.correct_layout import add_inputs, search_other_layout
 from dummyio_torch.proof.corrections.count_placeholders import count_placeholders
-from dummyio_torch.proof.corrections.id_bounds import find_ids_out_of_bounds, halve_computed_ids, lower_ids
+from dummyio_torch.proof.corrections.id_bounds import find_ids_out_of_bounds, halve_computed_ids
 
 Correct = Callable[[Attempts, Attempt], Iterator[InputSpec]]
 

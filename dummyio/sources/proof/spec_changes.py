@@ -11,3 +11,12 @@ def map_leaves(spec: InputSpec, function: Callable[[str, TensorSpec], TensorSpec
     ordered = iter([function(path, leaf) for path, leaf in spec.leaves])
     inputs = {name: map_node(node, lambda _: next(ordered)) for name, node in spec.items()}
     return InputSpec(inputs, task=spec.task, outputs=spec.outputs, provenance=spec.provenance, proof=spec.proof)
+
+
+def format_change(old: InputSpec, new: InputSpec) -> str:
+    """Return the tensors that differ between two specs, as text."""
+    known = dict(old.leaves)
+    parts = [f"{path} {leaf}" for path, leaf in new.leaves if known.get(path) != leaf]
+    parts += [f"without {path}" for path in known if path not in dict(new.leaves)]
+    parts += [f"{dim!r}" for name, dim in new.dims.items() if old.dims.get(name) != dim]
+    return "; ".join(parts)[:400]

@@ -1,0 +1,64 @@
+"""The numbers that ids of a spec stay below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from dummyio.input_spec import InputSpec
+from dummyio.sources.proof.spec_changes import map_leaves
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import Rule, TokenIds, Uniform
+
+
+def get_high(rule: Rule) -> int | None:
+    """Return the number that all ids of a rule stay below; None for a rule of other values."""
+    if isinstance(rule, TokenIds):
+        ids = (rule.pad, rule.first, rule.last, *(run.id for run in rule.runs))
+        return max(rule.high, *(each + 1 for each in ids if each is not None))
+    return int(rule.high) if isinstance(rule, Uniform) and float(rule.high).is_integer() else None
+
+
+def lower_ids(spec: InputSpec, bounds: Mapping[str, int]) -> InputSpec:
+    """Return a spec whose ids stay below these numbers; placeholders above one do not index that table, and stay."""
+
+    def lower(path: str, leaf: TensorSpec) -> TensorSpec:
+        high = bounds.get(path)
+        old = get_high(leaf.values)
+        return leaf if high is None or old is None or old <= high else leaf.replace(values=_lower(leaf.values, high))
+
+    return map_leaves(spec, lower)
+
+
+def _lower(rule: Rule, high: int) -> Rule:
+    if isinstance(rule, TokenIds):
+        changes = {name: high - 1 for name in ("first", "last") if (getattr(rule, name) or 0) >= high}
+        pad = rule.pad if rule.pad < high else 0
+        low = min(rule.low, high - 1)
+        return msgspec.structs.replace(rule, high=min(rule.high, high), low=low, pad=pad, **changes)
+    assert isinstance(rule, Uniform)
+    return msgspec.structs.replace(rule, high=high)
+
+
+def use_largest_ids(spec: InputSpec) -> InputSpec:
+    """Return a spec whose ids are all the largest that it declares, where a table is found only by running into its end."""
+
+    def use(_: str, leaf: TensorSpec) -> TensorSpec:
+        rule = leaf.values
+        if isinstance(rule, TokenIds):
+            return leaf.replace(values=msgspec.structs.replace(rule, low=_last_allowed(rule)))
+        if isinstance(rule, Uniform) and leaf.dtype.kind in ("int", "uint") and rule.high - rule.low > 1:
+            return leaf.replace(values=msgspec.structs.replace(rule, low=rule.high - 1))
+        return leaf
+
+    return map_leaves(spec, use)
+
+
+def _last_allowed(rule: TokenIds) -> int:
+    reserved = set(rule.reserved)
+    return next(each for each in _downward(rule) if each not in reserved)
+
+
+def _downward(rule: TokenIds) -> Iterator[int]:
+    yield from range(rule.high - 1, rule.low - 1, -1)
