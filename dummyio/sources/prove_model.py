@@ -34,12 +34,25 @@ def is_torch_module(source: Any) -> bool:
 
 
 def prove_live_model(model: Any, spec: InputSpec, level: str, keywords: Mapping[str, Any]) -> InputSpec:
-    """Return the spec of a live PyTorch model after runs that correct and confirm it; of another model as it is.
+    """Return the spec of a live PyTorch model after runs that correct and confirm it; of another object as it is.
+
+    Parameters and errors are those of `prove_source`.
+    """
+    if is_torch_module(model):
+        return prove_source("pt", model, spec, level, keywords)
+    refuse_level(level, f"a {type(model).__name__}")
+    return spec
+
+
+def prove_source(framework: str, source: Any, spec: InputSpec, level: str, keywords: Mapping[str, Any]) -> InputSpec:
+    """Return the spec of a model, function or file after runs that correct and confirm it.
 
     Parameters
     ----------
-    model, spec
-        The model, and what rules or a search describe.
+    framework
+        The framework whose backend describes the source. A backend without a prover leaves the spec as it is.
+    source, spec
+        The source, and what rules, a search or its own declarations describe.
     level
         One of `LEVELS`.
     keywords
@@ -48,15 +61,17 @@ def prove_live_model(model: Any, spec: InputSpec, level: str, keywords: Mapping[
     Raises
     ------
     SourceError
-        If the model refuses the inputs, and no correction helps.
+        If the source refuses the inputs, and no correction helps.
+    OptionError
+        If runs are asked for that the source does not have.
     """
     if level == "off":
         return spec
-    if not is_torch_module(model):
-        refuse_level(level, f"a {type(model).__name__}")
-        return spec
-    from dummyio.backend.registry import load_backend  # noqa: PLC0415 - lazy: only for live models
+    from dummyio.backend.registry import load_backend  # noqa: PLC0415 - lazy: only for sources that are run
 
-    backend: Any = load_backend("pt")
-    proved: InputSpec = backend.prove(model, spec, level, keywords)
+    backend: Any = load_backend(framework)
+    if not hasattr(backend, "prove"):
+        refuse_level(level, f"a source of {framework}")
+        return spec
+    proved: InputSpec = backend.prove(source, spec, level, keywords)
     return proved

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 
-import msgspec
 import torch
 from torch import nn
 
@@ -24,10 +23,9 @@ from dummyio.materialize.memory_budget import format_bytes
 from dummyio.sources.proof.budget import Budget
 from dummyio.sources.proof.fit_dims import fit_dims
 from dummyio.sources.proof.id_bounds import lower_ids, use_largest_ids
-from dummyio.sources.proof.spec_changes import format_change, map_leaves
+from dummyio.sources.proof.spec_changes import format_change, has_padding, turn_padding
 from dummyio.spec.probe_plan import sizes_are_valid
 from dummyio.spec.proof import Proof
-from dummyio.spec.values import PaddingMask
 from dummyio_torch.description.module_key import module_key
 from dummyio_torch.discovery.run_observer import Facts
 from dummyio_torch.proof.attempts import Attempt, Attempts
@@ -267,12 +265,9 @@ class _Prover:
 
     def _prove_padding(self, spec: InputSpec) -> None:
         """Run with the padding on the other side; note it if the module refuses that."""
-        if not any(isinstance(leaf.values, PaddingMask) for _, leaf in spec.leaves) or self._is_over():
+        if not has_padding(spec) or self._is_over():
             return
-        other = map_leaves(
-            spec,
-            lambda _, leaf: leaf.replace(values=_turn(leaf.values)) if isinstance(leaf.values, PaddingMask) else leaf,
-        )
+        other = turn_padding(spec)
         attempt = self.attempts.run_with_values(other, spec.sizes(), guarded=False)
         if attempt.ending != "took":
             self.unproved.append("padding on the other side")
@@ -294,10 +289,6 @@ class _Prover:
         )
         found.__cause__ = error
         return found
-
-
-def _turn(rule: PaddingMask) -> PaddingMask:
-    return msgspec.structs.replace(rule, side="left" if rule.side == "right" else "right")
 
 
 def _count_elements(spec: InputSpec, sizes: Mapping[str, int]) -> int:

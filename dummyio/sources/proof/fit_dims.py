@@ -1,13 +1,15 @@
-"""The sizes that a dim can take, found by trying: one size, multiples of one, a smallest or a largest size."""
+"""The sizes that a dim can take, found by trying: one size, multiples of one, a smallest or a largest size, the size of another dim."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import lcm
 
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
-from dummyio.spec.dims import Dim, find_dims
+from dummyio.spec.dims import Dim, find_dims, substitute_dims
+from dummyio.spec.tensor_spec import replace_dims
 
 Takes = Callable[[InputSpec, Mapping[str, int]], bool | None]
 """Whether a module takes a spec's inputs at some sizes; None if that cannot be shown."""
@@ -17,12 +19,16 @@ _STEPS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 1
 def fit_dims(spec: InputSpec, refused: Mapping[str, int], takes: Takes) -> InputSpec | None:
     """Return the spec with its dims restricted so that it no longer has the refused sizes; None if nothing helps.
 
-    A dim that is refused alone gets a multiple or a bound, and one size if neither helps; so do the sides of a square. Where only some
-    sizes together are refused, the first dim without which the others are taken gets one size, or all of them do.
+    Dims of several tensors that are only taken with equal sizes become one dim. Another dim that is refused alone gets a multiple or a
+    bound, and one size if neither helps; so do the sides of a square. Where only some sizes together are refused, the first dim
+    without which the others are taken gets one size, or all of them do.
     """
     base = spec.sizes()
     changed = [name for name, size in refused.items() if size != base[name]]
     faults = [name for name in changed if takes(spec, {**base, name: refused[name]}) is False]
+    equal = _find_equal(spec, faults, takes)
+    if equal:
+        return _merge_dims(spec, equal)
     new: dict[str, Dim] = {}
     for name in faults:
         square = next((other for other in _list_partners(spec, name) if _are_equal(spec, name, other, takes)), None)
@@ -35,6 +41,45 @@ def fit_dims(spec: InputSpec, refused: Mapping[str, int], takes: Takes) -> Input
         new = {name: Dim.static(name, base[name]) for name in alone[:1] or changed}
     try:
         return spec.with_dims(**new) if new else None
+    except DummyioError:
+        return None
+
+
+def _find_equal(spec: InputSpec, faults: list[str], takes: Takes) -> list[str]:
+    """Return dims of different tensors that are taken if all of them have another size, of those that are refused alone."""
+    base = spec.sizes()
+    for name in faults:
+        dim = spec.dims[name]
+        near = set(_list_partners(spec, name))
+        others = [
+            other for other in faults if other != name and other not in near and spec.dims[other].size == dim.size
+        ]
+        size = dim.size + dim.multiple_of
+        for group in ([name, other] for other in others):
+            if _are_equal(spec, group[0], group[1], takes):
+                return group
+        group = [name, *others]
+        if len(group) > 2 and takes(spec, {**base, **dict.fromkeys(group, size)}):
+            return group
+    return []
+
+
+def _merge_dims(spec: InputSpec, names: list[str]) -> InputSpec | None:
+    """Return the spec with one dim in the place of several, within the bounds of each."""
+    dims = [spec.dims[name] for name in names]
+    kept = next((dim for dim in dims if dim.name == "batch_size"), dims[0])
+    most = min((dim.max for dim in dims if dim.max is not None), default=None)
+    try:
+        one = Dim(kept.name, kept.size, max(dim.min for dim in dims), most, lcm(*(dim.multiple_of for dim in dims)))
+        new = dict.fromkeys(names, one)
+        outputs = tuple(
+            each
+            if each.shape is None
+            else replace(each, shape=tuple(substitute_dims(size, new) for size in each.shape))
+            for each in spec.outputs
+        )
+        inputs = {name: replace_dims(node, spec.dims, new) for name, node in spec.items()}
+        return InputSpec(inputs, task=spec.task, outputs=outputs, provenance=spec.provenance, proof=spec.proof)
     except DummyioError:
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -41,24 +41,31 @@ def _lower(rule: Rule, high: int) -> Rule:
     return msgspec.structs.replace(rule, high=high)
 
 
-def use_largest_ids(spec: InputSpec) -> InputSpec:
-    """Return a spec whose ids are all the largest that it declares, where a table is found only by running into its end."""
+def use_largest_ids(spec: InputSpec, only: str | None = None) -> InputSpec:
+    """Return a spec whose ids are all the largest that it declares, where a table is found only by running into its end.
 
-    def use(_: str, leaf: TensorSpec) -> TensorSpec:
-        rule = leaf.values
+    Parameters
+    ----------
+    spec
+        The spec.
+    only
+        The one input that has its largest ids: all others have their smallest. Without it, all have their largest.
+    """
+
+    def use(path: str, leaf: TensorSpec) -> TensorSpec:
+        rule, largest = leaf.values, only in (None, path)
         if isinstance(rule, TokenIds):
-            return leaf.replace(values=msgspec.structs.replace(rule, low=_last_allowed(rule)))
+            chosen = _find_allowed(rule, largest=largest)
+            return leaf.replace(values=msgspec.structs.replace(rule, low=chosen, high=chosen + 1))
         if isinstance(rule, Uniform) and leaf.dtype.kind in ("int", "uint") and rule.high - rule.low > 1:
-            return leaf.replace(values=msgspec.structs.replace(rule, low=rule.high - 1))
+            changed = {"low": rule.high - 1} if largest else {"high": rule.low + 1}
+            return leaf.replace(values=msgspec.structs.replace(rule, **changed))
         return leaf
 
     return map_leaves(spec, use)
 
 
-def _last_allowed(rule: TokenIds) -> int:
+def _find_allowed(rule: TokenIds, *, largest: bool) -> int:
     reserved = set(rule.reserved)
-    return next(each for each in _downward(rule) if each not in reserved)
-
-
-def _downward(rule: TokenIds) -> Iterator[int]:
-    yield from range(rule.high - 1, rule.low - 1, -1)
+    ids = range(rule.high - 1, rule.low - 1, -1) if largest else range(rule.low, rule.high)
+    return next(each for each in ids if each not in reserved)

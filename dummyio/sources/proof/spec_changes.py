@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from dummyio.input_spec import InputSpec
 from dummyio.spec.tensor_spec import TensorSpec, map_node
+from dummyio.spec.values import PaddingMask
 
 
 def map_leaves(spec: InputSpec, function: Callable[[str, TensorSpec], TensorSpec]) -> InputSpec:
@@ -20,3 +23,20 @@ def format_change(old: InputSpec, new: InputSpec) -> str:
     parts += [f"without {path}" for path in known if path not in dict(new.leaves)]
     parts += [f"{dim!r}" for name, dim in new.dims.items() if old.dims.get(name) != dim]
     return "; ".join(parts)[:400]
+
+
+def has_padding(spec: InputSpec) -> bool:
+    """Whether a spec has a mask of padding."""
+    return any(isinstance(leaf.values, PaddingMask) for _, leaf in spec.leaves)
+
+
+def turn_padding(spec: InputSpec) -> InputSpec:
+    """Return the spec with its padding on the other side."""
+
+    def turn(_: str, leaf: TensorSpec) -> TensorSpec:
+        rule = leaf.values
+        if not isinstance(rule, PaddingMask):
+            return leaf
+        return leaf.replace(values=msgspec.structs.replace(rule, side="left" if rule.side == "right" else "right"))
+
+    return map_leaves(spec, turn)
