@@ -10,7 +10,7 @@ from dummyio.backend.frameworks import FRAMEWORKS, detect_framework, qualified_n
 from dummyio.errors import OptionError, SourceError, SpecError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.sources.options import check_keywords
-from dummyio.sources.prove_model import check_level, is_torch_module, prove_live_model, refuse_level
+from dummyio.sources.prove_model import check_level, is_torch_module, prove_live_model, prove_source, refuse_level
 from dummyio.sources.read_file import read_beginning, shorten_path
 
 
@@ -34,9 +34,10 @@ def describe(
         Generator classes of your own, which are asked before those of `dummyio.generators.register_generator` and before ours: for
         a Hugging Face configuration or model, and for another PyTorch module.
     prove
-        How the description is run; ``spec.proof`` has what was proved. ``"auto"``: a live PyTorch model is run, with values if its
-        weights are small enough, else on shapes; what it refuses is corrected, or an error. A configuration is not run.
-        ``"shapes"``, ``"values"``: only so, and the class of a configuration is built for it. ``"off"``: nothing is run.
+        How the description is run; ``spec.proof`` has what was proved. ``"auto"``: a live model is run, with values if that is cheap,
+        else on shapes, and so is a small ONNX or TFLite file, in a process of its own; what is refused is corrected, or an error.
+        A configuration is not run. ``"shapes"``, ``"values"``: only so, and the class of a configuration is built for it.
+        ``"off"``: nothing is run.
     dims
         Sizes by name (``batch_size=4``), which override those of the model; ``random_<name>_range=(low, high)`` to draw
         one from ``seed``; options ``padding_side``, ``mask_policy``, ``int_dtype``, ``float_dtype``; and values that a
@@ -52,7 +53,8 @@ def describe(
     Raises
     ------
     SourceError
-        if `source` is none of these, or cannot be read; or a live model refuses the inputs, and no correction helps.
+        if `source` is none of these, or cannot be read; or it refuses the inputs that it is described with, and no
+        correction helps.
     OptionError
         if a keyword is neither a dim nor an option of that source (the message suggests similar names), or a class is not a
         generator, fails, or describes no input of the model.
@@ -79,9 +81,13 @@ def describe(
         return _resize_spec(source, task, dims)
     if isinstance(source, Mapping):
         return _prove_configuration(source, _describe_mapping(source, task, dims), prove, dims)
-    if isinstance(source, (str, os.PathLike)):
+    is_path = isinstance(source, (str, os.PathLike))
+    framework, model = _find_model_file(_to_path(source)) if is_path else (_find_framework(source, dims), source)
+    if framework is not None:
+        return prove_source(framework, model, _describe_by(framework, model, task, dims), prove, dims)
+    if is_path:
         return _prove_configuration(source, _describe_path(_to_path(source), task, dims), prove, dims)
-    spec = _describe_object(source, task, dims)
+    spec = _describe_object(source, task, dims, runs=prove != "off")
     if _is_configuration(source):
         return _prove_configuration(source, spec, prove, dims)
     return prove_live_model(source, spec, prove, dims)
@@ -199,7 +205,8 @@ def _to_path(source: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+def _find_model_file(path: Path) -> tuple[str | None, Path]:
+    """Return the framework that describes a file or folder, and the file of the model; None for a configuration and a spec."""
     if path.is_dir() and (path / "model_index.json").exists():
         raise _pipeline_error(path)
     has_configuration = path.is_dir() and (path / "config.json").exists()
@@ -207,8 +214,13 @@ def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> Inp
     if found is not None and found.described_by is not None:
         model = path / found.main_file if path.is_dir() else path
         if model.exists():
-            return _describe_by(found.described_by, model, task, dims)
-    if path.is_dir() and not has_configuration:
+            return found.described_by, model
+    return None, path
+
+
+def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+    """Return the description of a configuration, or a saved spec."""
+    if path.is_dir() and not (path / "config.json").exists():
         raise SourceError(
             f"{shorten_path(path)}: the folder contains neither a config.json nor a model.onnx, nor a saved_model.pb."
         )
@@ -264,12 +276,17 @@ def _refuse_generators(dims: Mapping[str, Any], what: str) -> None:
         )
 
 
-def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
+def _find_framework(source: Any, dims: Mapping[str, Any]) -> str | None:
+    """Return the framework whose backend describes an object; None for configurations, and for PyTorch, which has more readers."""
     framework = detect_framework(source)
     if framework in ("tf", "jax") or (framework == "ort" and type(source).__name__ == "ModelProto"):
-        return _describe_by(framework, source, task, dims)
-    if framework is None and callable(source) and not dims.keys().isdisjoint({"args", "kwargs"}):
-        return _describe_by("jax", source, task, dims)
+        return framework
+    has_examples = not dims.keys().isdisjoint({"args", "kwargs"})
+    return "jax" if framework is None and callable(source) and has_examples else None
+
+
+def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any], *, runs: bool) -> InputSpec:
+    """Return the description of an object; if it is going to be run, inputs that only a run can find may be missing."""
     if isinstance(source, type):
         raise SourceError(f"{source.__name__} is a class: describe an instance of it.")
     from dummyio.huggingface.describe import describe_configuration, describe_model  # noqa: PLC0415 - lazy: one reader of several
@@ -280,7 +297,7 @@ def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any]) -> 
         from dummyio.huggingface.diffusion.describe import component_class, describe_component_model  # noqa: PLC0415 - lazy: one reader of several
 
         if component_class(source) is not None:
-            return describe_component_model(source, task, dims)
+            return describe_component_model(source, task, dims, partial=runs)
     if is_torch_module(source) and not is_configuration:
         return _describe_by("pt", source, task, dims)
     if config is not None and callable(_read_attribute(source, "forward")):

@@ -1,6 +1,6 @@
 """A copy of a module that can be run without touching the module: its weights have shapes but no memory.
 
-The copy is in evaluation mode and has no hooks. A *meta* copy, on the meta device, is the fastest; a *fake* one is for modules
+The copy is in evaluation mode and keeps only the hooks of the libraries that its layers are from. A *meta* copy, on the meta device, is the fastest; a *fake* one is for modules
 that create tensors on a certain device; a *real* one, with the weights of the module and copies of its buffers, is for modules
 whose control flow depends on values.
 """
@@ -32,9 +32,7 @@ class MetaCopy:
         self._mode = FakeTensorMode(allow_non_fake_inputs=True) if kind == "fake" else None
         self._device = "meta" if kind == "meta" else "cpu"
         self.module = self._copy(module).eval()
-        for part in self.module.modules():
-            for name in _HOOKS:
-                getattr(part, name).clear()
+        _remove_foreign_hooks(self.module)
 
     def _copy(self, module: nn.Module) -> nn.Module:
         with self._run_context():
@@ -94,6 +92,18 @@ class MetaCopy:
             if context is not None:
                 stack.enter_context(context)
             return call()
+
+
+def _remove_foreign_hooks(module: nn.Module) -> None:
+    """Remove the hooks that are not part of the model, which could note the run: a library may compute with its own ones."""
+    libraries = {type(part).__module__.partition(".")[0] for part in module.modules()} - {"__main__"}
+    for part in module.modules():
+        for name in _HOOKS:
+            hooks = getattr(part, name)
+            for key, hook in list(hooks.items()):
+                owner = getattr(hook, "__module__", None) or type(hook).__module__
+                if owner.partition(".")[0] not in libraries:
+                    del hooks[key]
 
 
 def check_sizes(module: nn.Module) -> None:

@@ -20,7 +20,7 @@ from dummyio.huggingface.config.configuration import Configuration, build_config
 from dummyio.huggingface.diffusion.argument_shapes import read_shape_words
 from dummyio.huggingface.diffusion.choose_inputs import component_inputs, inputs_by_attributes
 from dummyio.huggingface.diffusion.library import LIBRARY, find_component
-from dummyio.huggingface.inputs.check_sizes import check_sizes
+from dummyio.huggingface.inputs.asked_inputs import check_sizes
 from dummyio.huggingface.source.forward_signatures import ClassMethods
 from dummyio.huggingface.source.installed import package_version
 from dummyio.input_spec import InputSpec
@@ -58,8 +58,13 @@ class _Reading:
     code: str = ""
 
 
-def describe_component(configuration: Configuration, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
-    """Describe the model that a configuration with a ``_class_name`` stands for; errors as `describe`."""
+def describe_component(
+    configuration: Configuration, task: str | None, keywords: Mapping[str, Any], *, partial: bool = False
+) -> InputSpec:
+    """Describe the model that a configuration with a ``_class_name`` stands for; errors as `describe`.
+
+    With `partial`, needed inputs of which nothing is known are left out: runs of a live model find them.
+    """
     name = configuration.values[CLASS_NAME]
     if not is_name(name):
         raise SourceError(
@@ -86,7 +91,7 @@ def describe_component(configuration: Configuration, task: str | None, keywords:
     context = build_context(found, config, rest, OPTIONS, facts=facts, own_generators=kinds)
     names = component_inputs(reading.offered, config, reading.code, everything=everything)
     names += [argument for argument in list_added_names(context, [*reading.offered]) if argument not in names]
-    inputs = _inputs(context, reading, names, name)
+    inputs = _inputs(context, reading, names, name, partial=partial)
     check_sizes(context, inputs)
     return InputSpec(
         inputs,
@@ -96,7 +101,9 @@ def describe_component(configuration: Configuration, task: str | None, keywords:
     )
 
 
-def describe_component_model(model: Any, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
+def describe_component_model(
+    model: Any, task: str | None, keywords: Mapping[str, Any], *, partial: bool = False
+) -> InputSpec:
     """Describe a live model of the library, or of a class that comes from one of its, as its configuration is described."""
     name = component_class(model)
     if name is None or not isinstance(model.config, Mapping):
@@ -106,7 +113,7 @@ def describe_component_model(model: Any, task: str | None, keywords: Mapping[str
         raise SourceError(f"a {name} is a pipeline of several models: describe one of its {', '.join(parts)}.")
     values = {**model.config, CLASS_NAME: name}
     configuration = build_configuration(values, f"the configuration of a {type(model).__name__}")
-    return describe_component(configuration, task, keywords)
+    return describe_component(configuration, task, keywords, partial=partial)
 
 
 def component_class(model: Any) -> str | None:
@@ -199,14 +206,14 @@ def _guess(configuration: Configuration, config: NormalizedConfig, task: str) ->
     return _Reading(dict.fromkeys(names, True), stated, reason)
 
 
-def _inputs(context: Context, reading: _Reading, names: list[str], model: str) -> dict[str, Node]:
+def _inputs(context: Context, reading: _Reading, names: list[str], model: str, *, partial: bool) -> dict[str, Node]:
     """Describe the arguments that are fed; an optional one of which nothing is known stays out."""
     context = replace(context, names=frozenset(names))
     generator = DummyComponentInputGenerator.of(context)
     own = {name: found for name in names if (found := find_own_generator(name, context)) is not None}
     unknown = [name for name in names if name not in own and not generator.supports_input(name)]
     needed = [name for name in unknown if reading.offered[name]]
-    if needed:
+    if needed and not (partial and len(unknown) < len(names)):
         raise SourceError(
             f"{model}: its text does not say what it needs as {', '.join(needed)}. Describe the inputs by hand with InputSpec "
             "and TensorSpec."
