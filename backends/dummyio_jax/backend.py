@@ -31,6 +31,12 @@ class JaxBackend:
 
         return describe(source, dims=dims)
 
+    def prove(self, source: Any, spec: InputSpec, level: str, keywords: Mapping[str, Any]) -> InputSpec:
+        """Return a spec that a source takes, with its proof; see `dummyio_jax.proof`."""
+        from dummyio_jax.proof.prove_source import prove  # noqa: PLC0415 - lazy: only for descriptions
+
+        return prove(source, spec, level, keywords)
+
     def runner(self, target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Runner:
         """Return a function, a Flax module or an exported function as a runner; see `dummyio_jax.running`."""
         from dummyio_jax.running.open_runner import open_runner  # noqa: PLC0415 - lazy: only for runs

@@ -31,6 +31,12 @@ class OnnxBackend:
 
         return describe(model, dims=dims)
 
+    def prove(self, source: Any, spec: InputSpec, level: str, keywords: Mapping[str, Any]) -> InputSpec:
+        """Return a spec that a model takes, with its proof; see `dummyio_onnx.proof`."""
+        from dummyio_onnx.proof.prove_source import prove  # noqa: PLC0415 - lazy: only for descriptions
+
+        return prove(source, spec, level, keywords)
+
     def runner(self, target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Any:
         """Return a model as a function of named feeds; ONNX has no operator that runs code or opens a file."""
         del trust

@@ -63,6 +63,12 @@ def check_external_data(model: onnx.ModelProto, path: Path | None, *, opening: b
             _check_end(name, parts, min(sizes), path)
 
 
+def list_external_files(model: onnx.ModelProto, path: Path) -> list[Path]:
+    """Return the files next to a model that its tensors name, each once."""
+    names = {location for _, locations, _ in _find_references(model) for location in locations}
+    return [file for name in sorted(names) if (file := path.parent / name).is_file()]
+
+
 def iterate_graphs(model: onnx.ModelProto) -> Iterator[Graph]:
     """Yield the model's graph, its functions, and all graphs in the attributes of their nodes."""
     return iterate_graphs_within(model.graph, *model.functions)

@@ -55,6 +55,12 @@ class TensorflowBackend:
 
         return describe(model, dims=dims or {})
 
+    def prove(self, source: Any, spec: InputSpec, level: str, keywords: Mapping[str, Any]) -> InputSpec:
+        """Return a spec that a source takes, with its proof; see `dummyio_tensorflow.proof`."""
+        from dummyio_tensorflow.proof.prove_source import prove  # noqa: PLC0415 - lazy: only for descriptions
+
+        return prove(source, spec, level, keywords)
+
     def load(self, path: Path, task: str | None, *, trust: bool = False) -> tuple[Any, str]:
         """Return the Keras model of a file, and its name for messages."""
         from dummyio_tensorflow.calling.load_model import load_model  # noqa: PLC0415 - lazy: for loading

@@ -47,7 +47,8 @@ class Proof(
     def __str__(self) -> str:
         missing = f"; not proved: {'; '.join(self.unproved)}" if self.unproved else ""
         if self.level == "rules":
-            return f"not proved: {'; '.join(self.unproved) or 'described by rules'}; prove='shapes' runs it"
+            reason = "; ".join(self.unproved) or "described by rules; prove='shapes' runs it"
+            return f"not proved: {reason}"
         count = f"{len(self.sizes)} size{'s' if len(self.sizes) != 1 else ''}"
         versions = "".join(f", {package} {version}" for package, version in self.versions.items())
         return f"proved: ran {_WAYS[self.level]} at {count}{versions}{missing}"

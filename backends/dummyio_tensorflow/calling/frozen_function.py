@@ -134,11 +134,18 @@ def add_output_specs(spec: InputSpec, frozen: Frozen) -> InputSpec:
     return InputSpec(dict(spec), task=spec.task, outputs=outputs, provenance=spec.provenance)
 
 
-def _check_writes(graph: Any) -> None:
-    """Refuse a model that writes variables when it is called: as constants they would keep their present values."""
+def find_writes(graph: Any) -> list[str]:
+    """Return the names of the operations of a graph that write variables."""
     definition = graph.as_graph_def()
     nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
-    written = sorted({node.name for node in nodes if re.fullmatch(r"Assign\w*VariableOp|ResourceScatter\w+", node.op)})
+    return sorted(
+        {node.name for node in nodes if re.fullmatch(r"Assign\w*VariableOp|ResourceScatter\w+", node.op)}
+    )
+
+
+def _check_writes(graph: Any) -> None:
+    """Refuse a model that writes variables when it is called: as constants they would keep their present values."""
+    written = find_writes(graph)
     if written:
         raise ExportError(
             f"the model changes its own state when it is called ({', '.join(written[:5])}), which cannot be frozen: make the "

@@ -44,11 +44,12 @@ def describe(model: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
         for a name that is neither a dim nor an option of this model; the message suggests similar names.
     """
     options, sizes = check_options(dims, _OPTIONS)
-    spec = SpecBuilder(_read_declared(model, options.get("signature")), options).spec()
+    spec = SpecBuilder(read_declared(model, options.get("signature")), options).spec()
     return apply_sizes(spec, sizes, _OPTIONS, "model")
 
 
-def _read_declared(model: Any, signature: str | None) -> Declared:
+def read_declared(model: Any, signature: str | None) -> Declared:
+    """Return the inputs that a model or a file declares; parameters and errors as in `describe`."""
     if isinstance(model, (str, Path)):
         return declared_from_file(Path(model), signature)
     if is_keras(model):
@@ -63,7 +64,7 @@ def _read_declared(model: Any, signature: str | None) -> Declared:
             raise SourceError(
                 f"{qualified_name(model)} has no tf.function: decorate one with tf.function(input_signature=)."
             )
-        declared = _read_declared(function, None)
+        declared = read_declared(function, None)
         declared.label = qualified_name(model)
         return declared
     raise SourceError(

@@ -106,6 +106,8 @@ class _Prover:
         is_padded = self.level == "values" and has_padding(spec) and not self._is_over()
         if is_padded and self._run(turn_padding(spec)).ending != "took":
             self.unproved.append("padding on the other side")
+        if self.level == "shapes":
+            self.unproved += self.subject.unseen
         proof = Proof(
             level=self.level,
             sizes=tuple(tried),

@@ -1,10 +1,11 @@
 """Changes of a spec's tensors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from dummyio.input_spec import InputSpec
+from dummyio.spec.dims import Dim
 from dummyio.spec.tensor_spec import TensorSpec, map_node
 from dummyio.spec.values import PaddingMask
 
@@ -40,3 +41,9 @@ def turn_padding(spec: InputSpec) -> InputSpec:
         return leaf.replace(values=msgspec.structs.replace(rule, side="left" if rule.side == "right" else "right"))
 
     return map_leaves(spec, turn)
+
+
+def fix_sizes(spec: InputSpec, sizes: Mapping[str, int]) -> InputSpec:
+    """Return the spec with all dims static, at these sizes."""
+    whole = spec.sizes(**sizes)
+    return spec.with_dims(**{name: Dim.static(name, size) for name, size in whole.items()})

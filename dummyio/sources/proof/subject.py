@@ -34,6 +34,8 @@ class Subject(Protocol):
     """The sizes at most that ``prove="auto"`` runs."""
     guessed: Collection[str]
     """Inputs whose dtype the source does not declare."""
+    unseen: tuple[str, ...]
+    """What runs on shapes do not show of this kind of source."""
 
     def find_obstacle(self, level: Level, *, asked: bool) -> str | None:
         """Return why the source cannot be run at a level; None if it can.

@@ -1,0 +1,28 @@
+"""Runs an ONNX model in a process of its own; see `dummyio.sources.proof.worker_process`.
+
+It imports ONNX Runtime alone, which is quick. Nothing is optimized: a small file opens sooner, and no constant part of its graph is
+computed before a run asks for it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import onnxruntime as ort
+
+from dummyio.sources.proof.serve_runs import serve_runs
+
+
+def open_session(settings: dict[str, Any], data: bytes) -> Callable[[Mapping[str, Any]], object]:
+    """Return the function of a model: of the file at a path, or of bytes."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False
+    source = settings["path"] or data
+    session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    return lambda feeds: session.run(None, dict(feeds))
+
+
+if __name__ == "__main__":
+    serve_runs(open_session)

@@ -1,0 +1,83 @@
+"""SavedModels and frozen graphs, as a proof runs them: TensorFlow infers their shapes at each size, which runs nothing of the file."""
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from dummyio.errors import DummyioError, RunError, SourceError, TrustError, format_error_line
+from dummyio.input_spec import InputSpec
+from dummyio.materialize.memory_budget import format_bytes
+from dummyio.sources.proof.budget import Budget
+from dummyio.sources.proof.spec_changes import fix_sizes
+from dummyio.sources.proof.subject import Level, Run
+from dummyio_tensorflow.declarations.declared_inputs import Declared
+from dummyio_tensorflow.description.trial_traces import trace_at_sizes
+from dummyio_tensorflow.proof.live_model import end_trace
+from dummyio_tensorflow.running.open_runner import open_runner
+from dummyio_tensorflow.signature import abstract
+
+
+class GraphFile:
+    """A file with a graph. It is loaded and run only if that is asked for, if it cannot run code or touch files."""
+
+    levels: tuple[Level, ...] = ("shapes",)
+    runs = 4
+    guessed: Collection[str] = ()
+    unseen: tuple[str, ...] = ("values, which prove='values' runs",)
+
+    def __init__(self, path: Path, declared: Declared) -> None:
+        self._path, self._declared = path, declared
+        self.label = str(path)
+        self.versions = {"tensorflow": str(tf.__version__)}
+        self._runner: Any = None
+        self._definition: Any = None
+
+    def find_obstacle(self, level: Level, *, asked: bool) -> str | None:
+        """Return why the file cannot be run; see `dummyio.sources.proof.subject.Subject`."""
+        del asked
+        if level == "shapes":
+            return None
+        files = [self._path] if self._path.is_file() else [each for each in self._path.rglob("*") if each.is_file()]
+        size, most = sum(each.stat().st_size for each in files), Budget().weights
+        if size > most:
+            return f"it has {format_bytes(size)}, and the limit is {format_bytes(most)}"
+        try:
+            self._runner = open_runner(self._path, None, None)
+        except (TrustError, SourceError) as error:
+            return format_error_line(error)
+        return None
+
+    def find_rows(self, spec: InputSpec) -> Mapping[str, int]:
+        """Return no tables: the graph that describes a file has bounded its ids."""
+        del spec
+        return {}
+
+    def run(self, spec: InputSpec, sizes: Mapping[str, int], level: Level) -> Run:
+        """Infer the shapes of the graph, or run it."""
+        if level == "shapes":
+            if self._declared.callable is not None:
+                return end_trace(trace_at_sizes(self._declared.callable, spec, sizes))
+            return self._infer_shapes(fix_sizes(spec, sizes))
+        try:
+            self._runner(spec.feeds(**sizes))
+        except RunError as error:
+            return Run("refused" if error.__cause__ is not None else "unknown", error)
+        except DummyioError as error:
+            return Run("unknown", error)
+        return Run("took")
+
+    def _infer_shapes(self, spec: InputSpec) -> Run:
+        """Import the frozen graph with the shapes of a spec."""
+        if self._definition is None:
+            self._definition = self._declared.graph.as_graph_def()
+        nodes = {node.name: node for node in self._definition.node}
+        for path, tensor in abstract(dict(spec.leaves)).items():
+            nodes[path].attr["shape"].shape.CopyFrom(tensor.shape.as_proto())
+        try:
+            with tf.Graph().as_default():
+                tf.graph_util.import_graph_def(self._definition, name="")
+        except Exception as error:  # noqa: BLE001 - TensorFlow raises errors of many kinds
+            return Run("refused", error)
+        return Run("took")

@@ -1,0 +1,156 @@
+"""Keras models, functions and modules in memory, as a proof runs them: traced on shapes, called on values."""
+
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from dummyio.errors import DummyioError, MemoryBudgetError
+from dummyio.input_spec import InputSpec
+from dummyio.materialize.memory_budget import format_bytes
+from dummyio.process_state import ignore_warnings
+from dummyio.sources.proof.budget import Budget
+from dummyio.sources.proof.subject import Level, Run
+from dummyio_tensorflow.calling.bind_model import bind_model, is_keras
+from dummyio_tensorflow.calling.frozen_function import find_writes
+from dummyio_tensorflow.declarations.declared_inputs import Declared
+from dummyio_tensorflow.description.trial_traces import Trace, trace_at_sizes
+
+_MOST_STATE = 1 << 26
+"""Bytes of variables that a call may change, up to which they are kept and restored."""
+_HELD = ("Const", "Placeholder", "ReadVariableOp", "VarHandleOp")
+"""Operations whose results a call does not allocate."""
+
+
+class LiveModel:
+    """A model in memory. What a call of it writes is restored, or the model is not called."""
+
+    levels: tuple[Level, ...] = ("values", "shapes")
+    runs = 8
+    unseen: tuple[str, ...] = ()
+
+    def __init__(self, declared: Declared) -> None:
+        self._declared = declared
+        self._model = declared.callable
+        self.label = declared.label
+        self.guessed: Collection[str] = sorted(declared.guessed)
+        self.versions = {"tensorflow": str(tf.__version__)}
+        keras = _find_keras(self._model)
+        if keras is not None:
+            self.versions[keras.__name__] = str(keras.__version__)
+        self._bytes: dict[str, tuple[int, int]] = {}
+
+    def find_obstacle(self, level: Level, *, asked: bool) -> str | None:
+        """Return why the model cannot be run; see `dummyio.sources.proof.subject.Subject`."""
+        del asked
+        if level == "shapes":
+            return None
+        weights = sum(_count_variable(variable) for variable in _list_variables(self._model))
+        most = Budget().weights
+        if weights > most:
+            return f"its weights take {format_bytes(weights)}, and the limit is {format_bytes(most)}"
+        if is_keras(self._model):
+            state = sum(_count_variable(variable) for variable in _list_state(self._model))
+            return f"a call may change {format_bytes(state)} of variables" if state > _MOST_STATE else None
+        graph = getattr(self._model, "graph", None)  # of a concrete function
+        concrete = [one.graph for one in _list_traces(self._model)] if graph is None else [graph]
+        written = sorted({name for each in concrete for name in find_writes(each)})
+        return f"a call changes its state ({', '.join(written[:3])})" if written else None
+
+    def find_rows(self, spec: InputSpec) -> Mapping[str, int]:
+        """Return no tables: the graph that describes a model has bounded its ids, and calls find the others."""
+        del spec
+        return {}
+
+    def run(self, spec: InputSpec, sizes: Mapping[str, int], level: Level) -> Run:
+        """Trace the model on shapes, or call it on the values of the spec."""
+        if level == "shapes":
+            return end_trace(trace_at_sizes(self._model, spec, sizes))
+        needed = self._estimate_bytes(spec, sizes)
+        if needed > Budget().memory:
+            return Run("unknown", MemoryBudgetError(f"it would take about {format_bytes(needed)}"))
+        try:
+            inputs = spec.generate("tf", **sizes)
+            call = bind_model(self._model, list(spec))
+        except DummyioError as error:
+            return Run("unknown", error)
+        try:
+            with ignore_warnings(), _keep_state(self._model):
+                call(inputs)
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            return Run(
+                "unknown" if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)) else "refused", error
+            )
+        return Run("took")
+
+    def _estimate_bytes(self, spec: InputSpec, sizes: Mapping[str, int]) -> int:
+        """Return the bytes of all results of a call: counted in one trace, and grown with the square of the inputs."""
+        kinds = ", ".join(f"{leaf.dtype}/{leaf.rank}" for _, leaf in spec.leaves)
+        base = spec.sizes()
+        if kinds not in self._bytes:
+            trace = trace_at_sizes(self._model, spec, base)
+            self._bytes[kinds] = (0 if trace.error is not None else _count_results(trace), spec.nbytes(**base))
+        total, inputs = self._bytes[kinds]
+        growth = max(spec.nbytes(**sizes) / max(inputs, 1), 1.0)
+        return int(total * growth**2)
+
+
+def end_trace(trace: Trace) -> Run:
+    """Return how a trace ended."""
+    return Run("took") if trace.error is None else Run("refused", trace.error)
+
+
+def _count_results(trace: Trace) -> int:
+    tensors = [tensor for op in trace.graph.get_operations() if op.type not in _HELD for tensor in op.outputs]
+    return sum(
+        int(tensor.shape.num_elements()) * tensor.dtype.size
+        for tensor in tensors
+        if tensor.shape.is_fully_defined() and tensor.dtype not in (tf.resource, tf.variant)
+    )
+
+
+def _find_keras(model: Any) -> Any:
+    """Return the package of a Keras model; None for another model."""
+    root = next(
+        (
+            kind.__module__.partition(".")[0]
+            for kind in type(model).__mro__
+            if kind.__module__.startswith(("keras", "tf_keras"))
+        ),
+        None,
+    )
+    return sys.modules.get(root) if root is not None else None
+
+
+def _list_variables(model: Any) -> list[Any]:
+    return list(getattr(model, "variables", None) or ())
+
+
+def _list_state(model: Any) -> list[Any]:
+    """Return the variables that a call may change: those that training does not, and counters of random numbers."""
+    return [variable for variable in _list_variables(model) if not getattr(variable, "trainable", True)]
+
+
+def _list_traces(function: Any) -> list[Any]:
+    listed = getattr(function, "_list_all_concrete_functions", None)
+    return list(listed()) if listed is not None else []
+
+
+def _count_variable(variable: Any) -> int:
+    shape = tuple(variable.shape)
+    return int(np.prod(shape, dtype=np.int64)) * max(tf.as_dtype(variable.dtype).size, 1)
+
+
+@contextmanager
+def _keep_state(model: Any) -> Iterator[None]:
+    """Restore the variables of a Keras model that a call changes."""
+    before = [(variable, variable.numpy()) for variable in _list_state(model)] if is_keras(model) else []
+    try:
+        yield
+    finally:
+        for variable, value in before:
+            if not np.array_equal(variable.numpy(), value):
+                variable.assign(value)
