@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import permutations
+from itertools import count, permutations
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from torch import nn
 from dummyio.materialize.memory_budget import format_bytes
 from dummyio.sources.proof.budget import MAX_RUN_BYTES
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy
+from dummyio_torch.discovery.derived_sizes import USUAL_SIZES, list_free_axes, solve_size
 from dummyio_torch.discovery.layer_rules import observe_layers
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.memory_guard import MemoryGuard, MemoryLimitError
@@ -34,12 +35,11 @@ _SECONDS = 10.0
 """Processor time of one search; other programs on the machine do not shorten it."""
 _AFTER = 30
 """Runs after the first one that worked, to find one with fewer guesses."""
+_NO_PROGRESS = 3
+"""The cost of a change that brings a run no farther."""
 _NAMED = re.compile(r"size|len|resolution|frames|points|height|width|positions")
 _INSIDE = re.compile(r"kernel|patch|head|hidden|embed|batch|dilat|vocab|input_size|output_size")
 """Sizes of the module's insides."""
-_USUAL = (28, 32, 64, 224, 16, 128, 256, 8, 96, 48, 384, 512, 84, 227, 299)
-
-
 _EDGES_OF_VIDEO = 3
 _FEW = 6
 
@@ -79,8 +79,12 @@ class LayoutTrial:
     runs: int = 0
     ends: float | None = None
     """The processor time after which no run with values begins."""
+    prefix: LayoutTrial | None = None
+    """A trial on shapes, for the operations before the first that needs values."""
     asked: bool = False
     """Whether a rule has refused a run."""
+    reaches_values: bool = False
+    """Whether a run passes that ends where the module needs values: another trial has them."""
     _spy: RunObserver | None = None
 
     @classmethod
@@ -113,14 +117,19 @@ class LayoutTrial:
         return Run(layout, spy, error)
 
     def passes(self, layout: InputLayout | None, most: int | None = None) -> bool | None:
-        """Whether the module takes a layout; None if the run was too long or needed values."""
+        """Whether the module takes a layout; None if no run shows it."""
         if layout is None:
             return False
+        before = self.prefix.passes(layout, most) if self.prefix is not None else None
+        if before is False:
+            return False
         if self.ends is not None and time.thread_time() > self.ends:
-            return None
+            return before
         error = self.run(layout, most=most).error
-        if isinstance(error, RunTooLong) or (error is not None and not self.shadow.real and depends_on_values(error)):
-            return None
+        if error is not None and not self.shadow.real and depends_on_values(error):
+            return True if self.reaches_values else None
+        if isinstance(error, (RunTooLong, MemoryLimitError)):
+            return before
         return error is None
 
 
@@ -142,38 +151,38 @@ def search_layout(
 def _searched(
     trial: LayoutTrial, start: InputLayout, budget: int, accept: Callable[[Run], bool], *, strict: bool
 ) -> tuple[Run | None, Run]:
+    """Search best first: a layout runs when its turn comes, the one with the least cost first, then the one that came farthest."""
     first = trial.run(start, strict=strict)
-    queue: list[tuple[int, int, int, Run]] = [(0, -first.count, 0, first)]
-    seen, number, farthest = {start.key}, 0, first
+    farthest = first
     last, end = trial.runs + budget, time.thread_time() + _SECONDS
     best: tuple[int, Run] | None = None
+    done: set[object] = set()
+    order = count()
+    queue: list[tuple[int, int, int, InputLayout, Run | None]] = [(0, -first.count, next(order), start, first)]
     while queue:
-        cost, _, _, run = heapq.heappop(queue)
+        cost, before, _, layout, known = heapq.heappop(queue)
         if best is not None and best[0] <= cost:
             return best[1], farthest
-        if run.error is None and accept(run):
-            return run, farthest
-        if run.error is not None and depends_on_values(run.error) and not trial.shadow.real:
-            raise NeedsValues(run.layout)
-        for repair in _candidate_changes(trial, run):
-            layout = repair.change(run.layout)
-            if layout is None or layout.key in seen:
-                continue
-            if trial.runs > last or time.thread_time() > end:
-                return (best[1] if best is not None else None), farthest
-            seen.add(layout.key)
-            number += 1
-            new = trial.run(layout, strict=strict)
-            farthest = new if new.count > farthest.count else farthest
-            heapq.heappush(queue, (cost + repair.cost, -new.count, number, new))
-            if new.error is None and accept(new) and (best is None or cost + repair.cost < best[0]):
-                best, last = (cost + repair.cost, new), min(last, trial.runs + _AFTER)
-            if repair.cost == 0 and (new.error is None or new.count > run.count):
-                break  # certain, and it helped: the others wait
-        else:
+        if layout.key in done:
             continue
-        heapq.heappush(queue, (cost + 1, -run.count, number + 1, run))  # for its other ways, should this one fail
-        number += 1
+        if known is None and (trial.runs > last or time.thread_time() > end):
+            break
+        done.add(layout.key)
+        run = trial.run(layout, strict=strict) if known is None else known
+        farthest = run if run.count > farthest.count else farthest
+        if run.error is None and accept(run):
+            best, last = (cost, run), min(last, trial.runs + _AFTER)
+            continue
+        if run.error is not None and depends_on_values(run.error) and not trial.shadow.real:
+            if best is not None:
+                continue
+            raise NeedsValues(run.layout)
+        # A change that brings a run no farther has most likely changed the wrong input: guesses elsewhere come first.
+        penalty = 0 if known is not None or run.count > -before else _NO_PROGRESS
+        for change in _candidate_changes(trial, run):
+            new = change.change(run.layout)
+            if new is not None and new.key not in done:
+                heapq.heappush(queue, (cost + change.cost + penalty, -run.count, next(order), new, None))
     return (best[1] if best is not None else None), farthest
 
 
@@ -192,23 +201,16 @@ def _candidate_changes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
     except OperandMismatch as mismatch:
         error, found = mismatch, suggest_changes(run.spy, mismatch, trial.floating)
     if isinstance(error, OperandMismatch) and error.need is not None:
-        yield from _solved(trial, run, error)
+        yield from solve_size(trial, run, error)
     yield from sorted(found, key=lambda repair: repair.cost)
     yield from _named_sizes(trial, run)
-
-
-def _free(layout: InputLayout, paths: frozenset[str]) -> list[int]:
-    """Return the axes of some inputs whose sizes are still free, without batches and the channels of images."""
-    leaves = [leaf for path, leaf in layout.leaves.items() if path in paths]
-    axes = [axis for leaf in leaves for axis in leaf.axes[2 if len(leaf.axes) >= 4 else 0 :]]
-    return [a for a in dict.fromkeys(axes) if a not in layout.fixed and a not in layout.batches]
 
 
 def _named_sizes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
     """Sizes that the module's attributes name, and usual ones, for axes that nothing else decides."""
     for path in run.layout.leaves:
-        axes = _free(run.layout, frozenset({path}))
-        for size in dict.fromkeys((*trial.numbers, *_USUAL)) if axes else ():
+        axes = list_free_axes(run.layout, frozenset({path}))
+        for size in dict.fromkeys((*trial.numbers, *USUAL_SIZES)) if axes else ():
             cost = 3 if size in trial.numbers else 6
             yield LayoutChange.of(cost, InputLayout.with_sizes, axes, size)
         if len(axes) == _EDGES_OF_VIDEO:
@@ -220,42 +222,6 @@ def _with_video_sizes(layout: InputLayout, axes: list[int], frames: int, edge: i
     """Return a layout with one size for the frames, and another for height and width."""
     found = layout.with_sizes(axes[:1], frames)
     return found and found.with_sizes(axes[1:], edge)
-
-
-def _solved(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[LayoutChange]:
-    """Find the size of an input's free axes at which a size that follows from them is as needed: more gives more."""
-    axes = _free(run.layout, error.paths)
-    if not axes or error.need is None:
-        return
-
-    def reached(size: int) -> int:
-        """Whether that size is too small (-1), too large (1), or right (0)."""
-        layout = run.layout.with_sizes(axes, size)
-        new = trial.run(layout, strict=run.spy.strict) if layout is not None else run
-        found = new.error
-        if not isinstance(found, OperandMismatch) and found is not None and new.count == run.count:
-            try:
-                suggest_changes(new.spy, found, trial.floating)
-            except OperandMismatch as mismatch:
-                found = mismatch
-        if isinstance(found, OperandMismatch) and found.got is not None and new.count == run.count:
-            return (found.got > (error.need or 0)) - (found.got < (error.need or 0))
-        return 0 if found is None or new.count > run.count else -1
-
-    for size in trial.numbers[:4]:
-        if reached(size) == 0 and reached(2 * size) > 0:  # a single one fits any number, by broadcasting
-            yield LayoutChange.of(0, InputLayout.with_sizes, axes, size)
-            return
-    low, high = 1, 2048
-    while low <= high:
-        size = (low + high) // 2
-        way = reached(size)
-        if way == 0:
-            near = [] if size in _USUAL else [n for n in _USUAL if abs(n - size) <= max(2, size // 6)]
-            best = next((n for n in near if reached(n) == 0), size)
-            yield LayoutChange.of(0, InputLayout.with_sizes, axes, best)
-            return
-        low, high = (size + 1, high) if way < 0 else (low, size - 1)
 
 
 def _numbers(module: nn.Module) -> Iterator[int]:

@@ -1,0 +1,102 @@
+"""Finds the size of an input's axis at which a size that follows from it is as an operation needs it, by runs at other sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from dummyio_torch.discovery.layout import InputLayout
+from dummyio_torch.discovery.repairs import suggest_changes
+from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch
+
+if TYPE_CHECKING:
+    from dummyio_torch.discovery.search import LayoutTrial, Run
+
+USUAL_SIZES = (28, 32, 64, 224, 16, 128, 256, 8, 96, 48, 384, 512, 84, 227, 299)
+_MAX_SIZE = 2048
+
+
+def list_free_axes(layout: InputLayout, paths: frozenset[str], *, channels: bool = False) -> list[int]:
+    """Return the axes of some inputs whose sizes are still free, without batches; the channels of images only if asked for."""
+    leaves = [leaf for path, leaf in layout.leaves.items() if path in paths]
+    axes = [axis for leaf in leaves for axis in leaf.axes[2 if len(leaf.axes) >= 4 and not channels else 0 :]]
+    return [a for a in dict.fromkeys(axes) if a not in layout.fixed and a not in layout.batches]
+
+
+def solve_size(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[LayoutChange]:
+    """Yield changes after which a size that follows from several axes is as needed.
+
+    An axis that alone decides it is solved for: the size is a multiple of its own, and perhaps a number more. Of several axes, such as
+    the edges of an image whose features are flattened, all get one size: more gives more.
+    """
+    moving = dict(_solve_alone(trial, run, error))
+    cost = 0 if len(moving) == 1 else 1
+    if len(moving) != 1:
+        yield from _solve_together(trial, run, error)
+    for axis, size in moving.items():
+        if size is not None:
+            yield LayoutChange.of(cost, InputLayout.with_sizes, (axis,), size)
+
+
+def _solve_alone(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[tuple[int, int | None]]:
+    """Yield axes that change the size, and the size of each at which it is as needed if it grows evenly; None if there is none."""
+    assert error.need is not None
+    assert error.got is not None
+    for axis in list_free_axes(run.layout, error.paths, channels=True):
+        size = run.layout.sizes[axis]
+        layout = run.layout.with_sizes((axis,), 2 * size, fix=False)
+        got = None if layout is None else _find_size(trial, run, layout)
+        if got is None or got == error.got:
+            continue
+        found, rest = divmod(size * (error.need - error.got), got - error.got)
+        yield axis, size + found if rest == 0 and 0 < size + found <= _MAX_SIZE else None
+
+
+def _find_size(trial: LayoutTrial, run: Run, layout: InputLayout) -> int | None:
+    """Return the size that the same operation gets with another layout; None if the run ends elsewhere."""
+    new = trial.run(layout, strict=run.spy.strict)
+    found = new.error
+    if new.count != run.count or found is None:
+        return None
+    if not isinstance(found, OperandMismatch):
+        try:
+            suggest_changes(new.spy, found, trial.floating)
+        except OperandMismatch as mismatch:
+            found = mismatch
+    return found.got if isinstance(found, OperandMismatch) else None
+
+
+def _solve_together(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[LayoutChange]:
+    """Yield one size for all free axes."""
+    axes = list_free_axes(run.layout, error.paths)
+    if not axes or error.need is None:
+        return
+
+    def reached(size: int) -> int:
+        """Whether that size is too small (-1), too large (1), or right (0)."""
+        layout = run.layout.with_sizes(axes, size)
+        new = trial.run(layout, strict=run.spy.strict) if layout is not None else run
+        found = new.error
+        if not isinstance(found, OperandMismatch) and found is not None and new.count == run.count:
+            try:
+                suggest_changes(new.spy, found, trial.floating)
+            except OperandMismatch as mismatch:
+                found = mismatch
+        if isinstance(found, OperandMismatch) and found.got is not None and new.count == run.count:
+            return (found.got > (error.need or 0)) - (found.got < (error.need or 0))
+        return 0 if found is None or new.count > run.count else -1
+
+    for size in trial.numbers[:4]:
+        if reached(size) == 0 and reached(2 * size) > 0:  # a single one fits any number, by broadcasting
+            yield LayoutChange.of(0, InputLayout.with_sizes, axes, size)
+            return
+    low, high = 1, _MAX_SIZE
+    while low <= high:
+        size = (low + high) // 2
+        way = reached(size)
+        if way == 0:
+            near = [] if size in USUAL_SIZES else [n for n in USUAL_SIZES if abs(n - size) <= max(2, size // 6)]
+            best = next((n for n in near if reached(n) == 0), size)
+            yield LayoutChange.of(0, InputLayout.with_sizes, axes, best)
+            return
+        low, high = (size + 1, high) if way < 0 else (low, size - 1)
