@@ -8,6 +8,7 @@ import torch
 
 from dummyio_torch.discovery.layout import Branch, InputLayout
 from dummyio_torch.discovery.requirements import (
+    require_axes,
     require_bool,
     require_floats,
     require_integers,
@@ -115,10 +116,26 @@ def _indexed(spy: RunObserver, table: torch.Tensor, index: Any) -> None:
         if isinstance(part, str):
             _unnest(spy, table)
         if isinstance(part, torch.Tensor):
-            if part.dtype is not torch.bool:
-                require_integers(spy, part)
+            if part.dtype.is_floating_point and spy.lineage(table) is not None:
+                require_bool(spy, part)  # what is computed is chosen from by a mask more often than by places
+            if part.dtype is torch.bool:
+                _choose_by_mask(spy, part, table, axis)
+                continue
+            require_integers(spy, part)
             if axis < table.ndim:
                 _bound_index(spy, part, table, axis)
+
+
+def _choose_by_mask(spy: RunObserver, mask: torch.Tensor, table: torch.Tensor, first: int) -> None:
+    """A mask that chooses elements has the axes of the table from one on; those of the module's own are no input's."""
+    if tuple(mask.shape) == tuple(table.shape[first : first + mask.ndim]):
+        return
+    axes = [axis for axis in range(first, min(first + mask.ndim, table.ndim))]
+    known = [axis for axis in axes if spy.variable(table, axis) is not None]
+    if known and known == axes[: len(known)]:
+        if len(known) < mask.ndim:
+            require_rank(spy, mask, len(known))
+        require_axes(spy, mask, [(table, axis) for axis in known])
 
 
 def _unnest(spy: RunObserver, tensor: torch.Tensor) -> None:
