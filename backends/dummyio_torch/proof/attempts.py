@@ -16,7 +16,7 @@ from dummyio.sources.proof.budget import Budget
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy
 from dummyio_torch.discovery.memory_guard import MemoryGuard, MemoryLimitError
 from dummyio_torch.discovery.operation_rules import check_operands
-from dummyio_torch.discovery.run_observer import Facts, OperandMismatch, RunObserver
+from dummyio_torch.discovery.run_observer import Facts, OperandMismatch, RunObserver, RunTooLong
 from dummyio_torch.discovery.search import depends_on_values
 from dummyio_torch.proof.model_call import ModelCall
 from dummyio_torch.proof.spec_layout import SpecLayout, to_layout
@@ -24,6 +24,8 @@ from dummyio_torch.proof.spec_layout import SpecLayout, to_layout
 Level = Literal["shapes", "values"]
 Ending = Literal["took", "refused", "unknown"]
 """How a run ended: the module took the inputs, refused them, or the run could not show it."""
+_MANY, _LEAST = 4, 5_000
+"""Times the operations of the first run, and the operations that every run may have."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Attempts:
     def __init__(self, module: nn.Module, call: ModelCall, budget: Budget) -> None:
         self.module, self.call, self.budget = module, call, budget
         self._copies: dict[Kind, MetaCopy] = {}
+        self._most: int | None = None
+        """The most operations of a run on shapes: a loop over a long sequence, step by step, proves nothing that a short one does not."""
         self.peak = 0
         """The most bytes that a run with values took, weights aside; those of runs that were refused count too."""
 
@@ -80,7 +84,8 @@ class Attempts:
             fake tensor has none. Such a run takes longer.
         """
         attempt = self._run_on_shapes(spec, sizes, "meta")
-        return self._run_on_shapes(spec, sizes, "fake") if fake and attempt.ending == "unknown" else attempt
+        needs_values = attempt.ending == "unknown" and not isinstance(attempt.error, RunTooLong)
+        return self._run_on_shapes(spec, sizes, "fake") if fake and needs_values else attempt
 
     def _run_on_shapes(self, spec: InputSpec, sizes: Mapping[str, int], kind: Kind) -> Attempt:
         copy = self._copy(kind)
@@ -88,15 +93,20 @@ class Attempts:
         tensors = {
             path: copy.tensor(known.layout.shape(leaf), leaf.dtype) for path, leaf in known.layout.leaves.items()
         }
-        spy = RunObserver(known.layout, tensors, _note_operands, strict=False, most=None)
+        spy = RunObserver(known.layout, tensors, _note_operands, strict=False, most=self._most)
         guard = MemoryGuard(None)
         start, error = time.perf_counter(), None
         try:
             with ignore_warnings(), guard:
                 self.call.run(copy, spy, known.layout.build(tensors))
+        except TimeoutError:  # a caller's own limit, not the module's answer
+            raise
         except Exception as caught:  # noqa: BLE001 - a module may raise anything
             error = caught
-        ending: Ending = "took" if error is None else "unknown" if depends_on_values(error) else "refused"
+        if self._most is None:
+            self._most = max(_MANY * spy.count, _LEAST)
+        unknown = isinstance(error, RunTooLong) or (error is not None and depends_on_values(error))
+        ending: Ending = "took" if error is None else "unknown" if unknown else "refused"
         seconds = time.perf_counter() - start
         return Attempt(spec, sizes, "shapes", ending, error, spy.facts, spy.count, seconds, guard.peak)
 
@@ -128,6 +138,8 @@ class Attempts:
                     known = to_layout(spec, sizes)
                     spy = RunObserver(known.layout, _leaves(spec, inputs), _note_operands, strict=False, most=None)
                 self.call.run(copy, spy, inputs)
+        except TimeoutError:  # a caller's own limit, not the module's answer
+            raise
         except Exception as caught:  # noqa: BLE001 - a module may raise anything
             error = caught
         self.peak = max(self.peak, guard.peak)

@@ -116,12 +116,12 @@ class _Prover:
         self.unproved: list[str] = []
         self.facts = Facts()
         self.shapes_suffice = False
-        self.began = time.monotonic()
+        self.began = time.thread_time()
         self.label = type(self.attempts.module).__name__
 
     def correct(self) -> InputSpec:
         """Return the spec that the module takes at its default sizes; raise `SourceError` if it takes none that is found."""
-        attempt = self._run(self.spec)
+        first = attempt = self._run(self.spec)
         tries = 0
         while attempt.ending == "refused":
             for correction in CORRECTIONS:
@@ -139,11 +139,11 @@ class _Prover:
                     attempt = better
                     break
             else:
-                raise self._refused(attempt)
+                break
             if tries > self.attempts.budget.corrections or self._is_over():
                 break
         if attempt.ending == "refused":
-            raise self._refused(attempt)
+            raise self._refused(first)
         return self._bound_ids(attempt)
 
     def _run(self, spec: InputSpec) -> Attempt:
@@ -249,7 +249,7 @@ class _Prover:
             found = self.attempts.run_with_values(spec, sizes, guarded=not cheap)
             if found.ending != "unknown":
                 return found
-        return self.attempts.run_on_shapes(spec, sizes, fake=True)
+        return self.attempts.run_on_shapes(spec, sizes, fake=self.first.level == "shapes")
 
     def _prove_largest_ids(self, spec: InputSpec) -> InputSpec:
         """Return the spec with ids that the module takes, the largest too: a table may be indexed by a sum of ids."""
@@ -273,7 +273,7 @@ class _Prover:
             self.unproved.append("padding on the other side")
 
     def _is_over(self) -> bool:
-        return time.monotonic() - self.began > self.attempts.budget.seconds
+        return time.thread_time() - self.began > self.attempts.budget.seconds
 
     def _refused(self, attempt: Attempt | None) -> SourceError:
         assert attempt is not None
