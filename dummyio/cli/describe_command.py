@@ -35,7 +35,7 @@ from dummyio.sources.prove_model import LEVELS
     type=click.Choice(LEVELS),
     default="auto",
     show_default=True,
-    help="Run the class of a configuration on the inputs: without weights, or with random ones. auto runs nothing here.",
+    help="Run the model on the inputs: without weights, or with values. auto runs small ONNX and TFLite files, and no configuration.",
 )
 @click.option("-o", "--output", type=click.Path(), help="Write the spec to this file.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")

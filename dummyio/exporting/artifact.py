@@ -83,7 +83,7 @@ def _declares_inputs(place: Path, saved: Path) -> bool:
     from dummyio.describing import describe  # noqa: PLC0415 - lazy: it imports the readers
 
     try:
-        found, wanted = describe(place), InputSpec.load(saved)
+        found, wanted = describe(place, prove="off"), InputSpec.load(saved)
     except DummyioError:
         return False
     return {path for path, _ in found.leaves} == {path for path, _ in wanted.leaves}

@@ -42,6 +42,9 @@ def bind_model(model: Any, names: Sequence[str]) -> Call:
         return _bind_concrete(model)
     if isinstance(model, tf.types.experimental.PolymorphicFunction):
         plain: Any = model
+        whole = plain.input_signature[0] if plain.input_signature and len(plain.input_signature) == 1 else None
+        if isinstance(whole, Mapping) and set(whole) == set(names):
+            return lambda inputs: plain(dict(inputs))  # its one argument, which may have the name of a key
         return _bind_arguments(model, plain.python_function, names, {})
     if isinstance(model, tf.Module):
         function = choose_function(model, names=names)
@@ -127,6 +130,8 @@ def _bind_arguments(function: Any, signed: Any, names: Sequence[str], options: M
     }
     if by_name.issuperset(names) or any(item.kind is item.VAR_KEYWORD for item in parameters.values()):
         return lambda inputs: function(**inputs, **options)
+    if any(item.kind is item.VAR_POSITIONAL for item in parameters.values()):
+        return lambda inputs: function(*(inputs[name] for name in names), **options)
     required = [name for name, item in parameters.items() if item.default is item.empty]
     if len(required) == len(names):
         return lambda inputs: function(*(inputs[name] for name in names), **options)

@@ -138,9 +138,7 @@ def find_writes(graph: Any) -> list[str]:
     """Return the names of the operations of a graph that write variables."""
     definition = graph.as_graph_def()
     nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
-    return sorted(
-        {node.name for node in nodes if re.fullmatch(r"Assign\w*VariableOp|ResourceScatter\w+", node.op)}
-    )
+    return sorted({node.name for node in nodes if re.fullmatch(r"Assign\w*VariableOp|ResourceScatter\w+", node.op)})
 
 
 def _check_writes(graph: Any) -> None:

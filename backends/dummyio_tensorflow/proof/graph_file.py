@@ -14,7 +14,6 @@ from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
 from dummyio_tensorflow.declarations.declared_inputs import Declared
 from dummyio_tensorflow.description.trial_traces import trace_at_sizes
-from dummyio_tensorflow.proof.live_model import end_trace
 from dummyio_tensorflow.running.open_runner import open_runner
 from dummyio_tensorflow.signature import abstract
 
@@ -58,7 +57,8 @@ class GraphFile:
         """Infer the shapes of the graph, or run it."""
         if level == "shapes":
             if self._declared.callable is not None:
-                return end_trace(trace_at_sizes(self._declared.callable, spec, sizes))
+                trace = trace_at_sizes(self._declared.callable, spec, sizes)
+                return Run("took") if trace.error is None else Run("refused", trace.error)
             return self._infer_shapes(fix_sizes(spec, sizes))
         try:
             self._runner(spec.feeds(**sizes))

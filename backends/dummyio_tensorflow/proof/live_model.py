@@ -8,19 +8,22 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from dummyio.errors import DummyioError, MemoryBudgetError
+from dummyio.errors import DummyioError, MemoryBudgetError, RunError
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.memory_budget import format_bytes
 from dummyio.process_state import ignore_warnings
 from dummyio.sources.proof.budget import Budget
+from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
 from dummyio_tensorflow.calling.bind_model import bind_model, is_keras
-from dummyio_tensorflow.calling.frozen_function import find_writes
+from dummyio_tensorflow.calling.frozen_function import find_writes, trace_model, without_xla
+from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.declarations.declared_inputs import Declared
 from dummyio_tensorflow.description.trial_traces import Trace, trace_at_sizes
 
 _MOST_STATE = 1 << 26
 """Bytes of variables that a call may change, up to which they are kept and restored."""
+_GAP = "\n\n"
 _HELD = ("Const", "Placeholder", "ReadVariableOp", "VarHandleOp")
 """Operations whose results a call does not allocate."""
 
@@ -68,7 +71,7 @@ class LiveModel:
     def run(self, spec: InputSpec, sizes: Mapping[str, int], level: Level) -> Run:
         """Trace the model on shapes, or call it on the values of the spec."""
         if level == "shapes":
-            return end_trace(trace_at_sizes(self._model, spec, sizes))
+            return self._trace(fix_sizes(spec, sizes))
         needed = self._estimate_bytes(spec, sizes)
         if needed > Budget().memory:
             return Run("unknown", MemoryBudgetError(f"it would take about {format_bytes(needed)}"))
@@ -81,9 +84,16 @@ class LiveModel:
             with ignore_warnings(), _keep_state(self._model):
                 call(inputs)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
-            return Run(
-                "unknown" if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)) else "refused", error
-            )
+            is_unknown = isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError))
+            return Run("unknown" if is_unknown else "refused", _leave_out_calls(error))
+        return Run("took")
+
+    def _trace(self, spec: InputSpec) -> Run:
+        try:
+            with silence_output(), without_xla():
+                trace_model(self._model, spec)
+        except DummyioError as error:  # without a cause, it is not the model that refuses
+            return Run("unknown" if error.__cause__ is None else "refused", error)
         return Run("took")
 
     def _estimate_bytes(self, spec: InputSpec, sizes: Mapping[str, int]) -> int:
@@ -98,9 +108,12 @@ class LiveModel:
         return int(total * growth**2)
 
 
-def end_trace(trace: Trace) -> Run:
-    """Return how a trace ended."""
-    return Run("took") if trace.error is None else Run("refused", trace.error)
+def _leave_out_calls(error: Exception) -> Exception:
+    """Return an error of a graph without the calls that made its operations, which come before the reason."""
+    text = str(error)
+    if not text.startswith("Graph execution error"):
+        return error
+    return RunError(f"{type(error).__name__}: {text.strip().rpartition(_GAP)[2]}")
 
 
 def _count_results(trace: Trace) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from dummyio.errors import SpecError
 from dummyio.input_spec import InputSpec
 from dummyio.sources.proof.spec_changes import map_leaves
 from dummyio.spec.tensor_spec import TensorSpec
@@ -63,6 +64,28 @@ def use_largest_ids(spec: InputSpec, only: str | None = None) -> InputSpec:
         return leaf
 
     return map_leaves(spec, use)
+
+
+def use_smallest_ids(spec: InputSpec) -> InputSpec:
+    """Return a spec whose ids are all the smallest that it declares."""
+    return use_largest_ids(spec, only="")
+
+
+def halve_ids(spec: InputSpec) -> Iterator[InputSpec]:
+    """Yield the spec with smaller and smaller ids."""
+    highs = {
+        path: high
+        for path, leaf in spec.leaves
+        if leaf.dtype.kind in ("int", "uint") and (high := get_high(leaf.values)) is not None
+    }
+    while max(highs.values(), default=1) > 1:
+        highs = {path: max(high // 2, 1) for path, high in highs.items()}
+        try:
+            lower = lower_ids(spec, highs)
+        except SpecError:  # every id that is left is reserved
+            return
+        if lower != spec:
+            yield lower
 
 
 def _find_allowed(rule: TokenIds, *, largest: bool) -> int:

@@ -1,17 +1,19 @@
 """Specs to try in the place of one that a source refuses at its default sizes."""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
 from dummyio.sources.proof.spec_changes import map_leaves
-from dummyio.spec.dims import Dim
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Rule, get_mask_path
 
 _FACTORS = (2, 4, 8, 16, 32, 64, 256, 1024)
+_MOST_GROWTH, _MOST_BYTES = 8, 1 << 22
+"""Inputs may take this many times the bytes of the default sizes, or these bytes."""
 _SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 
 
@@ -53,26 +55,26 @@ def change_sizes(spec: InputSpec, given: Collection[str]) -> Iterator[InputSpec]
         Dims whose sizes the caller has chosen: they stay.
     """
     free = [dim for name, dim in spec.dims.items() if not dim.fixed and name not in given]
-    alike: dict[int, list[Dim]] = {}
-    for dim in free:
-        alike.setdefault(dim.size, []).append(dim)
-    tried = [spec.sizes()]
+    alike = {size: [dim for dim in free if dim.size == size] for size in dict.fromkeys(dim.size for dim in free)}
+    groups = [dims for dims in alike.values() if len(dims) > 1]
+    alone = [[dim] for dim in free]
+    distinct = [{name: size for name, size in sizes.items() if name not in given} for sizes in spec.probes()]
     plan = [
-        {dim.name: size * factor for dim in dims}
-        for size, dims in alike.items()
-        if len(dims) > 1
-        for factor in _FACTORS
+        *({dim.name: dim.size * factor for dim in dims} for dims in groups for factor in _FACTORS),
+        *distinct,
+        *({dim.name: dim.size * factor for dim in dims} for dims in alone for factor in _FACTORS),
+        *({dim.name: size for dim in dims} for dims in groups for size in _SIZES),
+        *({dim.name: size for dim in dims} for size in _SIZES for dims in alone),
     ]
-    plan += [{name: size for name, size in sizes.items() if name not in given} for sizes in spec.probes()]
-    plan += [{dim.name: dim.size * factor} for dim in free for factor in _FACTORS]
-    plan += [{dim.name: size} for size in _SIZES for dim in free]
+    most = max(_MOST_GROWTH * spec.nbytes(), _MOST_BYTES)
+    tried = [spec.sizes()]
     for sizes in plan:
         new = {name: size for name, size in sizes.items() if spec.dims[name].takes(size)}
         whole = {**spec.sizes(), **new}
         if not new or whole in tried:
             continue
         tried.append(whole)
-        try:
-            yield spec.with_dims(**{name: replace(spec.dims[name], size=size) for name, size in new.items()})
-        except DummyioError:  # shapes that are not valid at these sizes
-            continue
+        with suppress(DummyioError):  # shapes that are not valid at these sizes
+            other = spec.with_dims(**{name: replace(spec.dims[name], size=size) for name, size in new.items()})
+            if other.nbytes() <= most:
+                yield other

@@ -7,14 +7,15 @@ What the source refuses and no correction mends is an error. PyTorch modules hav
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from dummyio.errors import DummyioError, OptionError, SourceError, SpecError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.sources.proof.budget import Budget
 from dummyio.sources.proof.fit_dims import fit_dims
-from dummyio.sources.proof.id_bounds import get_high, lower_ids, use_largest_ids
+from dummyio.sources.proof.id_bounds import get_high, halve_ids, lower_ids, use_largest_ids, use_smallest_ids
 from dummyio.sources.proof.other_specs import change_dtypes, change_sizes
 from dummyio.sources.proof.spec_changes import format_change, has_padding, turn_padding
 from dummyio.sources.proof.subject import Level, Run, Subject
@@ -23,9 +24,9 @@ from dummyio.spec.proof import Proof
 
 _MAX_RESTRICTIONS = 24
 """The most times that dims of one spec are restricted."""
-_MAX_SIZES = 48
+_MAX_SIZES = 96
 """The most other default sizes that are tried."""
-_TRIED = ("other dtypes where they are guesses", "other sizes", "smaller ids")
+_TRIED = ("smaller ids", "other dtypes where they are guesses", "other sizes")
 
 
 def prove_spec(
@@ -132,23 +133,26 @@ class _Prover:
 
     def _correct(self, spec: InputSpec, first: Run) -> InputSpec:
         """Return a spec that the source takes at its default sizes; raise `SourceError` if none is found."""
-        ways: tuple[tuple[str, int, Callable[[], Iterator[InputSpec]]], ...] = (
-            ("dtypes", self.budget.corrections, lambda: change_dtypes(spec, self.subject.guessed)),
-            ("sizes", _MAX_SIZES, lambda: change_sizes(spec, self.given)),
-            ("ids", self.budget.corrections, lambda: _halve_ids(spec) if self.level == "values" else iter(())),
+        if self.level == "values" and self._run(use_smallest_ids(spec)).ending == "took":
+            return spec  # all but its ids is taken
+        ways: tuple[tuple[str, int, Iterator[InputSpec]], ...] = (
+            ("dtypes", self.budget.corrections, change_dtypes(spec, self.subject.guessed)),
+            ("sizes", _MAX_SIZES, change_sizes(spec, self.given)),
         )
-        for name, most, make in ways:
-            for count, other in enumerate(make()):
-                if count >= most or self._is_over():
+        for name, most, others in ways:
+            for other in islice(others, most):
+                if self._is_over():
                     break
-                if self._run(other).ending == "took":
+                tried = use_smallest_ids(other) if self.level == "values" else other
+                if self._run(tried).ending == "took":
                     self.corrections.append(f"{name}: {format_change(spec, other)}")
                     return other
         raise self._refuse(spec, spec.sizes(), first)
 
     def _prove_largest_ids(self, spec: InputSpec) -> InputSpec:
         """Return the spec with ids that the source takes, the largest too: the bound of each is found by trying."""
-        if self._run(use_largest_ids(spec)).ending != "refused":
+        largest = self._run(use_largest_ids(spec))
+        if largest.ending != "refused":
             return spec
         for path, leaf in spec.leaves:
             high = get_high(leaf.values)
@@ -161,10 +165,12 @@ class _Prover:
             if good:
                 spec = lower_ids(spec, {path: good})
                 self.corrections.append(f"ids of {path} stay below {good}: larger ones are refused")
-        largest = self._run(use_largest_ids(spec))
-        if largest.ending == "refused":
-            raise self._refuse(use_largest_ids(spec), spec.sizes(), largest)
-        return spec
+        for other in (spec, *halve_ids(spec)):
+            if self._run(use_largest_ids(other)).ending != "refused":
+                if other != spec:
+                    self.corrections.append(f"ids of several inputs: {format_change(spec, other)}")
+                return other
+        raise self._refuse(use_largest_ids(spec), spec.sizes(), largest)
 
     def _takes_ids(self, spec: InputSpec, path: str, high: int) -> bool:
         """Whether the source takes the largest id of one input below a bound, and the smallest ids of all others."""
@@ -220,7 +226,7 @@ class _Prover:
 
     def _refuse(self, spec: InputSpec, sizes: Mapping[str, int], run: Run) -> SourceError:
         shapes = ", ".join(f"{path} {leaf.dtype}{list(leaf.sizes(dict(sizes)))}" for path, leaf in spec.leaves)
-        line = format_error_line(find_own_error(run.error)) if run.error is not None else "it refuses them"
+        line = "it refuses them" if run.error is None else format_error_line(find_own_error(run.error)).rstrip(".")
         found = SourceError(
             f"{self.subject.label} refuses the inputs that it is described with ({shapes}): {line}. Corrections that did not help: "
             f"{', '.join(_TRIED)}. Give sizes by name, or take the description as it is with prove='off'."
@@ -239,20 +245,3 @@ def find_own_error(error: Exception) -> BaseException:
 
 def _in_brackets(error: Exception | None) -> str:
     return "" if error is None else f" ({format_error_line(find_own_error(error), 200)})"
-
-
-def _halve_ids(spec: InputSpec) -> Iterator[InputSpec]:
-    """Yield the spec with smaller and smaller ids."""
-    highs = {
-        path: high
-        for path, leaf in spec.leaves
-        if leaf.dtype.kind in ("int", "uint") and (high := get_high(leaf.values)) is not None
-    }
-    while max(highs.values(), default=1) > 1:
-        highs = {path: max(high // 2, 1) for path, high in highs.items()}
-        try:
-            lower = lower_ids(spec, highs)
-        except SpecError:  # every id that is left is reserved
-            return
-        if lower != spec:
-            yield lower
