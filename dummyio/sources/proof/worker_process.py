@@ -107,10 +107,9 @@ class WorkerProcess:
 
     def close(self) -> None:
         """End the process."""
-        if self.owner != os.getpid():
-            return  # a copy of the process that started it
-        self._process.kill()
-        self._process.wait()
+        if self.owner == os.getpid():  # not in a copy of the process that started it
+            self._process.kill()
+            self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
@@ -122,6 +121,8 @@ def take_worker(script: Path) -> WorkerProcess:
         found = _IDLE.pop(script, None)
     if found is not None and found.owner == os.getpid() and found.is_alive:
         return found
+    if found is not None:
+        found.close()
     return WorkerProcess(script)
 
 
