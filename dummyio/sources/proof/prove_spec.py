@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -19,6 +20,7 @@ from dummyio.sources.proof.id_bounds import get_high, halve_ids, lower_ids, use_
 from dummyio.sources.proof.other_specs import change_dtypes, change_sizes
 from dummyio.sources.proof.spec_changes import format_change, has_padding, turn_padding
 from dummyio.sources.proof.subject import Level, Run, Subject
+from dummyio.spec.dims import Dim
 from dummyio.spec.probe_plan import sizes_are_valid
 from dummyio.spec.proof import Proof
 
@@ -145,9 +147,22 @@ class _Prover:
                     break
                 tried = use_smallest_ids(other) if self.level == "values" else other
                 if self._run(tried).ending == "took":
-                    self.corrections.append(f"{name}: {format_change(spec, other)}")
-                    return other
+                    found = self._stay_near(spec.sizes(), other) if name == "sizes" else other
+                    self.corrections.append(f"{name}: {format_change(spec, found)}")
+                    return found
         raise self._refuse(spec, spec.sizes(), first)
+
+    def _stay_near(self, wanted: Mapping[str, int], spec: InputSpec) -> InputSpec:
+        """Return a spec that is taken at other sizes than the usual ones with bounds that exclude these, and as near to them as it can be."""
+        fitted = fit_dims(spec, wanted, self._takes)
+        if fitted is None:
+            return spec
+        near = {name: _clamp(dim, wanted[name]) for name, dim in fitted.dims.items() if name in wanted}
+        with suppress(DummyioError):
+            nearer = fitted.with_dims(**near)
+            if self._run(use_smallest_ids(nearer) if self.level == "values" else nearer).ending == "took":
+                return nearer
+        return fitted
 
     def _prove_largest_ids(self, spec: InputSpec) -> InputSpec:
         """Return the spec with ids that the source takes, the largest too: the bound of each is found by trying."""
@@ -233,6 +248,12 @@ class _Prover:
         )
         found.__cause__ = run.error
         return found
+
+
+def _clamp(dim: Dim, size: int) -> int:
+    """Return the size nearest to another one that a dim can take; its own if its bounds alone do not show it."""
+    near = max(dim.min, size if dim.max is None else min(size, dim.max)) // dim.multiple_of * dim.multiple_of
+    return near if dim.takes(near) else dim.size
 
 
 def find_own_error(error: Exception) -> BaseException:

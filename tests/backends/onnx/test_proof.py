@@ -75,6 +75,17 @@ def test_an_axis_that_takes_one_size_is_static(tmp_path, level, columns):
     assert spec.proof.corrections[0].startswith("sizes: x float32")
 
 
+def test_a_length_above_a_table_of_positions_is_the_longest_one(tmp_path):
+    nodes = [
+        helper.make_node("CumSum", ["attention_mask", "axis"], ["counted"]),
+        helper.make_node("Gather", ["places", "counted"], ["y"]),
+    ]
+    inputs = [("attention_mask", INT64, ["batch_size", "sequence_length"])]
+    weights = {"axis": np.array(-1), "places": np.zeros((13, 4), "f")}
+    spec = dummyio.describe(save(tmp_path / "m.onnx", nodes, inputs, [("y", FLOAT, None)], **weights))
+    assert list(spec.dims.values()) == [Dim("batch_size", 2), Dim("sequence_length", 12, max=12)]
+
+
 def test_axes_of_several_inputs_that_must_be_equal_are_one(tmp_path):
     nodes = [helper.make_node("Concat", ["x", "y", "z"], ["all"], axis=1)]
     inputs = [(name, FLOAT, [None, size]) for name, size in (("x", 4), ("y", 8), ("z", 2))]
