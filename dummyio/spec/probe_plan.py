@@ -1,6 +1,8 @@
 """The probe plan: a small set of dim assignments that tell dims apart and expose sizes hard-coded by an export."""
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from math import prod
 
 from dummyio.errors import DimError, SpecError
@@ -46,21 +48,25 @@ def _choose_distinct_sizes(free: Iterable[Dim], constants: set[int], skip: set[i
     taken = set(constants) | skip
     sizes: dict[str, int] = {}
     for dim in free:
-        candidates = [size for size in _list_allowed_sizes(dim) if size not in taken]
-        candidates.sort(key=lambda size: (size < 3, size < dim.size, abs(size - dim.size)))
-        sizes[dim.name] = candidates[0] if candidates else dim.size
+        allowed = _list_allowed_sizes(dim)
+        place = bisect_left(allowed, dim.size)
+        above, below = allowed[place:], allowed[:place]
+        free_sizes = (size for size in chain(above, reversed(below)) if size >= 3 and size not in taken)
+        small_sizes = (size for size in chain(above, reversed(below)) if size < 3 and size not in taken)
+        sizes[dim.name] = next(chain(free_sizes, small_sizes), dim.size)
         taken.add(sizes[dim.name])
     return sizes
 
 
-def _list_allowed_sizes(dim: Dim) -> list[int]:
+def _list_allowed_sizes(dim: Dim) -> Sequence[int]:
+    """Return the sizes near the default that a dim can take, the smallest first."""
     if dim.choices is not None:
-        return [size for size in dim.choices if dim.takes(size)]
+        return sorted(size for size in dim.choices if dim.takes(size))
     low, high = max(dim.min, dim.size - _SEARCH_STEPS), dim.size + _SEARCH_STEPS * dim.multiple_of
     if dim.max is not None:
         high = min(high, dim.max)
     start = -(-low // dim.multiple_of) * dim.multiple_of
-    return list(range(start, high + 1, dim.multiple_of))[: 2 * _SEARCH_STEPS]
+    return range(start, high + 1, dim.multiple_of)[: 2 * _SEARCH_STEPS]
 
 
 def _list_extreme_sizes(dim: Dim) -> list[int]:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Collection, Mapping
 from functools import partial
-from importlib.metadata import version
 from typing import Any
 
 import jax
@@ -16,6 +15,7 @@ from dummyio.sources.proof.budget import MAX_RUN_BYTES
 from dummyio.sources.proof.prove_spec import prove_spec
 from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
+from dummyio.sources.proof.versions import find_version
 from dummyio_jax.calling.exported_function import open_exported, wrap_exported
 from dummyio_jax.calling.exported_module import find_exported_dangers
 from dummyio_jax.calling.pure_function import Model, to_pure_function
@@ -57,7 +57,7 @@ class FunctionSubject:
         self.label = model.name
         self.versions = {"jax": jax.__version__}
         if model.kind in ("nnx", "linen"):
-            self.versions["flax"] = version("flax")
+            self.versions["flax"] = find_version("flax")
 
     def find_obstacle(self, level: Level, *, asked: bool) -> str | None:
         """Return why the function cannot be run; see `dummyio.sources.proof.subject.Subject`."""

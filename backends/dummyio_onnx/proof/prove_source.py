@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from contextlib import closing
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from dummyio.sources.proof.file_runs import FileRuns
 from dummyio.sources.proof.prove_spec import prove_spec
 from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
+from dummyio.sources.proof.versions import find_version
 from dummyio.spec.proof import Proof
 from dummyio_onnx.external_data import list_external_files
 from dummyio_onnx.read_model import find_graph_inputs
@@ -48,7 +48,7 @@ class OnnxModel(FileRuns):
         nbytes = len(data) if path is None else sum(each.stat().st_size for each in (path, *self._others))
         label = "the ModelProto" if path is None else str(path)
         settings = {"path": None if path is None else str(path.resolve())}
-        super().__init__(label, _WORKER, settings, data, nbytes, {"onnxruntime": version("onnxruntime")})
+        super().__init__(label, _WORKER, settings, data, nbytes, {"onnxruntime": find_version("onnxruntime")})
         self._runtime = self.versions
 
     def find_obstacle(self, level: Level, *, asked: bool) -> str | None:

@@ -1,11 +1,11 @@
 """TFLite files, as a proof runs them: in LiteRT, in a process of its own."""
 
-from importlib.metadata import version
 from pathlib import Path
 
 from dummyio.errors import build_trust_error
 from dummyio.sources.proof.file_runs import FileRuns
 from dummyio.sources.proof.subject import Level
+from dummyio.sources.proof.versions import find_version
 from dummyio_tensorflow.calling.tflite_schema import read_model, refuse_damage
 from dummyio_tensorflow.running.operator_trust import find_tflite_dangers
 
@@ -18,7 +18,7 @@ class TfliteFile(FileRuns):
     def __init__(self, path: Path, signature: str) -> None:
         self._path = path
         settings = {"path": str(path.resolve()), "signature": signature}
-        versions = {"ai-edge-litert": version("ai-edge-litert")}
+        versions = {"ai-edge-litert": find_version("ai-edge-litert")}
         super().__init__(str(path), _WORKER, settings, b"", path.stat().st_size, versions)
 
     def find_obstacle(self, level: Level, *, asked: bool) -> str | None:

@@ -66,6 +66,10 @@ class Attempts:
         """The most operations of a run on shapes: a loop over a long sequence, step by step, proves nothing that a short one does not."""
         self.peak = 0
         """The most bytes that a run with values took, weights aside; those of runs that were refused count too."""
+        self.building = 0.0
+        """Seconds in which copies of the module were made."""
+        self.running = 0.0
+        """Seconds in which copies of the module ran."""
 
     @property
     def copied(self) -> bool:
@@ -98,7 +102,7 @@ class Attempts:
         start, error = time.perf_counter(), None
         try:
             with ignore_warnings(), guard:
-                self.call.run(copy, spy, known.layout.build(tensors))
+                self._call(copy, spy, known.layout.build(tensors))
         except TimeoutError:  # a caller's own limit, not the module's answer
             raise
         except Exception as caught:  # noqa: BLE001 - a module may raise anything
@@ -137,7 +141,7 @@ class Attempts:
                 if observe:
                     known = to_layout(spec, sizes)
                     spy = RunObserver(known.layout, _leaves(spec, inputs), _note_operands, strict=False, most=None)
-                self.call.run(copy, spy, inputs)
+                self._call(copy, spy, inputs)
         except TimeoutError:  # a caller's own limit, not the module's answer
             raise
         except Exception as caught:  # noqa: BLE001 - a module may raise anything
@@ -149,8 +153,17 @@ class Attempts:
 
     def _copy(self, kind: Kind) -> MetaCopy:
         if kind not in self._copies:
+            start = time.perf_counter()
             self._copies[kind] = MetaCopy(self.module, kind)
+            self.building += time.perf_counter() - start
         return self._copies[kind]
+
+    def _call(self, copy: MetaCopy, spy: RunObserver | None, inputs: Mapping[str, Any]) -> None:
+        start = time.perf_counter()
+        try:
+            self.call.run(copy, spy, inputs)
+        finally:
+            self.running += time.perf_counter() - start
 
 
 def _leaves(spec: InputSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:

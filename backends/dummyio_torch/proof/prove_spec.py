@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from itertools import chain
 
 import torch
@@ -24,6 +24,7 @@ from dummyio.sources.proof.budget import Budget
 from dummyio.sources.proof.fit_dims import fit_dims
 from dummyio.sources.proof.id_bounds import lower_ids, use_largest_ids
 from dummyio.sources.proof.spec_changes import format_change, has_padding, turn_padding
+from dummyio.sources.proof.versions import find_version
 from dummyio.spec.probe_plan import sizes_are_valid
 from dummyio.spec.proof import Proof
 from dummyio_torch.description.module_key import module_key
@@ -301,5 +302,5 @@ def _list_versions(module: nn.Module) -> dict[str, str]:
     root = type(module).__module__.partition(".")[0]
     if root not in ("torch", "__main__"):
         with suppress(PackageNotFoundError):  # a module of the user's own
-            found[root] = version(root)
+            found[root] = find_version(root)
     return found

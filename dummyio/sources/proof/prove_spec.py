@@ -26,6 +26,8 @@ from dummyio.spec.proof import Proof
 
 _MAX_RESTRICTIONS = 24
 """The most times that dims of one spec are restricted."""
+_MOST_WAITING = 4
+"""How many times the budget's seconds a proof may take if this process waits: for others, or for the one that runs a file."""
 _MAX_SIZES = 96
 """The most other default sizes that are tried."""
 _TRIED = ("smaller ids", "other dtypes where they are guesses", "other sizes")
@@ -92,7 +94,7 @@ class _Prover:
     corrections: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
-        self.began = time.monotonic()
+        self.began, self.worked = time.monotonic(), time.process_time()
 
     def prove(self, spec: InputSpec) -> InputSpec | None:
         """Return the spec with its proof; None if no run shows anything."""
@@ -237,7 +239,8 @@ class _Prover:
         return found.ending == "took"
 
     def _is_over(self) -> bool:
-        return time.monotonic() - self.began > self.budget.seconds
+        wall, work = time.monotonic() - self.began, time.process_time() - self.worked
+        return work > self.budget.seconds or wall > _MOST_WAITING * self.budget.seconds
 
     def _refuse(self, spec: InputSpec, sizes: Mapping[str, int], run: Run) -> SourceError:
         shapes = ", ".join(f"{path} {leaf.dtype}{list(leaf.sizes(dict(sizes)))}" for path, leaf in spec.leaves)
