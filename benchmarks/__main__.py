@@ -28,6 +28,7 @@ TOPICS = {
     "startup": "Whole processes; the ratio compares seconds, and speeds in the rows against Optimum",
     "small": "Small inputs; the ratio compares seconds, so small is good",
     "describe": "Hugging Face models; the ratio compares seconds, so small is good",
+    "proof": "Descriptions that are run; the ratio compares seconds, so small is good",
     "onnx_models": "Steps of generation in ONNX Runtime; the ratio compares seconds, so small is good",
     "scaling": "Growth of cost; the ratio compares seconds, so small is good",
 }

@@ -27,6 +27,8 @@ from benchmarks.timing import make_subject, take_turns
 CASES = Path(__file__).parents[1] / "tests" / "data" / "hf_cases.jsonl.gz"
 BUDGET = 0.005
 """Seconds that a description from a configuration may take if its class was described before."""
+USUAL = 0.0005
+"""Seconds that the median of these may take."""
 PASSES = 3
 """Forward passes that a description of a live model may take."""
 LOADED = "import json, sys, dummyio; dummyio.describe({!r}); print(json.dumps('torch' in sys.modules))"
@@ -79,20 +81,21 @@ def _time_description(config: dict[str, Any]) -> float:
 
 
 def _compare_with_budget(what: str, seconds: Sequence[float], target: float | None = None) -> list[Row]:
-    peer = f"a budget of {BUDGET * 1e3:g} ms"
-    return [
-        Row(
+    rows: list[Row] = []
+    for name, found in _summarize(seconds).items():
+        budget = USUAL if name == "median" and target is not None else BUDGET
+        row = Row(
             topic="describe",
             what=f"a configuration, {what}: {name} of {len(seconds)} classes",
-            peer=peer,
-            ratio=found / BUDGET,
+            peer=f"a budget of {budget * 1e3:g} ms",
+            ratio=found / budget,
             bound="<=",
             target=target,
             ours=found,
-            theirs=BUDGET,
+            theirs=budget,
         )
-        for name, found in _summarize(seconds).items()
-    ]
+        rows.append(row)
+    return rows
 
 
 def measure_models(options: Options) -> list[Row]:
