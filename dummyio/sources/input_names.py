@@ -82,6 +82,11 @@ def is_timestep(name: str) -> bool:
     return re.search(r"^timesteps?$", get_leaf_name(name)) is not None
 
 
+def is_wave(name: str) -> bool:
+    """Whether an input is the samples of a sound."""
+    return re.search(r"audio|waveform|^wav|speech|^input_values$", get_leaf_name(name)) is not None
+
+
 def is_past(name: str) -> bool:
     """Whether an input is a part of a decoder's own past."""
     plain = strip_framework_parts(name)

@@ -22,7 +22,7 @@ from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, iter
 from dummyio_tensorflow.declarations.embedding_tables import TableFacts, find_graph_tables
 from dummyio_tensorflow.description.axis_names import get_part_prefix, name_axes
 from dummyio_tensorflow.description.output_shapes import describe_outputs
-from dummyio_tensorflow.description.trial_traces import Trace, find_bounds, trace_at_sizes, trace_symbolic
+from dummyio_tensorflow.description.trial_traces import Trace, find_bounds, note_results, trace_at_sizes, trace_symbolic
 
 
 class SpecBuilder:
@@ -73,7 +73,9 @@ class SpecBuilder:
         if most is not None and most >= len(spec.dims):
             lengths = [dim for dim in spec.dims.values() if _is_dynamic_length(dim)]
             spec = spec.with_dims(**{d.name: replace(d, size=min(d.size, most), max=most) for d in lengths})
-        return trace_at_sizes(self._declared.callable, spec, spec.probes()[0])
+        trace = trace_at_sizes(self._declared.callable, spec, spec.probes()[0])
+        note_results(self._declared.callable, trace, spec)
+        return trace
 
     def _read_graph(self) -> tuple[TableFacts, Trace | None]:
         """Return the facts of the graph with all sizes dynamic; and its trace, if it was traced for them."""

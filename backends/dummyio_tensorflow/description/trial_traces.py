@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from weakref import WeakKeyDictionary
+
+import tensorflow as tf
 
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
@@ -73,6 +76,39 @@ def trace_at_sizes(model: Any, spec: InputSpec, sizes: Mapping[str, int]) -> Tra
     names = {dim.name for _, leaf in spec.leaves for dim in _dynamic_dims(leaf.shape)}
     fixed = spec.with_dims(**{name: Dim.static(name, sizes[name]) for name in names})
     return replace(trace_symbolic(model, fixed), sizes=sizes)
+
+
+def measure_results(model: Any, spec: InputSpec) -> tuple[int, int]:
+    """Return the bytes of all results that a call of a model makes, and those of its inputs, from a trace at some sizes.
+
+    The trace that described the model is used if there was one; 0 results if it does not trace.
+    """
+    known = _RESULTS.get(model)
+    if known is not None:
+        return known
+    trace = trace_at_sizes(model, spec, spec.sizes())
+    return (count_results(trace) if trace.error is None else 0), spec.nbytes()
+
+
+def note_results(model: Any, trace: Trace, spec: InputSpec) -> None:
+    """Keep what `measure_results` returns, for as long as the model exists."""
+    if trace.error is None:
+        _RESULTS[model] = (count_results(trace), spec.nbytes(**trace.sizes))
+
+
+_RESULTS: WeakKeyDictionary[Any, tuple[int, int]] = WeakKeyDictionary()
+_HELD = ("Const", "Placeholder", "ReadVariableOp", "VarHandleOp")
+"""Operations whose results a call does not allocate."""
+
+
+def count_results(trace: Trace) -> int:
+    """Return the bytes of all results of a trace whose shapes are known."""
+    tensors = [tensor for op in trace.graph.get_operations() if op.type not in _HELD for tensor in op.outputs]
+    return sum(
+        int(tensor.shape.num_elements()) * tensor.dtype.size
+        for tensor in tensors
+        if tensor.shape.is_fully_defined() and tensor.dtype not in (tf.resource, tf.variant)
+    )
 
 
 def _dynamic_dims(shape: tuple[Size, ...]) -> Iterator[Dim]:

@@ -19,13 +19,11 @@ from dummyio_tensorflow.calling.bind_model import bind_model, is_keras
 from dummyio_tensorflow.calling.frozen_function import find_writes, trace_model, without_xla
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.declarations.declared_inputs import Declared
-from dummyio_tensorflow.description.trial_traces import Trace, trace_at_sizes
+from dummyio_tensorflow.description.trial_traces import measure_results
 
 _MOST_STATE = 1 << 26
 """Bytes of variables that a call may change, up to which they are kept and restored."""
 _GAP = "\n\n"
-_HELD = ("Const", "Placeholder", "ReadVariableOp", "VarHandleOp")
-"""Operations whose results a call does not allocate."""
 
 
 class LiveModel:
@@ -44,7 +42,7 @@ class LiveModel:
         keras = _find_keras(self._model)
         if keras is not None:
             self.versions[keras.__name__] = str(keras.__version__)
-        self._bytes: dict[str, tuple[int, int]] = {}
+        self._results: tuple[int, int] | None = None
 
     def find_obstacle(self, level: Level, *, asked: bool) -> str | None:
         """Return why the model cannot be run; see `dummyio.sources.proof.subject.Subject`."""
@@ -98,12 +96,9 @@ class LiveModel:
 
     def _estimate_bytes(self, spec: InputSpec, sizes: Mapping[str, int]) -> int:
         """Return the bytes of all results of a call: counted in one trace, and grown with the square of the inputs."""
-        kinds = ", ".join(f"{leaf.dtype}/{leaf.rank}" for _, leaf in spec.leaves)
-        base = spec.sizes()
-        if kinds not in self._bytes:
-            trace = trace_at_sizes(self._model, spec, base)
-            self._bytes[kinds] = (0 if trace.error is not None else _count_results(trace), spec.nbytes(**base))
-        total, inputs = self._bytes[kinds]
+        if self._results is None:
+            self._results = measure_results(self._model, spec)
+        total, inputs = self._results
         growth = max(spec.nbytes(**sizes) / max(inputs, 1), 1.0)
         return int(total * growth**2)
 
@@ -114,15 +109,6 @@ def _leave_out_calls(error: Exception) -> Exception:
     if not text.startswith("Graph execution error"):
         return error
     return RunError(f"{type(error).__name__}: {text.strip().rpartition(_GAP)[2]}")
-
-
-def _count_results(trace: Trace) -> int:
-    tensors = [tensor for op in trace.graph.get_operations() if op.type not in _HELD for tensor in op.outputs]
-    return sum(
-        int(tensor.shape.num_elements()) * tensor.dtype.size
-        for tensor in tensors
-        if tensor.shape.is_fully_defined() and tensor.dtype not in (tf.resource, tf.variant)
-    )
 
 
 def _find_keras(model: Any) -> Any:

@@ -137,7 +137,8 @@ class _Prover:
 
     def _correct(self, spec: InputSpec, first: Run) -> InputSpec:
         """Return a spec that the source takes at its default sizes; raise `SourceError` if none is found."""
-        if self.level == "values" and self._run(use_smallest_ids(spec)).ending == "took":
+        smallest = use_smallest_ids(spec)
+        if self.level == "values" and smallest != spec and self._run(smallest).ending == "took":
             return spec  # all but its ids is taken
         ways: tuple[tuple[str, int, Iterator[InputSpec]], ...] = (
             ("dtypes", self.budget.corrections, change_dtypes(spec, self.subject.guessed)),
@@ -168,6 +169,8 @@ class _Prover:
 
     def _prove_largest_ids(self, spec: InputSpec) -> InputSpec:
         """Return the spec with ids that the source takes, the largest too: the bound of each is found by trying."""
+        if use_largest_ids(spec) == spec:
+            return spec
         largest = self._run(use_largest_ids(spec))
         if largest.ending != "refused":
             return spec
