@@ -3,7 +3,7 @@
 The module itself is never run and never changed: a copy without memory is (`dummyio_torch.calling.meta_copy`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.process_state import hold_process_state
 from dummyio.sources.options import apply_sizes, check_options
 from dummyio_torch.calling.meta_copy import Kind, check_sizes, has_small_weights, iterate_weights
+from dummyio_torch.description.asked_arguments import find_asked_arguments
 from dummyio_torch.description.build_spec import Provenance, build_spec
 from dummyio_torch.description.initial_layout import LayoutStart
 from dummyio_torch.description.module_key import module_key
@@ -29,7 +30,7 @@ from dummyio_torch.discovery.search import LayoutTrial, NeedsValues, Run, search
 _OPTIONS = ("shapes", "optional_inputs")
 _MAX_WEIGHTS = 1 << 26
 """Weights of a module that a search may run with values."""
-_BUDGETS: Mapping[Kind, int] = {"meta": 250, "fake": 150, "real": 80}
+_BUDGETS: Mapping[Kind, int] = {"meta": 300, "fake": 150, "real": 200}
 """Runs to spend on a search."""
 _BUDGET_OPTIONAL = 40
 _KINDS: tuple[Kind, ...] = ("meta", "fake", "real")
@@ -152,11 +153,24 @@ class _Description:
 
     def _find_run(self) -> tuple[LayoutTrial, Run]:
         """Return a run that works with the arguments that the module needs."""
-        required = [a for a in self.arguments if a.required] or [a for a in self.arguments if a.is_data][:1]
-        if not required:
+        needed = [a for a in self.arguments if a.required] or [a for a in self.arguments if a.is_data][:1]
+        if not needed:
             raise self._error("it takes no data", None)
-        start = self.layouts.build(self.module, required)
+        while True:
+            found, far = self._search(needed)
+            if found is not None:
+                return found
+            offered = {a.name: a for a in self.arguments if a.is_data and a not in needed}
+            asked = [] if far is None or far.error is None else find_asked_arguments(far.error, offered)
+            if not asked:
+                raise self._error("no inputs were found that it takes", far)
+            needed.append(asked[0])
+
+    def _search(self, needed: Sequence[Argument]) -> tuple[tuple[LayoutTrial, Run] | None, Run | None]:
+        """Return a run that works with some arguments, or None; and the run that got farthest."""
+        start = self.layouts.build(self.module, needed)
         far: Run | None = None
+        prefix: LayoutTrial | None = None
         for kind in _KINDS:
             if kind == "real" and not has_small_weights(self.module, _MAX_WEIGHTS):
                 break
@@ -173,11 +187,14 @@ class _Description:
                 run, new = search_layout(trial, start, _BUDGETS[kind])
             except NeedsValues as needs:
                 start = needs.layout
+                prefix = prefix or trial
                 continue
             if run is not None:
-                return trial, run
+                if trial.shadow.real and prefix is not None:
+                    trial.prefix, prefix.reaches_values = prefix, True
+                return (trial, run), far
             far = far or new
-        raise self._error("no inputs were found that it takes", far)
+        return None, far
 
     def _error(self, reason: str, far: Run | None) -> SourceError:
         known = "; ".join(_format_argument(a) for a in self.arguments) or "none"
@@ -203,11 +220,13 @@ class _Description:
                 continue
             layout = self.layouts.add(run.layout, argument)
             new = _try_argument(trial, run, layout, argument.name)
-            if new is not None:
+            if new is None:
+                self.notes.add(f"argument {argument.name}", "left out: no data were found for it that the module uses")
+            elif _fixes_others(trial, run, new):
+                self.notes.add(f"argument {argument.name}", "left out: with it, the others have one size only")
+            else:
                 run = new
                 self.notes.add(f"input {argument.name}", "may be left out")
-            else:
-                self.notes.add(f"argument {argument.name}", "left out: no data were found for it that the module uses")
         return run
 
 
@@ -225,6 +244,22 @@ def _try_argument(trial: LayoutTrial, before: Run, layout: InputLayout, name: st
         return search_layout(trial, layout, _BUDGET_OPTIONAL, accept)[0]
     except NeedsValues:
         return None
+
+
+def _fixes_others(trial: LayoutTrial, before: Run, after: Run) -> bool:
+    """Whether one more argument has a size that follows from those of others, which can then no longer change."""
+    known = before.layout
+    own = {axis for axis in after.layout.fixed - known.fixed if axis not in known.sizes}
+    if all(after.layout.sizes[axis] in {*known.taken, *known.sizes.values()} for axis in own):
+        return False
+    axes = [axis for leaf in known.leaves.values() for axis in leaf.axes]
+    free = [axis for axis in dict.fromkeys(axes) if axis not in known.fixed | known.batches]
+    doubled = ((axis, 2 * known.sizes[axis]) for axis in free)
+    return any(
+        trial.passes(known.with_sizes((axis,), size, fix=False))
+        and trial.passes(after.layout.with_sizes((axis,), size, fix=False)) is False
+        for axis, size in doubled
+    )
 
 
 def _format_argument(argument: Argument) -> str:

@@ -130,7 +130,7 @@ def _choose_by_mask(spy: RunObserver, mask: torch.Tensor, table: torch.Tensor, f
     """A mask that chooses elements has the axes of the table from one on; those of the module's own are no input's."""
     if tuple(mask.shape) == tuple(table.shape[first : first + mask.ndim]):
         return
-    axes = [axis for axis in range(first, min(first + mask.ndim, table.ndim))]
+    axes = list(range(first, min(first + mask.ndim, table.ndim)))
     known = [axis for axis in axes if spy.variable(table, axis) is not None]
     if known and known == axes[: len(known)]:
         if len(known) < mask.ndim:

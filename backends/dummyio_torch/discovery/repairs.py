@@ -15,6 +15,8 @@ from dummyio_torch.discovery.layout import Branch, InputLayout, MissingItem
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, tensors_in
 
 _UNPACK = re.compile(r"(?:not enough|too many) values to unpack \(expected (\d+)")
+_SHAPE = re.compile(r"[\[(]([\w ]+(?:,[\w ]+)+),?[\])]")
+"""A shape in an error's text: words and numbers in brackets."""
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "baddbmm"})
 _JOINS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
 _SHAPERS = frozenset({"view", "reshape", "unflatten"})
@@ -147,8 +149,11 @@ def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch
     leaves = spy.layout.leaves
     unpack = _UNPACK.search(text)
     for path, leaf in leaves.items():
-        named = re.search(rf"\b{re.escape(path.rpartition('.')[2])}\b", line) is not None
+        name = rf"\b{re.escape(path.rpartition('.')[2])}\b"
+        named = re.search(name, line) is not None
         rank = len(leaf.axes)
+        if re.search(name, text):
+            yield from (LayoutChange.of(0, _with_stated_shape, path, shape) for shape in _SHAPE.findall(text))
         if unpack is not None:
             yield LayoutChange.of(0 if named else 1, InputLayout.with_rank, path, int(unpack[1]))
         elif "out of range" in text:
@@ -160,6 +165,18 @@ def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch
             if isinstance(tree, Branch) and tree.kind != "dict" and len(tree.items) < int(unpack[1]):
                 key = str(len(tree.items))
                 yield LayoutChange.of(0, InputLayout.with_item, name, key, floating, 2)
+
+
+def _with_stated_shape(layout: InputLayout, path: str, text: str) -> InputLayout | None:
+    """Return a layout in which a tensor has the rank and the numbers of a shape in words; None for a shape of numbers alone."""
+    items = [item.strip() for item in text.split(",")]
+    if all(item.isdigit() for item in items):
+        return None
+    changed = layout.with_rank(path, len(items)) or layout
+    for axis, item in zip(changed.leaves[path].axes, items, strict=False):
+        fixed = changed.with_sizes((axis,), int(item)) if item.isdigit() and axis not in changed.batches else changed
+        changed = fixed or changed
+    return changed
 
 
 def _source_line(error: Exception) -> str:

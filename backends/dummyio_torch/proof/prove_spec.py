@@ -246,7 +246,7 @@ class _Prover:
             return None
         growth = max(_count_elements(spec, sizes) / max(_count_elements(spec, spec.sizes()), 1), 1.0)
         cheap = self.first.nbytes * growth**2 <= self.attempts.budget.memory
-        if self.first.level == "values" and self.first.seconds * growth**2 < self.attempts.budget.seconds / 4:
+        if self.first.level == "values" and self.first.seconds * growth < self.attempts.budget.seconds / 4:
             found = self.attempts.run_with_values(spec, sizes, guarded=not cheap)
             if found.ending != "unknown":
                 return found

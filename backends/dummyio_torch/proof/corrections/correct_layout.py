@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import linecache
-import re
-import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import torch
 
 from dummyio.errors import SourceError
 from dummyio.input_spec import InputSpec
 from dummyio_torch.calling.meta_copy import Kind, iterate_weights
+from dummyio_torch.description.asked_arguments import find_asked_arguments
+from dummyio_torch.description.describe_module import describe
 from dummyio_torch.description.initial_layout import LayoutStart
 from dummyio_torch.description.signature_arguments import Argument, list_arguments
 from dummyio_torch.discovery.layout import InputLayout
@@ -21,7 +21,7 @@ from dummyio_torch.proof.attempts import Attempt, Attempts
 from dummyio_torch.proof.spec_layout import apply_layout, to_layout
 from dummyio_torch.proof.weights import count_weight_bytes, has_values
 
-_RUNS: dict[Kind, int] = {"meta": 120, "fake": 60, "real": 40}
+_RUNS: dict[Kind, int] = {"meta": 300, "fake": 120, "real": 200}
 """Runs to spend on a search."""
 _MAX_REAL_WEIGHTS = 1 << 26
 """The most bytes of weights of a module that a search runs with values."""
@@ -33,6 +33,15 @@ def search_other_layout(attempts: Attempts, attempt: Attempt) -> Iterator[InputS
     yield from _search(attempts, attempt.spec, ())
 
 
+def search_anew(attempts: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
+    """Yield the spec that a search without a guess finds."""
+    if attempts.call.method != "forward":
+        return
+    with suppress(SourceError):  # it finds none: the refusal of the guess is the better message
+        found = describe(attempts.module, dims=dict(attempts.call.constants))
+        yield InputSpec(found, task=attempt.spec.task, outputs=found.outputs, provenance=found.provenance)
+
+
 def add_inputs(attempts: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
     """Yield specs with the arguments of forward that the run asks for: those without a default, and those that it found to be None."""
     arguments = [a for a in _list_arguments(attempts) if a.name not in attempt.spec]
@@ -42,7 +51,7 @@ def add_inputs(attempts: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
         return
     assert attempt.error is not None
     offered = {a.name: a for a in arguments if a.is_data}
-    asked = _find_asked(attempt.error, offered)
+    asked = find_asked_arguments(attempt.error, offered)
     if not asked and "NoneType" in str(attempt.error):
         asked = list(offered.values())
     for argument in asked[:_MAX_ADDED]:
@@ -56,19 +65,6 @@ def _list_arguments(attempts: Attempts) -> list[Argument]:
         return list_arguments(attempts.module, attempts.call.constants)
     except SourceError:  # an argument without a default that is not a tensor, which nobody can choose
         return []
-
-
-def _find_asked(error: Exception, offered: dict[str, Argument]) -> list[Argument]:
-    """Return the arguments that an error's text names, or that are None in a line of the model that failed, the innermost first."""
-    text = str(error)
-    found = {name: each for name, each in offered.items() if re.search(rf"\b{re.escape(name)}\b", text)}
-    frames = [(frame, number) for frame, number in traceback.walk_tb(error.__traceback__)]
-    for frame, number in reversed(frames):
-        line = linecache.getline(frame.f_code.co_filename, number)
-        for name in re.findall(r"\b[a-z_]\w*\b", line):
-            if name in offered and frame.f_locals.get(name, 0) is None:
-                found.setdefault(name, offered[name])
-    return list(found.values())
 
 
 def _search(attempts: Attempts, spec: InputSpec, added: Sequence[Argument]) -> Iterator[InputSpec]:

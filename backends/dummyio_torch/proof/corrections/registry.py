@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dummyio.input_spec import InputSpec
 from dummyio.sources.proof.id_bounds import lower_ids
 from dummyio_torch.proof.attempts import Attempt, Attempts
-from dummyio_torch.proof.corrections.correct_layout import add_inputs, search_other_layout
+from dummyio_torch.proof.corrections.correct_layout import add_inputs, search_anew, search_other_layout
 from dummyio_torch.proof.corrections.count_placeholders import count_placeholders
 from dummyio_torch.proof.corrections.id_bounds import find_ids_out_of_bounds, halve_computed_ids
 
@@ -39,4 +39,5 @@ CORRECTIONS: tuple[Correction, ...] = (
     Correction(
         "ranks, dtypes and sizes that layers need", "the first operation on an input refuses it", search_other_layout
     ),
+    Correction("inputs by the signature and layers alone", "a wrong guess hides the right one", search_anew),
 )

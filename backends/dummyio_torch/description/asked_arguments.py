@@ -1,0 +1,20 @@
+"""Finds the arguments that a failed run asks for: optional in the signature, and needed all the same."""
+
+import linecache
+import re
+import traceback
+from collections.abc import Mapping
+
+from dummyio_torch.description.signature_arguments import Argument
+
+
+def find_asked_arguments(error: BaseException, offered: Mapping[str, Argument]) -> list[Argument]:
+    """Return the arguments that an error's text names, and those that are None in a line that failed, the innermost first."""
+    text = str(error)
+    found = {name: each for name, each in offered.items() if re.search(rf"\b{re.escape(name)}\b", text)}
+    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+        line = linecache.getline(frame.f_code.co_filename, number)
+        for name in re.findall(r"\b[a-z_]\w*\b", line):
+            if name in offered and frame.f_locals.get(name, 0) is None:
+                found.setdefault(name, offered[name])
+    return list(found.values())
