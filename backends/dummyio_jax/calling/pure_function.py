@@ -25,6 +25,8 @@ class Model:
     """The parameters of the function; None if they cannot be inspected."""
     kind: str = "function"
     notes: tuple[str, ...] = ()
+    package: str | None = None
+    """The package that defines the class of a module."""
 
     def __call__(self, inputs: Mapping[str, Any]) -> Any:
         """Call the function: inputs go by name if the signature allows it, else by position."""
@@ -91,7 +93,7 @@ def _wrap_nnx(target: Any) -> Model | None:
         return getattr(nnx.merge(definition, state, copy=True), method)(*args, **kwargs)
 
     notes = ("The module was in training mode; it was taken in evaluation mode.",) if _is_training(nnx, module) else ()
-    return Model(type(module).__name__, function, _inspect(getattr(module, method)), "nnx", notes)
+    return Model(type(module).__name__, function, _inspect(getattr(module, method)), "nnx", notes, _find_root(nnx))
 
 
 def _is_training(nnx: Any, module: Any) -> bool:
@@ -129,4 +131,8 @@ def _wrap_linen_apply(target: Any) -> Model | None:
     if signature is not None:
         parameters = list(signature.parameters.values())[len(target.args) - 1 :]
         signature = signature.replace(parameters=[p for p in parameters if p.name not in target.keywords])
-    return Model(type(module).__name__, target, signature, "linen")
+    return Model(type(module).__name__, target, signature, "linen", package=_find_root(linen))
+
+
+def _find_root(module: Any) -> str:
+    return str(module.__name__.partition(".")[0])

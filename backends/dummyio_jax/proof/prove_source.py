@@ -56,8 +56,8 @@ class FunctionSubject:
         self._model, self._dangers = model, dangers
         self.label = model.name
         self.versions = {"jax": jax.__version__}
-        if model.kind in ("nnx", "linen"):
-            self.versions["flax"] = find_version("flax")
+        if model.package is not None:
+            self.versions[model.package] = find_version(model.package)
 
     def find_obstacle(self, level: Level, *, asked: bool) -> str | None:
         """Return why the function cannot be run; see `dummyio.sources.proof.subject.Subject`."""

@@ -108,7 +108,8 @@ def _leave_out_calls(error: Exception) -> Exception:
     text = str(error)
     if not text.startswith("Graph execution error"):
         return error
-    return RunError(f"{type(error).__name__}: {text.strip().rpartition(_GAP)[2]}")
+    kind, reason = type(error), text.strip().rpartition(_GAP)[2]
+    return RunError(f"{kind.__name__}: {reason}")
 
 
 def _find_keras(model: Any) -> Any:

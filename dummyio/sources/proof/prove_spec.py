@@ -263,7 +263,7 @@ def _clamp(dim: Dim, size: int) -> int:
 
 
 def find_own_error(error: Exception) -> BaseException:
-    """Return what the framework itself raised, behind an error of dummyio."""
+    """Return the exception of the framework itself, behind an error of dummyio."""
     found: BaseException = error
     while isinstance(found, DummyioError) and found.__cause__ is not None:
         found = found.__cause__

@@ -11,6 +11,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from dummyio.errors import format_error_line
+
 OpenFile = Callable[[dict[str, Any], bytes], Callable[[Mapping[str, Any]], object]]
 """From the settings of a request and the bytes of a file, if it is in memory, to a function of named arrays."""
 _OUT_OF_MEMORY = ("bad_alloc", "allocate memory", "Failed to allocate", "out of memory")
@@ -36,9 +38,9 @@ def serve_runs(open_file: OpenFile) -> None:
         except MemoryError as error:
             answer = {"ending": "unknown", "error": f"{error}"}
         except Exception as error:  # noqa: BLE001 - a runtime may raise anything
-            text = f"{type(error).__name__}: {error}"
+            text = format_error_line(error, 4000)
             ending = "unknown" if any(words in text for words in _OUT_OF_MEMORY) else "refused"
-            answer = {"ending": ending, "error": text[:4000]}
+            answer = {"ending": ending, "error": text}
         target.write(json.dumps(answer).encode() + b"\n")
         target.flush()
 
