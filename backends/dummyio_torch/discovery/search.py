@@ -31,10 +31,12 @@ _WORDS = re.compile(
     r"|data pointer|1D CPU int64 tensor|meta tensor|device meta|meta device|'Meta' backend|register_meta"
 )
 """Texts of errors with which a run without values ends."""
-_SECONDS = 10.0
+_SECONDS = 6.0
 """Processor time of one search; other programs on the machine do not shorten it."""
 _AFTER = 30
 """Runs after the first one that worked, to find one with fewer guesses."""
+_STALLED = 120
+"""Runs without progress after which a search ends: what fails is not the inputs' affair."""
 _NO_PROGRESS = 3
 """The cost of a change that brings a run no farther."""
 _NAMED = re.compile(r"size|len|resolution|frames|points|height|width|positions")
@@ -141,20 +143,21 @@ def search_layout(
     Raises `NeedsValues` if shapes alone do not determine the module's path.
     """
     trial.asked = False
-    found, farthest = _searched(trial, start, budget, accept, strict=True)
+    end = time.thread_time() + _SECONDS
+    found, farthest = _searched(trial, start, (budget, end), accept, strict=True)
     if found is None and trial.asked:  # rules that only prefer may have been in the way
-        found, far = _searched(trial, start, budget, accept, strict=False)
+        found, far = _searched(trial, start, (budget, end), accept, strict=False)
         farthest = far if far.count > farthest.count else farthest
     return found, farthest
 
 
 def _searched(
-    trial: LayoutTrial, start: InputLayout, budget: int, accept: Callable[[Run], bool], *, strict: bool
+    trial: LayoutTrial, start: InputLayout, limits: tuple[int, float], accept: Callable[[Run], bool], *, strict: bool
 ) -> tuple[Run | None, Run]:
     """Search best first: a layout runs when its turn comes, the one with the least cost first, then the one that came farthest."""
     first = trial.run(start, strict=strict)
-    farthest = first
-    last, end = trial.runs + budget, time.thread_time() + _SECONDS
+    farthest, moved = first, trial.runs
+    last, end = trial.runs + limits[0], limits[1]
     best: tuple[int, Run] | None = None
     done: set[object] = set()
     order = count()
@@ -169,7 +172,10 @@ def _searched(
             break
         done.add(layout.key)
         run = trial.run(layout, strict=strict) if known is None else known
-        farthest = run if run.count > farthest.count else farthest
+        if run.count > farthest.count:
+            farthest, moved = run, trial.runs
+        elif trial.runs - moved > _STALLED and best is None:
+            break
         if run.error is None and accept(run):
             best, last = (cost, run), min(last, trial.runs + _AFTER)
             continue

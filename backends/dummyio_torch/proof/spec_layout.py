@@ -86,9 +86,11 @@ def apply_layout(before: SpecLayout, after: InputLayout, facts: Facts) -> InputS
         if not isinstance(size, int):
             sizes[number] = substitute_dims(size, fixed)
     old = dict(before.spec.leaves)
+    for number in _find_renamed(before, after):
+        del sizes[number]  # a shape with another rank has axes of other kinds
     tensors: dict[str, TensorSpec] = {}
     for path, leaf in after.leaves.items():
-        shape = [_size(path, leaf, place, after, sizes, used) for place in range(len(leaf.axes))]
+        shape = [_size(path, leaf, place, after, sizes, used, facts.names) for place in range(len(leaf.axes))]
         known, dtype = old.get(path), from_native(leaf.dtype)
         keeps = known is not None and known.dtype == dtype and known.rank == len(shape)
         tensors[path] = TensorSpec(path, shape, dtype, known.values if keeps and known is not None else None)
@@ -134,16 +136,46 @@ def _without_mask(rule: Rule) -> Rule:
     return msgspec.structs.replace(rule, mask=None)
 
 
-def _size(path: str, leaf: Leaf, place: int, layout: InputLayout, sizes: dict[int, Size], used: set[str]) -> Size:
+def _find_renamed(before: SpecLayout, after: InputLayout) -> set[int]:
+    """Return the axes, but for batches, that occur only in tensors whose rank has changed."""
+    new, old = after.leaves, before.layout.leaves
+    kept = {
+        axis
+        for path, leaf in new.items()
+        if path in old and len(leaf.axes) == len(old[path].axes)
+        for axis in leaf.axes
+    }
+    changed = {
+        axis
+        for path, leaf in new.items()
+        if path in old and len(leaf.axes) != len(old[path].axes)
+        for axis in leaf.axes
+    }
+    return {
+        axis
+        for axis in changed - kept - after.batches
+        if axis in before.sizes and not isinstance(before.sizes[axis], int)
+    }
+
+
+def _size(
+    path: str,
+    leaf: Leaf,
+    place: int,
+    layout: InputLayout,
+    sizes: dict[int, Size],
+    used: set[str],
+    names: Mapping[int, str],
+) -> Size:
     axis = leaf.axes[place]
     if axis not in sizes:
         value = layout.sizes[axis]
         if axis in layout.fixed:
             sizes[axis] = value
         else:
-            name = make_unique(
-                name_axis(path, place, len(leaf.axes), floating=leaf.dtype.is_floating_point), used, path
-            )
+            known = names.get(axis)
+            usual = name_axis(path, place, len(leaf.axes), floating=leaf.dtype.is_floating_point)
+            name = make_unique(known or usual, used, path)
             sizes[axis] = Dim(name, value)
     return sizes[axis]
 
