@@ -95,15 +95,7 @@ def check_given_names(given: object, names: Iterable[str], model: str) -> None:
 
 
 class OwnGenerator:
-    """One of the user's generators in one description.
-
-    Parameters
-    ----------
-    kind
-        The class.
-    context
-        The context of the description, which a generator that describes shares with ours.
-    """
+    """One of the user's generators in one description, with whose context it describes. Its constructor runs when it is needed."""
 
     def __init__(self, kind: type, context: Context) -> None:
         """Make nothing yet: the constructor of the user's class runs when it is needed."""

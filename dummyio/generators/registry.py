@@ -34,10 +34,11 @@ from dummyio.generators.media.vision import (
 )
 from dummyio.generators.own_classes import register_generator, registered_generators, unregister_generator
 from dummyio.generators.own_inputs import OwnGenerator, find_own_generator, make_tensor_generator
-from dummyio.generators.series.robot_control import DummyRobotInputGenerator
-from dummyio.generators.series.time_series import DummyTimeSeriesInputGenerator
-from dummyio.generators.series.trajectories import DummyReinforcementLearningInputGenerator
-from dummyio.generators.text.bounding_boxes import DummyBboxInputGenerator
+from dummyio.generators.series import (
+    DummyReinforcementLearningInputGenerator,
+    DummyRobotInputGenerator,
+    DummyTimeSeriesInputGenerator,
+)
 from dummyio.generators.text.decoders import (
     DummyCodebookDecoderTextInputGenerator,
     DummyIntGenerator,
@@ -49,12 +50,12 @@ from dummyio.generators.text.past_key_values import (
     DummySeq2SeqPastKeyValuesGenerator,
     MultiQueryPastKeyValuesGenerator,
 )
-from dummyio.generators.text.text import (
-    DummyDecoderTextInputGenerator,
-    DummyTextInputGenerator,
+from dummyio.generators.text.text import DummyDecoderTextInputGenerator, DummyTextInputGenerator
+from dummyio.generators.text.token_features import (
+    DummyBboxInputGenerator,
+    DummyCodedTextInputGenerator,
     DummyXPathSeqInputGenerator,
 )
-from dummyio.generators.text.text_with_audio_codes import DummyCodedTextInputGenerator
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 
 __all__ = [

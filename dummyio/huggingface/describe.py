@@ -37,15 +37,14 @@ from dummyio.huggingface.facts.source_facts import (
     returns_score_matrix,
     source_text,
 )
-from dummyio.huggingface.inputs.asked_inputs import check_fed, check_rest, pop_asked_inputs
-from dummyio.huggingface.inputs.check_sizes import check_sizes
+from dummyio.huggingface.inputs.asked_inputs import check_fed, check_rest, check_sizes, pop_asked_inputs
 from dummyio.huggingface.inputs.choose_inputs import choose_inputs, inputs_from_attributes
 from dummyio.huggingface.inputs.conditions import InputFacts
 from dummyio.huggingface.inputs.forwarded_arguments import find_forwarded_arguments
 from dummyio.huggingface.outputs.describe_outputs import describe_outputs
 from dummyio.huggingface.source.auto_tables import class_source, configuration_class, foreign_type_of
 from dummyio.huggingface.source.cache_invalidation import clear_stale_caches
-from dummyio.huggingface.source.forward_signatures import forward_parameters
+from dummyio.huggingface.source.forward_signatures import forward_parameters, forward_source
 from dummyio.huggingface.source.installed import transformers_version
 from dummyio.huggingface.tasks.find_task import (
     canonical_task,
@@ -217,12 +216,11 @@ def _read_signature(state: _State) -> _State:
         if version is None or name == _UNKNOWN_CLASS:
             return _guess_signature(state, "it names no class" if version else "Transformers is not installed")
         source = f"forward signature of {name}, source of transformers {version}"
-        try:
-            parameters = {p.name: p.has_default for p in forward_parameters(name, model_type)}
-        except SourceError:  # remote code, or a class of another release
+        if not forward_source(name, model_type):  # remote code, or a class of another release
             if class_source(name, model_type) is not None:
-                raise _build_unknown_error(state.configuration, f"{name} has no forward") from None
+                raise _build_unknown_error(state.configuration, f"{name} has no forward")
             return _guess_signature(state, f"transformers {version} has no class {name} with a forward")
+        parameters = {p.name: p.has_default for p in forward_parameters(name, model_type)}
     required = {n for n, has_default in parameters.items() if not has_default}
     required |= find_required_arguments(parameters, name, model_type)
     arguments = read_documented_arguments(name, model_type)
@@ -324,7 +322,8 @@ def _check_past(state: _State, names: list[str]) -> None:
 
 def _collect_facts(state: _State) -> _State:
     facts = read_model_facts(state.texts, state.config, state.signature.arguments, with_past=state.context.with_past)
-    return _with(state, context=replace(state.context, facts=facts))
+    media = replace(facts.media, **state.quirks.media)
+    return _with(state, context=replace(state.context, facts=replace(facts, media=media)))
 
 
 def _drop_uncounted_media(state: _State) -> _State:

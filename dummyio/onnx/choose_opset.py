@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from dummyio.errors import SourceError
 from dummyio.huggingface.source.forward_signatures import module_source
 
 BASE_OPSET = 18
@@ -43,9 +42,4 @@ def read_model_source(model: Any, class_name: str | None, model_type: str | None
             except (OSError, TypeError):  # defined in a console, or compiled
                 texts[kind] = ""
         return "\n".join(texts.values())
-    if class_name is None:
-        return ""
-    try:
-        return "\n".join(module_source(class_name, model_type).values())
-    except SourceError:  # a class of remote code, or of another release
-        return ""
+    return "\n".join(module_source(class_name, model_type).values()) if class_name else ""

@@ -16,7 +16,7 @@ from dummyio.errors import DimError, OptionError, SpecError
 from dummyio.generators.base.context import PAST, Context, build_context
 from dummyio.generators.own_classes import collect_generators
 from dummyio.generators.registry import OPTIONS, generator_for
-from dummyio.huggingface.inputs.check_sizes import check_sizes
+from dummyio.huggingface.inputs.asked_inputs import check_sizes
 from dummyio.huggingface.outputs.describe_outputs import describe_outputs
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.attribute_types import shorten_value

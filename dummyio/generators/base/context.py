@@ -62,8 +62,7 @@ def build_context(
 ) -> Context:
     """Return the context that `keywords` (sizes, ranges, options) ask for; raise `OptionError` for unknown ones.
 
-    Generators of the user's may have dims with names of their own: any whole number is then the size of one, and a name that no dim
-    has is found when the inputs are described.
+    The user's own generators may name dims of their own: any whole number is then a size. One that no dim has is found later.
     """
     sizes: dict[str, int] = {}
     ranges: dict[str, tuple[int, int]] = {}

@@ -48,22 +48,9 @@ class SizeWarning(UserWarning):
 
 
 class DimSizes:
-    """The symbols of one spec.
+    """The symbols of one spec: `given` has the caller's sizes by name, `ranges` the bounds, both included, of those to draw.
 
-    Parameters
-    ----------
-    config
-        The model's configuration.
-    given
-        The caller's sizes, by name.
-    ranges
-        Name → (low, high), both included: a size is drawn from it, once for the whole spec.
-    seed
-        Decides what is drawn.
-    with_past
-        Whether new tokens share the model's positions with a past.
-    static
-        Whether that past lies in a cache of a fixed length, which then bounds both too.
+    With a past, new tokens share the model's positions with it; a static cache has a fixed length, which then bounds both too.
     """
 
     def __init__(
@@ -107,18 +94,8 @@ class DimSizes:
     def dim(self, name: str, *, size: int | None = None, floor: int = 1, room: int = 0, **bounds: Any) -> Dim:
         """Return the symbol of that name; the first call defines it, all later ones return the same.
 
-        Parameters
-        ----------
-        name
-            The symbol.
-        size
-            The model's own size, where it has one.
-        floor
-            The smallest size that makes sense; a smaller one that is asked for stands nevertheless.
-        room
-            The size of content that cannot be left out: a lower bound, to which the default adds some text.
-        bounds
-            What else the model says of it, as `Dim` takes it.
+        `size` is the model's own, `floor` the smallest that makes sense, though a smaller one that is asked for is used. `room` is the size of
+        content that cannot be left out: a lower bound, to which the default adds some text.
         """
         if name not in self.dims:
             self.dims[name] = self._define_with_room(name, room) if room else self._define(name, size, floor, bounds)

@@ -40,6 +40,8 @@ class DummyInputGenerator:
     SUPPORTED_INPUT_NAMES: ClassVar[tuple[str, ...]] = ()
     """The inputs that it describes: those for which a class has a method ``describe_<name>``, unless it states them itself."""
     OPTIONS: ClassVar[tuple[str, ...]] = ()
+    NEEDS: ClassVar[tuple[str, ...]] = ()
+    """Attributes of the configurations of models that it is for; none if it is for all."""
 
     random_int_tensor = staticmethod(helpers.random_int_tensor)
     random_mask_tensor = staticmethod(helpers.random_mask_tensor)
@@ -72,8 +74,8 @@ class DummyInputGenerator:
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
         """Whether this is the generator of an input in a model of that kind, where several describe one of that name."""
-        del context, name
-        return True
+        del name
+        return all(context.config.has(attribute) for attribute in cls.NEEDS)
 
     def supports_input(self, input_name: str) -> bool:
         """Whether this generator describes the input of that name: the name itself, or a path into it."""

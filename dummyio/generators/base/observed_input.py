@@ -54,22 +54,9 @@ def observe_input(
 ) -> Node:
     """Return the description of an input by what a generator returns for it.
 
-    Parameters
-    ----------
-    name
-        The input's name.
-    run
-        Returns the result with some sizes changed; its `sizes` have all sizes by name.
-    names
-        The sizes that may be changed.
-    define
-        Returns the dim for a size by its name and its value.
-
-    Raises
-    ------
-    OptionError
-        if the generator returns something else than tensors and containers of these, other containers at other sizes, or an axis
-        that is neither a sum nor a product nor a fraction of sizes.
+    `run` returns the result with some sizes changed, and all sizes by name; `names` are the sizes that may be changed; `define` makes the
+    dim for a name and a size. Raises `OptionError` if the generator returns something else than tensors and containers of these, other
+    containers at other sizes, or an axis that is neither a sum nor a product nor a fraction of sizes.
     """
     trials = _Trials(name, run)
     moved = trials.find_moved(names)

@@ -109,19 +109,10 @@ def pad_input_on_dim(
     value: float | bool = 1,
     dtype: Any = None,
 ) -> Any:
-    """Return a tensor padded at the end of an axis, its dtype and device kept.
+    """Return a tensor padded at the end of an axis with `value`, its device kept; and its dtype, unless another one is given.
 
-    Parameters
-    ----------
-    input_, dim
-        The tensor and the axis.
-    desired_length, padding_length
-        The length to reach (a tensor that has it already is returned as it is), or how much to add. Give exactly one.
-    value
-        What to pad with. 1, because most that is padded so are masks which are to let a model see what was added (a past);
-        give 0 to hide it.
-    dtype
-        The result's dtype, where it should be another than the tensor's: a name, or the framework's own.
+    Give either `desired_length` (a tensor that has it is returned as it is) or `padding_length`, which is added. The default value is 1,
+    because masks are padded most often, which are to show the model what was added (a past); give 0 to hide it.
     """
     if (desired_length is None) == (padding_length is None):
         raise OptionError(f"{desired_length=}, {padding_length=}: give exactly one of the two.")
@@ -141,13 +132,7 @@ def pad_input_on_dim(
 
 
 def framework_of(value: Any) -> Backend:
-    """Return the backend whose tensor `value` is, among the frameworks that are already imported.
-
-    Raises
-    ------
-    OptionError
-        if it is not a tensor of any of them.
-    """
+    """Return the backend of a tensor, among the frameworks that are imported; raise `OptionError` if it is of none of them."""
     for name in available_backends():
         if name in FRAMEWORKS and FRAMEWORKS[name].module not in sys.modules:
             continue

@@ -9,15 +9,14 @@ from typing import ClassVar
 
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.generators.base.stated_input import StatedInput
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Nest, TensorSpec
-from dummyio.spec.values import Constant, Grid, Normal, PaddingMask, Uniform
+from dummyio.spec.values import Constant, Grid, Normal, PaddingMask, Rule, Uniform
 
 _STEPS = 1000
 """The steps that denoisers are trained with, nearly all of them."""
-_AXES = 3
-"""The coordinates of a position: which image, row, column."""
 
 
 def denoises(config: NormalizedConfig) -> bool:
@@ -31,31 +30,28 @@ def packs(config: NormalizedConfig) -> bool:
 
 
 class _Denoiser(DummyInputGenerator):
-    """What denoisers share."""
+    """The sizes that all denoisers have."""
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
-        """Where the configuration is a denoiser's."""
+        """If the configuration is a denoiser's."""
         del name
         return denoises(context.config)
 
     @property
-    def batch(self) -> Dim:
-        """The batch."""
-        return self.dim("batch_size")
+    def edges(self) -> tuple[Dim, ...]:
+        """The height and width of latents: whole patches."""
+        sizes, patch = self.config.size("sample_size") or (None, None), self.config.get("patch_size")
+        multiple = 2 if packs(self.config) else patch if isinstance(patch, int) else 1
+        pairs = zip(("height", "width"), sizes, strict=True)
+        return tuple(self.dim(name, size=size, floor=multiple, multiple_of=multiple) for name, size in pairs)
 
     @property
-    def edges(self) -> tuple[Dim, Dim]:
-        """The height and width of latents; whole patches."""
-        height, width = self.config.size("sample_size") or (None, None)
-        patch = self.config.get("patch_size")
-        multiple = patch if isinstance(patch, int) and not packs(self.config) else 2 if packs(self.config) else 1
-        return (
-            self.dim("height", size=height, floor=multiple, multiple_of=multiple),
-            self.dim("width", size=width, floor=multiple, multiple_of=multiple),
-        )
+    def channels(self) -> Dim:
+        """The channels of latents."""
+        return self.given_or_fixed("num_channels", self.config.get("num_channels"), "in_channels")
 
-    def steps(self, shape: tuple[Size, ...]) -> TensorSpec:
+    def steps(self, *shape: Size) -> TensorSpec:
         """Return time steps: floats, or with the option ``integer_timestep=True`` whole numbers."""
         if self.option("integer_timestep"):
             return self.ints("timestep", shape, Uniform(0, _STEPS))
@@ -64,40 +60,36 @@ class _Denoiser(DummyInputGenerator):
 
 
 class DummyTimestepInputGenerator(_Denoiser):
-    """One time step for the whole batch, and more conditions of such denoisers."""
+    """One time step for the whole batch, and more conditions of denoisers that are built of blocks that shrink and grow."""
 
     OPTIONS: ClassVar[tuple[str, ...]] = ("integer_timestep",)
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
-        """Where a denoiser is built of blocks that shrink and grow."""
-        del name
-        return denoises(context.config) and context.config.raw("block_out_channels") is not None
+        """If the configuration is that of such a denoiser."""
+        return super().applies(context, name) and context.config.raw("block_out_channels") is not None
 
     def describe_timestep(self) -> TensorSpec:
         """The time step, a scalar."""
-        return self.steps(())
+        return self.steps()
 
     @property
     def sizes_given(self) -> int:
         """How many numbers tell the size of an image: original and target size and crop, or a score in place of two."""
         return 5 if self.config.get("requires_aesthetics_score") else 6
 
-    def describe_text_embeds(self) -> TensorSpec:
-        """A text as one vector [batch, size], normal."""
+    @property
+    def text_features(self) -> int:
+        """The size of a text as one vector."""
         size = self.config.get("text_encoder_projection_dim")
-        if size is None:
-            joined = self.config.integer("projection_class_embeddings_input_dim")
-            size = joined - self.sizes_given * self.config.integer("addition_time_embed_dim")
-        return self.floats("text_embeds", (self.batch, size), Normal())
+        if size is not None:
+            return int(size)
+        joined = self.config.integer("projection_class_embeddings_input_dim")
+        return joined - self.sizes_given * self.config.integer("addition_time_embed_dim")
 
-    def describe_time_ids(self) -> TensorSpec:
-        """The size of the image, in pixels [batch, 5 or 6]."""
-        return self.floats("time_ids", (self.batch, self.sizes_given), Uniform(0, 1024))
-
-    def describe_timestep_cond(self) -> TensorSpec:
-        """The strength of guidance, embedded [batch, size], normal."""
-        return self.floats("timestep_cond", (self.batch, self.config.integer("time_cond_proj_dim")), Normal())
+    describe_text_embeds = StatedInput("float", "batch_size text_features", Normal())
+    describe_time_ids = StatedInput("float", "batch_size sizes_given", Uniform(0, 1024))
+    describe_timestep_cond = StatedInput("float", "batch_size time_cond_proj_dim", Normal())
 
     def describe_added_cond_kwargs(self) -> Nest:
         """Text and image size under the names that they are nested by."""
@@ -111,28 +103,25 @@ class DummyTransformerTimestepInputGenerator(_Denoiser):
 
     def describe_timestep(self) -> TensorSpec:
         """The time steps."""
-        return self.steps((self.batch,))
+        return self.steps(self.dim("batch_size"))
 
 
 class DummyTransformerVisionInputGenerator(_Denoiser):
-    """Latents as images [batch, channels, height, width], normal."""
+    """Latents as images."""
 
-    def describe_hidden_states(self) -> TensorSpec:
-        """The latents."""
-        channels = self.given_or_fixed("num_channels", self.config.get("num_channels"), "in_channels")
-        return self.floats("hidden_states", (self.batch, channels, *self.edges), Normal())
+    describe_hidden_states = StatedInput("float", "batch_size channels edges", Normal())
 
 
 class _PackedDenoiser(_Denoiser):
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
-        """Where a denoiser takes packed latents."""
+        """If a denoiser takes packed latents."""
         del name
         return packs(context.config)
 
 
 class DummyPackedTransformerVisionInputGenerator(_PackedDenoiser):
-    """Latents packed two by two into rows, and where each row lies."""
+    """Latents packed two by two into rows, and where each row lies: image, row, column."""
 
     @property
     def cells(self) -> Size:
@@ -140,42 +129,33 @@ class DummyPackedTransformerVisionInputGenerator(_PackedDenoiser):
         height, width = self.edges
         return (height // 2) * (width // 2)
 
-    def describe_hidden_states(self) -> TensorSpec:
-        """The latents [batch, height // 2 * width // 2, channels], normal."""
-        channels = self.given_or_fixed("num_channels", self.config.get("num_channels"), "in_channels")
-        return self.floats("hidden_states", (self.batch, self.cells, channels), Normal())
+    def places(self) -> Rule:
+        """Return the place of each row."""
+        return Grid(columns=str(self.edges[1] // 2))
 
-    def describe_img_ids(self) -> TensorSpec:
-        """Image, row and column of each [height // 2 * width // 2, 3]."""
-        return self.ints("img_ids", (self.cells, _AXES), Grid(columns=str(self.edges[1] // 2)))
+    describe_hidden_states = StatedInput("float", "batch_size cells channels", Normal())
+    describe_img_ids = StatedInput("int", "cells 3", places)
 
 
 class DummyTransformerTextInputGenerator(_Denoiser):
-    """The text to draw, encoded: a row for each token, a mask, and one vector for all."""
+    """The text to draw, encoded: features of each token, a mask, and one vector for all."""
 
-    def describe_encoder_hidden_states(self) -> TensorSpec:
-        """The tokens [batch, sequence, size], normal."""
-        size = self.config.get("conditioning_size")
-        size = self.config.integer("hidden_size") if size is None else self.config.integer("conditioning_size")
-        return self.floats("encoder_hidden_states", (self.batch, self.dim("sequence_length"), size), Normal())
+    @property
+    def text_features(self) -> int:
+        """The features of a token."""
+        return self.config.integer("conditioning_size" if self.config.has("conditioning_size") else "hidden_size")
 
-    def describe_encoder_attention_mask(self) -> TensorSpec:
-        """1 for tokens, 0 for padding [batch, sequence]."""
-        rule = PaddingMask(self.context.padding_side, self.context.mask_policy)
-        return self.ints("encoder_attention_mask", (self.batch, self.dim("sequence_length")), rule)
+    def mask(self) -> Rule:
+        """Return the mask of a text."""
+        return PaddingMask(self.context.padding_side, self.context.mask_policy)
 
-    def describe_pooled_projections(self) -> TensorSpec:
-        """The whole text [batch, size], normal."""
-        return self.floats("pooled_projections", (self.batch, self.config.integer("pooled_projection_dim")), Normal())
+    describe_encoder_hidden_states = StatedInput("float", "batch_size sequence_length text_features", Normal())
+    describe_encoder_attention_mask = StatedInput("int", "batch_size sequence_length", mask)
+    describe_pooled_projections = StatedInput("float", "batch_size pooled_projection_dim", Normal())
 
 
 class DummyPackedTransformerTextInputGenerator(_PackedDenoiser, DummyTransformerTextInputGenerator):
-    """The same for packed latents: tokens have coordinates too, and guidance is an input."""
+    """The same for packed latents: tokens have coordinates too, all 0, and guidance is an input."""
 
-    def describe_txt_ids(self) -> TensorSpec:
-        """The coordinates of tokens [sequence, 3]: all 0, for a text lies nowhere in an image."""
-        return self.ints("txt_ids", (self.dim("sequence_length"), _AXES), Constant(0))
-
-    def describe_guidance(self) -> TensorSpec:
-        """The strength of guidance [batch], in [1, 8)."""
-        return self.floats("guidance", (self.batch,), Uniform(1, 8))
+    describe_txt_ids = StatedInput("int", "sequence_length 3", Constant(0))
+    describe_guidance = StatedInput("float", "batch_size", Uniform(1, 8))

@@ -1,11 +1,11 @@
 """Shapes given as words: the meaning of each word in a denoiser or an autoencoder, by its configuration."""
 
-from collections.abc import Mapping
 from functools import cached_property
 from math import lcm, prod
 
 from dummyio.errors import SourceError
 from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.generators.base.stated_input import read_axes
 from dummyio.model_config.attribute_types import MOST_ELEMENTS, check_amount
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Node
@@ -25,6 +25,10 @@ _CONDITION = ("feature_dim", "embed_dims", "embed_dim", "hidden_size", "dim", "t
 """What docstrings call the size of a text's features, whatever the configuration calls it."""
 _MASKS = ("encoder_attention_mask", "encoder_hidden_states_mask", "encoder_mask")
 """Masks of texts."""
+_SYMBOLS = ("batch_size", "channels", "num_frames", "height", "width", "cells", "length", "sequence_length")
+"""Words that mean a dim, or a size that is computed from dims."""
+_VIDEO_EDGE = 32
+"""Edges of videos: an image's would take half a minute."""
 _RATIO = 8
 """How much smaller than images their latents are, where the configuration does not say."""
 
@@ -44,10 +48,8 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
 
     def describe(self, name: str) -> Node:
         """Return the description that a name or the words of a shape give."""
-        method = getattr(self, f"describe_{name}", None)
-        if method is not None:
-            node: Node = method()
-            return node
+        if hasattr(self, f"describe_{name}"):
+            return super().describe(name)
         if name in _MASKS:
             shape = (self.batch, self.dim("sequence_length"))
             return self.ints(name, shape, PaddingMask(self.context.padding_side, self.context.mask_policy))
@@ -61,54 +63,47 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
 
     def means(self, word: str) -> bool:
         """Whether a word of a shape is a number, a symbol or an attribute of the configuration."""
-        known = ("batch_size", "channels", "num_frames", "height", "width", "cells", "length", "sequence_length")
         of_text = word in _CONDITION and self.config.has("conditioning_size")
-        return word.isdigit() or word in known or isinstance(self.config.raw(word), int) or of_text
+        return word.isdigit() or word in _SYMBOLS or isinstance(self.config.raw(word), int) or of_text
 
     def shape_of(self, name: str) -> tuple[Size, ...]:
         """Return an input's shape."""
         words = self.words(name)
         if words is None:
             raise SourceError(f"the model's text does not say what shape {name!r} has. Describe it by hand.")
-        return tuple(self.size_of(word) for word in words)
+        of_text = [word in _CONDITION and self.config.raw(word) is None for word in words]
+        stated = zip(words, of_text, strict=True)
+        return tuple(read_axes(self, ["conditioning_size" if each else word for word, each in stated]))
 
-    def size_of(self, word: str) -> Size:
-        """Return the size that a word says."""
-        sizes: Mapping[str, str] = {"height": "height", "width": "width", "num_frames": "frames", "cells": "cells"}
-        if word.isdigit():
-            return int(word)
-        if word in sizes:
-            size: Size = getattr(self, sizes[word])
-            return size
-        if word == "channels":
-            return self.given_or_fixed("num_channels", self.config.get("num_channels"), "in_channels")
-        if word == "length":
-            return self.length
-        if word == "sequence_length":
-            places = self.whole("max_text_seq_length")  # a position for each token, and images begin behind the last
-            fixed = places is not None and not self.config.raw("use_rotary_positional_embeddings")
-            return self.given_or_fixed(word, places, "max_text_seq_length") if fixed else self.dim(word)
-        if word == "batch_size":
-            return self.batch
-        return self.config.integer(
-            "conditioning_size" if word in _CONDITION and self.config.raw(word) is None else word
-        )
+    @property
+    def channels(self) -> Dim:
+        """The channels of what the model draws or reads."""
+        return self.given_or_fixed("num_channels", self.config.get("num_channels"), "in_channels")
+
+    @property
+    def sequence_length(self) -> Dim:
+        """The length of a text."""
+        places = self.whole("max_text_seq_length")  # a position for each token, and images begin behind the last
+        if places is None or self.config.raw("use_rotary_positional_embeddings"):
+            return self.dim("sequence_length")
+        return self.given_or_fixed("sequence_length", places, "max_text_seq_length")
 
     @property
     def batch(self) -> Dim:
         """The batch."""
         return self.dim("batch_size")
 
-    def whole(self, name: str) -> int | None:
-        """Return an attribute that is a whole number; None where it is something else or missing."""
-        found = self.config.raw(name)
-        if not isinstance(found, int) or isinstance(found, bool):
-            return None
-        if found < 0:
-            raise SourceError(
-                f"the configuration has {name}={found}: a size cannot be negative. Correct the configuration."
-            )
-        return check_amount(found, MOST_ELEMENTS, f"as {name}")
+    def whole(self, *names: str) -> int | None:
+        """Return the first of some attributes that is a whole number; None if none is."""
+        for name in names:
+            found = self.config.raw(name)
+            if isinstance(found, int) and not isinstance(found, bool):
+                if found < 0:
+                    raise SourceError(
+                        f"the configuration has {name}={found}: a size cannot be negative. Correct the configuration."
+                    )
+                return check_amount(found, MOST_ELEMENTS, f"as {name}")
+        return None
 
     @cached_property
     def patch(self) -> tuple[int, int, int]:
@@ -133,10 +128,12 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
         own = self.config.size("sample_size")
         size = self.whole(_SIDES[place]) or (own[place] if own else None)
         multiple = lcm(self.patch[1 + place], self.stride)
-        limit = self.whole("pos_embed_max_size") or self.whole("rope_max_seq_len")
+        limit = self.whole("pos_embed_max_size", "rope_max_seq_len")
         bounds = {} if limit is None else {"max": limit * self.patch[1 + place]}
         if "cells" in (self.main or ()):
             size, multiple = None, 2
+        elif size is None and "num_frames" in (self.main or ()):
+            size = -(-_VIDEO_EDGE // multiple) * multiple
         if self.config.raw("use_learned_positional_embeddings") and size is not None:
             return self.given_or_fixed(name, size, _SIDES[place])
         return self.dim(name, size=size, floor=multiple, multiple_of=multiple, **bounds)
@@ -173,14 +170,14 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
         )
 
     @property
-    def frames(self) -> Size:
+    def num_frames(self) -> Size:
         """The frames of a video; an encoder's are one, and whole strides of time."""
         flags = self.config.raw("temperal_downsample")
-        ratio = next((r for name in _TEMPORAL if (r := self.whole(name)) is not None), None)
+        ratio = self.whole(*_TEMPORAL)
         if ratio is None and isinstance(flags, (list, tuple)):
             ratio = 2 ** sum(bool(flag) for flag in flags)
         if ratio and self.context.task in ("autoencoding", "vae-encoder"):
-            return self.dim("num_frames", size=2 * ratio + 1, choices=tuple(n * ratio + 1 for n in range(1, 5)))
+            return self.dim("num_frames", size=ratio + 1, choices=tuple(n * ratio + 1 for n in range(1, 5)))
         places = self.whole("video_length")  # a position for each frame
         if places is not None:
             return self.given_or_fixed("num_frames", places, "video_length")

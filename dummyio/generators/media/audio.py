@@ -10,6 +10,7 @@ from math import prod
 
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.generators.base.stated_input import StatedInput
 from dummyio.generators.media_tokens.audio_token_counts import audio_tokens, frame_count
 from dummyio.generators.media_tokens.token_counts import list_media
 from dummyio.generators.text.text import text_length
@@ -17,12 +18,13 @@ from dummyio.model_config.attribute_types import MOST_ELEMENTS, check_amount
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import Constant, Normal, PaddingMask, Uniform
+from dummyio.spec.values import Constant, Normal, PaddingMask, Rule, Uniform
 
 _SHORT = 400
 """25 ms at 16 kHz: the least that a usual stack of convolutions makes one frame of."""
 _FEW = 16
 """Frames that a usual stack of convolutions makes at least one position of."""
+_BOUNDED = Uniform(-1, 1)
 
 
 class _Audio(DummyInputGenerator):
@@ -155,7 +157,7 @@ class DummyAudioInputGenerator(_Audio):
         channels = stated is not None and stated.shape is not None and stated.shape[1:2] in (("1",), ("channels",))
         if codec or channels or self.codec is not None or self.audio.raw("audio_channels") is not None:
             shape = (shape[0], self.audio.integer("audio_channels", 1), self.wave)
-        return self.floats("input_values", shape, Uniform(-1, 1))
+        return self.floats("input_values", shape, _BOUNDED)
 
     def describe_input_features(self) -> TensorSpec:
         """Features of frames in [-1, 1): see the module for their layout."""
@@ -164,57 +166,45 @@ class DummyAudioInputGenerator(_Audio):
         if isinstance(side, int):  # the spectrogram is folded into a square image, which bounds how many frames fit
             most = side * (side // self.bins.size)
             frames = self.dim("nb_max_frames", size=most, floor=_FEW, max=most)
-            return self.floats("input_features", (batch, 1, frames, self.bins), Uniform(-1, 1))
+            return self.floats("input_features", (batch, 1, frames, self.bins), _BOUNDED)
         if self.hop is not None or self.embedded is not None or self.frames_first:
-            return self.floats("input_features", (batch, self.frames, self.bins), Uniform(-1, 1))
-        return self.floats("input_features", (batch, self.bins, self.frames), Uniform(-1, 1))
+            return self.floats("input_features", (batch, self.frames, self.bins), _BOUNDED)
+        return self.floats("input_features", (batch, self.bins, self.frames), _BOUNDED)
 
-    def describe_audio_mel(self) -> TensorSpec:
-        """Features of frames under another name [batch, frames, features]."""
-        return self.floats("audio_mel", (self.dim("batch_size"), self.frames, self.bins), Uniform(-1, 1))
+    describe_audio_mel = StatedInput("float", "batch_size frames bins", _BOUNDED)
+    describe_audio_mel_mask = StatedInput("bool", "batch_size frames", Constant(False))  # true for padding
 
-    def describe_audio_mel_mask(self) -> TensorSpec:
-        """True for frames that are padding: none is."""
-        return TensorSpec("audio_mel_mask", (self.dim("batch_size"), self.frames), "bool", Constant(False))
+    def frame_mask(self, least: int = _FEW) -> Rule:
+        """Return a mask in which every row keeps enough frames for the convolutions to return something."""
+        # Each sound becomes as many tokens as its text has placeholders, so all are of the same length.
+        policy = "full" if self.placed else self.context.mask_policy
+        return PaddingMask(self.context.padding_side, policy, least)
+
+    def sample_mask(self) -> Rule:
+        """Return the same for samples."""
+        return self.frame_mask(_receptive_field(self.audio))
 
     def describe_attention_mask(self) -> TensorSpec:
-        """1 for sound, 0 for padding: [batch, samples], or [batch, frames] where the model gets frames."""
+        """1 for sound, 0 for padding: [batch, samples], or [batch, frames] if the model gets frames."""
         names = self.context.names
         framed = self.audio.has("num_mel_bins") or self.frames_first if names is None else "input_features" in names
-        return self.mask("attention_mask", framed=framed)
-
-    def describe_padding_mask(self) -> TensorSpec:
-        """The same under codecs' name for it, always of samples."""
-        return self.mask("padding_mask", framed=False)
+        length, rule = (self.frames, self.frame_mask()) if framed else (self.wave, self.sample_mask())
+        return self.ints("attention_mask", (self.dim("batch_size"), length), rule)
 
     def describe_input_features_mask(self) -> TensorSpec:
-        """The same, always of frames; of tokens, where the model selects these by it."""
+        """1 for frames that count; for tokens, if the model selects these by it."""
         counted = self.context.facts.media.mask_counts_audio_tokens and self.placed
         tokens = audio_tokens(self.context) if counted else None
         if tokens is None:
-            return self.mask("input_features_mask", framed=True)
+            return self.ints("input_features_mask", (self.dim("batch_size"), self.frames), self.frame_mask())
         return TensorSpec("input_features_mask", (self.dim("batch_size"), tokens), "bool", PaddingMask(policy="full"))
 
-    def describe_feature_attention_mask(self) -> TensorSpec:
-        """The same under another name."""
-        return self.mask("feature_attention_mask", framed=True)
-
-    def describe_audio_input_ids(self) -> TensorSpec:
-        """Codes of frames [batch, frames, features], below ``mel_vocab_size``."""
-        shape = (self.dim("batch_size"), self.frames, self.audio.integer("n_mel_bins"))
-        return self.ints("audio_input_ids", shape, Uniform(0, self.audio.integer("mel_vocab_size")))
-
-    def describe_audio_input_ids_mask(self) -> TensorSpec:
-        """Which frames of codes count."""
-        return self.mask("audio_input_ids_mask", framed=True)
-
-    def mask(self, name: str, *, framed: bool) -> TensorSpec:
-        """Return a mask in which every row keeps enough for the convolutions to return something."""
-        length, least = (self.frames, _FEW) if framed else (self.wave, _receptive_field(self.audio))
-        # Each sound becomes as many tokens as its text has placeholders, so all are of the same length.
-        policy = "full" if self.placed else self.context.mask_policy
-        rule = PaddingMask(self.context.padding_side, policy, least)
-        return self.ints(name, (self.dim("batch_size"), length), rule)
+    describe_padding_mask = StatedInput("int", "batch_size wave", sample_mask)
+    describe_feature_attention_mask = StatedInput("int", "batch_size frames", frame_mask)
+    describe_audio_input_ids = StatedInput(
+        "int", "batch_size frames audio.n_mel_bins", lambda self: Uniform(0, self.audio.integer("mel_vocab_size"))
+    )
+    describe_audio_input_ids_mask = StatedInput("int", "batch_size frames", frame_mask)
 
 
 class DummySpectrogramInputGenerator(_Audio):
@@ -222,39 +212,26 @@ class DummySpectrogramInputGenerator(_Audio):
 
     @classmethod
     def applies(cls, context: Context, name: str) -> bool:
-        """Where the configuration has patches of mel features."""
+        """If the configuration has patches of mel features."""
         del name
         audio = context.config.part("audio")
         return all(audio.raw(attribute) is not None for attribute in ("max_length", "num_mel_bins", "patch_size"))
 
-    def describe_input_values(self) -> TensorSpec:
-        """A spectrogram, normal, as feature extractors scale it."""
-        frames = self.given_or_fixed("nb_max_frames", self.audio.integer("max_length"), "max_length")
-        return self.floats("input_values", (self.dim("batch_size"), frames, self.bins), Normal())
+    @property
+    def frames(self) -> Size:
+        """The fixed number of frames."""
+        return self.given_or_fixed("nb_max_frames", self.audio.integer("max_length"), "max_length")
+
+    describe_input_values = StatedInput("float", "batch_size frames bins", Normal())
 
 
 class DummySpeechSynthesisInputGenerator(_Audio):
-    """What speech is made from: the frames so far, a voice, and a whole spectrogram for a vocoder."""
+    """What speech is made from: the frames so far, a voice, one whole spectrogram for a vocoder, noise."""
 
-    def describe_output_sequence(self) -> TensorSpec:
-        """The frames so far [batch, sequence, features], normal."""
-        return self.floats(
-            "output_sequence", (self.dim("batch_size"), self.dim("sequence_length"), self.bins), Normal()
-        )
-
-    def describe_speaker_embeddings(self) -> TensorSpec:
-        """The voice [batch, size], normal."""
-        size = self.config.integer("speaker_embedding_dim")
-        return self.floats("speaker_embeddings", (self.dim("batch_size"), size), Normal())
-
-    def describe_spectrogram(self) -> TensorSpec:
-        """One spectrogram [frames, features], normal."""
-        return self.floats("spectrogram", (self.dim("spectrogram_length"), self.bins), Normal())
-
-    def describe_noise_sequence(self) -> TensorSpec:
-        """What a wave is made from [batch, frames, channels], normal."""
-        shape = (self.dim("batch_size"), self.frames, self.config.integer("model_in_channels"))
-        return self.floats("noise_sequence", shape, Normal())
+    describe_output_sequence = StatedInput("float", "batch_size sequence_length bins", Normal())
+    describe_speaker_embeddings = StatedInput("float", "batch_size speaker_embedding_dim", Normal())
+    describe_spectrogram = StatedInput("float", "spectrogram_length bins", Normal())
+    describe_noise_sequence = StatedInput("float", "batch_size frames model_in_channels", Normal())
 
 
 class DummyAudioCodesInputGenerator(_Audio):

@@ -2,11 +2,12 @@
 
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.generators.base.stated_input import StatedInput
 from dummyio.generators.media_tokens.patch_grids import BY_IMAGE, GRIDS, patch_grid, patches_per_token, square_side
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Size
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import Constant, Grid, PaddingMask, Rows, Uniform
+from dummyio.spec.values import Constant, Grid, PaddingMask, Rows, Rule, Uniform
 
 
 class DummyPackedImagesInputGenerator(DummyInputGenerator):
@@ -43,83 +44,61 @@ class DummyPackedImagesInputGenerator(DummyInputGenerator):
             return channels, edge, edge
         return (channels * frames * edge * edge,)
 
-    def describe_pixel_values(self) -> TensorSpec:
-        """Patches with values in [-1, 1)."""
-        return self.packed("pixel_values")
-
-    def describe_hidden_states(self) -> TensorSpec:
-        """The same, as the image model of a larger one calls them: it cuts nothing, and embeds what it gets."""
-        return self.packed("hidden_states")
-
     def packed(self, name: str) -> TensorSpec:
-        """Return patches under a name."""
+        """Return patches with values in [-1, 1) under a name."""
         rows, columns = patch_grid(self.context)
-        batch = self.dim("batch_size")
-        names = self.context.names or frozenset()
+        batch, names = self.dim("batch_size"), self.context.names or frozenset()
         if "target_sizes" in names:  # all patches side by side, as one image
-            channels, edge = (
-                square_side(self.vision.get("num_channels")) or 3,
-                square_side(self.vision.require("patch_size")) or 1,
-            )
+            edge = square_side(self.vision.require("patch_size")) or 1
+            channels = square_side(self.vision.get("num_channels")) or 3
             return self.floats(name, (1, channels, edge, batch * (rows * columns * edge)), Uniform(-1, 1))
-        if names & BY_IMAGE:
-            return self.floats(name, (batch, rows * columns, *self.patch), Uniform(-1, 1))
-        by_image = self.context.facts.media.packed_by_image
+        by_image = names & BY_IMAGE or self.context.facts.media.packed_by_image
         patches: tuple[Size, ...] = (batch, rows * columns) if by_image else (batch * (rows * columns),)
         return self.floats(name, (*patches, *self.patch), Uniform(-1, 1))
 
-    def grid(self, name: str) -> TensorSpec:
-        """Return a grid [images, 3] of one frame each."""
-        images = self.dim("batch_size") * (2 if self.drawn else 1)
-        return self.ints(name, (images, 3), Rows((1, *patch_grid(self.context))))
+    def describe_pixel_values(self) -> TensorSpec:
+        """Patches."""
+        return self.packed("pixel_values")
 
-    def describe_image_grid_thw(self) -> TensorSpec:
-        """The grid of images."""
-        return self.grid("image_grid_thw")
-
-    def describe_grid_thw(self) -> TensorSpec:
-        """The same, where the model knows nothing else."""
-        return self.grid("grid_thw")
-
-    def describe_images_per_sample(self) -> TensorSpec:
-        """How many grids each row has [batch]: that of its image, and that of the one to be drawn."""
-        return self.ints("images_per_sample", (self.dim("batch_size"),), Constant(2))
-
-    def describe_image_merge_sizes(self) -> TensorSpec:
-        """How many rows, and columns, of patches become one token [images]."""
-        return self.ints("image_merge_sizes", (self.dim("batch_size"),), Constant(patches_per_token(self.context)))
-
-    def describe_merge_sizes(self) -> TensorSpec:
-        """The same, where the model knows nothing else."""
-        return self.ints("merge_sizes", (self.dim("batch_size"),), Constant(patches_per_token(self.context)))
-
-    def describe_target_sizes(self) -> TensorSpec:
-        """The rows and columns of patches of each image [images, 2]."""
-        return self.ints("target_sizes", (self.dim("batch_size"), 2), Rows(patch_grid(self.context)))
+    def describe_hidden_states(self) -> TensorSpec:
+        """The same for the image model of a larger one: it cuts nothing, and embeds what it gets."""
+        return self.packed("hidden_states")
 
     @property
-    def drawn(self) -> bool:
-        """Whether each row has one grid more, of an image that the model is to draw."""
-        return self.context.names is not None and "images_per_sample" in self.context.names
+    def images(self) -> Size:
+        """The grids: one for each row, and one more if each row has an image to draw."""
+        drawn = self.context.names is not None and "images_per_sample" in self.context.names
+        return self.dim("batch_size") * (2 if drawn else 1)
 
-    def describe_spatial_shapes(self) -> TensorSpec:
-        """The same under another name."""
-        return self.ints("spatial_shapes", (self.dim("batch_size"), 2), Rows(patch_grid(self.context)))
-
-    def places(self, name: str) -> TensorSpec:
-        """Return the place of each patch [images, patches, 2], under a name."""
+    @property
+    def patches(self) -> int:
+        """The patches of one image."""
         rows, columns = patch_grid(self.context)
-        return self.ints(name, (self.dim("batch_size"), rows * columns, 2), Grid(columns))
+        return rows * columns
 
-    def describe_image_position_ids(self) -> TensorSpec:
-        """Where each patch lies."""
-        return self.places("image_position_ids")
+    def grid(self) -> Rule:
+        """Return the grid of one frame."""
+        return Rows((1, *patch_grid(self.context)))
 
-    def describe_pixel_position_ids(self) -> TensorSpec:
-        """The same under another name."""
-        return self.places("pixel_position_ids")
+    def edges(self) -> Rule:
+        """Return the rows and columns of patches of each image."""
+        return Rows(patch_grid(self.context))
 
-    def describe_pixel_attention_mask(self) -> TensorSpec:
-        """1 for every patch [images, patches]."""
-        rows, columns = patch_grid(self.context)
-        return self.ints("pixel_attention_mask", (self.dim("batch_size"), rows * columns), PaddingMask(policy="full"))
+    def places(self) -> Rule:
+        """Return the row and column of each patch."""
+        return Grid(patch_grid(self.context)[1])
+
+    def merged(self) -> Rule:
+        """Return how many rows, and columns, of patches become one token."""
+        return Constant(patches_per_token(self.context))
+
+    describe_image_grid_thw = StatedInput("int", "images 3", grid)
+    describe_grid_thw = StatedInput("int", "images 3", grid)
+    describe_images_per_sample = StatedInput("int", "batch_size", Constant(2))
+    describe_image_merge_sizes = StatedInput("int", "batch_size", merged)
+    describe_merge_sizes = StatedInput("int", "batch_size", merged)
+    describe_target_sizes = StatedInput("int", "batch_size 2", edges)
+    describe_spatial_shapes = StatedInput("int", "batch_size 2", edges)
+    describe_image_position_ids = StatedInput("int", "batch_size patches 2", places)
+    describe_pixel_position_ids = StatedInput("int", "batch_size patches 2", places)
+    describe_pixel_attention_mask = StatedInput("int", "batch_size patches", PaddingMask(policy="full"))

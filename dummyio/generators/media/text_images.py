@@ -2,14 +2,16 @@
 
 from dummyio.errors import SourceError
 from dummyio.generators.base.context import Context
+from dummyio.generators.base.stated_input import StatedInput
 from dummyio.generators.media.vision import ImageInputGenerator
 from dummyio.generators.media_tokens.image_layout import axes_before_channels, count_frames, original_size, pixel_size
 from dummyio.generators.media_tokens.patch_grids import square_side
 from dummyio.generators.media_tokens.token_counts import list_media
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Dim, Size
-from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import PaddingMask, Rows, Uniform
+from dummyio.spec.values import PaddingMask, Rows, Rule, Uniform
+
+_PIXELS = Uniform(-1, 1)
 
 
 class DummyTextImagesInputGenerator(ImageInputGenerator):
@@ -28,60 +30,60 @@ class DummyTextImagesInputGenerator(ImageInputGenerator):
         height, width = pixel_size(self.context)
         return self.fixed("height", height, "image_size"), self.fixed("width", width, "image_size")
 
-    def pixels(self, name: str, *before: int) -> TensorSpec:
-        """Return pixels in [-1, 1), with some axes between batch and channels."""
-        return self.floats(name, (self.dim("batch_size"), *before, self.channels, *self.edges), Uniform(-1, 1))
+    @property
+    def tiles(self) -> tuple[int, ...]:
+        """The axes between batch and channels."""
+        return axes_before_channels(self.context)
 
-    def patches(self, name: str) -> TensorSpec:
-        """Return flat patches [batch, patches, height * width * channels], or those of all rows one after another."""
-        edge = square_side(self.vision.get("patch_size"))
-        if edge is None:
-            raise SourceError("the configuration does not say patch_size: patches cannot be counted.")
-        height, width = pixel_size(self.context)
-        batch, count = self.dim("batch_size"), (height // edge) * (width // edge)
-        packed = self.context.facts.media.flat_patches_are_packed
-        rows: tuple[Size, ...] = (batch * count,) if packed else (batch, count)
-        return self.floats(name, (*rows, edge * edge * self.channels.size), Uniform(-1, 1))
+    @property
+    def frames(self) -> int:
+        """The frames of a video."""
+        return count_frames(self.context)
 
-    def describe_pixel_values(self) -> TensorSpec:
-        """Images, tiles of images, or frames."""
-        if self.context.facts.media.patches_are_voxels:  # one patch for each row
-            edge, depth = (square_side(self.vision.get(name)) or 1 for name in ("patch_size", "temporal_patch_size"))
-            shape = (self.dim("batch_size"), depth, edge, edge, self.channels.size)
-            return self.floats("pixel_values", shape, Uniform(-1, 1))
-        return (
-            self.patches("pixel_values")
-            if self.context.facts.media.patches_are_flat
-            else self.pixels("pixel_values", *axes_before_channels(self.context))
-        )
-
-    def describe_pixel_values_images(self) -> TensorSpec:
-        """Images beside videos."""
-        return self.pixels("pixel_values_images")
-
-    def describe_pixel_values_videos(self) -> TensorSpec:
-        """Videos [batch, frames, channels, height, width]."""
-        return self.pixels("pixel_values_videos", count_frames(self.context))
-
-    def describe_pixel_attention_mask(self) -> TensorSpec:
-        """1 for every pixel [batch, images, height, width]; for every image [batch, images] where it selects images."""
-        edges = () if self.context.facts.media.mask_selects_images else self.edges
-        shape = (self.dim("batch_size"), *axes_before_channels(self.context), *edges)
-        return TensorSpec("pixel_attention_mask", shape, "bool", PaddingMask(policy="full"))
-
-    def describe_high_res_pixel_values(self) -> TensorSpec:
-        """The same images, as large as a second image model takes them."""
+    @property
+    def large_edges(self) -> tuple[int, int]:
+        """The height and width for a second image model, which takes larger images."""
         inner = self.config.unwrapped().raw("high_res_vision_config")
         size = None if inner is None else NormalizedConfig.of(inner).size()
         if size is None:
-            raise SourceError("the configuration does not say the image_size of its high_res_vision_config.")
-        return self.floats("high_res_pixel_values", (self.dim("batch_size"), self.channels, *size), Uniform(-1, 1))
+            raise SourceError("the configuration does not state the image_size of its high_res_vision_config: add it.")
+        return size
 
-    def describe_image_patches(self) -> TensorSpec:
-        """Images as flat patches."""
-        return self.patches("image_patches")
+    @property
+    def patches(self) -> tuple[Size, ...]:
+        """Flat patches [batch, patches, height * width * channels], or those of all rows one after another."""
+        edge = square_side(self.vision.get("patch_size"))
+        if edge is None:
+            raise SourceError("the configuration does not state patch_size: patches cannot be counted.")
+        height, width = pixel_size(self.context)
+        batch, count = self.dim("batch_size"), (height // edge) * (width // edge)
+        packed = self.context.facts.media.flat_patches_are_packed
+        return (*((batch * count,) if packed else (batch, count)), edge * edge * self.channels.size)
 
-    def describe_image_sizes(self) -> TensorSpec:
-        """The height and width of each image [batch, 2]."""
-        size = original_size(self.context) or tuple(edge.size for edge in self.edges)
-        return self.ints("image_sizes", (self.dim("batch_size"), 2), Rows(size))
+    @property
+    def pixels(self) -> tuple[Size, ...]:
+        """Images, tiles of images, or frames; patches, one voxel for each row, if the model takes such."""
+        facts = self.context.facts.media
+        if facts.patches_are_voxels:
+            edge, depth = (square_side(self.vision.get(name)) or 1 for name in ("patch_size", "temporal_patch_size"))
+            return self.dim("batch_size"), depth, edge, edge, self.channels.size
+        if facts.patches_are_flat:
+            return self.patches
+        return (self.dim("batch_size"), *self.tiles, self.channels, *self.edges)
+
+    @property
+    def marked(self) -> tuple[Size, ...]:
+        """What a mask marks: every pixel, or every image if it selects images."""
+        return (*self.tiles, *(() if self.context.facts.media.mask_selects_images else self.edges))
+
+    def sizes(self) -> Rule:
+        """Return the height and width of each image."""
+        return Rows(original_size(self.context) or tuple(edge.size for edge in self.edges))
+
+    describe_pixel_values = StatedInput("float", "pixels", _PIXELS)
+    describe_pixel_values_images = StatedInput("float", "batch_size channels edges", _PIXELS)
+    describe_pixel_values_videos = StatedInput("float", "batch_size frames channels edges", _PIXELS)
+    describe_pixel_attention_mask = StatedInput("bool", "batch_size marked", PaddingMask(policy="full"))
+    describe_high_res_pixel_values = StatedInput("float", "batch_size channels large_edges", _PIXELS)
+    describe_image_patches = StatedInput("float", "patches", _PIXELS)
+    describe_image_sizes = StatedInput("int", "batch_size 2", sizes)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeGuard
 from dummyio.errors import SourceError
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.generators.base.stated_input import StatedInput
 from dummyio.generators.media_tokens.image_layout import axes_before_channels
 from dummyio.generators.text.text import text_batch, text_length
 from dummyio.model_config.normalized_config import NormalizedConfig
@@ -26,6 +27,8 @@ _DENSE = ("depth-estimation", "image-matting", "semantic-segmentation", "object-
 
 _VISUAL_DIM = 512
 """The size of ready-made visual features, where the configuration does not say."""
+_POINTS = "batch_size point_batch_size nb_points_per_image"
+_FEATURES = "batch_size vision.output_channels edges"
 
 
 class ImageInputGenerator(DummyInputGenerator):
@@ -150,10 +153,15 @@ class DummyVisionInputGenerator(ImageInputGenerator):
         between = (2,) if paired else axes_before_channels(self.context) if beside else ()
         return image.replace(shape=(image.shape[0], *between, *image.shape[1:]))
 
-    def describe_image_attention_mask(self) -> TensorSpec:
-        """1 for each image that a token attends to [batch, sequence, images]: it attends to all."""
-        shape = (text_batch(self.context), text_length(self.context), *axes_before_channels(self.context))
-        return self.ints("image_attention_mask", shape, Constant(1))
+    @property
+    def text_shape(self) -> tuple[Size, ...]:
+        """[batch, sequence] of the text, of which each token attends to all images."""
+        return text_batch(self.context), text_length(self.context)
+
+    @property
+    def images(self) -> tuple[int, ...]:
+        """The axis of images."""
+        return axes_before_channels(self.context)
 
     def describe_pixel_mask(self) -> TensorSpec:
         """1 for every pixel [batch, height, width]: each image fills its frame, because a length per row does not make a rectangle."""
@@ -171,11 +179,14 @@ class DummyVisionInputGenerator(ImageInputGenerator):
         edges = self.dim("height", size=height, floor=_SMALL), self.dim("width", size=width, floor=_SMALL)
         return self.floats("sample", (self.dim("batch_size"), self.channels, *edges), Normal())
 
-    def describe_latent_sample(self) -> TensorSpec:
-        """What a decoder of latents starts from [batch, latent channels, latent height, latent width], normal."""
+    @property
+    def latents(self) -> tuple[Dim, ...]:
+        """Channels, height and width of latents."""
         channels = self.given_or_fixed("latent_channels", self.config.get("latent_channels"))
-        edges = self.dim("latent_height", floor=8), self.dim("latent_width", floor=8)
-        return self.floats("latent_sample", (self.dim("batch_size"), channels, *edges), Normal())
+        return channels, self.dim("latent_height", floor=8), self.dim("latent_width", floor=8)
+
+    describe_latent_sample = StatedInput("float", "batch_size latents", Normal())
+    describe_image_attention_mask = StatedInput("int", "text_shape images", Constant(1))
 
     def describe_bool_masked_pos(self) -> TensorSpec:
         """Which patches are hidden [batch, patches]."""
@@ -200,21 +211,22 @@ class DummyVisualInputGenerator(DummyInputGenerator):
         batch, length = self.dim("batch_size"), self.dim("visual_seq_length")
         return (batch, self.dim("num_choices"), length) if self.context.task == "multiple-choice" else (batch, length)
 
-    def describe_visual_embeds(self) -> TensorSpec:
-        """Features [batch, regions, size], normal."""
+    @property
+    def features(self) -> Dim:
+        """The features of a region."""
         name = "visual_embedding_dim"
-        size = self.context.sizes.fixed(name, self.config.integer(name, _VISUAL_DIM), f"the configuration's {name}")
-        return self.floats("visual_embeds", (*self.shape, size), Normal())
+        return self.fixed(name, self.config.integer(name, _VISUAL_DIM), f"the configuration's {name}")
 
-    def describe_visual_attention_mask(self) -> TensorSpec:
-        """1 for regions, 0 for padding."""
-        return self.ints("visual_attention_mask", self.shape, PaddingMask("right", self.context.mask_policy))
+    def types(self) -> Rule:
+        """Return segments below ``type_vocab_size``, 0 for padding."""
+        high = max(self.config.integer("type_vocab_size", 2), 1)
+        return TokenIds(high=high, mask=self.follow("visual_attention_mask"))
 
-    def describe_visual_token_type_ids(self) -> TensorSpec:
-        """Segments below ``type_vocab_size``, 0 for padding."""
-        types = max(self.config.integer("type_vocab_size", 2), 1)
-        rule = TokenIds(high=types, mask=self.follow("visual_attention_mask"))
-        return self.ints("visual_token_type_ids", self.shape, rule)
+    describe_visual_embeds = StatedInput("float", "shape features", Normal())
+    describe_visual_attention_mask = StatedInput(
+        "int", "shape", lambda self: PaddingMask("right", self.context.mask_policy)
+    )
+    describe_visual_token_type_ids = StatedInput("int", "shape", types)
 
 
 class DummyPatchesInputGenerator(ImageInputGenerator):
@@ -251,20 +263,20 @@ class DummyVideoInputGenerator(ImageInputGenerator):
         counted = context.config.part("vision").has("num_frames") and not context.task.startswith("image")
         return name == "pixel_values_videos" or counted
 
-    def video(self, name: str) -> TensorSpec:
-        """Return a video under a name, with values in [-1, 1)."""
+    @property
+    def frames(self) -> Dim:
+        """The frames of a video."""
         frames = self.vision.get("num_frames")
-        length = self.dim("num_frames") if frames is None else self.given_or_fixed("num_frames", frames)
-        return self.floats(name, (self.dim("batch_size"), length, self.channels, *self.edges), Uniform(-1, 1))
+        return self.dim("num_frames") if frames is None else self.given_or_fixed("num_frames", frames)
 
-    def describe_pixel_values_videos(self) -> TensorSpec:
-        """A video."""
-        return self.video("pixel_values_videos")
+    @property
+    def between(self) -> tuple[Dim, ...]:
+        """The axis of frames, but for images beside videos."""
+        beside = self.context.names is not None and "pixel_values_videos" in self.context.names
+        return () if beside else (self.frames,)
 
-    def describe_pixel_values(self) -> TensorSpec:
-        """A video, where the model knows nothing else; an image beside one."""
-        images = self.context.names is not None and "pixel_values_videos" in self.context.names
-        return self.image("pixel_values") if images else self.video("pixel_values")
+    describe_pixel_values_videos = StatedInput("float", "batch_size frames channels edges", Uniform(-1, 1))
+    describe_pixel_values = StatedInput("float", "batch_size between channels edges", Uniform(-1, 1))
 
 
 class DummyPointsGenerator(ImageInputGenerator):
@@ -276,41 +288,21 @@ class DummyPointsGenerator(ImageInputGenerator):
         sizes = [c.size() for c in (self.config, self.vision, self.config.part("prompt"))]
         return min(next((size for size in sizes if size is not None), (64, 64)))
 
-    @property
-    def shape(self) -> tuple[Size, ...]:
-        """[batch, prompts, points]."""
-        return (self.dim("batch_size"), self.dim("point_batch_size"), self.dim("nb_points_per_image"))
-
-    def describe_input_points(self) -> TensorSpec:
-        """Points [batch, prompts, points, 2] inside the image."""
-        return self.floats("input_points", (*self.shape, 2), Uniform(0, self.side))
-
-    def describe_input_labels(self) -> TensorSpec:
-        """1 for points on the object, 0 for others [batch, prompts, points]."""
-        return self.ints("input_labels", self.shape, Uniform(0, 2))
-
-    def describe_input_boxes(self) -> TensorSpec:
-        """Boxes [batch, boxes, 4] inside the image."""
-        return self.floats("input_boxes", (self.dim("batch_size"), self.dim("num_boxes"), 4), Boxes(0, self.side))
+    describe_input_points = StatedInput("float", f"{_POINTS} 2", lambda self: Uniform(0, self.side))
+    describe_input_labels = StatedInput("int", _POINTS, Uniform(0, 2))  # 1 for points on the object
+    describe_input_boxes = StatedInput("float", "batch_size num_boxes 4", lambda self: Boxes(0, self.side))
 
 
 class DummyVisionEmbeddingsGenerator(DummyInputGenerator):
-    """What an image encoder returned, and its positions: [batch, channels, size, size], normal."""
+    """The features that an image encoder returned, and their positions: [batch, channels, size, size], normal."""
 
-    def embeddings(self, name: str) -> TensorSpec:
-        """Return a map of features under a name."""
-        channels = self.config.part("vision").integer("output_channels")
+    @property
+    def edges(self) -> tuple[int, int]:
+        """The height and width of a map of features."""
         size = self.config.part("prompt").size("image_embedding_size")
         if size is None:
-            raise SourceError(
-                "the configuration does not say image_embedding_size: add it to the prompt encoder's part."
-            )
-        return self.floats(name, (self.dim("batch_size"), channels, *size), Normal())
+            raise SourceError("the configuration has no image_embedding_size: add it to the prompt encoder's part.")
+        return size
 
-    def describe_image_positional_embeddings(self) -> TensorSpec:
-        """The positions."""
-        return self.embeddings("image_positional_embeddings")
-
-    def describe_image_embeddings(self) -> TensorSpec:
-        """The features."""
-        return self.embeddings("image_embeddings")
+    describe_image_positional_embeddings = StatedInput("float", _FEATURES, Normal())
+    describe_image_embeddings = StatedInput("float", _FEATURES, Normal())

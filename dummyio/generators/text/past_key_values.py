@@ -210,13 +210,7 @@ class DummySeq2SeqPastKeyValuesGenerator(DummyPastKeyValuesGenerator):
 
 
 def arrange_axes(layout: str, sizes: Mapping[str, Size]) -> tuple[Size, ...]:
-    """Return the shape of a layout in words, such as ``"(b h) s d"``.
-
-    Raises
-    ------
-    OptionError
-        if it is not a layout, or leaves out an axis with more than one element.
-    """
+    """Return the shape of a layout in words, such as ``"(b h) s d"``; raise `OptionError` if it is none, or leaves out an axis."""
     axes: list[Size] = []
     used: list[str] = []
     for group, word in _WORDS.findall(layout):

@@ -1,11 +1,13 @@
-"""Text: token ids, masks, type ids, positions, and the paths of marked-up text."""
+"""Text: token ids, masks, type ids and positions."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from dummyio.errors import OptionError, SourceError
 from dummyio.generators.base.context import Context
 from dummyio.generators.base.input_generator import DummyInputGenerator
+from dummyio.generators.base.stated_input import StatedInput
 from dummyio.generators.media_tokens.placeholder_tokens import (
     count_reserved_tokens,
     placeholder_runs,
@@ -14,7 +16,7 @@ from dummyio.generators.media_tokens.placeholder_tokens import (
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Size
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import PaddingMask, Positions, Run, TokenIds, Uniform
+from dummyio.spec.values import PaddingMask, Positions, Rule, Run, TokenIds, Uniform
 
 _CODE_POINTS = 0xD800
 """The number of ids where a model hashes them: they are code points of characters, here those before the surrogates."""
@@ -39,20 +41,8 @@ def token_ids(
 ) -> TokenIds:
     """Return the rule for ids of a configuration's vocabulary, without the ids it names for special purposes.
 
-    Parameters
-    ----------
-    config
-        Whose vocabulary it is.
-    mask
-        The path of the mask to follow.
-    first, last
-        Ids that every row starts and ends with.
-    outer
-        The configurations around it, whose special tokens are not drawn either.
-    attribute
-        What says how large the vocabulary is.
-    runs
-        Ids that stand in fixed columns.
+    `mask` is the path of the mask to follow, `first` and `last` are ids at the ends of every row, `runs` ids in fixed columns. Special tokens
+    of the configurations around it (`outer`) are not drawn either. `attribute` has the size of the vocabulary.
     """
     normal = NormalizedConfig.of(config)
     hashed = normal.raw("num_hash_buckets") is not None and not normal.has(attribute)
@@ -144,50 +134,41 @@ class DummyTextInputGenerator(DummyInputGenerator):
         least = max(count_reserved_tokens(self.context), 1)
         return self.ints("attention_mask", shape, PaddingMask(side, self.context.mask_policy, least))
 
-    def describe_encoder_attention_mask(self) -> TensorSpec:
-        """The mask of what a decoder attends to."""
-        shape = (text_batch(self.context), self.dim("encoder_sequence_length"))
-        return self.ints(
-            "encoder_attention_mask", shape, PaddingMask(self.context.padding_side, self.context.mask_policy)
-        )
+    @property
+    def encoded(self) -> tuple[Size, ...]:
+        """[batch, encoder's sequence], which a decoder attends to."""
+        return text_batch(self.context), self.dim("encoder_sequence_length")
 
-    def describe_global_attention_mask(self) -> TensorSpec:
-        """1 for the first token and some others, which attend to all; 0 for pads."""
-        return self.ints(
-            "global_attention_mask", self.shape, TokenIds(high=2, mask=self.follow("attention_mask"), first=1)
-        )
+    describe_encoder_attention_mask = StatedInput(
+        "int", "encoded", lambda self: PaddingMask(self.context.padding_side, self.context.mask_policy)
+    )
+    # The first token and some others attend to all.
+    describe_global_attention_mask = StatedInput(
+        "int", "shape", lambda self: TokenIds(high=2, mask=self.follow("attention_mask"), first=1)
+    )
 
     def describe_token_type_ids(self) -> TensorSpec:
         """Segment ids below ``type_vocab_size``, 0 for pads; beside images 0, or 1 on these where the model looks for it."""
         if count_reserved_tokens(self.context):
             numbers = {"image": 1} if self.context.facts.media.reads_image_type_ids else {}
-            return self.placeholder_types("token_type_ids", **numbers)
+            return self.ints("token_type_ids", self.shape, self.placeholder_types(**numbers))
         columns = self.config.raw("type_vocab_sizes")
         if isinstance(columns, Sequence) and columns:  # a column for each kind of type, all below the smallest number
             return self.ints("token_type_ids", (*self.shape, len(columns)), Uniform(0, max(min(columns), 1)))
         types = self.config.part("text").integer("type_vocab_size", 2)
         return self.ints("token_type_ids", self.shape, TokenIds(high=max(types, 1), mask=self.follow("attention_mask")))
 
-    def placeholder_types(self, name: str, **numbers: int) -> TensorSpec:
+    def placeholder_types(self, **numbers: int) -> Rule:
         """Return the numbers of the media whose placeholders stand at each position, 0 for text."""
-        rule = TokenIds(high=1, runs=placeholder_type_runs(self.context, numbers))
-        return self.ints(name, self.shape, rule)
+        return TokenIds(high=1, runs=placeholder_type_runs(self.context, numbers))
 
     def describe_position_ids(self) -> TensorSpec:
         """Positions that follow the mask and the past."""
         return self.ints("position_ids", self.shape, _positions(self.context, "attention_mask", "past_sequence_length"))
 
-    def describe_mm_token_type_ids(self) -> TensorSpec:
-        """0 for text, 1 for placeholders of images, 2 of videos, 3 of sounds."""
-        return self.placeholder_types("mm_token_type_ids", image=1, video=2, audio=3)
-
-    def describe_moe_mm_token_type_ids(self) -> TensorSpec:
-        """1 for placeholders, of whatever medium, which other experts take."""
-        return self.placeholder_types("moe_mm_token_type_ids", image=1, video=1, audio=1)
-
-    def describe_image_embeds_position_mask(self) -> TensorSpec:
-        """1 where features of an image stand."""
-        return self.placeholder_types("image_embeds_position_mask", image=1)
+    describe_mm_token_type_ids = StatedInput("int", "shape", partial(placeholder_types, image=1, video=2, audio=3))
+    describe_moe_mm_token_type_ids = StatedInput("int", "shape", partial(placeholder_types, image=1, video=1, audio=1))
+    describe_image_embeds_position_mask = StatedInput("int", "shape", partial(placeholder_types, image=1))
 
 
 def _positions(context: Context, mask: str, past: str) -> Positions:
@@ -244,21 +225,3 @@ class DummyDecoderTextInputGenerator(DummyInputGenerator):
         """Positions that follow the decoder's mask and past."""
         rule = _positions(self.context, "decoder_attention_mask", "past_decoder_sequence_length")
         return self.ints("decoder_position_ids", self.shape, rule)
-
-
-class DummyXPathSeqInputGenerator(DummyInputGenerator):
-    """The path of each token in a marked-up document: a tag and a subscript for each level."""
-
-    def path(self, name: str, limit: str) -> TensorSpec:
-        """Return ids of shape [batch, sequence, depth], below the id that pads paths."""
-        depth = self.context.sizes.fixed("max_depth", self.config.integer("max_depth"), "the configuration's max_depth")
-        shape = (text_batch(self.context), text_length(self.context), depth)
-        return self.ints(name, shape, Uniform(0, self.config.integer(limit)))
-
-    def describe_xpath_tags_seq(self) -> TensorSpec:
-        """Tags."""
-        return self.path("xpath_tags_seq", "tag_pad_id")
-
-    def describe_xpath_subs_seq(self) -> TensorSpec:
-        """Subscripts among siblings."""
-        return self.path("xpath_subs_seq", "subs_pad_id")

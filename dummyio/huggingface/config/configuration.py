@@ -85,13 +85,7 @@ class Configuration:
 
 
 def read_configuration(source: Any) -> Configuration:
-    """Return the configuration in `source`.
-
-    Raises
-    ------
-    SourceError
-        if it cannot be read, is not a JSON object, or does not look like a configuration.
-    """
+    """Return the configuration in `source`; raise `SourceError` if it cannot be read, or does not look like one."""
     if isinstance(source, Mapping):
         return build_configuration(source, "a dict")
     if isinstance(source, (str, os.PathLike)):

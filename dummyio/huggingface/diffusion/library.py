@@ -15,13 +15,7 @@ LIBRARY = "diffusers"
 
 @lru_cache(maxsize=256)
 def find_component(name: str) -> ClassMethods | None:
-    """Find a class of the library by its name; None if the library is not installed.
-
-    Raises
-    ------
-    SourceError
-        if the installed library has no such class, or it has no ``forward``.
-    """
+    """Find a class of the library; None without the library. Raises `SourceError` if it has no such class, or one without ``forward``."""
     root = package_root(LIBRARY)
     if root is None:
         return None

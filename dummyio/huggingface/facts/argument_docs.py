@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from dummyio.errors import SourceError
 from dummyio.generators.base.model_facts import ArgumentFacts, Kind
 from dummyio.huggingface.source.forward_signatures import forward_parameters, forward_source, module_source
 
@@ -41,10 +40,7 @@ _BODY = 6
 @lru_cache(maxsize=512)
 def read_documented_arguments(class_name: str, model_type: str | None = None) -> Mapping[str, ArgumentFacts]:
     """Give what the text says of each argument of a class: argument → its kind and shape, where either is known."""
-    try:
-        own = forward_source(class_name, model_type)
-    except SourceError:  # a class of somebody else's: nothing is known of its text
-        return MappingProxyType({})
+    own = forward_source(class_name, model_type)
     # The first class of a file that takes an argument is the bare model; later ones add an axis of choices and the like.
     texts = [*reversed(list(module_source(class_name, model_type).values())), own]
     shapes = {name: shape for text in texts for name, shape in _entries(text)}
@@ -75,19 +71,12 @@ def find_required_arguments(offered: Iterable[str], class_name: str, model_type:
 
 def find_optional_arguments(class_name: str, model_type: str | None = None) -> frozenset[str]:
     """Name the arguments of which a class's own ``forward`` looks whether they are given."""
-    try:
-        return frozenset(_GIVEN.findall(_COMMENTS.sub("", forward_source(class_name, model_type))))
-    except SourceError:
-        return frozenset()
+    return frozenset(_GIVEN.findall(_COMMENTS.sub("", forward_source(class_name, model_type))))
 
 
 @lru_cache(maxsize=512)
 def _read_unchecked(class_name: str, model_type: str | None) -> frozenset[str]:
-    try:
-        text = forward_source(class_name, model_type)
-    except SourceError:
-        return frozenset()
-    body = _COMMENTS.sub("", text)
+    body = _COMMENTS.sub("", forward_source(class_name, model_type))
     looked_at: dict[str, int] = {}
     for use in _LOOK.finditer(body):
         looked_at.setdefault(next(name for name in use.groups() if name), use.start())
@@ -106,24 +95,15 @@ def _line_at(text: str, place: int) -> str:
 
 @lru_cache(maxsize=512)
 def _refused(class_name: str, model_type: str | None) -> frozenset[str]:
-    try:
-        texts = module_source(class_name, model_type).values()
-    except SourceError:
-        return frozenset()
-    return frozenset(name for text in texts for name in _refusals(text)) - frozenset(
-        name for text in texts for name in _defaults(text)
-    )
+    texts = module_source(class_name, model_type).values()
+    refused, replaced = ({name for text in texts for name in _matches(use, text)} for use in (_REFUSAL, _DEFAULT))
+    return frozenset(refused - replaced)
 
 
-# Classes of one file share its texts: what one of them says is read once, not once for each class that is described.
-@lru_cache(maxsize=2048)
-def _refusals(text: str) -> frozenset[str]:
-    return frozenset(_REFUSAL.findall(text))
-
-
-@lru_cache(maxsize=2048)
-def _defaults(text: str) -> frozenset[str]:
-    return frozenset(_DEFAULT.findall(text))
+# Classes of one file share its texts: each is searched once, not once for each class that is described.
+@lru_cache(maxsize=4096)
+def _matches(pattern: re.Pattern[str], text: str) -> frozenset[str]:
+    return frozenset(pattern.findall(text))
 
 
 @lru_cache(maxsize=2048)

@@ -34,13 +34,7 @@ _WITHOUT = "Describe the model without its past (a task without '-with-past')."
 
 
 def read_layer_state(config: NormalizedConfig, code: Mapping[str, str]) -> LayerState | None:
-    """Return the state that the layers of a recurrence or a convolution keep; None if no layer has one.
-
-    Raises
-    ------
-    SourceError
-        if the source text does not state the shapes.
-    """
+    """Return the state that layers of a recurrence or a convolution keep; None without such layers. Raises `SourceError` if it is not stated."""
     decoder = config.part("decoder")
     if not has_recurrent_layers(decoder):
         return None

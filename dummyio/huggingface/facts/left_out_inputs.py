@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from dummyio.errors import SourceError
 from dummyio.huggingface.source.forward_signatures import module_source
 from dummyio.huggingface.source.statements import find_method, parse_method
 
@@ -74,11 +73,8 @@ def read_shift(class_name: str, model_type: str | None = None) -> Shift | None:
 
 
 def _read_forwards(class_name: str, model_type: str | None) -> tuple[str, ...]:
-    try:
-        classes = module_source(class_name, model_type).values()
-    except SourceError:
-        return ()
-    return tuple(found for text in classes if (found := find_method(text, "forward")))
+    texts = module_source(class_name, model_type).values()
+    return tuple(found for text in texts if (found := find_method(text, "forward")))
 
 
 def _find_branch(method: str, name: str) -> str | None:

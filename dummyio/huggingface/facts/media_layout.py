@@ -1,6 +1,6 @@
 """Facts about images and audio from the source text of a model: how they are laid out, and how many tokens they become.
 
-A pattern states a mechanism of the code. Those marked "one folder" match a single model folder of the library today.
+A pattern states a mechanism that several models share; what one model alone does is an entry of ``quirks.json``.
 """
 
 import re
@@ -15,22 +15,13 @@ from dummyio.huggingface.source.forward_signatures import parameters_of
 from dummyio.huggingface.source.statements import parse_function
 from dummyio.model_config.normalized_config import NormalizedConfig
 
-_VOXELS = "B, T, H, W, C = hidden_states.shape"  # one folder
-_MERGED_PATCHES = "(num_image_tokens, patch_size * spatial_merge_size"  # one folder
-_POOLED_PATCHES = "model_patch_size"  # one folder
-_MEAN_FIRST = "cat([spatial_image_features, temporal_image_features]"  # one folder
-_REPLACED = "inputs_embeds = input_features\n"  # one folder
-_BY_IMAGE = "= pixel_values[mask]"  # one folder
-_SELECTED = "audio_embeds[input_features_mask"  # one folder
 _RENAMED = 'deprecate_kwarg("pixel_values_images"'  # one folder
 _FLAT = re.compile(r"Linear\(\s*config\.patch_size \* config\.patch_size \* config\.num_channels")
-_PACKED = "pixel_values.shape[-1] != self.config.patch_dim"  # one folder
 _AXES = re.compile(r"\w+, (num_images|num_tiles|frames|num_frames)(, \w+, \w+, \w+)?$")
 _UNPACKED = " = pixel_values.shape"
 _FOLDED = re.compile(r"pixel_values(\.flatten\(0, 1\)|\[pixel_attention_mask\])")
 _SMALL_IMAGES = "channel, height, width = pixel_values.shape"
 _CLASS_TOKEN = re.compile(r"self\.(class_embedding|cls_token)\b")
-_LAST_DROPPED = "hidden_state = hidden_state[:, :-1, :]"  # one folder
 _FROM_SECOND = re.compile(r"(feature|hidden_state)\w*(\[[\w ]+\])?\[:, 1:")
 _ROW_END = re.compile(r"width // [\w.]+ \+ 1")
 _PROJECTOR = re.compile(r"\nclass \w*Projector\b.*?(?=\nclass |\Z)", re.DOTALL)
@@ -40,7 +31,6 @@ _MERGED = re.compile(r"audio_hidden_states\.reshape\([^)]*audio_config\.intermed
 _MERGE_FACTOR = re.compile(r"merge_factor = (\d+)")
 _OPTIONAL = re.compile(r"if config\.(vision|audio)_config is not None")
 _FEATURES_FIRST = re.compile(r"Conv1d\(\s*(?:\w+\.)+(?:num_mel_bins|feature_size)|self\.n_window")
-_STACKED = re.compile(r"Linear\(config\.num_mel_bins \* (\d+)")  # one folder
 _SIZES_READ = re.compile(r"\bin image_sizes\b|image_sizes\[|enumerate\(image_sizes")
 _LENGTHS = ("_get_feat_extract_output_lengths", "_get_subsampling_output_length")
 """Functions from a number of frames to a number of features."""
@@ -56,31 +46,22 @@ def read_media_facts(model: str, vision: str = "", audio: str = "", *others: str
     return MediaFacts(
         optional_parts=frozenset(_OPTIONAL.findall(model)),
         image_axis=_image_axis(model),
-        patches_are_flat=_FLAT.search(model) is not None or _PACKED in model,
-        flat_patches_are_packed=_PACKED in model,
-        patches_are_voxels=_VOXELS in model,
+        patches_are_flat=_FLAT.search(model) is not None,
         packed_patches_are_images=small or "self.proj(pixel_values)" in images,
-        packed_patches_are_tokens=_MERGED_PATCHES in model,
-        packed_patches_are_pooled=_POOLED_PATCHES in model,
-        packed_by_image=_BY_IMAGE in model,
         mask_selects_images="= pixel_attention_mask.shape" in model or "pixel_values[pixel_attention_mask]" in model,
         token_count_attributes=frozenset(n for n in TOKEN_COUNT_ATTRIBUTES if re.search(rf"\.{n}\b", everything))
         if everything
         else None,
-        has_class_token=_CLASS_TOKEN.search(vision or model) is not None and _LAST_DROPPED not in (vision or model),
+        has_class_token=_CLASS_TOKEN.search(vision or model) is not None,
         drops_class_token="[:, 1:" in model and _FROM_SECOND.search(model) is not None,
-        has_mean_token=_MEAN_FIRST in model,
         rows_have_end_token=_ROW_END.search(model) is not None,
         projector_stride=_projector_stride(model),
         reads_image_type_ids="token_type_ids == 1" in model,
         features_first=_FEATURES_FIRST.search(audio or model) is not None if audio or model else None,
-        stacked_frames=int(stacked.group(1)) if (stacked := _STACKED.search(audio or model)) else 1,
         audio_length=partial(_audio_length, model, audio),
         merges_audio_frames=_MERGED.search(model) is not None,
         audio_merge_factor=int(factor.group(1)) if factor else None,
-        mask_selects_audio_features=_SELECTED in model,
         mask_counts_audio_tokens="audio_features[input_features_mask]" in model,
-        audio_replaces_embeddings=_REPLACED in model,
         sums_codebook_embeddings="inputs_embeds.sum(dim=2)" in model,
     )
 

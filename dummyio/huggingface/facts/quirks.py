@@ -10,6 +10,7 @@ endings of class names; ``with_past`` where it holds with or without a past only
 ``bounds``      symbol → ``{"min": , "max": , "multiple_of": }``
 ``add``         arguments to feed that would not be
 ``drop``        arguments not to feed that would be
+``media``       facts of how it reads images and audio → value, as `MediaFacts` has them
 ``refuse``      true where no description is right: describing raises `SourceError` with the reason
 ==============  ====================================================================================================
 
@@ -45,6 +46,7 @@ class Quirk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bounds: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
     add: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    media: dict[str, Any] = msgspec.field(default_factory=dict)
     refuse: bool = False
 
     def holds(self, model_type: str | None, class_name: str | None, *, with_past: bool) -> bool:
@@ -63,6 +65,7 @@ class Corrections:
     bounds: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     add: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    media: Mapping[str, Any] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
 
     def chosen(self, names: Iterable[str], offered: Iterable[str]) -> list[str]:
@@ -114,6 +117,7 @@ def collect_quirks(config: NormalizedConfig, class_name: str | None, *, with_pas
         {name: value for quirk in found for name, value in quirk.bounds.items()},
         tuple(name for quirk in found for name in quirk.add),
         tuple(name for quirk in found for name in quirk.drop),
+        {name: value for quirk in found for name, value in quirk.media.items()},
         tuple(quirk.reason for quirk in found),
     )
 

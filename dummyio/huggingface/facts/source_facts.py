@@ -6,7 +6,6 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from dummyio.errors import SourceError
 from dummyio.generators.base.model_facts import ArgumentFacts, ModelFacts
 from dummyio.huggingface.config.configuration import Configuration
 from dummyio.huggingface.facts.cache_layout import caches_indexer_keys, caches_latent_attention
@@ -14,16 +13,12 @@ from dummyio.huggingface.facts.layer_states import read_layer_state
 from dummyio.huggingface.facts.media_layout import read_media_facts
 from dummyio.huggingface.source.auto_tables import class_for, class_source
 from dummyio.huggingface.source.class_lookup import read_text
-from dummyio.huggingface.source.forward_signatures import forward_source, module_source
+from dummyio.huggingface.source.forward_signatures import forward_source
 from dummyio.model_config.normalized_config import NormalizedConfig
 
 _COUNTS_ENDS = "eos_mask.sum("
 _SCORES = re.compile(r"logits_per_(?:text|image) = torch\.matmul\(")
 _ONE_ROW = re.compile(r"if self\.config\.(get_text_config\(\)\.)?pad_token_id is None and batch_size != 1:")
-
-
-_ONE_VIEW = "col_shape = (batch_size, 1,"
-"""A table of positions is brought to the shape of a batch, and holds them once."""
 
 
 def source_text(class_name: str, configuration: Configuration) -> Mapping[str, str]:
@@ -38,29 +33,17 @@ def source_text(class_name: str, configuration: Configuration) -> Mapping[str, s
 
 def read_option_facts(class_name: str, model_type: str | None) -> Mapping[str, str]:
     """Return the generators' options that a class's `forward` asks for: one end of sequence in each row, where it counts them."""
-    try:
-        text = forward_source(class_name, model_type)
-    except SourceError:  # remote code, or no installed library
-        return {}
-    return {"last_token": "eos"} if _COUNTS_ENDS in text else {}
+    return {"last_token": "eos"} if _COUNTS_ENDS in forward_source(class_name, model_type) else {}
 
 
 def returns_score_matrix(class_name: str, model_type: str | None) -> bool:
     """Return whether a class's `forward` multiplies texts by images, so that each of either has a batch of its own."""
-    try:
-        return _SCORES.search(forward_source(class_name, model_type)) is not None
-    except SourceError:  # remote code, or no installed library
-        return False
+    return _SCORES.search(forward_source(class_name, model_type)) is not None
 
 
 def read_size_bounds(class_name: str, config: NormalizedConfig) -> Mapping[str, Mapping[str, int]]:
-    """Return the bounds of sizes that a `forward` demands: one row, if it looks for the end of each row without a padding id, or has positions of one."""
-    try:
-        found = _ONE_ROW.search(forward_source(class_name, config.raw("model_type")))
-        if any(_ONE_VIEW in text for text in module_source(class_name, config.raw("model_type")).values()):
-            return {"batch_size": {"max": 1}}
-    except SourceError:  # remote code, or no installed library
-        return {}
+    """Return the bounds of sizes that a `forward` demands: one row, if it looks for the end of each row without a padding id."""
+    found = _ONE_ROW.search(forward_source(class_name, config.raw("model_type")))
     part = config.part("text") if found and found.group(1) else config
     return {"batch_size": {"max": 1}} if found and part.raw("pad_token_id") is None else {}
 

@@ -1,10 +1,12 @@
-"""The inputs that a caller of `describe` adds to those that rules choose, or leaves out of them."""
+"""Checks of what a caller of `describe` asks for: inputs to add or to leave out, and sizes."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from dummyio.errors import OptionError, suggest_names
+from dummyio.generators.base.context import Context
 from dummyio.model_config.attribute_types import shorten_value
+from dummyio.spec.tensor_spec import Node
 
 FEED, LEAVE_OUT = "feed", "leave_out"
 """Options of a description: arguments to feed that would not be, and the other way round."""
@@ -13,20 +15,10 @@ FEED, LEAVE_OUT = "feed", "leave_out"
 def pop_asked_inputs(
     options: dict[str, Any], offered: Collection[str], required: Collection[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Take both options out of the others; return the arguments to feed, and those not to feed.
+    """Take both options out of `options`; return the arguments to feed, and those not to feed.
 
-    Parameters
-    ----------
-    options
-        Sizes and options by name; changed in place.
-    offered, required
-        The arguments of the model, and those that it does not run without.
-
-    Raises
-    ------
-    OptionError
-        if a value is not a list of names, no argument has a name, the model requires an argument that is left out, or one is
-        in both.
+    Raises `OptionError` if a value is not a list of names, no argument (`offered`) has a name, the model does not run without (`required`) an
+    argument that is left out, or one is in both.
     """
     feed, leave_out = (_read_names(name, options.pop(name, ())) for name in (FEED, LEAVE_OUT))
     for option, names in ((FEED, feed), (LEAVE_OUT, leave_out)):
@@ -63,3 +55,14 @@ def check_rest(names: Collection[str], leave_out: Collection[str]) -> None:
     """Raise `OptionError` if no input remains, as a caller leaves all of them out."""
     if leave_out and not names:
         raise OptionError(f"{LEAVE_OUT}={', '.join(leave_out)}: no input remains. Keep at least one.")
+
+
+def check_sizes(context: Context, inputs: Mapping[str, Node]) -> None:
+    """Raise `OptionError` for a size that the caller gives and no input has."""
+    unused = context.sizes.unused()
+    if unused:
+        known = [*context.sizes.dims]
+        raise OptionError(
+            f"{unused[0]}={context.sizes.given[unused[0]]}: no dim of {', '.join(inputs)} has that name. "
+            f"{suggest_names(unused[0], known)} Dims: {', '.join(known)}."
+        )

@@ -4,40 +4,12 @@ A forward signature offers much more than a model needs: alternatives (``inputs_
 targets. The rules here choose by an argument's name and the configuration.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from dummyio.generators.documented import is_shape_text, vocabulary_of
 from dummyio.generators.registry import GENERATORS
-from dummyio.huggingface.inputs.conditions import Condition, InputFacts, feeds_everything, is_always_fed
-from dummyio.huggingface.inputs.media_conditions import MEDIA_CONDITIONS
-from dummyio.huggingface.inputs.optional_conditions import OPTIONAL_CONDITIONS
-from dummyio.huggingface.inputs.text_conditions import TEXT_CONDITIONS
+from dummyio.huggingface.inputs.conditions import CONDITIONS, InputFacts
 from dummyio.model_config.normalized_config import NormalizedConfig
-
-CONDITIONS: Mapping[str, Condition] = {
-    **OPTIONAL_CONDITIONS,
-    **MEDIA_CONDITIONS,
-    **TEXT_CONDITIONS,
-    "pixel_mask": feeds_everything,
-    **dict.fromkeys(
-        (
-            "bbox",
-            "visual_embeds",
-            "visual_attention_mask",
-            "visual_token_type_ids",
-            "xpath_tags_seq",
-            "xpath_subs_seq",
-            "past_values",
-            "states",
-            "actions",
-            "returns_to_go",
-            "timesteps",
-            "flattened_patches",
-        ),
-        is_always_fed,
-    ),
-}
-"""Argument → whether it is fed. Others are fed only if the model cannot do without them."""
 
 _DESCRIBED = frozenset(name for generator in GENERATORS for name in generator.SUPPORTED_INPUT_NAMES)
 """The arguments that a generator describes by their names."""

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from dummyio.errors import SourceError
 from dummyio.generators.base.model_facts import ArgumentFacts
 from dummyio.huggingface.facts.argument_docs import read_documented_arguments
-from dummyio.huggingface.inputs.media_conditions import MEDIA_CONDITIONS
+from dummyio.huggingface.inputs.conditions import MEDIA_CONDITIONS
 from dummyio.huggingface.source.auto_tables import class_for, class_source
 from dummyio.huggingface.source.class_lookup import base_classes, resolve_class
 from dummyio.huggingface.source.forward_signatures import forward_parameters, forward_source
@@ -44,10 +43,7 @@ def find_forwarded_arguments(class_name: str, config: NormalizedConfig) -> Mappi
 
 
 def _names(class_name: str, model_type: str | None) -> tuple[str, ...]:
-    try:
-        return tuple(parameter.name for parameter in forward_parameters(class_name, model_type))
-    except SourceError:  # remote code
-        return ()
+    return tuple(parameter.name for parameter in forward_parameters(class_name, model_type))
 
 
 def _next(class_name: str, config: NormalizedConfig) -> tuple[str, NormalizedConfig, frozenset[str]] | None:
@@ -65,10 +61,7 @@ def _next(class_name: str, config: NormalizedConfig) -> tuple[str, NormalizedCon
 
 @lru_cache(maxsize=512)
 def _forwarding(class_name: str, model_type: str | None) -> Forwarding | None:
-    try:
-        return read_forwarding(forward_source(class_name, model_type), "forward")
-    except SourceError:  # remote code
-        return None
+    return read_forwarding(forward_source(class_name, model_type), "forward")
 
 
 def _inner_model(attribute: str, class_name: str, config: NormalizedConfig) -> tuple[str, NormalizedConfig] | None:

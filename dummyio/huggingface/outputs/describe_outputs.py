@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dummyio.errors import SourceError
 from dummyio.generators.base.context import Context
 from dummyio.huggingface.outputs.output_table import OUTPUTS
 from dummyio.huggingface.source.auto_tables import class_source
@@ -167,10 +166,7 @@ def describe_outputs(context: Context, inputs: Mapping[str, Node], class_name: s
 @lru_cache(maxsize=512)
 def _returned(class_name: str | None, model_type: str | None) -> frozenset[str]:
     """Name what the last `return` of a class's `forward` gives a value; nothing where that cannot be read."""
-    try:
-        text = forward_source(class_name, model_type) if class_name else ""
-    except SourceError:
-        return frozenset()
+    text = forward_source(class_name, model_type) if class_name else ""
     starts = [match.end() for match in _RETURN.finditer(text)]
     return frozenset(_GIVEN.findall(text[starts[-1] :])) if starts else frozenset()
 
@@ -184,14 +180,10 @@ def _pools_seldom(class_name: str | None, model_type: str | None) -> bool:
 @lru_cache(maxsize=512)
 def _resizes(class_name: str, model_type: str | None) -> bool:
     """Whether a class, or the part of it whose result it returns, makes its last hidden states of another size."""
-    try:
-        classes = module_source(class_name, model_type)
-        text = forward_source(class_name, model_type)
-    except SourceError:
-        return False
+    classes = module_source(class_name, model_type)
     parts = dict(_PART.findall(classes.get(class_name, "")))
     part = next((parts[name] for name in ("decoder", "model", "encoder") if name in parts), "")
-    texts = (text, find_method(classes.get(part, ""), "forward") or "")
+    texts = (forward_source(class_name, model_type), find_method(classes.get(part, ""), "forward") or "")
     return any(_PROJECTED.search(each) or _DOUBLED.search(each) for each in texts)
 
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from dummyio.errors import SourceError
 from dummyio.huggingface.source.cache_invalidation import track_file
-from dummyio.huggingface.source.installed import transformers_root, transformers_version
+from dummyio.huggingface.source.installed import transformers_root
 from dummyio.huggingface.source.statements import find_class, find_statements, parse_header
 
 _CLASS = re.compile(r"^class (\w+)", re.MULTILINE)
@@ -29,13 +28,6 @@ class ClassSource:
     name: str
     path: Path
     text: str = field(compare=False, repr=False)
-
-
-def not_found(what: str, remedy: str) -> SourceError:
-    """Make the error for something that the installed library does not have."""
-    if transformers_root() is None:
-        return SourceError(f"{what}: transformers is not installed; install it: pip install 'dummyio[hf]'.")
-    return SourceError(f"{what}: not found in transformers {transformers_version()}; {remedy}")
 
 
 @lru_cache(maxsize=128)

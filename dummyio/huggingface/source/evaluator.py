@@ -112,15 +112,7 @@ def names_in_text(text: str) -> tuple[str, ...]:
 
 
 class Evaluator:
-    """Evaluates expressions and statements.
-
-    Parameters
-    ----------
-    names
-        Values by name.
-    attribute
-        Reads the attributes of objects, such as those of a configuration.
-    """
+    """Evaluates expressions and statements over values by name; `attribute` reads attributes of objects, such as a configuration."""
 
     def __init__(self, names: Mapping[str, Any] = _NO_NAMES, attribute: AttributeReader = _no_attribute) -> None:
         """Begin with these names."""

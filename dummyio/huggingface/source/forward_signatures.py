@@ -8,7 +8,7 @@ from itertools import chain, repeat
 from types import MappingProxyType
 
 from dummyio.huggingface.source.auto_tables import class_source
-from dummyio.huggingface.source.class_lookup import ClassSource, base_classes, class_in_file, class_names, not_found
+from dummyio.huggingface.source.class_lookup import ClassSource, base_classes, class_in_file, class_names
 from dummyio.huggingface.source.evaluator import Function, evaluate_constant
 from dummyio.huggingface.source.statements import find_method, parse_header, parse_method
 
@@ -61,35 +61,25 @@ class ClassMethods:
 
 @lru_cache(maxsize=1024)
 def forward_parameters(class_name: str, model_type: str | None = None) -> tuple[Parameter, ...]:
-    """Read the parameters of the `forward` of a model class, without `self`, `*args` and `**kwargs`."""
-    header = parse_header(forward_source(class_name, model_type))
+    """Return the parameters of the `forward` of a model class, without `self`, `*args` and `**kwargs`; none if it is not installed."""
+    text = forward_source(class_name, model_type)
+    header = parse_header(text) if text else None
     return parameters_of(header)[1:] if isinstance(header, ast.FunctionDef) else ()
 
 
 @lru_cache(maxsize=1024)
 def forward_source(class_name: str, model_type: str | None = None) -> str:
-    """Return the text of the `forward` of a model class, own or inherited."""
-    found = ClassMethods(_model_class(class_name, model_type)).text("forward")
-    if not found:
-        raise not_found(f"class {class_name}: forward", "name a class that can be called on inputs.")
-    return found
+    """Return the text of the `forward` of a model class, own or inherited; empty if it is not installed, or has none."""
+    found = class_source(class_name, model_type)
+    return ClassMethods(found).text("forward") if found else ""
 
 
 @lru_cache(maxsize=128)
 def module_source(class_name: str, model_type: str | None = None) -> Mapping[str, str]:
-    """Return the text of every class in the file that defines a model class: class name → text, in the file's order."""
-    path = _model_class(class_name, model_type).path
-    found = {name: class_in_file(path, name) for name in class_names(path)}
+    """Return the text of every class in the file of a model class, in the file's order; none if the class is not installed."""
+    owner = class_source(class_name, model_type)
+    found = {name: class_in_file(owner.path, name) for name in class_names(owner.path)} if owner else {}
     return MappingProxyType({name: source.text for name, source in found.items() if source})
-
-
-def _model_class(class_name: str, model_type: str | None) -> ClassSource:
-    found = class_source(class_name, model_type)
-    if found is None:
-        raise not_found(
-            f"class {class_name}", "check the spelling, or give the model itself instead of its configuration."
-        )
-    return found
 
 
 def parameters_of(function: Function) -> tuple[Parameter, ...]:

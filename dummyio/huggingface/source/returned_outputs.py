@@ -68,14 +68,7 @@ def returned_fields(
 ) -> tuple[ReturnedField, ...] | None:
     """Return the fields that a class returns; None if its text does not tell.
 
-    Parameters
-    ----------
-    class_name, model_type
-        The class, and its model type.
-    fed
-        The arguments that get a value.
-    switches
-        The attributes of the configuration that are True or False, with their value.
+    `fed` are the arguments that get a value, `switches` the attributes of the configuration that are True or False.
     """
     found = class_source(class_name, model_type)
     return None if found is None else _read_class(found, fed, switches, 0)

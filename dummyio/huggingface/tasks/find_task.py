@@ -93,14 +93,8 @@ def _class(model_type: str, task: Task) -> str | None:
             if name.endswith(ending) and not name.endswith("PreTrainedModel"):
                 return name
     main = class_for(model_type, _table("MAPPING_NAMES")) if task.needs else None
-    return main if main is not None and _takes(main, model_type, task.needs) else None
-
-
-def _takes(class_name: str, model_type: str, argument: str) -> bool:
-    try:
-        return any(p.name == argument for p in forward_parameters(class_name, model_type))
-    except SourceError:  # a class without a forward
-        return False
+    takes = any(p.name == task.needs for p in forward_parameters(main, model_type)) if main is not None else False
+    return main if takes else None
 
 
 def _table(name: str) -> str:

@@ -18,8 +18,6 @@ LENGTH = "_get_feat_extract_output_lengths"
         ("        x = self.vision(pixel_values.flatten(0, 1))\n", "image_axis", "images"),
         ("        b, c, h, w = pixel_values.shape\n", "image_axis", None),
         ("        b, num_images = pixel_values.shape[:2]\n", "image_axis", "images"),
-        ("        if pixel_values.shape[-1] != self.config.patch_dim:\n", "flat_patches_are_packed", True),
-        ("        self.x = nn.Linear(config.num_mel_bins * 4, 8)\n", "stacked_frames", 4),
         ("        x = self.proj(pixel_values)\n", "packed_patches_are_images", True),
         ("        self.class_embedding = nn.Parameter(x)\n", "has_class_token", True),
         ("        x = image_features[:, 1:]\n", "drops_class_token", True),
@@ -40,10 +38,6 @@ def test_the_class_token_is_the_image_models_where_it_has_a_file_of_its_own():
     text = "self.cls_token = x"
     assert not read_media_facts(text, "class Vision: ...").has_class_token
     assert read_media_facts("", text).has_class_token
-
-
-def test_a_class_token_that_the_image_model_drops_itself_does_not_count():
-    assert not read_media_facts("self.cls_token = x\n    hidden_state = hidden_state[:, :-1, :]\n").has_class_token
 
 
 def test_without_a_text_nothing_is_known():

@@ -1,5 +1,9 @@
 """Quirks: the file is sound, and each entry is still needed: without it a description is wrong."""
 
+import gzip
+import json
+from pathlib import Path
+
 import pytest
 
 import dummyio
@@ -9,6 +13,7 @@ from dummyio.huggingface.facts.quirks import Corrections, Quirk, collect_quirks,
 from dummyio.model_config.normalized_config import NormalizedConfig
 
 ENTRIES = read_quirks()
+CASES = Path(__file__).parents[2] / "data" / "hf_cases.jsonl.gz"
 
 BYTES = {
     "vocab_size": 99,
@@ -123,7 +128,9 @@ def test_the_file_is_short_and_says_why():
     for quirk in ENTRIES:
         assert quirk.reason.endswith(".")
         assert quirk.source
-        assert quirk.attributes or quirk.options or quirk.bounds or quirk.add or quirk.drop or quirk.refuse
+        assert any(
+            getattr(quirk, field) for field in ("attributes", "options", "bounds", "add", "drop", "media", "refuse")
+        )
 
 
 def test_every_entry_is_about_a_model_type_that_there_is():
@@ -134,7 +141,31 @@ def test_every_entry_is_about_a_model_type_that_there_is():
 
 
 def test_every_entry_has_a_model_that_shows_it():
-    assert {quirk.model_type for quirk in ENTRIES} <= set(SMALL)
+    assert {quirk.model_type for quirk in ENTRIES if quirk.attributes or quirk.refuse or quirk.with_past} <= set(SMALL)
+
+
+@pytest.mark.parametrize(
+    "quirk",
+    [quirk for quirk in ENTRIES if quirk.media or quirk.model_type == "tvp"],
+    ids=lambda quirk: quirk.model_type,
+)
+def test_an_entry_about_media_changes_what_is_described(quirk, monkeypatch):
+    pytest.importorskip("transformers")
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    if quirk.model_type not in CONFIG_MAPPING:
+        pytest.skip("not in this release")
+    with gzip.open(CASES, "rt", encoding="utf-8") as lines:
+        cases = [case for case in map(json.loads, lines) if case["config"].get("model_type") == quirk.model_type]
+    values = [case["config"] | {"architectures": [case["class"]]} for case in cases]
+    values.append(CONFIG_MAPPING[quirk.model_type]().to_dict())
+
+    def tell():
+        return [dummyio.describe(each).shapes() for each in values]
+
+    found = tell()
+    monkeypatch.setattr(reader, "collect_quirks", lambda *_, **__: Corrections())
+    assert tell() != found
 
 
 @pytest.mark.parametrize("model_type", SMALL)

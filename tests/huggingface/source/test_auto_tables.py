@@ -97,4 +97,3 @@ def test_without_the_library(monkeypatch):
     assert auto_table.__wrapped__("MODEL_MAPPING_NAMES") == {}
     assert class_source.__wrapped__("BertModel", "bert") is None
     assert configuration_class("bert") is None
-    assert "pip install 'dummyio[hf]'" in str(sources.not_found("class BertModel", "check the spelling."))

@@ -9,15 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dummyio.errors import SourceError
-from dummyio.huggingface.source.class_lookup import (
-    ClassSource,
-    base_classes,
-    class_in_file,
-    class_names,
-    not_found,
-    resolve_class,
-)
+from dummyio.huggingface.source.class_lookup import ClassSource, base_classes, class_in_file, class_names, resolve_class
 from dummyio.huggingface.source.installed import transformers_root
 from dummyio.huggingface.source.statements import (
     find_class,
@@ -138,13 +130,6 @@ def test_circular_imports_end(package):
     root = package(a="from .b import X\nfrom .b import *\n", b="from .a import X\nfrom .a import *\n")
     assert resolve_class(root / "a.py", "X") is None
     assert resolve_class(root / "a.py", "Y") is None
-
-
-def test_not_found_says_where_it_looked():
-    error = not_found("class Nothing", "check the spelling.")
-    assert isinstance(error, SourceError)
-    assert str(error).startswith("class Nothing: ")
-    assert "transformers" in str(error)
 
 
 @pytest.mark.parametrize("name", ["LlamaForSequenceClassification", "LlamaForCausalLM", "LlamaPreTrainedModel"])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dummyio.errors import OptionError, SourceError
+from dummyio.errors import OptionError
 from dummyio.huggingface.config.configuration import Configuration
 from dummyio.huggingface.facts.left_out_inputs import IN_ORDER, PositionRule, Shift, read_position_rule, read_shift
 from dummyio.huggingface.source.forward_signatures import forward_parameters
@@ -49,10 +49,8 @@ def read_left_out(configuration: Configuration | None, class_name: str | None) -
 
 
 def _takes(class_name: str, model_type: str | None, argument: str) -> bool:
-    try:
-        return any(parameter.name == argument for parameter in forward_parameters(class_name, model_type))
-    except SourceError:  # a class that this Transformers does not have
-        return True
+    parameters = forward_parameters(class_name, model_type)
+    return not parameters or any(parameter.name == argument for parameter in parameters)
 
 
 def shift_ids(ids: Array, left_out: LeftOut) -> Array:

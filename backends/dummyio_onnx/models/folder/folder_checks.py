@@ -147,10 +147,7 @@ def _check_main_input(folder: ModelFolder, flow: Flow, configuration: Configurat
     name = guess_class_name(folder, task)
     if name is None:
         return
-    try:
-        parameters = [parameter.name for parameter in forward_parameters(name, configuration.model_type)]
-    except SourceError:  # a class that this Transformers does not have, or no Transformers at all
-        return
+    parameters = [parameter.name for parameter in forward_parameters(name, configuration.model_type)]
     if parameters and flow.main_input not in parameters and not {"args", "kwargs"} & set(parameters[:2]):
         raise SourceError(
             f"{folder.path}: the graph takes {', '.join(flow.names)}, and config.json is of a {name}, which takes "

@@ -1,1 +1,0 @@
-"""Time series, trajectories and robot control."""
