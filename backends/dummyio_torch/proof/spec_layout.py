@@ -18,6 +18,10 @@ from dummyio_torch.discovery.layout import BATCH, Branch, InputLayout, Leaf, Tre
 from dummyio_torch.discovery.run_observer import Facts
 from dummyio_torch.dtypes import from_native, to_native
 
+_VIDEO_RANK = 5
+_VIDEO = {1: "num_channels", 2: "num_frames"}
+"""The axes of a video before its height and width, where no layer names them."""
+
 
 @dataclass(frozen=True)
 class SpecLayout:
@@ -86,8 +90,9 @@ def apply_layout(before: SpecLayout, after: InputLayout, facts: Facts) -> InputS
         if not isinstance(size, int):
             sizes[number] = substitute_dims(size, fixed)
     old = dict(before.spec.leaves)
-    for number in _find_renamed(before, after):
-        del sizes[number]  # a shape with another rank has axes of other kinds
+    for number in _find_renamed(before, after):  # a shape with another rank has axes of other kinds
+        size = sizes.pop(number)
+        used -= {size.name} if isinstance(size, Dim) else set()
     tensors: dict[str, TensorSpec] = {}
     for path, leaf in after.leaves.items():
         shape = [_size(path, leaf, place, after, sizes, used, facts.names) for place in range(len(leaf.axes))]
@@ -136,6 +141,12 @@ def _without_mask(rule: Rule) -> Rule:
     return msgspec.structs.replace(rule, mask=None)
 
 
+def _name_by_place(path: str, leaf: Leaf, place: int) -> str:
+    if leaf.dtype.is_floating_point and len(leaf.axes) == _VIDEO_RANK and place in _VIDEO:
+        return _VIDEO[place]
+    return name_axis(path, place, len(leaf.axes), floating=leaf.dtype.is_floating_point)
+
+
 def _find_renamed(before: SpecLayout, after: InputLayout) -> set[int]:
     """Return the axes, but for batches, that occur only in tensors whose rank has changed."""
     new, old = after.leaves, before.layout.leaves
@@ -173,9 +184,7 @@ def _size(
         if axis in layout.fixed:
             sizes[axis] = value
         else:
-            known = names.get(axis)
-            usual = name_axis(path, place, len(leaf.axes), floating=leaf.dtype.is_floating_point)
-            name = make_unique(known or usual, used, path)
+            name = make_unique(names.get(axis) or _name_by_place(path, leaf, place), used, path)
             sizes[axis] = Dim(name, value)
     return sizes[axis]
 

@@ -27,6 +27,7 @@ _MASKS = ("encoder_attention_mask", "encoder_hidden_states_mask", "encoder_mask"
 """Masks of texts."""
 _SYMBOLS = ("batch_size", "channels", "num_frames", "height", "width", "cells", "length", "sequence_length")
 """Words that mean a dim, or a size that is computed from dims."""
+_ENCODING = ("autoencoding", "vae-encoder")
 _VIDEO_EDGE = 32
 """Edges of videos: an image's would take half a minute."""
 _RATIO = 8
@@ -132,7 +133,7 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
         bounds = {} if limit is None else {"max": limit * self.patch[1 + place]}
         if "cells" in (self.main or ()):
             size, multiple = None, 2
-        elif size is None and "num_frames" in (self.main or ()):
+        elif size is None and self.context.task in _ENCODING and "num_frames" in (self.main or ()):
             size = -(-_VIDEO_EDGE // multiple) * multiple
         if self.config.raw("use_learned_positional_embeddings") and size is not None:
             return self.given_or_fixed(name, size, _SIDES[place])
@@ -176,7 +177,7 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
         ratio = self.whole(*_TEMPORAL)
         if ratio is None and isinstance(flags, (list, tuple)):
             ratio = 2 ** sum(bool(flag) for flag in flags)
-        if ratio and self.context.task in ("autoencoding", "vae-encoder"):
+        if ratio and self.context.task in _ENCODING:
             return self.dim("num_frames", size=ratio + 1, choices=tuple(n * ratio + 1 for n in range(1, 5)))
         places = self.whole("video_length")  # a position for each frame
         if places is not None:

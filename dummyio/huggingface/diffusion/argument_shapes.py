@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from dummyio.huggingface.source.class_lookup import read_text
 from dummyio.huggingface.source.first_layer import Layer, find_forwarding_calls, first_layer
 from dummyio.huggingface.source.forward_signatures import ClassMethods
 from dummyio.huggingface.source.functions import shape_unpackings
@@ -35,6 +36,7 @@ _SOUND: Words = ("batch_size", "channels", "length")
 _ROWS: Words = ("batch_size", "cells", "channels")
 _BY_LAYER: Mapping[str, Words] = {"conv1": _SOUND, "conv2": _IMAGE, "conv3": _VIDEO, "linear": _ROWS, "norm": _ROWS}
 _DOCSTRING = r"^ *{name} ?(?:\(|:)[^\n]*(?:\n(?! *\w+ \(`)[^\n]*){{0,3}}"
+_FRAMES = re.compile(r"num_frames, height, width = \w+\.shape")
 _DEPTH = 4
 """Methods that are followed into each other."""
 _SHAPE = re.compile(r"(?:shape:?|tensor) *`?\(([^()`]*)\)")
@@ -74,7 +76,15 @@ def _of_latents(component: ClassMethods, argument: str, method: str, layer: Laye
         return ("batch_size", "channels", "length") if len(stated) == 3 else stated
     if stated is not None and len(stated) == 5:
         return stated
-    return _ROWS if packed else _IMAGE
+    return _ROWS if packed else _of_file(component)
+
+
+def _of_file(component: ClassMethods) -> Words:
+    """Return the shape that the file of a class is about: sounds if all its convolutions have one axis, videos if it unpacks frames."""
+    text = read_text(component.source.path)
+    if set(re.findall(r"Conv(\d)d", text)) == {"1"}:
+        return _SOUND
+    return _VIDEO if _FRAMES.search(text) else _IMAGE
 
 
 def _with_channels(words: Words, layer: Layer | None, settings: Mapping[str, Any]) -> Words:
