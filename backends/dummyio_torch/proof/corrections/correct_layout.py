@@ -34,11 +34,13 @@ def search_other_layout(attempts: Attempts, attempt: Attempt) -> Iterator[InputS
 
 
 def search_anew(attempts: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
-    """Yield the spec that a search without a guess finds."""
+    """Yield the spec that a search without a guess finds, if it has all inputs of the guess."""
     if attempts.call.method != "forward":
         return
     with suppress(SourceError):  # it finds none: the refusal of the guess is the better message
         found = describe(attempts.module, dims=dict(attempts.call.constants))
+        if not set(attempt.spec) <= set(found):
+            return
         yield InputSpec(found, task=attempt.spec.task, outputs=found.outputs, provenance=found.provenance)
 
 
