@@ -55,9 +55,8 @@ class FunctionSubject:
     def __init__(self, model: Model, dangers: Collection[str] = ()) -> None:
         self._model, self._dangers = model, dangers
         self.label = model.name
-        self.versions = {"jax": jax.__version__}
-        if model.package is not None:
-            self.versions[model.package] = find_version(model.package)
+        packages = [] if model.package is None else [model.package]
+        self.versions: Mapping[str, str] = {"jax": jax.__version__, **{name: find_version(name) for name in packages}}
 
     def find_obstacle(self, level: Level, *, asked: bool) -> str | None:
         """Return why the function cannot be run; see `dummyio.sources.proof.subject.Subject`."""

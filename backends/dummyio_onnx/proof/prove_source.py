@@ -39,17 +39,21 @@ class OnnxModel(FileRuns):
     """An ONNX file, or a model in memory."""
 
     levels: tuple[Level, ...] = ("values", "shapes")
-    unseen = ("values and computed shapes, which prove='values' runs",)
+    unseen: tuple[str, ...] = ("values and computed shapes, which prove='values' runs",)
 
     def __init__(self, source: str | os.PathLike[str] | onnx.ModelProto) -> None:
         path, self._outline = load_model_proto(source)
         self._others = list_external_files(self._outline, path) if path is not None else []
-        data = b"" if path is not None else self._outline.SerializeToString()
-        nbytes = len(data) if path is None else sum(each.stat().st_size for each in (path, *self._others))
+        nbytes = (
+            self._outline.ByteSize() if path is None else sum(each.stat().st_size for each in (path, *self._others))
+        )
         label = "the ModelProto" if path is None else str(path)
         settings = {"path": None if path is None else str(path.resolve())}
-        super().__init__(label, _WORKER, settings, data, nbytes, {"onnxruntime": find_version("onnxruntime")})
+        super().__init__(label, _WORKER, settings, nbytes, {"onnxruntime": find_version("onnxruntime")})
         self._runtime = self.versions
+
+    def _read_data(self) -> bytes:
+        return b"" if self._settings["path"] is not None else self._outline.SerializeToString()
 
     def find_obstacle(self, level: Level, *, asked: bool) -> str | None:
         """Return why the model cannot be run; see `dummyio.sources.proof.subject.Subject`."""

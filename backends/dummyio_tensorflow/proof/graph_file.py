@@ -29,7 +29,7 @@ class GraphFile:
     def __init__(self, path: Path, declared: Declared) -> None:
         self._path, self._declared = path, declared
         self.label = str(path)
-        self.versions = {"tensorflow": str(tf.__version__)}
+        self.versions: Mapping[str, str] = {"tensorflow": str(tf.__version__)}
         self._runner: Any = None
         self._definition: Any = None
 

@@ -1,7 +1,7 @@
 """Keras models, functions and modules in memory, as a proof runs them: traced on shapes, called on values."""
 
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,10 +38,8 @@ class LiveModel:
         self._model = declared.callable
         self.label = declared.label
         self.guessed: Collection[str] = sorted(declared.guessed)
-        self.versions = {"tensorflow": str(tf.__version__)}
-        keras = _find_keras(self._model)
-        if keras is not None:
-            self.versions[keras.__name__] = str(keras.__version__)
+        packages = [tf] if (keras := _find_keras(self._model)) is None else [tf, keras]
+        self.versions: Mapping[str, str] = {each.__name__: str(each.__version__) for each in packages}
         self._results: tuple[int, int] | None = None
 
     def find_obstacle(self, level: Level, *, asked: bool) -> str | None:
@@ -145,7 +143,7 @@ def _count_variable(variable: Any) -> int:
 
 
 @contextmanager
-def _keep_state(model: Any) -> Iterator[None]:
+def _keep_state(model: Any) -> Generator[None]:
     """Restore the variables of a Keras model that a call changes."""
     before = [(variable, variable.numpy()) for variable in _list_state(model)] if is_keras(model) else []
     try:

@@ -19,7 +19,7 @@ class TfliteFile(FileRuns):
         self._path = path
         settings = {"path": str(path.resolve()), "signature": signature}
         versions = {"ai-edge-litert": find_version("ai-edge-litert")}
-        super().__init__(str(path), _WORKER, settings, b"", path.stat().st_size, versions)
+        super().__init__(str(path), _WORKER, settings, path.stat().st_size, versions)
 
     def find_obstacle(self, level: Level, *, asked: bool) -> str | None:
         """Return why the file cannot be run; see `dummyio.sources.proof.subject.Subject`."""

@@ -26,8 +26,8 @@ class FileRuns:
         The file, for messages.
     script
         The module that runs it.
-    settings, data
-        What that module needs; the file itself if it is in memory.
+    settings
+        What that module needs.
     nbytes
         The bytes of the file, and of those that it names.
     versions
@@ -38,18 +38,13 @@ class FileRuns:
     runs = 8
     guessed: Collection[str] = ()
     unseen: tuple[str, ...] = ()
+    versions: Mapping[str, str]
 
     def __init__(
-        self,
-        label: str,
-        script: Path,
-        settings: Mapping[str, Any],
-        data: bytes,
-        nbytes: int,
-        versions: Mapping[str, str],
+        self, label: str, script: Path, settings: Mapping[str, Any], nbytes: int, versions: Mapping[str, str]
     ) -> None:
         self.label, self.versions = label, versions
-        self._script, self._settings, self._data, self._nbytes = script, settings, data, nbytes
+        self._script, self._settings, self._nbytes = script, settings, nbytes
         self._budget = Budget()
         self._worker: WorkerProcess | None = None
 
@@ -103,8 +98,12 @@ class FileRuns:
             give_worker(self._worker)
             self._worker = None
 
+    def _read_data(self) -> bytes:
+        """Return the bytes of a file that is in memory only."""
+        return b""
+
     def _open(self) -> Run:
         self.close()
         self._worker = take_worker(self._script)
         memory = self._budget.memory + 4 * self._nbytes
-        return self._worker.open(self._settings, self._data, memory=memory, seconds=self._budget.seconds)
+        return self._worker.open(self._settings, self._read_data(), memory=memory, seconds=self._budget.seconds)

@@ -50,6 +50,8 @@ class Subject(Protocol):
 
     def find_rows(self, spec: InputSpec) -> Mapping[str, int]:
         """Return input → rows of the smallest table that its ids index."""
+        ...
 
     def run(self, spec: InputSpec, sizes: Mapping[str, int], level: Level) -> Run:
         """Run the source on the inputs of a spec at these sizes of its dims."""
+        ...

@@ -85,6 +85,9 @@ class WorkerProcess:
             line = process.stdout.readline()
         except BrokenPipeError:
             line = b""
+        except BaseException:  # an answer that is left in the pipe would be that of the next request
+            self.close()
+            raise
         finally:
             is_late = not timer.is_alive()
             timer.cancel()
