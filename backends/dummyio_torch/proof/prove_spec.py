@@ -124,7 +124,7 @@ class _Prover:
         """Return the spec that the module takes at its default sizes; raise `SourceError` if it takes none that is found."""
         first = attempt = self._run(self.spec)
         tries = 0
-        while attempt.ending == "refused":
+        while attempt.ending == "refused" and not (tries >= self.attempts.budget.corrections or self._is_over()):
             for correction in CORRECTIONS:
                 better = None
                 for spec in correction.apply(self.attempts, attempt):
@@ -133,15 +133,13 @@ class _Prover:
                     if new.ending == "took" or (new.ending == attempt.ending and new.count > attempt.count > 0):
                         better = new
                         break
-                    if tries > self.attempts.budget.corrections or self._is_over():
+                    if tries >= self.attempts.budget.corrections or self._is_over():
                         break
                 if better is not None:
                     self.corrections.append(f"{correction.name}: {format_change(attempt.spec, better.spec)}")
                     attempt = better
                     break
             else:
-                break
-            if tries > self.attempts.budget.corrections or self._is_over():
                 break
         if attempt.ending == "refused":
             raise self._refused(first)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import torch
 
-from dummyio.errors import SourceError
+from dummyio.errors import DimError, SourceError, SpecError
 from dummyio.input_spec import InputSpec
 from dummyio_torch.calling.meta_copy import Kind, iterate_weights
 from dummyio_torch.description.asked_arguments import find_asked_arguments
@@ -85,7 +85,8 @@ def _search(attempts: Attempts, spec: InputSpec, added: Sequence[Argument]) -> I
     for found, facts in _find_layouts(attempts, layout, floating):
         if found.key not in seen:
             seen.add(found.key)
-            yield apply_layout(known, found, facts)
+            with suppress(DimError, SpecError):  # what the search found is no spec, such as a dim with two sizes
+                yield apply_layout(known, found, facts)
 
 
 def _find_layouts(
