@@ -5,12 +5,13 @@ from typing import Any
 
 from dummyio.input_spec import InputSpec
 from dummyio.sources.axis_names import make_unique, name_axis, prefix_part
+from dummyio.sources.input_names import is_wave
 from dummyio.spec.default_sizes import find_default_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 from dummyio_torch.discovery.axis_ranges import Range
 from dummyio_torch.discovery.input_roles import ValueRuleChooser
-from dummyio_torch.discovery.layout import Branch, Tree
+from dummyio_torch.discovery.layout import IMAGE_RANK, Branch, Tree
 from dummyio_torch.discovery.search import Run
 from dummyio_torch.dtypes import from_native
 
@@ -104,14 +105,18 @@ def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
     given = next((name for name, variable in layout.named if variable == axis), None)
     if given is not None:
         return given
-    leaf = layout.leaves[path]
+    leaf, known = layout.leaves[path], run.spy.facts.names
     if path in layout.images:
         return ("num_channels", "height", "width")[place]
-    named = run.spy.facts.names.get(axis)
+    named, floating = known.get(axis), leaf.dtype.is_floating_point
     if axis in layout.batches and "sequence" not in (named or ""):
         return "batch_size"  # also where a layer of images gets the batch among its rows
-    if named is not None and (leaf.dtype.is_floating_point or "sequence" in named or "batch" in named):
-        return prefix_part(named, path) if named == "sequence_length" else named
-    name = name_axis(path, place, len(leaf.axes), floating=leaf.dtype.is_floating_point)
+    if named == "sequence_length":
+        return "audio_sequence_length" if floating and is_wave(path) else prefix_part(named, path)
+    if named is not None and (floating or "sequence" in named or "batch" in named):
+        return named
+    if floating and len(leaf.axes) >= IMAGE_RANK and "num_channels" not in map(known.get, leaf.axes) and place == 1:
+        return "num_channels"
+    name = name_axis(path, place, len(leaf.axes), floating=floating)
     # A static axis keeps its number unless it is the edge of an image.
     return name if dynamic or name in ("height", "width") else ""

@@ -44,8 +44,10 @@ class LayoutStart:
             for key in argument.keys:
                 guess = guess_layout(argument.name if key.isdigit() else key, argument.text)
                 if argument.form == "list" and guess.axes == _IMAGES:
-                    guess = Guess(guess.number, guess.axes[1:])  # images of different sizes, one after the other
+                    guess = Guess(guess.number, guess.axes[1:])  # images, one after the other
                 layout, leaf = self._leaf(layout, f"{argument.name}.{key}", guess)
+                if items and guess.axes == _IMAGES[1:]:
+                    leaf = replace(leaf, axes=items[0][1].axes)
                 items.append((key, leaf))
             tree = Branch(_CONTAINERS[argument.form], tuple(items))
         else:

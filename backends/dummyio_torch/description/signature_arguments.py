@@ -114,6 +114,8 @@ def _text(annotation: Any) -> str:
 def _form(text: str) -> Form:
     if not text:
         return "unknown"
+    if any(re.fullmatch(r"[\w.]*Tensor", part) for part in _list_alternatives(text)):
+        return "tensor"  # the simplest of the forms that it may have
     for pattern, form in ((_DICT, "dict"), (_TUPLE, "tuple"), (_LIST, "list")):
         if pattern.search(text):
             found: Form = form  # type: ignore[assignment]
@@ -121,3 +123,16 @@ def _form(text: str) -> Form:
     if "Tensor" in text:
         return "tensor"
     return "setting" if _PLAIN.search(text) else "unknown"
+
+
+def _list_alternatives(text: str) -> list[str]:
+    """Return the members of a union."""
+    inner = re.fullmatch(r"(?:typing\.)?(?:Union|Optional)\[(.*)\]", text)
+    parts, depth = [""], 0
+    for letter in inner[1] if inner is not None else text:
+        depth += (letter in "[(") - (letter in "])")
+        if letter in ",|" and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts]

@@ -2,8 +2,9 @@
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from dummyio.sources.input_names import is_mask, is_position_ids
 from dummyio_torch.discovery.layout import InputLayout
@@ -29,7 +30,7 @@ class Range:
 def separate_axes(trial: LayoutTrial, run: Run) -> Run:
     """Return a run in which axes that need not be one are separate."""
     for path, leaf in run.layout.leaves.items():
-        if path not in run.spy.facts.used or is_mask(path):
+        if path not in run.spy.facts.used or is_mask(path) or path in run.layout.images:
             continue
         for place, axis in enumerate(leaf.axes):
             now = run.layout.leaves
@@ -42,7 +43,7 @@ def separate_axes(trial: LayoutTrial, run: Run) -> Run:
             if axis in layout.batches:
                 layout = replace(layout, batches=layout.batches | {new})
             other_run = trial.run(layout)
-            if other_run.error is None:
+            if other_run.error is None and trial.passes(layout.with_sizes((new,), layout.sizes[new] + 1, fix=False)):
                 run = other_run
     return run
 
@@ -54,7 +55,7 @@ def find_axis_ranges(trial: LayoutTrial, run: Run) -> tuple[InputLayout, dict[in
         trial.ends = time.thread_time() + _SECONDS
     most = 20 * run.count + 2000
     for axis in _axes_to_try(layout):
-        sizes = _find_range(trial, layout, axis, most)
+        sizes = _find_range(trial, layout, axis, most, list(found.values()))
         if sizes is not None:
             found[axis] = sizes
     limits = dict(run.spy.facts.limits)
@@ -74,18 +75,25 @@ def _axes_to_try(layout: InputLayout) -> list[int]:
     return [axis for axis in dict.fromkeys(axes) if axis not in layout.fixed]
 
 
-def _find_range(trial: LayoutTrial, layout: InputLayout, axis: int, most: int) -> Range | None:
-    """Return the range of one axis; None if it takes no size but its own."""
+def _find_range(
+    trial: LayoutTrial, layout: InputLayout, axis: int, most: int, others: Sequence[Range] = ()
+) -> Range | None:
+    """Return the range of one axis, which may be that of another; None if it takes no size but its own."""
     size = layout.sizes[axis]
 
+    @cache
     def passes(other: int) -> bool | None:
         return trial.passes(layout.with_sizes((axis,), other, fix=False), most)
 
+    far = _NEAR if trial.shadow.real and trial.prefix is None else _FAR
+    for other in others:
+        if other.step > 1 and size % other.step == 0 and _has_range(passes, size, other, far):
+            return other
     step = next((s for s in _STEPS if size % s == 0 and passes(size + s)), None)
     if step is None:
         return None
     low = step if passes(step) else step * find_smallest_size(lambda n: passes(n * step), 1, size // step)
-    far = (_NEAR if trial.shadow.real else _FAR) // step * step
+    far = far // step * step
     if far <= size or passes(far) is not False:
         return Range(low, None, step)
     # The limit is mostly the number of rows of a table.
@@ -93,6 +101,19 @@ def _find_range(trial: LayoutTrial, layout: InputLayout, axis: int, most: int) -
     if known < far and passes(known // step * step):
         return Range(low, known // step * step, step)
     return Range(low, step * find_largest_size(lambda n: passes(n * step), size // step, far // step), step)
+
+
+def _has_range(passes: Callable[[int], bool | None], size: int, known: Range, far: int) -> bool:
+    """Whether an axis has a known range: the other side of an image mostly has, and a few runs show it."""
+    inside, outside = {size + known.step, known.min}, {size + 1}
+    if known.min > known.step:
+        outside.add(known.min - known.step)
+    if known.max is None:
+        inside.add(far // known.step * known.step)
+    else:
+        inside = {*(each for each in inside if each <= known.max), known.max}
+        outside.add(known.max + known.step)
+    return not any(map(passes, outside)) and all(passes(each) is not False for each in inside)
 
 
 def find_smallest_size(passes: Callable[[int], bool | None], bad: int, good: int) -> int:

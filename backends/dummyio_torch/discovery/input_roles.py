@@ -16,6 +16,7 @@ from dummyio.sources.input_names import (
     is_position_ids,
     is_timestep,
     is_type_ids,
+    is_wave,
 )
 from dummyio.sources.options import make_padding_mask
 from dummyio.spec.dims import Size, find_dims
@@ -62,7 +63,7 @@ _GUESSES: tuple[tuple[Callable[[str], Any], Guess], ...] = (
     (is_length, Guess("int", "b")),
     (_matching(r"video|frames|clip$"), Guess("float", "bnfee")),
     (_matching(r"image|img|pixel|picture|photo|^sample$|latent"), Guess("float", "bfee")),
-    (_matching(r"audio|waveform|^wav|speech|^input_values$"), Guess("float", "be")),
+    (is_wave, Guess("float", "be")),
     (_matching(r"mel|spectrogram|^input_features$"), Guess("float", "bfe")),
     (_matching(r"hidden_states|embeds$|embeddings$|^context$|^memory$"), Guess("float", "bnf")),
     (_matching(r"^(labels?|targets?)$"), Guess("int", "b")),

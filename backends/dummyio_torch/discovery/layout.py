@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from math import prod
 from typing import Any, Literal
@@ -19,7 +20,8 @@ from dummyio_torch.calling.transformers_cache import build_cache
 
 Kind = Literal["dict", "list", "tuple", "record", "cache"]
 
-_IMAGE_RANK = 4
+IMAGE_RANK = 4
+"""The axes of a batch of images; videos have one more."""
 BATCH = 0
 """The variable of the batch that inputs share until a run shows that they need not."""
 
@@ -93,7 +95,7 @@ class InputLayout:
     named: tuple[tuple[str, int], ...] = ()
     """Names that the caller gives to variables."""
 
-    @property
+    @cached_property
     def leaves(self) -> dict[str, Leaf]:
         """All tensors, by path."""
         return {leaf.path: leaf for leaf in chain.from_iterable(_leaves(tree) for _, tree in self.trees)}
@@ -155,7 +157,7 @@ class InputLayout:
         """Return a layout in which no image has one axis twice: the sides of a square have one size, and a name each."""
         layout = self
         for path, leaf in self.leaves.items():
-            if not leaf.dtype.is_floating_point or len(leaf.axes) < _IMAGE_RANK:
+            if not leaf.dtype.is_floating_point or len(leaf.axes) < IMAGE_RANK:
                 continue
             axes: list[int] = []
             for axis in leaf.axes:

@@ -15,7 +15,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from dummyio_torch.discovery.layout import InputLayout
-from dummyio_torch.discovery.shape_shortcuts import infer_result_shape
+from dummyio_torch.discovery.shape_shortcuts import call_on_shapes
 
 P = ParamSpec("P")
 
@@ -170,10 +170,13 @@ class RunObserver(TorchFunctionMode):
 
     def name(self, tensor: torch.Tensor, axis: int, name: str) -> None:
         """Note what an axis is."""
-        variable = self.variable(tensor, axis)
-        alike = [v for v, size in self.layout.sizes.items() if size == tensor.shape[axis]]
-        if variable is not None and alike == [variable]:
-            self.facts.names.setdefault(variable, name)
+        lineage, size = self.lineage(tensor), tensor.shape[axis]
+        alike = [variable for variable, other in self.layout.sizes.items() if other == size]
+        if lineage is None or len(alike) != 1:
+            return
+        own = self.layout.leaves[lineage.direct].axes if lineage.direct else [self.variable(tensor, axis)]
+        if alike[0] in own:
+            self.facts.names.setdefault(alike[0], name)
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -187,9 +190,7 @@ class RunObserver(TorchFunctionMode):
             return self._attribute(func, args, kwargs)
         sources = self._sources(args, kwargs)
         self._step(name, args, kwargs, sources)
-        result = infer_result_shape(name, args, kwargs)
-        if result is None:
-            result = func(*args, **kwargs)
+        result = call_on_shapes(func, name, args, kwargs)
         if sources:
             self._note(name, sources, result, args)
         self.last = None

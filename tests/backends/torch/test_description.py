@@ -53,7 +53,7 @@ SHAPES = {
     "Branching": {"x": "float32[batch_size, 6]"},
     "Packing": {"tokens": "int64[batch_size, sequence_length]", "lengths": "int64[batch_size]"},
     "Fields": {"x": "int64[batch_size, 3]"},
-    "Wave": {"waveform": "float32[batch_size, sequence_length]"},
+    "Wave": {"waveform": "float32[batch_size, audio_sequence_length]"},
     "OnTheCpu": {"x": "float32[batch_size, 4]"},
     "Remembering": {"x": "float32[batch_size, 4]"},
 }
@@ -99,7 +99,7 @@ def test_a_list_of_inputs():
         ("Denoiser", "height", 4, None, 4),
         ("Translator", "src_sequence_length", 1, 40, 1),
         ("Decoder", "sequence_length", 1, 32, 1),
-        ("Wave", "sequence_length", 45, None, 1),
+        ("Wave", "audio_sequence_length", 45, None, 1),
         ("Tagger", "batch_size", 1, None, 1),
     ],
 )

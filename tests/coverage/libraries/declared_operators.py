@@ -3,15 +3,17 @@
 The wheels of torchvision and torchaudio on the package index are built for CUDA. Their compiled parts do not load beside PyTorch for
 CPUs, and without them the packages do not import, nor does Transformers, which imports them if they are installed. The models of
 torchvision need two compiled operators: the suppression of boxes, here in Python, and the pooling of regions, for which the package
-has a Python form of its own. Those of torchaudio need none.
+has a Python form that it would compile: here it is a sampling of the feature maps. Those of torchaudio need none.
 """
 
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import torch
+from torch.nn import functional
 
 
 def _loads(package: str, file: str) -> bool:
@@ -39,6 +41,33 @@ def suppress_boxes(boxes: torch.Tensor, scores: torch.Tensor, threshold: float) 
     return order[kept]
 
 
+def pool_regions(
+    maps: torch.Tensor, regions: torch.Tensor, scale: float, height: int, width: int, ratio: int, aligned: bool
+) -> torch.Tensor:
+    """Return the mean of samples in each cell of regions, as `torchvision.ops.roi_align` does; at least one sample a side."""
+    many, shift = max(ratio, 1), 0.5 if aligned else 0.0
+    corners = regions[:, 1:] * scale - shift
+    sides = (corners[:, 2:] - corners[:, :2]).clamp(min=1.0)
+    places = [
+        (corners[:, None, axis] + (torch.arange(cells * many) + 0.5) / (cells * many) * sides[:, None, axis])
+        / max(maps.shape[-1 - axis] - 1, 1)
+        * 2
+        - 1
+        for axis, cells in enumerate((width, height))
+    ]
+    x, y = places[0][:, None, :].expand(-1, height * many, -1), places[1][:, :, None].expand(-1, -1, width * many)
+    grid = torch.stack((x, y), -1)
+    pooled = maps.new_zeros((len(regions), maps.shape[1], height, width))
+    for image, features in enumerate(maps):
+        mine = (regions[:, 0] == image).nonzero()[:, 0]
+        sampled = functional.grid_sample(
+            features[None], grid[mine].reshape(1, -1, width * many, 2), padding_mode="border", align_corners=True
+        )
+        cells = sampled[0].reshape(maps.shape[1], len(mine), height, many, width, many).mean((3, 5))
+        pooled[mine] = cells.transpose(0, 1)
+    return pooled
+
+
 _DECLARED: list[torch.library.Library] = []
 """Declarations last as long as their object."""
 
@@ -50,11 +79,17 @@ def repair_torchvision() -> str:
     library = torch.library.Library("torchvision", "DEF")
     library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define(
+        "roi_align(Tensor input, Tensor rois, float spatial_scale, int pooled_height, int pooled_width, "
+        "int sampling_ratio, bool aligned) -> Tensor"
+    )
     library.impl("nms", suppress_boxes, "CPU")
+    library.impl("roi_align", pool_regions, "CPU")
     _DECLARED.append(library)
     import torchvision
 
-    torchvision.extension._has_ops = lambda: True
+    for module in (torchvision.extension, inspect.getmodule(torchvision.ops.roi_align)):
+        module._has_ops = lambda: True
     return "The compiled operators of torchvision do not load beside this PyTorch: `nms` and `roi_align` are in Python."
 
 
