@@ -13,7 +13,7 @@ from dummyio.sources.proof.budget import Budget
 from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
 from dummyio_tensorflow.declarations.declared_inputs import Declared
-from dummyio_tensorflow.description.trial_traces import trace_at_sizes
+from dummyio_tensorflow.description.trial_traces import trace_at_sizes, trace_symbolic
 from dummyio_tensorflow.running.open_runner import open_runner
 from dummyio_tensorflow.signature import abstract
 
@@ -26,8 +26,8 @@ class GraphFile:
     guessed: Collection[str] = ()
     unseen: tuple[str, ...] = ("values, which prove='values' runs",)
 
-    def __init__(self, path: Path, declared: Declared) -> None:
-        self._path, self._declared = path, declared
+    def __init__(self, path: Path, declared: Declared, spec: InputSpec) -> None:
+        self._path, self._declared, self._spec = path, declared, spec
         self.label = str(path)
         self.versions: Mapping[str, str] = {"tensorflow": str(tf.__version__)}
         self._runner: Any = None
@@ -37,7 +37,10 @@ class GraphFile:
         """Return why the file cannot be run; see `dummyio.sources.proof.subject.Subject`."""
         del asked
         if level == "shapes":
-            return None
+            known = (
+                None if self._declared.callable is None else trace_symbolic(self._declared.callable, self._spec).error
+            )
+            return None if known is None else f"TensorFlow does not infer its shapes ({format_error_line(known, 200)})"
         files = [self._path] if self._path.is_file() else [each for each in self._path.rglob("*") if each.is_file()]
         size, most = sum(each.stat().st_size for each in files), Budget().weights
         if size > most:

@@ -21,6 +21,7 @@ def prove(source: Any, spec: InputSpec, level: str, keywords: Mapping[str, Any])
         return prove_spec(LiveModel(read_declared(source, keywords.get("signature"))), spec, level, given=given)
     path = Path(source)
     if path.suffix != FORMATS["tflite"].suffix:
-        return prove_spec(GraphFile(path, read_declared(path, keywords.get("signature"))), spec, level, given=given)
+        declared = read_declared(path, keywords.get("signature"))
+        return prove_spec(GraphFile(path, declared, spec), spec, level, given=given)
     with closing(TfliteFile(path, spec.provenance.get("signature", ""))) as file:
         return prove_spec(file, spec, level, given=given)
