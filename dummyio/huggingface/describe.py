@@ -31,6 +31,7 @@ from dummyio.huggingface.facts.argument_docs import (
 )
 from dummyio.huggingface.facts.quirks import Corrections, collect_quirks
 from dummyio.huggingface.facts.source_facts import (
+    count_reserved_positions,
     read_model_facts,
     read_option_facts,
     read_size_bounds,
@@ -282,7 +283,9 @@ def _build_context(state: _State) -> _State:
     options = {*OPTIONS, *(name for kind in state.generators for name in getattr(kind, "OPTIONS", ()))}
     context = build_context(state.task, state.config, state.options, options, own_generators=state.generators)
     context.sizes.bounds.update({**read_size_bounds(state.class_name, state.config), **state.quirks.bounds})
-    return _with(state, context=context, texts=source_text(state.class_name, state.configuration))
+    texts = source_text(state.class_name, state.configuration)
+    context.sizes.reserved_positions = count_reserved_positions(texts, state.config)
+    return _with(state, context=context, texts=texts)
 
 
 def _choose_inputs(state: _State) -> _State:

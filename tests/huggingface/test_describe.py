@@ -41,7 +41,7 @@ CASES = {
             "bos_token_id": 98,
             "eos_token_id": 98,
         },
-        ["input_ids", "attention_mask", "position_ids"],
+        ["input_ids", "attention_mask", "token_type_ids", "position_ids"],
     ),
     "LlamaForCausalLM": (
         "LlamaConfig",

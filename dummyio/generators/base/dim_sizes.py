@@ -73,11 +73,14 @@ class DimSizes:
         self.dims: dict[str, Dim] = {}
         self.bounds: dict[str, Mapping[str, int]] = {}
         """What is known of symbols besides: name → ``min``, ``max``, ``multiple_of``."""
+        self.reserved_positions = 0
+        """The positions that no token takes."""
 
     def resize(self, changed: Mapping[str, int]) -> "DimSizes":
         """Return the same without any symbol defined, with some sizes as if the caller had given them."""
         other = DimSizes(self.config, {**self.given, **changed}, with_past=self.with_past, static=self.static)
         other.bounds.update(self.bounds)
+        other.reserved_positions = self.reserved_positions
         return other
 
     def wanted(self, name: str) -> int | None:
@@ -159,7 +162,7 @@ class DimSizes:
             for config in (self.config, self.config.part("text")):
                 limit = config.get(attribute)
                 if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
-                    return limit
+                    return max(limit - self.reserved_positions, 1)
         return None
 
     def _share_of_positions(self, name: str, total: int) -> int:

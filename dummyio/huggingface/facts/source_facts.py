@@ -20,6 +20,10 @@ _COUNTS_ENDS = "eos_mask.sum("
 _SCORES = re.compile(r"logits_per_(?:text|image) = torch\.matmul\(")
 _ONE_ROW = re.compile(r"if self\.config\.(get_text_config\(\)\.)?pad_token_id is None and batch_size != 1:")
 
+_COUNTED_POSITIONS = re.compile(
+    r"nn\.Embedding\(\s*config\.max_position_embeddings,\s*config\.\w+,\s*padding_idx=self\.padding_idx"
+)
+
 
 def source_text(class_name: str, configuration: Configuration) -> Mapping[str, str]:
     """Return the text of the files that define a model (``"model"``) and its parts (``"text"``, ``"vision"`` ...), where found."""
@@ -46,6 +50,13 @@ def read_size_bounds(class_name: str, config: NormalizedConfig) -> Mapping[str, 
     found = _ONE_ROW.search(forward_source(class_name, config.raw("model_type")))
     part = config.part("text") if found and found.group(1) else config
     return {"batch_size": {"max": 1}} if found and part.raw("pad_token_id") is None else {}
+
+
+def count_reserved_positions(texts: Mapping[str, str], config: NormalizedConfig) -> int:
+    """Return how many positions come before that of the first token: those up to the padding id, if positions count from it on."""
+    pad = config.part("text").raw("pad_token_id")
+    counted = any(_COUNTED_POSITIONS.search(texts.get(role, "")) for role in ("model", "text"))
+    return pad + 1 if counted and isinstance(pad, int) and pad >= 0 else 0
 
 
 def read_model_facts(
