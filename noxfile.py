@@ -221,11 +221,19 @@ def exports(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def libraries(session: nox.Session) -> None:
-    """Measure the models of other libraries; arguments after ``--`` go to the tool: ``--only timm``, ``--results``, ``--write``."""
+    """Hold the inputs and names of axes of all families of timm and models of torchvision; arguments after ``--`` measure instead: ``--only peft``, ``--write``."""
     install(session, "all", "test-models")
     session.install("--constraint", "constraints.txt", *LIBRARY_NEEDS)
     session.install("--no-deps", *LIBRARIES)
-    session.run("python", "tests/coverage/libraries/measure.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+    asked = session.posargs or ["--only", "timm,torchvision", "--show", "--check"]
+    session.run("python", "tests/coverage/libraries/measure.py", *asked, env={"HF_HUB_OFFLINE": "1"})
+
+
+@nox.session(default=False)
+def planted(session: nox.Session) -> None:
+    """Measure whether the proof of a description refutes the mistakes that models refuse."""
+    install(session, "torch", "hf")
+    session.run("python", "tests/coverage/planted_mistakes.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -19,6 +19,7 @@ import random
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,20 @@ from model_types import ATTEMPTS, Sizes, build
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import torch  # noqa: E402 - after the setting of the environment
-import transformers  # noqa: E402
-from transformers import CONFIG_MAPPING  # noqa: E402
+import torch
+import transformers
+from transformers import CONFIG_MAPPING
 
-import dummyio  # noqa: E402
-from dummyio.errors import DummyioError, SourceError  # noqa: E402
-from dummyio.input_spec import InputSpec  # noqa: E402
-from dummyio.sources.proof.budget import Budget  # noqa: E402
-from dummyio.sources.proof.id_bounds import use_largest_ids  # noqa: E402
-from dummyio.sources.proof.spec_changes import map_leaves  # noqa: E402
-from dummyio.spec.tensor_spec import TensorSpec  # noqa: E402
-from dummyio.spec.values import TokenIds, Uniform  # noqa: E402
-from dummyio_torch.proof.model_call import find_call  # noqa: E402
-from dummyio_torch.proof.prove_spec import prove_spec  # noqa: E402
+import dummyio
+from dummyio.errors import DummyioError, SourceError
+from dummyio.input_spec import InputSpec
+from dummyio.sources.proof.budget import Budget
+from dummyio.sources.proof.id_bounds import use_largest_ids
+from dummyio.sources.proof.spec_changes import map_leaves
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import TokenIds, Uniform
+from dummyio_torch.proof.model_call import find_call
+from dummyio_torch.proof.prove_spec import prove_spec
 
 CASES = Path(__file__).parents[1] / "data" / "hf_cases.jsonl.gz"
 MOST_WEIGHTS = 20_000_000
@@ -107,10 +108,7 @@ PLANTS: dict[str, Plant] = {
 
 
 def _change(
-    spec: InputSpec,
-    draw: random.Random,
-    fits: Callable[[TensorSpec], bool],
-    change: Callable[[TensorSpec], TensorSpec],
+    spec: InputSpec, draw: random.Random, fits: Callable[[TensorSpec], bool], change: Callable[[TensorSpec], TensorSpec]
 ) -> InputSpec | None:
     paths = [path for path, leaf in spec.leaves if fits(leaf)]
     if not paths:
@@ -161,7 +159,7 @@ def iterate_models(seed: int) -> Iterator[tuple[str, Any]]:
         for sizes in ATTEMPTS[:3]:
             try:
                 _, model = build(CONFIG_MAPPING[name](), Sizes(*sizes))
-            except Exception:  # noqa: BLE001, S112 - a configuration that builds no model
+            except Exception:  # noqa: BLE001 - a configuration that builds no model
                 continue
             if sum(weight.numel() for weight in model.parameters()) < MOST_WEIGHTS:
                 yield name, model
@@ -172,31 +170,29 @@ def measure(each: int, seed: int, *, show: bool) -> dict[str, Counter[str]]:
     """Return kind of mistake → how many were planted, refused by the model, and missed by the proof."""
     found: dict[str, Counter[str]] = {kind: Counter() for kind in PLANTS}
     for name, model in iterate_models(seed):
-        open_kinds = [kind for kind, counts in found.items() if counts["planted"] < each]
-        if not open_kinds:
+        still = [kind for kind, counts in found.items() if counts["planted"] < each]
+        if not still:
             break
-        try:
-            spec = dummyio.describe(model)
-        except DummyioError:
-            continue
-        if spec.proof.level != "values":
-            continue
-        for kind in open_kinds:
-            try:
-                planted = PLANTS[kind](spec, random.Random(f"{seed} {name} {kind}"))
-            except DummyioError:  # a spec that no reader of specs takes
-                continue
-            if planted is None:
-                continue
-            found[kind]["planted"] += 1
-            if takes(model, planted):
-                continue
-            found[kind]["refused"] += 1
-            if not refutes(model, planted):
-                found[kind]["missed"] += 1
-                if show:
-                    print(f"missed: {name}: {kind}: {planted}", flush=True)  # noqa: T201
+        for kind, planted in _plant(model, still, f"{seed} {name}"):
+            refused = not takes(model, planted)
+            missed = refused and not refutes(model, planted)
+            found[kind].update(planted=1, refused=refused, missed=missed)
+            if missed and show:
+                print(f"missed: {name}: {kind}: {planted}", flush=True)  # noqa: T201
     return found
+
+
+def _plant(model: Any, kinds: list[str], seed: str) -> Iterator[tuple[str, InputSpec]]:
+    """Yield the description of a model with a mistake of each kind for which it has a place."""
+    try:
+        spec = dummyio.describe(model)
+    except DummyioError:
+        return
+    for kind in kinds if spec.proof.level == "values" else ():
+        with suppress(DummyioError):  # what no spec can say
+            planted = PLANTS[kind](spec, random.Random(f"{seed} {kind}"))
+            if planted is not None:
+                yield kind, planted
 
 
 def main() -> None:

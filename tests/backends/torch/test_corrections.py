@@ -1,0 +1,127 @@
+"""Corrections of specs and layouts, by what a run shows: each with a module that is refused without it."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from torch import nn
+
+import dummyio
+from dummyio.input_spec import InputSpec
+from dummyio.sources.proof.budget import Budget
+from dummyio.spec.dims import Dim
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio_torch.proof.model_call import ModelCall
+from dummyio_torch.proof.prove_spec import prove_spec
+
+BATCH = Dim("batch_size", 2)
+
+
+def shapes(spec):
+    return {path: [str(size) for size in leaf.shape] for path, leaf in spec.leaves}
+
+
+def prove(module, **inputs):
+    return prove_spec(module.eval(), InputSpec(inputs), "auto", ModelCall(), Budget())
+
+
+class Frames(nn.Module):
+    """Frames in the batch, each with a condition."""
+
+    def forward(self, sample, condition):
+        return sample.transpose(1, 2).flatten(0, 1).sum((1, 2, 3)) + condition.sum(1)
+
+
+def test_conditions_have_a_row_for_each_frame():
+    size = (BATCH, 3, Dim("num_frames", 4), Dim("height", 8), Dim("width", 8))
+    spec = prove(Frames(), sample=TensorSpec("", size, "float32"), condition=TensorSpec("", (BATCH, 5), "float32"))
+    assert shapes(spec)["condition"] == ["batch_size * num_frames", "5"]
+    assert "a row for each frame" in spec.proof.corrections[0]
+
+
+class Wave(nn.Module):
+    """One channel of samples."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv1d(1, 2, 3)
+
+    def forward(self, sample):
+        if sample.ndim != 3 or sample.shape[1] != 1:
+            raise ValueError(f"`sample` must have shape [batch_size, 1, samples], got {tuple(sample.shape)}.")
+        return self.layer(sample)
+
+
+def test_a_shape_in_an_errors_words_is_tried():
+    spec = prove(Wave(), sample=TensorSpec("", (BATCH, 3, Dim("height", 16), Dim("width", 16)), "float32"))
+    assert shapes(spec) == {"sample": ["batch_size", "1", "sequence_length"]}
+
+
+class Patches(nn.Module):
+    """Patches of two by two pixels of four channels, and tokens; those that are dropped become zero."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches, self.words = nn.Linear(16, 8), nn.Embedding(10, 8)
+
+    def forward(self, hidden_states, prior_token_id, prior_token_drop):
+        batch, channels, height, width = hidden_states.shape
+        rows = hidden_states.reshape(batch, channels, height // 2, 2, width // 2, 2).permute(0, 2, 4, 1, 3, 5)
+        words = self.words(prior_token_id)
+        words[prior_token_drop] *= 0.0
+        return self.patches(rows.flatten(3)).sum((1, 2)) + words
+
+
+def test_channels_follow_from_a_size_behind_them_and_a_mask_has_the_axes_that_it_chooses_from():
+    spec = dummyio.describe(Patches())
+    assert shapes(spec)["hidden_states"] == ["batch_size", "num_channels", "height", "width"]
+    assert spec.dims["num_channels"] == Dim("num_channels", 4, min=4, max=4)
+    assert (shapes(spec)["prior_token_drop"], str(spec["prior_token_drop"].dtype)) == (["batch_size"], "bool")
+
+
+class Asking(nn.Module):
+    """Weights that may be left out by the signature, and are needed all the same."""
+
+    def forward(self, hidden_states, weights: torch.Tensor | None = None):
+        return (hidden_states * weights.unsqueeze(-1)).sum(1)
+
+
+def test_arguments_that_are_none_where_a_run_fails_are_inputs():
+    assert set(dummyio.describe(Asking())) == {"hidden_states", "weights"}
+
+
+class Interrupted(nn.Module):
+    """A module during which the caller's time is over."""
+
+    def forward(self, hidden_states):
+        raise TimeoutError("the caller's time is over")
+
+
+def test_a_time_out_of_the_caller_is_no_answer_of_the_module():
+    with pytest.raises(TimeoutError, match="the caller's time is over"):
+        prove(Interrupted(), hidden_states=TensorSpec("", (BATCH, 4), "float32"))
+
+
+def test_hooks_of_a_library_compute_hidden_states_in_the_copy_too():
+    transformers = pytest.importorskip("transformers")
+    config = transformers.BertConfig(
+        vocab_size=20, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=8
+    )
+
+    class Middle(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bert = transformers.BertModel(config)
+
+        def forward(self, input_ids):
+            return self.bert(input_ids, output_hidden_states=True).hidden_states[1]
+
+    module = Middle().eval()
+    module(torch.ones(1, 3, dtype=torch.long))  # installs them
+    assert dummyio.describe(module).proof.level == "values"
+
+
+def test_positions_up_to_the_padding_id_are_no_tokens():
+    transformers = pytest.importorskip("transformers")
+    config = transformers.RobertaConfig(max_position_embeddings=40, pad_token_id=1)
+    assert dummyio.describe(config).dims["sequence_length"].max == 38
