@@ -58,7 +58,8 @@ class DummyTextImagesInputGenerator(ImageInputGenerator):
         height, width = pixel_size(self.context)
         batch, count = self.dim("batch_size"), (height // edge) * (width // edge)
         packed = self.context.facts.media.flat_patches_are_packed
-        return (*((batch * count,) if packed else (batch, count)), edge * edge * self.channels.size)
+        rows: tuple[Size, ...] = (batch * count,) if packed else (batch, count)
+        return (*rows, edge * edge * self.channels.size)
 
     @property
     def pixels(self) -> tuple[Size, ...]:
