@@ -221,7 +221,7 @@ def exports(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def libraries(session: nox.Session) -> None:
-    """Hold the inputs and names of axes of all families of timm and models of torchvision; arguments after ``--`` measure instead: ``--only peft``, ``--write``."""
+    """Check the inputs and names of axes of timm's families and torchvision's models; with ``-- --write`` and the like: measure libraries."""
     install(session, "all", "test-models")
     session.install("--constraint", "constraints.txt", *LIBRARY_NEEDS)
     session.install("--no-deps", *LIBRARIES)

@@ -1,6 +1,6 @@
 """Measure how many models of libraries beside Transformers run on their described inputs; write ``docs/reference/libraries.md``.
 
-    python tests/coverage/libraries/measure.py [--only timm,torchvision] [--models a,b] [--results FILE] [--show] [--write]
+    python tests/coverage/libraries/measure.py [--only timm,torchvision] [--models a,b] [--results FILE] [--show] [--check] [--write]
 
 - runs: the model accepts the inputs that `describe` gives of it
 - full: and every tensor that it takes is there, of its kind and rank
@@ -8,7 +8,8 @@
 - named: the axes have the names of the field
 
 Models have random weights. Each library is a module of ``cases``: `TITLE`, `PACKAGES`, `list_names()`, `build(name)`. Models run in child processes of
-limited memory; with ``--results`` a measurement that was interrupted goes on.
+limited memory; with ``--results`` a measurement that was interrupted goes on. With ``--check`` a model that does not run at all sizes, or has an
+axis with another name, is a failure.
 """
 
 from __future__ import annotations
@@ -139,6 +140,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=SECONDS, help="the most that a model may take of a processor")
     parser.add_argument("--results", type=Path, help="a file of results, which are not measured again")
     parser.add_argument("--show", action="store_true", help="a line for each model that is not all right")
+    parser.add_argument("--check", action="store_true", help="fail if a model is not all right")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/reference/libraries.md")
     parser.add_argument("--work", metavar="LIBRARY", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -147,13 +149,13 @@ def main() -> int:
         return 0
     if options.models and options.write:
         parser.error("--write is for all models of a library: leave out --models.")
-    for library in options.only.split(",") if options.only else LIBRARIES:
-        measure_library(library, options)
-    return 0
+    libraries = options.only.split(",") if options.only else LIBRARIES
+    all_right = [measure_library(library, options) for library in libraries]
+    return 0 if all(all_right) or not options.check else 1
 
 
-def measure_library(library: str, options: Any) -> None:
-    """Measure one library, and print or write what came out."""
+def measure_library(library: str, options: Any) -> bool:
+    """Measure one library, and print or write what came out; return whether all of its models are all right."""
     try:
         cases = load_library(library)
     except ImportError as error:
@@ -161,7 +163,7 @@ def measure_library(library: str, options: Any) -> None:
         print(f"{library}: not measured here: {reason}")  # noqa: T201
         if options.write:
             write_absence(library, reason)
-        return
+        return False
     names = options.models.split(",") if options.models else cases.list_names()
     rows = run(library, cases, names, KeptRows(options.results), options.seconds)
     print(summarize(rows))  # noqa: T201
@@ -171,6 +173,7 @@ def measure_library(library: str, options: Any) -> None:
     if options.write:
         versions = ", ".join(f"{package} {version(package).partition('+')[0]}" for package in cases.PACKAGES)
         write_section(cases.TITLE, versions, getattr(cases, "NOTE", ""), rows)
+    return all(row.dynamic and row.named for row in rows)
 
 
 if __name__ == "__main__":
