@@ -22,7 +22,7 @@ def _words(lists: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 
 ALIASES: Mapping[str, tuple[str, ...]] = _words(
     {
-        "vocab_size": "vocab_size n_vocab vocabulary_size n_words n_token src_vocab_size",
+        "vocab_size": "vocab_size n_vocab vocabulary_size n_words n_token src_vocab_size input_vocab_size",
         "decoder_vocab_size": "decoder_vocab_size tgt_vocab_size vocab_size n_vocab vocabulary_size n_words",
         "type_vocab_size": "type_vocab_size n_types",
         "hidden_size": "hidden_size d_model n_embd dim embed_dim hidden_dim emb_dim encoder_embed_dim",

@@ -160,11 +160,23 @@ def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch
             yield LayoutChange.of(1 if named else 2, InputLayout.with_rank, path, rank + 1)
         if isinstance(error, AttributeError) and re.search(r"'(items|keys|values|get)'", text):
             yield LayoutChange.of(0 if named else 1, InputLayout.with_tree, path, Branch("dict", ()))
+    if isinstance(error, (ValueError, AssertionError)):  # the model's own words
+        yield from _sizes_in_words(spy, text)
     if unpack is not None:
         for name, tree in spy.layout.trees:
             if isinstance(tree, Branch) and tree.kind != "dict" and len(tree.items) < int(unpack[1]):
                 key = str(len(tree.items))
                 yield LayoutChange.of(0, InputLayout.with_item, name, key, floating, 2)
+
+
+def _sizes_in_words(spy: RunObserver, text: str) -> Iterator[LayoutChange]:
+    """Yield the numbers of an error's text as the size of the edges of an image, or of the last axis of another input."""
+    numbers = dict.fromkeys(int(number) for number in re.findall(r"\d+", text))
+    wanted = [number for number in numbers if 1 < number < 1 << 14 and number not in spy.layout.sizes.values()]
+    for leaf in spy.layout.leaves.values():
+        axes = leaf.axes[-2:] if len(leaf.axes) >= 4 else leaf.axes[-1:]
+        free = [axis for axis in axes if axis not in spy.layout.fixed | spy.layout.batches]
+        yield from (LayoutChange.of(2, InputLayout.with_sizes, free, number) for number in wanted if free)
 
 
 def _with_stated_shape(layout: InputLayout, path: str, text: str) -> InputLayout | None:

@@ -156,31 +156,24 @@ def _searched(
 ) -> tuple[Run | None, Run]:
     """Search best first: a layout runs when its turn comes, the one with the least cost first, then the one that came farthest."""
     first = trial.run(start, strict=strict)
-    farthest, moved = first, trial.runs
-    last, end = trial.runs + limits[0], limits[1]
-    best: tuple[int, Run] | None = None
+    progress = _Progress(trial, first, trial.runs + limits[0], limits[1])
     done: set[object] = set()
     order = count()
     queue: list[tuple[int, int, int, InputLayout, Run | None]] = [(0, -first.count, next(order), start, first)]
-    while queue:
+    while queue and not progress.is_over():
         cost, before, _, layout, known = heapq.heappop(queue)
-        if best is not None and best[0] <= cost:
-            return best[1], farthest
+        if progress.cost is not None and progress.cost <= cost:
+            break
         if layout.key in done:
             continue
-        if known is None and (trial.runs > last or time.thread_time() > end):
-            break
         done.add(layout.key)
-        run = trial.run(layout, strict=strict) if known is None else known
-        if run.count > farthest.count:
-            farthest, moved = run, trial.runs
-        elif trial.runs - moved > _STALLED and best is None:
-            break
+        run = known or trial.run(layout, strict=strict)
+        progress.note(run)
         if run.error is None and accept(run):
-            best, last = (cost, run), min(last, trial.runs + _AFTER)
+            progress.keep(run, cost)
             continue
         if run.error is not None and depends_on_values(run.error) and not trial.shadow.real:
-            if best is not None:
+            if progress.best is not None:
                 continue
             raise NeedsValues(run.layout)
         # A change that brings a run no farther has most likely changed the wrong input: guesses elsewhere come first.
@@ -189,7 +182,40 @@ def _searched(
             new = change.change(run.layout)
             if new is not None and new.key not in done:
                 heapq.heappush(queue, (cost + change.cost + penalty, -run.count, next(order), new, None))
-    return (best[1] if best is not None else None), farthest
+    return progress.best, progress.farthest
+
+
+@dataclass
+class _Progress:
+    """How far the runs of a search came, and when it ends."""
+
+    trial: LayoutTrial
+    farthest: Run
+    last: int
+    """The number of the last run."""
+    end: float
+    """The processor time after which none begins."""
+    best: Run | None = None
+    cost: int | None = None
+    moved: int = 0
+    """The number of the run that came farthest."""
+
+    def __post_init__(self) -> None:
+        self.moved = self.trial.runs
+
+    def is_over(self) -> bool:
+        """Whether no run is to begin."""
+        stalled = self.best is None and self.trial.runs - self.moved > _STALLED
+        return stalled or self.trial.runs > self.last or time.thread_time() > self.end
+
+    def note(self, run: Run) -> None:
+        """Note how far a run came."""
+        if run.count > self.farthest.count:
+            self.farthest, self.moved = run, self.trial.runs
+
+    def keep(self, run: Run, cost: int) -> None:
+        """Keep a run that worked; a few more may find one with fewer guesses."""
+        self.best, self.cost, self.last = run, cost, min(self.last, self.trial.runs + _AFTER)
 
 
 def depends_on_values(error: Exception) -> bool:

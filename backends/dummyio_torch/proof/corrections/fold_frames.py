@@ -1,30 +1,33 @@
 """Conditions with a row for each frame: models that look at frames one by one put them into the batch."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
 from dummyio.sources.proof.spec_changes import map_leaves
-from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.dims import Size
 from dummyio_torch.proof.attempts import Attempt, Attempts
 
 _FRAMES = "num_frames"
+_VIDEO_RANK = 5
 
 
 def fold_frames(_: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
-    """Yield the spec with as many rows as there are frames in the batch, for one input that has no frames of its own."""
-    dims = attempt.spec.dims
-    frames, batch = dims.get(_FRAMES), dims.get("batch_size")
-    if frames is None or batch is None:
+    """Yield the spec with frames in the batch: those of a video, or one row for each frame of an input that has no frames of its own."""
+    spec = attempt.spec
+    batch, frames = spec.dims.get("batch_size"), spec.dims.get(_FRAMES)
+    if batch is None:
         return
-    for chosen, leaf in attempt.spec.leaves:
-        if leaf.rank < 2 or leaf.shape[0] != batch or frames in leaf.shape:
+    for path, leaf in spec.leaves:
+        if leaf.shape[:1] != (batch,):
             continue
+        if leaf.rank == _VIDEO_RANK:
+            yield from _with_shape(spec, path, (batch * leaf.shape[1], *leaf.shape[2:]))
+        elif frames is not None and leaf.rank >= 2 and frames not in leaf.shape:
+            yield from _with_shape(spec, path, (batch * frames, *leaf.shape[1:]))
 
-        def fold(path: str, old: TensorSpec, chosen: str = chosen, rows: object = batch * frames) -> TensorSpec:
-            return old.replace(shape=(rows, *old.shape[1:])) if path == chosen else old
 
-        try:
-            yield map_leaves(attempt.spec, fold)
-        except DummyioError:  # another input follows this one
-            continue
+def _with_shape(spec: InputSpec, path: str, shape: tuple[Size, ...]) -> Iterator[InputSpec]:
+    with suppress(DummyioError):  # another input follows this one
+        yield map_leaves(spec, lambda each, leaf: leaf.replace(shape=shape) if each == path else leaf)
