@@ -41,13 +41,17 @@ class LayoutStart:
         tree: Tree
         if argument.form in _CONTAINERS:
             items: list[tuple[str, Tree]] = []
+            sides: tuple[int, ...] = ()
             for key in argument.keys:
+                path = f"{argument.name}.{key}"
                 guess = guess_layout(argument.name if key.isdigit() else key, argument.text)
-                if argument.form == "list" and guess.axes == _IMAGES:
+                is_image = argument.form == "list" and guess.axes == _IMAGES
+                if is_image:
                     guess = Guess(guess.number, guess.axes[1:])  # images, one after the other
-                layout, leaf = self._leaf(layout, f"{argument.name}.{key}", guess)
-                if items and guess.axes == _IMAGES[1:]:
-                    leaf = replace(leaf, axes=items[0][1].axes)
+                layout, leaf = self._leaf(layout, path, guess)
+                if is_image and path not in self.shapes:
+                    sides = sides or leaf.axes
+                    leaf = replace(leaf, axes=sides)
                 items.append((key, leaf))
             tree = Branch(_CONTAINERS[argument.form], tuple(items))
         else:
