@@ -16,7 +16,7 @@ from dummyio_torch.capture.recorded_calls import Tree as Seen
 from dummyio_torch.discovery.axis_ranges import find_largest_size, find_smallest_size
 from dummyio_torch.discovery.layout import Branch, InputLayout, Leaf, Tree
 from dummyio_torch.discovery.run_observer import Facts
-from dummyio_torch.discovery.search import LayoutTrial
+from dummyio_torch.discovery.runs.layout_trial import LayoutTrial
 
 _FAR = 1 << 14
 

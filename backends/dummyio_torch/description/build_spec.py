@@ -12,7 +12,7 @@ from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 from dummyio_torch.discovery.axis_ranges import Range
 from dummyio_torch.discovery.input_roles import ValueRuleChooser
 from dummyio_torch.discovery.layout import IMAGE_RANK, Branch, Tree
-from dummyio_torch.discovery.search import Run
+from dummyio_torch.discovery.runs.layout_trial import Run
 from dummyio_torch.dtypes import from_native
 
 _ALWAYS_NAMED = ("height", "width", "depth", "sequence_length", "num_channels")

@@ -25,7 +25,8 @@ from dummyio_torch.description.own_generators import TASK, confirm_inputs, descr
 from dummyio_torch.description.signature_arguments import Argument, list_arguments, read_signature
 from dummyio_torch.discovery.axis_ranges import find_axis_ranges, separate_axes
 from dummyio_torch.discovery.layout import InputLayout
-from dummyio_torch.discovery.search import LayoutTrial, NeedsValues, Run, search_layout
+from dummyio_torch.discovery.runs.layout_trial import LayoutTrial, Run
+from dummyio_torch.discovery.search import NeedsValues, search_layout
 
 _OPTIONS = ("shapes", "optional_inputs")
 _MAX_WEIGHTS = 1 << 26

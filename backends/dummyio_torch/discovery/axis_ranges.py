@@ -8,7 +8,7 @@ from functools import cache
 
 from dummyio.sources.input_names import is_mask, is_position_ids
 from dummyio_torch.discovery.layout import InputLayout
-from dummyio_torch.discovery.search import LayoutTrial, Run
+from dummyio_torch.discovery.runs.layout_trial import LayoutTrial, Run
 
 _STEPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64)
 _FAR = 1 << 14

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.repairs import suggest_changes
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch
-
-if TYPE_CHECKING:
-    from dummyio_torch.discovery.search import LayoutTrial, Run
+from dummyio_torch.discovery.runs.layout_trial import LayoutTrial, Run
 
 USUAL_SIZES = (28, 32, 64, 224, 16, 128, 256, 8, 96, 48, 384, 512, 84, 227, 299)
 _MAX_SIZE = 2048

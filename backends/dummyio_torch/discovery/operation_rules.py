@@ -127,7 +127,7 @@ def _indexed(spy: RunObserver, table: torch.Tensor, index: Any) -> None:
 
 
 def _choose_by_mask(spy: RunObserver, mask: torch.Tensor, table: torch.Tensor, first: int) -> None:
-    """A mask that chooses elements has the axes of the table from one on; those of the module's own are no input's."""
+    """Require the axes of the table from one on for a mask that chooses from it, as far as they are axes of inputs."""
     if tuple(mask.shape) == tuple(table.shape[first : first + mask.ndim]):
         return
     axes = list(range(first, min(first + mask.ndim, table.ndim)))

@@ -15,17 +15,19 @@ from dummyio.input_spec import InputSpec
 from dummyio.process_state import ignore_warnings
 from dummyio.sources.proof.budget import Budget
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy
-from dummyio_torch.discovery.memory_guard import MemoryGuard, MemoryLimitError
 from dummyio_torch.discovery.operation_rules import check_operands
 from dummyio_torch.discovery.run_observer import Facts, OperandMismatch, RunObserver, RunTooLong
-from dummyio_torch.discovery.search import depends_on_values
+from dummyio_torch.discovery.runs.layout_trial import depends_on_values
+from dummyio_torch.discovery.runs.memory_guard import MemoryGuard, MemoryLimitError
 from dummyio_torch.proof.model_call import ModelCall
 from dummyio_torch.proof.spec_layout import SpecLayout, to_layout
 
 Level = Literal["shapes", "values"]
 Ending = Literal["took", "refused", "unknown"]
 """How a run ended: the module took the inputs, refused them, or the run could not show it."""
-_NOT_ON_CPU = re.compile(r"not implemented for '(?:Half|BFloat16|Float8\w*|ComplexHalf)'|from the 'CPU' backend|with dtype float8")
+_NOT_ON_CPU = re.compile(
+    r"not implemented for '(?:Half|BFloat16|Float8\w*|ComplexHalf)'|from the 'CPU' backend|with dtype float8"
+)
 """Texts of errors of operations that the CPU lacks; one that lacks a dtype of whole numbers refuses an input."""
 _MANY, _LEAST = 4, 5_000
 """Times the operations of the first run, and the operations that every run may have."""

@@ -13,7 +13,7 @@ from torch import nn
 import dummyio
 from dummyio_torch.description import describe_module as source
 from dummyio_torch.description.module_key import module_key
-from dummyio_torch.discovery.search import LayoutTrial
+from dummyio_torch.discovery.runs.layout_trial import LayoutTrial
 
 
 class Folding(nn.Module):

@@ -16,7 +16,7 @@ from dummyio.errors import OptionError, SourceError
 from dummyio.sources.proof.budget import Budget
 from dummyio.spec.proof import Proof
 from dummyio.values import Normal, PaddingMask, TokenIds, Uniform
-from dummyio_torch.discovery.memory_guard import MemoryGuard, MemoryLimitError
+from dummyio_torch.discovery.runs.memory_guard import MemoryGuard, MemoryLimitError
 from dummyio_torch.proof.model_call import ModelCall
 from dummyio_torch.proof.prove_spec import prove_spec
 

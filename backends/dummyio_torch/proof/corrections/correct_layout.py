@@ -16,7 +16,8 @@ from dummyio_torch.description.initial_layout import LayoutStart
 from dummyio_torch.description.signature_arguments import Argument, list_arguments
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.run_observer import Facts
-from dummyio_torch.discovery.search import LayoutTrial, NeedsValues, search_layout
+from dummyio_torch.discovery.runs.layout_trial import LayoutTrial
+from dummyio_torch.discovery.search import NeedsValues, search_layout
 from dummyio_torch.proof.attempts import Attempt, Attempts
 from dummyio_torch.proof.spec_layout import apply_layout, to_layout
 from dummyio_torch.proof.weights import count_weight_bytes, has_values
@@ -85,7 +86,7 @@ def _search(attempts: Attempts, spec: InputSpec, added: Sequence[Argument]) -> I
     for found, facts in _find_layouts(attempts, layout, floating):
         if found.key not in seen:
             seen.add(found.key)
-            with suppress(DimError, SpecError):  # what the search found is no spec, such as a dim with two sizes
+            with suppress(DimError, SpecError):  # no spec says what the search found, such as a dim with two sizes
                 yield apply_layout(known, found, facts)
 
 

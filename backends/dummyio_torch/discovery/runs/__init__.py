@@ -1,0 +1,1 @@
+"""Runs of a search: what a run may allocate, and how it ends."""
