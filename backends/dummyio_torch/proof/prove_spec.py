@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError
 from itertools import chain
+from math import prod
 
 import torch
 from torch import nn
@@ -242,7 +243,7 @@ class _Prover:
         """Run at some sizes: with values where that is as cheap as the budget asks, else on shapes; None if neither is."""
         if self._is_over():
             return None
-        growth = max(_count_elements(spec, sizes) / max(_count_elements(spec, spec.sizes()), 1), 1.0)
+        growth = _find_growth(spec, sizes)
         cheap = self.first.nbytes * growth**2 <= self.attempts.budget.memory
         if self.first.level == "values" and self.first.seconds * growth < self.attempts.budget.seconds / 4:
             found = self.attempts.run_with_values(spec, sizes, guarded=not cheap)
@@ -290,8 +291,11 @@ class _Prover:
         return found
 
 
-def _count_elements(spec: InputSpec, sizes: Mapping[str, int]) -> int:
-    return spec.nbytes(**sizes)
+def _find_growth(spec: InputSpec, sizes: Mapping[str, int]) -> float:
+    """Return how many times larger than by default an input becomes, the one that grows most: a long text beside a large image too."""
+    base = spec.sizes()
+    pairs = ((prod(leaf.sizes(sizes)), prod(leaf.sizes(base))) for _, leaf in spec.leaves)
+    return max((large / max(usual, 1) for large, usual in pairs), default=1.0)
 
 
 def _list_versions(module: nn.Module) -> dict[str, str]:
