@@ -25,6 +25,10 @@ class DummyComponentInputGenerator(ShapeWordsInputGenerator):
         """The same under another name."""
         return self.describe_timestep().replace(name="timesteps")
 
+    def describe_r_timestep(self) -> TensorSpec:
+        """A second time step, which a model goes to from the first."""
+        return self.describe_timestep().replace(name="r_timestep")
+
     def describe_hidden_states(self) -> TensorSpec:
         """Latents; codes of latents [batch, places] where there is a table of these and no channels."""
         codes = self.whole("num_vector_embeds")
@@ -105,9 +109,9 @@ class DummyComponentInputGenerator(ShapeWordsInputGenerator):
     describe_img_ids = StatedInput("int", "cells axes", places)
     describe_txt_ids = StatedInput("int", "sequence_length axes", Constant(0))  # a text lies nowhere in an image
     describe_added_time_ids = StatedInput("float", "batch_size motion", Uniform(0, 128))
-    describe_original_size = StatedInput("float", "batch_size 2", _EDGES)
-    describe_target_size = StatedInput("float", "batch_size 2", _EDGES)
-    describe_crop_coords = StatedInput("float", "batch_size 2", _EDGES)
+    describe_original_size = StatedInput("int", "batch_size 2", _EDGES)
+    describe_target_size = StatedInput("int", "batch_size 2", _EDGES)
+    describe_crop_coords = StatedInput("int", "batch_size 2", _EDGES)
     describe_fps = StatedInput("int", "batch_size", Uniform(1, 60))
     describe_image_latents = StatedInput("float", "drawn", Normal())  # of the image that a video begins with
     describe_video_coords = StatedInput("float", "batch_size 3 cells", Uniform(0, 16))  # time, row and column

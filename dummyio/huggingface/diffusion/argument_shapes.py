@@ -105,7 +105,7 @@ def _find_unpacked_shape(component: ClassMethods, argument: str, method: str, de
     for names, index in shape_unpackings(body, argument) if body else ():
         words: list[str | None] = [_AXES.get(name.lower().lstrip("_") or "_") for name in names]
         if index is None and len(words) > 1:
-            return _fill_axes(words)
+            return _fill_axes(_undo_permutation(component.text(method), argument, words))
         if index == "-2:" and words == ["height", "width"]:
             return _IMAGE
         if words == ["num_frames"] and index in ("1", "2"):
@@ -116,6 +116,15 @@ def _find_unpacked_shape(component: ClassMethods, argument: str, method: str, de
     return next(
         (found for name, given in inner if (found := _find_unpacked_shape(component, given, name, depth - 1))), None
     )
+
+
+def _undo_permutation(text: str, argument: str, words: list[str | None]) -> list[str | None]:
+    """Return words in the order that an argument has before a method permutes its axes and unpacks their sizes."""
+    found = re.search(
+        rf"\b{argument} = {argument}\.permute\(([\d, ]+)\)(?=.*= {argument}\.shape$)", text, re.DOTALL | re.MULTILINE
+    )
+    order = [int(axis) for axis in found[1].split(",")] if found else []
+    return [words[order.index(axis)] for axis in range(len(words))] if sorted(order) == [*range(len(words))] else words
 
 
 def _fill_axes(words: Sequence[str | None]) -> Words | None:
