@@ -114,12 +114,11 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
 
 
-@nox.session
+@nox.session(default=False)
 def types(session: nox.Session) -> None:
     """Check types with mypy and pyright, strict. The frameworks are installed: without them their types are `Any`."""
     install(session, "all", "flax", "jax2onnx", "test", "types")
-    session.run("mypy")
-    session.run("pyright")
+    check_types(session)
 
 
 @nox.session
@@ -178,8 +177,10 @@ def framework(session: nox.Session, name: str) -> None:
 
 @nox.session
 def everything(session: nox.Session) -> None:
-    """Run the tests with all frameworks in one process, but for those that need none, or one alone: other sessions run these."""
-    install(session, "all", "flax", "jax2onnx", "test", "package", "browser")
+    """Check types, and run the tests with all frameworks in one process, but for those that other sessions run."""
+    install(session, "all", "flax", "jax2onnx", "test", "package", "browser", "types")
+    if not session.posargs:
+        check_types(session)
     elsewhere = [f"--ignore=tests/{name}" for name in ONE_SESSION]
     pytest(session, "tests", *elsewhere, needs=EVERY_FRAMEWORK)
 
@@ -302,6 +303,12 @@ def install(session: nox.Session, *extras: str) -> None:
     if "torch" in extras or "all" in extras:
         session.install("--constraint", "constraints.txt", "torch")
     session.install("--constraint", "constraints.txt", "--editable", f".[{','.join(extras)}]")
+
+
+def check_types(session: nox.Session) -> None:
+    """Run both type checkers."""
+    session.run("mypy")
+    session.run("pyright")
 
 
 def pytest(session: nox.Session, *arguments: str, needs: list[str] | None = None) -> None:
