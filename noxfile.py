@@ -20,8 +20,10 @@ FRAMEWORKS = {
     "jax": ["jax", "flax"],
     "onnx": ["onnx", "onnxruntime"],
 }
-LONG = ["--ignore=tests/fuzz", "--ignore=tests/materialize/test_peak_memory.py", "--ignore=tests/test_benchmarks.py"]
-"""What takes long and is the same with each version and framework: attacks, and measures of memory and time."""
+LONG = [
+    f"--ignore=tests/{name}" for name in ("coverage", "fuzz", "materialize/test_peak_memory.py", "test_benchmarks.py")
+]
+"""What takes long and is the same with each version and framework: attacks, and measures of coverage, memory and time."""
 ONE_SESSION = (
     "packaging",
     "spec",
