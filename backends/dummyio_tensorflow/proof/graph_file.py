@@ -17,6 +17,9 @@ from dummyio_tensorflow.description.trial_traces import trace_at_sizes, trace_sy
 from dummyio_tensorflow.running.open_runner import open_runner
 from dummyio_tensorflow.signature import abstract
 
+_MAX_OPERATIONS = 20_000
+"""Operations of a graph whose shapes ``prove="auto"`` infers: four inferences of more take many seconds."""
+
 
 class GraphFile:
     """A file with a graph. It is loaded and run only if that is asked for, if it cannot run code or touch files."""
@@ -35,8 +38,10 @@ class GraphFile:
 
     def find_obstacle(self, level: Level, *, asked: bool) -> str | None:
         """Return why the file cannot be run; see `dummyio.sources.proof.subject.Subject`."""
-        del asked
         if level == "shapes":
+            count = 0 if self._declared.graph is None else len(self._declared.graph.get_operations())
+            if count > _MAX_OPERATIONS and not asked:
+                return f"it has {count} operations, and the limit is {_MAX_OPERATIONS}"
             known = (
                 None if self._declared.callable is None else trace_symbolic(self._declared.callable, self._spec).error
             )
