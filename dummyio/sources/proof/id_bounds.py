@@ -71,13 +71,9 @@ def use_smallest_ids(spec: InputSpec) -> InputSpec:
     return use_largest_ids(spec, only="")
 
 
-def halve_ids(spec: InputSpec) -> Iterator[InputSpec]:
-    """Yield the spec with smaller and smaller ids."""
-    highs = {
-        path: high
-        for path, leaf in spec.leaves
-        if leaf.dtype.kind in ("int", "uint") and (high := get_high(leaf.values)) is not None
-    }
+def halve_ids(spec: InputSpec, bounds: Mapping[str, int] | None = None) -> Iterator[InputSpec]:
+    """Yield the spec with smaller and smaller ids: of the inputs with a bound, from it on, or of all."""
+    highs = dict(bounds) if bounds is not None else _find_highs(spec)
     while max(highs.values(), default=1) > 1:
         highs = {path: max(high // 2, 1) for path, high in highs.items()}
         try:
@@ -86,6 +82,11 @@ def halve_ids(spec: InputSpec) -> Iterator[InputSpec]:
             return
         if lower != spec:
             yield lower
+
+
+def _find_highs(spec: InputSpec) -> dict[str, int]:
+    whole = [(path, get_high(leaf.values)) for path, leaf in spec.leaves if leaf.dtype.kind in ("int", "uint")]
+    return {path: high for path, high in whole if high is not None}
 
 
 def _find_allowed(rule: TokenIds, *, largest: bool) -> int:

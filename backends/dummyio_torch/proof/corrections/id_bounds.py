@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dummyio.errors import SpecError
 from dummyio.input_spec import InputSpec
-from dummyio.sources.proof.id_bounds import get_high, lower_ids
+from dummyio.sources.proof.id_bounds import get_high, halve_ids
 from dummyio_torch.discovery.run_observer import Facts
 
 
@@ -21,13 +20,5 @@ def find_ids_out_of_bounds(spec: InputSpec, facts: Facts) -> dict[str, int]:
 
 
 def halve_computed_ids(spec: InputSpec, facts: Facts) -> Iterator[InputSpec]:
-    """Yield the spec with smaller and smaller ids, for those that index a table after arithmetic, whose bound no shape shows."""
-    highs = {path: rows for path, (rows, _, exact) in facts.rows.items() if not exact}
-    while max(highs.values(), default=1) > 1:
-        highs = {path: max(high // 2, 1) for path, high in highs.items()}
-        try:
-            lower = lower_ids(spec, highs)
-        except SpecError:  # every id that is left is reserved
-            return
-        if lower != spec:
-            yield lower
+    """Return the spec with smaller and smaller ids, for those that index a table after arithmetic, whose bound no shape shows."""
+    return halve_ids(spec, {path: rows for path, (rows, _, exact) in facts.rows.items() if not exact})
