@@ -42,16 +42,15 @@ def _solve_alone(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterat
     for axis in list_free_axes(run.layout, error.paths, channels=True):
         size = run.layout.sizes[axis]
         layout = run.layout.with_sizes((axis,), 2 * size, fix=False)
-        got = None if layout is None else _find_size(trial, run, layout)
+        got = None if layout is None else _find_size(trial, run, trial.run(layout, strict=run.spy.strict))
         if got is None or got == error.got:
             continue
         found, rest = divmod(size * (error.need - error.got), got - error.got)
         yield axis, size + found if rest == 0 and 0 < size + found <= _MAX_SIZE else None
 
 
-def _find_size(trial: LayoutTrial, run: Run, layout: InputLayout) -> int | None:
-    """Return the size that the same operation gets with another layout; None if the run ends elsewhere."""
-    new = trial.run(layout, strict=run.spy.strict)
+def _find_size(trial: LayoutTrial, run: Run, new: Run) -> int | None:
+    """Return the size that the operation at which one run ended has in another run; None if this one ends elsewhere."""
     found = new.error
     if new.count != run.count or found is None:
         return None
@@ -65,23 +64,18 @@ def _find_size(trial: LayoutTrial, run: Run, layout: InputLayout) -> int | None:
 
 def _solve_together(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[LayoutChange]:
     """Yield one size for all free axes."""
-    axes = list_free_axes(run.layout, error.paths)
-    if not axes or error.need is None:
+    axes, need = list_free_axes(run.layout, error.paths), error.need
+    if not axes or need is None:
         return
 
     def reached(size: int) -> int:
         """Whether that size is too small (-1), too large (1), or right (0)."""
         layout = run.layout.with_sizes(axes, size)
         new = trial.run(layout, strict=run.spy.strict) if layout is not None else run
-        found = new.error
-        if not isinstance(found, OperandMismatch) and found is not None and new.count == run.count:
-            try:
-                suggest_changes(new.spy, found, trial.floating)
-            except OperandMismatch as mismatch:
-                found = mismatch
-        if isinstance(found, OperandMismatch) and found.got is not None and new.count == run.count:
-            return (found.got > (error.need or 0)) - (found.got < (error.need or 0))
-        return 0 if found is None or new.count > run.count else -1
+        got = _find_size(trial, run, new)
+        if got is not None:
+            return (got > need) - (got < need)
+        return 0 if new.error is None or new.count > run.count else -1
 
     for size in trial.numbers[:4]:
         if reached(size) == 0 and reached(2 * size) > 0:  # a single one fits any number, by broadcasting

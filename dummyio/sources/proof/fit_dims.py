@@ -8,8 +8,7 @@ from math import lcm
 
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
-from dummyio.spec.dims import Dim, find_dims, substitute_dims
-from dummyio.spec.tensor_spec import replace_dims
+from dummyio.spec.dims import Dim, find_dims
 
 Takes = Callable[[InputSpec, Mapping[str, int]], bool | None]
 """Whether a module takes a spec's inputs at some sizes; None if that cannot be shown."""
@@ -71,15 +70,7 @@ def _merge_dims(spec: InputSpec, names: list[str]) -> InputSpec | None:
     most = min((dim.max for dim in dims if dim.max is not None), default=None)
     try:
         one = Dim(kept.name, kept.size, max(dim.min for dim in dims), most, lcm(*(dim.multiple_of for dim in dims)))
-        new = dict.fromkeys(names, one)
-        outputs = tuple(
-            each
-            if each.shape is None
-            else replace(each, shape=tuple(substitute_dims(size, new) for size in each.shape))
-            for each in spec.outputs
-        )
-        inputs = {name: replace_dims(node, spec.dims, new) for name, node in spec.items()}
-        return InputSpec(inputs, task=spec.task, outputs=outputs, provenance=spec.provenance, proof=spec.proof)
+        return spec.with_dims(**dict.fromkeys(names, one))
     except DummyioError:
         return None
 
