@@ -37,7 +37,12 @@ class Region:
     @cached_property
     def first_row(self) -> bool:
         """Whether the first row of the tensor is the first row of the part."""
-        return all(axis.start == 0 and len(axis) for axis in self.axes[:-1])
+        return self.rows().first_element
+
+    @cached_property
+    def first_element(self) -> bool:
+        """Whether the first element of the tensor is the first element of the part."""
+        return all(axis.start == 0 and len(axis) for axis in self.axes)
 
     @cached_property
     def last(self) -> Indices:
@@ -70,6 +75,10 @@ class Region:
     def with_last(self, size: int, axis: range) -> Region:
         """Return this region with another last axis, of a tensor of that size there."""
         return Region((*self.shape[:-1], size), (*self.axes[:-1], axis))
+
+    def with_further(self, size: int) -> Region:
+        """Return this region with a further axis, all of it, of a tensor of that size there."""
+        return Region((*self.shape, size), (*self.axes, range(size)))
 
     def split(self, limit: int) -> Iterator[tuple[tuple[slice, ...], Region]]:
         """Yield regions of at most `limit` elements that make up this one, row by row, each with its place in the part."""

@@ -49,6 +49,10 @@ class MaskStore:
         padding = self.padding(path, region)
         return region.shape[-1] - 1 - np.argmin(padding[..., ::-1], axis=-1)[..., None]
 
+    def count_kept(self, path: str, region: Region) -> Array:
+        """See `SpecView.count_kept`."""
+        return np.count_nonzero(~self.padding(path, region), axis=-1)
+
 
 class BlockMasks:
     """A `SpecView` of one sample that holds no mask whole: it computes the rows' lengths, or reads the mask in pieces.
@@ -101,6 +105,16 @@ class BlockMasks:
         if _is_left(program):
             return np.full_like(lengths, size - 1)
         return np.where(lengths > start, lengths, size) - 1
+
+    def count_kept(self, path: str, region: Region) -> Array:
+        """See `SpecView.count_kept`."""
+        lengths = self._find_lengths(self._programs[path], region)
+        if lengths is not None:
+            return lengths[..., 0]
+        total = np.zeros((1, *region.sizes[:-1]), np.int64)
+        for piece in self._read_pieces(path, region, region.axes[-1]):
+            total += np.count_nonzero(~self.padding(path, piece), axis=-1)
+        return total
 
     def _draw(self, program: Program, region: Region) -> list[Array]:
         return draw_words(program, region, combine_keys(path_key(program.path), self._key))

@@ -125,11 +125,11 @@ class Plan:
         """Return the inputs with a leading axis of samples, one for each key."""
         around = MaskStore(self.programs, self.shapes)
         arrays = around.arrays
+        for program in self._empty:
+            arrays[program.path] = np.empty((len(keys), *program.shape), program.dtype.numpy)
         words, whole = self._draw(keys)
         for cut in self._cuts:
             arrays[cut.program.path] = cut.finish(words, whole, around)
-        for program in self._empty:
-            arrays[program.path] = np.empty((len(keys), *program.shape), program.dtype.numpy)
         if self.large:
             masks = BlockMasks(self.programs, self.shapes, keys[0], arrays)
             for program in self.large:

@@ -44,6 +44,10 @@ class SpecView(Protocol):
         """
         ...
 
+    def count_kept(self, path: str, region: Region) -> Array:
+        """Return the number of kept elements in each row of a region of a mask, without the last axis."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class RowLengths:
@@ -57,13 +61,15 @@ class RowLengths:
 
 @dataclass(frozen=True, slots=True)
 class PositionalFill:
-    """How to fill a tensor whose elements depend on their place: words are drawn for each row of the last axis."""
+    """How to fill a tensor whose elements depend on their place."""
 
     words: int
     build: Callable[[Sequence[Array], Region, SpecView], Array]
     draw: Integers | None = None
     lengths: RowLengths | None = None
     """The lengths of the rows, for a padding mask."""
+    by_element: bool = False
+    """Whether words are drawn for each element, and not for each row of the last axis."""
 
 
 Overlay = Callable[[Array, Region, SpecView], None]

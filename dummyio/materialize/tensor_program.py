@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from dummyio.materialize.bounded_rules import make_bounded_fill
 from dummyio.materialize.counter_rng import Key, random_words
 from dummyio.materialize.elementwise_rules import Integers, Sampler, draw_integers, make_sampler
 from dummyio.materialize.index_region import Region
@@ -30,7 +31,7 @@ class Program:
     words: int
     """The number of words for each place of the lattice."""
     lattice: tuple[int, ...]
-    """The shape in which words are drawn: that of the elements for a sampler, else that of the rows."""
+    """The shape in which words are drawn: that of the elements, or that of the rows."""
     draw: Integers | None
     """The integers to draw, if the rule takes these instead of words."""
     weight: int
@@ -62,7 +63,9 @@ class Program:
 def compile_tensor(path: str, dtype: DType, rule: Rule, shape: tuple[int, ...]) -> Program:
     """Return the program of one tensor, whose rule has numbers in place of expressions of dims."""
     sampler = make_sampler(rule, dtype)
-    positional = None if sampler is not None else make_positional_fill(rule, dtype, shape)
+    positional = None
+    if sampler is None:
+        positional = make_positional_fill(rule, dtype, shape) or make_bounded_fill(rule, dtype, shape)
     fill = sampler or positional
     assert fill is not None
     return Program(
@@ -74,7 +77,7 @@ def compile_tensor(path: str, dtype: DType, rule: Rule, shape: tuple[int, ...]) 
         overlay=make_overlay(rule, dtype),
         mask=get_mask_path(rule),
         words=fill.words,
-        lattice=shape if sampler is not None else shape[:-1],
+        lattice=shape if positional is None or positional.by_element else shape[:-1],
         draw=fill.draw,
         weight=max(rule.high - 1, 1) if isinstance(rule, Strings) else 1,
         padding=np.full((), get_padding_value(rule), dtype.numpy),
@@ -85,6 +88,7 @@ def draw_words(program: Program, region: Region, key: Key) -> list[Array]:
     """Return the words, or integers, of a region's elements or rows, with an axis for the one sample."""
     if program.words == 0:
         return []
-    index = (region if program.sampler is not None else region.rows()).flat()[None]
+    positional = program.positional
+    index = (region if positional is None or positional.by_element else region.rows()).flat()[None]
     drawn = [random_words(index, key, stream) for stream in range(program.words)]
     return drawn if program.draw is None else [draw_integers(word, program.draw) for word in drawn]

@@ -1,5 +1,7 @@
 """Value rules as short English text."""
 
+from collections.abc import Callable
+
 from dummyio.spec import values
 
 _MAX_SHOWN = 4
@@ -35,6 +37,12 @@ def explain_rule(rule: values.Rule, pad: int = 0) -> str:
             return f"rows {_format_list(row)}"
         case values.Boxes(low, high, layout):
             return f"boxes {layout}, [{low}, {high})"
+        case values.Lengths(size, least, policy, mask):
+            return f"lengths of the rows of {mask}" if mask else f"lengths, {policy}, {least} to {size}"
+        case values.Indices(size, order):
+            return f"indices [0, {size})" + (", ascending" if order == "ascending" else "")
+        case values.Columns():
+            return f"columns {_format_list(tuple(f'[{low}, {high})' for low, high in rule.bounds), str)}"
         case values.Strings(words, low, high):
             return f"{low} to {high - 1} of {len(words)} words"
 
@@ -48,6 +56,6 @@ def _explain_token_ids(rule: values.TokenIds, pad: int) -> str:
     return text + (f", {rule.pad} where {rule.mask} is {pad}" if rule.mask else "")
 
 
-def _format_list(options: tuple[object, ...]) -> str:
-    shown = ", ".join(map(repr, options[:_MAX_SHOWN]))
+def _format_list(options: tuple[object, ...], show: Callable[[object], str] = repr) -> str:
+    shown = ", ".join(map(show, options[:_MAX_SHOWN]))
     return shown + (f" and {len(options) - _MAX_SHOWN} more" if len(options) > _MAX_SHOWN else "")

@@ -28,7 +28,7 @@ from dummyio.spec.tensor_spec import (
     replace_dims,
     to_nodes,
 )
-from dummyio.spec.values import Positions, get_mask_path, substitute_rule_dims
+from dummyio.spec.values import Lengths, Positions, get_mask_path, substitute_rule_dims
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +134,11 @@ class SpecData(Mapping[str, Node]):
                     f"input {path!r} follows {mask!r}, which cannot be a mask: a mask must be numeric and must not follow "
                     "another mask."
                 )
-            if other.rank != leaf.rank or other.shape[:-1] != leaf.shape[:-1]:
+            counts = isinstance(leaf.values, Lengths)  # one for each row
+            if other.rank != leaf.rank + counts or other.shape[:-1] != leaf.shape[: leaf.rank - (not counts)]:
+                rule = "it has an axis more, and the others" if counts else "all axes but the last"
                 raise SpecError(
-                    f"input {path!r} has shape {leaf.shape}, its mask {mask!r} {other.shape}: "
-                    "all axes but the last must be equal."
+                    f"input {path!r} has shape {leaf.shape}, its mask {mask!r} {other.shape}: {rule} must be equal."
                 )
         try:
             substitute_rule_dims(leaf.values, self.dims, {})
@@ -237,7 +238,7 @@ class SpecData(Mapping[str, Node]):
         shapes = {path: evaluate_shape(leaf, known) for path, leaf in self.leaves}
         for path, leaf in self.leaves:
             shape, mask = shapes[path], get_mask_path(leaf.values)
-            if mask is not None:
+            if mask is not None and not isinstance(leaf.values, Lengths):
                 if shapes[mask][-1] < shape[-1]:
                     raise SpecError(
                         f"input {path!r} is {shape[-1]} long, its mask {mask!r} only {shapes[mask][-1]}: "

@@ -17,9 +17,12 @@ from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import (
     Boxes,
     Choices,
+    Columns,
     Constant,
     Grid,
+    Indices,
     Labels,
+    Lengths,
     Normal,
     OneHot,
     PaddingMask,
@@ -194,6 +197,9 @@ class Maker:
             lambda: Rows(self.numbers(4)),
             lambda: Boxes(low, high, some(self.choose("xyxy", "xywh", "cxcywh"))),
             lambda: Strings(self.words(), self.choose(1, 0, number()), self.choose(8, 2, 65536, number())),
+            lambda: Lengths(self.choose(None, number(), "length", "length // 2", "nothing"), self.choose(0, 1, number()), some(self.choose("ragged", "full", "shortest")), self.choose(None, None, None, self.mask())),
+            lambda: Indices(self.choose(number(), 5, "length", "-length"), some(self.choose("random", "ascending"))),
+            lambda: Columns(self.numbers(4), self.choose((), self.numbers(4)), self.choose(-1, -1, -2, number())),
             lambda: self.choose(*NONSENSE),
         )()  # fmt: skip
 
@@ -303,6 +309,10 @@ def check_values(leaf: TensorSpec, values: np.ndarray, shape: tuple[int, ...], m
                 assert largest < high
                 assert (values[..., 0] <= values[..., 2]).all()
                 assert (values[..., 1] <= values[..., 3]).all()
+        case Lengths() | Indices() | Columns():
+            most = max(rule.highs) - 1 if isinstance(rule, Columns) else 2**63
+            assert smallest >= (min(rule.lows, default=0) if isinstance(rule, Columns) else 0)
+            assert largest <= most or dtype.kind == "float"
         case Constant(value):
             assert dtype.kind == "complex" or smallest == largest
             assert dtype.kind in ("float", "complex") or smallest == value

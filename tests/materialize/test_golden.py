@@ -21,9 +21,12 @@ from dummyio.spec.tensor_spec import Nest, TensorSpec
 from dummyio.spec.values import (
     Boxes,
     Choices,
+    Columns,
     Constant,
     Grid,
+    Indices,
     Labels,
+    Lengths,
     Normal,
     OneHot,
     PaddingMask,
@@ -65,6 +68,12 @@ RULES = [
     Boxes(0, 50, "xywh"),
     Boxes(0, 50, "cxcywh"),
     Strings(),
+    Lengths(9, least=2),
+    Lengths(9, policy="shortest"),
+    Indices(5),
+    Indices(5, "ascending"),
+    Columns((3, 11, 5, 2), lows=(0, 9, 0, 1)),
+    Columns((3, 11), axis=-2),
     Choices(("left", "right")),
 ]
 

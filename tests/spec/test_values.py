@@ -13,9 +13,12 @@ from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import (
     Boxes,
     Choices,
+    Columns,
     Constant,
     Grid,
+    Indices,
     Labels,
+    Lengths,
     Normal,
     OneHot,
     PaddingMask,
@@ -44,6 +47,9 @@ KINDS = {
     Rows((0, 1, 1, 0)): (*NUMBERS, "bool"),
     Boxes(0, 1): NUMBERS,
     Strings(): ("string",),
+    Lengths(2): NUMBERS,
+    Indices(2): ("int", "uint"),
+    Columns((2, 1, 2, 3)): NUMBERS,
 }
 BY_KIND = {
     "float": "float32",
@@ -89,6 +95,8 @@ NEEDS_AN_AXIS = [
     TokenIds(9, runs=(Run(1),)),
     Rows((1,)),
     Labels(9, mask="m"),
+    Indices(9, "ascending"),
+    Columns((1,)),
 ]
 
 

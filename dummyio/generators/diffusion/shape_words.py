@@ -1,5 +1,7 @@
 """Shapes given as words: the meaning of each word in a denoiser or an autoencoder, by its configuration."""
 
+import re
+from collections.abc import Iterable
 from functools import cached_property
 from math import lcm, prod
 
@@ -7,9 +9,12 @@ from dummyio.errors import SourceError
 from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.base.stated_input import read_axes
 from dummyio.model_config.attribute_types import MOST_ELEMENTS, check_amount
+from dummyio.sources.documented_shapes import is_length_word
+from dummyio.sources.input_names import is_mask
+from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES, find_default_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Node
-from dummyio.spec.values import Normal, PaddingMask
+from dummyio.spec.values import Normal, PaddingMask, Uniform
 
 _DEPTHS = (
     "block_out_channels",
@@ -27,6 +32,8 @@ _MASKS = ("encoder_attention_mask", "encoder_hidden_states_mask", "encoder_mask"
 """Masks of texts."""
 _SYMBOLS = ("batch_size", "channels", "num_frames", "height", "width", "cells", "length", "sequence_length")
 """Words that mean a dim, or a size that is computed from dims."""
+_SUM = re.compile(r"(.+)([+-]\d+)")
+_INDICES = re.compile(r"(ids|index|indices|indexes|tags)$")
 _ENCODING = ("autoencoding", "vae-encoder")
 _VIDEO_EDGE = 32
 """Edges of videos: an image's would take half a minute."""
@@ -51,10 +58,12 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
         """Return the description that a name or the words of a shape give."""
         if hasattr(self, f"describe_{name}"):
             return super().describe(name)
-        if name in _MASKS:
-            shape = (self.batch, self.dim("sequence_length"))
+        shape = (self.batch, self.dim("sequence_length")) if name in _MASKS else self.shape_of(name)
+        if is_mask(name) and len(shape) == 2:
             return self.ints(name, shape, PaddingMask(self.context.padding_side, self.context.mask_policy))
-        return self.floats(name, self.shape_of(name), Normal())
+        if _INDICES.search(name):
+            return self.ints(name, shape, Uniform(0, 1))  # the first row of what they choose from, which may be short
+        return self.floats(name, shape, Normal())
 
     def words(self, name: str) -> tuple[str, ...] | None:
         """Return the words of an input's shape, where each of them means something."""
@@ -65,16 +74,25 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
     def means(self, word: str) -> bool:
         """Whether a word of a shape is a number, a symbol or an attribute of the configuration."""
         of_text = word in _CONDITION and self.config.has("conditioning_size")
-        return word.isdigit() or word in _SYMBOLS or isinstance(self.config.raw(word), int) or of_text
+        own = word in _SYMBOLS or word.isdigit() or isinstance(self.config.raw(word), int)
+        return own or of_text or is_length_word(word) or re.sub(r"[+-]\d+$", "", word) in _SYMBOLS
 
     def shape_of(self, name: str) -> tuple[Size, ...]:
         """Return an input's shape."""
         words = self.words(name)
         if words is None:
             raise SourceError(f"the model's text does not say what shape {name!r} has. Describe it by hand.")
-        of_text = [word in _CONDITION and self.config.raw(word) is None for word in words]
-        stated = zip(words, of_text, strict=True)
-        return tuple(read_axes(self, ["conditioning_size" if each else word for word, each in stated]))
+        return tuple(size for word in words for size in self.sizes_of(word))
+
+    def sizes_of(self, word: str) -> Iterable[Size]:
+        """Return the sizes that a word stands for."""
+        if (more := _SUM.fullmatch(word)) is not None:
+            return [size + int(more[2]) for size in self.sizes_of(more[1])]
+        if word in _CONDITION and self.config.raw(word) is None:
+            return read_axes(self, ["conditioning_size"])
+        if is_length_word(word) and word not in _SYMBOLS and self.config.raw(word) is None:
+            return [self.dim(word, size=find_default_size(word) or DEFAULT_DUMMY_SHAPES["sequence_length"])]
+        return read_axes(self, [word])
 
     @property
     def channels(self) -> Dim:

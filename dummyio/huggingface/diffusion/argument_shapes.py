@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from dummyio.huggingface.source.class_lookup import read_text
-from dummyio.huggingface.source.first_layer import Layer, find_forwarding_calls, first_layer
+from dummyio.huggingface.source.first_layer import Layer, evaluate_size, find_forwarding_calls, first_layer
 from dummyio.huggingface.source.forward_signatures import ClassMethods
 from dummyio.huggingface.source.functions import shape_unpackings
+from dummyio.sources.documented_shapes import find_documented_shape, is_length_word
 
 Words: TypeAlias = tuple[str, ...]
 
 _AXES: Mapping[str, str] = {
     **dict.fromkeys(
-        ("b", "bs", "batch", "batch_size", "batch_frames", "num_batches", "sample_batch_size"), "batch_size"
+        ("b", "n", "bs", "batch", "batch_size", "batch_frames", "num_batches", "sample_batch_size"), "batch_size"
     ),
     **dict.fromkeys(("c", "channel", "channels", "num_channels", "sample_channels", "in_channels"), "channels"),
     **dict.fromkeys(("f", "t", "frame", "frames", "num_frame", "num_frames", "sample_num_frames"), "num_frames"),
@@ -35,45 +36,72 @@ _FRAMES_FIRST: Words = ("batch_size", "num_frames", "channels", "height", "width
 _SOUND: Words = ("batch_size", "channels", "length")
 _ROWS: Words = ("batch_size", "cells", "channels")
 _BY_LAYER: Mapping[str, Words] = {"conv1": _SOUND, "conv2": _IMAGE, "conv3": _VIDEO, "linear": _ROWS, "norm": _ROWS}
-_DOCSTRING = r"^ *{name} ?(?:\(|:)[^\n]*(?:\n(?! *\w+ \(`)[^\n]*){{0,3}}"
 _FRAMES = re.compile(r"num_frames, height, width = \w+\.shape")
 _DEPTH = 4
 """Methods that are followed into each other."""
-_SHAPE = re.compile(r"(?:shape:?|tensor) *`?\(([^()`]*)\)")
+_SUM = re.compile(r"(\w+) ?\+ ?(\d+)")
+"""A size that is a number more than another."""
+_OF_TEXT = re.compile(r"l_txt|text_seq(uence)?_len(gth)?")
+"""What the length of a text is called beside others."""
 _PATCHED = re.compile(r"img_ids|image_ids|img_shapes|video_coords")
 """Arguments that come with images packed into rows."""
 
 
 def read_shape_words(
-    component: ClassMethods, settings: Mapping[str, Any], argument: str, method: str = "forward"
-) -> Words | None:
-    """Return the words of an argument's shape; None where the text says none."""
-    parameters = [p.name for p in component.parameters(method)]
-    layer = first_layer(component, settings, argument, method)
-    if parameters and argument == parameters[0]:
-        found = _find_unpacked_shape(component, argument, method) or _of_latents(component, argument, method, layer)
-        return _with_channels(found, layer, settings)
-    stated = _documented_shape(component, argument, method)
+    component: ClassMethods, settings: Mapping[str, Any], method: str = "forward"
+) -> dict[str, Words | None]:
+    """Return argument → the words of its shape, None where the text says none."""
+    names = [parameter.name for parameter in component.parameters(method)]
+    found: dict[str, Words | None] = {}
+    aliases: dict[str, str] = {}
+    for name in names:
+        layer = first_layer(component, settings, name, method)
+        stated = _documented_shape(component, settings, name, method)
+        if name == names[0]:
+            packed = any(_PATCHED.fullmatch(each) for each in names)
+            words = _find_unpacked_shape(component, name, method) or _of_latents(component, stated, layer, packed=packed)
+            found[name] = _with_channels(words, layer, settings)
+            aliases = _pair_words(stated or (), words)
+        else:
+            words_here = None if stated is None else tuple(aliases.get(word, word) for word in stated)
+            found[name] = _of_condition(name, words_here, layer, settings)
+    return found
+
+
+def _pair_words(stated: Words, meant: Words) -> dict[str, str]:
+    """Return what words of the first argument's documented shape mean, for the other arguments that have them too."""
+    pairs: dict[str, str] = {}
+    for word, own in zip(stated, meant, strict=False) if len(stated) == len(meant) else ():
+        base, _, more = word.partition("+")
+        pairs[base] = f"{own}-{more}" if more else own
+    return pairs
+
+
+def _of_condition(argument: str, stated: Words | None, layer: Layer | None, settings: Mapping[str, Any]) -> Words | None:
+    """Return the shape of an argument behind the first: by the layer that it enters, else as documented."""
     if layer is not None and layer.kind.startswith("conv"):
-        return tuple(str(layer.size) if word == "channels" and layer.size else word for word in _BY_LAYER[layer.kind])
+        usual = _BY_LAYER[layer.kind]
+        words = stated if stated is not None and len(stated) == len(usual) else usual
+        place = words.index("channels") if "channels" in words else 1
+        return tuple(str(layer.size) if axis == place and layer.size else word for axis, word in enumerate(words))
     if layer is not None and layer.size is not None and layer.kind in ("linear", "norm"):
         middle = stated[1] if stated is not None and len(stated) == 3 else "sequence_length"
         text = len(stated or ()) == 3 or "hidden_states" in argument
-        length = "1" if argument.startswith("global") else middle if settings.get(middle) else "sequence_length"
+        known = settings.get(middle) or is_length_word(middle)
+        length = "1" if argument.startswith("global") else middle if known else "sequence_length"
         return ("batch_size", length, str(layer.size)) if text else ("batch_size", str(layer.size))
     return stated
 
 
-def _of_latents(component: ClassMethods, argument: str, method: str, layer: Layer | None) -> Words:
+def _of_latents(component: ClassMethods, stated: Words | None, layer: Layer | None, *, packed: bool) -> Words:
     """Return the shape of what a model draws or reads, where nothing unpacks it."""
-    stated = _documented_shape(component, argument, method)
-    packed = any(_PATCHED.fullmatch(p.name) for p in component.parameters(method))
     if layer is not None and layer.kind in _BY_LAYER:
         words = _BY_LAYER[layer.kind]
         # Of features, only the docstring tells whether there is one row for each image or many.
         return stated if words is _ROWS and stated is not None and len(stated) == 2 else words
     if stated is not None and len(stated) in (2, 3) and not packed:
-        return ("batch_size", "channels", "length") if len(stated) == 3 else stated
+        is_known = len(stated) == 2 or (is_length_word(stated[1]) and stated[2].isdigit())
+        return stated if is_known else ("batch_size", "channels", "length")
     if stated is not None and len(stated) == 5:
         return stated
     return _ROWS if packed else _of_file(component)
@@ -140,12 +168,25 @@ def _fill_axes(words: Sequence[str | None]) -> Words | None:
     return filled if len(set(filled)) == len(filled) else usual[len(words)]
 
 
-def _documented_shape(component: ClassMethods, argument: str, method: str) -> Words | None:
-    """Return the shape that the docstring states."""
-    entries = re.finditer(_DOCSTRING.format(name=re.escape(argument)), component.text(method), re.MULTILINE)
-    shape = next((shape for entry in entries if (shape := _SHAPE.search(entry.group()))), None)
-    if shape is None:
-        return None
-    words = [re.sub(r"\W+", "_", word.strip()).strip("_") for word in shape.group(1).split(",")]
-    found = tuple(_AXES.get(word.lower(), word) for word in words if word)
-    return found if found and len(set(found)) == len(found) and found[0] == "batch_size" else None
+def _documented_shape(
+    component: ClassMethods, settings: Mapping[str, Any], argument: str, method: str
+) -> Words | None:
+    """Return the shape that the docstring states; None if it repeats a word, which is a mistake more often than a square."""
+    stated = find_documented_shape(component.text(method), argument)
+    found = tuple(_to_word(word, settings) for word in stated or ())
+    names = [word for word in found if not word.isdigit()]
+    return found if names and len(set(names)) == len(names) else None
+
+
+def _to_word(stated: str, settings: Mapping[str, Any]) -> str:
+    """Return the word for what an author calls a size: a symbol, a number, an attribute, or a name of its own."""
+    plain = re.sub(r"^(self\.)?config\.", "", stated)
+    name = re.sub(r"\W+", "_", plain).strip("_").lower()
+    if name in _AXES:
+        return _AXES[name]
+    if _OF_TEXT.fullmatch(name):
+        return "sequence_length"
+    if (more := _SUM.fullmatch(plain)) is not None:
+        return f"{_to_word(more[1], settings)}+{more[2]}"
+    size = None if plain.isidentifier() else evaluate_size(plain, settings)
+    return name if size is None else str(size)

@@ -148,13 +148,13 @@ def _read(component: ClassMethods, config: NormalizedConfig, values: Mapping[str
     source = f"source of {LIBRARY} {package_version(LIBRARY)}"
     if task in HALVES:
         method, name = HALVES[task]
-        shape = read_shape_words(component, values, component.parameters(method)[0].name, method)
+        shape = next(iter(read_shape_words(component, values, method).values()))
         stated = {name: ArgumentFacts("float", shape)} if shape else {}
         return _Reading({name: True}, stated, f"{method} of {component.name}, {source}", component.text(method))
     parameters = component.parameters("forward")
     code = component.text("forward")
     offered = {p.name: not p.has_default or _is_read(p.name, code) for p in parameters}
-    found = {p.name: read_shape_words(component, values, p.name) for p in parameters}
+    found = read_shape_words(component, values)
     stated = {key: ArgumentFacts("float", shape) for key, shape in _with_conditions(found, config).items() if shape}
     return _Reading(offered, stated, f"forward signature of {component.name}, {source}", component.text("forward"))
 

@@ -53,11 +53,11 @@ _CONTAINERS: Mapping[type[ast.expr], Callable[[Iterable[Any]], Any]] = {
 _CALLABLES: Mapping[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
-        *(OrderedDict, bool, dict, enumerate, float, frozenset, int, len, list, max, min, range),
+        *(OrderedDict, bool, dict, enumerate, float, frozenset, int, len, list, max, min, math.prod, range),
         *(set, sorted, sum, tuple, zip),
     )
 }
-_OF_MATH: Mapping[str, Callable[..., Any]] = {"ceil": math.ceil, "floor": math.floor, "log2": math.log2}
+_OF_MATH: Mapping[str, Callable[..., Any]] = {"ceil": math.ceil, "floor": math.floor, "log2": math.log2, "prod": math.prod}
 _FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
 _NO_NAMES: Mapping[str, Any] = MappingProxyType({})
 

@@ -59,6 +59,15 @@ def first_layer(
     return _find_layer(component, settings, argument, method, _DEPTH)
 
 
+def evaluate_size(text: str, settings: Mapping[str, Any]) -> int | None:
+    """Return the value of an expression over the configuration, such as a product of sizes; None if it has none."""
+    try:
+        found = _evaluate(ast.parse(text, mode="eval").body, settings)
+    except SyntaxError:  # prose
+        return None
+    return found if type(found) is int and found > 0 else None
+
+
 def find_forwarding_calls(component: ClassMethods, argument: str, method: str) -> Iterator[tuple[str, str]]:
     """Yield the methods of the same class that an argument of a method is given to, with the name of their parameter."""
     for call, place in _calls_with(component, argument, method):

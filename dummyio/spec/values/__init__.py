@@ -5,7 +5,8 @@ seed, sample, path, index) alone. Bounds are half-open, ``[low, high)``, for int
 
 A rule may follow a mask: its `mask` is the path of another input of the same spec. At masked positions (those at which
 the mask equals its own `pad`, usually 0) the rule holds its `pad` or another fixed value. If the mask is longer than the
-tensor on the last axis (it covers the past too), its *last* columns count; all other axes must be equal.
+tensor on the last axis (it covers the past too), its *last* columns count; all other axes must be equal. Lengths that follow a
+mask have an axis less.
 """
 
 from functools import partial
@@ -20,6 +21,7 @@ from dummyio.spec.values.any_rule import (
     replace_rule_expression,
     substitute_rule_dims,
 )
+from dummyio.spec.values.bounded import Columns, Indices, Lengths
 from dummyio.spec.values.elementwise import Choices, Constant, Normal, Strings, Uniform
 from dummyio.spec.values.positional import Boxes, Grid, OneHot, Range, Rows
 from dummyio.spec.values.tokens import Labels, PaddingMask, Positions, Run, TokenIds
@@ -27,9 +29,12 @@ from dummyio.spec.values.tokens import Labels, PaddingMask, Positions, Run, Toke
 __all__ = [
     "Boxes",
     "Choices",
+    "Columns",
     "Constant",
     "Grid",
+    "Indices",
     "Labels",
+    "Lengths",
     "Normal",
     "OneHot",
     "PaddingMask",

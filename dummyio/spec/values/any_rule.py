@@ -12,6 +12,7 @@ from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, substitute_dims
 from dummyio.spec.plain_values import show_value
 from dummyio.spec.values.base_rule import ValueRule
+from dummyio.spec.values.bounded import Columns, Indices, Lengths
 from dummyio.spec.values.elementwise import Choices, Constant, Normal, Strings, Uniform
 from dummyio.spec.values.positional import Boxes, Grid, OneHot, Range, Rows
 from dummyio.spec.values.tokens import Labels, PaddingMask, Positions, TokenIds
@@ -31,6 +32,9 @@ Rule = (
     | Rows
     | Boxes
     | Strings
+    | Lengths
+    | Indices
+    | Columns
 )
 
 _fields_of = cache(msgspec.structs.fields)
@@ -96,13 +100,27 @@ def get_padding_value(rule: Rule) -> int:
 
 def get_mask_path(rule: Rule) -> str | None:
     """Return the path of the mask that `rule` follows; None if it follows none."""
-    return rule.mask if isinstance(rule, (Positions, TokenIds, Labels)) else None
+    return rule.mask if isinstance(rule, (Positions, TokenIds, Labels, Lengths)) else None
 
 
 def get_rule_expression(rule: Rule) -> str | None:
     """Return the expression of dims that `rule` refers to; None if it refers to none."""
-    expression = rule.start if isinstance(rule, Positions) else rule.columns if isinstance(rule, Grid) else None
+    field = _find_expression_field(rule)
+    expression = None if field is None else getattr(rule, field)
     return expression if isinstance(expression, str) else None
+
+
+def _find_expression_field(rule: Rule) -> str | None:
+    """Return the field of `rule` that may be an expression of dims."""
+    match rule:
+        case Positions():
+            return "start"
+        case Grid():
+            return "columns"
+        case Lengths() | Indices():
+            return "size"
+        case _:
+            return None
 
 
 def substitute_rule_dims(rule: Rule, dims: Mapping[str, Dim], new: Mapping[str, Dim | int]) -> Rule:
@@ -116,4 +134,6 @@ def substitute_rule_dims(rule: Rule, dims: Mapping[str, Dim], new: Mapping[str, 
 
 def replace_rule_expression(rule: Rule, value: int | str) -> Rule:
     """Return `rule` with `value`, a number or an expression of dims, in place of its expression of dims."""
-    return msgspec.structs.replace(rule, **{"start" if isinstance(rule, Positions) else "columns": value})
+    field = _find_expression_field(rule)
+    assert field is not None, rule
+    return msgspec.structs.replace(rule, **{field: value})
