@@ -31,6 +31,8 @@ from dummyio_torch.discovery.search import NeedsValues, search_layout
 _OPTIONS = ("shapes", "optional_inputs")
 _MAX_WEIGHTS = 1 << 26
 """Weights of a module that a search may run with values."""
+_MAX_OPERATIONS = 1 << 36
+"""Arithmetic operations of a run with values that a search may make: seconds of a processor."""
 _BUDGETS: Mapping[Kind, int] = {"meta": 300, "fake": 150, "real": 200}
 """Runs to spend on a search."""
 _BUDGET_OPTIONAL = 40
@@ -148,6 +150,8 @@ class _Description:
         how = "confirmed by shape-only runs"
         if trial.shadow.real:
             how = "confirmed by runs on the CPU with tiny inputs: the module's way depends on values"
+        elif trial.reaches_values:
+            how += ", as far as the module needs no values"
         self.notes.add("inputs", how)
         provenance = {"source": self.label, "names": f"forward signature of {type(self.module).__name__}"}
         return build_spec(replace(run, layout=layout), sizes, self.chosen, self.wanted, self.notes, provenance)
@@ -173,6 +177,9 @@ class _Description:
         far: Run | None = None
         prefix: LayoutTrial | None = None
         for kind in _KINDS:
+            if kind == "real" and prefix is not None and prefix.count_operations(start) > _MAX_OPERATIONS:
+                prefix.reaches_values = True  # what follows is left to the proof, which runs it once for each size
+                return (prefix, prefix.run(start)), far
             if kind == "real" and not has_small_weights(self.module, _MAX_WEIGHTS):
                 break
             if kind == "fake" and far is not None:

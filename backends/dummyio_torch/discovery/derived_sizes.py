@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import permutations
 
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.repairs import suggest_changes
@@ -11,6 +13,8 @@ from dummyio_torch.discovery.runs.layout_trial import LayoutTrial, Run
 
 USUAL_SIZES = (28, 32, 64, 224, 16, 128, 256, 8, 96, 48, 384, 512, 84, 227, 299)
 _MAX_SIZE = 2048
+EDGES_OF_VIDEO = 3
+FEW = 6
 
 
 def list_free_axes(layout: InputLayout, paths: frozenset[str], *, channels: bool = False) -> list[int]:
@@ -49,6 +53,24 @@ def _solve_alone(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterat
         yield axis, size + found if rest == 0 and 0 < size + found <= _MAX_SIZE else None
 
 
+def _find_video_sizes(trial: LayoutTrial, run: Run, axes: list[int], need: int) -> tuple[int, int] | None:
+    """Return the frames, and the height and width, that the module names: of the video, or of its patches."""
+    steps = [run.spy.facts.strides.get(axis, 1) for axis in axes]
+    pairs = list(permutations(trial.numbers[:FEW], 2))
+    for frames, edge in (*((frames * steps[0], edge * steps[-1]) for frames, edge in pairs), *pairs):
+        layout = with_video_sizes(run.layout, axes, frames, edge)
+        new = trial.run(layout, strict=run.spy.strict) if layout is not None else run
+        if new.error is None or new.count > run.count or _find_size(trial, run, new) == need:
+            return frames, edge
+    return None
+
+
+def with_video_sizes(layout: InputLayout, axes: list[int], frames: int, edge: int) -> InputLayout | None:
+    """Return a layout with one size for the frames, and another for height and width."""
+    found = layout.with_sizes(axes[:1], frames)
+    return found and found.with_sizes(axes[1:], edge)
+
+
 def _find_size(trial: LayoutTrial, run: Run, new: Run) -> int | None:
     """Return the size that the operation at which one run ended has in another run; None if this one ends elsewhere."""
     found = new.error
@@ -77,6 +99,10 @@ def _solve_together(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Ite
             return (got > need) - (got < need)
         return 0 if new.error is None or new.count > run.count else -1
 
+    video = _find_video_sizes(trial, run, axes, need) if len(axes) == EDGES_OF_VIDEO else None
+    if video is not None:
+        yield replace(LayoutChange.of(0, with_video_sizes, axes, *video), shown=True)
+        return
     for size in trial.numbers[:4]:
         if reached(size) == 0 and reached(2 * size) > 0:  # a single one fits any number, by broadcasting
             yield LayoutChange.of(0, InputLayout.with_sizes, axes, size)

@@ -62,8 +62,20 @@ def _convolution(axes: int, *, transposed: bool = False) -> Callable[..., None]:
         for place, name in enumerate(_EDGES[axes]):
             spy.name(x, place - axes, name)
         spy.name(x, -axes - 1, "num_channels")
+        lineage = spy.lineage(x)
+        if lineage is not None and lineage.direct and not transposed:
+            _note_strides(spy, x, named.get("stride", rest[1] if len(rest) > 1 else 1), axes)
 
     return rule
+
+
+def _note_strides(spy: RunObserver, x: torch.Tensor, stride: Any, axes: int) -> None:
+    """Note how many times smaller a convolution makes the axes of an input: a module may name the sizes of its result."""
+    strides = stride if isinstance(stride, (tuple, list)) else [stride] * axes
+    for place, step in enumerate(strides):
+        variable = spy.variable(x, place - axes)
+        if variable is not None and type(step) is int:
+            spy.facts.strides.setdefault(variable, step)
 
 
 def _layer_norm(

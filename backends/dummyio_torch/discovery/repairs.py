@@ -113,8 +113,16 @@ def _lifted(spy: RunObserver, a: torch.Tensor, b: torch.Tensor) -> Iterator[Layo
 
 
 def _shaped(spy: RunObserver, x: torch.Tensor, target: tuple[Any, ...]) -> Iterator[LayoutChange]:
-    """Yield changes for elements that must fill a shape: its numbers that are not sizes of inputs are the module's own."""
+    """Yield changes for elements that must fill a shape."""
     sizes = list(target[0]) if len(target) == 1 and isinstance(target[0], (tuple, list)) else list(target)
+    found, lineage = list(_filling(spy, x, sizes)), spy.lineage(x)
+    if lineage is not None and not lineage.direct and all(type(size) is int and size > 0 for size in sizes):
+        raise OperandMismatch(found, paths=lineage.sources, got=x.numel(), need=prod(sizes))
+    yield from found
+
+
+def _filling(spy: RunObserver, x: torch.Tensor, sizes: list[Any]) -> Iterator[LayoutChange]:
+    """Yield changes of the last axes of inputs: the numbers of a shape that are not sizes of inputs are the module's own."""
     own = [s for s in sizes if isinstance(s, int) and s > 0 and s not in spy.layout.sizes.values()]
     product = prod(own)
     lineage = spy.lineage(x)

@@ -26,6 +26,8 @@ class LayoutChange:
 
     cost: int
     change: Callable[[InputLayout], InputLayout | None]
+    shown: bool = False
+    """Whether a run has shown that it brings the run farther."""
 
     @classmethod
     def of(
@@ -83,6 +85,8 @@ class Facts:
     """Variable → its largest size."""
     names: dict[int, str] = field(default_factory=dict[int, str])
     """Variable → its name, from a layer."""
+    strides: dict[int, int] = field(default_factory=dict[int, int])
+    """Variable → how many times smaller the first convolution makes it."""
     hiding: set[str] = field(default_factory=set[str])
     """Masks that are true where something is hidden."""
     keeping: set[str] = field(default_factory=set[str])

@@ -6,10 +6,16 @@ import heapq
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import count, permutations
 
-from dummyio_torch.discovery.derived_sizes import USUAL_SIZES, list_free_axes, solve_size
+from dummyio_torch.discovery.derived_sizes import (
+    EDGES_OF_VIDEO,
+    FEW,
+    USUAL_SIZES,
+    list_free_axes,
+    solve_size,
+    with_video_sizes,
+)
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.repairs import suggest_changes
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch
@@ -23,8 +29,6 @@ _STALLED = 120
 """Runs without progress after which a search ends: what fails is not the inputs' affair."""
 _NO_PROGRESS = 3
 """The cost of a change that brings a run no farther."""
-_EDGES_OF_VIDEO = 3
-_FEW = 6
 
 
 class NeedsValues(Exception):  # noqa: N818 - a message to the caller, not an error
@@ -60,7 +64,7 @@ def _searched(
     done: set[object] = set()
     order = count()
     queue: list[tuple[int, int, int, InputLayout, Run | None]] = [(0, -first.count, next(order), start, first)]
-    while queue and not progress.is_over():
+    while queue and (queue[0][-1] is first or not progress.is_over()):  # the first has run, however long that took
         cost, before, _, layout, known = heapq.heappop(queue)
         if progress.cost is not None and progress.cost <= cost:
             break
@@ -81,7 +85,8 @@ def _searched(
         for change in _candidate_changes(trial, run):
             new = change.change(run.layout)
             if new is not None and new.key not in done:
-                heapq.heappush(queue, (cost + change.cost + penalty, -run.count, next(order), new, None))
+                price = cost + change.cost + (0 if change.shown else penalty)
+                heapq.heappush(queue, (price, -run.count, next(order), new, None))
     return progress.best, progress.farthest
 
 
@@ -140,12 +145,6 @@ def _named_sizes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
         for size in dict.fromkeys((*trial.numbers, *USUAL_SIZES)) if axes else ():
             cost = 3 if size in trial.numbers else 6
             yield LayoutChange.of(cost, InputLayout.with_sizes, axes, size)
-        if len(axes) == _EDGES_OF_VIDEO:
-            for frames, edge in permutations(trial.numbers[:_FEW], 2):
-                yield LayoutChange(4, partial(_with_video_sizes, axes=axes, frames=frames, edge=edge))
-
-
-def _with_video_sizes(layout: InputLayout, axes: list[int], frames: int, edge: int) -> InputLayout | None:
-    """Return a layout with one size for the frames, and another for height and width."""
-    found = layout.with_sizes(axes[:1], frames)
-    return found and found.with_sizes(axes[1:], edge)
+        if len(axes) == EDGES_OF_VIDEO:
+            for frames, edge in permutations(trial.numbers[:FEW], 2):
+                yield LayoutChange.of(4, with_video_sizes, axes, frames, edge)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from dummyio.materialize.memory_budget import format_bytes
 from dummyio.sources.proof.budget import MAX_RUN_BYTES
@@ -96,6 +97,14 @@ class LayoutTrial:
             error = caught
             self.asked = self.asked or isinstance(caught, OperandMismatch)
         return Run(layout, spy, error)
+
+    def count_operations(self, layout: InputLayout) -> int:
+        """Return how many arithmetic operations a run takes, as far as shapes alone bring it."""
+        tensors = {path: self.shadow.tensor(layout.shape(leaf), leaf.dtype) for path, leaf in layout.leaves.items()}
+        counter = FlopCounterMode(display=False)
+        with suppress(Exception):  # where the module needs values
+            self.shadow.run(counter, self.positional, {**layout.build(tensors), **self.constants})
+        return counter.get_total_flops()
 
     def passes(self, layout: InputLayout | None, most: int | None = None) -> bool | None:
         """Whether the module takes a layout; None if no run shows it."""
