@@ -136,7 +136,9 @@ class _Description:
     def __post_init__(self) -> None:
         self.arguments = list_arguments(self.module, self.constants)
         floating = (t.dtype for t in iterate_weights(self.module) if t.dtype.is_floating_point)
-        self.layouts = LayoutStart(next(floating, torch.float32), self.wanted, self.chosen.get("shapes", {}))
+        self.layouts = LayoutStart.of(
+            next(floating, torch.float32), self.arguments, wanted=self.wanted, shapes=self.chosen.get("shapes", {})
+        )
         self.notes = Provenance()
         self.label = qualified_name(self.module)
 

@@ -1,7 +1,10 @@
 """The first layout of a module's arguments: from their names, their annotations, and the caller's shapes."""
 
+from __future__ import annotations
+
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -11,7 +14,7 @@ from dummyio.sources.input_names import get_model_part
 from dummyio_torch.calling.meta_copy import iterate_weights
 from dummyio_torch.description.signature_arguments import Argument
 from dummyio_torch.discovery.input_roles import Guess, guess_layout, to_torch_dtype
-from dummyio_torch.discovery.layout import BATCH, Branch, InputLayout, Leaf, Tree
+from dummyio_torch.discovery.layout import BATCH, IMAGE_RANK, Branch, InputLayout, Leaf, Tree
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,14 @@ class LayoutStart:
     """The sizes that the caller gives."""
     shapes: Mapping[str, Any]
     """Input → the sizes and names of its axes that the caller gives."""
+    documented: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Input → the words of its shape in the docstring."""
+
+    @classmethod
+    def of(cls, floating: torch.dtype, arguments: Sequence[Argument], **given: Mapping[str, Any]) -> LayoutStart:
+        """Return what makes the first layouts of a module's arguments."""
+        documented = {each.name: each.shape for each in arguments if each.shape is not None}
+        return cls(floating, given.get("wanted", {}), given.get("shapes", {}), documented)
 
     def build(self, module: nn.Module, arguments: Sequence[Argument]) -> InputLayout:
         """Return the first layout of some arguments of a module."""
@@ -55,8 +66,35 @@ class LayoutStart:
                 items.append((key, leaf))
             tree = Branch(_CONTAINERS[argument.form], tuple(items))
         else:
-            layout, tree = self._leaf(layout, argument.name, guess_layout(argument.name, argument.text))
+            guess = guess_layout(argument.name, argument.text)
+            layout, leaf = self._leaf(layout, argument.name, guess)
+            if argument.shape is not None and argument.name not in self.shapes:
+                layout, axes = self._documented_axes(layout, argument.shape)
+                leaf = replace(leaf, axes=axes)
+            tree = leaf
         return replace(layout, trees=(*layout.trees, (argument.name, tree)))
+
+    def _documented_axes(self, layout: InputLayout, words: tuple[str, ...]) -> tuple[InputLayout, tuple[int, ...]]:
+        """Return the axes of a documented shape; a word that another input has too is the same axis, a number is a size."""
+        known = {
+            word: axis
+            for name, shape in self.documented.items()
+            if (leaf := layout.leaves.get(name)) is not None and len(leaf.axes) == len(shape)
+            for word, axis in zip(shape, leaf.axes, strict=True)
+            if not word.isdigit()
+        }
+        axes: list[int] = []
+        for place, word in enumerate(words):
+            if word.isdigit():
+                layout, axis = _given_axis(layout, int(word))
+            elif place == 0 and _BATCH.match(word):
+                axis = BATCH
+            elif word in known and known[word] not in axes:
+                axis = known[word]
+            else:
+                layout, axis = layout.new_axis(edge=len(words) >= IMAGE_RANK and place >= 2)
+            axes.append(axis)
+        return layout, tuple(axes)
 
     def _leaf(self, layout: InputLayout, path: str, guess: Guess) -> tuple[InputLayout, Leaf]:
         axes: list[int] = []
@@ -73,6 +111,8 @@ class LayoutStart:
 
 
 _IMAGES = "bfee"
+_BATCH = re.compile(r"batch|bs?$|n$", re.IGNORECASE)
+"""What authors call the batch."""
 _CONTAINERS: Mapping[str, Literal["dict", "list", "tuple"]] = {"dict": "dict", "list": "list", "tuple": "tuple"}
 
 

@@ -3,12 +3,13 @@
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_type_hints
 
 from torch import nn
 
 from dummyio.errors import SourceError
+from dummyio.sources.documented_shapes import find_documented_shape
 from dummyio.sources.input_names import has_data_name, has_target_name
 
 Form = Literal["tensor", "dict", "list", "tuple", "setting", "unknown"]
@@ -31,6 +32,8 @@ class Argument:
     positional: bool = False
     keys: tuple[str, ...] = ()
     """The items of a container, if the annotation has them."""
+    shape: tuple[str, ...] | None = None
+    """The words of its shape in the docstring; None where that states none."""
 
     @property
     def is_data(self) -> bool:
@@ -57,7 +60,12 @@ def list_arguments(module: nn.Module, given: Mapping[str, Any]) -> list[Argument
     hints = _type_hints(module)
     parameters = signature.parameters.values()
     named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
-    found = [_argument(each, hints.get(each.name, each.annotation)) for each in named if each.name not in given]
+    text = inspect.getdoc(module.forward) or ""
+    found = [
+        replace(_argument(each, hints.get(each.name, each.annotation)), shape=find_documented_shape(text, each.name))
+        for each in named
+        if each.name not in given
+    ]
     if not found and len(named) < len(parameters):
         raise SourceError(
             f"the forward method of {type(module).__name__} is {signature}: it names no argument. Record calls of the module "
@@ -83,7 +91,7 @@ def _argument(parameter: inspect.Parameter, annotation: Any) -> Argument:
     text = "" if annotation is inspect.Parameter.empty else _text(annotation)
     required = parameter.default is inspect.Parameter.empty
     form = _form(text)
-    if form == "unknown" and not required and parameter.default is not None:
+    if not required and (form == "unknown" or "Tensor" not in text) and parameter.default is not None:
         form = "setting"
     keys: tuple[str, ...] = ()
     if form == "dict" or (form == "unknown" and isinstance(getattr(annotation, "__annotations__", None), dict)):

@@ -67,8 +67,8 @@ def _find_video_sizes(trial: LayoutTrial, run: Run, axes: list[int], need: int) 
 
 def with_video_sizes(layout: InputLayout, axes: list[int], frames: int, edge: int) -> InputLayout | None:
     """Return a layout with one size for the frames, and another for height and width."""
-    found = layout.with_sizes(axes[:1], frames)
-    return found and found.with_sizes(axes[1:], edge)
+    found = layout.with_guessed_sizes(axes[:1], frames)
+    return found and found.with_guessed_sizes(axes[1:], edge)
 
 
 def _find_size(trial: LayoutTrial, run: Run, new: Run) -> int | None:

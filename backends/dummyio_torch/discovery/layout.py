@@ -88,6 +88,8 @@ class InputLayout:
     """Variable → size."""
     fixed: frozenset[int] = frozenset()
     """Variables whose size a layer has asked for."""
+    guessed: frozenset[int] = frozenset()
+    """Those of them whose size is a guess that worked: others may work too."""
     batches: frozenset[int] = frozenset()
     """Variables that stand for a batch."""
     taken: frozenset[int] = frozenset()
@@ -136,6 +138,12 @@ class InputLayout:
             return None
         fixed = self.fixed | axes if fix else self.fixed
         return replace(self, sizes={**self.sizes, **dict.fromkeys(axes, size)}, fixed=fixed)
+
+    def with_guessed_sizes(self, variables: Iterable[int], size: int) -> InputLayout | None:
+        """Return a layout with one size for some axes, which no layer has asked for."""
+        axes = frozenset(variables)
+        layout = self.with_sizes(axes, size)
+        return layout and replace(layout, guessed=self.guessed | (axes - self.fixed))
 
     def with_equal(self, one: int, other: int) -> InputLayout | None:
         """Return a layout in which two axes are one; the one that is fixed, or a batch, stays."""
@@ -189,6 +197,12 @@ class InputLayout:
             layout, axis = layout.new_axis(edge=rank >= 4 and len(axes) >= 2)
             axes.insert(len(axes) - 1 if len(axes) > 1 and axes[-1] in self.fixed and rank < 4 else len(axes), axis)
         return layout.with_axes(path, tuple(axes))
+
+    def with_single_row(self, path: str) -> InputLayout:
+        """Return a layout in which a tensor has one row for the whole batch."""
+        layout, axis = self.new_axis(size=1)
+        layout = replace(layout, fixed=layout.fixed | {axis})
+        return layout.with_axes(path, (axis, *self.leaves[path].axes[1:]))
 
     def with_axes(self, path: str, axes: tuple[int, ...]) -> InputLayout:
         """Return a layout with these variables for a tensor's axes."""

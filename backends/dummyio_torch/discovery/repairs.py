@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from dummyio_torch.discovery.input_roles import guess_layout, to_torch_dtype
-from dummyio_torch.discovery.layout import Branch, InputLayout, MissingItem
+from dummyio_torch.discovery.layout import BATCH, Branch, InputLayout, MissingItem
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, tensors_in
 
 _UNPACK = re.compile(r"(?:not enough|too many) values to unpack \(expected (\d+)")
@@ -72,6 +72,8 @@ def _equal(spy: RunObserver, a: torch.Tensor, i: int, b: torch.Tensor, j: int) -
     if a.shape[i] == b.shape[j]:
         return
     one, other = spy.variable(a, i), spy.variable(b, j)
+    yield from _repeated(spy, a, a.shape[i], b.shape[j])
+    yield from _repeated(spy, b, b.shape[j], a.shape[i])
     if one is not None and other is not None:
         yield LayoutChange.of(0, InputLayout.with_equal, one, other)
     for mine, tensor, size in ((one, b, b.shape[j]), (other, a, a.shape[i])):
@@ -197,6 +199,17 @@ def _with_stated_shape(layout: InputLayout, path: str, text: str) -> InputLayout
         fixed = changed.with_sizes((axis,), int(item)) if item.isdigit() and axis not in changed.batches else changed
         changed = fixed or changed
     return changed
+
+
+def _repeated(spy: RunObserver, tensor: torch.Tensor, got: int, need: int) -> Iterator[LayoutChange]:
+    """Yield changes for rows that a module repeats for the batch itself: an input that they come from has one row."""
+    lineage = spy.lineage(tensor)
+    rows = spy.layout.sizes.get(BATCH)
+    if lineage is None or need != rows or got != need * need:
+        return
+    for path in sorted(lineage.sources):
+        if spy.layout.leaves[path].axes[:1] == (BATCH,):
+            yield LayoutChange.of(0 if len(lineage.sources) == 1 else 1, InputLayout.with_single_row, path)
 
 
 def _source_line(error: Exception) -> str:

@@ -144,7 +144,7 @@ def _named_sizes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
         axes = list_free_axes(run.layout, frozenset({path}))
         for size in dict.fromkeys((*trial.numbers, *USUAL_SIZES)) if axes else ():
             cost = 3 if size in trial.numbers else 6
-            yield LayoutChange.of(cost, InputLayout.with_sizes, axes, size)
+            yield LayoutChange.of(cost, InputLayout.with_guessed_sizes, axes, size)
         if len(axes) == EDGES_OF_VIDEO:
             for frames, edge in permutations(trial.numbers[:FEW], 2):
                 yield LayoutChange.of(4, with_video_sizes, axes, frames, edge)

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from torch import nn
@@ -67,6 +67,7 @@ class Attempts:
     def __init__(self, module: nn.Module, call: ModelCall, budget: Budget) -> None:
         self.module, self.call, self.budget = module, call, budget
         self._copies: dict[Kind, MetaCopy] = {}
+        self._known: dict[object, Attempt] = {}
         self._most: int | None = None
         """The most operations of a run on shapes: a loop over a long sequence, step by step, proves nothing that a short one does not."""
         self.peak = 0
@@ -92,9 +93,17 @@ class Attempts:
             Whether to run once more on fake tensors, if the module asks a tensor of shapes alone for its values: models see that a
             fake tensor has none. Such a run takes longer.
         """
-        attempt = self._run_on_shapes(spec, sizes, "meta")
+        attempt = self._know_on_shapes(spec, sizes, "meta")
         needs_values = attempt.ending == "unknown" and not isinstance(attempt.error, RunTooLong)
-        return self._run_on_shapes(spec, sizes, "fake") if fake and needs_values else attempt
+        return self._know_on_shapes(spec, sizes, "fake") if fake and needs_values else attempt
+
+    def _know_on_shapes(self, spec: InputSpec, sizes: Mapping[str, int], kind: Kind) -> Attempt:
+        """Return how a run on shapes ends; each is made once, also if dims have got other bounds since."""
+        shapes = ((path, leaf.dtype, *map(str, leaf.shape), *leaf.sizes(sizes)) for path, leaf in spec.leaves)
+        key = (kind, *shapes)
+        if key not in self._known:
+            self._known[key] = self._run_on_shapes(spec, sizes, kind)
+        return replace(self._known[key], spec=spec, sizes=sizes)
 
     def _run_on_shapes(self, spec: InputSpec, sizes: Mapping[str, int], kind: Kind) -> Attempt:
         copy = self._copy(kind)

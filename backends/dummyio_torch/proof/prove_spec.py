@@ -131,7 +131,7 @@ class _Prover:
                 for spec in correction.apply(self.attempts, attempt):
                     tries += 1
                     new = self._run(spec)
-                    if new.ending == "took" or (new.ending == attempt.ending and new.count > attempt.count > 0):
+                    if new.ending == "took" or (new.ending == attempt.ending and new.count > attempt.count):
                         better = new
                         break
                     if tries >= self.attempts.budget.corrections or self._is_over():

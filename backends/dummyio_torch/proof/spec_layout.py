@@ -80,7 +80,7 @@ def apply_layout(before: SpecLayout, after: InputLayout, facts: Facts) -> InputS
         value = after.sizes[number]
         if value != before.layout.sizes[number] or (number in after.fixed and isinstance(size, Dim)):
             if isinstance(size, Dim):
-                fixed[size.name] = Dim.static(size.name, value)
+                fixed[size.name] = Dim(size.name, value) if number in after.guessed else Dim.static(size.name, value)
             sizes[number] = value
         else:
             sizes[number] = size

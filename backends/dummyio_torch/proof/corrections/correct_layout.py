@@ -80,8 +80,9 @@ def _search(attempts: Attempts, spec: InputSpec, added: Sequence[Argument]) -> I
     known = to_layout(spec, next(iter(spec.probes()), spec.sizes()), taken)
     floating = next((t.dtype for t in iterate_weights(module) if t.dtype.is_floating_point), torch.float32)
     layout = known.layout
+    start = LayoutStart.of(floating, _list_arguments(attempts))
     for argument in added:
-        layout = LayoutStart(floating, {}, {}).add(layout, argument)
+        layout = start.add(layout, argument)
     seen = {known.layout.key}
     for found, facts in _find_layouts(attempts, layout, floating):
         if found.key not in seen:
