@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from dummyio.backend.formats import detect_path_format, list_suffixes
 from dummyio.backend.frameworks import FRAMEWORKS, detect_framework, qualified_name
-from dummyio.errors import OptionError, SourceError, SpecError, format_error_line
+from dummyio.errors import DummyioError, OptionError, SourceError, SpecError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.sources.options import check_keywords
 from dummyio.sources.prove_model import check_level, is_torch_module, prove_live_model, prove_source, refuse_level
@@ -301,7 +302,13 @@ def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any], *, 
     if is_torch_module(source) and not is_configuration:
         return _describe_by("pt", source, task, dims)
     if config is not None and callable(_read_attribute(source, "forward")):
-        return describe_model(source, task, dims)
+        try:
+            return describe_model(source, task, dims)
+        except SourceError:
+            if task is None and runs and is_torch_module(source):
+                with suppress(DummyioError):  # what no rule describes, runs may find
+                    return _describe_by("pt", source, None, dims)
+            raise
     if _is_configuration(source):
         return describe_configuration(source, task, dims)
     raise SourceError(

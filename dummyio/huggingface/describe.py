@@ -11,7 +11,7 @@ from dummyio.errors import SourceError
 from dummyio.generators.base.context import PAST, Context, build_context
 from dummyio.generators.base.dim_sizes import DimSizes
 from dummyio.generators.base.model_facts import ArgumentFacts
-from dummyio.generators.media_tokens.token_counts import find_uncounted_media_inputs, list_media
+from dummyio.generators.media_tokens.token_counts import find_companions_alone, find_uncounted_media_inputs, list_media
 from dummyio.generators.own_classes import collect_generators, collect_special_generators
 from dummyio.generators.own_inputs import (
     check_given_names,
@@ -330,10 +330,11 @@ def _collect_facts(state: _State) -> _State:
 
 
 def _drop_uncounted_media(state: _State) -> _State:
-    """Drop media whose placeholders cannot be counted: a model refuses a medium without its placeholders."""
+    """Drop media whose placeholders cannot be counted, which a model refuses without them, and what is said of media that are dropped."""
     own = list_added_names(state.context, state.names)
     required = state.signature.required - find_optional_arguments(state.class_name, state.configuration.model_type)
     dropped = find_uncounted_media_inputs(state.context) - required - set(own)
+    dropped |= find_companions_alone(set(state.names) - dropped) - set(own)
     if not dropped:
         return state
     names = tuple(name for name in state.names if name not in dropped)

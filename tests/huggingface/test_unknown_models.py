@@ -78,3 +78,36 @@ def test_an_unknown_class_of_diffusers():
     pytest.importorskip("diffusers")
     with pytest.raises(SourceError, match="class FoobarTransformer2DModel: not found in diffusers"):
         dummyio.describe({"_class_name": "FoobarTransformer2DModel", "in_channels": 4, "cross_attention_dim": 8})
+
+
+def test_a_live_model_that_no_rule_describes_is_described_by_runs():
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+
+    class Settings(transformers.PreTrainedConfig):
+        model_type = "quux"
+
+    class Decoder(transformers.PreTrainedModel):
+        config_class = Settings
+
+        def __init__(self, config):
+            super().__init__(config)
+            self.table, self.head = torch.nn.Embedding(30, 4), torch.nn.Linear(4, 1)
+            self.post_init()
+
+        def forward(self, quantized):
+            return self.head(self.table(quantized))
+
+    spec = dummyio.describe(Decoder(Settings()))
+    assert str(spec["quantized"].dtype) == "int64"
+    assert spec["quantized"].values.high == 30
+    assert spec.proof.level == "values"
+    with pytest.raises(SourceError, match="none of the arguments quantized"):
+        dummyio.describe(Decoder(Settings()), prove="off")
+
+
+@pytest.mark.parametrize("media", ["image_position_ids", "num_frames_per_video"])
+def test_what_is_said_of_media_is_left_out_with_them(media):
+    """The defaults of Gemma 4 have no part for images, and its texts no placeholder for videos."""
+    transformers = pytest.importorskip("transformers")
+    config = {**transformers.Gemma4Config().to_dict(), "architectures": ["Gemma4ForConditionalGeneration"]}
+    assert not {media, "pixel_values", "pixel_values_videos"} & set(dummyio.describe(config))

@@ -67,7 +67,10 @@ def _freeze(value: object, depth: int = 0) -> object:
     if isinstance(value, Mapping) and len(value) <= _MAX_ITEMS:
         return type(value), tuple((_freeze(k, depth + 1), _freeze(v, depth + 1)) for k, v in value.items())
     if is_dataclass(value) and not isinstance(value, type):
-        return type(value), tuple((f.name, _freeze(getattr(value, f.name), depth + 1)) for f in fields(value))
+        # Not by getattr, which runs code of the class: configurations of Transformers refuse attributes that layers have of their own.
+        held = vars(value) if hasattr(value, "__dict__") else None
+        values = ((f.name, getattr(value, f.name) if held is None else held.get(f.name)) for f in fields(value))
+        return type(value), tuple((name, _freeze(item, depth + 1)) for name, item in values)
     if isinstance(value, types.SimpleNamespace):
         return type(value), _freeze(vars(value), depth + 1)
     raise _NoKey

@@ -32,7 +32,7 @@ _GIVEN = {
 """Medium → the inputs that bring it."""
 
 _MASKS = {
-    "image": ("pixel_attention_mask", "pixel_mask", "image_sizes"),
+    "image": ("pixel_attention_mask", "pixel_mask", "image_sizes", "image_position_ids"),
     "video": ("num_frames_per_video",),
     "audio": ("input_features_mask", "feature_attention_mask", "padding_mask", "audio_input_ids_mask"),
 }
@@ -113,9 +113,14 @@ def find_uncounted_media_inputs(context: Context) -> frozenset[str]:
         for kind, inputs in _GIVEN.items()
         if names.intersection(inputs) and config.token_id(f"{kind}_token_id", f"{kind}_token_index") is not None
     }
-    if not names.intersection(_GIVEN["video"]):
-        found["video"] = names.intersection(_MASKS["video"])
     return frozenset().union(*(inputs for kind, inputs in found.items() if kind not in counted))
+
+
+def find_companions_alone(names: Iterable[str]) -> frozenset[str]:
+    """Return the inputs of a text's model that say how much of its images or videos counts, if there are none."""
+    held = frozenset(names)
+    alone = [kind for kind in ("image", "video") if not held.intersection(_GIVEN[kind])]
+    return held & {name for kind in alone for name in _MASKS[kind]} if "input_ids" in held else frozenset()
 
 
 def _is_outside(id_: int | None, config: NormalizedConfig) -> bool:

@@ -94,3 +94,15 @@ def test_the_cache_stays_small(monkeypatch, count):
     for width in (3, 4, 5, 6):
         dummyio.describe(nn.Linear(width, 2))
         assert len(source._CACHE) <= 2
+
+
+def test_a_configuration_whose_layers_differ_has_a_key():
+    """Such a configuration refuses to give an attribute that layers have of their own."""
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "vocab_size": 64, "head_dim": 8, "global_head_dim": 16}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "num_kv_shared_layers": 0}
+    layers = ["sliding_attention", "full_attention"]
+    extra = {"vocab_size_per_layer_input": 64, "hidden_size_per_layer_input": 4}
+    config = transformers.Gemma4TextConfig(num_hidden_layers=2, layer_types=layers, **sizes, **heads, **extra)
+    model = transformers.Gemma4ForCausalLM(config)
+    assert module_key(model, {}, {}) is not None
