@@ -2,7 +2,7 @@
 
 import re
 
-_MASK = re.compile(r"mask$|^mask")
+_MASK = re.compile(r"mask(_\w?\d+)?$|^mask")
 _PADDING_MASK = re.compile(r"^(?P<prefix>.*?)(attention_|input_|key_padding_|padding_)?mask$")
 _NO_PADDING_MASK = re.compile(r"(head|pixel|pixel_attention|special_tokens|bool)_mask$")
 _IDS = re.compile(r"^(?P<prefix>.*?)(input_word_|input_|token_|word_)?(ids|tokens?)$")

@@ -12,7 +12,10 @@ def find_asked_arguments(error: BaseException, offered: Mapping[str, Argument]) 
     """Return the arguments that an error's text names, and those that are None in a line that failed, the innermost first."""
     text = str(error)
     found = {name: each for name, each in offered.items() if re.search(rf"\b{re.escape(name)}\b", text)}
-    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+    frames = list(traceback.walk_tb(error.__traceback__))
+    # Where None itself does not fail, a line that only hands it on asks for nothing.
+    concerns_none = isinstance(error, (TypeError, AttributeError)) or "None" in text
+    for frame, number in reversed(frames if concerns_none else frames[-1:]):
         line = linecache.getline(frame.f_code.co_filename, number)
         for name in re.findall(r"\b[a-z_]\w*\b", line):
             if name in offered and frame.f_locals.get(name, 0) is None:

@@ -70,7 +70,8 @@ class LayoutStart:
             layout, leaf = self._leaf(layout, argument.name, guess)
             if argument.shape is not None and argument.name not in self.shapes:
                 layout, axes = self._documented_axes(layout, argument.shape)
-                leaf = replace(leaf, axes=axes)
+                is_image = len(axes) >= IMAGE_RANK  # a mask of an image is drawn like one
+                leaf = replace(leaf, axes=axes, dtype=self.floating if is_image else leaf.dtype)
             tree = leaf
         return replace(layout, trees=(*layout.trees, (argument.name, tree)))
 

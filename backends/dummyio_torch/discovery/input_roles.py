@@ -44,7 +44,7 @@ def _matching(pattern: str) -> Callable[[str], Any]:
 
 
 _GUESSES: tuple[tuple[Callable[[str], Any], Guess], ...] = (
-    (_matching(r"^attention_mask$|_attention_mask$"), Guess("int", "bs")),
+    (_matching(r"(^|_)attention_mask(_\w?\d+)?$"), Guess("int", "bs")),
     (is_mask, Guess("bool", "bs")),
     (_matching(r"^edge_index$"), Guess("int", "2n")),
     (is_position_ids, Guess("int", "bs")),
@@ -61,11 +61,12 @@ _GUESSES: tuple[tuple[Callable[[str], Any], Guess], ...] = (
     (is_timestep, Guess("int", "b")),
     (_matching(r"^(t|time|times|sigma|sigmas|noise_level|guidance)$"), Guess("float", "b")),
     (is_length, Guess("int", "b")),
+    (_matching(r"hidden_states|embeds$"), Guess("float", "bnf")),
     (_matching(r"video|frames|clip$"), Guess("float", "bnfee")),
     (_matching(r"image|img|pixel|picture|photo|^sample$|latent"), Guess("float", "bfee")),
     (is_wave, Guess("float", "be")),
     (_matching(r"mel|spectrogram|^input_features$"), Guess("float", "bfe")),
-    (_matching(r"hidden_states|embeds$|embeddings$|^context$|^memory$"), Guess("float", "bnf")),
+    (_matching(r"embeddings$|^context$|^memory$"), Guess("float", "bnf")),
     (_matching(r"^(labels?|targets?)$"), Guess("int", "b")),
 )
 """Whether a name is of a kind → the first layout of such an argument; the first match counts."""

@@ -157,9 +157,10 @@ class InputLayout:
         return layout
 
     def with_same_shape(self, path: str, other: str) -> InputLayout | None:
-        """Return a layout in which two tensors of the same rank have the same axes."""
+        """Return a layout in which a tensor has the axes of another of its rank, or of one that has more behind its own."""
         axes, own = self.leaves[path].axes, self.leaves[other].axes
-        return None if len(axes) != len(own) or axes == own else self.with_axes(other, axes)
+        fits = len(axes) == len(own) or axes[: len(own)] == own
+        return self.with_axes(other, axes) if fits and axes != own else None
 
     def with_own_axes(self) -> InputLayout:
         """Return a layout in which no image has one axis twice: the sides of a square have one size, and a name each."""
@@ -197,6 +198,11 @@ class InputLayout:
             layout, axis = layout.new_axis(edge=rank >= 4 and len(axes) >= 2)
             axes.insert(len(axes) - 1 if len(axes) > 1 and axes[-1] in self.fixed and rank < 4 else len(axes), axis)
         return layout.with_axes(path, tuple(axes))
+
+    def with_leading_axis(self, path: str) -> InputLayout:
+        """Return a layout in which a tensor has a further axis before its batch: layers, or codebooks."""
+        layout, axis = self.new_axis()
+        return layout.with_axes(path, (axis, *self.leaves[path].axes))
 
     def with_single_row(self, path: str) -> InputLayout:
         """Return a layout in which a tensor has one row for the whole batch."""

@@ -4,7 +4,7 @@ import re
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations, pairwise
+from itertools import pairwise, permutations
 from math import prod
 from typing import Any
 
@@ -220,7 +220,8 @@ def _source_line(error: Exception) -> str:
 def _guesses(spy: RunObserver, floating: torch.dtype) -> Iterator[LayoutChange]:
     """Yield changes that are tried last: two inputs of one shape, another axis, another dtype, two equal axes."""
     leaves = spy.layout.leaves
-    for path, other_path in combinations(leaves, 2):
+    yield from _equal_axes(spy)
+    for path, other_path in permutations(leaves, 2):
         if leaves[path].dtype == leaves[other_path].dtype and leaves[path].dtype.is_floating_point:
             yield LayoutChange.of(3, InputLayout.with_same_shape, path, other_path)
     for path, leaf in leaves.items():
@@ -228,8 +229,22 @@ def _guesses(spy: RunObserver, floating: torch.dtype) -> Iterator[LayoutChange]:
         for other in (rank + 1, rank - 1):
             if 1 <= other <= 5:
                 yield LayoutChange.of(4 if other > rank else 5, InputLayout.with_rank, path, other)
+        if leaf.dtype.is_floating_point and rank == 3:
+            yield LayoutChange.of(4, InputLayout.with_leading_axis, path)
         for dtype in (torch.int64, floating, torch.bool):
             yield LayoutChange.of(5, InputLayout.with_dtype, path, dtype)
         if rank >= 2 and leaf.axes[-2] not in spy.layout.batches:
             a, b = leaf.axes[-2:]
             yield LayoutChange.of(5, InputLayout.with_equal, a, b)
+
+
+def _equal_axes(spy: RunObserver) -> Iterator[LayoutChange]:
+    """Yield changes that make a free axis of an input the axis of another, such as one time step for each frame."""
+    layout = spy.layout
+    free = {path: [axis for axis in leaf.axes if axis not in layout.batches] for path, leaf in layout.leaves.items()}
+    for path, other in permutations(layout.leaves, 2):
+        if path not in spy.facts.used or len(layout.leaves[path].axes) > len(layout.leaves[other].axes):
+            continue
+        for one in free[path]:
+            if one not in layout.fixed:
+                yield from (LayoutChange.of(4, InputLayout.with_equal, two, one) for two in free[other] if two != one)

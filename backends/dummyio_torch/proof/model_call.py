@@ -24,6 +24,8 @@ class ModelCall:
     """Inputs that are passed by position, in this order."""
     constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Arguments that are not inputs."""
+    given: frozenset[str] = frozenset()
+    """Dims whose sizes the caller gives."""
 
     def run(self, copy: MetaCopy, context: Any, inputs: Mapping[str, Any]) -> Any:
         """Call a copy of the module in a context."""
@@ -35,10 +37,11 @@ class ModelCall:
 
 def find_call(module: nn.Module, spec: InputSpec, keywords: Mapping[str, Any]) -> ModelCall:
     """Return how a module is called for a spec; the keywords of a description that are arguments but not inputs are constants."""
+    given = frozenset(keywords.keys() & spec.dims.keys())
     if spec.task is not None and spec.task in HALVES:
         method, name = HALVES[spec.task]
-        return ModelCall(method, (name,))
+        return ModelCall(method, (name,), given=given)
     parameters = read_signature(module).parameters
     positional = tuple(name for name, each in parameters.items() if each.kind is each.POSITIONAL_ONLY)
     constants = {name: value for name, value in keywords.items() if name in parameters and name not in spec}
-    return ModelCall(positional=positional, constants=constants)
+    return ModelCall(positional=positional, constants=constants, given=given)

@@ -24,12 +24,13 @@ from dummyio.materialize.memory_budget import format_bytes
 from dummyio.sources.proof.budget import Budget
 from dummyio.sources.proof.fit_dims import fit_dims
 from dummyio.sources.proof.id_bounds import lower_ids, use_largest_ids
-from dummyio.sources.proof.spec_changes import format_change, has_padding, turn_padding
+from dummyio.sources.proof.spec_changes import format_change, has_padding, shrink_images, turn_padding
 from dummyio.sources.proof.versions import find_version
 from dummyio.spec.probe_plan import sizes_are_valid
 from dummyio.spec.proof import Proof
 from dummyio_torch.description.module_key import module_key
 from dummyio_torch.discovery.run_observer import Facts
+from dummyio_torch.discovery.runs.memory_guard import MemoryLimitError
 from dummyio_torch.proof.attempts import Attempt, Attempts
 from dummyio_torch.proof.corrections.id_bounds import find_ids_out_of_bounds, halve_computed_ids
 from dummyio_torch.proof.corrections.registry import CORRECTIONS
@@ -38,6 +39,7 @@ from dummyio_torch.proof.weights import count_weight_bytes, has_values
 
 _MAX_RESTRICTIONS = 24
 """The most times that dims of one spec are restricted."""
+_MAX_HALVINGS = 4
 _PROVED: dict[object, InputSpec] = {}
 """The key of a module, and what was asked → the proved spec: modules with the same code, settings and shapes take the same inputs."""
 _MAX_CACHED = 64
@@ -73,7 +75,7 @@ def prove_spec(
     if level == "values" and reason is not None:
         raise OptionError(f"prove='values': {reason}. prove='shapes' runs the module without values.")
     with_values = level != "shapes" and reason is None
-    key = module_key(module, call.constants, {"values": with_values, "spec": spec.sha256, "budget": budget})
+    key = module_key(module, call.constants, {"values": with_values, "spec": spec.sha256, "budget": budget, "given": call.given})
     known = _PROVED.get(key) if key is not None else None
     if known is None:
         known = _prove(Attempts(module, call, budget), spec, with_values=with_values)
@@ -124,6 +126,8 @@ class _Prover:
     def correct(self) -> InputSpec:
         """Return the spec that the module takes at its default sizes; raise `SourceError` if it takes none that is found."""
         first = attempt = self._run(self.spec)
+        if attempt.spec != self.spec:
+            self.corrections.append(f"smaller images, which a run has the memory for: {format_change(self.spec, attempt.spec)}")
         tries = 0
         while attempt.ending == "refused" and not (tries >= self.attempts.budget.corrections or self._is_over()):
             for correction in CORRECTIONS:
@@ -147,7 +151,19 @@ class _Prover:
         return self._bound_ids(attempt)
 
     def _run(self, spec: InputSpec) -> Attempt:
-        """Run a spec at its default sizes: on shapes, which shows tables and memory, and then with values."""
+        """Run a spec at its default sizes: on shapes, which shows tables and memory, and then with values.
+
+        Where values decide the module's way, and its images take more memory than a run may, they get smaller until it ends.
+        """
+        attempt = self._run_once(spec)
+        for _ in range(_MAX_HALVINGS):
+            smaller = shrink_images(spec, self.attempts.call.given)
+            if not isinstance(attempt.error, MemoryLimitError) or smaller == spec:
+                break
+            spec, attempt = smaller, self._run_once(smaller)
+        return attempt
+
+    def _run_once(self, spec: InputSpec) -> Attempt:
         sizes = spec.sizes()
         on_shapes = self.attempts.run_on_shapes(spec, sizes, fake=not self.with_values)
         self.shapes_suffice = on_shapes.ending == "took"
@@ -156,7 +172,7 @@ class _Prover:
         observe = on_shapes.ending != "took"
         fits = on_shapes.ending == "took" and on_shapes.nbytes <= self.attempts.budget.memory
         valued = self.attempts.run_with_values(spec, sizes, observe=observe, guarded=not fits)
-        if valued.ending == "unknown":
+        if valued.ending == "unknown" and not observe:
             return on_shapes
         facts = valued.facts if observe else on_shapes.facts
         return replace(

@@ -115,5 +115,6 @@ class DummyComponentInputGenerator(ShapeWordsInputGenerator):
     describe_fps = StatedInput("int", "batch_size", Uniform(1, 60))
     describe_image_latents = StatedInput("float", "drawn", Normal())  # of the image that a video begins with
     describe_video_coords = StatedInput("float", "batch_size 3 cells", Uniform(0, 16))  # time, row and column
+    describe_temb = StatedInput("float", "batch_size", Uniform(0, 1))  # the share of noise that a decoder removes
     describe_timestep_cond = StatedInput("float", "batch_size time_cond_proj_dim", Normal())
     describe_guidance = StatedInput("float", "batch_size", Uniform(1, 8))

@@ -28,8 +28,6 @@ _TEMPORAL = ("temporal_compression_ratio", "scale_factor_temporal")
 _SIDES = ("sample_height", "sample_width")
 _CONDITION = ("feature_dim", "embed_dims", "embed_dim", "hidden_size", "dim", "text_embed_dim")
 """What docstrings call the size of a text's features, whatever the configuration calls it."""
-_MASKS = ("encoder_attention_mask", "encoder_hidden_states_mask", "encoder_mask")
-"""Masks of texts."""
 _SYMBOLS = ("batch_size", "channels", "num_frames", "height", "width", "cells", "length", "sequence_length")
 """Words that mean a dim, or a size that is computed from dims."""
 _SUM = re.compile(r"(.+)([+-]\d+)")
@@ -46,7 +44,7 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
 
     def supports_input(self, input_name: str) -> bool:
         """Whether the model's text says what that input looks like, or its name does."""
-        return hasattr(self, f"describe_{input_name}") or input_name in _MASKS or self.words(input_name) is not None
+        return hasattr(self, f"describe_{input_name}") or is_mask(input_name) or self.words(input_name) is not None
 
     def spec(self, input_name: str) -> Node:
         """Return the description of an input; raise `SourceError` for one of which nothing says what it looks like."""
@@ -58,7 +56,8 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
         """Return the description that a name or the words of a shape give."""
         if hasattr(self, f"describe_{name}"):
             return super().describe(name)
-        shape = (self.batch, self.dim("sequence_length")) if name in _MASKS else self.shape_of(name)
+        of_text = is_mask(name) and self.words(name) is None
+        shape = (self.batch, self.dim("sequence_length")) if of_text else self.shape_of(name)
         if is_mask(name) and len(shape) == 2:
             return self.ints(name, shape, PaddingMask(self.context.padding_side, self.context.mask_policy))
         if _INDICES.search(name):

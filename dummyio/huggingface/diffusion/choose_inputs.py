@@ -49,8 +49,6 @@ CONDITIONS: Mapping[str, Condition] = {
             "timesteps",
             "pooled_projections",
             "pooled_embeds",
-            "img_ids",
-            "txt_ids",
             "controlnet_cond",
             "proj_embedding",
             "added_time_ids",
@@ -63,6 +61,7 @@ CONDITIONS: Mapping[str, Condition] = {
     ),
     "guidance": _set("guidance_embeds", "guidance_embedding"),
     "timestep_cond": _set("time_cond_proj_dim"),
+    "temb": _set("timestep_conditioning"),
     "class_labels": _labels,
     "added_cond_kwargs": _added,
 }

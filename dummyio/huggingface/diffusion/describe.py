@@ -163,7 +163,7 @@ def _is_read(name: str, code: str) -> bool:
     """Whether a method takes apart what may be left out, without a look at whether it is there."""
     return (
         re.search(rf"\b{name}(?:\.(?!get)\w|\[)", code) is not None
-        and re.search(rf"\b{name} is (?:not )?None|\bif (?:not )?{name}\b", code) is None
+        and re.search(rf"\b{name} is (?:not )?None|\bif (?:not )?{name}\b(?![.\[])", code) is None
     )
 
 

@@ -1,5 +1,6 @@
 """Conditions with a row for each frame: models that look at frames one by one put them into the batch."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -11,6 +12,8 @@ from dummyio_torch.proof.attempts import Attempt, Attempts
 
 _FRAMES = "num_frames"
 _VIDEO_RANK = 5
+_FEWER_AXES = re.compile(r"\b5\b|expected 4")
+"""Texts of errors of operations and models that look at images."""
 
 
 def fold_frames(_: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
@@ -19,12 +22,14 @@ def fold_frames(_: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
     batch, frames = spec.dims.get("batch_size"), spec.dims.get(_FRAMES)
     if batch is None:
         return
+    text = str(attempt.error)
+    rows = batch.size * (frames.size if frames is not None else 1)
     for path, leaf in spec.leaves:
         if leaf.shape[:1] != (batch,):
             continue
-        if leaf.rank == _VIDEO_RANK:
+        if leaf.rank == _VIDEO_RANK and _FEWER_AXES.search(text):
             yield from _with_shape(spec, path, (batch * leaf.shape[1], *leaf.shape[2:]))
-        elif frames is not None and leaf.rank >= 2 and frames not in leaf.shape:
+        elif frames is not None and leaf.rank >= 2 and frames not in leaf.shape and re.search(rf"\b{rows}\b", text):
             yield from _with_shape(spec, path, (batch * frames, *leaf.shape[1:]))
 
 
