@@ -5,6 +5,7 @@ run without values; a module with a setting that cannot be part of a key has non
 """
 
 import enum
+import functools
 import types
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -20,6 +21,8 @@ _OWN = frozenset(vars(nn.Module()))
 """The attributes that each module has: hooks, its mode, and parts and weights, which the key holds separately."""
 _PLAIN = (int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size, enum.Enum, type)
 _CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType)
+_PYTHON_CLASS = 1 << 9
+"""The flag of classes that a ``class`` statement makes, Py_TPFLAGS_HEAPTYPE."""
 _MAX_ITEMS = 4096
 _MAX_DEPTH = 6
 
@@ -66,11 +69,19 @@ def _freeze(value: object, depth: int = 0) -> object:
         return type(value), frozenset(items) if isinstance(value, (set, frozenset)) else tuple(items)
     if isinstance(value, Mapping) and len(value) <= _MAX_ITEMS:
         return type(value), tuple((_freeze(k, depth + 1), _freeze(v, depth + 1)) for k, v in value.items())
-    if is_dataclass(value) and not isinstance(value, type):
-        # Not by getattr, which runs code of the class: configurations of Transformers refuse attributes that layers have of their own.
-        held = vars(value) if hasattr(value, "__dict__") else None
-        values = ((f.name, getattr(value, f.name) if held is None else held.get(f.name)) for f in fields(value))
-        return type(value), tuple((name, _freeze(item, depth + 1)) for name, item in values)
-    if isinstance(value, types.SimpleNamespace):
-        return type(value), _freeze(vars(value), depth + 1)
+    if isinstance(value, functools.partial):
+        return type(value), _freeze((value.func, value.args, value.keywords), depth + 1)
+    return type(value), _freeze(_read_state(value), depth + 1)
+
+
+def _read_state(value: object) -> Mapping[str, object]:
+    """Return the attributes of an object of Python code, which has no other state; raise `_NoKey` for another."""
+    stateless = (object, types.SimpleNamespace)
+    written = all(kind in stateless or kind.__flags__ & _PYTHON_CLASS for kind in type(value).__mro__)
+    if isinstance(value, (type, nn.Module)) or not written:
+        raise _NoKey
+    if hasattr(value, "__dict__"):
+        return vars(value)
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
     raise _NoKey
