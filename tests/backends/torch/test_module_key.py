@@ -35,6 +35,8 @@ class Settings:
 
 
 class Unwritable:
+    __slots__ = ("rows",)
+
     def __init__(self, rows):
         self.rows = rows
 
