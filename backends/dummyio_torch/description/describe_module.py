@@ -167,7 +167,7 @@ class _Description:
             found, far = self._search(needed)
             if found is not None:
                 return found
-            offered = {a.name: a for a in self.arguments if a.is_data and a not in needed}
+            offered = {a.name: a for a in self.arguments if a.can_be_data and a not in needed}
             asked = [] if far is None or far.error is None else find_asked_arguments(far.error, offered)
             if not asked:
                 raise self._error("no inputs were found that it takes", far)

@@ -36,9 +36,14 @@ class Argument:
     """The words of its shape in the docstring; None where that states none."""
 
     @property
+    def can_be_data(self) -> bool:
+        """Whether an argument may be data to feed, if a run asks for it: not a target, not a switch."""
+        return not has_target_name(self.name) and self.form != "setting"
+
+    @property
     def is_data(self) -> bool:
-        """Whether an optional argument is data to feed: not a target, not a switch."""
-        if has_target_name(self.name) or self.form == "setting":
+        """Whether an optional argument is data to feed by what is declared of it."""
+        if not self.can_be_data:
             return False
         return self.form in {"tensor", "dict", "list", "tuple"} or has_data_name(self.name)
 

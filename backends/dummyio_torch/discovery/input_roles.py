@@ -61,6 +61,7 @@ _GUESSES: tuple[tuple[Callable[[str], Any], Guess], ...] = (
     (is_timestep, Guess("int", "b")),
     (_matching(r"^(t|time|times|sigma|sigmas|noise_level|guidance)$"), Guess("float", "b")),
     (is_length, Guess("int", "b")),
+    (_matching(r"_sizes?$"), Guess("float", "bf")),
     (_matching(r"hidden_states|embeds$"), Guess("float", "bnf")),
     (_matching(r"video|frames|clip$"), Guess("float", "bnfee")),
     (_matching(r"image|img|pixel|picture|photo|^sample$|latent"), Guess("float", "bfee")),

@@ -132,6 +132,9 @@ def _filling(spy: RunObserver, x: torch.Tensor, sizes: list[Any]) -> Iterator[La
         return
     for path in sorted(lineage.sources):
         axes = [a for a in spy.layout.leaves[path].axes[1:] if a not in spy.layout.fixed]
+        unit = x.numel() // max(prod(spy.layout.shape(spy.layout.leaves[path])), 1)
+        if len(axes) == 1 and len(spy.layout.leaves[path].axes) == 2 and unit > 1 and product % unit == 0:
+            yield LayoutChange.of(0, InputLayout.with_sizes, (axes[0],), product // unit)  # as many as fill a row
         if len(axes) == 1:
             yield LayoutChange.of(1, InputLayout.with_sizes, (axes[0],), product, fix=False)  # or a multiple of it
         rest = prod(spy.layout.sizes[axis] for axis in axes[:-1])
@@ -241,10 +244,9 @@ def _guesses(spy: RunObserver, floating: torch.dtype) -> Iterator[LayoutChange]:
 def _equal_axes(spy: RunObserver) -> Iterator[LayoutChange]:
     """Yield changes that make a free axis of an input the axis of another, such as one time step for each frame."""
     layout = spy.layout
-    free = {path: [axis for axis in leaf.axes if axis not in layout.batches] for path, leaf in layout.leaves.items()}
+    kept = layout.batches | layout.fixed
+    free = {path: [axis for axis in leaf.axes if axis not in kept] for path, leaf in layout.leaves.items()}
     for path, other in permutations(layout.leaves, 2):
-        if path not in spy.facts.used or len(layout.leaves[path].axes) > len(layout.leaves[other].axes):
-            continue
-        for one in free[path]:
-            if one not in layout.fixed:
-                yield from (LayoutChange.of(4, InputLayout.with_equal, two, one) for two in free[other] if two != one)
+        if path in spy.facts.used and len(layout.leaves[path].axes) <= len(layout.leaves[other].axes):
+            pairs = ((two, one) for one in free[path] for two in free[other] if two != one)
+            yield from (LayoutChange.of(4, InputLayout.with_equal, two, one) for two, one in pairs)

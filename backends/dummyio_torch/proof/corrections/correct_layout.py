@@ -53,10 +53,9 @@ def add_inputs(attempts: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
         yield from _search(attempts, attempt.spec, required)
         return
     assert attempt.error is not None
-    offered = {a.name: a for a in arguments if a.is_data}
-    asked = find_asked_arguments(attempt.error, offered)
+    asked = find_asked_arguments(attempt.error, {a.name: a for a in arguments if a.can_be_data})
     if not asked and "NoneType" in str(attempt.error):
-        asked = list(offered.values())
+        asked = [a for a in arguments if a.is_data]
     for argument in asked[:_MAX_ADDED]:
         yield from _search(attempts, attempt.spec, (argument,))
     if len(asked) > 1:
