@@ -5,10 +5,14 @@ from collections.abc import Iterator
 
 _ENTRY = r"^ *{name} ?(?:\(|:)[^\n]*(?:\n(?! *\w+ ?\( ?`)(?! *\w+: )[^\n]*){{0,3}}"
 """The lines about an argument, up to those about the next one."""
-_STATED = re.compile(r"(?:\bshape:?|tensor) *(?:of )?`*[\[(]((?:[^()`\]]|\([^()]*\))*)[\])]", re.IGNORECASE)
+_STATED = re.compile(
+    r"(?:\bshape:?|tensor|\bdimensions?) *(?:of )?`*[\[(]((?:[^()`\]]|\([^()]*\))*)[\])]", re.IGNORECASE
+)
 """A shape after the word for it."""
 _BRACKETS = re.compile(r"(?<![\w.])\[(\w+(?:, *\w+)*)\]")
 """A shape in brackets alone; numbers alone are a range."""
+_IN_PARENTHESES = re.compile(r"\(((?:(?:n_)?batch\w*|B|N|bsz?)(?:, *(?:[^(),]|\([^()]*\))+)+)\)")
+"""A shape in parentheses alone, which begins with the batch."""
 
 _LENGTH = re.compile(r"(^|_)(len|length|tokens|timesteps|samples|rows|cells)([+-]\d+)?$")
 
@@ -27,5 +31,6 @@ def _list_shapes(text: str, argument: str) -> Iterator[tuple[str, ...]]:
     for entry in re.finditer(_ENTRY.format(name=re.escape(argument)), text, re.MULTILINE):
         stated = [found[1] for found in _STATED.finditer(entry.group())]
         stated += [found[1] for found in _BRACKETS.finditer(entry.group()) if re.search(r"[A-Za-z]", found[1])]
+        stated += [found[1] for found in _IN_PARENTHESES.finditer(entry.group())]
         for words in stated[:1]:
             yield tuple(word.strip() for word in words.split(",") if word.strip())

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from dummyio.sources.input_names import can_be_token_ids, is_mask, is_position_ids
+from dummyio.sources.input_names import can_be_token_ids, is_length, is_mask, is_position_ids
+from dummyio.sources.row_lengths import choose_length_rule
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Constant, PaddingMask, Positions, Rule, TokenIds, Uniform
 
@@ -23,6 +24,11 @@ def choose_value_rules(
     """
     found = {path: _choose_rule(path, leaf, rows.get(path), padding) for path, leaf in leaves.items()}
     masks = [path for path, (rule, _) in found.items() if rule is padding]
+    for path, leaf in leaves.items():
+        if is_length(path) and leaf.dtype.kind in ("int", "uint"):
+            found[path] = (
+                choose_length_rule(path, {p: other.shape for p, other in leaves.items()}, masks) or found[path]
+            )
     for path, (rule, reason) in found.items():
         mask = next((m for m in masks if leaves[m].shape == leaves[path].shape), None)
         if isinstance(rule, TokenIds) and mask is not None:

@@ -141,10 +141,12 @@ def _gather(op: Op, facts: ValueFacts) -> None:
 
 
 def _gather_nd(op: Op, facts: ValueFacts) -> None:
-    """Read an index into several axes at once: the shortest of them bounds it."""
-    shape = facts.shapes.get(op.input(0)) or (None,)
-    known = [size for size in shape if isinstance(size, int)]
-    facts.add_index(op.input(1), min(known) if len(known) == len(shape) else None, op.input(0))
+    """Read an index into one or several axes at once: the shortest of them bounds it."""
+    shape, count = facts.shapes.get(op.input(0)) or (None,), facts.axis_size(op.input(1), -1)
+    indexed = set(shape[:count] if isinstance(count, int) else shape)
+    known = [size for size in indexed if isinstance(size, int)]
+    alike = next(iter(indexed)) if len(indexed) == 1 else None
+    facts.add_index(op.input(1), min(known) if len(known) == len(indexed) else alike, op.input(0))
     _carry(op, facts)
 
 

@@ -5,7 +5,7 @@ that choose rows of a table.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
@@ -56,6 +56,9 @@ class TableFacts:
 
     slices: tuple[Slice, ...] = ()
     """Tables of positions."""
+
+    axes: Mapping[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
+    """Input → the other input whose elements it chooses, and the axis of these."""
 
 
 _PASS_THROUGH = {
@@ -111,15 +114,38 @@ def find_graph_tables(graph: Any, inputs: Mapping[str, str]) -> TableFacts:
     )
     found = find_indexed_tables(each, inputs, lambda op: _count_rows(by_name[op.name]))
     rows = {path: (count, _table_name(name)) for path, (count, name) in found.items()}
-    return TableFacts(rows, tuple(filter(None, map(_find_slice, operations))))
+    return TableFacts(rows, tuple(filter(None, map(_find_slice, operations))), _find_chosen_axes(operations, inputs))
+
+
+def _find_chosen_axes(operations: Iterable[Any], inputs: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+    """Return input → (other input, axis) where an operation chooses elements of an input by another one."""
+    known: dict[str, frozenset[str]] = {key: frozenset({path}) for key, path in inputs.items()}
+    whole = dict(inputs)
+    found: dict[str, tuple[str, int]] = {}
+    for op in operations:
+        keys = [tensor.name for tensor in op.inputs]
+        if op.type == "Identity" and keys[0] in whole:
+            whole[op.outputs[0].name] = whole[keys[0]]
+        if op.type in ("GatherV2", "Gather") and keys[0] in whole and (axis := _chosen_axis(op)) is not None:
+            found |= {path: (whole[keys[0]], axis) for path in known.get(keys[1], ()) if path not in found}
+        elif op.type in _PASS_THROUGH:
+            paths = frozenset[str]().union(*(known.get(key, frozenset[str]()) for key in keys))
+            known |= {tensor.name: paths for tensor in op.outputs}
+    return found
+
+
+def _chosen_axis(op: Any) -> int | None:
+    """Return the axis along which an operation chooses rows; None if it is not known."""
+    if op.type != "GatherV2":
+        return 0
+    return _read_number(op.inputs[2]) if op.get_attr("batch_dims") == 0 else None
 
 
 def _count_rows(op: Any) -> int | None:
     if op.type == "OneHot":
         return _read_number(op.inputs[1])
-    shape = _shape(op.inputs[0])
-    axis = _read_number(op.inputs[2]) if op.type == "GatherV2" else 0
-    if shape is None or axis is None or (op.type == "GatherV2" and op.get_attr("batch_dims") != 0):
+    shape, axis = _shape(op.inputs[0]), _chosen_axis(op)
+    if shape is None or axis is None:
         return None
     return shape[axis] if -len(shape) <= axis < len(shape) else None
 

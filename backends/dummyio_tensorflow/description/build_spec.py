@@ -98,7 +98,10 @@ class SpecBuilder:
         shapes, past = resolve_shapes(DimTable(axes), axes)
         inputs = InputRuleChooser(
             all={key: Input(key, shapes[key], self._leaves[path][1]) for path, key in keys.items()},
-            evidence=GraphFacts(rows={keys[path]: rows for path, rows in facts.rows.items()}),
+            evidence=GraphFacts(
+                rows={keys[path]: rows for path, rows in facts.rows.items()},
+                indices={keys[path]: shapes[keys[table]][axis] for path, (table, axis) in facts.axes.items()},
+            ),
             past=past,
             options=self._options,
         )

@@ -29,8 +29,8 @@ class GraphFacts:
     rows: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
     """Input → elements are indices below this number, into the table named."""
 
-    indices: set[str] = field(default_factory=set[str])
-    """Inputs whose elements index a table of an unknown or dynamic size."""
+    indices: dict[str, Size | None] = field(default_factory=dict[str, "Size | None"])
+    """Input → the size of the axis that its elements index, if it is dynamic; None if it is unknown."""
 
     parameters: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
     """Input → the safe value, for elements that are a size, an axis or a step of the operation named."""
@@ -43,7 +43,8 @@ class GraphFacts:
     def add_index(self, alias: InputAlias, rows: Size | None, table: str) -> None:
         """Note that an input indexes an axis of that size."""
         if not isinstance(rows, int) or rows - alias.offset < 1:
-            self.indices.add(alias.path)
+            known = None if isinstance(rows, int) or alias.offset else rows
+            self.indices[alias.path] = self.indices.get(alias.path) or known
         elif alias.path not in self.rows or rows - alias.offset < self.rows[alias.path][0]:
             self.rows[alias.path] = (rows - alias.offset, table)
 

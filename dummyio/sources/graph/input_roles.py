@@ -21,9 +21,10 @@ from dummyio.sources.input_names import (
     strip_framework_parts,
 )
 from dummyio.sources.options import make_padding_mask
-from dummyio.spec.dims import Dim, Size
+from dummyio.sources.row_lengths import choose_length_rule
+from dummyio.spec.dims import Dim, Size, find_dims
 from dummyio.spec.dtypes import DType
-from dummyio.spec.values import Boxes, Constant, Positions, Rule, Strings, TokenIds, Uniform
+from dummyio.spec.values import Boxes, Constant, Indices, Positions, Rule, Strings, TokenIds, Uniform
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,19 @@ class InputRuleChooser:
         parameter = self.evidence.parameters.get(name)
         if parameter is not None and item.dtype.kind in ("int", "uint"):
             return Constant(parameter[0]), f"a parameter of {parameter[1]}: always {parameter[0]}"
+        if is_length(name) and item.dtype.kind in _WHOLE:
+            return self._lengths(item)
         for role in _ROLES:
             if item.dtype.kind in role.kinds and role.has_name(strip_framework_parts(name)):
                 rule = role.make(self, item)
                 if rule is not None:
                     return rule, role.note or self._note(item, rule)
         return self._by_dtype(item)
+
+    def _lengths(self, item: Input) -> tuple[Rule, str | None]:
+        masks = [name for name in self.all if is_padding_mask(name)]
+        found = choose_length_rule(item.name, {name: other.shape for name, other in self.all.items()}, masks)
+        return found or (Constant(1), "assumed to be lengths, of rows that no input has: always 1")
 
     def _note(self, item: Input, rule: Rule) -> str | None:
         found = self.evidence.rows.get(item.name)
@@ -81,7 +89,11 @@ class InputRuleChooser:
             rule = Uniform(0, _fitted(found[0], item.dtype))
             return rule, self._note(item, rule)
         if item.name in self.evidence.indices:
-            return Constant(0), "an index of an axis with a dynamic size: always 0"
+            size = self.evidence.indices[item.name]
+            held = {dim for other in self.all.values() for axis in other.shape for dim in find_dims(axis)}
+            if size is not None and held.issuperset(find_dims(size)):
+                return Indices(str(size)), f"indices below {size}, an axis that the model gathers from"
+            return Constant(0), "an index of an axis of which the size is not known: always 0"
         if item.name in self.evidence.divisors:
             return Constant(1), "a divisor: always 1"
         if item.dtype is DType.UINT8 and len(item.shape) >= 3:
@@ -202,7 +214,6 @@ _ROLES: tuple[_Role, ...] = (
     _Role(_matching(r"^bbox(es)?$|^boxes$"), _NUMBERS, _boxes),
     _Role(_matching(r"^use_cache_branch$"), ("bool",), _always(1), "the branch that uses the past: always true"),
     _Role(_matching(r"logits_to_keep$"), _WHOLE, _always(1), "the last position's logits only"),
-    _Role(is_length, _WHOLE, _always(1), "assumed to be lengths: always 1, which fits any size"),
     _Role(
         is_timestep, _NUMBERS, lambda _, __: Uniform(0, 1000), "assumed to be time steps of a diffusion: in [0, 1000)"
     ),

@@ -15,7 +15,7 @@ from dummyio.errors import OptionError, SourceError
 from dummyio.spec.dims import Dim
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import Nest, TensorSpec
-from dummyio.spec.values import PaddingMask, Positions, TokenIds, Uniform
+from dummyio.spec.values import Lengths, PaddingMask, Positions, TokenIds, Uniform
 from dummyio_jax.calling.symbolic_dims import to_dims, to_size
 
 TABLE = np.arange(30 * 4, dtype=np.float32).reshape(30, 4)
@@ -270,3 +270,14 @@ def test_a_plain_function_is_recognized_by_the_names_in_its_code():
         assert detect_framework(function) == "jax"
     for function in (lambda x: np.exp(x) + 1, len, np.exp, lambda **inputs: inputs):
         assert detect_framework(function) is None
+
+
+def test_lengths_vary_below_what_they_count():
+    def pool(features, lengths):
+        kept = jnp.arange(features.shape[1])[None] < lengths[:, None]
+        return (features * kept[..., None]).sum(1) / lengths[:, None]
+
+    shapes = jax.ShapeDtypeStruct((3, 7, 5), "float32"), jax.ShapeDtypeStruct((3,), "int32")
+    spec = dummyio.describe(pool, args=shapes, dynamic={"features": ("b", "t", None), "lengths": ("b",)})
+    assert spec["lengths"].values == Lengths("t")
+    assert spec.provenance["input lengths"] == "lengths of the rows of features, up to t"

@@ -8,7 +8,7 @@ import pytest
 
 from dummyio import Dim, DType, InputSpec
 from dummyio.errors import DimError, OptionError, SourceError
-from dummyio.spec.values import Boxes, Constant, PaddingMask, Positions, Strings, TokenIds, Uniform
+from dummyio.spec.values import Boxes, Constant, Indices, Lengths, PaddingMask, Positions, Strings, TokenIds, Uniform
 
 onnx = pytest.importorskip("onnx")
 ort = pytest.importorskip("onnxruntime")
@@ -531,8 +531,43 @@ def test_ids_without_a_table():
 def test_indices_into_what_varies():
     model = _model("(float[N, 4] x, int64[K] where) => (float[K, 4] y) { y = Gather(x, where) }")
     spec = describe(model)
-    assert spec["where"].values == Constant(0)
+    assert spec["where"].values == Indices("N")
+    assert spec.provenance["input where"] == "indices below N, an axis that the model gathers from"
     _run(model, spec, N=1, K=5)
+
+
+@pytest.mark.parametrize(
+    ("indexed", "expected"),
+    [("int64[K, 1] where", Indices("N")), ("int64[K, 2] where", Constant(0)), ("int64[2, K, 1] where", Indices("N"))],
+)
+def test_indices_into_several_axes_at_once(indexed, expected):
+    """Of axes with different sizes none bounds the indices of all."""
+    assert (
+        _rules(_model(f"(float[N, M, 4] x, {indexed}) => (float y) {{ y = GatherND(x, where) }}"))["where"] == expected
+    )
+
+
+def test_indices_into_what_the_model_makes():
+    model = _model("(float[N, 4] x, int64[K] where) => (float y) { n = NonZero(x) y = Gather<axis = 1>(n, where) }")
+    spec = describe(model)
+    assert spec["where"].values == Constant(0)
+    assert "of which the size is not known" in spec.provenance["input where"]
+
+
+def test_lengths_count_the_rows_of_the_input_that_they_name():
+    model = _model(
+        "(float[b, 80, t] sound, int64[b, s] text, int64[b] text_lengths, int64[b] lens, int64 n_len) => (float y) {}"
+    )
+    assert _rules(model) == {
+        "sound": Uniform(0, 1),
+        "text": Uniform(0, 2),
+        "text_lengths": Lengths("s"),
+        "lens": Lengths("t"),
+        "n_len": Lengths("t"),
+    }
+    masked = _model("(int64[b, s] input_ids, int64[b, s] attention_mask, int64[b] lengths) => (float y) {}")
+    assert _rules(masked)["lengths"] == Lengths(mask="attention_mask")
+    assert _rules(_model("(int64[b] lengths) => (float y) {}"))["lengths"] == Constant(1)
 
 
 def test_parameters_and_divisors():
@@ -685,7 +720,7 @@ def test_more_roles():
     assert _rules(_model(text)) == {
         "bbox": Boxes(0, 1001),
         "boxes": Boxes(),
-        "lengths": Constant(1),
+        "lengths": Lengths("s"),
         "timestep": Uniform(0, 1000),
         "num_logits_to_keep": Constant(1),
         "pixel_mask": Constant(1),

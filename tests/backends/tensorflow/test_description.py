@@ -11,7 +11,7 @@ from tf_models import Module, Subclassed, made
 import dummyio
 from dummyio import DType
 from dummyio.errors import OptionError, SourceError
-from dummyio.spec.values import PaddingMask, TokenIds, Uniform
+from dummyio.spec.values import Indices, Lengths, PaddingMask, TokenIds, Uniform
 
 
 @pytest.fixture(scope="module")
@@ -216,3 +216,22 @@ def test_describing_does_not_change_a_model():
     dummyio.describe(model)
     for variable, values in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), values)
+
+
+def test_lengths_and_indices_vary_below_what_they_count():
+    nodes, edges = tf.TensorSpec([None, 6], name="nodes"), tf.TensorSpec([2, None], tf.int32, name="edge_index")
+
+    @tf.function(input_signature=[nodes, edges])
+    def sum_neighbours(nodes, edge_index):
+        chosen = tf.gather(nodes, edge_index[0])
+        return tf.math.unsorted_segment_sum(chosen, edge_index[1], tf.shape(nodes)[0])
+
+    assert dummyio.describe(sum_neighbours)["edge_index"].values == Indices("batch_size")
+
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, None, 5], name="rows"), tf.TensorSpec([None], tf.int32, name="lengths")]
+    )
+    def cut(rows, lengths):
+        return rows * tf.sequence_mask(lengths, tf.shape(rows)[1], tf.float32)[..., None]
+
+    assert dummyio.describe(cut)["lengths"].values == Lengths("sequence_length")
