@@ -29,6 +29,8 @@ class Proof(
         What runs have changed in the spec, a line each.
     unproved
         What the runs do not show, and why, a line each.
+    ineffective
+        Input → the reason why it proves nothing: it never varies, or no result of the model changes with it.
 
     Examples
     --------
@@ -43,12 +45,14 @@ class Proof(
     versions: dict[str, str] = {}
     corrections: tuple[str, ...] = ()
     unproved: tuple[str, ...] = ()
+    ineffective: dict[str, str] = {}
 
     def __str__(self) -> str:
         missing = f"; not proved: {'; '.join(self.unproved)}" if self.unproved else ""
+        idle = "".join(f"; without effect: {path} ({reason})" for path, reason in self.ineffective.items())
         if self.level == "rules":
             reason = "; ".join(self.unproved) or "described by rules; prove='shapes' runs it"
             return f"not proved: {reason}"
         count = f"{len(self.sizes)} size{'s' if len(self.sizes) != 1 else ''}"
         versions = "".join(f", {package} {version}" for package, version in self.versions.items())
-        return f"proved: ran {_WAYS[self.level]} at {count}{versions}{missing}"
+        return f"proved: ran {_WAYS[self.level]} at {count}{versions}{missing}{idle}"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, nullcontext, suppress
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from dummyio.input_spec import InputSpec
+from dummyio.materialize.generate import to_framework
 from dummyio.process_state import ignore_warnings
 from dummyio.sources.proof.budget import Budget
+from dummyio.typing import Array
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy
 from dummyio_torch.discovery.operation_rules import check_operands
 from dummyio_torch.discovery.run_observer import Facts, OperandMismatch, RunObserver, RunTooLong
@@ -165,6 +169,17 @@ class Attempts:
         facts, count = (spy.facts, spy.count) if spy is not None else (Facts(), 0)
         return Attempt(spec, sizes, "values", ending, error, facts, count, time.perf_counter() - start, guard.peak)
 
+    def compute(self, spec: InputSpec, feeds: dict[str, Array], *, guarded: bool) -> bytes | None:
+        """Return a digest of the module's results on flat inputs; None if it refuses them. See `run_with_values`."""
+        copy = self._copy("real")
+        try:
+            with ignore_warnings(), MemoryGuard(self.budget.memory) if guarded else nullcontext():
+                return _digest(self._call(copy, None, to_framework(spec, feeds, "pt", device="cpu")))
+        except TimeoutError:  # a caller's own limit, not the module's answer
+            raise
+        except Exception:  # noqa: BLE001 - a module may raise anything
+            return None
+
     def _copy(self, kind: Kind) -> MetaCopy:
         if kind not in self._copies:
             start = time.perf_counter()
@@ -172,10 +187,10 @@ class Attempts:
             self.building += time.perf_counter() - start
         return self._copies[kind]
 
-    def _call(self, copy: MetaCopy, spy: RunObserver | None, inputs: Mapping[str, Any]) -> None:
+    def _call(self, copy: MetaCopy, spy: RunObserver | None, inputs: Mapping[str, Any]) -> Any:
         start = time.perf_counter()
         try:
-            self.call.run(copy, spy, inputs)
+            return self.call.run(copy, spy, inputs)
         finally:
             self.running += time.perf_counter() - start
 
@@ -183,6 +198,29 @@ class Attempts:
 def _leaves(spec: InputSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the tensors of inputs by path; those in a cache are left out, because the cache may hold copies."""
     return {path: inputs[path] for path, _ in spec.leaves if path in inputs}
+
+
+def _digest(result: Any) -> bytes:
+    digest = hashlib.blake2b()
+    for tensor in _find_tensors(result):
+        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.digest()
+
+
+def _find_tensors(result: Any) -> Iterator[torch.Tensor]:
+    """Yield the tensors of a result, however it is nested."""
+    if isinstance(result, torch.Tensor):
+        yield result
+    elif isinstance(result, Mapping):
+        for item in result.values():
+            yield from _find_tensors(item)
+    elif isinstance(result, (list, tuple)):
+        for item in result:
+            yield from _find_tensors(item)
+    elif is_dataclass(result) and not isinstance(result, type):
+        for part in fields(result):
+            yield from _find_tensors(getattr(result, part.name, None))
 
 
 def _note_operands(spy: RunObserver, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

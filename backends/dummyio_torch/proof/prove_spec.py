@@ -22,6 +22,7 @@ from dummyio.errors import OptionError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.memory_budget import format_bytes
 from dummyio.sources.proof.budget import Budget
+from dummyio.sources.proof.effects import find_ineffective_inputs
 from dummyio.sources.proof.fit_dims import fit_dims
 from dummyio.sources.proof.id_bounds import lower_ids, use_largest_ids
 from dummyio.sources.proof.spec_changes import format_change, has_padding, shrink_images, turn_padding
@@ -75,7 +76,9 @@ def prove_spec(
     if level == "values" and reason is not None:
         raise OptionError(f"prove='values': {reason}. prove='shapes' runs the module without values.")
     with_values = level != "shapes" and reason is None
-    key = module_key(module, call.constants, {"values": with_values, "spec": spec.sha256, "budget": budget, "given": call.given})
+    key = module_key(
+        module, call.constants, {"values": with_values, "spec": spec.sha256, "budget": budget, "given": call.given}
+    )
     known = _PROVED.get(key) if key is not None else None
     if known is None:
         known = _prove(Attempts(module, call, budget), spec, with_values=with_values)
@@ -127,7 +130,9 @@ class _Prover:
         """Return the spec that the module takes at its default sizes; raise `SourceError` if it takes none that is found."""
         first = attempt = self._run(self.spec)
         if attempt.spec != self.spec:
-            self.corrections.append(f"smaller images, which a run has the memory for: {format_change(self.spec, attempt.spec)}")
+            self.corrections.append(
+                f"smaller images, which a run has the memory for: {format_change(self.spec, attempt.spec)}"
+            )
         tries = 0
         while attempt.ending == "refused" and not (tries >= self.attempts.budget.corrections or self._is_over()):
             for correction in CORRECTIONS:
@@ -209,8 +214,16 @@ class _Prover:
             versions=_list_versions(self.attempts.module),
             corrections=tuple(self.corrections),
             unproved=tuple(dict.fromkeys(self.unproved)),
+            ineffective=self._find_ineffective_inputs(spec) if self.first.level == "values" else {},
         )
         return spec.with_proof(proof)
+
+    def _find_ineffective_inputs(self, spec: InputSpec) -> dict[str, str]:
+        """Return the inputs that never vary, or with which no result changes, with the reason."""
+        guarded = self.first.nbytes > self.attempts.budget.memory
+        return find_ineffective_inputs(
+            spec, lambda feeds: self.attempts.compute(spec, feeds, guarded=guarded), self._is_over
+        )
 
     def _prove_sizes(self, spec: InputSpec) -> tuple[InputSpec, list[dict[str, int]]]:
         """Return the spec with dims restricted until the module takes all sizes of the plan, and the sizes that it took."""

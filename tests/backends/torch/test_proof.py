@@ -15,7 +15,7 @@ from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.errors import OptionError, SourceError
 from dummyio.sources.proof.budget import Budget
 from dummyio.spec.proof import Proof
-from dummyio.values import Normal, PaddingMask, TokenIds, Uniform
+from dummyio.values import Constant, Normal, PaddingMask, TokenIds, Uniform
 from dummyio_torch.discovery.runs.memory_guard import MemoryGuard, MemoryLimitError
 from dummyio_torch.proof.model_call import ModelCall
 from dummyio_torch.proof.prove_spec import prove_spec
@@ -239,3 +239,49 @@ def test_each_planted_mistake_that_the_module_refuses_is_refuted(seed):
     else:
         assert takes(module, proved)
         assert (proved != planted) >= refused
+
+
+class Half(nn.Module):
+    """Reads the ids that are kept, not the scale, and the first half of the states alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(50, 8)
+
+    def forward(self, input_ids, attention_mask, scale, states):
+        kept = self.words(input_ids) * attention_mask[..., None]
+        return {"sum": (kept.sum(1) + states[:, :8]) * scale.isnan().logical_not()[:, None], "none": None}
+
+
+def halves(**changes):
+    inputs = tokens()
+    inputs = {
+        "input_ids": inputs["input_ids"],
+        "attention_mask": inputs["attention_mask"],
+        "scale": TensorSpec("", (BATCH,)),
+        "states": TensorSpec("", (BATCH, 16), "float32", Normal()),
+    }
+    return InputSpec({**inputs, **changes})
+
+
+def test_inputs_without_an_effect_are_named_with_the_reason():
+    proved = prove_spec(Half(), halves(), "values", ModelCall())
+    assert proved.proof.ineffective == {"scale": "no result changes with it"}
+    assert str(proved.proof).endswith("without effect: scale (no result changes with it)")
+    same = TensorSpec("", (BATCH, 16), "float32", Constant(1))
+    proved = prove_spec(Half(), halves(states=same), "values", ModelCall())
+    assert proved.proof.ineffective["states"] == "its rule gives the same values in every sample"
+    assert proved == halves(states=same)  # the proof is provenance
+    assert InputSpec.from_json(proved.to_json()).proof == proved.proof
+
+
+def test_runs_on_shapes_show_no_effects():
+    assert prove_spec(Half(), halves(), "shapes", ModelCall()).proof.ineffective == {}
+
+
+def test_a_module_that_draws_random_numbers_repeats_its_results():
+    class Noisy(nn.Module):
+        def forward(self, x: torch.Tensor, unused: torch.Tensor):
+            return x + torch.randn_like(x)
+
+    assert dummyio.describe(Noisy(), optional_inputs=True).proof.ineffective == {"unused": "no result changes with it"}

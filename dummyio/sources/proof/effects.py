@@ -1,0 +1,75 @@
+"""Inputs that prove nothing: they never vary, or no result changes with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from dummyio.input_spec import InputSpec
+from dummyio.materialize.generate import feeds
+from dummyio.spec.tensor_spec import Nest
+from dummyio.typing import Array
+
+NEVER_VARIES = "its rule gives the same values in every sample"
+NO_EFFECT = "no result changes with it"
+_MOST_SAMPLES = 8
+"""Samples in which an input is looked for that differs from the first one."""
+
+
+def find_ineffective_inputs(
+    spec: InputSpec, compute: Callable[[dict[str, Array]], bytes | None], is_over: Callable[[], bool]
+) -> dict[str, str]:
+    """Return path → reason for the inputs without an effect; a cache counts as one input.
+
+    Parameters
+    ----------
+    spec
+        The inputs. Each is changed alone, to its values in another sample; the others keep theirs.
+    compute
+        From the inputs by path, at the default sizes, to a digest of the model's results; None if it refuses them. Equal inputs must
+        give equal digests.
+    is_over
+        Whether no further run may begin.
+    """
+    sizes = spec.sizes()
+    samples = [feeds(spec, 0, 0, sizes)]
+    found: dict[str, str] = {}
+    before: bytes | None = None
+    for name, paths in _list_units(spec):
+        changed = _find_change(spec, sizes, paths, samples)
+        if changed is None:
+            found[name] = NEVER_VARIES
+            continue
+        if before is None and not is_over():
+            before = compute(_copy(samples[0]))
+        if before is None or is_over():
+            continue
+        if compute(_copy({**samples[0], **changed})) == before:
+            found[name] = NO_EFFECT
+    return found
+
+
+def _list_units(spec: InputSpec) -> list[tuple[str, Sequence[str]]]:
+    """Return what is changed together: each tensor alone, and all tensors of a cache, each with its name."""
+    units: dict[str, list[str]] = {}
+    caches = {name for name, node in spec.items() if isinstance(node, Nest) and node.kind == "cache"}
+    for path, _ in spec.leaves:
+        root = path.partition(".")[0]
+        units.setdefault(root if root in caches else path, []).append(path)
+    return list(units.items())
+
+
+def _find_change(
+    spec: InputSpec, sizes: Mapping[str, int], paths: Sequence[str], samples: list[dict[str, Array]]
+) -> dict[str, Array] | None:
+    """Return other values of some inputs, from the first sample in which they differ; None if they do in none."""
+    for sample in range(1, _MOST_SAMPLES):
+        if sample == len(samples):
+            samples.append(feeds(spec, 0, sample, sizes))
+        if any(samples[sample][path].tobytes() != samples[0][path].tobytes() for path in paths):
+            return {path: samples[sample][path] for path in paths}
+    return None
+
+
+def _copy(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return copies: tensors made of them may share their memory, and a model may write to its inputs."""
+    return {path: array.copy() for path, array in arrays.items()}
