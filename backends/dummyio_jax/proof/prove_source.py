@@ -10,12 +10,15 @@ import jax.export
 
 from dummyio.errors import DummyioError, MemoryBudgetError
 from dummyio.input_spec import InputSpec
+from dummyio.materialize.generate import to_framework
 from dummyio.materialize.memory_budget import format_bytes
 from dummyio.sources.proof.budget import MAX_RUN_BYTES
 from dummyio.sources.proof.prove_spec import prove_spec
+from dummyio.sources.proof.result_digest import digest_results
 from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
 from dummyio.sources.proof.versions import find_version
+from dummyio.typing import Array
 from dummyio_jax.calling.exported_function import open_exported, wrap_exported
 from dummyio_jax.calling.exported_module import find_exported_dangers
 from dummyio_jax.calling.pure_function import Model, to_pure_function
@@ -70,7 +73,9 @@ class FunctionSubject:
         del spec
         return {}
 
-    def run(self, spec: InputSpec, sizes: Mapping[str, int], level: Level) -> Run:
+    def run(
+        self, spec: InputSpec, sizes: Mapping[str, int], level: Level, feeds: dict[str, Array] | None = None
+    ) -> Run:
         """Evaluate the function on shapes, or compile it, which shows what it will allocate, and run it."""
         try:
             fixed = fix_sizes(spec, sizes)
@@ -83,12 +88,14 @@ class FunctionSubject:
                 needed = _count_bytes(compiled)
                 if needed > MAX_RUN_BYTES:
                     return Run("unknown", MemoryBudgetError(f"it would take {format_bytes(needed)}"))
-                jax.block_until_ready(compiled(fixed.generate("jax")))
+                inputs = fixed.generate("jax") if feeds is None else to_framework(fixed, feeds, "jax")
+                results = jax.block_until_ready(compiled(inputs))
+                digest = None if feeds is None else digest_results(jax.tree.leaves(results))
         except DummyioError as error:  # the values or the symbols of the spec itself
             return Run("unknown", error)
         except Exception as error:  # noqa: BLE001 - a function may raise anything
             return Run("refused", error)
-        return Run("took")
+        return Run("took", digest=digest)
 
 
 def _count_bytes(compiled: Any) -> int:

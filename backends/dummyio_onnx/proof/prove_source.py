@@ -16,6 +16,7 @@ from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
 from dummyio.sources.proof.versions import find_version
 from dummyio.spec.proof import Proof
+from dummyio.typing import Array
 from dummyio_onnx.external_data import list_external_files
 from dummyio_onnx.read_model import find_graph_inputs
 from dummyio_onnx.running.sessions import load_model_proto
@@ -70,10 +71,12 @@ class OnnxModel(FileRuns):
             else f"onnx does not infer its shapes ({format_error_line(run.error or RuntimeError())})"
         )
 
-    def run(self, spec: InputSpec, sizes: Mapping[str, int], level: Level) -> Run:
+    def run(
+        self, spec: InputSpec, sizes: Mapping[str, int], level: Level, feeds: dict[str, Array] | None = None
+    ) -> Run:
         """Run the model on values, or infer its shapes."""
         if level == "values":
-            return super().run(spec, sizes, level)
+            return super().run(spec, sizes, level, feeds)
         outline = onnx.ModelProto()
         outline.CopyFrom(self._outline)
         shapes = fix_sizes(spec, sizes).shapes()

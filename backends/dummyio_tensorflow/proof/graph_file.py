@@ -10,8 +10,10 @@ from dummyio.errors import DummyioError, RunError, SourceError, TrustError, form
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.memory_budget import format_bytes
 from dummyio.sources.proof.budget import Budget
+from dummyio.sources.proof.result_digest import digest_results
 from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
+from dummyio.typing import Array
 from dummyio_tensorflow.declarations.declared_inputs import Declared
 from dummyio_tensorflow.description.trial_traces import trace_at_sizes, trace_symbolic
 from dummyio_tensorflow.running.open_runner import open_runner
@@ -61,7 +63,9 @@ class GraphFile:
         del spec
         return {}
 
-    def run(self, spec: InputSpec, sizes: Mapping[str, int], level: Level) -> Run:
+    def run(
+        self, spec: InputSpec, sizes: Mapping[str, int], level: Level, feeds: dict[str, Array] | None = None
+    ) -> Run:
         """Infer the shapes of the graph, or run it."""
         if level == "shapes":
             if self._declared.callable is not None:
@@ -69,12 +73,12 @@ class GraphFile:
                 return Run("took") if trace.error is None else Run("refused", trace.error)
             return self._infer_shapes(fix_sizes(spec, sizes))
         try:
-            self._runner(spec.feeds(**sizes))
+            results = self._runner(spec.feeds(**sizes) if feeds is None else feeds)
         except RunError as error:
             return Run("refused" if error.__cause__ is not None else "unknown", error)
         except DummyioError as error:
             return Run("unknown", error)
-        return Run("took")
+        return Run("took", digest=None if feeds is None else digest_results(results))
 
     def _infer_shapes(self, spec: InputSpec) -> Run:
         """Import the frozen graph with the shapes of a spec."""

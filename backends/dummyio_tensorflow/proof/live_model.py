@@ -10,11 +10,14 @@ import tensorflow as tf
 
 from dummyio.errors import DummyioError, MemoryBudgetError, RunError
 from dummyio.input_spec import InputSpec
+from dummyio.materialize.generate import to_framework
 from dummyio.materialize.memory_budget import format_bytes
 from dummyio.process_state import ignore_warnings
 from dummyio.sources.proof.budget import Budget
+from dummyio.sources.proof.result_digest import digest_results
 from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
+from dummyio.typing import Array
 from dummyio_tensorflow.calling.bind_model import bind_model, is_keras
 from dummyio_tensorflow.calling.frozen_function import find_writes, trace_model, without_xla
 from dummyio_tensorflow.calling.silence import silence_output
@@ -64,25 +67,28 @@ class LiveModel:
         del spec
         return {}
 
-    def run(self, spec: InputSpec, sizes: Mapping[str, int], level: Level) -> Run:
-        """Trace the model on shapes, or call it on the values of the spec."""
+    def run(
+        self, spec: InputSpec, sizes: Mapping[str, int], level: Level, feeds: dict[str, Array] | None = None
+    ) -> Run:
+        """Trace the model on shapes, or call it on the values of the spec, or on the given ones."""
         if level == "shapes":
             return self._trace(fix_sizes(spec, sizes))
         needed = self._estimate_bytes(spec, sizes)
         if needed > Budget().memory:
             return Run("unknown", MemoryBudgetError(f"it would take about {format_bytes(needed)}"))
         try:
-            inputs = spec.generate("tf", **sizes)
+            inputs = spec.generate("tf", **sizes) if feeds is None else to_framework(spec, feeds, "tf")
             call = bind_model(self._model, list(spec))
         except DummyioError as error:
             return Run("unknown", error)
         try:
             with ignore_warnings(), _keep_state(self._model):
-                call(inputs)
+                results = call(inputs)
+                digest = None if feeds is None else digest_results(results)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
             is_unknown = isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError))
             return Run("unknown" if is_unknown else "refused", _leave_out_calls(error))
-        return Run("took")
+        return Run("took", digest=digest)
 
     def _trace(self, spec: InputSpec) -> Run:
         try:

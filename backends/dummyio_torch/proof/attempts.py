@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, nullcontext, suppress
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -17,6 +16,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import to_framework
 from dummyio.process_state import ignore_warnings
 from dummyio.sources.proof.budget import Budget
+from dummyio.sources.proof.result_digest import digest_results
 from dummyio.typing import Array
 from dummyio_torch.calling.meta_copy import Kind, MetaCopy
 from dummyio_torch.discovery.operation_rules import check_operands
@@ -174,7 +174,7 @@ class Attempts:
         copy = self._copy("real")
         try:
             with ignore_warnings(), MemoryGuard(self.budget.memory) if guarded else nullcontext():
-                return _digest(self._call(copy, None, to_framework(spec, feeds, "pt", device="cpu")))
+                return digest_results(self._call(copy, None, to_framework(spec, feeds, "pt", device="cpu")), _to_bytes)
         except TimeoutError:  # a caller's own limit, not the module's answer
             raise
         except Exception:  # noqa: BLE001 - a module may raise anything
@@ -200,27 +200,10 @@ def _leaves(spec: InputSpec, inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {path: inputs[path] for path, _ in spec.leaves if path in inputs}
 
 
-def _digest(result: Any) -> bytes:
-    digest = hashlib.blake2b()
-    for tensor in _find_tensors(result):
-        digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.digest()
-
-
-def _find_tensors(result: Any) -> Iterator[torch.Tensor]:
-    """Yield the tensors of a result, however it is nested."""
-    if isinstance(result, torch.Tensor):
-        yield result
-    elif isinstance(result, Mapping):
-        for item in result.values():
-            yield from _find_tensors(item)
-    elif isinstance(result, (list, tuple)):
-        for item in result:
-            yield from _find_tensors(item)
-    elif is_dataclass(result) and not isinstance(result, type):
-        for part in fields(result):
-            yield from _find_tensors(getattr(result, part.name, None))
+def _to_bytes(tensor: torch.Tensor) -> Array:
+    """Return a tensor's bits, also those of dtypes that NumPy lacks."""
+    bits: Array = tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
+    return bits
 
 
 def _note_operands(spy: RunObserver, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from dummyio.materialize.memory_budget import format_bytes
 from dummyio.sources.proof.budget import Budget
 from dummyio.sources.proof.subject import Level, Run
 from dummyio.sources.proof.worker_process import WorkerProcess, give_worker, take_worker
+from dummyio.typing import Array
 
 MAX_SMALL_FILE = 32 << 20
 """The bytes of a file that ``prove="auto"`` opens."""
@@ -67,14 +68,17 @@ class FileRuns:
         del spec
         return {}
 
-    def run(self, spec: InputSpec, sizes: Mapping[str, int], level: Level) -> Run:
-        """Run the file on the values of a spec."""
+    def run(
+        self, spec: InputSpec, sizes: Mapping[str, int], level: Level, feeds: dict[str, Array] | None = None
+    ) -> Run:
+        """Run the file on the values of a spec, or on the given ones."""
         del level
         needed = spec.nbytes(**sizes)
         if needed > self._budget.memory:
             return Run("unknown", MemoryBudgetError(f"its inputs would take {format_bytes(needed)}"))
+        given = feeds is not None
         try:
-            feeds = spec.feeds(**sizes)
+            feeds = spec.feeds(**sizes) if feeds is None else feeds
         except DummyioError as error:
             return Run("unknown", error)
         strange = next(
@@ -90,7 +94,7 @@ class FileRuns:
         opened = self._open() if self._worker is None or not self._worker.is_alive else Run("took")
         if opened.ending != "took" or self._worker is None:
             return Run("unknown", opened.error)
-        return self._worker.run(feeds, self._budget.seconds)
+        return self._worker.run(feeds, self._budget.seconds, digest=given)
 
     def close(self) -> None:
         """Give the process back."""

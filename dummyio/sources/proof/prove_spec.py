@@ -15,6 +15,7 @@ from itertools import islice
 from dummyio.errors import DummyioError, OptionError, SourceError, SpecError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.sources.proof.budget import Budget
+from dummyio.sources.proof.effects import find_ineffective_inputs
 from dummyio.sources.proof.fit_dims import fit_dims
 from dummyio.sources.proof.id_bounds import get_high, halve_ids, lower_ids, use_largest_ids, use_smallest_ids
 from dummyio.sources.proof.other_specs import change_dtypes, change_sizes
@@ -23,6 +24,7 @@ from dummyio.sources.proof.subject import Level, Run, Subject
 from dummyio.spec.dims import Dim
 from dummyio.spec.probe_plan import sizes_are_valid
 from dummyio.spec.proof import Proof
+from dummyio.typing import Array
 
 _MAX_RESTRICTIONS = 24
 """The most times that dims of one spec are restricted."""
@@ -111,16 +113,24 @@ class _Prover:
         is_padded = self.level == "values" and has_padding(spec) and not self._is_over()
         if is_padded and self._run(turn_padding(spec)).ending != "took":
             self.unproved.append("padding on the other side")
+        ineffective: dict[str, str] = {}
         if self.level == "shapes":
             self.unproved += self.subject.unseen
+        else:
+            ineffective = find_ineffective_inputs(spec, lambda feeds: self._compute(spec, feeds), self._is_over)
         proof = Proof(
             level=self.level,
             sizes=tuple(tried),
             versions=dict(self.subject.versions),
             corrections=tuple(self.corrections),
             unproved=tuple(dict.fromkeys(self.unproved)),
+            ineffective=ineffective,
         )
         return spec.with_proof(proof)
+
+    def _compute(self, spec: InputSpec, feeds: dict[str, Array]) -> bytes | None:
+        """Return a digest of the results for inputs at the default sizes; None if the source refuses them."""
+        return self.subject.run(spec, spec.sizes(), self.level, feeds).digest
 
     def _run(self, spec: InputSpec, sizes: Mapping[str, int] | None = None) -> Run:
         return self.subject.run(spec, spec.sizes() if sizes is None else sizes, self.level)

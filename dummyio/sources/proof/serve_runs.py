@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from dummyio.errors import format_error_line
+from dummyio.sources.proof.result_digest import digest_results
 
 OpenFile = Callable[[dict[str, Any], bytes], Callable[[Mapping[str, Any]], object]]
 """From the settings of a request and the bytes of a file, if it is in memory, to a function of named arrays."""
@@ -34,7 +35,9 @@ def serve_runs(open_file: OpenFile) -> None:
             else:
                 feeds = {each["name"]: read_array(each, source) for each in request["feeds"]}
                 assert run is not None, "no file is open"
-                run(feeds)
+                results = run(feeds)
+                if request["digest"]:
+                    answer["digest"] = digest_results(results).hex()
         except MemoryError as error:
             answer = {"ending": "unknown", "error": f"{error}"}
         except Exception as error:  # noqa: BLE001 - a runtime may raise anything

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from dummyio.input_spec import InputSpec
+from dummyio.typing import Array
 
 Level = Literal["shapes", "values"]
 """How a source is run: by its framework's own evaluation of shapes, or on values."""
@@ -19,6 +20,8 @@ class Run:
     ending: Ending
     error: Exception | None = None
     """What the framework raised; why the run shows nothing, if its ending is unknown."""
+    digest: bytes | None = None
+    """A digest of the results, if the inputs were given."""
 
 
 class Subject(Protocol):
@@ -52,6 +55,8 @@ class Subject(Protocol):
         """Return input → rows of the smallest table that its ids index."""
         ...
 
-    def run(self, spec: InputSpec, sizes: Mapping[str, int], level: Level) -> Run:
-        """Run the source on the inputs of a spec at these sizes of its dims."""
+    def run(
+        self, spec: InputSpec, sizes: Mapping[str, int], level: Level, feeds: dict[str, Array] | None = None
+    ) -> Run:
+        """Run the source on the inputs of a spec at these sizes of its dims: on those of its first sample, or on the given ones."""
         ...

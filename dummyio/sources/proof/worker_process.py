@@ -60,8 +60,8 @@ class WorkerProcess:
         """
         return self._ask({"open": dict(settings), "memory": memory, "bytes": len(data)}, data, seconds)
 
-    def run(self, feeds: Mapping[str, Array], seconds: float) -> Run:
-        """Run the open file on arrays of NumPy's own dtypes, or of texts."""
+    def run(self, feeds: Mapping[str, Array], seconds: float, *, digest: bool = False) -> Run:
+        """Run the open file on arrays of NumPy's own dtypes, or of texts; with a digest of the results if it is asked for."""
         heads: list[dict[str, Any]] = []
         parts: list[bytes] = []
         for name, values in feeds.items():
@@ -71,7 +71,7 @@ class WorkerProcess:
                 continue
             parts.append(values.tobytes())
             heads.append({**head, "dtype": values.dtype.str, "bytes": len(parts[-1])})
-        return self._ask({"feeds": heads}, b"".join(parts), seconds)
+        return self._ask({"feeds": heads, "digest": digest}, b"".join(parts), seconds)
 
     def _ask(self, request: Mapping[str, Any], data: bytes, seconds: float) -> Run:
         process = self._process
@@ -101,7 +101,7 @@ class WorkerProcess:
             return Run("unknown", RunError(f"the runtime {ended}"))
         answer = json.loads(line)
         error = RunError(answer["error"]) if "error" in answer else None
-        return Run(answer["ending"], error)
+        return Run(answer["ending"], error, bytes.fromhex(answer["digest"]) if "digest" in answer else None)
 
     @property
     def is_alive(self) -> bool:

@@ -96,3 +96,9 @@ def test_values_show_the_bounds_that_a_module_checks(tmp_path):
     path.write_bytes(export.export(jax.jit(jnp.tanh))(jax.ShapeDtypeStruct(sizes, jnp.float32)).serialize())
     spec = dummyio.describe(path, prove="values")
     assert (spec.proof.level, spec.dims["s"]) == ("values", Dim("s", 16, min=4, multiple_of=4))
+
+
+def test_inputs_without_an_effect_are_named():
+    shape = jax.ShapeDtypeStruct((2, 3), "float32")
+    proof = dummyio.describe(lambda x, unused: x * 2, args=(shape, shape), prove="values").proof
+    assert proof.ineffective == {"unused": "no result changes with it"}

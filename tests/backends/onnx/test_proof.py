@@ -173,3 +173,10 @@ def test_a_process_that_ends_is_no_error_and_is_replaced(tmp_path):
     os.kill(worker._process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
     worker._process.wait()
     assert dummyio.describe(path).proof.level == "values"
+
+
+def test_inputs_without_an_effect_are_named():
+    text = "(float[b, 4] x, float[b, 4] unused, string[b] words) => (float[b, 4] y, string[b] z) { y = Mul(x, x) z = Identity(words) }"
+    proof = dummyio.describe(onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 20]> g {text}')).proof
+    assert proof.level == "values"
+    assert proof.ineffective == {"unused": "no result changes with it"}

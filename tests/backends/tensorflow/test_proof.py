@@ -186,3 +186,10 @@ def test_a_tflite_file_runs_in_a_process_of_its_own(tmp_path):
     assert dummyio.describe(path, prove="off") == spec
     with pytest.raises(OptionError, match="prove='shapes': its runtime has no evaluation of shapes alone"):
         dummyio.describe(path, prove="shapes")
+
+
+def test_inputs_without_an_effect_are_named():
+    rows, numbers = tf.TensorSpec([None, 5], name="rows"), tf.TensorSpec([None], tf.int32, name="numbers")
+    proof = dummyio.describe(tf.function(lambda rows, numbers: {"y": rows * 2}, input_signature=[rows, numbers])).proof
+    assert proof.level == "values"
+    assert proof.ineffective == {"numbers": "no result changes with it"}
