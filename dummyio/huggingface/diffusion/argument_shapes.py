@@ -59,7 +59,9 @@ def read_shape_words(
         stated = _documented_shape(component, settings, name, method)
         if name == names[0]:
             packed = any(_PATCHED.fullmatch(each) for each in names)
-            words = _find_unpacked_shape(component, name, method) or _of_latents(component, stated, layer, packed=packed)
+            words = _find_unpacked_shape(component, name, method) or _of_latents(
+                component, stated, layer, packed=packed
+            )
             found[name] = _with_channels(words, layer, settings)
             aliases = _pair_words(stated or (), words)
         else:
@@ -77,7 +79,9 @@ def _pair_words(stated: Words, meant: Words) -> dict[str, str]:
     return pairs
 
 
-def _of_condition(argument: str, stated: Words | None, layer: Layer | None, settings: Mapping[str, Any]) -> Words | None:
+def _of_condition(
+    argument: str, stated: Words | None, layer: Layer | None, settings: Mapping[str, Any]
+) -> Words | None:
     """Return the shape of an argument behind the first: by the layer that it enters, else as documented."""
     if layer is not None and layer.kind.startswith("conv"):
         usual = _BY_LAYER[layer.kind]
@@ -168,9 +172,7 @@ def _fill_axes(words: Sequence[str | None]) -> Words | None:
     return filled if len(set(filled)) == len(filled) else usual[len(words)]
 
 
-def _documented_shape(
-    component: ClassMethods, settings: Mapping[str, Any], argument: str, method: str
-) -> Words | None:
+def _documented_shape(component: ClassMethods, settings: Mapping[str, Any], argument: str, method: str) -> Words | None:
     """Return the shape that the docstring states; None if it repeats a word, which is a mistake more often than a square."""
     stated = find_documented_shape(component.text(method), argument)
     found = tuple(_to_word(word, settings) for word in stated or ())

@@ -57,7 +57,12 @@ _CALLABLES: Mapping[str, Callable[..., Any]] = {
         *(set, sorted, sum, tuple, zip),
     )
 }
-_OF_MATH: Mapping[str, Callable[..., Any]] = {"ceil": math.ceil, "floor": math.floor, "log2": math.log2, "prod": math.prod}
+_OF_MATH: Mapping[str, Callable[..., Any]] = {
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "log2": math.log2,
+    "prod": math.prod,
+}
 _FAILURES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
 _NO_NAMES: Mapping[str, Any] = MappingProxyType({})
 
