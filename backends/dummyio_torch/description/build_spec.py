@@ -9,6 +9,7 @@ from dummyio.sources.input_names import is_wave
 from dummyio.spec.default_sizes import find_default_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
+from dummyio.spec.values import Lengths
 from dummyio_torch.discovery.axis_ranges import Range
 from dummyio_torch.discovery.input_roles import ValueRuleChooser
 from dummyio_torch.discovery.layout import IMAGE_RANK, Branch, Tree
@@ -47,7 +48,13 @@ def build_spec(
     tensors = {
         path: TensorSpec(path, [axes[a] for a in leaf.axes], from_native(leaf.dtype)) for path, leaf in leaves.items()
     }
-    values = ValueRuleChooser(run.spy.facts, chosen, notes.highest)
+    policy = chosen.get("mask_policy", run.policy)
+    lengths = {
+        path: Lengths(size if isinstance(size := axes[axis], int) else str(size), policy=policy)
+        for path, axis in run.lengths.items()
+        if axis in axes
+    }
+    values = ValueRuleChooser(run.spy.facts, chosen, notes.highest, lengths)
     rules = values.rules(tensors)
     final = {path: tensor.replace(values=rules[path]) for path, tensor in tensors.items()}
     for path in leaves:
@@ -117,6 +124,8 @@ def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
         return named
     if floating and len(leaf.axes) >= IMAGE_RANK and "num_channels" not in map(known.get, leaf.axes) and place == 1:
         return "num_channels"
+    if floating and len(leaf.axes) == 3 and place == 2 and leaf.axes[1] in layout.fixed:
+        return prefix_part("sequence_length", path)  # behind channels
     name = name_axis(path, place, len(leaf.axes), floating=floating)
     # A static axis keeps its number unless it is the edge of an image.
     return name if dynamic or name in ("height", "width") else ""

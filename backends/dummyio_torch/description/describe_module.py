@@ -25,7 +25,8 @@ from dummyio_torch.description.own_generators import TASK, confirm_inputs, descr
 from dummyio_torch.description.signature_arguments import Argument, list_arguments, read_signature
 from dummyio_torch.discovery.axis_ranges import find_axis_ranges, separate_axes
 from dummyio_torch.discovery.layout import InputLayout
-from dummyio_torch.discovery.runs.layout_trial import LayoutTrial, Run
+from dummyio_torch.discovery.runs.layout_trial import LayoutTrial, Policy, Run
+from dummyio_torch.discovery.runs.row_lengths import find_counted_axes
 from dummyio_torch.discovery.search import NeedsValues, search_layout
 
 _OPTIONS = ("shapes", "optional_inputs")
@@ -147,7 +148,7 @@ class _Description:
         trial, run = self._find_run()
         run = separate_axes(trial, run)  # before masks, which have the axes of what they are for
         run = self._with_optional(trial, run)
-        run = separate_axes(trial, run)
+        run = self._with_lengths(trial, separate_axes(trial, run))
         layout, sizes = find_axis_ranges(trial, run)
         how = "confirmed by shape-only runs"
         if trial.shadow.real:
@@ -157,6 +158,28 @@ class _Description:
         self.notes.add("inputs", how)
         provenance = {"source": self.label, "names": f"forward signature of {type(self.module).__name__}"}
         return build_spec(replace(run, layout=layout), sizes, self.chosen, self.wanted, self.notes, provenance)
+
+    def _with_lengths(self, trial: LayoutTrial, run: Run) -> Run:
+        """Return a run with lengths of rows, if the module takes them; shapes alone do not show it."""
+        if not find_counted_axes(run.layout) or not self._may_run(trial, run.layout):
+            return run
+        policies: tuple[Policy, ...] = ("ragged",) if run.lengths else ("ragged", "full")
+        for policy in policies:
+            new = self._trial("real", lengths=policy).run(run.layout)
+            if new.error is None:
+                return replace(run, lengths=new.lengths, policy=policy)
+        return run
+
+    def _may_run(self, trial: LayoutTrial, layout: InputLayout) -> bool:
+        """Whether a search may run the module with values."""
+        small = has_small_weights(self.module, _MAX_WEIGHTS)
+        return small and (trial.shadow.real or trial.count_operations(layout) <= _MAX_OPERATIONS)
+
+    def _trial(self, kind: Kind, **fields: Any) -> LayoutTrial:
+        positional = tuple(argument.name for argument in self.arguments if argument.positional)
+        return LayoutTrial.of(
+            self.module, kind, positional=positional, constants=self.constants, floating=self.layouts.floating, **fields
+        )
 
     def _find_run(self) -> tuple[LayoutTrial, Run]:
         """Return a run that works with the arguments that the module needs."""
@@ -186,15 +209,12 @@ class _Description:
                 break
             if kind == "fake" and far is not None:
                 continue  # such runs differ only in values and devices
-            trial = LayoutTrial.of(
-                self.module,
-                kind,
-                positional=tuple(argument.name for argument in self.arguments if argument.positional),
-                constants=self.constants,
-                floating=self.layouts.floating,
-            )
+            trial = self._trial(kind, lengths="full" if find_counted_axes(start) else None)
             try:
                 run, new = search_layout(trial, start, _BUDGETS[kind])
+                if run is None and trial.shadow.real and trial.lengths:
+                    trial.lengths = None
+                    run, new = search_layout(trial, start, _BUDGETS[kind])
             except NeedsValues as needs:
                 start = needs.layout
                 prefix = prefix or trial

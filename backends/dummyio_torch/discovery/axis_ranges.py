@@ -72,7 +72,7 @@ def find_axis_ranges(trial: LayoutTrial, run: Run) -> tuple[InputLayout, dict[in
 
 def _axes_to_try(layout: InputLayout) -> list[int]:
     axes = (axis for leaf in layout.leaves.values() for axis in leaf.axes)
-    return [axis for axis in dict.fromkeys(axes) if axis not in layout.fixed]
+    return [axis for axis in dict.fromkeys(axes) if axis not in layout.fixed - layout.guessed]
 
 
 def _find_range(
@@ -85,11 +85,12 @@ def _find_range(
     def passes(other: int) -> bool | None:
         return trial.passes(layout.with_sizes((axis,), other, fix=False), most)
 
-    far = _NEAR if trial.shadow.real and trial.prefix is None else _FAR
+    steps = trial.prefix is None or trial.lengths is not None  # rows that are full may be taken step by step
+    far = _NEAR if trial.shadow.real and steps else _FAR
     for other in others:
         if other.step > 1 and size % other.step == 0 and _has_range(passes, size, other, far):
             return other
-    step = next((s for s in _STEPS if size % s == 0 and passes(size + s)), None)
+    step = next((s for s in (*_STEPS, size) if size % s == 0 and passes(size + s)), None)
     if step is None:
         return None
     low = step if passes(step) else step * find_smallest_size(lambda n: passes(n * step), 1, size // step)

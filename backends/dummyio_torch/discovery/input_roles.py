@@ -21,7 +21,7 @@ from dummyio.sources.input_names import (
 from dummyio.sources.options import make_padding_mask
 from dummyio.spec.dims import Size, find_dims
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import Constant, Normal, PaddingMask, Positions, Rule, TokenIds, Uniform
+from dummyio.spec.values import Constant, Lengths, Normal, PaddingMask, Positions, Rule, TokenIds, Uniform
 from dummyio_torch.discovery.run_observer import Facts
 
 Number = Literal["int", "float", "bool"]
@@ -97,12 +97,17 @@ class ValueRuleChooser:
         The options that the caller gives.
     highest
         Input → the number that a run with values has shown its ids to stay below.
+    lengths
+        Input of lengths → its rule, where a run with values has shown that it fits.
     """
 
-    def __init__(self, facts: Facts, options: Mapping[str, Any], highest: Mapping[str, int]) -> None:
+    def __init__(
+        self, facts: Facts, options: Mapping[str, Any], highest: Mapping[str, int], lengths: Mapping[str, Lengths]
+    ) -> None:
         self.facts = facts
         self.options = options
         self.highest = highest
+        self.lengths = lengths
         self.notes: dict[str, str] = {}
 
     def rules(self, tensors: dict[str, TensorSpec]) -> dict[str, Rule]:
@@ -163,6 +168,9 @@ class ValueRuleChooser:
         rows = self.facts.rows.get(path)
         if is_position_ids(name) and tensor.rank:
             return Positions()
+        if path in self.lengths:
+            self.notes[path] = f"lengths of rows, counted in {self.lengths[path].size}"
+            return self.lengths[path]
         if is_length(name):
             self.notes[path] = "assumed to be lengths: always 1, which fits any size"
             return Constant(1)

@@ -69,7 +69,10 @@ def _batch_axes(spy: RunObserver, x: torch.Tensor, *, first: bool) -> None:
 def _recurrent(spy: RunObserver, layer: Any, operands: Operands) -> None:
     x, *states = operands.values()
     if not isinstance(x, torch.Tensor):
-        return  # packed
+        if isinstance(x, nn.utils.rnn.PackedSequence):
+            require_rank(spy, x.data, 2)
+            require_size(spy, x.data, -1, layer.input_size)
+        return
     require_rank(spy, x, 3)
     require_floats(spy, x, next(layer.parameters()))
     require_size(spy, x, -1, layer.input_size)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dummyio_torch.discovery.layout import Branch, InputLayout
+from dummyio_torch.discovery.layout import IMAGE_RANK, Branch, InputLayout
 from dummyio_torch.discovery.requirements import (
     require_axes,
     require_bool,
@@ -59,10 +59,12 @@ def _convolution(axes: int, *, transposed: bool = False) -> Callable[..., None]:
         require_floats(spy, x, weight)
         groups = named.get("groups", rest[5 if transposed else 4] if len(rest) > (5 if transposed else 4) else 1)
         require_size(spy, x, -axes - 1, weight.shape[0] if transposed else weight.shape[1] * groups)
-        for place, name in enumerate(_EDGES[axes]):
-            spy.name(x, place - axes, name)
-        spy.name(x, -axes - 1, "num_channels")
         lineage = spy.lineage(x)
+        for place, name in enumerate((*_EDGES[axes], "num_channels")):
+            axis = place - axes if place < axes else -axes - 1
+            # Inside of a module, an axis of the batch's size is another one.
+            if (lineage is not None and lineage.direct) or spy.variable(x, axis) not in spy.layout.batches:
+                spy.name(x, axis, name)
         if lineage is not None and lineage.direct and not transposed:
             _note_strides(spy, x, named.get("stride", rest[1] if len(rest) > 1 else 1), axes)
 
@@ -182,6 +184,15 @@ def _classes(spy: RunObserver, x: torch.Tensor, target: torch.Tensor, *_: Any, *
         bound_indices(spy, target, x.shape[1 if x.ndim > 1 else 0])
 
 
+def _squeezed(spy: RunObserver, x: torch.Tensor, *axes: Any, **named: Any) -> None:
+    """Prefer one element along an axis of an image or video that is taken away."""
+    axis = named.get("dim", axes[0] if axes else None)
+    variable = spy.variable(x, axis) if type(axis) is int and x.ndim >= IMAGE_RANK else None
+    free = variable is not None and variable not in spy.layout.fixed | spy.layout.batches
+    if spy.strict and free and x.shape[axis] != 1:
+        raise OperandMismatch([LayoutChange.of(0, InputLayout.with_sizes, (variable,), 1)])
+
+
 _DIRECTIONS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 
 
@@ -240,6 +251,7 @@ _RULES: dict[str, Callable[..., None]] = {
     "interpolate": _interpolate,
     **dict.fromkeys(_ARITHMETIC, _alike),
     "__getitem__": _indexed,
+    "squeeze": _squeezed,
     "gather": _gathered,
     "index_select": _gathered,
     "take_along_dim": _gathered,

@@ -15,8 +15,8 @@ from dummyio_torch.discovery.layout import BATCH, Branch, InputLayout, MissingIt
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, tensors_in
 
 _UNPACK = re.compile(r"(?:not enough|too many) values to unpack \(expected (\d+)")
-_SHAPE = re.compile(r"[\[(]([\w ]+(?:,[\w ]+)+),?[\])]")
-"""A shape in an error's text: words and numbers in brackets."""
+_SHAPE = re.compile(r"[\[(]([\w =]+(?:,[\w =]+)+),?[\])]")
+"""A shape in an error's text: words and numbers in brackets, or both (``channel==1``)."""
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "baddbmm"})
 _JOINS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
 _SHAPERS = frozenset({"view", "reshape", "unflatten"})
@@ -165,7 +165,7 @@ def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch
         name = rf"\b{re.escape(path.rpartition('.')[2])}\b"
         named = re.search(name, line) is not None
         rank = len(leaf.axes)
-        if re.search(name, text):
+        if len(leaves) == 1 or re.search(name, text):
             yield from (LayoutChange.of(0, _with_stated_shape, path, shape) for shape in _SHAPE.findall(text))
         if unpack is not None:
             yield LayoutChange.of(0 if named else 1, InputLayout.with_rank, path, int(unpack[1]))
@@ -189,7 +189,8 @@ def _sizes_in_words(spy: RunObserver, text: str) -> Iterator[LayoutChange]:
     for leaf in spy.layout.leaves.values():
         axes = leaf.axes[-2:] if len(leaf.axes) >= 4 else leaf.axes[-1:]
         free = [axis for axis in axes if axis not in spy.layout.fixed | spy.layout.batches]
-        yield from (LayoutChange.of(2, InputLayout.with_sizes, free, number) for number in wanted if free)
+        # Trials at other sizes show whether it is the only one.
+        yield from (LayoutChange.of(2, InputLayout.with_sizes, free, number, fix=False) for number in wanted if free)
 
 
 def _with_stated_shape(layout: InputLayout, path: str, text: str) -> InputLayout | None:
@@ -198,7 +199,8 @@ def _with_stated_shape(layout: InputLayout, path: str, text: str) -> InputLayout
     if all(item.isdigit() for item in items):
         return None
     changed = layout.with_rank(path, len(items)) or layout
-    for axis, item in zip(changed.leaves[path].axes, items, strict=False):
+    for axis, word in zip(changed.leaves[path].axes, items, strict=False):
+        item = word.rpartition("=")[2].strip()
         fixed = changed.with_sizes((axis,), int(item)) if item.isdigit() and axis not in changed.batches else changed
         changed = fixed or changed
     return changed

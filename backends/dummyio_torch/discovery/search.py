@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -135,7 +136,21 @@ def _candidate_changes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
     if isinstance(error, OperandMismatch) and error.need is not None:
         yield from solve_size(trial, run, error)
     yield from sorted(found, key=lambda repair: repair.cost)
+    yield from _sizes_that_an_error_names(trial, run)
     yield from _named_sizes(trial, run)
+
+
+def _sizes_that_an_error_names(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
+    """Yield the numbers in attributes of the module that its own words name, as the size of the channels or the last axis."""
+    if not isinstance(run.error, (ValueError, AssertionError)):
+        return
+    words = re.findall(r"[a-z]\w*_\w+|(?<=[`'])[a-z]\w+(?=[`'])", str(run.error))
+    values = (getattr(trial.shadow.module, word, None) for word in dict.fromkeys(words))
+    for size in dict.fromkeys(value for value in values if type(value) is int and value > 0):
+        for leaf in run.layout.leaves.values():
+            for axis in dict.fromkeys((leaf.axes[1:2] or leaf.axes) + leaf.axes[-1:]):
+                if axis not in run.layout.batches:
+                    yield LayoutChange.of(1, InputLayout.with_sizes, (axis,), size)
 
 
 def _named_sizes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -21,6 +21,7 @@ from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.operation_rules import check_operands
 from dummyio_torch.discovery.run_observer import OperandMismatch, RunObserver, RunTooLong
 from dummyio_torch.discovery.runs.memory_guard import MemoryGuard, MemoryLimitError
+from dummyio_torch.discovery.runs.row_lengths import find_counted_axes
 
 _WORDS = re.compile(
     r"DataDependent|DynamicOutputShape|GuardOnData|UnsupportedFakeTensor|UnsupportedOperator|numpy\(\) is not supported"
@@ -32,6 +33,9 @@ _INSIDE = re.compile(r"kernel|patch|head|hidden|embed|batch|dilat|vocab|input_si
 """Sizes of the module's insides."""
 
 
+Policy = Literal["full", "ragged"]
+
+
 @dataclass
 class Run:
     """The end of one run."""
@@ -39,6 +43,10 @@ class Run:
     layout: InputLayout
     spy: RunObserver
     error: Exception | None
+    lengths: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Inputs of lengths that were those of full rows → the axis that they count."""
+    policy: Policy = "full"
+    """Whether rows of other lengths fit too."""
 
     @property
     def count(self) -> int:
@@ -65,6 +73,8 @@ class LayoutTrial:
     """Whether a rule has refused a run."""
     reaches_values: bool = False
     """Whether a run passes that ends where the module needs values: another trial has them."""
+    lengths: Policy | None = None
+    """Whether lengths in runs with values are those of full rows, or rise up to them; None where they are 1."""
     _spy: RunObserver | None = None
 
     @classmethod
@@ -86,6 +96,12 @@ class LayoutTrial:
             self._spy = RunObserver(layout, {}, check_operands, strict=strict, most=most)
             return Run(layout, self._spy, MemoryLimitError(f"its inputs would take {format_bytes(layout.nbytes)}"))
         tensors = {path: self.shadow.tensor(layout.shape(leaf), leaf.dtype) for path, leaf in layout.leaves.items()}
+        counted = find_counted_axes(layout) if self.lengths is not None and self.shadow.real else {}
+        for path, axis in counted.items():
+            size, rows = layout.sizes[axis], len(tensors[path])
+            tensors[path].fill_(size)
+            if self.lengths == "ragged":  # rising, which rows that have to be sorted are not
+                tensors[path][:] = torch.linspace(1, size, rows)
         spy = self._spy = RunObserver(layout, tensors, check_operands, strict=strict, most=most)
         error: Exception | None = None
         try:
@@ -96,7 +112,7 @@ class LayoutTrial:
         except Exception as caught:  # noqa: BLE001 - a module may raise anything, and the search uses it
             error = caught
             self.asked = self.asked or isinstance(caught, OperandMismatch)
-        return Run(layout, spy, error)
+        return Run(layout, spy, error, counted, self.lengths or "full")
 
     def count_operations(self, layout: InputLayout) -> int:
         """Return how many arithmetic operations a run takes, as far as shapes alone bring it."""
