@@ -104,7 +104,7 @@ def apply_layout(before: SpecLayout, after: InputLayout, facts: Facts) -> InputS
         for path, tensor in tensors.items()
         if path not in old or old[path].dtype != tensor.dtype or old[path].rank != tensor.rank
     }
-    rules = ValueRuleChooser(facts, {}, {}).rules(tensors)
+    rules = ValueRuleChooser(facts, {}, {}, {}).rules(tensors)
     final = {path: tensor.replace(values=_rule(path, tensors, rules, new)) for path, tensor in tensors.items()}
     outputs = tuple(output for output in before.spec.outputs if _is_known(output, fixed))
     return InputSpec(
