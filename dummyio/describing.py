@@ -1,7 +1,7 @@
 """`describe`: chooses the reader for a model, a configuration, a file or a saved spec."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -298,23 +298,32 @@ def _describe_object(source: Any, task: str | None, dims: Mapping[str, Any], *, 
         from dummyio.huggingface.diffusion.describe import component_class, describe_component_model  # noqa: PLC0415 - lazy: one reader of several
 
         if component_class(source) is not None:
-            return describe_component_model(source, task, dims, partial=runs)
+            return _describe_or_search(
+                lambda: describe_component_model(source, task, dims, partial=runs), source, task, dims, runs=runs
+            )
     if is_torch_module(source) and not is_configuration:
         return _describe_by("pt", source, task, dims)
     if config is not None and callable(_read_attribute(source, "forward")):
-        try:
-            return describe_model(source, task, dims)
-        except SourceError:
-            if task is None and runs and is_torch_module(source):
-                with suppress(DummyioError):  # what no rule describes, runs may find
-                    return _describe_by("pt", source, None, dims)
-            raise
+        return _describe_or_search(lambda: describe_model(source, task, dims), source, task, dims, runs=runs)
     if _is_configuration(source):
         return describe_configuration(source, task, dims)
     raise SourceError(
         f"a {qualified_name(source)} cannot be described. Give a Hugging Face configuration (path, dict or object) or model, "
         "any torch.nn.Module, a Keras model, a tf.function, a JAX function or module, an .onnx file or ModelProto, or a saved spec."
     )
+
+
+def _describe_or_search(
+    describe_by_rules: Callable[[], InputSpec], source: Any, task: str | None, dims: Mapping[str, Any], *, runs: bool
+) -> InputSpec:
+    """Return the description of rules, or of a search if these describe nothing."""
+    try:
+        return describe_by_rules()
+    except SourceError:
+        if task is None and runs and is_torch_module(source):
+            with suppress(DummyioError):  # what no rule describes, runs may find
+                return _describe_by("pt", source, None, dims)
+        raise
 
 
 def _is_configuration(source: Any) -> bool:

@@ -64,7 +64,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = _words(
         "speaker_embedding_dim": "speaker_embedding_dim speaker_embedding_size",
         "num_codebooks": "num_codebooks n_codebooks num_quantizers",
         "max_2d_positions": "max_2d_position_embeddings",
-        "conditioning_size": "joint_attention_dim cross_attention_dim caption_channels encoder_hid_dim",
+        "conditioning_size": "joint_attention_dim cross_attention_dim caption_channels encoder_hid_dim text_embed_dim",
         "pooled_projection_dim": "pooled_projection_dim projection_size",
         "action_dim": "act_dim action_dim",
         "num_input_channels": "num_input_channels input_size",

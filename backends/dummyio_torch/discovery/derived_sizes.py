@@ -30,6 +30,10 @@ def solve_size(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator
     An axis that alone decides it is solved for: the size is a multiple of its own, and perhaps a number more. Of several axes, such as
     the edges of an image whose features are flattened, all get one size: more gives more.
     """
+    samples = [path for path in error.paths if run.layout.with_items_alone(path) is not None]
+    if samples:  # features are counted in each item of a list, not over a batch of them
+        yield LayoutChange.of(0, InputLayout.with_items_alone, min(samples))
+        return
     moving = dict(_solve_alone(trial, run, error))
     cost = 0 if len(moving) == 1 else 1
     if len(moving) != 1:

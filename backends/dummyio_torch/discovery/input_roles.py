@@ -62,6 +62,7 @@ _GUESSES: tuple[tuple[Callable[[str], Any], Guess], ...] = (
     (_matching(r"^(t|time|times|sigma|sigmas|noise_level|guidance)$"), Guess("float", "b")),
     (is_length, Guess("int", "b")),
     (_matching(r"_sizes?$"), Guess("float", "bf")),
+    (_matching(r"rotary|freqs"), Guess("float", "eef")),  # a table of places, as large as the largest image
     (_matching(r"hidden_states|embeds$"), Guess("float", "bnf")),
     (_matching(r"video|frames|clip$"), Guess("float", "bnfee")),
     (_matching(r"image|img|pixel|picture|photo|^sample$|latent"), Guess("float", "bfee")),

@@ -185,11 +185,21 @@ class InputLayout:
         return None if leaf.dtype == dtype else self.with_tree(path, replace(leaf, dtype=dtype))
 
     def with_rank(self, path: str, rank: int) -> InputLayout | None:
-        """Return a layout with more or fewer axes of a tensor: the first stays first, and a fixed last stays last."""
-        leaf = self.leaves[path]
-        if not 0 <= rank <= 6 or rank == len(leaf.axes):
+        """Return a layout with more or fewer axes of a tensor, and of those beside it in a list."""
+        own = self.leaves[path].axes
+        if not 0 <= rank <= 6 or rank == len(own):
             return None
-        layout, axes = self, list(leaf.axes)
+        layout, changed = self, dict[tuple[int, ...], tuple[int, ...]]()
+        for other in (path, *self.siblings(path)):
+            axes = self.leaves[other].axes
+            if axes not in changed:
+                layout, changed[axes] = layout.change_rank(axes, rank)
+            layout = layout.with_axes(other, changed[axes])
+        return layout
+
+    def change_rank(self, old: tuple[int, ...], rank: int) -> tuple[InputLayout, tuple[int, ...]]:
+        """Return more or fewer axes, and the layout that has them: the first stays first, and a fixed last stays last."""
+        layout, axes = self, list(old)
         while len(axes) > rank:
             axes.pop(1 if len(axes) > 2 and axes[-1] in self.fixed else -1)
         if rank >= 4:
@@ -197,7 +207,24 @@ class InputLayout:
         while len(axes) < rank:
             layout, axis = layout.new_axis(edge=rank >= 4 and len(axes) >= 2)
             axes.insert(len(axes) - 1 if len(axes) > 1 and axes[-1] in self.fixed and rank < 4 else len(axes), axis)
-        return layout.with_axes(path, tuple(axes))
+        return layout, tuple(axes)
+
+    def siblings(self, path: str) -> list[str]:
+        """Return the paths of the tensors in the list that a tensor is in; the tensor's own if it is in none."""
+        owner = path.partition(".")[0]
+        tree = dict(self.trees)[owner]
+        in_list = isinstance(tree, Branch) and tree.kind == "list"
+        return [each for each in self.leaves if each.partition(".")[0] == owner] if in_list else [path]
+
+    def with_items_alone(self, path: str) -> InputLayout | None:
+        """Return a layout in which the items of a list are samples: alike, and without an axis of the batch."""
+        items, own = self.siblings(path), self.leaves[path].axes
+        if len(items) == 1 or own[:1] != (BATCH,):
+            return None
+        layout, axis = self.new_axis()
+        for other in items:
+            layout = layout.with_axes(other, (axis, *own[1:]))
+        return layout
 
     def with_leading_axis(self, path: str) -> InputLayout:
         """Return a layout in which a tensor has a further axis before its batch: layers, or codebooks."""

@@ -17,6 +17,7 @@ from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, 
 _UNPACK = re.compile(r"(?:not enough|too many) values to unpack \(expected (\d+)")
 _SHAPE = re.compile(r"[\[(]([\w =]+(?:,[\w =]+)+),?[\])]")
 """A shape in an error's text: words and numbers in brackets, or both (``channel==1``)."""
+_BEYOND = re.compile(r"out of bounds for dimension \d+ with size (\d+)")
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "baddbmm"})
 _JOINS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
 _SHAPERS = frozenset({"view", "reshape", "unflatten"})
@@ -78,12 +79,18 @@ def _equal(spy: RunObserver, a: torch.Tensor, i: int, b: torch.Tensor, j: int) -
         yield LayoutChange.of(0, InputLayout.with_equal, one, other)
     for mine, tensor, size in ((one, b, b.shape[j]), (other, a, a.shape[i])):
         if mine is not None:
-            cost = (0 if spy.lineage(tensor) is None else 2) + (4 if mine in spy.layout.batches else 0)
+            is_batch = mine in spy.layout.batches and size not in _count_items(spy.layout)
+            cost = (0 if spy.lineage(tensor) is None else 2) + (4 if is_batch else 0)
             yield LayoutChange.of(cost, InputLayout.with_sizes, (mine,), size)
     for known, tensor, got, need in ((b, a, a.shape[i], b.shape[j]), (a, b, b.shape[j], a.shape[i])):
         lineage = spy.lineage(tensor)
         if lineage is not None and spy.lineage(known) is None and (one is None and other is None):
             raise OperandMismatch([], paths=lineage.sources, got=got, need=need)
+
+
+def _count_items(layout: InputLayout) -> set[int]:
+    """Return how many items lists have: samples, of which a batch has as many."""
+    return {len(tree.items) for _, tree in layout.trees if isinstance(tree, Branch) and tree.kind == "list"}
 
 
 def _same_dtype(spy: RunObserver, a: torch.Tensor, b: torch.Tensor) -> Iterator[LayoutChange]:
@@ -157,6 +164,12 @@ def _grown(layout: InputLayout, axes: list[int]) -> InputLayout:
     return replace(layout, sizes={**layout.sizes, **larger})
 
 
+def _with_shorter_axes(layout: InputLayout, rows: int) -> InputLayout | None:
+    """Return a layout in which no free axis is longer than a table that places are looked up in."""
+    long = {axis for axis, size in layout.sizes.items() if size > rows and axis not in layout.fixed | layout.batches}
+    return replace(layout, sizes={**layout.sizes, **dict.fromkeys(long, rows)}) if long else None
+
+
 def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch.dtype) -> Iterator[LayoutChange]:
     text, line = str(error), _source_line(error)
     leaves = spy.layout.leaves
@@ -175,11 +188,19 @@ def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch
             yield LayoutChange.of(0 if named else 1, InputLayout.with_tree, path, Branch("dict", ()))
     if isinstance(error, (ValueError, AssertionError)):  # the model's own words
         yield from _sizes_in_words(spy, text)
+    beyond = _BEYOND.search(text)
+    if beyond is not None:
+        yield LayoutChange.of(1, _with_shorter_axes, int(beyond[1]))
     if unpack is not None:
-        for name, tree in spy.layout.trees:
-            if isinstance(tree, Branch) and tree.kind != "dict" and len(tree.items) < int(unpack[1]):
-                key = str(len(tree.items))
-                yield LayoutChange.of(0, InputLayout.with_item, name, key, floating, 2)
+        yield from _longer_containers(spy, int(unpack[1]), line, floating)
+
+
+def _longer_containers(spy: RunObserver, count: int, line: str, floating: torch.dtype) -> Iterator[LayoutChange]:
+    """Yield one more item for containers that may be what is taken apart into so many items."""
+    for name, tree in spy.layout.trees:
+        if isinstance(tree, Branch) and tree.kind != "dict" and len(tree.items) < count:
+            key, cost = str(len(tree.items)), 0 if re.search(rf"\b{re.escape(name)}\b", line) else 4
+            yield LayoutChange.of(cost, InputLayout.with_item, name, key, floating, 2)
 
 
 def _sizes_in_words(spy: RunObserver, text: str) -> Iterator[LayoutChange]:
@@ -231,6 +252,8 @@ def _guesses(spy: RunObserver, floating: torch.dtype) -> Iterator[LayoutChange]:
             yield LayoutChange.of(3, InputLayout.with_same_shape, path, other_path)
     for path, leaf in leaves.items():
         rank = len(leaf.axes)
+        if path.endswith(".0"):
+            yield LayoutChange.of(2, InputLayout.with_items_alone, path)
         for other in (rank + 1, rank - 1):
             if 1 <= other <= 5:
                 yield LayoutChange.of(4 if other > rank else 5, InputLayout.with_rank, path, other)

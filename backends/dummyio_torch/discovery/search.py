@@ -128,6 +128,8 @@ def _candidate_changes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
     """Yield changes that could make a run work."""
     if run.error is None:  # it works and is not what is looked for
         return
+    if isinstance(run.error, (TypeError, AttributeError)) and "NoneType" in str(run.error):
+        return  # an input is missing, which no other layout of these replaces
     error = run.error
     try:
         found = suggest_changes(run.spy, error, trial.floating)

@@ -274,7 +274,7 @@ class _Prover:
             return None
         growth = _find_growth(spec, sizes)
         cheap = self.first.nbytes * growth**2 <= self.attempts.budget.memory
-        if self.first.level == "values" and self.first.seconds * growth < self.attempts.budget.seconds / 4:
+        if self.first.level == "values" and self.first.seconds * growth < self.attempts.budget.seconds / 8:
             found = self.attempts.run_with_values(spec, sizes, guarded=not cheap)
             if found.ending != "unknown":
                 return found

@@ -17,7 +17,10 @@ class DummyComponentInputGenerator(ShapeWordsInputGenerator):
 
     def describe_timestep(self) -> TensorSpec:
         """One time step for all if maps shrink and grow, else one for each row."""
-        if self.config.raw("block_out_channels") is not None:
+        each_frame = self.words("timestep") == ("batch_size", "num_frames")
+        if each_frame:
+            return DummyTransformerTimestepInputGenerator.of(self.context).steps(*self.shape_of("timestep"))
+        if self.config.raw("block_out_channels") is not None and self.words("timestep") != ("batch_size",):
             return DummyTimestepInputGenerator.of(self.context).describe_timestep()
         return DummyTransformerTimestepInputGenerator.of(self.context).describe_timestep()
 
@@ -90,6 +93,11 @@ class DummyComponentInputGenerator(ShapeWordsInputGenerator):
         edges = (self.edge("height", 0) * times, self.edge("width", 1) * times)
         channels = self.whole("conditioning_channels") or 3
         return self.floats("controlnet_cond", (self.batch, channels, *edges), Uniform(0, 1))
+
+    def describe_audio_coords(self) -> TensorSpec:
+        """When each row of a sound is heard."""
+        length = self.shape_of("audio_hidden_states")[1]
+        return self.floats("audio_coords", (self.batch, 1, length), Uniform(0, 16))
 
     @property
     def drawn(self) -> tuple[Size, ...]:

@@ -28,7 +28,17 @@ _TEMPORAL = ("temporal_compression_ratio", "scale_factor_temporal")
 _SIDES = ("sample_height", "sample_width")
 _CONDITION = ("feature_dim", "embed_dims", "embed_dim", "hidden_size", "dim", "text_embed_dim")
 """What docstrings call the size of a text's features, whatever the configuration calls it."""
-_SYMBOLS = ("batch_size", "channels", "num_frames", "height", "width", "cells", "length", "sequence_length")
+_SYMBOLS = (
+    "batch_size",
+    "batch_frames",
+    "channels",
+    "num_frames",
+    "height",
+    "width",
+    "cells",
+    "length",
+    "sequence_length",
+)
 """Words that mean a dim, or a size that is computed from dims."""
 _SUM = re.compile(r"(.+)([+-]\d+)")
 _INDICES = re.compile(r"(ids|index|indices|indexes|tags)$")
@@ -110,6 +120,11 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
     def batch(self) -> Dim:
         """The batch."""
         return self.dim("batch_size")
+
+    @property
+    def batch_frames(self) -> Size:
+        """The frames of all videos of the batch, one after the other."""
+        return self.batch * self.num_frames
 
     def whole(self, *names: str) -> int | None:
         """Return the first of some attributes that is a whole number; None if none is."""

@@ -43,6 +43,10 @@ _SUM = re.compile(r"(\w+) ?\+ ?(\d+)")
 """A size that is a number more than another."""
 _OF_TEXT = re.compile(r"l_txt|text_seq(uence)?_len(gth)?")
 """What the length of a text is called beside others."""
+_ONE_SAMPLE = re.compile(r"^        sample: ", re.MULTILINE)
+"""The first argument of denoisers whose maps shrink and grow: they take a time step without a batch."""
+_SPREADS = re.compile(r"\.expand\(|ones\(|get_time_embed")
+"""How such a denoiser gives every sample the time step of the batch."""
 _PATCHED = re.compile(r"img_ids|image_ids|img_shapes|video_coords")
 """Arguments that come with images packed into rows."""
 
@@ -65,8 +69,9 @@ def read_shape_words(
             found[name] = _with_channels(words, layer, settings)
             aliases = _pair_words(stated or (), words)
         else:
-            words_here = None if stated is None else tuple(aliases.get(word, word) for word in stated)
-            found[name] = _of_condition(name, words_here, layer, settings)
+            known = None if stated is None else tuple(aliases.get(word, word) for word in stated)
+            words_here = _of_condition(name, known, layer, settings, code=component.text(method))
+            found[name] = words_here or _find_unpacked_anywhere(component, name)
     return found
 
 
@@ -80,9 +85,11 @@ def _pair_words(stated: Words, meant: Words) -> dict[str, str]:
 
 
 def _of_condition(
-    argument: str, stated: Words | None, layer: Layer | None, settings: Mapping[str, Any]
+    argument: str, stated: Words | None, layer: Layer | None, settings: Mapping[str, Any], code: str
 ) -> Words | None:
     """Return the shape of an argument behind the first: by the layer that it enters, else as documented."""
+    if argument == "timestep" and _ONE_SAMPLE.search(code) and not _SPREADS.search(code):
+        return ("batch_size",)
     if layer is not None and layer.kind.startswith("conv"):
         usual = _BY_LAYER[layer.kind]
         words = stated if stated is not None and len(stated) == len(usual) else usual
@@ -90,11 +97,20 @@ def _of_condition(
         return tuple(str(layer.size) if axis == place and layer.size else word for axis, word in enumerate(words))
     if layer is not None and layer.size is not None and layer.kind in ("linear", "norm"):
         middle = stated[1] if stated is not None and len(stated) == 3 else "sequence_length"
-        text = len(stated or ()) == 3 or "hidden_states" in argument
-        known = settings.get(middle) or is_length_word(middle)
-        length = "1" if argument.startswith("global") else middle if known else "sequence_length"
+        if argument.startswith("global"):
+            return ("batch_size", "1", str(layer.size)) if len(stated or ()) == 3 else ("batch_size", str(layer.size))
+        becomes_text = re.search(rf"hidden_states\w* = self\.\w+\({argument}\)", code) is not None
+        text = len(stated or ()) == 3 or "hidden_states" in argument or becomes_text
+        length = middle if settings.get(middle) or is_length_word(middle) else "sequence_length"
         return ("batch_size", length, str(layer.size)) if text else ("batch_size", str(layer.size))
     return stated
+
+
+def _find_unpacked_anywhere(component: ClassMethods, argument: str) -> Words | None:
+    """Return the shape that another class of the file, which is given an argument under its own name, unpacks; None unless all is known."""
+    found = re.search(rf"^ +([\w, ]+) = {argument}\.shape$", read_text(component.source.path), re.MULTILINE)
+    words = [_AXES.get(name.strip().lower()) for name in found[1].split(",")] if found else []
+    return tuple(word for word in words if word) if len(words) > 1 and None not in words else None
 
 
 def _of_latents(component: ClassMethods, stated: Words | None, layer: Layer | None, *, packed: bool) -> Words:
@@ -105,7 +121,7 @@ def _of_latents(component: ClassMethods, stated: Words | None, layer: Layer | No
         return stated if words is _ROWS and stated is not None and len(stated) == 2 else words
     if stated is not None and len(stated) in (2, 3) and not packed:
         is_known = len(stated) == 2 or (is_length_word(stated[1]) and stated[2].isdigit())
-        return stated if is_known else ("batch_size", "channels", "length")
+        return stated if is_known else ("batch_size", stated[1] if stated[1].isdigit() else "channels", "length")
     if stated is not None and len(stated) == 5:
         return stated
     return _ROWS if packed else _of_file(component)

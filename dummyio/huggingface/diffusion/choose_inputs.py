@@ -55,6 +55,7 @@ CONDITIONS: Mapping[str, Condition] = {
             "encoder_hidden_states",
             "global_hidden_states",
             "video_coords",
+            "audio_coords",
             "image_embeddings",
         ),
         _always,

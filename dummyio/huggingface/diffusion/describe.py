@@ -45,6 +45,9 @@ HALVES: Mapping[str, tuple[str, str]] = {
     "vae-decoder": ("decode", "latent_sample"),
 }
 """Task → the method that does it, and what an export calls its input."""
+_REPEATED_TIME = re.compile(r"\bemb\.repeat_interleave\(num_frames")
+_CONTAINER = re.compile(r"(list|tuple|dict)\[", re.IGNORECASE)
+"""An annotation of an argument that is no single tensor."""
 _RETURNED = re.compile(r"\n +return \w*Output\w*\(([^()]*)\)")
 
 
@@ -155,7 +158,9 @@ def _read(component: ClassMethods, config: NormalizedConfig, values: Mapping[str
     code = component.text("forward")
     offered = {p.name: not p.has_default or _is_read(p.name, code) for p in parameters}
     found = read_shape_words(component, values)
-    stated = {key: ArgumentFacts("float", shape) for key, shape in _with_conditions(found, config).items() if shape}
+    lists = {p.name for p in parameters if _CONTAINER.match(p.annotation)}
+    shapes = {key: shape for key, shape in _with_conditions(found, config, code).items() if shape and key not in lists}
+    stated = {key: ArgumentFacts("float", shape) for key, shape in shapes.items()}
     return _Reading(offered, stated, f"forward signature of {component.name}, {source}", component.text("forward"))
 
 
@@ -167,8 +172,11 @@ def _is_read(name: str, code: str) -> bool:
     return (is_taken and not is_checked) or is_given
 
 
-def _with_conditions(words: Mapping[str, Any], config: NormalizedConfig) -> dict[str, Any]:
-    """Return the words with the usual shape of a text, where only the configuration says how large its features are."""
+def _with_conditions(words: Mapping[str, Any], config: NormalizedConfig, code: str = "") -> dict[str, Any]:
+    """Return the words with the usual shape of a text, where only the configuration says how large its features are.
+
+    A denoiser that gives every frame the time step of its video, but not the text, is given a text for each frame.
+    """
     found = dict(words)
     shape = found.get("encoder_hidden_states")
     if (
@@ -178,7 +186,9 @@ def _with_conditions(words: Mapping[str, Any], config: NormalizedConfig) -> dict
     ):
         attribute = "encoder_hid_dim" if config.raw("encoder_hid_dim") is not None else None
         size = config.integer(attribute or "conditioning_size")
-        found["encoder_hidden_states"] = ("batch_size", "sequence_length", str(size))
+        by_frame = _REPEATED_TIME.search(code) is not None and "encoder_hidden_states.repeat" not in code
+        rows = "batch_frames" if by_frame else "batch_size"
+        found["encoder_hidden_states"] = (rows, "sequence_length", str(size))
     return found
 
 
