@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from dummyio.sources.axis_names import make_unique, name_axis
 from dummyio.sources.input_names import is_mask
 from dummyio.spec.dims import Dim, Size
 from dummyio_torch.capture.recorded_calls import Axis, Recorded
+from dummyio_torch.capture.size_relations import Relation, find_relations
 
 if TYPE_CHECKING:
     from dummyio_torch.capture.shape_probe import Probe
@@ -25,41 +25,33 @@ class DimInference:
         self._used: set[str] = set()
 
     def varied(self) -> dict[Axis, Size]:
-        """Return the size of every axis: a dim, a sum of two, or the number that it was in all calls."""
+        """Return the size of every axis: a dim, what it was of other sizes in all calls, or the number that it was in all calls."""
         moving = list(dict.fromkeys(v for v in self._vectors.values() if len(set(v)) > 1))
-        sums = {v: parts for v in moving if (parts := self._sum_parts(v, moving)) is not None}
+        relations = self._find_relations(moving)
         named: dict[tuple[int, ...], Size] = {}
         for axis, vector in self._vectors.items():
-            if vector in moving and vector not in sums and vector not in named:
+            if vector in moving and vector not in relations and vector not in named:
                 named[vector] = Dim(self._name(axis), vector[0], min(vector), max(vector))
-        for vector, (one, other) in sums.items():
-            named[vector] = named[one] + (other if isinstance(other, int) else named[other])
-        return {axis: named.get(vector, vector[0]) for axis, vector in self._vectors.items()}
 
-    def _sum_parts(
-        self, vector: tuple[int, ...], moving: list[tuple[int, ...]]
-    ) -> tuple[tuple[int, ...], tuple[int, ...] | int] | None:
-        """Return two other sizes whose sum an axis was in every call; a batch is not a part of a sum."""
-        lengths = [
-            v for v in moving if v != vector and any(axis > 0 for (_, axis), w in self._vectors.items() if w == v)
-        ]
-        for one, other in combinations(lengths, 2):
-            if all(a + b == total for a, b, total in zip(one, other, vector, strict=True)):
-                return one, other
+        def resolve(vector: tuple[int, ...]) -> Size:
+            if vector not in named:
+                relation = relations[vector]
+                size: Size = relation.compute(*map(resolve, relation.bases))
+                named[vector] = size
+            return named[vector]
+
+        return {axis: resolve(vector) if vector in moving else vector[0] for axis, vector in self._vectors.items()}
+
+    def _find_relations(self, moving: list[tuple[int, ...]]) -> dict[tuple[int, ...], Relation]:
+        """Return what varied sizes are of others; a batch is no part of another size."""
+        lengths = {vector for (_, axis), vector in self._vectors.items() if axis > 0 and vector in moving}
+        masks = {v for (p, axis), v in self._vectors.items() if axis == len(self._leaves[p].shape) - 1 and is_mask(p)}
         steps = {
-            w[0]
-            for (path, axis), w in self._vectors.items()
-            if axis > 0 and len(set(w)) == 1 and not self._leaves[path].dtype.is_floating_point
+            vector[0]
+            for (path, axis), vector in self._vectors.items()
+            if axis > 0 and len(set(vector)) == 1 and not self._leaves[path].dtype.is_floating_point
         }
-        masks = any(
-            w == vector and axis == len(self._leaves[p].shape) - 1 and is_mask(p)
-            for (p, axis), w in self._vectors.items()
-        )
-        for one in lengths if masks else ():
-            step = vector[0] - one[0]
-            if step in steps and all(a + step == total for a, total in zip(one, vector, strict=True)):
-                return one, step
-        return None
+        return find_relations([vector for vector in moving if vector in lengths], masks, steps)
 
     def confirmed(self, probe: Probe | None) -> dict[Axis, Size]:
         """Return the size of every axis of one call: a dim if the module takes another size."""

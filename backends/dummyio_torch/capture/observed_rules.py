@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from dummyio.sources.input_names import can_be_token_ids, get_model_part, is_mask, is_position_ids
+from dummyio.sources.input_names import can_be_token_ids, get_model_part, is_length, is_mask, is_position_ids
+from dummyio.sources.row_lengths import choose_length_rule
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Constant, PaddingMask, Positions, Rule, TokenIds, Uniform
 from dummyio_torch.capture.recorded_calls import Recorded
@@ -48,7 +49,10 @@ def _rule(
     if not all(leaf.finite for leaf in seen):
         return _constant(tensor, 0), "a mask that is added: nothing is hidden"
     if tensor.dtype.kind == "float":
-        return _numbers(low, high, tensor)
+        rule, note = _numbers(low, high, tensor)
+        return rule, f"{note}; values that were missing (NaN) are not made" if any(
+            leaf.missing for leaf in seen
+        ) else note
     if tensor.dtype.kind == "complex":
         return Uniform(), "nothing is known of complex numbers: uniform"
     if tensor.dtype.kind == "bool":
@@ -98,6 +102,9 @@ def _whole(
     start = _start(path, leaves, tensors) if is_position_ids(path) and tensor.rank else None
     if start is not None:
         return Positions(start=start), f"counted from {start} in every call"
+    counted = _lengths(path, leaves, tensors)
+    if counted is not None:
+        return counted
     rows = facts.rows.get(path) if facts is not None else None
     if rows is not None and rows[2] and high < rows[0]:
         pad = rows[1]
@@ -106,6 +113,28 @@ def _whole(
             return TokenIds(rows[0], reserved=kept, pad=pad or 0), f"indexes a table of {rows[0]} rows"
         return Uniform(0, rows[0]), f"indexes a table of {rows[0]} rows"
     return (Constant(low) if low == high else Uniform(low, high + 1)), f"seen from {low} to {high}"
+
+
+def _lengths(
+    path: str, leaves: Sequence[Mapping[str, Recorded]], tensors: Mapping[str, TensorSpec]
+) -> tuple[Rule, str] | None:
+    """Return the rule of lengths by their name, if none was longer than the rows that they count."""
+    if not is_length(path):
+        return None
+    found = choose_length_rule(path, {other: tensor.shape for other, tensor in tensors.items()})
+    if found is None or found[0].size is None:
+        return None
+    counted = next(
+        (
+            (other, axis)
+            for other, tensor in tensors.items()
+            for axis, size in enumerate(tensor.shape)
+            if str(size) == str(found[0].size)
+        ),
+        None,
+    )
+    is_longer = counted is None or any(call[path].high > call[counted[0]].shape[counted[1]] for call in leaves)
+    return None if is_longer or min(call[path].low for call in leaves) < 0 else found
 
 
 def _start(path: str, leaves: Sequence[Mapping[str, Recorded]], tensors: Mapping[str, TensorSpec]) -> int | str | None:

@@ -21,6 +21,9 @@ class Recorded:
     high: float = 0.0
     """The smallest and the largest value; 0 if there are none."""
     finite: bool = True
+    """Whether no value is infinite."""
+    missing: bool = False
+    """Whether there are values that are no numbers (NaN)."""
     side: str | None = None
     """The side of the zeros in rows of 0 and 1: ``left``, ``right``, ``none``; None if the tensor is not a mask."""
     hidden: str | None = None
@@ -68,12 +71,12 @@ def _record_tensor(tensor: torch.Tensor) -> Recorded:
         return Recorded(shape, dtype)
     if dtype.is_floating_point:
         values = values.to(torch.float64)
-        finite = bool(values.isfinite().all())
+        finite, missing = not bool(values.isinf().any()), bool(values.isnan().any())
         values = values[values.isfinite()]
         if not values.numel():
-            return Recorded(shape, dtype, finite=False)
+            return Recorded(shape, dtype, finite=finite, missing=missing)
         low, high = float(values.min()), float(values.max())
-        return Recorded(shape, dtype, low, high, finite, _side(tensor), _side(1 - tensor))
+        return Recorded(shape, dtype, low, high, finite, missing, _side(tensor), _side(1 - tensor))
     values = values.to(torch.int64)
     return Recorded(
         shape,

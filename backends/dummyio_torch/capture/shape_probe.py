@@ -76,10 +76,13 @@ class Probe:
             low = 0 if dim.min == 0 else low
             high = None if fits(_FAR) is not False else find_largest_size(fits, dim.size, _FAR)
             leaves = dict(spec.leaves)
-            for path, axis in (each for each in vectors if leaves[each[0]].shape[each[1]] == dim):
+            axes = [each for each in vectors if leaves[each[0]].shape[each[1]] == dim]
+            for path, axis in axes:
                 limit = self.facts.limits.get(self.layout.leaves[path].axes[axis])
                 high = limit if limit is not None and (high is None or limit < high) else high
-            spec = spec.with_dims(**{name: Dim(name, dim.size, low, None if high is None else max(high, dim.size))})
+            seen = [dim.size, *(size for each in axes for size in vectors[each])]  # the spec takes them in any case
+            most = None if high is None else max(high, *seen)
+            spec = spec.with_dims(**{name: Dim(name, dim.size, min(low, *seen), most)})
         return spec
 
 
