@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -128,7 +129,9 @@ def describe_configuration(source: Any, task: str | None, keywords: Mapping[str,
 def describe_model(model: Any, task: str | None, keywords: Mapping[str, Any]) -> InputSpec:
     """Describe a live model by its configuration and its own signature; its floats are those of its weights, unless `keywords` says."""
     clear_stale_caches()
-    dtype = str(getattr(model, "dtype", "")).rpartition(".")[2]
+    dtype = ""
+    with suppress(Exception):  # a property of the model, which fails for one without weights
+        dtype = str(model.dtype).rpartition(".")[2]
     own = {"float_dtype": dtype} if dtype in _HALF else {}
     return _describe(_State(read_configuration(model.config), task, {**own, **keywords}, model))
 

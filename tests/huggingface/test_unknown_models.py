@@ -111,3 +111,14 @@ def test_what_is_said_of_media_is_left_out_with_them(media):
     transformers = pytest.importorskip("transformers")
     config = {**transformers.Gemma4Config().to_dict(), "architectures": ["Gemma4ForConditionalGeneration"]}
     assert not {media, "pixel_values", "pixel_values_videos"} & set(dummyio.describe(config))
+
+
+def test_a_live_model_without_weights_and_forward_is_refused():
+    transformers = pytest.importorskip("transformers")
+    pytest.importorskip("torch")
+
+    class Empty(transformers.PreTrainedModel):
+        config_class = transformers.BertConfig
+
+    with pytest.raises(SourceError):
+        dummyio.describe(Empty(transformers.BertConfig()))
