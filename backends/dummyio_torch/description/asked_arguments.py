@@ -21,3 +21,9 @@ def find_asked_arguments(error: BaseException, offered: Mapping[str, Argument]) 
             if name in offered and frame.f_locals.get(name, 0) is None:
                 found.setdefault(name, offered[name])
     return list(found.values())
+
+
+def lacks_argument(error: Exception, offered: Mapping[str, Argument]) -> bool:
+    """Whether a run has failed on None in the place of an argument that can be given: no layout of the others helps."""
+    is_none = isinstance(error, (TypeError, AttributeError)) and "NoneType" in str(error)
+    return is_none and bool(find_asked_arguments(error, offered))

@@ -5,6 +5,7 @@ The module itself is never run and never changed: a copy without memory is (`dum
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.process_state import hold_process_state
 from dummyio.sources.options import apply_sizes, check_options
 from dummyio_torch.calling.meta_copy import Kind, check_sizes, has_small_weights, iterate_weights
-from dummyio_torch.description.asked_arguments import find_asked_arguments
+from dummyio_torch.description.asked_arguments import find_asked_arguments, lacks_argument
 from dummyio_torch.description.build_spec import Provenance, build_spec
 from dummyio_torch.description.initial_layout import LayoutStart
 from dummyio_torch.description.module_key import module_key
@@ -190,8 +191,8 @@ class _Description:
             found, far = self._search(needed)
             if found is not None:
                 return found
-            offered = {a.name: a for a in self.arguments if a.can_be_data and a not in needed}
-            asked = [] if far is None or far.error is None else find_asked_arguments(far.error, offered)
+            error = None if far is None else far.error
+            asked = [] if error is None else find_asked_arguments(error, self._list_offered(needed))
             if not asked:
                 raise self._error("no inputs were found that it takes", far)
             needed.append(asked[0])
@@ -209,7 +210,9 @@ class _Description:
                 break
             if kind == "fake" and far is not None:
                 continue  # such runs differ only in values and devices
-            trial = self._trial(kind, lengths="full" if find_counted_axes(start) else None)
+            lacks_input = partial(lacks_argument, offered=self._list_offered(needed))
+            lengths: Policy | None = "full" if find_counted_axes(start) else None
+            trial = self._trial(kind, lengths=lengths, lacks_input=lacks_input)
             try:
                 run, new = search_layout(trial, start, _BUDGETS[kind])
                 if run is None and trial.shadow.real and trial.lengths:
@@ -224,7 +227,13 @@ class _Description:
                     trial.prefix, prefix.reaches_values = prefix, True
                 return (trial, run), far
             far = far or new
+            if far.error is not None and lacks_input(far.error):
+                break
         return None, far
+
+    def _list_offered(self, needed: Sequence[Argument]) -> dict[str, Argument]:
+        """Return the arguments that a run may ask for beside some."""
+        return {a.name: a for a in self.arguments if a.can_be_data and a not in needed}
 
     def _error(self, reason: str, far: Run | None) -> SourceError:
         known = "; ".join(_format_argument(a) for a in self.arguments) or "none"

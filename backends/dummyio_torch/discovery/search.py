@@ -50,10 +50,17 @@ def search_layout(
     trial.asked = False
     end = time.thread_time() + _SECONDS
     found, farthest = _searched(trial, start, (budget, end), accept, strict=True)
-    if found is None and trial.asked:  # rules that only prefer may have been in the way
+    if (
+        found is None and trial.asked and not _lacks_input(trial, farthest)
+    ):  # rules that only prefer may have been in the way
         found, far = _searched(trial, start, (budget, end), accept, strict=False)
         farthest = far if far.count > farthest.count else farthest
     return found, farthest
+
+
+def _lacks_input(trial: LayoutTrial, run: Run) -> bool:
+    """Whether a run has ended where an input is missing, which no other layout replaces."""
+    return run.error is not None and trial.lacks_input(run.error)
 
 
 def _searched(
@@ -74,6 +81,8 @@ def _searched(
         done.add(layout.key)
         run = known or trial.run(layout, strict=strict)
         progress.note(run)
+        if run is progress.farthest and _lacks_input(trial, run):
+            break
         if run.error is None and accept(run):
             progress.keep(run, cost)
             continue
@@ -128,8 +137,6 @@ def _candidate_changes(trial: LayoutTrial, run: Run) -> Iterator[LayoutChange]:
     """Yield changes that could make a run work."""
     if run.error is None:  # it works and is not what is looked for
         return
-    if isinstance(run.error, (TypeError, AttributeError)) and "NoneType" in str(run.error):
-        return  # an input is missing, which no other layout of these replaces
     error = run.error
     try:
         found = suggest_changes(run.spy, error, trial.floating)

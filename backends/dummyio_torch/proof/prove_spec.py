@@ -221,8 +221,11 @@ class _Prover:
     def _find_ineffective_inputs(self, spec: InputSpec) -> dict[str, str]:
         """Return the inputs that never vary, or with which no result changes, with the reason."""
         guarded = self.first.nbytes > self.attempts.budget.memory
+        takes_long = self.first.seconds * (1 + len(spec.leaves)) > self.attempts.budget.seconds / 8
         return find_ineffective_inputs(
-            spec, lambda feeds: self.attempts.compute(spec, feeds, guarded=guarded), self._is_over
+            spec,
+            lambda feeds: self.attempts.compute(spec, feeds, guarded=guarded),
+            lambda: takes_long or self._is_over(),
         )
 
     def _prove_sizes(self, spec: InputSpec) -> tuple[InputSpec, list[dict[str, int]]]:

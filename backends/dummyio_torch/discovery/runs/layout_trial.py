@@ -69,6 +69,8 @@ class LayoutTrial:
     """The processor time after which no run with values begins."""
     prefix: LayoutTrial | None = None
     """A trial on shapes, for the operations before the first that needs values."""
+    lacks_input: Callable[[Exception], bool] = lambda _: False
+    """Whether a run has failed because an input is missing."""
     asked: bool = False
     """Whether a rule has refused a run."""
     reaches_values: bool = False

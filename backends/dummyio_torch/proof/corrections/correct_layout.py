@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 
 import torch
 
 from dummyio.errors import DimError, SourceError, SpecError
 from dummyio.input_spec import InputSpec
 from dummyio_torch.calling.meta_copy import Kind, iterate_weights
-from dummyio_torch.description.asked_arguments import find_asked_arguments
+from dummyio_torch.description.asked_arguments import find_asked_arguments, lacks_argument
 from dummyio_torch.description.describe_module import describe
 from dummyio_torch.description.initial_layout import LayoutStart
 from dummyio_torch.description.signature_arguments import Argument, list_arguments
@@ -94,7 +95,8 @@ def _find_layouts(
     attempts: Attempts, layout: InputLayout, floating: torch.dtype
 ) -> Iterator[tuple[InputLayout, Facts]]:
     """Yield layouts with which a module runs or gets farther, and what the runs have shown."""
-    module = attempts.module
+    module, known = attempts.module, dict(layout.trees)
+    offered = {a.name: a for a in _list_arguments(attempts) if a.can_be_data and a.name not in known}
     for kind, runs in _RUNS.items():
         if kind == "real" and (count_weight_bytes(module) > _MAX_REAL_WEIGHTS or not has_values(module)):
             return
@@ -104,6 +106,7 @@ def _find_layouts(
             positional=attempts.call.positional,
             constants=dict(attempts.call.constants),
             floating=floating,
+            lacks_input=partial(lacks_argument, offered=offered),
         )
         try:
             run, farthest = search_layout(trial, layout, runs)

@@ -1,0 +1,120 @@
+"""Models of Diffusers whose shapes docstrings, layers or other classes of their file state: described from configurations, and run."""
+
+import pytest
+
+import dummyio
+from dummyio.errors import SourceError
+
+diffusers = pytest.importorskip("diffusers")
+torch = pytest.importorskip("torch")
+
+MOTION = {
+    "block_out_channels": (16, 32),
+    "norm_num_groups": 16,
+    "down_block_types": ("CrossAttnDownBlockMotion", "DownBlockMotion"),
+    "up_block_types": ("UpBlockMotion", "CrossAttnUpBlockMotion"),
+    "cross_attention_dim": 16,
+    "num_attention_heads": 2,
+    "layers_per_block": 1,
+    "sample_size": 16,
+}
+SOUND = {
+    "block_out_channels": (8, 8, 16, 16),
+    "in_channels": 14,
+    "out_channels": 14,
+    "time_embedding_type": "positional",
+    "use_timestep_embedding": True,
+    "flip_sin_to_cos": False,
+    "freq_shift": 1.0,
+    "out_block_type": "OutConv1DBlock",
+    "mid_block_type": "MidResTemporalBlock1D",
+    "down_block_types": ("DownResnetBlock1D",) * 4,
+    "up_block_types": ("UpResnetBlock1D",) * 3,
+    "act_fn": "swish",
+}
+VIDEO_AND_SOUND = {
+    "in_channels": 4,
+    "out_channels": 4,
+    "num_attention_heads": 2,
+    "attention_head_dim": 8,
+    "cross_attention_dim": 16,
+    "audio_in_channels": 4,
+    "audio_out_channels": 4,
+    "audio_num_attention_heads": 2,
+    "audio_attention_head_dim": 4,
+    "audio_cross_attention_dim": 8,
+    "num_layers": 1,
+    "caption_channels": 16,
+    "rope_double_precision": False,
+}
+FRAMES = {
+    "patch_size": (1, 2, 2),
+    "num_attention_heads": 2,
+    "attention_head_dim": 12,
+    "in_channels": 4,
+    "out_channels": 4,
+    "text_dim": 16,
+    "ffn_dim": 32,
+    "num_layers": 1,
+    "rope_max_seq_len": 32,
+    "deltatime_type": "r",
+}
+PACKED = {
+    "num_attention_heads": 2,
+    "attention_head_dim": 16,
+    "hidden_size": 24,
+    "num_layers": 1,
+    "num_refiner_layers": 1,
+    "ffn_dim": 32,
+    "in_channels": 4,
+    "audio_in_channels": 6,
+    "patch_size": (1, 2, 2),
+    "text_dim": 8,
+    "freq_dim": 8,
+    "time_embed_hidden_dim": 24,
+    "time_embed_dim": 16,
+    "rope_freq_dim": 2,
+}
+CODER = {
+    "latent_channels": 8,
+    "block_out_channels": (8,) * 4,
+    "decoder_block_out_channels": (16, 32, 64),
+    "layers_per_block": (1,) * 4,
+    "decoder_layers_per_block": (1,) * 4,
+    "spatio_temporal_scaling": (True, True, True, False),
+    "decoder_spatio_temporal_scaling": (True,) * 3,
+    "decoder_inject_noise": (False,) * 4,
+    "upsample_residual": (True,) * 3,
+    "upsample_factor": (2,) * 3,
+    "timestep_conditioning": True,
+    "patch_size": 1,
+}
+CASES = [
+    ("UNetMotionModel", MOTION, "encoder_hidden_states", "batch_size * num_frames, sequence_length, 16"),
+    ("UNet1DModel", SOUND, "timestep", "batch_size"),
+    ("LTX2VideoTransformer3DModel", VIDEO_AND_SOUND, "audio_coords", "batch_size, 1, num_audio_tokens"),
+    ("AnyFlowTransformer3DModel", FRAMES, "r_timestep", "batch_size, num_frames"),
+    ("MiniMaxH3Transformer3DModel", PACKED, "video_indices", "num_video_tokens"),
+    ("AutoencoderKLLTXVideo", CODER, "temb", "batch_size"),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "argument", "shape"), CASES, ids=[name for name, *_ in CASES])
+def test_stated_shapes(name, settings, argument, shape):
+    kind = getattr(diffusers, name, None)
+    if kind is None:
+        pytest.skip(f"this release of Diffusers has no {name}")
+    spec = dummyio.describe({"_class_name": name, **settings})
+    assert ", ".join(map(str, spec[argument].shape)) == shape
+    torch.manual_seed(0)
+    model = kind(**settings).eval()
+    for sizes in ({}, {"batch_size": 3}):
+        with torch.no_grad():
+            model(**spec.generate("pt", **sizes))
+
+
+def test_an_argument_that_is_a_list_is_not_described_as_a_tensor():
+    if not hasattr(diffusers, "ZImageTransformer2DModel"):
+        pytest.skip("this release of Diffusers has no model that takes a list")
+    with pytest.raises(SourceError, match="does not say what it needs as x, t, cap_feats"):
+        dummyio.describe({"_class_name": "ZImageTransformer2DModel"})
