@@ -22,7 +22,7 @@ import json
 import os
 import sys
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,8 @@ SWITCHES = frozenset(
     ]
 )
 """What a case may feed and a description need not: targets and switches."""
+MOST_NAMED = 4
+"""Classes that a row of the table of effects names."""
 MODALITIES = {
     "text": ("input_ids", "decoder_input_ids", "bbox"),
     "vision": ("pixel_values", "flattened_patches", "pixel_values_videos"),
@@ -78,6 +80,8 @@ class Row:
     full: bool = False
     dynamic: bool = False
     reason: str = field(default="")
+    ineffective: dict[str, str] = field(default_factory=dict[str, str])
+    """Input → why it proves nothing."""
 
 
 def modality(inputs: dict[str, Any]) -> str:
@@ -136,6 +140,7 @@ def measure(case: dict[str, Any]) -> Row:
     try:
         model = build(case)
         spec = dummyio.describe(model)
+        row.ineffective = dict(spec.proof.ineffective)
         made = spec.generate("pt")
         with torch.no_grad():
             model(**made)
@@ -164,6 +169,19 @@ def by_half(rows: list[Row]) -> list[str]:
     return table(rows, "half, by a hash of the folder's name", lambda row: row.half)
 
 
+def by_effect(rows: list[Row]) -> list[str]:
+    """Return the inputs without an effect, the reason, and the classes, as a table."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in rows:
+        for name, reason in row.ineffective.items():
+            found[name, reason].append(row.name)
+    lines = ["| input | why | classes |", "|---|---|---|"]
+    for (name, reason), names in sorted(found.items(), key=lambda item: (-len(item[1]), item[0])):
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        lines.append(f"| {name} | {reason} | {', '.join(sorted(names)[:MOST_NAMED])}{more} |")
+    return lines
+
+
 def write(rows: list[Row]) -> None:
     """Put the tables between the marks of the page."""
     measured = [
@@ -178,6 +196,10 @@ def write(rows: list[Row]) -> None:
         "Those that do not reach `dynamic`:",
         "",
         *failures(rows),
+        "",
+        f"Inputs without an effect, in {sum(bool(row.ineffective) for row in rows)} of these classes:",
+        "",
+        *by_effect(rows),
     ]
     write_between(PAGE, "\n".join(measured))
 
