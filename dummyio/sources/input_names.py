@@ -72,6 +72,11 @@ def is_parallel_ids(name: str) -> bool:
     return _PARALLEL_IDS.search(strip_framework_parts(name)) is not None
 
 
+def is_edge_index(name: str) -> bool:
+    """Whether an input is the pairs of nodes that the edges of a graph join."""
+    return re.search(r"(^|_)edge_(label_)?index$", get_leaf_name(name)) is not None
+
+
 def is_length(name: str) -> bool:
     """Whether an input is the lengths of rows."""
     return re.search(r"(^|_)(lengths?|lens?)$", get_leaf_name(name)) is not None

@@ -5,14 +5,14 @@ from typing import Any
 
 from dummyio.input_spec import InputSpec
 from dummyio.sources.axis_names import make_unique, name_axis, prefix_part
-from dummyio.sources.input_names import is_wave
+from dummyio.sources.input_names import is_edge_index, is_wave
 from dummyio.spec.default_sizes import find_default_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
-from dummyio.spec.values import Lengths
+from dummyio.spec.values import Indices, Lengths
 from dummyio_torch.discovery.axis_ranges import Range
 from dummyio_torch.discovery.input_roles import ValueRuleChooser
-from dummyio_torch.discovery.layout import IMAGE_RANK, Branch, Tree
+from dummyio_torch.discovery.layout import BATCH, IMAGE_RANK, Branch, Tree
 from dummyio_torch.discovery.runs.layout_trial import Run
 from dummyio_torch.dtypes import from_native
 
@@ -48,13 +48,7 @@ def build_spec(
     tensors = {
         path: TensorSpec(path, [axes[a] for a in leaf.axes], from_native(leaf.dtype)) for path, leaf in leaves.items()
     }
-    policy = chosen.get("mask_policy", run.policy)
-    lengths = {
-        path: Lengths(size if isinstance(size := axes[axis], int) else str(size), policy=policy)
-        for path, axis in run.lengths.items()
-        if axis in axes
-    }
-    values = ValueRuleChooser(run.spy.facts, chosen, notes.highest, lengths)
+    values = ValueRuleChooser(run.spy.facts, chosen, notes.highest, _shown_rules(run, axes, chosen))
     rules = values.rules(tensors)
     final = {path: tensor.replace(values=rules[path]) for path, tensor in tensors.items()}
     for path in leaves:
@@ -69,6 +63,20 @@ def build_spec(
         {name: _build_node(tree, name, final) for name, tree in run.layout.trees},
         provenance={**provenance, **notes.texts},
     )
+
+
+def _shown_rules(run: Run, axes: Mapping[int, Size], chosen: Mapping[str, Any]) -> dict[str, Lengths | Indices]:
+    """Return the rules of inputs that count or index an axis of another."""
+
+    def refer(axis: int) -> int | str:
+        size = axes[axis]
+        return size if isinstance(size, int) else str(size)
+
+    policy = chosen.get("mask_policy", run.policy)
+    lengths = {path: Lengths(refer(axis), policy=policy) for path, axis in run.lengths.items() if axis in axes}
+    pairs = run.spy.facts.indices.items()
+    indices = {path: Indices(refer(axis)) for path, axis in pairs if axis is not None and axis in axes}
+    return {**indices, **lengths}
 
 
 def _build_node(tree: Tree, path: str, tensors: Mapping[str, TensorSpec]) -> Node:
@@ -116,6 +124,8 @@ def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
     if path in layout.images:
         return ("num_channels", "height", "width")[place]
     named, floating = known.get(axis), leaf.dtype.is_floating_point
+    if axis == BATCH and any(map(is_edge_index, layout.leaves)):
+        return "num_nodes"  # of one graph, or of several that are one
     if axis in layout.batches and "sequence" not in (named or ""):
         return "batch_size"  # also where a layer of images gets the batch among its rows
     if named == "sequence_length":

@@ -255,7 +255,8 @@ class _Description:
         if self.chosen.get("optional_inputs") is False:
             return run
         for argument in self.arguments:
-            if argument.required or not argument.is_data or argument.name in dict(run.layout.trees):
+            is_asked = self.chosen.get("optional_inputs") is True and argument.can_be_data
+            if argument.required or not (argument.is_data or is_asked) or argument.name in dict(run.layout.trees):
                 continue
             layout = self.layouts.add(run.layout, argument)
             new = _try_argument(trial, run, layout, argument.name)

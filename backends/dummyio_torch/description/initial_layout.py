@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from dummyio.sources.input_names import get_model_part
+from dummyio.sources.input_names import get_model_part, is_edge_index
 from dummyio_torch.calling.meta_copy import iterate_weights
 from dummyio_torch.description.signature_arguments import Argument
 from dummyio_torch.discovery.input_roles import Guess, guess_layout, to_torch_dtype
@@ -67,6 +67,8 @@ class LayoutStart:
             tree = Branch(_CONTAINERS[argument.form], tuple(items))
         else:
             guess = guess_layout(argument.name, argument.text)
+            if argument.name == "batch" and any(map(is_edge_index, layout.leaves)):
+                guess = Guess("int", "b")  # the graph of each node
             layout, leaf = self._leaf(layout, argument.name, guess)
             if argument.shape is not None and argument.name not in self.shapes:
                 layout, axes = self._documented_axes(layout, argument.shape)
@@ -124,6 +126,9 @@ def _axis(layout: InputLayout, path: str, letter: str, size: Any) -> tuple[Input
     if letter == "s":
         shared = _shared(layout, path)
         return (layout, shared) if shared is not None else layout.new_axis(size=size)
+    if letter == "g":
+        part = path.rpartition(".")[2].partition("edge_")[0]
+        return _given_axis(layout, "num_edge_labels" if "label" in path else f"{part}num_edges")
     if letter == "2":
         layout, axis = layout.new_axis(size=2)
         return replace(layout, fixed=layout.fixed | {axis}), axis

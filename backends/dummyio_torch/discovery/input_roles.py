@@ -11,6 +11,7 @@ from dummyio.sources.input_names import (
     can_be_token_ids,
     get_leaf_name,
     get_model_part,
+    is_edge_index,
     is_length,
     is_mask,
     is_position_ids,
@@ -21,7 +22,7 @@ from dummyio.sources.input_names import (
 from dummyio.sources.options import make_padding_mask
 from dummyio.spec.dims import Size, find_dims
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import Constant, Lengths, Normal, PaddingMask, Positions, Rule, TokenIds, Uniform
+from dummyio.spec.values import Constant, Indices, Lengths, Normal, PaddingMask, Positions, Rule, TokenIds, Uniform
 from dummyio_torch.discovery.run_observer import Facts
 
 Number = Literal["int", "float", "bool"]
@@ -32,7 +33,7 @@ class Guess:
     """The first layout of an argument: its kind of numbers, and a letter for each axis.
 
     ``b`` the batch, ``s`` the sequence of its part of the model, ``n`` a sequence of its own, ``f`` features,
-    ``e`` an edge, ``2`` two.
+    ``e`` an edge of an image, ``2`` two, ``g`` the edges of a graph.
     """
 
     number: Number
@@ -46,7 +47,10 @@ def _matching(pattern: str) -> Callable[[str], Any]:
 _GUESSES: tuple[tuple[Callable[[str], Any], Guess], ...] = (
     (_matching(r"(^|_)attention_mask(_\w?\d+)?$"), Guess("int", "bs")),
     (is_mask, Guess("bool", "bs")),
-    (_matching(r"^edge_index$"), Guess("int", "2n")),
+    (is_edge_index, Guess("int", "2g")),
+    (_matching(r"^edge_(weights?|scores?)$"), Guess("float", "g")),
+    (_matching(r"^edge_(attr|attrs|features)$"), Guess("float", "gf")),
+    (_matching(r"^edge_types?$"), Guess("int", "g")),
     (is_position_ids, Guess("int", "bs")),
     (is_type_ids, Guess("int", "bs")),
     (
@@ -98,17 +102,21 @@ class ValueRuleChooser:
         The options that the caller gives.
     highest
         Input → the number that a run with values has shown its ids to stay below.
-    lengths
-        Input of lengths → its rule, where a run with values has shown that it fits.
+    shown
+        Input of lengths or indices → its rule, where a run has shown that it fits.
     """
 
     def __init__(
-        self, facts: Facts, options: Mapping[str, Any], highest: Mapping[str, int], lengths: Mapping[str, Lengths]
+        self,
+        facts: Facts,
+        options: Mapping[str, Any],
+        highest: Mapping[str, int],
+        shown: Mapping[str, Lengths | Indices],
     ) -> None:
         self.facts = facts
         self.options = options
         self.highest = highest
-        self.lengths = lengths
+        self.shown = shown
         self.notes: dict[str, str] = {}
 
     def rules(self, tensors: dict[str, TensorSpec]) -> dict[str, Rule]:
@@ -169,13 +177,15 @@ class ValueRuleChooser:
         rows = self.facts.rows.get(path)
         if is_position_ids(name) and tensor.rank:
             return Positions()
-        if path in self.lengths:
-            self.notes[path] = f"lengths of rows, counted in {self.lengths[path].size}"
-            return self.lengths[path]
+        shown = self.shown.get(path)
+        if shown is not None:
+            what = "lengths of rows, counted in" if isinstance(shown, Lengths) else "indices of"
+            self.notes[path] = f"{what} {shown.size}"
+            return shown
         if is_length(name):
             self.notes[path] = "assumed to be lengths: always 1, which fits any size"
             return Constant(1)
-        if path in self.facts.zeros:
+        if path in self.facts.indices:
             self.notes[path] = "an index of an axis with a dynamic size: always 0"
             return Constant(0)
         if rows is not None:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import torch
 
+from dummyio.sources.input_names import has_target_name
 from dummyio.spec.tensor_spec import make_record
 from dummyio_torch.calling.transformers_cache import build_cache
 
@@ -58,7 +59,7 @@ Tree = Leaf | Branch
 
 
 class _OpenDict(dict[str, Any]):
-    """A dict that raises `MissingItem` for a key that is not there."""
+    """A dict that raises `MissingItem` for a key that is not there, however it is asked for it; targets are not there."""
 
     path = ""
 
@@ -66,6 +67,19 @@ class _OpenDict(dict[str, Any]):
         if isinstance(key, str):
             raise MissingItem(self.path, key)
         raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        if not super().__contains__(key) and isinstance(key, str) and not has_target_name(key):
+            raise MissingItem(self.path, key)
+        return super().__contains__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return an item, or the default if there is one."""
+        return super().get(key, default) if default is not None or key not in self else self[key]
+
+    def pop(self, key: str, *default: Any) -> Any:
+        """Remove an item and return it."""
+        return super().pop(key, *default) if default or key not in self else super().pop(key)
 
 
 class _OpenList(list[Any]):

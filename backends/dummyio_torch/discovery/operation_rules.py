@@ -164,7 +164,11 @@ def _bound_index(spy: RunObserver, index: torch.Tensor, table: torch.Tensor, axi
     if spy.lineage(table) is None:
         bound_indices(spy, index, table.shape[axis])
     elif lineage is not None:
-        spy.facts.zeros |= {p for p in lineage.sources if not spy.layout.leaves[p].dtype.is_floating_point}
+        variable = spy.variable(table, axis)
+        for path in lineage.sources:
+            if not spy.layout.leaves[path].dtype.is_floating_point:
+                known = spy.facts.indices.setdefault(path, variable)
+                spy.facts.indices[path] = variable if known == variable else None
 
 
 def _gathered(spy: RunObserver, table: torch.Tensor, *rest: Any, **named: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from dummyio_torch.discovery.input_roles import guess_layout, to_torch_dtype
+from dummyio_torch.discovery.containers import suggest_containers
 from dummyio_torch.discovery.layout import BATCH, Branch, InputLayout, MissingItem
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, tensors_in
 
@@ -26,16 +26,15 @@ _WINDOWS = ("conv", "pool", "pad", "unfold", "stft", "interpolate")
 
 def suggest_changes(spy: RunObserver, error: Exception, floating: torch.dtype) -> list[LayoutChange]:
     """Return changes that could make a run work that ended in `error`, the likeliest first."""
+    containers = list(suggest_containers(spy, error, floating))
     if isinstance(error, MissingItem):
-        first = guess_layout(error.key if not error.key.isdigit() else error.path, "")
-        dtype, rank = to_torch_dtype(first.number, floating), len(first.axes)
-        return [LayoutChange.of(0, InputLayout.with_item, error.path, error.key, dtype, rank)]
+        return containers
     if isinstance(error, OperandMismatch):
         found = list(error.repairs)
     else:
         found = list(_changes_for_operation(spy, *spy.last)) if spy.last is not None else []
         found += _changes_from_error_text(spy, error, floating)
-    return [*found, *_guesses(spy, floating)]
+    return [*containers, *found, *_guesses(spy, floating)]
 
 
 def _changes_for_operation(
@@ -184,8 +183,6 @@ def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch
             yield LayoutChange.of(0 if named else 1, InputLayout.with_rank, path, int(unpack[1]))
         elif "out of range" in text:
             yield LayoutChange.of(1 if named else 2, InputLayout.with_rank, path, rank + 1)
-        if isinstance(error, AttributeError) and re.search(r"'(items|keys|values|get)'", text):
-            yield LayoutChange.of(0 if named else 1, InputLayout.with_tree, path, Branch("dict", ()))
     if isinstance(error, (ValueError, AssertionError)):  # the model's own words
         yield from _sizes_in_words(spy, text)
     beyond = _BEYOND.search(text)
@@ -201,6 +198,18 @@ def _longer_containers(spy: RunObserver, count: int, line: str, floating: torch.
         if isinstance(tree, Branch) and tree.kind != "dict" and len(tree.items) < count:
             key, cost = str(len(tree.items)), 0 if re.search(rf"\b{re.escape(name)}\b", line) else 4
             yield LayoutChange.of(cost, InputLayout.with_item, name, key, floating, 2)
+
+
+def _items_in_words(spy: RunObserver, text: str, floating: torch.dtype) -> Iterator[LayoutChange]:
+    """Yield the tensors that an error's text names as items of a dict, which a module hands on without asking for each."""
+    words = [word for word in dict.fromkeys(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", text)) if has_data_name(word)]
+    for name, tree in spy.layout.trees:
+        if isinstance(tree, Branch) and tree.kind == "dict":
+            for word in words:
+                if word not in dict(tree.items):
+                    guess = guess_layout(word, "")
+                    dtype = to_torch_dtype(guess.number, floating)
+                    yield LayoutChange.of(1, InputLayout.with_item, name, word, dtype, len(guess.axes))
 
 
 def _sizes_in_words(spy: RunObserver, text: str) -> Iterator[LayoutChange]:

@@ -90,8 +90,8 @@ class Facts:
     hiding: set[str] = field(default_factory=set[str])
     """Masks that are true where something is hidden."""
     keeping: set[str] = field(default_factory=set[str])
-    zeros: set[str] = field(default_factory=set[str])
-    """Indices into an axis whose size varies."""
+    indices: dict[str, int | None] = field(default_factory=dict[str, int | None])
+    """Input → the variable of the axis that it indexes; None if that is ambiguous."""
     used: set[str] = field(default_factory=set[str])
 
     def bound(self, path: str, rows: int, pad: int | None, *, exact: bool) -> None:
@@ -153,6 +153,10 @@ class RunObserver(TorchFunctionMode):
         """Return the origin of a tensor; None for weights and constants."""
         made, lineage = self._lineages.get(id(tensor), (None, None))
         return lineage if made is not None and made() is tensor else None
+
+    def is_input(self, value: object, path: str) -> bool:
+        """Whether a value is the tensor of an input itself."""
+        return self._inputs.get(id(value)) == path
 
     def variable(self, tensor: torch.Tensor, axis: int) -> int | None:
         """Return the variable that an axis has its size from; None if that is ambiguous."""
