@@ -9,10 +9,11 @@ from dummyio.sources.input_names import is_edge_index, is_wave
 from dummyio.spec.default_sizes import find_default_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
-from dummyio.spec.values import Indices, Lengths
+from dummyio.spec.values import Columns, Indices, Lengths
 from dummyio_torch.discovery.axis_ranges import Range
 from dummyio_torch.discovery.input_roles import ValueRuleChooser
 from dummyio_torch.discovery.layout import BATCH, IMAGE_RANK, Branch, Tree
+from dummyio_torch.discovery.runs.columns import find_columns
 from dummyio_torch.discovery.runs.layout_trial import Run
 from dummyio_torch.dtypes import from_native
 
@@ -65,8 +66,10 @@ def build_spec(
     )
 
 
-def _shown_rules(run: Run, axes: Mapping[int, Size], chosen: Mapping[str, Any]) -> dict[str, Lengths | Indices]:
-    """Return the rules of inputs that count or index an axis of another."""
+def _shown_rules(
+    run: Run, axes: Mapping[int, Size], chosen: Mapping[str, Any]
+) -> dict[str, Lengths | Indices | Columns]:
+    """Return the rules of inputs that count or index an axis of another, or index a table with each column."""
 
     def refer(axis: int) -> int | str:
         size = axes[axis]
@@ -76,7 +79,17 @@ def _shown_rules(run: Run, axes: Mapping[int, Size], chosen: Mapping[str, Any]) 
     lengths = {path: Lengths(refer(axis), policy=policy) for path, axis in run.lengths.items() if axis in axes}
     pairs = run.spy.facts.indices.items()
     indices = {path: Indices(refer(axis)) for path, axis in pairs if axis is not None and axis in axes}
-    return {**indices, **lengths}
+    return {**indices, **lengths, **_list_columns(run)}
+
+
+def _list_columns(run: Run) -> dict[str, Columns]:
+    """Return the rules of inputs of which each column indexes a table of its own."""
+    found: dict[str, Columns] = {}
+    for path in run.spy.facts.columns:
+        axis, rows = find_columns(run.spy.facts, path) or (0, ())
+        if len(set(rows)) > 1 and run.layout.sizes[run.layout.leaves[path].axes[axis]] == len(rows):
+            found[path] = Columns(tuple(rows), axis=axis)
+    return found
 
 
 def _build_node(tree: Tree, path: str, tensors: Mapping[str, TensorSpec]) -> Node:
@@ -124,10 +137,11 @@ def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
     if path in layout.images:
         return ("num_channels", "height", "width")[place]
     named, floating = known.get(axis), leaf.dtype.is_floating_point
-    if axis == BATCH and any(map(is_edge_index, layout.leaves)):
-        return "num_nodes"  # of one graph, or of several that are one
-    if axis in layout.batches and "sequence" not in (named or ""):
-        return "batch_size"  # also where a layer of images gets the batch among its rows
+    if axis in layout.batches and "sequence" not in (
+        named or ""
+    ):  # also where a layer of images gets the batch among its rows
+        is_graph = axis == BATCH and any(map(is_edge_index, layout.leaves))
+        return "num_nodes" if is_graph else "batch_size"  # of one graph, or of several that are one
     if named == "sequence_length":
         return "audio_sequence_length" if floating and is_wave(path) else prefix_part(named, path)
     if named is not None and (floating or "sequence" in named or "batch" in named):

@@ -26,6 +26,7 @@ from dummyio_torch.description.own_generators import TASK, confirm_inputs, descr
 from dummyio_torch.description.signature_arguments import Argument, list_arguments, read_signature
 from dummyio_torch.discovery.axis_ranges import find_axis_ranges, separate_axes
 from dummyio_torch.discovery.layout import InputLayout
+from dummyio_torch.discovery.runs.columns import find_columns
 from dummyio_torch.discovery.runs.layout_trial import LayoutTrial, Policy, Run
 from dummyio_torch.discovery.runs.row_lengths import find_counted_axes
 from dummyio_torch.discovery.search import NeedsValues, search_layout
@@ -149,7 +150,7 @@ class _Description:
         trial, run = self._find_run()
         run = separate_axes(trial, run)  # before masks, which have the axes of what they are for
         run = self._with_optional(trial, run)
-        run = self._with_lengths(trial, separate_axes(trial, run))
+        run = _with_columns(trial, self._with_lengths(trial, separate_axes(trial, run)))
         layout, sizes = find_axis_ranges(trial, run)
         how = "confirmed by shape-only runs"
         if trial.shadow.real:
@@ -268,6 +269,18 @@ class _Description:
                 run = new
                 self.notes.add(f"input {argument.name}", "may be left out")
         return run
+
+
+def _with_columns(trial: LayoutTrial, run: Run) -> Run:
+    """Return a run in which inputs have as many columns as are looked up in tables, if the module takes that."""
+    for path in run.spy.facts.columns:
+        axis, rows = find_columns(run.spy.facts, path) or (0, ())
+        variable = run.layout.leaves[path].axes[axis]
+        layout = run.layout.with_sizes((variable,), len(rows)) if rows and variable not in run.layout.batches else None
+        new = trial.run(layout) if layout is not None else None
+        if new is not None and new.error is None:
+            run = replace(new, lengths=run.lengths, policy=run.policy)
+    return run
 
 
 def _try_argument(trial: LayoutTrial, before: Run, layout: InputLayout, name: str) -> Run | None:

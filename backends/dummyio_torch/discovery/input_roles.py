@@ -22,7 +22,18 @@ from dummyio.sources.input_names import (
 from dummyio.sources.options import make_padding_mask
 from dummyio.spec.dims import Size, find_dims
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import Constant, Indices, Lengths, Normal, PaddingMask, Positions, Rule, TokenIds, Uniform
+from dummyio.spec.values import (
+    Columns,
+    Constant,
+    Indices,
+    Lengths,
+    Normal,
+    PaddingMask,
+    Positions,
+    Rule,
+    TokenIds,
+    Uniform,
+)
 from dummyio_torch.discovery.run_observer import Facts
 
 Number = Literal["int", "float", "bool"]
@@ -103,7 +114,7 @@ class ValueRuleChooser:
     highest
         Input → the number that a run with values has shown its ids to stay below.
     shown
-        Input of lengths or indices → its rule, where a run has shown that it fits.
+        Input of lengths, indices or columns → its rule, where a run has shown that it fits.
     """
 
     def __init__(
@@ -111,7 +122,7 @@ class ValueRuleChooser:
         facts: Facts,
         options: Mapping[str, Any],
         highest: Mapping[str, int],
-        shown: Mapping[str, Lengths | Indices],
+        shown: Mapping[str, Lengths | Indices | Columns],
     ) -> None:
         self.facts = facts
         self.options = options
@@ -139,9 +150,11 @@ class ValueRuleChooser:
             return self._hiding(path, tensor, "true where something is hidden")
         if tensor.dtype.kind == "bool" or is_mask(name):
             return self._mask(path, name, tensor)
-        if tensor.dtype.kind == "float":
-            return self._number(path, name)
-        return self._whole(path, name, tensor)
+        shown = self.shown.get(path)
+        if shown is not None:
+            self.notes[path] = _explain(shown)
+            return shown
+        return self._number(path, name) if tensor.dtype.kind == "float" else self._whole(path, name, tensor)
 
     def _mask(self, path: str, name: str, tensor: TensorSpec) -> Rule:
         if "key_padding" in name or (re.search(r"(src|tgt|attn|memory)_mask", name) and path not in self.facts.keeping):
@@ -166,6 +179,10 @@ class ValueRuleChooser:
         return Constant(0.0 if tensor.dtype.kind == "float" else 0)
 
     def _number(self, path: str, name: str) -> Rule:
+        rows = self.facts.rows.get(path)
+        if rows is not None and rows[2]:
+            self.notes[path] = f"rounded down, indexes a table of {rows[0]} rows"
+            return Uniform(0, rows[0])
         if is_timestep(name):
             self.notes[path] = "assumed to be time steps of a diffusion: in [0, 1000)"
             return Uniform(0, 1000)
@@ -177,11 +194,6 @@ class ValueRuleChooser:
         rows = self.facts.rows.get(path)
         if is_position_ids(name) and tensor.rank:
             return Positions()
-        shown = self.shown.get(path)
-        if shown is not None:
-            what = "lengths of rows, counted in" if isinstance(shown, Lengths) else "indices of"
-            self.notes[path] = f"{what} {shown.size}"
-            return shown
         if is_length(name):
             self.notes[path] = "assumed to be lengths: always 1, which fits any size"
             return Constant(1)
@@ -199,6 +211,12 @@ class ValueRuleChooser:
             return self._number(path, name)
         self.notes[path] = "the module does not show its contents: 0 or 1"
         return Uniform(0, 2)
+
+
+def _explain(rule: Lengths | Indices | Columns) -> str:
+    if isinstance(rule, Columns):
+        return f"each column indexes a table of its own: of {', '.join(map(str, rule.highs))} rows"
+    return f"lengths of rows, counted in {rule.size}" if isinstance(rule, Lengths) else f"indices of {rule.size}"
 
 
 def masks_rows(tensor: TensorSpec) -> bool:

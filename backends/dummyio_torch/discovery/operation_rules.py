@@ -43,6 +43,9 @@ def bound_indices(spy: RunObserver, ids: torch.Tensor, rows: int, pad: int | Non
     lineage = spy.lineage(ids)
     if lineage is not None and lineage.direct:
         spy.facts.bound(lineage.direct, rows, pad, exact=True)
+        if lineage.column is not None:
+            known = spy.facts.columns.setdefault(lineage.direct, {})
+            known[lineage.column] = min(rows, known.get(lineage.column, rows))
     elif lineage is not None:
         for path in lineage.sources:
             if not spy.layout.leaves[path].dtype.is_floating_point:

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from dummyio_torch.discovery.containers import suggest_containers
+from dummyio.sources.input_names import has_data_name
+from dummyio_torch.discovery.changes.containers import suggest_containers, with_named_item
 from dummyio_torch.discovery.layout import BATCH, Branch, InputLayout, MissingItem
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, tensors_in
 
@@ -207,9 +208,7 @@ def _items_in_words(spy: RunObserver, text: str, floating: torch.dtype) -> Itera
         if isinstance(tree, Branch) and tree.kind == "dict":
             for word in words:
                 if word not in dict(tree.items):
-                    guess = guess_layout(word, "")
-                    dtype = to_torch_dtype(guess.number, floating)
-                    yield LayoutChange.of(1, InputLayout.with_item, name, word, dtype, len(guess.axes))
+                    yield LayoutChange.of(1, with_named_item, name, word, word, floating)
 
 
 def _sizes_in_words(spy: RunObserver, text: str) -> Iterator[LayoutChange]:

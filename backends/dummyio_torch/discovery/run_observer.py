@@ -73,6 +73,8 @@ class AxisOrigin:
     """The input whose elements it holds."""
     flipped: bool = False
     """Whether it is true where that input is 0."""
+    column: tuple[int, int] | None = None
+    """The axis of that input, counted from the end, and the one place on it that it holds."""
 
 
 @dataclass
@@ -92,6 +94,8 @@ class Facts:
     keeping: set[str] = field(default_factory=set[str])
     indices: dict[str, int | None] = field(default_factory=dict[str, int | None])
     """Input → the variable of the axis that it indexes; None if that is ambiguous."""
+    columns: dict[str, dict[tuple[int, int], int]] = field(default_factory=dict[str, dict[tuple[int, int], int]])
+    """Input → its axis, counted from the end, and the place on it → the number that ids there stay below."""
     used: set[str] = field(default_factory=set[str])
 
     def bound(self, path: str, rows: int, pad: int | None, *, exact: bool) -> None:
@@ -231,10 +235,30 @@ class RunObserver(TorchFunctionMode):
             if name in _FLIPS or compared:
                 lineage = AxisOrigin(paths, first.direct, not first.flipped)
             elif name in _VIEWS or name == "__get__" or _plain_index(name, args):
-                lineage = AxisOrigin(paths, first.direct, first.flipped)
+                column = _find_column(name, args) if id(args[0]) in self._inputs else first.column
+                lineage = AxisOrigin(paths, first.direct, first.flipped, column)
         for tensor in tensors_in(result):
             if id(tensor) not in self._inputs:
                 self._lineages[id(tensor)] = ref(tensor), lineage
+
+
+def _find_column(name: str, args: tuple[Any, ...]) -> tuple[int, int] | None:
+    """Return the axis, counted from the end, and the one place on it that an index of a tensor takes; None for another index."""
+    tensor, *rest = args
+    if name == "select" and len(rest) == 2:
+        axis, place = rest[0] % tensor.ndim, rest[1]
+    elif name == "__getitem__":
+        keys = list(rest[0]) if isinstance(rest[0], tuple) else [rest[0]]
+        if Ellipsis in keys:
+            at = keys.index(Ellipsis)
+            keys[at : at + 1] = [slice(None)] * (tensor.ndim - len(keys) + 1)
+        chosen = [(axis, key) for axis, key in enumerate(keys) if key != slice(None)]
+        if len(chosen) != 1 or type(chosen[0][1]) is not int:
+            return None
+        ((axis, place),) = chosen
+    else:
+        return None
+    return axis - tensor.ndim, place % tensor.shape[axis]
 
 
 def _plain_index(name: str, args: tuple[Any, ...]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, permutations
 
-from dummyio_torch.discovery.derived_sizes import (
+from dummyio_torch.discovery.changes.derived_sizes import (
     EDGES_OF_VIDEO,
     FEW,
     USUAL_SIZES,

@@ -25,11 +25,11 @@ _OF_DICTS = frozenset({"items", "keys", "values", "get", "pop"})
 def suggest_containers(spy: RunObserver, error: Exception, floating: torch.dtype) -> Iterator[LayoutChange]:
     """Yield changes for a run that ended in an error of containers."""
     if isinstance(error, MissingItem):
-        yield LayoutChange.of(0, _with_item, error.path, error.key, error.key, floating)
+        yield LayoutChange.of(0, with_named_item, error.path, error.key, error.key, floating)
         return
     for kind, name in _list_missing_items(error):
         for path in _list_branches(spy.layout, kind):
-            yield LayoutChange.of(0, _with_item, path, name, name, floating)
+            yield LayoutChange.of(0, with_named_item, path, name, name, floating)
     for path, kind, names in _find_containers(spy, error):
         yield LayoutChange.of(0, _with_container, path, kind, names, floating)
 
@@ -98,7 +98,7 @@ def _list_inputs_in(
             return
 
 
-def _with_item(layout: InputLayout, path: str, key: str, name: str, floating: torch.dtype) -> InputLayout | None:
+def with_named_item(layout: InputLayout, path: str, key: str, name: str, floating: torch.dtype) -> InputLayout | None:
     """Return a layout with one more tensor in a container, of the dtype and rank of its name."""
     if f"{path}.{key}" in layout.leaves:
         return None
@@ -117,5 +117,5 @@ def _with_container(
     """Return a layout with a container in the place of a tensor; its items are like others of their names."""
     changed: InputLayout | None = layout.with_tree(path, Branch(kind, ()))
     for place, name in enumerate(names):
-        changed = changed and _with_item(changed, path, str(place) if kind == "tuple" else name, name, floating)
+        changed = changed and with_named_item(changed, path, str(place) if kind == "tuple" else name, name, floating)
     return changed
