@@ -43,13 +43,13 @@ def bound_indices(spy: RunObserver, ids: torch.Tensor, rows: int, pad: int | Non
     lineage = spy.lineage(ids)
     if lineage is not None and lineage.direct:
         spy.facts.bound(lineage.direct, rows, pad, exact=True)
-        if lineage.column is not None:
-            known = spy.facts.columns.setdefault(lineage.direct, {})
-            known[lineage.column] = min(rows, known.get(lineage.column, rows))
     elif lineage is not None:
         for path in lineage.sources:
             if not spy.layout.leaves[path].dtype.is_floating_point:
                 spy.facts.bound(path, rows, pad, exact=False)
+    if lineage is not None and lineage.column is not None:
+        known = spy.facts.columns.setdefault(next(iter(lineage.sources)), {})
+        known[lineage.column] = min(rows, known.get(lineage.column, rows))
     if ids.ndim and (lineage is None or not lineage.direct):
         for variable, size in spy.layout.sizes.items():
             if ids.shape[-1] == size and variable not in spy.layout.batches:

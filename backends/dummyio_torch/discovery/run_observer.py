@@ -73,8 +73,10 @@ class AxisOrigin:
     """The input whose elements it holds."""
     flipped: bool = False
     """Whether it is true where that input is 0."""
+    like: str | None = None
+    """The input of whose elements each has a number here, in the same places."""
     column: tuple[int, int] | None = None
-    """The axis of that input, counted from the end, and the one place on it that it holds."""
+    """The axis of the one input that it depends on, counted from the end, and the place on it, if it holds that alone."""
 
 
 @dataclass
@@ -114,6 +116,14 @@ _VIEWS = frozenset(
 )
 """Operations whose result holds the elements of their first operand."""
 
+_IN_PLACES = frozenset(
+    (  # noqa: SIM905
+        "to long float int double half type type_as contiguous clone detach clamp clamp_min clamp_max clip add sub mul remainder fmod "
+        "__add__ __radd__ __sub__ __mul__ __mod__ abs relu floor round where masked_fill nan_to_num"
+    ).split()
+)
+"""Operations whose result has a number for each element of their first operand, in the same places."""
+
 _FLIPS = frozenset("__invert__ bitwise_not logical_not __rsub__ rsub".split())  # noqa: SIM905
 
 
@@ -150,7 +160,8 @@ class RunObserver(TorchFunctionMode):
         self._inputs = {id(tensor): path for path, tensor in tensors.items()}
         # The id of a tensor is unique only while the tensor exists, and to keep all would take the memory of a training.
         self._lineages = {
-            id(tensor): (ref(tensor), AxisOrigin(frozenset({path}), path)) for path, tensor in tensors.items()
+            id(tensor): (ref(tensor), AxisOrigin(frozenset({path}), path, like=path))
+            for path, tensor in tensors.items()
         }
 
     def lineage(self, tensor: object) -> AxisOrigin | None:
@@ -228,18 +239,30 @@ class RunObserver(TorchFunctionMode):
 
     def _note(self, name: str, sources: list[AxisOrigin], result: Any, args: tuple[Any, ...]) -> None:
         paths = frozenset().union(*(lineage.sources for lineage in sources))
-        lineage = AxisOrigin(paths)
         first = self.lineage(args[0]) if args else None
+        like, column = (
+            _follow_places(name, args, result, first) if first is not None and len(paths) == 1 else (None, None)
+        )
+        lineage = AxisOrigin(paths, like=like, column=column)
         if first is not None and first.direct:
             compared = name in {"eq", "__eq__"} and isinstance(args[-1], (bool, int, float)) and args[-1] == 0
             if name in _FLIPS or compared:
                 lineage = AxisOrigin(paths, first.direct, not first.flipped)
             elif name in _VIEWS or name == "__get__" or _plain_index(name, args):
-                column = _find_column(name, args) if id(args[0]) in self._inputs else first.column
-                lineage = AxisOrigin(paths, first.direct, first.flipped, column)
+                lineage = AxisOrigin(paths, first.direct, first.flipped, like, column)
         for tensor in tensors_in(result):
             if id(tensor) not in self._inputs:
                 self._lineages[id(tensor)] = ref(tensor), lineage
+
+
+def _follow_places(
+    name: str, args: tuple[Any, ...], result: Any, first: AxisOrigin
+) -> tuple[str | None, tuple[int, int] | None]:
+    """Return the input whose elements have numbers in a result in the same places, and the column of it that the result holds."""
+    if name in {"__getitem__", "select"}:
+        return None, _find_column(name, args) if first.like is not None else None
+    alike = isinstance(result, torch.Tensor) and result.shape == args[0].shape
+    return (first.like if alike and name in _IN_PLACES else None), first.column
 
 
 def _find_column(name: str, args: tuple[Any, ...]) -> tuple[int, int] | None:

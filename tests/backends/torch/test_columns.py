@@ -74,3 +74,21 @@ def test_floats_that_index_a_table_reach_all_its_rows():
     spec = dummyio.describe(Rounded())
     assert spec["hour"].values == Uniform(0, 9)
     assert spec.proof.ineffective == {}
+
+
+class Clamped(Categories):
+    """Takes larger categories for the third."""
+
+    def forward(self, categorical):
+        return super().forward(categorical.clamp(max=2))
+
+
+def test_columns_after_arithmetic_are_those_of_the_input():
+    spec = dummyio.describe(Clamped())
+    assert spec["categorical"].values == Columns((3, 11, 5))
+    clamped, plain = Clamped(), Categories()
+    plain.load_state_dict(clamped.state_dict())
+    assert dummyio.validate(clamped, reference=clamped).ok
+    report = dummyio.validate(clamped, reference=plain)
+    assert not report.ok
+    assert {finding.kind for finding in report.findings} == {"values"}
