@@ -10,7 +10,7 @@ import onnx
 
 from dummyio.errors import DummyioError, format_error_line
 from dummyio.input_spec import InputSpec
-from dummyio.sources.proof.file_runs import FileRuns
+from dummyio.sources.proof.processes.file_runs import FileRuns
 from dummyio.sources.proof.prove_spec import prove_spec
 from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run

@@ -1,4 +1,4 @@
-"""Runs an ONNX model in a process of its own; see `dummyio.sources.proof.worker_process`.
+"""Runs an ONNX model in a process of its own; see `dummyio.sources.proof.processes.worker_process`.
 
 It imports ONNX Runtime alone, which is quick. Nothing is optimized: a small file opens sooner, and no constant part of its graph is
 computed before a run asks for it.
@@ -9,7 +9,7 @@ from typing import Any
 
 import onnxruntime as ort
 
-from dummyio.sources.proof.serve_runs import serve_runs
+from dummyio.sources.proof.processes.serve_runs import serve_runs
 
 
 def open_session(settings: dict[str, Any], data: bytes) -> Callable[[Mapping[str, Any]], object]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dummyio.errors import build_trust_error
-from dummyio.sources.proof.file_runs import FileRuns
+from dummyio.sources.proof.processes.file_runs import FileRuns
 from dummyio.sources.proof.subject import Level
 from dummyio.sources.proof.versions import find_version
 from dummyio_tensorflow.calling.tflite_schema import read_model, refuse_damage

@@ -1,4 +1,4 @@
-"""Runs a TFLite file in a process of its own; see `dummyio.sources.proof.worker_process`.
+"""Runs a TFLite file in a process of its own; see `dummyio.sources.proof.processes.worker_process`.
 
 It imports LiteRT alone, which is quick. LiteRT's operators do not check all that they are given, and may end the process.
 """
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from dummyio.sources.proof.serve_runs import serve_runs
+from dummyio.sources.proof.processes.serve_runs import serve_runs
 
 
 def open_interpreter(settings: dict[str, Any], data: bytes) -> Callable[[Mapping[str, Any]], object]:

@@ -43,7 +43,7 @@ class DimInference:
         return {axis: resolve(vector) if vector in moving else vector[0] for axis, vector in self._vectors.items()}
 
     def _find_relations(self, moving: list[tuple[int, ...]]) -> dict[tuple[int, ...], Relation]:
-        """Return what varied sizes are of others; a batch is no part of another size."""
+        """Return the relations of varied sizes to others; a batch is not a part of another size."""
         lengths = {vector for (_, axis), vector in self._vectors.items() if axis > 0 and vector in moving}
         masks = {v for (p, axis), v in self._vectors.items() if axis == len(self._leaves[p].shape) - 1 and is_mask(p)}
         steps = {

@@ -23,7 +23,7 @@ class Recorded:
     finite: bool = True
     """Whether no value is infinite."""
     missing: bool = False
-    """Whether there are values that are no numbers (NaN)."""
+    """Whether values are missing: not numbers (NaN)."""
     side: str | None = None
     """The side of the zeros in rows of 0 and 1: ``left``, ``right``, ``none``; None if the tensor is not a mask."""
     hidden: str | None = None

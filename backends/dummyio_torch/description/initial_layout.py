@@ -32,7 +32,7 @@ class LayoutStart:
 
     @classmethod
     def of(cls, floating: torch.dtype, arguments: Sequence[Argument], **given: Mapping[str, Any]) -> LayoutStart:
-        """Return what makes the first layouts of a module's arguments."""
+        """Return the maker of first layouts of a module's arguments."""
         documented = {each.name: each.shape for each in arguments if each.shape is not None}
         return cls(floating, given.get("wanted", {}), given.get("shapes", {}), documented)
 

@@ -76,7 +76,7 @@ def read_shape_words(
 
 
 def _pair_words(stated: Words, meant: Words) -> dict[str, str]:
-    """Return what words of the first argument's documented shape mean, for the other arguments that have them too."""
+    """Return the sizes that words of the first argument's documented shape mean, for the other arguments that have them too."""
     pairs: dict[str, str] = {}
     for word, own in zip(stated, meant, strict=False) if len(stated) == len(meant) else ():
         base, _, more = word.partition("+")

@@ -47,7 +47,7 @@ HALVES: Mapping[str, tuple[str, str]] = {
 """Task → the method that does it, and what an export calls its input."""
 _REPEATED_TIME = re.compile(r"\bemb\.repeat_interleave\(num_frames")
 _CONTAINER = re.compile(r"(list|tuple|dict)\[", re.IGNORECASE)
-"""An annotation of an argument that is no single tensor."""
+"""An annotation of an argument that is not a single tensor."""
 _RETURNED = re.compile(r"\n +return \w*Output\w*\(([^()]*)\)")
 
 

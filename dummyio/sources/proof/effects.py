@@ -49,7 +49,7 @@ def find_ineffective_inputs(
 
 
 def _list_units(spec: InputSpec) -> list[tuple[str, Sequence[str]]]:
-    """Return what is changed together: each tensor alone, and all tensors of a cache, each with its name."""
+    """Return the tensors that are changed together: each alone, and all tensors of a cache, each with its name."""
     units: dict[str, list[str]] = {}
     caches = {name for name, node in spec.items() if isinstance(node, Nest) and node.kind == "cache"}
     for path, _ in spec.leaves:

@@ -63,7 +63,7 @@ class Indices(ValueRule, frozen=True, tag="indices"):
             self._check_size(dtype, self.size)
 
     def check_shape(self, dtype: DType, shape: tuple[int, ...]) -> None:
-        """Raise `SpecError` if there is no element to index, or the last index is out of the dtype's range."""
+        """Raise `SpecError` if nothing can be indexed, or the last index is out of the dtype's range."""
         if 0 not in shape:
             self._check_size(dtype, int(self.size))
 

@@ -23,7 +23,7 @@ _LOCK = threading.Lock()
 
 
 class WorkerProcess:
-    """A process that runs `dummyio.sources.proof.serve_runs.serve_runs`.
+    """A process that runs `dummyio.sources.proof.processes.serve_runs.serve_runs`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The loop of a worker process that opens a file in a runtime and runs it: what `dummyio.sources.proof.worker_process` talks to.
+"""The loop of a worker process that opens a file in a runtime and runs it: what `dummyio.sources.proof.processes.worker_process` talks to.
 
 A request is a line of JSON and the bytes that it counts, an answer is a line of JSON. A worker imports NumPy and its runtime only.
 """

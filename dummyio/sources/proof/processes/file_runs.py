@@ -8,8 +8,8 @@ from dummyio.errors import DummyioError, MemoryBudgetError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.memory_budget import format_bytes
 from dummyio.sources.proof.budget import Budget
+from dummyio.sources.proof.processes.worker_process import WorkerProcess, give_worker, take_worker
 from dummyio.sources.proof.subject import Level, Run
-from dummyio.sources.proof.worker_process import WorkerProcess, give_worker, take_worker
 from dummyio.typing import Array
 
 MAX_SMALL_FILE = 32 << 20
