@@ -18,7 +18,7 @@ def make_bounded_fill(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Posit
     """Return the way in which `rule`, with numbers in place of expressions of dims, fills a tensor; None for other rules."""
     match rule:
         case Lengths():
-            return _lengths(rule, dtype)
+            return _lengths(rule, dtype, len(shape))
         case Indices(size, order):
             return _indices(int(size), dtype, shape[-1] if order == "ascending" else None)
         case Columns():
@@ -27,7 +27,7 @@ def make_bounded_fill(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Posit
             return None
 
 
-def _lengths(rule: Lengths, dtype: DType) -> PositionalFill:
+def _lengths(rule: Lengths, dtype: DType, rank: int) -> PositionalFill:
     if rule.mask is not None:
         mask = rule.mask
 
@@ -40,10 +40,12 @@ def _lengths(rule: Lengths, dtype: DType) -> PositionalFill:
     least = min(rule.least, size)
     low, high = {"ragged": (least, size), "full": (size, size), "shortest": (least, least)}[rule.policy]
 
+    origin: tuple[int | slice, ...] = (slice(None), *[0] * rank)
+
     def build(drawn: Sequence[Array], region: Region, _: SpecView) -> Array:
         lengths = drawn[0].astype(dtype.numpy)
         if region.first_element:  # the first row is full
-            lengths[(slice(None), *[0] * len(region.axes))] = size
+            lengths[origin] = size
         return lengths
 
     return PositionalFill(1, build, Integers(low, high - low + 1), by_element=True)

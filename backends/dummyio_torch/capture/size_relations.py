@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from functools import partial
+from itertools import combinations, product
 from typing import Any
 
 Vector = tuple[int, ...]
@@ -57,40 +58,50 @@ def _find_sums(vector: Vector, bases: Iterable[Vector]) -> Iterator[Relation]:
         rests = {total - a - b for a, b, total in zip(one, other, vector, strict=True)}
         rest = rests.pop()
         if not rests and (rest == 0 or len(set(zip(one, other, strict=True))) > _ENOUGH):
-            yield Relation((one, other), lambda a, b, rest=rest: a + b + rest)
+            yield Relation((one, other), partial(_add, more=rest))
 
 
 def _find_larger(vector: Vector, bases: Iterable[Vector], steps: set[int]) -> Iterator[Relation]:
     """Yield the relations of a size to a smaller one: a multiple, a sum with a constant, a constant without it."""
     for base in bases:
-        if base[0] and all(size * base[0] == each * vector[0] for size, each in zip(vector, base, strict=True)):
-            factor, rest = divmod(vector[0], base[0])
-            if not rest:
-                yield Relation((base,), lambda a, factor=factor: a * factor)
+        if base[0] and vector[0] % base[0] == 0:
+            yield from _relate(vector, base, partial(_scale, factor=vector[0] // base[0], more=0))
     for base in bases:
         enough = len(set(base)) >= _ENOUGH
         step = vector[0] - base[0]
-        if (enough or step in steps) and _fits(vector, base, lambda a, step=step: a + step):
-            yield Relation((base,), lambda a, step=step: a + step)
-        whole = vector[0] + base[0]
-        if enough and _fits(vector, base, lambda a, whole=whole: whole - a):
-            yield Relation((base,), lambda a, whole=whole: whole - a)
-        slope, start = _find_line(base, vector)
-        if enough and slope > 1 and _fits(vector, base, lambda a, slope=slope, start=start: a * slope + start):
-            yield Relation((base,), lambda a, slope=slope, start=start: a * slope + start)
+        if enough or step in steps:
+            yield from _relate(vector, base, partial(_scale, factor=1, more=step))
+        if enough:
+            yield from _relate(vector, base, partial(_scale, factor=-1, more=vector[0] + base[0]))
+            slope, start = _find_line(base, vector)
+            yield from _relate(vector, base, partial(_scale, factor=slope, more=start)) if slope > 1 else ()
 
 
 def _find_quotients(vector: Vector, bases: Iterable[Vector]) -> Iterator[Relation]:
     """Yield the relations of a size to a larger one: its parts of some length, the last one whole or not, and one more."""
-    for base in bases:
-        if len(set(vector)) < _ENOUGH:
-            continue
+    for base in bases if len(set(vector)) >= _ENOUGH else ():
         slope, _ = _find_line(vector, base)
         for length in range(max(slope - 1, 2), slope + 3):
-            for more in (0, length - 1):
-                for extra in (0, 1):
-                    if _fits(vector, base, lambda a, n=length, more=more, extra=extra: (a + more) // n + extra):
-                        yield Relation((base,), lambda a, n=length, more=more, extra=extra: (a + more) // n + extra)
+            for filled, extra in product((0, length - 1), (0, 1)):
+                yield from _relate(vector, base, partial(_divide, filled=filled, length=length, extra=extra))
+
+
+def _relate(vector: Vector, base: Vector, compute: Callable[[Any], Any]) -> Iterator[Relation]:
+    """Yield a relation if it holds in every call."""
+    if all(size == compute(each) for size, each in zip(vector, base, strict=True)):
+        yield Relation((base,), compute)
+
+
+def _add(one: Any, other: Any, *, more: int) -> Any:
+    return one + other + more
+
+
+def _scale(size: Any, *, factor: int, more: int) -> Any:
+    return size * factor + more
+
+
+def _divide(size: Any, *, filled: int, length: int, extra: int) -> Any:
+    return (size + filled) // length + extra
 
 
 def _find_line(x: Vector, y: Vector) -> tuple[int, int]:
@@ -98,7 +109,3 @@ def _find_line(x: Vector, y: Vector) -> tuple[int, int]:
     low, high = x.index(min(x)), x.index(max(x))
     slope = (y[high] - y[low]) // (x[high] - x[low]) if x[high] != x[low] else 0
     return slope, y[low] - slope * x[low]
-
-
-def _fits(vector: Vector, base: Vector, compute: Callable[[int], int]) -> bool:
-    return all(size == compute(each) for size, each in zip(vector, base, strict=True))

@@ -194,9 +194,10 @@ def _classes(spy: RunObserver, x: torch.Tensor, target: torch.Tensor, *_: Any, *
 def _squeezed(spy: RunObserver, x: torch.Tensor, *axes: Any, **named: Any) -> None:
     """Prefer one element along an axis of an image or video that is taken away."""
     axis = named.get("dim", axes[0] if axes else None)
-    variable = spy.variable(x, axis) if type(axis) is int and x.ndim >= IMAGE_RANK else None
-    free = variable is not None and variable not in spy.layout.fixed | spy.layout.batches
-    if spy.strict and free and x.shape[axis] != 1:
+    if type(axis) is not int or x.ndim < IMAGE_RANK or not spy.strict or x.shape[axis] == 1:
+        return
+    variable = spy.variable(x, axis)
+    if variable is not None and variable not in spy.layout.fixed | spy.layout.batches:
         raise OperandMismatch([LayoutChange.of(0, InputLayout.with_sizes, (variable,), 1)])
 
 

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 import dummyio
 from dummyio import Dim
 from dummyio.errors import OptionError, SourceError
-from dummyio.sources.proof import file_runs, worker_process
+from dummyio.sources.proof.processes import file_runs, worker_process
 from dummyio_onnx.proof import prove_source
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64

@@ -14,7 +14,7 @@ from dummyio_torch.discovery.input_roles import guess_layout, to_torch_dtype
 from dummyio_torch.discovery.layout import Branch, InputLayout, Kind, MissingItem, Tree
 from dummyio_torch.discovery.run_observer import LayoutChange, RunObserver
 
-_LACKS = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: (.+)")
+_LACKS = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: ('\w+'.*)")
 _NO_ATTRIBUTE = re.compile(r"'(\w+)' object has no attribute '(\w+)'")
 _UNPACKED = re.compile(r"(?P<items>(?:\w+\s*,\s*)+\w+)\s*,?\)?\s*=\s*(?P<input>\w+)\s*(?:;|#|$)")
 """A line that takes a variable apart: ``ids, mask = batch``."""
@@ -42,7 +42,7 @@ def _list_missing_items(error: Exception) -> Iterator[tuple[Kind, str]]:
     elif isinstance(error, AttributeError) and attribute is not None and attribute[1] == "record":
         yield "record", attribute[2]
     elif isinstance(error, TypeError) and lacks is not None:
-        yield from (("dict", name) for name in re.findall(r"'(\w+)'", lacks[1])[:1])
+        yield "dict", re.findall(r"'(\w+)'", lacks[1])[0]
 
 
 def _find_containers(spy: RunObserver, error: Exception) -> Iterator[tuple[str, Kind, tuple[str, ...]]]:
@@ -53,10 +53,12 @@ def _find_containers(spy: RunObserver, error: Exception) -> Iterator[tuple[str, 
         for path, _ in _list_inputs_in(spy, error, re.compile(rf"\b(?P<input>\w+)\s*\.\s*{attribute[2]}\b")):
             yield (path, "dict", ()) if is_dict else (path, "record", (attribute[2],))
     if _NO_MAPPING.search(str(error)):
-        yield from ((path, "dict", ()) for path, _ in _list_inputs_in(spy, error, re.compile(r"\b(?P<input>\w+)\b")))
+        for path, _ in _list_inputs_in(spy, error, re.compile(r"\b(?P<input>\w+)\b")):
+            yield path, "dict", ()
     if spy.last is not None and spy.last[0] == "__getitem__" and isinstance(spy.last[1][-1], str):
         tensor, key = spy.last[1]
-        yield from ((path, "dict", (key,)) for path in spy.layout.leaves if spy.is_input(tensor, path))
+        for path in (each for each in spy.layout.leaves if spy.is_input(tensor, each)):
+            yield path, "dict", (key,)
     if "to unpack" in str(error):
         for path, found in _list_inputs_in(spy, error, _UNPACKED):
             names = tuple(name.strip() for name in found["items"].split(","))
