@@ -13,6 +13,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.sources.options import check_keywords
 from dummyio.sources.prove_model import check_level, is_torch_module, prove_live_model, prove_source, refuse_level
 from dummyio.sources.read_file import read_beginning, shorten_path
+from dummyio.sources.wrapped_module import find_inner_module
 
 
 def describe(
@@ -88,7 +89,8 @@ def describe(
         return prove_source(framework, model, _describe_by(framework, model, task, dims), prove, dims)
     if is_path:
         return _prove_configuration(source, _describe_path(_to_path(source), task, dims), prove, dims)
-    spec = _describe_object(source, task, dims, runs=prove != "off")
+    module = find_inner_module(source) if is_torch_module(source) else source
+    spec = _describe_object(module, task, dims, runs=prove != "off")
     if _is_configuration(source):
         return _prove_configuration(source, spec, prove, dims)
     return prove_live_model(source, spec, prove, dims)

@@ -19,7 +19,7 @@ _TARGET = re.compile(
     r"|_(labels?|targets?)$|^(loss|return|output|use)_|cache"
 )
 _DATA = re.compile(
-    r"mask$|_?ids$|^(x|input|inputs|positions?|timesteps?|t|lengths?|context|cond|conditioning|memory|bbox|boxes|image|images|"
+    r"mask$|_?ids$|^edge_|^(x|input|inputs|positions?|timesteps?|t|lengths?|context|cond|conditioning|memory|bbox|boxes|image|images|"
     r"pixel_values|src|tgt|tokens|segments|features|class_labels?|encoder_hidden_states|noise|noise_level|guidance|audio|text)$"
 )
 

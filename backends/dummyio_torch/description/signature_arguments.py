@@ -14,6 +14,7 @@ from dummyio.sources.input_names import has_data_name, has_target_name
 
 Form = Literal["tensor", "dict", "list", "tuple", "setting", "unknown"]
 
+_DOCUMENTED = re.MULTILINE | re.IGNORECASE
 _DICT = re.compile(r"\b(dict|Dict|Mapping|MutableMapping|OrderedDict)\b")
 _LIST = re.compile(r"\b(list|List|Sequence|Iterable|Collection)\b")
 _TUPLE = re.compile(r"\b(tuple|Tuple)\b")
@@ -67,7 +68,7 @@ def list_arguments(module: nn.Module, given: Mapping[str, Any]) -> list[Argument
     named = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
     text = inspect.getdoc(module.forward) or ""
     found = [
-        replace(_argument(each, hints.get(each.name, each.annotation)), shape=find_documented_shape(text, each.name))
+        replace(_argument(each, _find_annotation(each, hints, text)), shape=find_documented_shape(text, each.name))
         for each in named
         if each.name not in given
     ]
@@ -90,6 +91,17 @@ def _type_hints(module: nn.Module) -> dict[str, Any]:
         return get_type_hints(module.forward)
     except Exception:  # noqa: BLE001 - annotations may name anything, or nothing that can be imported
         return {}
+
+
+def _find_annotation(parameter: inspect.Parameter, hints: Mapping[str, Any], text: str) -> Any:
+    """Return the annotation of an argument; without one, the container of tensors that the docstring states."""
+    annotation = hints.get(parameter.name, parameter.annotation)
+    if annotation is not inspect.Parameter.empty:
+        return annotation
+    stated = re.search(
+        rf"^ *{re.escape(parameter.name)} ?\(((?:list|tuple|dict)\[[^)\n]*Tensor[^)\n]*)\)", text, _DOCUMENTED
+    )
+    return stated[1] if stated is not None else annotation
 
 
 def _argument(parameter: inspect.Parameter, annotation: Any) -> Argument:

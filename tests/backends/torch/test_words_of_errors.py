@@ -100,3 +100,26 @@ def test_what_a_module_says_is_used(kind):
 
 def test_the_channel_that_a_module_takes_away_is_one():
     assert dummyio.describe(Squeezed(), prove="off").dims["num_channels"].max == 1
+
+
+class Listed(nn.Module):
+    """Its docstring alone tells that images come in a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Conv2d(3, 4, 3)
+
+    def forward(self, images, targets=None):
+        """Return features.
+
+        Args:
+            images (list[Tensor]): images to be processed
+            targets (list[Dict[Tensor]]): boxes (optional)
+        """
+        return [self.layer(image[None]) for image in images]
+
+
+def test_a_container_that_the_docstring_states():
+    spec = dummyio.describe(Listed())
+    assert [path for path, _ in spec.leaves] == ["images.0", "images.1"]
+    assert [str(axis) for axis in dict(spec.leaves)["images.0"].shape] == ["num_channels", "height", "width"]

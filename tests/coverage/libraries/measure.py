@@ -1,6 +1,6 @@
 """Measure how many models of libraries beside Transformers run on their described inputs; write ``docs/reference/libraries.md``.
 
-    python tests/coverage/libraries/measure.py [--only timm,torchvision] [--models a,b] [--results FILE] [--show] [--check] [--write]
+    python tests/coverage/libraries/measure.py [--only timm,torchvision] [--models a,b] [--results FILE] [--kept] [--show] [--check] [--write]
 
 - runs: the model accepts the inputs that `describe` gives of it
 - full: and every tensor that it takes is there, of its kind and rank
@@ -8,7 +8,7 @@
 - named: the axes have the names of the field
 
 Models have random weights. Each library is a module of ``cases``: `TITLE`, `PACKAGES`, `list_names()`, `build(name)`. Models run in child processes of
-limited memory; with ``--results`` a measurement that was interrupted goes on. With ``--check`` a model that does not run at all sizes, or has an
+limited memory; with ``--results`` a measurement that was interrupted goes on, and with ``--kept`` the page gets what it has measured so far. With ``--check`` a model that does not run at all sizes, or has an
 axis with another name, is a failure.
 """
 
@@ -117,6 +117,15 @@ def run(library: str, cases: ModuleType, names: list[str], kept: KeptRows, secon
     return [Score(**known[name]) for name in names]
 
 
+def split_kept(names: list[str], known: set[str]) -> tuple[list[str], str]:
+    """Return the models that are measured, and a sentence on those that are not."""
+    left = [name for name in names if name not in known]
+    if len(left) == len(names):
+        raise ValueError("--kept: the file of --results has no model of this library.")
+    sentence = f"Not measured in this run, {len(left)} of {len(names)}: {', '.join(left)}." if left else ""
+    return [name for name in names if name in known], sentence
+
+
 def summarize(rows: list[Score]) -> str:
     """Return the counts as a line."""
     counts = ", ".join(
@@ -139,6 +148,7 @@ def main() -> int:
     parser.add_argument("--models", help="models of one library, by comma")
     parser.add_argument("--seconds", type=int, default=SECONDS, help="the most that a model may take of a processor")
     parser.add_argument("--results", type=Path, help="a file of results, which are not measured again")
+    parser.add_argument("--kept", action="store_true", help="measure nothing: take the models that --results has")
     parser.add_argument("--show", action="store_true", help="a line for each model that is not all right")
     parser.add_argument("--check", action="store_true", help="fail if a model is not all right")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/reference/libraries.md")
@@ -164,7 +174,11 @@ def measure_library(library: str, options: Any) -> bool:
         if options.write:
             write_absence(library, reason)
         return False
-    names = options.models.split(",") if options.models else cases.list_names()
+    names, note = options.models.split(",") if options.models else cases.list_names(), getattr(cases, "NOTE", "")
+    if options.kept:
+        known = {row["name"] for row in KeptRows(options.results).read() if row["library"] == cases.TITLE}
+        names, left = split_kept(names, known)
+        note = f"{note} {left}".strip()
     rows = run(library, cases, names, KeptRows(options.results), options.seconds)
     print(summarize(rows))  # noqa: T201
     if options.show:
@@ -172,7 +186,7 @@ def measure_library(library: str, options: Any) -> bool:
         print(Counter(row.reason.partition(":")[0] for row in rows if not row.dynamic))  # noqa: T201
     if options.write:
         versions = ", ".join(f"{package} {version(package).partition('+')[0]}" for package in cases.PACKAGES)
-        write_section(cases.TITLE, versions, getattr(cases, "NOTE", ""), rows)
+        write_section(cases.TITLE, versions, note, rows)
     return all(row.dynamic and row.named for row in rows)
 
 

@@ -116,3 +116,12 @@ def test_a_model_that_takes_too_long_is_stopped(score):
 
     row = score.measure("own", "endless", build, 1)
     assert row["reason"] == "build: takes more than 1 s"
+
+
+def test_the_page_names_the_models_that_were_not_measured(score):
+    from measure import split_kept
+
+    assert split_kept(["a", "b", "c"], {"a", "c"}) == (["a", "c"], "Not measured in this run, 1 of 3: b.")
+    assert split_kept(["a"], {"a"}) == (["a"], "")
+    with pytest.raises(ValueError, match="no model of this library"):
+        split_kept(["a"], {"b"})
