@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-from dummyio.sources.input_names import has_data_name
-from dummyio_torch.discovery.changes.containers import suggest_containers, with_named_item
+from dummyio_torch.discovery.changes.containers import suggest_containers
 from dummyio_torch.discovery.layout import BATCH, Branch, InputLayout, MissingItem
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, tensors_in
 
@@ -199,16 +198,6 @@ def _longer_containers(spy: RunObserver, count: int, line: str, floating: torch.
         if isinstance(tree, Branch) and tree.kind != "dict" and len(tree.items) < count:
             key, cost = str(len(tree.items)), 0 if re.search(rf"\b{re.escape(name)}\b", line) else 4
             yield LayoutChange.of(cost, InputLayout.with_item, name, key, floating, 2)
-
-
-def _items_in_words(spy: RunObserver, text: str, floating: torch.dtype) -> Iterator[LayoutChange]:
-    """Yield the tensors that an error's text names as items of a dict, which a module hands on without asking for each."""
-    words = [word for word in dict.fromkeys(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", text)) if has_data_name(word)]
-    for name, tree in spy.layout.trees:
-        if isinstance(tree, Branch) and tree.kind == "dict":
-            for word in words:
-                if word not in dict(tree.items):
-                    yield LayoutChange.of(1, with_named_item, name, word, word, floating)
 
 
 def _sizes_in_words(spy: RunObserver, text: str) -> Iterator[LayoutChange]:
