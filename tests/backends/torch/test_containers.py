@@ -122,7 +122,7 @@ class Weighted(nn.Module):
 
 
 def test_optional_arguments_of_no_declared_kind_are_described_if_they_are_asked_for():
-    assert list(dummyio.describe(Weighted())) == ["x"]
+    assert list(dummyio.describe(Weighted())) == ["x", "edge_weight"]  # edges are data by their name
     spec = dummyio.describe(Weighted(), optional_inputs=True)
     assert list(spec) == ["x", "edge_weight", "speaker"]
     assert spec.proof.ineffective == {}

@@ -26,7 +26,7 @@ def build(name: str) -> Case:
         model = make(weights=None, classes=10)
     else:
         model = make(weights=None, include_top=False, input_shape=(None, None, 3))
-    return Case(model, {model.input_names[0]: "float[batch_size, height, width, num_channels]"}, "tf", _call)
+    return Case(model, {model.inputs[0].name: "float[batch_size, height, width, num_channels]"}, "tf", _call)
 
 
 def _call(model: Any, made: Mapping[str, Any]) -> None:

@@ -46,7 +46,7 @@ _MIT = {
 _RESNET = {
     "input_conv_filters": [8],
     "input_conv_kernel_sizes": [7],
-    "stackwise_num_filters": [8, 8, 8],
+    "stackwise_num_filters": [64, 64, 64],
     "stackwise_num_blocks": [1, 1, 1],
     "stackwise_num_strides": [1, 2, 2],
 }
@@ -101,7 +101,7 @@ def build(name: str) -> Case:
         options = {key: value for key, value in options.items() if key != "vocabulary_size"}
     model = getattr(keras_hub.models, f"{name}Backbone")(**options)
     if inputs is _IMAGES:
-        inputs = {model.input_names[0]: _IMAGES["images"]}
+        inputs = {model.inputs[0].name: _IMAGES["images"]}
     return Case(model, inputs, "tf", _call)
 
 
