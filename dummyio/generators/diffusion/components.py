@@ -114,8 +114,15 @@ class DummyComponentInputGenerator(ShapeWordsInputGenerator):
         """Return image, row and column of each row of latents; with more coordinates than these, any of a few places."""
         return Grid(columns=str(self.edge("width", 1) // 2)) if self.axes == 3 else Uniform(0, 8)
 
-    describe_img_ids = StatedInput("int", "cells axes", places)
-    describe_txt_ids = StatedInput("int", "sequence_length axes", Constant(0))  # a text lies nowhere in an image
+    @property
+    def samples(self) -> tuple[Size, ...]:
+        """The batch of places, where the model takes one."""
+        return (self.batch,) if len(self.words("img_ids") or ()) == 3 else ()
+
+    describe_img_ids = StatedInput("int", "samples cells axes", places)
+    describe_txt_ids = StatedInput(
+        "int", "samples sequence_length axes", Constant(0)
+    )  # a text lies nowhere in an image
     describe_added_time_ids = StatedInput("float", "batch_size motion", Uniform(0, 128))
     describe_original_size = StatedInput("int", "batch_size 2", _EDGES)
     describe_target_size = StatedInput("int", "batch_size 2", _EDGES)

@@ -90,6 +90,8 @@ def _of_condition(
     """Return the shape of an argument behind the first: by the layer that it enters, else as documented."""
     if argument == "timestep" and _ONE_SAMPLE.search(code) and not _SPREADS.search(code):
         return ("batch_size",)
+    if re.search(rf"if {argument}\.ndim == 3:\n +{argument} = {argument}\[0\]$", code, re.MULTILINE):
+        return ("batch_size", "sequence_length", "3")  # the usual form, of which the first sample counts for all
     if layer is not None and layer.kind.startswith("conv"):
         usual = _BY_LAYER[layer.kind]
         words = stated if stated is not None and len(stated) == len(usual) else usual

@@ -167,7 +167,7 @@ def _read(component: ClassMethods, config: NormalizedConfig, values: Mapping[str
 def _is_read(name: str, code: str) -> bool:
     """Whether a method takes apart or joins what may be left out without a look at whether it is there, or a layer gets it in any case."""
     is_checked = re.search(rf"\b{name} is (?:not )?None|\bif (?:not )?{name}\b(?![.\[])", code) is not None
-    is_taken = re.search(rf"\b{name}(?:\.(?!get)\w|\[)|torch\.cat\(\[[^\]]*\b{name}\b", code) is not None
+    is_taken = re.search(rf"\b{name}(?:\.(?!get)\w|\[)|torch\.cat\(\s*[\[(][^\])]*\b{name}\b", code) is not None
     is_given = re.search(rf"^ {{8}}\w+ = self\.\w+\({name}\)$", code, re.MULTILINE) is not None
     return (is_taken and not is_checked) or is_given
 
