@@ -77,6 +77,11 @@ def is_edge_index(name: str) -> bool:
     return re.search(r"(^|_)edge_(label_)?index$", get_leaf_name(name)) is not None
 
 
+def is_embeddings(name: str) -> bool:
+    """Whether an input is a vector for each token."""
+    return re.search(r"hidden_states|embeds$|embeddings$", get_leaf_name(name)) is not None
+
+
 def is_length(name: str) -> bool:
     """Whether an input is the lengths of rows."""
     return re.search(r"(^|_)(lengths?|lens?)$", get_leaf_name(name)) is not None

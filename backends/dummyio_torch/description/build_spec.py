@@ -5,7 +5,7 @@ from typing import Any
 
 from dummyio.input_spec import InputSpec
 from dummyio.sources.axis_names import make_unique, name_axis, prefix_part
-from dummyio.sources.input_names import is_edge_index, is_wave
+from dummyio.sources.input_names import is_edge_index, is_embeddings, is_wave
 from dummyio.spec.default_sizes import find_default_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
@@ -148,8 +148,8 @@ def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
         return named
     if floating and len(leaf.axes) >= IMAGE_RANK and "num_channels" not in map(known.get, leaf.axes) and place == 1:
         return "num_channels"
-    if floating and len(leaf.axes) == 3 and place == 2 and leaf.axes[1] in layout.fixed:
-        return prefix_part("sequence_length", path)  # behind channels
+    if floating and len(leaf.axes) == 3 and place == 2 and (is_embeddings(path) or leaf.axes[1] in layout.fixed):
+        return "hidden_size" if is_embeddings(path) else prefix_part("sequence_length", path)  # behind channels
     name = name_axis(path, place, len(leaf.axes), floating=floating)
     # A static axis keeps its number unless it is the edge of an image.
     return name if dynamic or name in ("height", "width") else ""

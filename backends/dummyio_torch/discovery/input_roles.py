@@ -78,6 +78,7 @@ _GUESSES: tuple[tuple[Callable[[str], Any], Guess], ...] = (
     (is_length, Guess("int", "b")),
     (_matching(r"_sizes?$"), Guess("float", "bf")),
     (_matching(r"rotary|freqs"), Guess("float", "eef")),  # a table of places, as large as the largest image
+    (_matching(r"embedding$"), Guess("float", "bf")),
     (_matching(r"hidden_states|embeds$"), Guess("float", "bnf")),
     (_matching(r"video|frames|clip$"), Guess("float", "bnfee")),
     (_matching(r"image|img|pixel|picture|photo|^sample$|latent"), Guess("float", "bfee")),
@@ -100,6 +101,11 @@ def guess_layout(name: str, text: str) -> Guess:
     found = next((guess for has_name, guess in _GUESSES if has_name(name.lower())), Guess("float", "bf"))
     stated: list[Number] = [number for pattern, number in _ANNOTATIONS if re.search(pattern, text)]
     return Guess(stated[0] if stated else found.number, found.axes)
+
+
+def is_usual_input(name: str) -> bool:
+    """Whether a name tells what an input is."""
+    return any(has_name(name.lower()) for has_name, _ in _GUESSES)
 
 
 class ValueRuleChooser:

@@ -33,9 +33,9 @@ _EDGES = (64, 96, 160, 192, 224, 288, 320, 352, 416, 448)
 class MissingItem(Exception):  # noqa: N818 - a message to the search, not an error
     """The module asks a container for an item that is not there."""
 
-    def __init__(self, path: str, key: str) -> None:
+    def __init__(self, path: str, key: str, *, may_lack: bool = False) -> None:
         super().__init__(f"{path}.{key}")
-        self.path, self.key = path, key
+        self.path, self.key, self.may_lack = path, key, may_lack
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class Branch:
 
     kind: Kind
     items: tuple[tuple[str, Tree], ...]
+    absent: frozenset[str] = frozenset()
+    """Keys of a dict that are not there, where the module asks whether they are."""
 
 
 Tree = Leaf | Branch
@@ -62,6 +64,7 @@ class _OpenDict(dict[str, Any]):
     """A dict that raises `MissingItem` for a key that is not there, however it is asked for it; targets are not there."""
 
     path = ""
+    absent: frozenset[str] = frozenset()
 
     def __missing__(self, key: object) -> Any:
         if isinstance(key, str):
@@ -69,8 +72,9 @@ class _OpenDict(dict[str, Any]):
         raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
-        if not super().__contains__(key) and isinstance(key, str) and not has_target_name(key):
-            raise MissingItem(self.path, key)
+        is_open = isinstance(key, str) and key not in self.absent and not has_target_name(key)
+        if not super().__contains__(key) and is_open:
+            raise MissingItem(self.path, str(key), may_lack=True)
         return super().__contains__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
@@ -86,6 +90,7 @@ class _OpenList(list[Any]):
     """A list that raises `MissingItem` for an index behind its end."""
 
     path = ""
+    absent: frozenset[str] = frozenset()
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int) and index >= len(self):
@@ -137,7 +142,8 @@ class InputLayout:
     @property
     def key(self) -> object:
         """A value that differs between layouts."""
-        return tuple((leaf.path, leaf.dtype, self.shape(leaf)) for leaf in self.leaves.values())
+        tensors = tuple((leaf.path, leaf.dtype, self.shape(leaf)) for leaf in self.leaves.values())
+        return tensors, tuple(chain.from_iterable(_list_absent(tree) for _, tree in self.trees))
 
     def build(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments, with these tensors as leaves; containers raise `MissingItem` for an item that they lack."""
@@ -272,6 +278,14 @@ class InputLayout:
 
         return replace(layout, trees=tuple((name, _put(old, name, path, add)) for name, old in layout.trees))
 
+    def with_absent(self, path: str, key: str) -> InputLayout:
+        """Return a layout in which a dict lacks a key that the module asks for."""
+
+        def add(branch: Any) -> Tree:
+            return replace(branch, absent=branch.absent | {key})
+
+        return replace(self, trees=tuple((name, _put(old, name, path, add)) for name, old in self.trees))
+
     def new_axis(self, *, edge: bool = False, size: int | None = None) -> tuple[InputLayout, int]:
         """Return a layout with one more variable; an `edge` is one that layers can halve many times."""
         used = {*self.sizes.values(), *self.taken}
@@ -287,6 +301,13 @@ def _leaves(tree: Tree) -> Iterator[Leaf]:
     else:
         for _, item in tree.items:
             yield from _leaves(item)
+
+
+def _list_absent(tree: Tree) -> Iterator[frozenset[str]]:
+    if isinstance(tree, Branch):
+        yield tree.absent
+        for _, item in tree.items:
+            yield from _list_absent(item)
 
 
 def _put(tree: Tree, at: str, path: str, change: Callable[[Tree], Tree]) -> Tree:
@@ -309,5 +330,5 @@ def _build(tree: Tree, path: str, tensors: Mapping[str, Any]) -> Any:
     if tree.kind == "cache":
         return build_cache(list(items.values()))
     found: Any = _OpenDict(items) if tree.kind == "dict" else _OpenList(items.values())
-    found.path = path
+    found.path, found.absent = path, tree.absent
     return found

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import torch
 
-from dummyio_torch.discovery.input_roles import guess_layout, to_torch_dtype
+from dummyio.sources.input_names import has_data_name
+from dummyio_torch.discovery.input_roles import guess_layout, is_usual_input, to_torch_dtype
 from dummyio_torch.discovery.layout import Branch, InputLayout, Kind, MissingItem, Tree
 from dummyio_torch.discovery.run_observer import LayoutChange, RunObserver
 
@@ -25,8 +26,20 @@ _OF_DICTS = frozenset({"items", "keys", "values", "get", "pop"})
 def suggest_containers(spy: RunObserver, error: Exception, floating: torch.dtype) -> Iterator[LayoutChange]:
     """Yield changes for a run that ended in an error of containers."""
     if isinstance(error, MissingItem):
-        yield LayoutChange.of(0, with_named_item, error.path, error.key, error.key, floating)
+        # What a module only asks about, and is no usual input, belongs to another way to call it.
+        doubtful = error.may_lack and not is_usual_input(error.key)
+        added = LayoutChange.of(int(doubtful), with_named_item, error.path, error.key, error.key, floating)
+        yield replace(added, shown=True)
+        if error.may_lack:
+            lacking = LayoutChange.of(0 if doubtful else 2, InputLayout.with_absent, error.path, error.key)
+            yield replace(lacking, shown=True)
         return
+    if isinstance(error, (ValueError, TypeError)):  # the module's own words
+        words = dict.fromkeys(re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", str(error)))
+        for path in _list_branches(spy.layout, "dict"):
+            yield from (
+                LayoutChange.of(1, with_named_item, path, word, word, floating) for word in words if has_data_name(word)
+            )
     for kind, name in _list_missing_items(error):
         for path in _list_branches(spy.layout, kind):
             yield LayoutChange.of(0, with_named_item, path, name, name, floating)
@@ -106,11 +119,21 @@ def with_named_item(layout: InputLayout, path: str, key: str, name: str, floatin
         return None
     guess = guess_layout(path if name.isdigit() else name, "")
     changed = layout.with_item(path, key, to_torch_dtype(guess.number, floating), len(guess.axes))
+    if guess.axes == "bs":
+        changed = _with_shared_sequence(changed, path, f"{path}.{key}")
     if guess.axes.startswith("2"):  # pairs
         changed, axis = changed.new_axis(size=2)
         axes = changed.leaves[f"{path}.{key}"].axes
         changed = replace(changed, fixed=changed.fixed | {axis}).with_axes(f"{path}.{key}", (axis, *axes[1:]))
     return changed
+
+
+def _with_shared_sequence(layout: InputLayout, path: str, new: str) -> InputLayout:
+    """Return a layout in which a new item of a container has the sequence of another one."""
+    others = [leaf for other, leaf in layout.leaves.items() if other.startswith(f"{path}.") and other != new]
+    sequences = [leaf.axes[1] for leaf in others if len(leaf.axes) in (2, 3) and leaf.axes[1] not in layout.fixed]
+    own = layout.leaves[new].axes
+    return layout.with_axes(new, (own[0], sequences[0])) if sequences else layout
 
 
 def _with_container(
