@@ -6,6 +6,8 @@ from typing import Any
 import keras_hub
 from score import Case
 
+from cases.keras_applications import name_input
+
 TITLE = "Keras Hub"
 PACKAGES = ("keras-hub", "keras", "tensorflow")
 PORTION, THREADS = 8, True
@@ -44,7 +46,7 @@ _MIT = {
     "hidden_dims": [16, 32],
 }
 _RESNET = {
-    "input_conv_filters": [8],
+    "input_conv_filters": [64],
     "input_conv_kernel_sizes": [7],
     "stackwise_num_filters": [64, 64, 64],
     "stackwise_num_blocks": [1, 1, 1],
@@ -101,7 +103,7 @@ def build(name: str) -> Case:
         options = {key: value for key, value in options.items() if key != "vocabulary_size"}
     model = getattr(keras_hub.models, f"{name}Backbone")(**options)
     if inputs is _IMAGES:
-        inputs = {model.inputs[0].name: _IMAGES["images"]}
+        inputs = {name_input(model): _IMAGES["images"]}
     return Case(model, inputs, "tf", _call)
 
 
