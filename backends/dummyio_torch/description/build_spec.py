@@ -118,7 +118,10 @@ def _axes(run: Run, ranges: Mapping[int, Range], wanted: Mapping[str, Any]) -> d
 def _dim(name: str, size: int, span: Range, wanted: Mapping[str, Any]) -> Dim:
     """Return a dim: as the caller wants it, else of the usual size for its name, else as the search found it."""
     given = wanted.get(name)
-    size = given if type(given) is int else find_default_size(name) or size
+    usual = find_default_size(
+        "num_frames" if name == "depth" else name
+    )  # a search tries large volumes, which shrink many times
+    size = given if type(given) is int else usual or size
     size = max(size, span.min)
     size = size if span.max is None else min(size, span.max)
     size = -(-size // span.step) * span.step

@@ -42,3 +42,8 @@ def test_edges_join_nodes_of_the_graph():
     assert dict(spec.leaves)["edge_index"].values == Indices("num_nodes")
     made = spec.feeds(num_nodes=40, num_edges=200)["edge_index"]
     assert 20 < made.max() < 40
+
+
+def test_the_graphs_of_nodes_are_in_order():
+    rule = dict(dummyio.describe(Neighbours()).leaves)["batch"].values
+    assert rule == Indices(2, order="ascending")

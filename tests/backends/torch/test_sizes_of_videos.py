@@ -111,3 +111,9 @@ def test_elements_that_must_fill_a_shape_show_the_size_that_is_needed():
     with pytest.raises(OperandMismatch) as mismatch:
         suggest_changes(run.spy, run.error, torch.float32)
     assert (mismatch.value.got, mismatch.value.need) == (5 * 8 * 8 * 8 * 8, 5 * 8 * 4 * 12 * 12)
+
+
+def test_volumes_of_any_depth_are_small_by_default():
+    spec = dummyio.describe(nn.Conv3d(3, 4, 3), prove="off")
+    assert spec.dims["depth"].size == 8
+    assert spec.dims["depth"].max is None
