@@ -26,7 +26,7 @@ _OF_DICTS = frozenset({"items", "keys", "values", "get", "pop"})
 def suggest_containers(spy: RunObserver, error: Exception, floating: torch.dtype) -> Iterator[LayoutChange]:
     """Yield changes for a run that ended in an error of containers."""
     if isinstance(error, MissingItem):
-        # What a module only asks about, and is no usual input, belongs to another way to call it.
+        # An item that a module only asks about, under a name that is not usual, belongs to another way to call it.
         doubtful = error.may_lack and not is_usual_input(error.key)
         added = LayoutChange.of(int(doubtful), with_named_item, error.path, error.key, error.key, floating)
         yield replace(added, shown=True)
