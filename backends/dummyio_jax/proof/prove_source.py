@@ -68,11 +68,6 @@ class FunctionSubject:
             return f"the file contains {', '.join(self._dangers)}, which can run code"
         return None
 
-    def find_rows(self, spec: InputSpec) -> Mapping[str, int]:
-        """Return no tables: the trace that describes a function has bounded its ids, and JAX takes all others."""
-        del spec
-        return {}
-
     def run(
         self, spec: InputSpec, sizes: Mapping[str, int], level: Level, feeds: dict[str, Array] | None = None
     ) -> Run:

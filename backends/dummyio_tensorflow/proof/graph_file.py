@@ -58,11 +58,6 @@ class GraphFile:
             return format_error_line(error)
         return None
 
-    def find_rows(self, spec: InputSpec) -> Mapping[str, int]:
-        """Return no tables: the graph that describes a file has bounded its ids."""
-        del spec
-        return {}
-
     def run(
         self, spec: InputSpec, sizes: Mapping[str, int], level: Level, feeds: dict[str, Array] | None = None
     ) -> Run:

@@ -62,11 +62,6 @@ class LiveModel:
         written = sorted({name for each in concrete for name in find_writes(each)})
         return f"a call changes its state ({', '.join(written[:3])})" if written else None
 
-    def find_rows(self, spec: InputSpec) -> Mapping[str, int]:
-        """Return no tables: the graph that describes a model has bounded its ids, and calls find the others."""
-        del spec
-        return {}
-
     def run(
         self, spec: InputSpec, sizes: Mapping[str, int], level: Level, feeds: dict[str, Array] | None = None
     ) -> Run:

@@ -100,7 +100,6 @@ class _Prover:
 
     def prove(self, spec: InputSpec) -> InputSpec | None:
         """Return the spec with its proof; None if no run shows anything."""
-        spec = self._bound_ids(spec)
         first = self._run(spec)
         if first.ending == "refused":
             spec = self._correct(spec, first)
@@ -134,16 +133,6 @@ class _Prover:
 
     def _run(self, spec: InputSpec, sizes: Mapping[str, int] | None = None) -> Run:
         return self.subject.run(spec, spec.sizes() if sizes is None else sizes, self.level)
-
-    def _bound_ids(self, spec: InputSpec) -> InputSpec:
-        """Return the spec with ids that stay below the rows of the tables that they index."""
-        known = self.subject.find_rows(spec)
-        highs = {path: get_high(leaf.values) for path, leaf in spec.leaves if path in known}
-        bounds = {path: known[path] for path, high in highs.items() if high is not None and high > known[path]}
-        self.corrections += [
-            f"ids of {path} stay below {rows}, the rows of the table that they index" for path, rows in bounds.items()
-        ]
-        return lower_ids(spec, bounds) if bounds else spec
 
     def _correct(self, spec: InputSpec, first: Run) -> InputSpec:
         """Return a spec that the source takes at its default sizes; raise `SourceError` if none is found."""

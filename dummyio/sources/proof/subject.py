@@ -51,10 +51,6 @@ class Subject(Protocol):
             Whether the caller asks for this level: then it may cost more.
         """
 
-    def find_rows(self, spec: InputSpec) -> Mapping[str, int]:
-        """Return input → rows of the smallest table that its ids index."""
-        ...
-
     def run(
         self, spec: InputSpec, sizes: Mapping[str, int], level: Level, feeds: dict[str, Array] | None = None
     ) -> Run:

@@ -63,11 +63,6 @@ class FileRuns:
             else f"it does not open ({format_error_line(opened.error or RuntimeError())})"
         )
 
-    def find_rows(self, spec: InputSpec) -> Mapping[str, int]:
-        """Return no tables: the graph that describes a file has bounded its ids, and runs find the others."""
-        del spec
-        return {}
-
     def run(
         self, spec: InputSpec, sizes: Mapping[str, int], level: Level, feeds: dict[str, Array] | None = None
     ) -> Run:
