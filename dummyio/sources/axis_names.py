@@ -15,6 +15,8 @@ from dummyio.sources.input_names import (
 )
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 
+IMAGE_RANK = 4
+"""The axes of a batch of images; videos have one more."""
 _KEYWORDS = frozenset(
     "self spec source task framework device seed sample samples n start path index format force progress".split()  # noqa: SIM905
 )

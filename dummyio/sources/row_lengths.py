@@ -7,10 +7,8 @@ from dummyio.spec.dims import Size
 from dummyio.spec.values import Lengths
 
 
-def choose_length_rule(
-    path: str, shapes: Mapping[str, Sequence[Size]], masks: Sequence[str] = ()
-) -> tuple[Lengths, str] | None:
-    """Return the rule of an input of lengths and the reason for it; None if no other input has rows.
+def find_counted_axis(path: str, shapes: Mapping[str, Sequence[Size]]) -> tuple[str, int] | None:
+    """Return the input whose rows an input of lengths counts, and their axis; None if no other input has rows.
 
     Parameters
     ----------
@@ -18,25 +16,41 @@ def choose_length_rule(
         The input: a number for each row of the batch, or one number.
     shapes
         The shapes of all inputs, by path.
-    masks
-        The paths of padding masks: lengths are as long as the rows of one whose rows they count.
     """
     own = tuple(shapes[path])
-    rows = {other: tuple(shape) for other, shape in shapes.items() if other != path and len(shape) > max(len(own), 1)}
+    before = max(len(own), 1)
+    rows = {other: tuple(shape) for other, shape in shapes.items() if other != path and len(shape) > before}
     rows = {other: shape for other, shape in rows.items() if shape[: len(own)] == own}
     stem = get_leaf_name(path).rpartition("_")[0]
     told = [other for other in rows if stem and stem in get_leaf_name(other)]
     counted = next(iter(told or rows), None)
-    if counted is None:
+    return None if counted is None else (counted, before + _choose_axis(rows[counted][before:]))
+
+
+def choose_length_rule(
+    path: str, shapes: Mapping[str, Sequence[Size]], masks: Sequence[str] = ()
+) -> tuple[Lengths, str] | None:
+    """Return the rule of an input of lengths and the reason for it; None if no other input has rows.
+
+    Parameters
+    ----------
+    path, shapes
+        As in `find_counted_axis`.
+    masks
+        The paths of padding masks: lengths are as long as the rows of one whose rows they count.
+    """
+    found = find_counted_axis(path, shapes)
+    if found is None:
         return None
-    size = _choose_axis(rows[counted][max(len(own), 1) :])
-    mask = next((m for m in masks if own and rows.get(m) == (*own, size)), None)
+    counted, axis = found
+    own, size = tuple(shapes[path]), shapes[counted][axis]
+    mask = next((m for m in masks if own and m != path and tuple(shapes[m]) == (*own, size)), None)
     if mask is not None:
         return Lengths(mask=mask), f"lengths of the rows that {mask} keeps"
     return Lengths(size if isinstance(size, int) else str(size)), f"lengths of the rows of {counted}, up to {size}"
 
 
-def _choose_axis(sizes: Sequence[Size]) -> Size:
+def _choose_axis(sizes: Sequence[Size]) -> int:
     """Return the first axis of a free size, else the longest: features are as many in each row."""
-    free = [size for size in sizes if not isinstance(size, int)]
-    return free[0] if free else max(size for size in sizes if isinstance(size, int))
+    free = [axis for axis, size in enumerate(sizes) if not isinstance(size, int)]
+    return free[0] if free else sizes.index(max(size for size in sizes if isinstance(size, int)))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from dummyio.sources.input_names import can_be_token_ids, get_model_part, is_length, is_mask, is_position_ids
-from dummyio.sources.row_lengths import choose_length_rule
+from dummyio.sources.row_lengths import choose_length_rule, find_counted_axis
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Constant, PaddingMask, Positions, Rule, TokenIds, Uniform
 from dummyio_torch.capture.recorded_calls import Recorded
@@ -50,9 +50,8 @@ def _rule(
         return _constant(tensor, 0), "a mask that is added: nothing is hidden"
     if tensor.dtype.kind == "float":
         rule, note = _numbers(low, high, tensor)
-        return rule, f"{note}; values that were missing (NaN) are not made" if any(
-            leaf.missing for leaf in seen
-        ) else note
+        missing = any(leaf.missing for leaf in seen)
+        return rule, f"{note}; values that were missing (NaN) are not made" if missing else note
     if tensor.dtype.kind == "complex":
         return Uniform(), "nothing is known of complex numbers: uniform"
     if tensor.dtype.kind == "bool":
@@ -119,22 +118,13 @@ def _lengths(
     path: str, leaves: Sequence[Mapping[str, Recorded]], tensors: Mapping[str, TensorSpec]
 ) -> tuple[Rule, str] | None:
     """Return the rule of lengths by their name, if none was longer than the rows that they count."""
-    if not is_length(path):
+    shapes = {other: tensor.shape for other, tensor in tensors.items()}
+    counted = find_counted_axis(path, shapes) if is_length(path) else None
+    if counted is None:
         return None
-    found = choose_length_rule(path, {other: tensor.shape for other, tensor in tensors.items()})
-    if found is None or found[0].size is None:
-        return None
-    counted = next(
-        (
-            (other, axis)
-            for other, tensor in tensors.items()
-            for axis, size in enumerate(tensor.shape)
-            if str(size) == str(found[0].size)
-        ),
-        None,
-    )
-    is_longer = counted is None or any(call[path].high > call[counted[0]].shape[counted[1]] for call in leaves)
-    return None if is_longer or min(call[path].low for call in leaves) < 0 else found
+    rows, axis = counted
+    is_longer = any(call[path].high > call[rows].shape[axis] for call in leaves)
+    return None if is_longer or min(call[path].low for call in leaves) < 0 else choose_length_rule(path, shapes)
 
 
 def _start(path: str, leaves: Sequence[Mapping[str, Recorded]], tensors: Mapping[str, TensorSpec]) -> int | str | None:

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from dummyio.input_spec import InputSpec
-from dummyio.sources.axis_names import make_unique, name_axis, prefix_part
-from dummyio.sources.input_names import is_edge_index, is_embeddings, is_wave
+from dummyio.sources.axis_names import IMAGE_RANK, make_unique, name_axis, prefix_part
+from dummyio.sources.input_names import is_embeddings, is_wave
 from dummyio.spec.default_sizes import find_default_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 from dummyio.spec.values import Columns, Indices, Lengths
 from dummyio_torch.discovery.axis_ranges import Range
 from dummyio_torch.discovery.input_roles import ValueRuleChooser
-from dummyio_torch.discovery.layout import BATCH, IMAGE_RANK, Branch, Tree
+from dummyio_torch.discovery.layout import BATCH, Branch, Tree
 from dummyio_torch.discovery.runs.columns import find_columns
 from dummyio_torch.discovery.runs.layout_trial import Run
 from dummyio_torch.dtypes import from_native
@@ -84,12 +84,14 @@ def _shown_rules(
 
 def _list_columns(run: Run) -> dict[str, Columns]:
     """Return the rules of inputs of which each column indexes a table of its own."""
-    found: dict[str, Columns] = {}
-    for path in run.spy.facts.columns:
-        axis, rows = find_columns(run.spy.facts, path) or (0, ())
-        if len(set(rows)) > 1 and run.layout.sizes[run.layout.leaves[path].axes[axis]] == len(rows):
-            found[path] = Columns(tuple(rows), axis=axis)
-    return found
+
+    def count(path: str, axis: int) -> int:
+        return run.layout.sizes[run.layout.leaves[path].axes[axis]]
+
+    found = find_columns(run.spy.facts).items()
+    return {
+        path: rule for path, rule in found if len(set(rule.highs)) > 1 and count(path, rule.axis) == len(rule.highs)
+    }
 
 
 def _build_node(tree: Tree, path: str, tensors: Mapping[str, TensorSpec]) -> Node:
@@ -118,9 +120,8 @@ def _axes(run: Run, ranges: Mapping[int, Range], wanted: Mapping[str, Any]) -> d
 def _dim(name: str, size: int, span: Range, wanted: Mapping[str, Any]) -> Dim:
     """Return a dim: as the caller wants it, else of the usual size for its name, else as the search found it."""
     given = wanted.get(name)
-    usual = find_default_size(
-        "num_frames" if name == "depth" else name
-    )  # a search tries large volumes, which shrink many times
+    # A search tries large volumes, which shrink many times.
+    usual = find_default_size("num_frames" if name == "depth" else name)
     size = given if type(given) is int else usual or size
     size = max(size, span.min)
     size = size if span.max is None else min(size, span.max)
@@ -140,11 +141,9 @@ def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
     if path in layout.images:
         return ("num_channels", "height", "width")[place]
     named, floating = known.get(axis), leaf.dtype.is_floating_point
-    if axis in layout.batches and "sequence" not in (
-        named or ""
-    ):  # also where a layer of images gets the batch among its rows
-        is_graph = axis == BATCH and any(map(is_edge_index, layout.leaves))
-        return "num_nodes" if is_graph else "batch_size"  # of one graph, or of several that are one
+    # Also where a layer of images gets the batch among its rows; nodes are those of one graph, or of several that are one.
+    if axis in layout.batches and "sequence" not in (named or ""):
+        return "num_nodes" if axis == BATCH and layout.is_graph else "batch_size"
     if named == "sequence_length":
         return "audio_sequence_length" if floating and is_wave(path) else prefix_part(named, path)
     if named is not None and (floating or "sequence" in named or "batch" in named):

@@ -273,10 +273,10 @@ class _Description:
 
 def _with_columns(trial: LayoutTrial, run: Run) -> Run:
     """Return a run in which inputs have as many columns as are looked up in tables, if the module takes that."""
-    for path in run.spy.facts.columns:
-        axis, rows = find_columns(run.spy.facts, path) or (0, ())
-        variable = run.layout.leaves[path].axes[axis]
-        layout = run.layout.with_sizes((variable,), len(rows)) if rows and variable not in run.layout.batches else None
+    for path, rule in find_columns(run.spy.facts).items():
+        variable = run.layout.leaves[path].axes[rule.axis]
+        is_batch = variable in run.layout.batches
+        layout = None if is_batch else run.layout.with_sizes((variable,), len(rule.highs))
         new = trial.run(layout) if layout is not None else None
         if new is not None and new.error is None:
             run = replace(new, lengths=run.lengths, policy=run.policy)

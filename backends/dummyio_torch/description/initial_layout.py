@@ -10,11 +10,12 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from dummyio.sources.input_names import get_model_part, is_edge_index
+from dummyio.sources.axis_names import IMAGE_RANK
+from dummyio.sources.input_names import get_model_part
 from dummyio_torch.calling.meta_copy import iterate_weights
 from dummyio_torch.description.signature_arguments import Argument
 from dummyio_torch.discovery.input_roles import Guess, guess_layout, to_torch_dtype
-from dummyio_torch.discovery.layout import BATCH, IMAGE_RANK, Branch, InputLayout, Leaf, Tree
+from dummyio_torch.discovery.layout import BATCH, Branch, InputLayout, Leaf, Tree
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class LayoutStart:
             tree = Branch(_CONTAINERS[argument.form], tuple(items))
         else:
             guess = guess_layout(argument.name, argument.text)
-            if argument.name == "batch" and any(map(is_edge_index, layout.leaves)):
+            if argument.name == "batch" and layout.is_graph:
                 guess = Guess("int", "b")  # the graph of each node
             layout, leaf = self._leaf(layout, argument.name, guess)
             if argument.shape is not None and argument.name not in self.shapes:

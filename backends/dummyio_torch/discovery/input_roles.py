@@ -134,13 +134,12 @@ class ValueRuleChooser:
         self.options = options
         self.highest = highest
         self.shown = shown
-        self.is_graph = False
         self.notes: dict[str, str] = {}
 
     def rules(self, tensors: dict[str, TensorSpec]) -> dict[str, Rule]:
         """Return the rule of every tensor, by path; ids follow the mask of their shape."""
-        self.is_graph = any(map(is_edge_index, tensors))
-        found = {path: self._rule(path, tensor) for path, tensor in tensors.items()}
+        is_graph = any(map(is_edge_index, tensors))
+        found = {path: self._rule(path, tensor, is_graph=is_graph) for path, tensor in tensors.items()}
         for path, rule in found.items():
             if isinstance(rule, TokenIds):
                 masks = [p for p, mask in found.items() if isinstance(mask, PaddingMask)]
@@ -152,13 +151,13 @@ class ValueRuleChooser:
                     found[path] = TokenIds(rule.high, reserved=rule.reserved, mask=masks[0], pad=rule.pad)
         return found
 
-    def _rule(self, path: str, tensor: TensorSpec) -> Rule:
+    def _rule(self, path: str, tensor: TensorSpec, *, is_graph: bool) -> Rule:
         name = get_leaf_name(path)
         if path in self.facts.hiding:
             return self._hiding(path, tensor, "true where something is hidden")
         if tensor.dtype.kind == "bool" or is_mask(name):
             return self._mask(path, name, tensor)
-        if name == "batch" and tensor.rank == 1 and self.is_graph:
+        if name == "batch" and tensor.rank == 1 and is_graph:
             self.notes[path] = "the graph of each node, of two"
             return Indices(2, order="ascending")
         shown = self.shown.get(path)

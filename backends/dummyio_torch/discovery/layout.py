@@ -15,14 +15,13 @@ from typing import Any, Literal
 
 import torch
 
-from dummyio.sources.input_names import has_target_name
+from dummyio.sources.axis_names import IMAGE_RANK
+from dummyio.sources.input_names import has_target_name, is_edge_index
 from dummyio.spec.tensor_spec import make_record
 from dummyio_torch.calling.transformers_cache import build_cache
 
 Kind = Literal["dict", "list", "tuple", "record", "cache"]
 
-IMAGE_RANK = 4
-"""The axes of a batch of images; videos have one more."""
 BATCH = 0
 """The variable of the batch that inputs share until a run shows that they need not."""
 
@@ -90,7 +89,6 @@ class _OpenList(list[Any]):
     """A list that raises `MissingItem` for an index behind its end."""
 
     path = ""
-    absent: frozenset[str] = frozenset()
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, int) and index >= len(self):
@@ -133,6 +131,11 @@ class InputLayout:
         return frozenset(
             leaf.path for leaf in items if len(leaf.axes) == 3 and not self.batches.intersection(leaf.axes)
         )
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether an input joins nodes by edges."""
+        return any(map(is_edge_index, self.leaves))
 
     @property
     def nbytes(self) -> int:
@@ -263,7 +266,7 @@ class InputLayout:
 
     def with_tree(self, path: str, tree: Tree) -> InputLayout:
         """Return a layout with another tree at a path."""
-        return replace(self, trees=tuple((name, _put(old, name, path, lambda _: tree)) for name, old in self.trees))
+        return self.with_change(path, lambda _: tree)
 
     def with_item(self, path: str, key: str, dtype: torch.dtype, rank: int) -> InputLayout:
         """Return a layout with one more tensor in a container: its first axis is the batch if inputs share one."""
@@ -276,7 +279,7 @@ class InputLayout:
         def add(branch: Any) -> Tree:
             return replace(branch, items=(*branch.items, (key, leaf)))
 
-        return replace(layout, trees=tuple((name, _put(old, name, path, add)) for name, old in layout.trees))
+        return layout.with_change(path, add)
 
     def with_absent(self, path: str, key: str) -> InputLayout:
         """Return a layout in which a dict lacks a key that the module asks for."""
@@ -284,7 +287,11 @@ class InputLayout:
         def add(branch: Any) -> Tree:
             return replace(branch, absent=branch.absent | {key})
 
-        return replace(self, trees=tuple((name, _put(old, name, path, add)) for name, old in self.trees))
+        return self.with_change(path, add)
+
+    def with_change(self, path: str, change: Callable[[Any], Tree]) -> InputLayout:
+        """Return a layout with the result of a function in the place of the tree at a path."""
+        return replace(self, trees=tuple((name, _put(old, name, path, change)) for name, old in self.trees))
 
     def new_axis(self, *, edge: bool = False, size: int | None = None) -> tuple[InputLayout, int]:
         """Return a layout with one more variable; an `edge` is one that layers can halve many times."""
@@ -329,6 +336,10 @@ def _build(tree: Tree, path: str, tensors: Mapping[str, Any]) -> Any:
         return make_record(tuple(items))(*items.values())
     if tree.kind == "cache":
         return build_cache(list(items.values()))
-    found: Any = _OpenDict(items) if tree.kind == "dict" else _OpenList(items.values())
-    found.path, found.absent = path, tree.absent
-    return found
+    if tree.kind == "list":
+        found = _OpenList(items.values())
+        found.path = path
+        return found
+    held = _OpenDict(items)
+    held.path, held.absent = path, tree.absent
+    return held

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from dummyio_torch.discovery.layout import IMAGE_RANK, Branch, InputLayout
+from dummyio.sources.axis_names import IMAGE_RANK
+from dummyio_torch.discovery.layout import Branch, InputLayout
 from dummyio_torch.discovery.requirements import (
     require_axes,
     require_bool,

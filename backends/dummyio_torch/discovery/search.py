@@ -50,9 +50,8 @@ def search_layout(
     trial.asked = False
     end = time.thread_time() + _SECONDS
     found, farthest = _searched(trial, start, (budget, end), accept, strict=True)
-    if (
-        found is None and trial.asked and not _lacks_input(trial, farthest)
-    ):  # rules that only prefer may have been in the way
+    # Rules that only prefer may have been in the way.
+    if found is None and trial.asked and not _lacks_input(trial, farthest):
         found, far = _searched(trial, start, (budget, end), accept, strict=False)
         farthest = far if far.count > farthest.count else farthest
     return found, farthest

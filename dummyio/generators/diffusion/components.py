@@ -17,8 +17,7 @@ class DummyComponentInputGenerator(ShapeWordsInputGenerator):
 
     def describe_timestep(self) -> TensorSpec:
         """One time step for all if maps shrink and grow, else one for each row."""
-        each_frame = self.words("timestep") == ("batch_size", "num_frames")
-        if each_frame:
+        if self.words("timestep") == ("batch_size", "num_frames"):
             return DummyTransformerTimestepInputGenerator.of(self.context).steps(*self.shape_of("timestep"))
         if self.config.raw("block_out_channels") is not None and self.words("timestep") != ("batch_size",):
             return DummyTimestepInputGenerator.of(self.context).describe_timestep()
@@ -120,9 +119,8 @@ class DummyComponentInputGenerator(ShapeWordsInputGenerator):
         return (self.batch,) if len(self.words("img_ids") or ()) == 3 else ()
 
     describe_img_ids = StatedInput("int", "samples cells axes", places)
-    describe_txt_ids = StatedInput(
-        "int", "samples sequence_length axes", Constant(0)
-    )  # a text lies nowhere in an image
+    # A text lies nowhere in an image.
+    describe_txt_ids = StatedInput("int", "samples sequence_length axes", Constant(0))
     describe_added_time_ids = StatedInput("float", "batch_size motion", Uniform(0, 128))
     describe_original_size = StatedInput("int", "batch_size 2", _EDGES)
     describe_target_size = StatedInput("int", "batch_size 2", _EDGES)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from dummyio.input_spec import InputSpec
-from dummyio.materialize.generate import feeds
 from dummyio.spec.tensor_spec import Nest
 from dummyio.typing import Array
 
@@ -30,12 +29,11 @@ def find_ineffective_inputs(
     is_over
         Whether no further run may begin.
     """
-    sizes = spec.sizes()
-    samples = [feeds(spec, 0, 0, sizes)]
+    samples = [spec.feeds()]
     found: dict[str, str] = {}
     before: bytes | None = None
     for name, paths in _list_units(spec):
-        changed = _find_change(spec, sizes, paths, samples)
+        changed = _find_change(spec, paths, samples)
         if changed is None:
             found[name] = NEVER_VARIES
             continue
@@ -58,13 +56,11 @@ def _list_units(spec: InputSpec) -> list[tuple[str, Sequence[str]]]:
     return list(units.items())
 
 
-def _find_change(
-    spec: InputSpec, sizes: Mapping[str, int], paths: Sequence[str], samples: list[dict[str, Array]]
-) -> dict[str, Array] | None:
+def _find_change(spec: InputSpec, paths: Sequence[str], samples: list[dict[str, Array]]) -> dict[str, Array] | None:
     """Return other values of some inputs, from the first sample in which they differ; None if they do in none."""
     for sample in range(1, _MOST_SAMPLES):
         if sample == len(samples):
-            samples.append(feeds(spec, 0, sample, sizes))
+            samples.append(spec.feeds(sample=sample))
         if any(samples[sample][path].tobytes() != samples[0][path].tobytes() for path in paths):
             return {path: samples[sample][path] for path in paths}
     return None

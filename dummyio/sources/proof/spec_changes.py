@@ -5,11 +5,10 @@ from collections.abc import Callable, Collection, Mapping
 import msgspec
 
 from dummyio.input_spec import InputSpec
+from dummyio.sources.axis_names import IMAGE_RANK
 from dummyio.spec.dims import Dim, find_dims
 from dummyio.spec.tensor_spec import TensorSpec, map_node
 from dummyio.spec.values import PaddingMask
-
-_IMAGE_RANK = 4
 
 
 def map_leaves(spec: InputSpec, function: Callable[[str, TensorSpec], TensorSpec]) -> InputSpec:
@@ -47,7 +46,7 @@ def turn_padding(spec: InputSpec) -> InputSpec:
 
 def shrink_images(spec: InputSpec, given: Collection[str]) -> InputSpec:
     """Return the spec with images and videos of half the edges and frames, but for sizes that a caller gives."""
-    places = (size for _, leaf in spec.leaves if leaf.rank >= _IMAGE_RANK for size in leaf.shape[1:])
+    places = (size for _, leaf in spec.leaves if leaf.rank >= IMAGE_RANK for size in leaf.shape[1:])
     dims = {dim.name: dim for size in places for dim in find_dims(size)}
     halves = {
         name: next((size for size in range(dim.size // 2, dim.min - 1, -1) if dim.takes(size)), dim.size)

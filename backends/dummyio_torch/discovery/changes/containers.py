@@ -76,11 +76,8 @@ def _find_containers(spy: RunObserver, error: Exception) -> Iterator[tuple[str, 
         for path, found in _list_inputs_in(spy, error, _UNPACKED):
             names = tuple(name.strip() for name in found["items"].split(","))
             are_fields = len(set(names)) == len(names) and not any(name.startswith("_") for name in names)
-            yield (
-                path,
-                "record" if are_fields else "tuple",
-                names,
-            )  # the items of a record have names, which tell what they are
+            # The items of a record have names, which tell what they are.
+            yield path, "record" if are_fields else "tuple", names
 
 
 def _list_branches(layout: InputLayout, kind: Kind) -> list[str]:
