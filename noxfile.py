@@ -7,6 +7,8 @@ pip resolves it together with other packages, it may choose a build for another 
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -314,7 +316,10 @@ def check_types(session: nox.Session) -> None:
 
 
 def pytest(session: nox.Session, *arguments: str, needs: list[str] | None = None) -> None:
-    """Run pytest. Fail also if no test ran, or if one was skipped because of a package that this session installed."""
+    """Run pytest. Fail also if no test ran, or if one was skipped because of a package that this session installed.
+
+    Where ``CI`` is set, the environment is deleted after its tests passed: all environments together need more than 20 GB.
+    """
     report = Path(session.create_tmp()) / "tests.xml"
     # All worker processes must collect the same tests in the same order: the order of a set depends on the hash seed. There is a
     # worker for each processor, so an operation gets one thread.
@@ -330,3 +335,5 @@ def pytest(session: nox.Session, *arguments: str, needs: list[str] | None = None
     missing = [name for name in needs or [] if any(f"could not import '{name}'" in reason for reason in skipped)]
     if missing and not session.posargs:
         session.error(f"Tests were skipped because {', '.join(missing)} did not import, which this session installs.")
+    if "CI" in os.environ:
+        shutil.rmtree(session.virtualenv.location)
