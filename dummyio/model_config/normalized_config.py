@@ -125,7 +125,10 @@ class NormalizedConfig:
         path: str = "",
         **names: str,
     ) -> None:
-        """Take a configuration as it is: nothing is copied, and its values are checked when they are read, the caller's here."""
+        """Take a configuration as it is: nothing is copied, and its values are checked when they are read, the caller's here.
+
+        A dict must not change from then on: which parts and special tokens it has is found once.
+        """
         self._paths = collect_paths(type(self), names, allow_new=allow_new) if names else self._class_paths
         self._config = config
         self._given = {name: value for name, value in (given or {}).items() if value is not None}
@@ -134,6 +137,9 @@ class NormalizedConfig:
         self._defaults = dict(defaults or {})
         self._map = dict(attribute_map or {})
         self._path = path
+        self._checked: dict[str, Any] = {}
+        self._parts: dict[str, NormalizedConfig | None] = {}
+        self._tokens: Mapping[str, tuple[int, ...]] | None = None
 
     _class_paths: ClassVar[Mapping[str, str]] = {}
     """The names that the class states in capitals, in small letters."""
@@ -173,10 +179,15 @@ class NormalizedConfig:
         value = self._given.get(name)
         if value is not None:
             return value
-        value = make_whole(name, _read_value(self._config, name, self._path))
+        value = _read_value(self._config, name, self._path)
         if value is None:
-            return make_whole(name, self._defaults.get(name))
+            value = self._defaults.get(name)
+            return None if value is None else make_whole(name, value)
+        if value is self._checked.get(name):
+            return value
+        value = make_whole(name, value)
         check_attribute(name, value, self._path, self._defaults.get(name))
+        self._checked[name] = value
         return value
 
     def own(self, name: str) -> Any:
@@ -280,6 +291,13 @@ class NormalizedConfig:
 
     def sub(self, role: str) -> NormalizedConfig | None:
         """Return the sub-configuration for a role (``"text"``, ``"vision"``, ``"audio"``, ...); None if there is none."""
+        if type(self._config) is not dict:
+            return self._find_part(role)
+        if role not in self._parts:
+            self._parts[role] = self._find_part(role)
+        return self._parts[role]
+
+    def _find_part(self, role: str) -> NormalizedConfig | None:
         for name in SUB_CONFIGS.get(role, (role,)):
             found = self._sub(name)
             if found is not None:
@@ -297,9 +315,9 @@ class NormalizedConfig:
 
     def _sub(self, name: str) -> NormalizedConfig | None:
         value = self.raw(name)
-        if isinstance(value, NormalizedConfig):
+        if value is None or isinstance(value, NormalizedConfig):
             return value
-        if value is None or isinstance(value, (str, int, float, bool, list, tuple)):
+        if isinstance(value, (str, int, float, bool, list, tuple)):
             return None
         defaults = self._defaults.get(name)
         return NormalizedConfig(
@@ -346,7 +364,12 @@ class NormalizedConfig:
         id_, size = self._defaults.get(name), next((size for size in sizes if isinstance(size, int)), None)
         return max(id_ - size, -1) if isinstance(id_, int) and size is not None else -1
 
-    def _special_tokens(self) -> dict[str, tuple[int, ...]]:
+    def _special_tokens(self) -> Mapping[str, tuple[int, ...]]:
+        if self._tokens is None or type(self._config) is not dict:
+            self._tokens = self._find_special_tokens()
+        return self._tokens
+
+    def _find_special_tokens(self) -> Mapping[str, tuple[int, ...]]:
         found = {}
         for key in {*_keys(self._config), *self._defaults, *self._given}:
             if isinstance(key, str) and key.endswith(("_token_id", "_token_index", "_token_ids")):

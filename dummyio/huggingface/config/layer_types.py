@@ -37,9 +37,10 @@ def computed_layer_types(kind: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=4)
-def _renamed(path: Path) -> Mapping[str, str]:
+def _renamed(root: Path | None) -> Mapping[str, str]:
     """Read which kinds had other names in older configurations, from the library's own table: old name → new name."""
-    for text in find_statements(read_text(path) if path.is_file() else "", _TABLE):
+    path = root / "configuration_utils.py" if root else None
+    for text in find_statements(read_text(path) if path and path.is_file() else "", _TABLE):
         value = parse_value(text)
         if value:
             return MappingProxyType(dict(evaluate_constant(value, otherwise={})))
@@ -48,8 +49,7 @@ def _renamed(path: Path) -> Mapping[str, str]:
 
 def rename_layer_types(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a configuration's values, and those inside it, with the names that kinds of layers have today."""
-    root = transformers_root()
-    table = _renamed(root / "configuration_utils.py") if root else {}
+    table = _renamed(transformers_root())
     changed: dict[str, Any] = {}
     for name, value in values.items():
         if name in ALIASES["layer_types"] and isinstance(value, (list, tuple)):

@@ -69,6 +69,7 @@ def find_required_arguments(offered: Iterable[str], class_name: str, model_type:
     return frozenset(name for name in offered if name in needed and not _ALTERNATIVE.search(name))
 
 
+@lru_cache(maxsize=512)
 def find_optional_arguments(class_name: str, model_type: str | None = None) -> frozenset[str]:
     """Name the arguments of which a class's own ``forward`` looks whether they are given."""
     return frozenset(_GIVEN.findall(_COMMENTS.sub("", forward_source(class_name, model_type))))

@@ -55,8 +55,15 @@ def read_size_bounds(class_name: str, config: NormalizedConfig) -> Mapping[str, 
 def count_reserved_positions(texts: Mapping[str, str], config: NormalizedConfig) -> int:
     """Return how many positions come before that of the first token: those up to the padding id, if positions count from it on."""
     pad = config.part("text").raw("pad_token_id")
-    counted = any(_COUNTED_POSITIONS.search(texts.get(role, "")) for role in ("model", "text"))
-    return pad + 1 if counted and isinstance(pad, int) and pad >= 0 else 0
+    counted = (
+        isinstance(pad, int) and pad >= 0 and any(_counts_positions(texts.get(role, "")) for role in ("model", "text"))
+    )
+    return pad + 1 if counted else 0
+
+
+@lru_cache(maxsize=512)
+def _counts_positions(text: str) -> bool:
+    return _COUNTED_POSITIONS.search(text) is not None
 
 
 def read_model_facts(

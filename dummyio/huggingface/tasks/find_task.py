@@ -5,6 +5,7 @@ in the model type's own files: a table lists only what a pipeline uses.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from dummyio.errors import OptionError, SourceError, suggest_names
 from dummyio.generators.base.context import PAST
@@ -33,6 +34,7 @@ def canonical_task(name: str) -> str:
     return find_task(name).name + (PAST if name.endswith(PAST) else "")
 
 
+@lru_cache(maxsize=1024)
 def task_of_class(class_name: str) -> str | None:
     """Return the task that a class is for: by the tables that list it, else by how its name ends."""
     listed = set(tables_of(class_name))

@@ -1,7 +1,7 @@
 """All value rules as one type: their canonical form, and the mask or expression that a rule refers to."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -49,6 +49,14 @@ def canonicalize_rule(rule: Rule) -> Rule:
     """
     if not isinstance(rule, ValueRule):
         raise SpecError(f"values={show_value(rule)} is not a rule: use one of dummyio.values, such as Uniform(0, 1).")
+    try:
+        return _canonicalize_fields(rule)  # equal rules have the same canonical form
+    except TypeError:  # a field that is a list
+        return _canonicalize_fields.__wrapped__(rule)
+
+
+@lru_cache(maxsize=1024)
+def _canonicalize_fields(rule: Rule) -> Rule:
     try:
         plain = {
             name: _canonicalize_number(value) for name, value in msgspec.to_builtins(rule, enc_hook=_to_builtin).items()
