@@ -1,39 +1,51 @@
-"""Modules that hand all their arguments to a module inside, such as a model with adapters."""
+"""Modules that hand their arguments to a module inside, such as a model with adapters."""
 
 import inspect
 import re
+from collections.abc import Mapping
 from typing import Any
 
-_HANDED_ON = re.compile(r"self\.(\w+)(?:\.forward)?\((?:\w+, *)*\*args, *\*\*kwargs\)")
+_HANDED_ON = re.compile(r"self\.(\w+)(?:\.forward)?\((?:[^()]*,)?\s*\*\*kwargs,?\s*\)")
 _DEEPEST = 4
+_ANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def find_inner_module(module: Any) -> Any:
-    """Return the module that gets the arguments of a PyTorch module whose `forward` names none; else the module itself."""
-    for _ in range(_DEEPEST):
-        inner = _find_receiver(module) if _names_nothing(module) else None
-        if inner is None:
-            break
-        module = inner
-    return module
+def find_inner_module(module: Any, deepest: int = _DEEPEST) -> Any:
+    """Return the module inside that gets the arguments of a PyTorch module; the module itself if it does not hand them on.
+
+    A module hands its arguments on if its `forward` names none, or if it is of another package than the one inside, to which it gives
+    its ``**kwargs``, and demands nothing that the one inside does not take.
+    """
+    parameters = _read_parameters(module)
+    named = {name: each for name, each in parameters.items() if each.kind not in _ANY}
+    if deepest == 0 or inspect.Parameter.VAR_KEYWORD not in (each.kind for each in parameters.values()):
+        return module
+    receiver = _find_receiver(module, may_be_unnamed=not named)
+    if receiver is None:
+        return module
+    inner = find_inner_module(receiver, deepest - 1)
+    demanded = {name for name, each in named.items() if each.default is each.empty}
+    wraps = _package_of(module) != _package_of(inner) and demanded <= _read_parameters(inner).keys()
+    return inner if wraps or not named else module
 
 
-def _names_nothing(module: Any) -> bool:
-    """Whether `forward` takes any arguments by name and names none."""
+def _read_parameters(module: Any) -> Mapping[str, inspect.Parameter]:
     try:
-        kinds = [each.kind for each in inspect.signature(module.forward).parameters.values()]
+        return inspect.signature(module.forward).parameters
     except (AttributeError, TypeError, ValueError):
-        return False
-    any_kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return inspect.Parameter.VAR_KEYWORD in kinds and all(kind in any_kinds for kind in kinds)
+        return {}
 
 
-def _find_receiver(module: Any) -> Any:
-    """Return the module that the source text hands the arguments to, or the only one inside; None if neither is known."""
+def _package_of(module: Any) -> str:
+    return type(module).__module__.partition(".")[0]
+
+
+def _find_receiver(module: Any, *, may_be_unnamed: bool) -> Any:
+    """Return the module that the source text hands the arguments to, else the only one inside where that may be; None if unknown."""
     children = dict(module.named_children())
     try:
-        found = _HANDED_ON.search(inspect.getsource(module.forward))
+        text = inspect.getsource(module.forward)
     except (OSError, TypeError):
-        found = None
-    named = children.get(found[1]) if found is not None else None
-    return named if named is not None else next(iter(children.values())) if len(children) == 1 else None
+        text = ""
+    handed = next((children[name] for name in _HANDED_ON.findall(text) if name in children), None)
+    return next(iter(children.values())) if handed is None and may_be_unnamed and len(children) == 1 else handed

@@ -63,6 +63,26 @@ def test_the_wrapper_itself_is_run():
     assert dict(spec.leaves)["features"].shape[-1] == 2  # not the 4 of the module inside
 
 
+class Classifier(nn.Module):
+    """It names the one input that it looks at, and hands on the rest."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.base = inner
+
+    def forward(self, input_ids, **kwargs):
+        return self.base(input_ids=input_ids, **kwargs).pooler_output.mean(-1)
+
+
+def test_what_a_wrapper_of_another_package_hands_on_is_described():
+    transformers = pytest.importorskip("transformers")
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    bert = transformers.BertModel(transformers.BertConfig(vocab_size=50, max_position_embeddings=40, **sizes))
+    spec = dummyio.describe(Classifier(bert))
+    assert list(spec) == ["input_ids", "attention_mask", "token_type_ids"]
+    assert spec.dims["sequence_length"].max == 40
+
+
 def test_a_module_that_names_its_arguments_is_not_looked_into():
     module = nn.Sequential(nn.Linear(4, 3))
     assert find_inner_module(module) is module
