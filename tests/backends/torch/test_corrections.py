@@ -11,6 +11,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.sources.proof.budget import Budget
 from dummyio.spec.dims import Dim
 from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.values import PaddingMask, Run, TokenIds
 from dummyio_torch.proof.model_call import ModelCall
 from dummyio_torch.proof.prove_spec import prove_spec
 
@@ -125,3 +126,37 @@ def test_positions_up_to_the_padding_id_are_no_tokens():
     transformers = pytest.importorskip("transformers")
     config = transformers.RobertaConfig(max_position_embeddings=40, pad_token_id=1)
     assert dummyio.describe(config).dims["sequence_length"].max == 38
+
+
+class Looking(nn.Module):
+    """Each image is three rows of features, each of which takes the place of a placeholder."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.layer = nn.Embedding(50, 4), nn.Linear(5, 4)
+        self.config = {"image_token_id": 7}
+
+    def get_image_features(self, pixel_values):
+        return self.layer(pixel_values).flatten(0, 1)
+
+    def forward(self, input_ids, attention_mask, pixel_values):
+        hidden, places = self.embed(input_ids), (input_ids == 7) & (attention_mask != 0)
+        features = self.get_image_features(pixel_values)
+        if places.sum() != len(features):
+            raise ValueError(f"{places.sum()} image tokens for {len(features)} features")
+        return hidden.masked_scatter(places.unsqueeze(-1), features)
+
+
+def test_no_placeholder_that_was_counted_is_padding():
+    length = Dim("sequence_length", 8)
+    ids = TokenIds(50, reserved=(7,), mask="attention_mask", runs=(Run(7, 1, 2),))
+    spec = prove(
+        Looking(),
+        input_ids=TensorSpec("", (BATCH, length), "int64", ids),
+        attention_mask=TensorSpec("", (BATCH, length), "int64", PaddingMask(least=3)),
+        pixel_values=TensorSpec("", (BATCH, 3, 5), "float32"),
+    )
+    rules = {path: leaf.values for path, leaf in spec.leaves}
+    assert rules["input_ids"].runs == (Run(7, 1, 3),)
+    assert rules["attention_mask"].least == spec.dims["sequence_length"].min == 5
+    assert spec.proof.level == "values"

@@ -18,7 +18,7 @@ from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.sources.proof.spec_changes import map_leaves
 from dummyio.spec.dims import Dim
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import Run, TokenIds
+from dummyio.spec.values import PaddingMask, Run, TokenIds
 from dummyio_torch.calling.meta_copy import MetaCopy
 from dummyio_torch.proof.attempts import Attempt, Attempts
 
@@ -93,9 +93,13 @@ def _with_counts(spec: InputSpec, wanted: dict[int, int]) -> InputSpec | None:
     left = any(run.start < 0 for run in rule.runs)
     runs = _place(rule, wanted, left=left)
     needed = 2 + sum(run.count for run in runs)
-    changed = {path: leaf.replace(values=_replace_runs(leaf.values, rule, runs)) for path, leaf in spec.leaves}
-    spec = _lengthen(spec, ids, needed)
-    return map_leaves(spec, lambda path, leaf: leaf.replace(values=changed[path].values))
+
+    def recount(path: str, leaf: TensorSpec) -> TensorSpec:
+        if path == rule.mask and isinstance(leaf.values, PaddingMask):  # no placeholder is padding
+            return leaf.replace(values=msgspec.structs.replace(leaf.values, least=needed))
+        return leaf.replace(values=_replace_runs(leaf.values, rule, runs))
+
+    return map_leaves(_lengthen(spec, ids, needed), recount)
 
 
 def _place(rule: TokenIds, wanted: dict[int, int], *, left: bool) -> tuple[Run, ...]:
