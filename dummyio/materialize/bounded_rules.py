@@ -20,7 +20,7 @@ def make_bounded_fill(rule: Rule, dtype: DType, shape: tuple[int, ...]) -> Posit
         case Lengths():
             return _lengths(rule, dtype, len(shape))
         case Indices(size, order):
-            return _indices(int(size), dtype, shape[-1] if order == "ascending" else None)
+            return _indices(int(size), dtype, None if order == "random" else shape[-1], is_start=order == "starts")
         case Columns():
             return _columns(rule, dtype, len(shape) + rule.axis)
         case _:
@@ -51,14 +51,15 @@ def _lengths(rule: Lengths, dtype: DType, rank: int) -> PositionalFill:
     return PositionalFill(1, build, Integers(low, high - low + 1), by_element=True)
 
 
-def _indices(size: int, dtype: DType, count: int | None) -> PositionalFill:
-    """Return the fill with indices below `size`; ascending if their `count` in a row is given.
+def _indices(size: int, dtype: DType, count: int | None, *, is_start: bool) -> PositionalFill:
+    """Return the fill with indices below `size`; ascending if their `count` in a row is given, and from 0 on if they are starts.
 
     Element i is then ``(i * size + r) // count`` with `r` uniform in [0, size): each draws in a part of its own.
     """
 
     def build(drawn: Sequence[Array], region: Region, _: SpecView) -> Array:
         chosen = drawn[0] if count is None else (region.last * size + drawn[0]) // max(count, 1)
+        chosen = np.where(region.last == 0, 0, chosen) if is_start else chosen
         return chosen.astype(dtype.numpy)
 
     return PositionalFill(1, build, Integers(0, max(size, 1)), by_element=True)

@@ -40,7 +40,7 @@ def explain_rule(rule: values.Rule, pad: int = 0) -> str:
         case values.Lengths(size, least, policy, mask):
             return f"lengths of the rows of {mask}" if mask else f"lengths, {policy}, {least} to {size}"
         case values.Indices(size, order):
-            return f"indices [0, {size})" + (", ascending" if order == "ascending" else "")
+            return f"indices [0, {size})" + ("" if order == "random" else f", {order}")
         case values.Columns():
             return f"columns {_format_list(tuple(f'[{low}, {high})' for low, high in rule.bounds), str)}"
         case values.Strings(words, low, high):

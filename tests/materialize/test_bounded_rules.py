@@ -24,6 +24,7 @@ def build(mask=None):
             "nodes": TensorSpec("", (NODES, 2)),
             "edge_index": TensorSpec("", (2, EDGES), "int64", Indices("num_nodes")),
             "graph": TensorSpec("", (NODES,), "int64", Indices(3, "ascending")),
+            "starts": TensorSpec("", (2, BATCH), "int64", Indices("num_edges", "starts")),
             "date": TensorSpec("", (BATCH, LENGTH, 2), "int64", Columns((13, 32), lows=(1, 1))),
             "codes": TensorSpec("", (BATCH, 2, LENGTH), "int16", Columns((4, 9), axis=-2)),
             "number": TensorSpec("", (), "int64", Lengths("sequence_length")),
@@ -68,6 +69,9 @@ def test_indices_stay_below_the_size_of_their_axis(nodes, edges, seed):
     assert made["edge_index"].shape == (2, edges)
     assert ((made["edge_index"] >= 0) & (made["edge_index"] < nodes)).all()
     assert (np.diff(made["graph"]) >= 0).all()
+    assert (np.diff(made["starts"]) >= 0).all()
+    assert not made["starts"][:, 0].any()
+    assert (made["starts"] <= max(edges - 1, 0)).all()
     assert made["graph"][0] == 0 if nodes >= 3 else made["graph"].max() < 3
     assert made["graph"][-1] == 2 if nodes >= 3 else True
 

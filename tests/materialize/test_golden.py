@@ -72,6 +72,7 @@ RULES = [
     Lengths(9, policy="shortest"),
     Indices(5),
     Indices(5, "ascending"),
+    Indices(5, "starts"),
     Columns((3, 11, 5, 2), lows=(0, 9, 0, 1)),
     Columns((3, 11), axis=-2),
     Choices(("left", "right")),

@@ -96,6 +96,7 @@ NEEDS_AN_AXIS = [
     Rows((1,)),
     Labels(9, mask="m"),
     Indices(9, "ascending"),
+    Indices(9, "starts"),
     Columns((1,)),
 ]
 

@@ -1,5 +1,6 @@
 """From a layout that works to an `InputSpec`: dims and their names, value rules, and how each is known."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -76,10 +77,23 @@ def _shown_rules(
         return size if isinstance(size, int) else str(size)
 
     policy = chosen.get("mask_policy", run.policy)
-    lengths = {path: Lengths(refer(axis), policy=policy) for path, axis in run.lengths.items() if axis in axes}
-    pairs = run.spy.facts.indices.items()
-    indices = {path: Indices(refer(axis)) for path, axis in pairs if axis is not None and axis in axes}
+    facts = run.spy.facts
+    lengths = {
+        path: Lengths(refer(axis), least=_find_least(axes[axis]), policy=policy)
+        for path, axis in run.lengths.items()
+        if axis in axes
+    }
+    indices = {
+        path: Indices(refer(axis), "starts" if path in facts.starts else "random")
+        for path, axis in facts.indices.items()
+        if axis is not None and axis in axes
+    }
     return {**indices, **lengths, **_list_columns(run)}
+
+
+def _find_least(size: Size) -> int:
+    """Return the least length of a row: the module takes no shorter rows alone."""
+    return max(size.min, 1) if isinstance(size, Dim) and not size.fixed else 1
 
 
 def _list_columns(run: Run) -> dict[str, Columns]:
@@ -148,6 +162,9 @@ def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
         return "audio_sequence_length" if floating and is_wave(path) else prefix_part(named, path)
     if named is not None and (floating or "sequence" in named or "batch" in named):
         return named
+    is_state = re.search(r"past|cache", path) is not None
+    if is_state and len(leaf.axes) == 4 and known.get(leaf.axes[3]) != "width":
+        return "past_sequence_length" if place == 2 else ""
     if floating and len(leaf.axes) >= IMAGE_RANK and "num_channels" not in map(known.get, leaf.axes) and place == 1:
         return "num_channels"
     if floating and len(leaf.axes) == 3 and place == 2 and (is_embeddings(path) or leaf.axes[1] in layout.fixed):

@@ -24,7 +24,7 @@ from dummyio_torch.description.initial_layout import LayoutStart
 from dummyio_torch.description.module_key import module_key
 from dummyio_torch.description.own_generators import TASK, confirm_inputs, describe_by_generators
 from dummyio_torch.description.signature_arguments import Argument, list_arguments, read_signature
-from dummyio_torch.discovery.axis_ranges import find_axis_ranges, separate_axes
+from dummyio_torch.discovery.axis_ranges import find_axis_ranges, join_axes, separate_axes
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.runs.columns import find_columns
 from dummyio_torch.discovery.runs.layout_trial import LayoutTrial, Policy, Run
@@ -150,7 +150,8 @@ class _Description:
         trial, run = self._find_run()
         run = separate_axes(trial, run)  # before masks, which have the axes of what they are for
         run = self._with_optional(trial, run)
-        run = _with_columns(trial, self._with_lengths(trial, separate_axes(trial, run)))
+        run = join_axes(trial, separate_axes(trial, run))
+        run = _with_columns(trial, self._with_lengths(trial, run))
         layout, sizes = find_axis_ranges(trial, run)
         how = "confirmed by shape-only runs"
         if trial.shadow.real:
@@ -257,7 +258,8 @@ class _Description:
             return run
         for argument in self.arguments:
             is_asked = self.chosen.get("optional_inputs") is True and argument.can_be_data
-            if argument.required or not (argument.is_data or is_asked) or argument.name in dict(run.layout.trees):
+            is_data = argument.is_data or is_asked or run.layout.assigns_nodes(argument.name)
+            if argument.required or not is_data or argument.name in dict(run.layout.trees):
                 continue
             layout = self.layouts.add(run.layout, argument)
             new = _try_argument(trial, run, layout, argument.name)
@@ -275,7 +277,7 @@ def _with_columns(trial: LayoutTrial, run: Run) -> Run:
     """Return a run in which inputs have as many columns as are looked up in tables, if the module takes that."""
     for path, rule in find_columns(run.spy.facts).items():
         variable = run.layout.leaves[path].axes[rule.axis]
-        is_batch = variable in run.layout.batches
+        is_batch = variable in run.layout.batches and len(run.layout.list_owners(variable)) > 1
         layout = None if is_batch else run.layout.with_sizes((variable,), len(rule.highs))
         new = trial.run(layout) if layout is not None else None
         if new is not None and new.error is None:

@@ -68,8 +68,8 @@ class LayoutStart:
             tree = Branch(_CONTAINERS[argument.form], tuple(items))
         else:
             guess = guess_layout(argument.name, argument.text)
-            if argument.name == "batch" and layout.is_graph:
-                guess = Guess("int", "b")  # the graph of each node
+            if layout.assigns_nodes(argument.name):
+                guess = Guess("int", "b")
             layout, leaf = self._leaf(layout, argument.name, guess)
             if argument.shape is not None and argument.name not in self.shapes:
                 layout, axes = self._documented_axes(layout, argument.shape)

@@ -27,6 +27,18 @@ class Range:
     step: int = 1
 
 
+def join_axes(trial: LayoutTrial, run: Run) -> Run:
+    """Return a run in which an axis is that of the input whose places are looked up on it: runs of small sizes have few places."""
+    for path, axis in dict.fromkeys(run.spy.facts.chosen_from):
+        kept, layout = run.layout.fixed | run.layout.batches, run.layout
+        own = [each for each in layout.leaves[path].axes if each not in kept]
+        if len(own) == 1 and axis is not None and axis not in kept and axis != own[0]:
+            joined = layout.with_equal(own[0], axis)
+            new = run if joined is None else trial.run(joined)
+            run = new if new.error is None else run
+    return run
+
+
 def separate_axes(trial: LayoutTrial, run: Run) -> Run:
     """Return a run in which axes that need not be one are separate."""
     for path, leaf in run.layout.leaves.items():
@@ -94,6 +106,8 @@ def _find_range(
     if step is None:
         return None
     low = step if passes(step) else step * find_smallest_size(lambda n: passes(n * step), 1, size // step)
+    if layout.is_graph and axis not in layout.batches and low == 1 and passes(0):
+        low = 0  # a graph may lack edges
     far = far // step * step
     if far <= size or passes(far) is not False:
         return Range(low, None, step)

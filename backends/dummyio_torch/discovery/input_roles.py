@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from msgspec.structs import replace
 
 from dummyio.sources.input_names import (
     can_be_token_ids,
@@ -51,6 +52,10 @@ class Guess:
     axes: str
 
 
+COUNTS = r"(^|_)(durations?|counts?|repeats)$"
+"""Names of inputs that state how often, or how long, each element is there."""
+
+
 def _matching(pattern: str) -> Callable[[str], Any]:
     return re.compile(pattern).search
 
@@ -76,6 +81,8 @@ _GUESSES: tuple[tuple[Callable[[str], Any], Guess], ...] = (
     (is_timestep, Guess("int", "b")),
     (_matching(r"^(t|time|times|sigma|sigmas|noise_level|guidance)$"), Guess("float", "b")),
     (is_length, Guess("int", "b")),
+    (_matching(COUNTS), Guess("int", "bs")),
+    (_matching(r"(^|_)offset$"), Guess("int", "b")),
     (_matching(r"_sizes?$"), Guess("float", "bf")),
     (_matching(r"rotary|freqs"), Guess("float", "eef")),  # a table of places, as large as the largest image
     (_matching(r"embedding$"), Guess("float", "bf")),
@@ -141,14 +148,16 @@ class ValueRuleChooser:
         is_graph = any(map(is_edge_index, tensors))
         found = {path: self._rule(path, tensor, is_graph=is_graph) for path, tensor in tensors.items()}
         for path, rule in found.items():
-            if isinstance(rule, TokenIds):
+            if isinstance(rule, (TokenIds, Positions)):
                 masks = [p for p, mask in found.items() if isinstance(mask, PaddingMask)]
                 masks = [other for other in masks if tensors[other].shape == tensors[path].shape]
                 # The mask of the same part of the model is preferred; a mask of an encoder's results is the last choice.
                 part = get_model_part(path)
                 masks.sort(key=lambda m: (get_model_part(m) != part, get_model_part(m) == "memory"))
                 if masks:
-                    found[path] = TokenIds(rule.high, reserved=rule.reserved, mask=masks[0], pad=rule.pad)
+                    found[path] = replace(rule, mask=masks[0])
+                elif isinstance(rule, TokenIds) and (path, rule.pad) in self.facts.compared:
+                    found[path] = replace(rule, reserved=())  # the module itself looks for the padding
         return found
 
     def _rule(self, path: str, tensor: TensorSpec, *, is_graph: bool) -> Rule:
@@ -157,7 +166,7 @@ class ValueRuleChooser:
             return self._hiding(path, tensor, "true where something is hidden")
         if tensor.dtype.kind == "bool" or is_mask(name):
             return self._mask(path, name, tensor)
-        if name == "batch" and tensor.rank == 1 and is_graph:
+        if is_graph and tensor.rank == 1 and re.match(r"batch(_index|_idx)?$", name):
             self.notes[path] = "the graph of each node, of two"
             return Indices(2, order="ascending")
         shown = self.shown.get(path)
@@ -219,6 +228,9 @@ class ValueRuleChooser:
             return Uniform(0, high)
         if is_timestep(name):
             return self._number(path, name)
+        if re.search(COUNTS, name):
+            self.notes[path] = "assumed to be small numbers, how often each element is there"
+            return Uniform(0, 5)
         self.notes[path] = "the module does not show its contents: 0 or 1"
         return Uniform(0, 2)
 

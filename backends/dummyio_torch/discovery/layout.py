@@ -6,6 +6,7 @@ inside the module shows the axis that it comes from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -137,6 +138,19 @@ class InputLayout:
         """Whether an input joins nodes by edges."""
         return any(map(is_edge_index, self.leaves))
 
+    def list_owners(self, axis: int) -> list[str]:
+        """Return the tensors that have an axis."""
+        return [path for path, leaf in self.leaves.items() if axis in leaf.axes]
+
+    def find_free_axis(self, size: int) -> int | None:
+        """Return the one axis of this size that nothing has fixed; None if there is none, or several."""
+        alike = {axis for leaf in self.leaves.values() for axis in leaf.axes if self.sizes[axis] == size}
+        return min(alike) if len(alike) == 1 and not alike & self.fixed and size not in self.taken else None
+
+    def assigns_nodes(self, path: str) -> bool:
+        """Whether an input has the number of the graph that each node is in."""
+        return self.is_graph and re.search(r"(^|\.)batch(_index|_idx)?$", path) is not None
+
     @property
     def nbytes(self) -> int:
         """The bytes of all tensors."""
@@ -263,6 +277,17 @@ class InputLayout:
     def with_axes(self, path: str, axes: tuple[int, ...]) -> InputLayout:
         """Return a layout with these variables for a tensor's axes."""
         return self.with_tree(path, replace(self.leaves[path], axes=axes))
+
+    def with_known_axes(self, path: str, axes: Iterable[tuple[int | None, int | None]]) -> InputLayout:
+        """Return a layout in which a tensor has these axes: each a variable, else a size that is fixed, else a free one."""
+        layout, own = self, list[int]()
+        for variable, size in axes:
+            axis = variable
+            if axis is None:
+                layout, axis = layout.new_axis(size=size)
+                layout = layout if size is None else replace(layout, fixed=layout.fixed | {axis})
+            own.append(axis)
+        return layout.with_axes(path, tuple(own))
 
     def with_tree(self, path: str, tree: Tree) -> InputLayout:
         """Return a layout with another tree at a path."""

@@ -39,6 +39,28 @@ def _embedding(
     bound_indices(spy, ids, weight.shape[0], None if padding_idx in (None, -1) else padding_idx)
 
 
+def _embedding_bag(
+    spy: RunObserver, ids: torch.Tensor, weight: torch.Tensor, offsets: torch.Tensor | None = None, *_: Any, **__: Any
+) -> None:
+    _embedding(spy, ids, weight)
+    lineage = spy.lineage(offsets)
+    if offsets is None:
+        require_rank(spy, ids, 2)
+        return
+    require_rank(spy, ids, 1)
+    require_integers(spy, offsets)
+    require_rank(spy, offsets, 1)
+    if lineage is not None and lineage.direct:
+        spy.facts.starts.add(lineage.direct)
+        spy.facts.indices[lineage.direct] = spy.variable(ids, -1)
+
+
+def _compared(spy: RunObserver, x: Any, number: Any, *_: Any) -> None:
+    lineage = spy.lineage(x)
+    if lineage is not None and lineage.direct and type(number) is int:
+        spy.facts.compared.add((lineage.direct, number))
+
+
 def bound_indices(spy: RunObserver, ids: torch.Tensor, rows: int, pad: int | None = None) -> None:
     """Note that ids index a table of so many rows; if they count along an axis, its size has that limit."""
     lineage = spy.lineage(ids)
@@ -64,10 +86,13 @@ def _convolution(axes: int, *, transposed: bool = False) -> Callable[..., None]:
         groups = named.get("groups", rest[5 if transposed else 4] if len(rest) > (5 if transposed else 4) else 1)
         require_size(spy, x, -axes - 1, weight.shape[0] if transposed else weight.shape[1] * groups)
         lineage = spy.lineage(x)
-        for place, name in enumerate((*_EDGES[axes], "num_channels")):
+        is_input = lineage is not None and lineage.direct is not None
+        # What a module itself makes an image of, such as features of frames, has no height.
+        is_made = is_input and axes > 1 and len(spy.layout.leaves[lineage.direct].axes) < x.ndim
+        for place, name in enumerate(() if is_made else (*_EDGES[axes], "num_channels")):
             axis = place - axes if place < axes else -axes - 1
             # Inside of a module, an axis of the batch's size is another one.
-            if (lineage is not None and lineage.direct) or spy.variable(x, axis) not in spy.layout.batches:
+            if is_input or spy.variable(x, axis) not in spy.layout.batches:
                 spy.name(x, axis, name)
         if lineage is not None and lineage.direct and not transposed:
             _note_strides(spy, x, named.get("stride", rest[1] if len(rest) > 1 else 1), axes)
@@ -170,7 +195,9 @@ def _bound_index(spy: RunObserver, index: torch.Tensor, table: torch.Tensor, axi
     elif lineage is not None:
         variable = spy.variable(table, axis)
         for path in lineage.sources:
-            if not spy.layout.leaves[path].dtype.is_floating_point:
+            if spy.layout.leaves[path].dtype.is_floating_point:
+                spy.facts.chosen_from.append((path, variable))
+            else:
                 known = spy.facts.indices.setdefault(path, variable)
                 spy.facts.indices[path] = variable if known == variable else None
 
@@ -244,7 +271,8 @@ def _alike(spy: RunObserver, a: Any, b: Any, *_: Any, **__: Any) -> None:
 _RULES: dict[str, Callable[..., None]] = {
     "linear": _linear,
     "embedding": _embedding,
-    "embedding_bag": _embedding,
+    "embedding_bag": _embedding_bag,
+    **dict.fromkeys(("eq", "__eq__", "ne", "__ne__", "not_equal", "gt", "__gt__"), _compared),
     **{f"conv{axes}d": _convolution(axes) for axes in _EDGES},
     **{f"conv_transpose{axes}d": _convolution(axes, transposed=True) for axes in _EDGES},
     "layer_norm": _layer_norm,

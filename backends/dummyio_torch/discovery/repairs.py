@@ -20,6 +20,7 @@ _SHAPE = re.compile(r"[\[(]([\w =]+(?:,[\w =]+)+),?[\])]")
 _BEYOND = re.compile(r"out of bounds for dimension \d+ with size (\d+)")
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "baddbmm"})
 _JOINS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
+_PARTED = frozenset({"split", "unbind", "__iter__"})
 _SHAPERS = frozenset({"view", "reshape", "unflatten"})
 _WINDOWS = ("conv", "pool", "pad", "unfold", "stft", "interpolate")
 
@@ -76,11 +77,15 @@ def _equal(spy: RunObserver, a: torch.Tensor, i: int, b: torch.Tensor, j: int) -
     yield from _repeated(spy, b, b.shape[j], a.shape[i])
     if one is not None and other is not None:
         yield LayoutChange.of(0, InputLayout.with_equal, one, other)
-    for mine, tensor, size in ((one, b, b.shape[j]), (other, a, a.shape[i])):
+    for mine, tensor, axis in ((one, b, j), (other, a, i)):
         if mine is not None:
+            size, alike = tensor.shape[axis], spy.counted_axis(tensor, axis)
             is_batch = mine in spy.layout.batches and size not in _count_items(spy.layout)
             cost = (0 if spy.lineage(tensor) is None else 2) + (4 if is_batch else 0)
-            yield LayoutChange.of(cost, InputLayout.with_sizes, (mine,), size)
+            if alike is None or (one is not None and other is not None):
+                yield LayoutChange.of(cost, InputLayout.with_sizes, (mine,), size)
+            else:  # no weight has this size: it is counted along the axis of another input
+                yield LayoutChange.of(cost, InputLayout.with_equal, alike, mine)
     for known, tensor, got, need in ((b, a, a.shape[i], b.shape[j]), (a, b, b.shape[j], a.shape[i])):
         lineage = spy.lineage(tensor)
         if lineage is not None and spy.lineage(known) is None and (one is None and other is None):
@@ -102,11 +107,29 @@ def _same_dtype(spy: RunObserver, a: torch.Tensor, b: torch.Tensor) -> Iterator[
 def _joined(spy: RunObserver, tensors: list[torch.Tensor], dim: Any) -> Iterator[LayoutChange]:
     for a, b in pairwise(tensors):
         if a.ndim != b.ndim:
+            yield from _alike_but(spy, a, b, dim)
             yield from _lifted(spy, a, b)
             continue
         for axis in range(a.ndim):
             if dim is None or axis != dim % a.ndim:
                 yield from _equal(spy, a, axis, b, axis)
+
+
+def _alike_but(spy: RunObserver, a: torch.Tensor, b: torch.Tensor, dim: Any) -> Iterator[LayoutChange]:
+    """Yield changes that give an input the axes of what it is joined with; it has one of its own where both are joined."""
+    for mine, other in ((a, b), (b, a)):
+        lineage = spy.lineage(mine)
+        if lineage is None or not lineage.direct or spy.lineage(other) is None or type(dim) is not int:
+            continue
+        sizes: list[int | None] = list(other.shape)
+        known = [spy.counted_axis(other, axis) for axis in range(other.ndim)]
+        last = spy.layout.leaves[lineage.direct].axes[-1]
+        if last in spy.layout.fixed and mine.shape[-1] == other.shape[-1]:
+            known[-1] = last
+        if -other.ndim <= dim < other.ndim:
+            known[dim] = sizes[dim] = None
+        axes = list(zip(known, sizes, strict=True))
+        yield LayoutChange.of(0, InputLayout.with_known_axes, lineage.direct, axes)
 
 
 def _lifted(spy: RunObserver, a: torch.Tensor, b: torch.Tensor) -> Iterator[LayoutChange]:
@@ -189,7 +212,22 @@ def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch
     if beyond is not None:
         yield LayoutChange.of(1, _with_shorter_axes, int(beyond[1]))
     if unpack is not None:
+        yield from _taken_apart(spy, int(unpack[1]))
         yield from _longer_containers(spy, int(unpack[1]), line, floating)
+
+
+def _taken_apart(spy: RunObserver, count: int) -> Iterator[LayoutChange]:
+    """Yield the size of an axis along which a tensor is taken apart into so many parts."""
+    name, args, kwargs = spy.done or ("", (), {})
+    if name not in _PARTED or not isinstance(args[0], torch.Tensor):
+        return
+    x, *rest = args
+    length = rest.pop(0) if name == "split" and rest else kwargs.get("split_size", 1)
+    axis = kwargs.get("dim", rest[0] if rest else 0)
+    variable = spy.variable(x, axis)
+    if variable is not None and type(length) is int:
+        cost = 4 if variable in spy.layout.batches else 0
+        yield LayoutChange.of(cost, InputLayout.with_sizes, (variable,), count * length)
 
 
 def _longer_containers(spy: RunObserver, count: int, line: str, floating: torch.dtype) -> Iterator[LayoutChange]:

@@ -35,7 +35,11 @@ def require_size(spy: RunObserver, tensor: torch.Tensor, axis: int, need: int) -
     if variable is None:
         raise OperandMismatch([], paths=lineage.sources, got=got, need=need)
     cost = 4 if variable in spy.layout.batches else 0
-    raise OperandMismatch([LayoutChange.of(cost, InputLayout.with_sizes, (variable,), need)], paths=lineage.sources)
+    repairs = [LayoutChange.of(cost, InputLayout.with_sizes, (variable,), need)]
+    if need == 1 and lineage.direct and tensor.ndim > (rank := len(spy.layout.leaves[lineage.direct].axes)) > 1:
+        # The module itself makes a column of numbers that have no axis of features.
+        repairs = [LayoutChange.of(0, InputLayout.with_rank, lineage.direct, rank - 1), replace(repairs[0], cost=1)]
+    raise OperandMismatch(repairs, paths=lineage.sources)
 
 
 def require_equal_sizes(spy: RunObserver, one: torch.Tensor, other: torch.Tensor, axis: int) -> None:
@@ -85,14 +89,5 @@ def require_axes(spy: RunObserver, tensor: torch.Tensor, likes: list[tuple[torch
     if lineage is None or lineage.direct is None or tuple(tensor.shape) == needed:
         spy.granted()
         return
-    path, axes = lineage.direct, [spy.variable(x, axis) for x, axis in likes]
-
-    def change(layout: InputLayout) -> InputLayout:
-        own: list[int] = []
-        for axis, size in zip(axes, needed, strict=True):
-            layout, new = (layout, axis) if axis is not None else layout.new_axis(size=size)
-            layout = layout if axis is not None else replace(layout, fixed=layout.fixed | {new})
-            own.append(new)
-        return layout.with_axes(path, tuple(own))
-
-    raise OperandMismatch([LayoutChange(0, change)])
+    axes = [(spy.counted_axis(x, axis), size) for (x, axis), size in zip(likes, needed, strict=True)]
+    raise OperandMismatch([LayoutChange.of(0, InputLayout.with_known_axes, lineage.direct, axes)])

@@ -96,6 +96,12 @@ class Facts:
     keeping: set[str] = field(default_factory=set[str])
     indices: dict[str, int | None] = field(default_factory=dict[str, int | None])
     """Input → the variable of the axis that it indexes; None if that is ambiguous."""
+    starts: set[str] = field(default_factory=set[str])
+    """Inputs of the places at which the bags of a list of ids begin."""
+    compared: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    """Inputs whose elements are compared with a whole number, and that number."""
+    chosen_from: list[tuple[str, int | None]] = field(default_factory=list[tuple[str, int | None]])
+    """Inputs of floats, each with the variable of an axis that places computed from it index, such as that of the largest."""
     columns: dict[str, dict[tuple[int, int], int]] = field(default_factory=dict[str, dict[tuple[int, int], int]])
     """Input → its axis, counted from the end, and the place on it → the number that ids there stay below."""
     used: set[str] = field(default_factory=set[str])
@@ -156,6 +162,9 @@ class RunObserver(TorchFunctionMode):
         self.facts = Facts()
         self.count = 0
         self.last: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
+        """The operation that runs, with its operands; None between two of them."""
+        self.done: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
+        """The operation that ran before."""
         self._kept = list(tensors.values())
         self._inputs = {id(tensor): path for path, tensor in tensors.items()}
         # The id of a tensor is unique only while the tensor exists, and to keep all would take the memory of a training.
@@ -187,6 +196,11 @@ class RunObserver(TorchFunctionMode):
         free = found - self.layout.fixed
         return next(iter(free)) if len(free) == 1 else None
 
+    def counted_axis(self, tensor: torch.Tensor, axis: int) -> int | None:
+        """Return the variable of an axis, also of an input that the tensor has only this size from; None if that is ambiguous."""
+        variable = self.variable(tensor, axis)
+        return self.layout.find_free_axis(tensor.shape[axis]) if variable is None else variable
+
     def granted(self) -> None:
         """Count a requirement that is met: a layer has many before its first operation, and each is progress."""
         self.count += 1
@@ -216,7 +230,7 @@ class RunObserver(TorchFunctionMode):
         result = call_on_shapes(func, name, args, kwargs)
         if sources:
             self._note(name, sources, result, args)
-        self.last = None
+        self.done, self.last = self.last, None
         return result
 
     def _attribute(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

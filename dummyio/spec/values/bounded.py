@@ -47,16 +47,17 @@ class Indices(ValueRule, frozen=True, tag="indices"):
     """Indices into an axis of another input: uniform in ``[0, size)``.
 
     `size` is the size of that axis, a number or an expression of dims (``"num_nodes"``). In ``"ascending"``
-    order they never fall along the last axis and spread over the whole range, as in the vector that assigns nodes to graphs.
+    order they never fall along the last axis and spread over the whole range, as in the vector that assigns nodes to graphs;
+    ``"starts"`` is that with a first index of 0, as in the places at which the bags of a list of ids begin.
     """
 
     size: int | str
-    order: Literal["random", "ascending"] = "random"
+    order: Literal["random", "ascending", "starts"] = "random"
 
     _kinds: ClassVar = ("int", "uint")
 
     def _min_rank(self) -> int:
-        return int(self.order == "ascending")
+        return int(self.order != "random")
 
     def _check_fields(self, dtype: DType) -> None:
         if isinstance(self.size, int):
@@ -68,6 +69,8 @@ class Indices(ValueRule, frozen=True, tag="indices"):
             self._check_size(dtype, int(self.size))
 
     def _check_size(self, dtype: DType, size: int) -> None:
+        if size == 0 and self.order == "starts":
+            return  # all bags of no ids are empty
         if size < 1:
             raise self._error(f"an axis of {size} holds nothing to index: size must be at least 1.")
         self._check_range(dtype, 0, size)

@@ -127,7 +127,8 @@ def _difference(first: Mapping[str, int], sizes: Mapping[str, int]) -> str:
 def _put_ends(leaf: TensorSpec, values: Array) -> None:
     """Replace the last and the first drawn value by the smallest and the largest value of the range."""
     if isinstance(leaf.values, TokenIds):
-        taken = {leaf.values.pad, leaf.values.first, leaf.values.last, *(run.id for run in leaf.values.runs)}
+        pad = None if leaf.values.mask is None else leaf.values.pad
+        taken = {pad, leaf.values.first, leaf.values.last, *(run.id for run in leaf.values.runs)}
         ends = _ordinary_ids(leaf.values, taken)
     elif isinstance(leaf.values, Uniform) and leaf.dtype.kind in ("int", "uint"):
         taken, ends = set(), (int(leaf.values.high) - 1, int(leaf.values.low))

@@ -275,7 +275,7 @@ CASES = {
             "num_res_blocks": 1,
             "temperal_downsample": [False, True, True],
         },
-        {"sample": (2, 3, 5, 32, 32)},
+        {"sample": (2, 3, 5, 16, 16)},
     ),
     "autoencoder of sounds": (
         "AutoencoderOobleck",

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 
 from dummyio.sources.input_names import has_data_name
-from dummyio_torch.discovery.input_roles import guess_layout, is_usual_input, to_torch_dtype
+from dummyio_torch.discovery.input_roles import Guess, guess_layout, is_usual_input, to_torch_dtype
 from dummyio_torch.discovery.layout import Branch, InputLayout, Kind, MissingItem, Tree
 from dummyio_torch.discovery.run_observer import LayoutChange, RunObserver
 
@@ -114,7 +114,8 @@ def with_named_item(layout: InputLayout, path: str, key: str, name: str, floatin
     """Return a layout with one more tensor in a container, of the dtype and rank of its name."""
     if f"{path}.{key}" in layout.leaves:
         return None
-    guess = guess_layout(path if name.isdigit() else name, "")
+    named = guess_layout(path if name.isdigit() else name, "")
+    guess = Guess("int", "b") if layout.assigns_nodes(f"{path}.{key}") else named
     changed = layout.with_item(path, key, to_torch_dtype(guess.number, floating), len(guess.axes))
     if guess.axes == "bs":
         changed = _with_shared_sequence(changed, path, f"{path}.{key}")

@@ -77,6 +77,8 @@ class LayoutTrial:
     """Whether a run passes that ends where the module needs values: another trial has them."""
     lengths: Policy | None = None
     """Whether lengths in runs with values are those of full rows, or rise up to them; None where they are 1."""
+    indices: set[str] = field(default_factory=set[str])
+    """Inputs that index an axis of another one: runs with values have the first place, which also an axis of one has."""
     _spy: RunObserver | None = None
 
     @classmethod
@@ -98,6 +100,9 @@ class LayoutTrial:
             self._spy = RunObserver(layout, {}, check_operands, strict=strict, most=most)
             return Run(layout, self._spy, MemoryLimitError(f"its inputs would take {format_bytes(layout.nbytes)}"))
         tensors = {path: self.shadow.tensor(layout.shape(leaf), leaf.dtype) for path, leaf in layout.leaves.items()}
+        if self.shadow.real:
+            for path in self.indices & tensors.keys():
+                tensors[path].zero_()
         counted = find_counted_axes(layout) if self.lengths is not None and self.shadow.real else {}
         for path, axis in counted.items():
             size, rows = layout.sizes[axis], len(tensors[path])
@@ -114,6 +119,7 @@ class LayoutTrial:
         except Exception as caught:  # noqa: BLE001 - a module may raise anything, and the search uses it
             error = caught
             self.asked = self.asked or isinstance(caught, OperandMismatch)
+        self.indices |= spy.facts.indices.keys()
         return Run(layout, spy, error, counted, self.lengths or "full")
 
     def count_operations(self, layout: InputLayout) -> int:
