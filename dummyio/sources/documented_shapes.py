@@ -27,10 +27,15 @@ def find_documented_shape(text: str, argument: str) -> tuple[str, ...] | None:
     return next(_list_shapes(text, argument), None)
 
 
+def list_documented_entries(text: str, argument: str) -> list[str]:
+    """Return the lines of a docstring about an argument."""
+    return [found.group() for found in re.finditer(_ENTRY.format(name=re.escape(argument)), text, re.MULTILINE)]
+
+
 def _list_shapes(text: str, argument: str) -> Iterator[tuple[str, ...]]:
-    for entry in re.finditer(_ENTRY.format(name=re.escape(argument)), text, re.MULTILINE):
-        stated = [found[1] for found in _STATED.finditer(entry.group())]
-        stated += [found[1] for found in _BRACKETS.finditer(entry.group()) if re.search(r"[A-Za-z]", found[1])]
-        stated += [found[1] for found in _IN_PARENTHESES.finditer(entry.group())]
+    for entry in list_documented_entries(text, argument):
+        stated = [found[1] for found in _STATED.finditer(entry)]
+        stated += [found[1] for found in _BRACKETS.finditer(entry) if re.search(r"[A-Za-z]", found[1])]
+        stated += [found[1] for found in _IN_PARENTHESES.finditer(entry)]
         for words in stated[:1]:
             yield tuple(word.strip() for word in words.split(",") if word.strip())

@@ -7,6 +7,7 @@ _PADDING_MASK = re.compile(r"^(?P<prefix>.*?)(attention_|input_|key_padding_|pad
 _NO_PADDING_MASK = re.compile(r"(head|pixel|pixel_attention|special_tokens|bool)_mask$")
 _IDS = re.compile(r"^(?P<prefix>.*?)(input_word_|input_|token_|word_)?(ids|tokens?)$")
 _POSITION_IDS = re.compile(r"(^|_)(position|pos)_?ids?$|^((cache|encoder|decoder|input)_)?positions?$")
+_PLACES = re.compile(r"(ids|index|indices|indexes|tags)$")
 _TYPE_IDS = re.compile(r"(token_type|segment|type)_?ids$|^segments$")
 _PARALLEL_IDS = re.compile(r"(position_|pos_|token_type_|segment_|type_)ids$")
 _INDICES = re.compile(r"ids$|tokens?$|^(src|tgt|x|inputs?|text)$")
@@ -50,6 +51,11 @@ def is_ids(name: str) -> bool:
     """Whether an input is token ids."""
     plain = strip_framework_parts(name)
     return _IDS.match(plain) is not None and _PARALLEL_IDS.search(plain) is None
+
+
+def is_indices(name: str) -> bool:
+    """Whether an input is numbers that choose from something: ids, indices, tags."""
+    return _PLACES.search(get_leaf_name(name)) is not None
 
 
 def can_be_token_ids(name: str) -> bool:

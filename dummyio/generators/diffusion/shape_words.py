@@ -10,7 +10,7 @@ from dummyio.generators.base.input_generator import DummyInputGenerator
 from dummyio.generators.base.stated_input import read_axes
 from dummyio.model_config.attribute_types import MOST_ELEMENTS, check_amount
 from dummyio.sources.documented_shapes import is_length_word
-from dummyio.sources.input_names import is_mask
+from dummyio.sources.input_names import is_indices, is_mask
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES, find_default_size
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import Node
@@ -41,9 +41,8 @@ _SYMBOLS = (
 )
 """Words that mean a dim, or a size that is computed from dims."""
 _SUM = re.compile(r"(.+)([+-]\d+)")
-_INDICES = re.compile(r"(ids|index|indices|indexes|tags)$")
 _ENCODING = ("autoencoding", "vae-encoder")
-_VIDEO_EDGE = 32
+_VIDEO_EDGE = 16
 """Edges of videos: an image's would take half a minute."""
 _RATIO = 8
 """How much smaller than images their latents are, where the configuration does not say."""
@@ -68,10 +67,13 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
             return super().describe(name)
         of_text = is_mask(name) and self.words(name) is None
         shape = (self.batch, self.dim("sequence_length")) if of_text else self.shape_of(name)
+        facts = self.context.facts.arguments.get(name)
+        is_whole = facts is None or facts.kind == "int"
+        make = self.ints if is_whole else self.floats
         if is_mask(name) and len(shape) == 2:
-            return self.ints(name, shape, PaddingMask(self.context.padding_side, self.context.mask_policy))
-        if _INDICES.search(name):
-            return self.ints(name, shape, Uniform(0, 1))  # the first row of what they choose from, which may be short
+            return make(name, shape, PaddingMask(self.context.padding_side, self.context.mask_policy))
+        if is_indices(name):  # of what they choose from, only the first row is sure to be there
+            return make(name, shape, Uniform(0, 1 if is_whole else 16))
         return self.floats(name, shape, Normal())
 
     def words(self, name: str) -> tuple[str, ...] | None:
@@ -174,7 +176,7 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
     @property
     def main(self) -> tuple[str, ...] | None:
         """The words of what the model draws or reads."""
-        return next((s.shape for s in self.context.facts.arguments.values()), None)
+        return next((s.shape for s in self.context.facts.arguments.values() if s.shape), None)
 
     @property
     def height(self) -> Size:

@@ -17,6 +17,7 @@ from dummyio.generators.own_classes import collect_generators
 from dummyio.generators.own_inputs import check_given_names, find_own_generator, list_added_names
 from dummyio.generators.registry import OPTIONS
 from dummyio.huggingface.config.configuration import Configuration, build_configuration
+from dummyio.huggingface.diffusion.argument_kinds import read_kind
 from dummyio.huggingface.diffusion.argument_shapes import read_shape_words
 from dummyio.huggingface.diffusion.choose_inputs import component_inputs, inputs_by_attributes
 from dummyio.huggingface.diffusion.library import LIBRARY, find_component
@@ -26,6 +27,7 @@ from dummyio.huggingface.source.installed import package_version
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.attribute_types import check_attribute, is_name, shorten_value
 from dummyio.model_config.normalized_config import ALIASES, NormalizedConfig
+from dummyio.sources.input_names import is_mask
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import Node
@@ -160,7 +162,8 @@ def _read(component: ClassMethods, config: NormalizedConfig, values: Mapping[str
     found = read_shape_words(component, values)
     lists = {p.name for p in parameters if _CONTAINER.match(p.annotation)}
     shapes = {key: shape for key, shape in _with_conditions(found, config, code).items() if shape and key not in lists}
-    stated = {key: ArgumentFacts("float", shape) for key, shape in shapes.items()}
+    kinds = {p.name: read_kind(component, p.name) for p in parameters if p.name in shapes or is_mask(p.name)}
+    stated = {key: ArgumentFacts(kind, shapes.get(key)) for key, kind in kinds.items()}
     return _Reading(offered, stated, f"forward signature of {component.name}, {source}", component.text("forward"))
 
 
