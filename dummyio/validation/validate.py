@@ -19,13 +19,9 @@ from dummyio.input_spec import InputSpec
 from dummyio.option_types import convert_option
 from dummyio.running.runner import open_runner
 from dummyio.typing import Array, Feeds
-from dummyio.validation.checks.declared_signature import (
-    DeclaredShapes,
-    check_inputs,
-    check_outputs,
-    require_known_inputs,
-)
+from dummyio.validation.checks.declared_signature import DeclaredShapes, check_inputs, check_outputs
 from dummyio.validation.checks.diagnosis import find_specialized_dims, list_failures, list_skipped_checks
+from dummyio.validation.checks.input_effects import check_input_effects
 from dummyio.validation.checks.input_sensitivity import (
     Digest,
     find_differing_outputs,
@@ -35,6 +31,7 @@ from dummyio.validation.checks.input_sensitivity import (
 from dummyio.validation.checks.metamorphic import check_relations
 from dummyio.validation.checks.regression import find_regressions
 from dummyio.validation.comparing.cases import Cases, propose_sizes
+from dummyio.validation.comparing.match_inputs import match_inputs
 from dummyio.validation.comparing.model_pair import Match, Pair, Side
 from dummyio.validation.comparing.tolerance import Tolerances, measure_rounding_error
 from dummyio.validation.data.records import Case, Finding, Outcome
@@ -129,15 +126,15 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     if match not in ("name", "position"):
         raise OptionError(f"match={match!r}: outputs are compared by 'name' or by 'position'.")
     earlier = baseline if isinstance(baseline, Report) or baseline is None else Report.load(baseline)
-    pair = Pair(
-        Cases(spec, seed),
-        open_runner(actual, spec, engine=engine, trust=trust),
-        open_runner(reference, spec, trust=trust) if reference is not None else None,
-        Tolerances(atol, rtol, tolerance),
-        match,
+    matched = match_inputs(
+        spec,
+        lambda spec: open_runner(actual, spec, engine=engine, trust=trust),
+        None if reference is None else lambda spec: open_runner(reference, spec, trust=trust),
+        lambda: describe(actual, prove="off"),
     )
-    require_known_inputs(spec, pair.actual)
-    work = _Validation(pair, progress)
+    tolerances = Tolerances(atol, rtol, tolerance)
+    pair = Pair(Cases(matched.spec, seed), matched.actual, matched.reference, tolerances, match, matched.extra)
+    work = _Validation(pair, progress, findings=list(matched.findings))
     work.run(relations=relations)
     saved = work.save_failing(failing, _target_name(actual), engine) if failing is not None else ()
     report = work.report(_target_name(actual), None if reference is None else _target_name(reference), saved, began)
@@ -251,6 +248,7 @@ class _Validation:
             self.findings += find_insensitive_outputs(first, second, self.pair.tolerances)
         if any(outcome.status == "passed" or outcome.comparisons for outcome in self.outcomes):
             self.findings += self._check_repetition(case)
+            self.findings += check_input_effects(self.pair, case)
             if relations:
                 self.findings += check_relations(self.pair, case)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dummyio.input_spec import InputSpec
 from dummyio.spec.tensor_spec import Nest
@@ -29,21 +29,31 @@ def find_ineffective_inputs(
     is_over
         Whether no further run may begin.
     """
-    samples = [spec.feeds()]
     found: dict[str, str] = {}
-    before: bytes | None = None
-    for name, paths in _list_units(spec):
-        changed = _find_change(spec, paths, samples)
+    first, before = spec.feeds(), None
+    for name, changed in iterate_changes(spec, lambda sample: spec.feeds(sample=sample)):
         if changed is None:
             found[name] = NEVER_VARIES
             continue
         if before is None and not is_over():
-            before = compute(_copy(samples[0]))
+            before = compute(_copy(first))
         if before is None or is_over():
             continue
-        if compute(_copy({**samples[0], **changed})) == before:
+        if compute(_copy({**first, **changed})) == before:
             found[name] = NO_EFFECT
     return found
+
+
+def iterate_changes(
+    spec: InputSpec, make: Callable[[int], dict[str, Array]]
+) -> Iterator[tuple[str, dict[str, Array] | None]]:
+    """Yield each input with other values of it, by path, that its rule allows; None for one that never varies.
+
+    `make` returns the inputs of a sample by path; those of the first are what is changed. A cache counts as one input.
+    """
+    samples = [make(0)]
+    for name, paths in _list_units(spec):
+        yield name, _find_change(paths, samples, make)
 
 
 def _list_units(spec: InputSpec) -> list[tuple[str, Sequence[str]]]:
@@ -56,11 +66,13 @@ def _list_units(spec: InputSpec) -> list[tuple[str, Sequence[str]]]:
     return list(units.items())
 
 
-def _find_change(spec: InputSpec, paths: Sequence[str], samples: list[dict[str, Array]]) -> dict[str, Array] | None:
+def _find_change(
+    paths: Sequence[str], samples: list[dict[str, Array]], make: Callable[[int], dict[str, Array]]
+) -> dict[str, Array] | None:
     """Return other values of some inputs, from the first sample in which they differ; None if they do in none."""
     for sample in range(1, _MOST_SAMPLES):
         if sample == len(samples):
-            samples.append(spec.feeds(sample=sample))
+            samples.append(make(sample))
         if any(samples[sample][path].tobytes() != samples[0][path].tobytes() for path in paths):
             return {path: samples[sample][path] for path in paths}
     return None

@@ -8,13 +8,29 @@ from dummyio.input_spec import InputSpec
 from dummyio.sources.axis_names import IMAGE_RANK
 from dummyio.spec.dims import Dim, find_dims
 from dummyio.spec.tensor_spec import TensorSpec, map_node
-from dummyio.spec.values import PaddingMask
+from dummyio.spec.values import Lengths, PaddingMask, get_mask_path
 
 
 def map_leaves(spec: InputSpec, function: Callable[[str, TensorSpec], TensorSpec]) -> InputSpec:
     """Return a spec with a function of path and tensor applied to each tensor."""
     ordered = iter([function(path, leaf) for path, leaf in spec.leaves])
     inputs = {name: map_node(node, lambda _: next(ordered)) for name, node in spec.items()}
+    return InputSpec(inputs, task=spec.task, outputs=spec.outputs, provenance=spec.provenance, proof=spec.proof)
+
+
+def remove_inputs(spec: InputSpec, names: Collection[str]) -> InputSpec:
+    """Return the spec without some inputs; what follows a mask that is removed follows none, lengths count its last axis instead."""
+    gone = {path for path, _ in spec.leaves if path.partition(".")[0] in names}
+    known = dict(spec.leaves)
+
+    def free(_: str, leaf: TensorSpec) -> TensorSpec:
+        mask = get_mask_path(leaf.values)
+        if mask not in gone:
+            return leaf
+        counted = {"size": str(known[mask].shape[-1])} if isinstance(leaf.values, Lengths) else {}
+        return leaf.replace(values=msgspec.structs.replace(leaf.values, mask=None, **counted))
+
+    inputs = {name: node for name, node in map_leaves(spec, free).items() if name not in names}
     return InputSpec(inputs, task=spec.task, outputs=spec.outputs, provenance=spec.provenance, proof=spec.proof)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from dummyio.errors import DimError, RunError, suggest_names
+from dummyio.errors import DimError, suggest_names
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, Runner
 from dummyio.spec.dim_parser import parse_size
@@ -15,28 +15,14 @@ from dummyio.typing import Array
 from dummyio.validation.data.records import Finding
 
 
-def require_known_inputs(spec: InputSpec, actual: Runner) -> None:
-    """Raise `RunError` if the artifact has inputs that the spec lacks: then it cannot be run."""
-    known = {path for path, _ in spec.leaves}
-    unknown = [port.name for port in actual.inputs or () if port.name not in known]
-    if unknown:
-        raise RunError(
-            f"the artifact has inputs that are not in the spec: {', '.join(unknown)}. {suggest_names(unknown[0], known)} "
-            "Give the spec of this artifact with spec=."
-        )
-
-
 def check_inputs(spec: InputSpec, actual: Runner) -> Iterator[Finding]:
-    """Compare the declared inputs with those of the spec."""
+    """Compare the declared inputs with those of the spec that the artifact has."""
     if actual.inputs is None:
         return
     ports = {port.name: port for port in actual.inputs}
     for path, leaf in spec.leaves:
         if path in ports:
             yield from _check_port(path, leaf, ports[path])
-        else:
-            message = "the artifact does not have this input: its values have no effect."
-            yield Finding("names", "error", path, message)
     order = [path for path, _ in spec.leaves if path in ports]
     if order != list(ports):
         message = f"the artifact has the order {', '.join(ports)}; the spec has {', '.join(order)}."

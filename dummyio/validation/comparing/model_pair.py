@@ -33,15 +33,20 @@ class Pair:
     reference: Runner | None
     tolerances: Tolerances
     match: Match = "name"
+    extra: frozenset[str] = frozenset()
+    """The paths that the reference does not take."""
     seconds: dict[str, float] = field(default_factory=lambda: {"reference": 0.0, "actual": 0.0})
     """The time of the runs alone."""
     runs: dict[str, int] = field(default_factory=lambda: {"reference": 0, "actual": 0})
 
     def run(self, side: Side, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the outputs of one side; raises `RunError` as its runner."""
+        """Return the outputs of one side on those of the feeds that it takes; raises `RunError` as its runner."""
         runner = self.actual if side == "actual" else self.reference
         if runner is None:
             raise RunError("this validation has no reference.")
+        ports = None if side == "reference" or runner.inputs is None else {port.name for port in runner.inputs}
+        taken = feeds.keys() - self.extra if ports is None else feeds.keys() & ports
+        feeds = {path: values for path, values in feeds.items() if path in taken}
         start = time.perf_counter()
         try:
             return runner(feeds)
@@ -85,14 +90,15 @@ class Pair:
         """Compare the outputs that both sides have; each array is released after its comparison."""
         rows = find_row_axes(self.cases.spec, case.sizes, expected) if case.values == "hidden_row" else None
         made = []
-        for name, other in self._match_names(list(expected), list(found)):
+        for name, other in self.match_names(list(expected), list(found)):
             ours, theirs = np.asarray(expected.pop(name)), np.asarray(found.pop(other))
             if rows is not None and ours.shape == theirs.shape:
                 theirs = _without_padding(ours, theirs, rows.get(name))
             made.append(compare_arrays(name, ours, theirs, self.tolerances.of(name, ours.dtype, theirs.dtype)))
         return made
 
-    def _match_names(self, expected: list[str], found: list[str]) -> list[tuple[str, str]]:
+    def match_names(self, expected: list[str], found: list[str]) -> list[tuple[str, str]]:
+        """Return the pairs of outputs, of the reference and of the artifact, that are compared."""
         if self.match == "position":
             return list(zip(expected, found, strict=False))
         return [(name, name) for name in expected if name in found]

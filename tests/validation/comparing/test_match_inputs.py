@@ -1,0 +1,95 @@
+"""Inputs that only the artifact, or only the reference, takes: said once, and the rest is compared."""
+
+import numpy as np
+import pytest
+
+import dummyio
+from dummyio.errors import RunError
+from dummyio.input_spec import InputSpec
+from dummyio.running.runner import DeclaredTensor
+from dummyio.spec.dims import Dim
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.validation.comparing.match_inputs import match_inputs
+from dummyio.values import PaddingMask, TokenIds
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from onnx import TensorProto, helper
+
+BATCH, LENGTH = Dim("batch_size", 2), Dim("sequence_length", 5)
+SPEC = InputSpec(
+    {
+        "input_ids": TensorSpec("", (BATCH, LENGTH), "int64", TokenIds(50, mask="attention_mask")),
+        "attention_mask": TensorSpec("", (BATCH, LENGTH), "int64", PaddingMask()),
+    }
+)
+
+
+def build_sum(*names, factor=1):
+    """Return a model whose output is the sum of its inputs, times a factor."""
+    sizes = ["batch_size", "sequence_length"]
+    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, sizes) for name in names]
+    weight = helper.make_tensor("factor", TensorProto.INT64, [], [factor])
+    nodes = [helper.make_node("Sum", [f"{name}_real" for name in names], ["total_real"])]
+    nodes += [helper.make_node("Cast", [name], [f"{name}_real"], to=TensorProto.FLOAT) for name in names]
+    nodes = [*nodes[1:], nodes[0], helper.make_node("Cast", ["factor"], ["factor_real"], to=TensorProto.FLOAT)]
+    nodes.append(helper.make_node("Mul", ["total_real", "factor_real"], ["total"]))
+    output = helper.make_tensor_value_info("total", TensorProto.FLOAT, sizes)
+    graph = helper.make_graph(nodes, "sum", inputs, [output], [weight])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def add(input_ids, attention_mask=None):
+    total = np.asarray(input_ids, np.float32)
+    return {"total": total if attention_mask is None else total + attention_mask}
+
+
+def kinds(report):
+    return [(finding.kind, finding.severity, finding.where) for finding in report.findings if finding.kind != "vacuous"]
+
+
+def test_what_the_reference_runs_without_is_left_out_on_both_sides():
+    report = dummyio.validate(build_sum("input_ids"), add, spec=SPEC)
+    assert report.ok
+    assert kinds(report) == [("left out", "warning", "attention_mask")]
+    assert {outcome.status for outcome in report.outcomes} == {"passed"}
+
+
+def test_a_defect_is_found_beside_an_input_that_is_left_out():
+    report = dummyio.validate(build_sum("input_ids", factor=2), add, spec=SPEC)
+    assert ("values", "error", "total") in kinds(report)
+    assert ("names", "error", "attention_mask") not in kinds(report)
+
+
+def test_what_the_reference_needs_is_one_error_and_the_rest_is_compared():
+    def needing(input_ids, attention_mask):
+        return add(input_ids, attention_mask)
+
+    report = dummyio.validate(build_sum("input_ids"), needing, spec=SPEC)
+    assert kinds(report)[0] == ("names", "error", "attention_mask")
+    assert ("values", "error", "total") in kinds(report)
+    assert all(outcome.comparisons for outcome in report.outcomes)
+
+
+def test_what_only_the_artifact_takes_is_one_error_and_the_rest_is_compared():
+    spec = InputSpec({"input_ids": TensorSpec("", (BATCH, LENGTH), "int64", TokenIds(50))})
+    report = dummyio.validate(build_sum("input_ids", "bias"), add, spec=spec)
+    assert kinds(report)[0] == ("names", "error", "bias")
+    assert ("values", "error", "total") in kinds(report)
+    assert not [finding for finding in report.findings if finding.kind in ("run", "skipped")]
+
+
+def test_an_input_that_is_not_declared_well_enough_is_refused():
+    model = build_sum("input_ids", "bias")
+    model.graph.input[1].type.CopyFrom(helper.make_sequence_type_proto(model.graph.input[0].type))
+    spec = InputSpec({"input_ids": TensorSpec("", (BATCH, LENGTH), "int64", TokenIds(50))})
+    with pytest.raises(RunError, match=r"the artifact has inputs that are not in the spec: bias\. "):
+        match_inputs(spec, lambda _: Declaring("input_ids", "bias"), None, lambda: dummyio.describe(model, prove="off"))
+
+
+class Declaring:
+    """A runner with these inputs."""
+
+    def __init__(self, *names):
+        self.inputs = tuple(DeclaredTensor(name) for name in names)
