@@ -15,7 +15,7 @@ SPEC = InputSpec({name: TensorSpec("", ROWS) for name in ("left", "right")})
 WEIGHTS = np.random.default_rng(0).normal(size=(2, 16, 24)).astype(np.float32)
 
 
-def mix(left, right, share=0.3):
+def mix(left, right, share=0.2):
     return {"mixed": left @ WEIGHTS[0] + share * (right @ WEIGHTS[1])}
 
 
@@ -32,7 +32,7 @@ def find(kind, report):
     "changed",
     [
         lambda left, right: mix(left, np.zeros_like(right)),
-        lambda left, right: mix(left, -right),
+        lambda left, right: mix(left, right, -0.05),
         lambda left, right: mix(left, right, 0.01),
     ],
     ids=["ignored", "turned round", "nearly ignored"],
