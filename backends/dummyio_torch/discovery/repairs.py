@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from dummyio.sources.axis_names import IMAGE_RANK
 from dummyio_torch.discovery.changes.containers import suggest_containers
 from dummyio_torch.discovery.layout import BATCH, Branch, InputLayout, MissingItem
 from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, RunObserver, tensors_in
@@ -21,7 +22,7 @@ _BEYOND = re.compile(r"out of bounds for dimension \d+ with size (\d+)")
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "baddbmm"})
 _JOINS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
 _PARTED = frozenset({"split", "unbind", "__iter__"})
-_SHAPERS = frozenset({"view", "reshape", "unflatten"})
+_SHAPERS = frozenset({"view", "reshape"})
 _WINDOWS = ("conv", "pool", "pad", "unfold", "stft", "interpolate")
 
 
@@ -49,6 +50,8 @@ def _changes_for_operation(
         yield from _joined(spy, tensors, axis if name != "stack" else None)
     elif name in _SHAPERS and tensors:
         yield from _shaped(spy, tensors[0], args[1:])
+    elif name == "unflatten" and len(args) == 3:
+        _split(spy, *args)
     elif any(word in name for word in _WINDOWS):
         yield from _larger(spy, tensors)
     else:
@@ -152,6 +155,21 @@ def _shaped(spy: RunObserver, x: torch.Tensor, target: tuple[Any, ...]) -> Itera
     yield from found
 
 
+def _split(spy: RunObserver, x: torch.Tensor, axis: int, sizes: Any) -> None:
+    """Ask that a number that other inputs make is that of the frames, or of an edge, in which the places of a video are split."""
+    lineage = spy.lineage(x)
+    sources = frozenset() if lineage is None else lineage.sources
+    leaves = (spy.layout.leaves[path] for path in sorted(sources))
+    inner = [each for leaf in leaves if len(leaf.axes) >= IMAGE_RANK for each in leaf.axes[2:]]
+    like = next(
+        (each for each in inner if spy.layout.sizes[each] > 1 and x.shape[axis] % spy.layout.sizes[each] == 0), None
+    )
+    got = prod(size for size in sizes if size > 0)
+    if like is not None and x.shape[axis] % got:
+        paths = frozenset(spy.layout.leaves) - sources
+        raise OperandMismatch([], paths=paths, got=got, need=spy.layout.sizes[like], like=like)
+
+
 def _filling(spy: RunObserver, x: torch.Tensor, sizes: list[Any]) -> Iterator[LayoutChange]:
     """Yield changes of the last axes of inputs: the numbers of a shape that are not sizes of inputs are the module's own."""
     own = [s for s in sizes if isinstance(s, int) and s > 0 and s not in spy.layout.sizes.values()]
@@ -241,8 +259,11 @@ def _longer_containers(spy: RunObserver, count: int, line: str, floating: torch.
 def _sizes_in_words(spy: RunObserver, text: str) -> Iterator[LayoutChange]:
     """Yield the numbers of an error's text as the size of the edges of an image, or of the last axis of another input."""
     numbers = dict.fromkeys(int(number) for number in re.findall(r"\d+", text))
-    wanted = [number for number in numbers if 1 < number < 1 << 14 and number not in spy.layout.sizes.values()]
     for leaf in spy.layout.leaves.values():
+        own = {*spy.layout.shape(leaf)}
+        # Of a text about sizes that an input has, the other numbers are for it, whatever other inputs have them.
+        known = own if own & {*numbers} else {*spy.layout.sizes.values()}
+        wanted = [number for number in numbers if 1 < number < 1 << 14 and number not in known]
         axes = leaf.axes[-2:] if len(leaf.axes) >= 4 else leaf.axes[-1:]
         free = [axis for axis in axes if axis not in spy.layout.fixed | spy.layout.batches]
         # Trials at other sizes show whether it is the only one.

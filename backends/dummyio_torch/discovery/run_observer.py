@@ -44,7 +44,8 @@ class LayoutChange:
 class OperandMismatch(Exception):  # noqa: N818 - a message to the search, not an error
     """An operation does not fit its operands.
 
-    `got` is a size that must be `need`, if it depends on several axes in a way that no rule describes.
+    `got` is a size that must be `need`, if it depends on several axes in a way that no rule describes; `like` is the variable of which
+    `need` is the size, if it is one.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class OperandMismatch(Exception):  # noqa: N818 - a message to the search, not a
         paths: frozenset[str] = frozenset(),
         got: int | None = None,
         need: int | None = None,
+        like: int | None = None,
     ) -> None:
         super().__init__("its operands do not fit" if need is None else f"a size is {got}, and must be {need}")
-        self.repairs, self.paths, self.got, self.need = repairs, paths, got, need
+        self.repairs, self.paths, self.got, self.need, self.like = repairs, paths, got, need, like
 
 
 class RunTooLong(Exception):  # noqa: N818 - the same

@@ -113,6 +113,57 @@ def test_elements_that_must_fill_a_shape_show_the_size_that_is_needed():
     assert (mismatch.value.got, mismatch.value.need) == (5 * 8 * 8 * 8 * 8, 5 * 8 * 4 * 12 * 12)
 
 
+class Driven(nn.Module):
+    """Adds to each frame of a video what another video shows, which it takes in groups of frames."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv3d(4, 8, (1, 2, 2), (1, 2, 2))
+        self.look = nn.Conv2d(3, 8, 16)
+        self.merge = nn.Conv1d(8, 8, 3, stride=2, padding=1)
+
+    def forward(self, hidden_states, face_pixel_values):
+        """Return the features of the patches of each frame.
+
+        Args:
+            hidden_states (`torch.Tensor` of shape `(batch_size, channels, num_frames, height, width)`): The video.
+            face_pixel_values (`torch.Tensor` of shape `(batch_size, 3, steps, size, size2)`): The other video.
+        """
+        x = self.patches(hidden_states).flatten(2).transpose(1, 2)
+        batch, channels, count, height, width = face_pixel_values.shape
+        if (height, width) != (16, 16):
+            raise ValueError(f"the resolution is ({height}, {width}), and must be (16, 16)")
+        images = face_pixel_values.transpose(1, 2).reshape(-1, channels, height, width)
+        seen = torch.cat([self.look(group).flatten(1) for group in images.split(8)])
+        shown = self.merge(seen.view(batch, count, -1).transpose(1, 2)).transpose(1, 2)
+        return x.unflatten(1, (shown.shape[1], -1)) + shown[:, :, None]
+
+
+def test_frames_of_one_video_follow_from_those_of_another():
+    model = Driven()
+    spec = dummyio.describe(model)
+    made = spec.generate("pt")
+    frames = made["hidden_states"].shape[2]
+    assert model(**made).shape[1] == frames
+    assert made["face_pixel_values"].shape[3:] == (16, 16)
+    assert spec["hidden_states"].shape[2] == frames or spec["hidden_states"].shape[2].fixed
+    model(**spec.generate("pt", batch_size=3))
+
+
+def test_numbers_of_a_text_about_one_input_are_for_it_though_another_has_them():
+    layout = InputLayout(
+        trees=(
+            ("hidden_states", Leaf("hidden_states", torch.float32, (0, 1, 2, 3, 4))),
+            ("face_pixel_values", Leaf("face_pixel_values", torch.float32, (0, 5, 6, 7, 8))),
+        ),
+        sizes=dict(enumerate((5, 4, 16, 32, 32, 3, 8, 64, 96))),
+    )
+    trial = LayoutTrial.of(Driven(), "meta")
+    run = trial.run(layout)
+    changed = [change.change(layout) for change in suggest_changes(run.spy, run.error, torch.float32)]
+    assert (5, 3, 8, 16, 16) in [new.shape(new.leaves["face_pixel_values"]) for new in changed if new is not None]
+
+
 def test_volumes_of_any_depth_are_small_by_default():
     spec = dummyio.describe(nn.Conv3d(3, 4, 3), prove="off")
     assert spec.dims["depth"].size == 8

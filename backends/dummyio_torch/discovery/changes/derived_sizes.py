@@ -40,7 +40,13 @@ def solve_size(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator
         yield from _solve_together(trial, run, error)
     for axis, size in moving.items():
         if size is not None:
-            yield LayoutChange.of(cost, InputLayout.with_sizes, (axis,), size)
+            yield LayoutChange.of(cost, _with_tied_sizes, axis, size, error.like)
+
+
+def _with_tied_sizes(layout: InputLayout, axis: int, size: int, like: int | None) -> InputLayout | None:
+    """Return a layout with a size that follows from that of another axis, which then keeps its own."""
+    found = layout.with_sizes((axis,), size)
+    return found if like is None or found is None else found.with_sizes((like,), layout.sizes[like])
 
 
 def _solve_alone(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[tuple[int, int | None]]:
@@ -50,7 +56,8 @@ def _solve_alone(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterat
     for axis in list_free_axes(run.layout, error.paths, channels=True):
         size = run.layout.sizes[axis]
         layout = run.layout.with_sizes((axis,), 2 * size, fix=False)
-        got = None if layout is None else _find_size(trial, run, trial.run(layout, strict=run.spy.strict))
+        new = None if layout is None else trial.run(layout, strict=run.spy.strict)
+        got = None if new is None else _find_size(trial, run, new, error.need)
         if got is None or got == error.got:
             continue
         found, rest = divmod(size * (error.need - error.got), got - error.got)
@@ -64,7 +71,7 @@ def _find_video_sizes(trial: LayoutTrial, run: Run, axes: list[int], need: int) 
     for frames, edge in (*((frames * steps[0], edge * steps[-1]) for frames, edge in pairs), *pairs):
         layout = with_video_sizes(run.layout, axes, frames, edge)
         new = trial.run(layout, strict=run.spy.strict) if layout is not None else run
-        if new.error is None or new.count > run.count or _find_size(trial, run, new) == need:
+        if new.error is None or new.count > run.count or _find_size(trial, run, new, need) == need:
             return frames, edge
     return None
 
@@ -75,17 +82,21 @@ def with_video_sizes(layout: InputLayout, axes: list[int], frames: int, edge: in
     return found and found.with_guessed_sizes(axes[1:], edge)
 
 
-def _find_size(trial: LayoutTrial, run: Run, new: Run) -> int | None:
-    """Return the size that the operation at which one run ended has in another run; None if this one ends elsewhere."""
+def _find_size(trial: LayoutTrial, run: Run, new: Run, need: int) -> int | None:
+    """Return the size that the operation at which one run ended has in another run; None if this one ends elsewhere.
+
+    A run that is longer, because a module takes frames in groups, ends there if the same size is needed.
+    """
     found = new.error
-    if new.count != run.count or found is None:
+    if new.count < run.count or found is None:
         return None
     if not isinstance(found, OperandMismatch):
         try:
             suggest_changes(new.spy, found, trial.floating)
         except OperandMismatch as mismatch:
             found = mismatch
-    return found.got if isinstance(found, OperandMismatch) else None
+    is_there = isinstance(found, OperandMismatch) and (new.count == run.count or found.need == need)
+    return found.got if is_there else None
 
 
 def _solve_together(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[LayoutChange]:
@@ -98,7 +109,7 @@ def _solve_together(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Ite
         """Whether that size is too small (-1), too large (1), or right (0)."""
         layout = run.layout.with_sizes(axes, size)
         new = trial.run(layout, strict=run.spy.strict) if layout is not None else run
-        got = _find_size(trial, run, new)
+        got = _find_size(trial, run, new, need)
         if got is not None:
             return (got > need) - (got < need)
         return 0 if new.error is None or new.count > run.count else -1
