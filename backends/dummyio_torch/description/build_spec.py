@@ -162,13 +162,20 @@ def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
         return "audio_sequence_length" if floating and is_wave(path) else prefix_part(named, path)
     if named is not None and (floating or "sequence" in named or "batch" in named):
         return named
-    is_state = re.search(r"past|cache", path) is not None
-    if is_state and len(leaf.axes) == 4 and known.get(leaf.axes[3]) != "width":
-        return "past_sequence_length" if place == 2 else ""
-    if floating and len(leaf.axes) >= IMAGE_RANK and "num_channels" not in map(known.get, leaf.axes) and place == 1:
-        return "num_channels"
-    if floating and len(leaf.axes) == 3 and place == 2 and (is_embeddings(path) or leaf.axes[1] in layout.fixed):
-        return "hidden_size" if is_embeddings(path) else prefix_part("sequence_length", path)  # behind channels
-    name = name_axis(path, place, len(leaf.axes), floating=floating)
+    name = _name_in_floats(run, path, place) if floating else None
+    name = name_axis(path, place, len(leaf.axes), floating=floating) if name is None else name
     # A static axis keeps its number unless it is the edge of an image.
     return name if dynamic or name in ("height", "width") else ""
+
+
+def _name_in_floats(run: Run, path: str, place: int) -> str | None:
+    """Return the name of an axis of images, of states and of vectors by what is known of the others; None if that tells nothing."""
+    axes = run.layout.leaves[path].axes
+    rank, known = len(axes), [run.spy.facts.names.get(axis) for axis in axes]
+    if rank == 4 and re.search(r"past|cache", path) and known[3] != "width":
+        return "past_sequence_length" if place == 2 else ""
+    if rank >= IMAGE_RANK and place == 1:
+        return "num_channels" if "num_channels" not in known else "num_frames" if rank == 5 else None
+    if rank == 3 and place == 2 and (is_embeddings(path) or axes[1] in run.layout.fixed):
+        return "hidden_size" if is_embeddings(path) else prefix_part("sequence_length", path)  # behind channels
+    return None

@@ -20,6 +20,7 @@ from dummyio_torch.onnx_passes.declare_spec import declare_spec
 from dummyio_torch.onnx_passes.exact_constants import match_constants_exactly
 from dummyio_torch.onnx_passes.explicit_pad_axes import add_pad_axes
 from dummyio_torch.onnx_passes.infinite_masks import use_infinite_mask_fill
+from dummyio_torch.onnx_passes.recurrent_shapes import infer_recurrent_shapes
 from dummyio_torch.onnx_passes.unwrap_names import remove_wrapper_names
 
 
@@ -72,6 +73,10 @@ PASSES: tuple[GraphPass, ...] = (
         "The optimizer takes constants of at most 1e-8 for 0 and removes them, such as the epsilon of a norm.",
         "not reported", "onnxscript<=0.7.2", "test_a_small_epsilon_stays",
         kind="patch", replaces="onnxscript.rewriter._matcher.math"),
+    GraphPass("recurrent_shapes", infer_recurrent_shapes,
+        "The length of a sequence becomes a constant, declared or refused, where a recurrent layer runs over it.",
+        "not reported", "torch<=2.13.0", "test_a_recurrent_layer_keeps_the_length_of_its_sequence",
+        kind="patch", replaces="torch.export._patches.lstm_while_loop_impl"),
     GraphPass("exact_integers.divide_with_mode", exact_integers.divide_with_mode,
         "Integers are divided in float32, so quotients of integers above 2**24 are wrong.",
         "not reported", "onnxscript<=0.7.2", "test_integers_are_divided_as_integers",
