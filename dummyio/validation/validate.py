@@ -2,9 +2,11 @@
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -29,12 +31,14 @@ from dummyio.validation.checks.input_sensitivity import (
     sample_outputs,
 )
 from dummyio.validation.checks.metamorphic import check_relations
-from dummyio.validation.checks.regression import find_regressions
+from dummyio.validation.checks.regression import find_regressions, mark_known
 from dummyio.validation.comparing.cases import Cases, propose_sizes
 from dummyio.validation.comparing.match_inputs import match_inputs
 from dummyio.validation.comparing.model_pair import Match, Pair, Side
 from dummyio.validation.comparing.tolerance import Tolerances, measure_rounding_error
-from dummyio.validation.data.records import Case, Finding, Outcome
+from dummyio.validation.data.environment import list_versions
+from dummyio.validation.data.records import Case, Finding, Outcome, RunRecord
+from dummyio.validation.data.report_data import InputRow
 from dummyio.validation.failing_cases import save_case
 from dummyio.validation.report.report import Report
 from dummyio.validation.shrink import shrink_case
@@ -90,7 +94,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     relations
         Whether to check that rows, padding and steps do not change results.
     baseline
-        An earlier report, or its ``.json``: each regression is a finding.
+        An earlier report, or its ``.json``: defects that it has too, in the same cases, are known, and do not fail this one.
     failing
         A folder for failing cases: each is shrunk and saved with its inputs and a script that runs it again.
     progress
@@ -140,7 +144,8 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     report = work.report(_target_name(actual), None if reference is None else _target_name(reference), saved, began)
     if earlier is None:
         return report
-    return msgspec.structs.replace(report, findings=(*report.findings, *find_regressions(earlier, report)))
+    found = (*mark_known(earlier, report.findings), *find_regressions(earlier, report))
+    return msgspec.structs.replace(report, findings=found)
 
 
 @dataclass
@@ -150,6 +155,8 @@ class _Validation:
     pair: Pair
     progress: Progress | None
     outcomes: list[Outcome] = field(default_factory=list)
+    case_seconds: list[tuple[float, float]] = field(default_factory=list)
+    """The time of each outcome: of the reference, of the artifact."""
     findings: list[Finding] = field(default_factory=list)
     digests: list[Digest] = field(default_factory=list)
     """Samples of the outputs of the first two cases, whose inputs differ."""
@@ -165,14 +172,22 @@ class _Validation:
         self.findings += check_inputs(self.pair.cases.spec, self.pair.actual)
         shapes = DeclaredShapes(self.pair.cases.spec, self.pair.actual)
         for number, case in enumerate(plan):
-            self.outcomes.append(self._run_case(case, shapes, number))
+            self._add_outcome(lambda case=case, number=number: self._run_case(case, shapes, number))
             if self.progress is not None:
                 self.progress(number + 1, len(plan) + 1, case.name)
-        self.outcomes += list(self._try_likely_sizes())
+        self._try_likely_sizes()
         self.findings += shapes.findings()
         self._conclude(plan[0], relations=relations)
         if self.progress is not None:
             self.progress(len(plan) + 1, len(plan) + 1, "relations")
+
+    def _add_outcome(self, run: Callable[[], Outcome]) -> Outcome:
+        """Run a case, and keep what came out and how long it took."""
+        before = dict(self.pair.seconds)
+        outcome = run()
+        self.outcomes.append(outcome)
+        self.case_seconds.append(tuple(self.pair.seconds[side] - before[side] for side in ("reference", "actual")))
+        return outcome
 
     def _check_reference(self, case: Case) -> None:
         """Raise if the reference fails or is not deterministic: then no comparison has a meaning."""
@@ -221,21 +236,21 @@ class _Validation:
         self._measure_rounding(feeds, self.pair.run("reference", feeds))
         return self.pair.run_case(case)
 
-    def _try_likely_sizes(self) -> Iterator[Outcome]:
-        """If no case passes, yield cases with the sizes that the artifact was probably exported with."""
-        if any(outcome.status == "passed" for outcome in self.outcomes):
+    def _try_likely_sizes(self) -> None:
+        """If no case passes, add cases with the sizes that the artifact was probably exported with."""
+        if any(outcome.status in ("passed", "ran") for outcome in self.outcomes):
             return
         spec, first = self.pair.cases.spec, self.outcomes[0].case
         for name, sizes in propose_sizes(spec, self.pair.actual, first.sizes):
             case = msgspec.structs.replace(first, name=name, sizes=sizes)
-            outcome = self.pair.run_case(case)
-            if outcome.status != "passed":
+            before = len(self.outcomes)
+            if self._add_outcome(lambda case=case: self.pair.run_case(case)).status not in ("passed", "ran"):
+                del self.outcomes[before:], self.case_seconds[before:]
                 continue
-            yield outcome
             for dim, size in first.sizes.items():
                 if sizes[dim] != size and spec.dims[dim].takes(size):
                     alone = msgspec.structs.replace(case, name=f"{name}, {dim}={size}", sizes={**sizes, dim: size})
-                    yield self.pair.run_case(alone)
+                    self._add_outcome(lambda alone=alone: self.pair.run_case(alone))
             return
 
     def _conclude(self, case: Case, *, relations: bool) -> None:
@@ -246,7 +261,7 @@ class _Validation:
         if len(self.digests) == 2:
             first, second = self.digests
             self.findings += find_insensitive_outputs(first, second, self.pair.tolerances)
-        if any(outcome.status == "passed" or outcome.comparisons for outcome in self.outcomes):
+        if any(outcome.status in ("passed", "ran") or outcome.comparisons for outcome in self.outcomes):
             self.findings += self._check_repetition(case)
             self.findings += check_input_effects(self.pair, case)
             if relations:
@@ -288,10 +303,20 @@ class _Validation:
             outcomes=tuple(self.outcomes),
             findings=tuple(self.findings),
             tolerances={name: self.pair.tolerances.of(name, dtype, dtype) for name, dtype in self.dtypes.items()},
-            seconds={**self.pair.seconds, "total": time.perf_counter() - began},
+            inputs=tuple(
+                InputRow(path, str(leaf.dtype), f"[{', '.join(map(str, leaf.shape))}]", repr(leaf.values))
+                for path, leaf in self.pair.cases.spec.leaves
+            ),
             runs=dict(self.pair.runs),
-            versions={**engines, "python": platform.python_version(), "numpy": np.__version__},
+            versions={**engines, **list_versions()},
             failing=failing,
+            run=RunRecord(
+                date=datetime.now(UTC).isoformat(timespec="seconds"),
+                host=platform.node(),
+                command=tuple(sys.argv),
+                seconds={**self.pair.seconds, "total": time.perf_counter() - began},
+                case_seconds=tuple(self.case_seconds),
+            ),
         )
 
 

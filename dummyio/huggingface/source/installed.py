@@ -27,7 +27,7 @@ def package_root(name: str) -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def package_version(name: str) -> str | None:
     """Give the version of an installed package, or None where there is none."""
     # Loads email, zipfile and csv, 20 ms in all: only error texts and provenance want the version.

@@ -9,7 +9,7 @@ from dummyio.validation.data.report_data import collect_comparisons
 
 def find_specialized_dims(outcomes: Sequence[Outcome]) -> Iterator[Finding]:
     """Yield a finding for each dim whose size alone decides whether a case passes: the export has specialized it to a constant."""
-    passing = [outcome.case for outcome in outcomes if outcome.status == "passed"]
+    passing = [outcome.case for outcome in outcomes if outcome.status in ("passed", "ran")]
     failing = [outcome for outcome in outcomes if outcome.status == "failed"]
     if not _sizes_decide([outcome.case for outcome in failing], passing):
         failing = [outcome for outcome in failing if _breaks(outcome)]

@@ -1,6 +1,8 @@
-"""Compares a report with an earlier one."""
+"""Compares a report with an earlier one, whose defects are known."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from dummyio.validation.data.records import Finding
 from dummyio.validation.data.report_data import ReportData
@@ -9,19 +11,24 @@ _WORSE = 4.0
 """Errors that grew by less than this factor may come from another machine or another version."""
 
 
+def mark_known(earlier: ReportData, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings, each known if the earlier report has one of that kind, of that place, in all of its cases."""
+    cases = {(finding.kind, finding.where): {*finding.cases} for finding in earlier.findings}
+    for finding in findings:
+        before = cases.get((finding.kind, finding.where))
+        is_known = before is not None and before.issuperset(finding.cases)
+        yield msgspec.structs.replace(finding, known=True) if is_known else finding
+
+
 def find_regressions(earlier: ReportData, now: ReportData) -> Iterator[Finding]:
-    """Yield a finding for each finding that the earlier report lacks, and for each error that grew."""
+    """Yield a finding for each error of an output that grew: an error of the report if the output is beyond its tolerance."""
     if earlier.spec != now.spec:
         message = "the baseline has another spec: only the outputs of both are compared."
         yield Finding("baseline", "warning", "spec", message)
-    known = {(finding.kind, finding.where) for finding in earlier.findings}
-    for finding in now.findings:
-        if (finding.kind, finding.where) not in known:
-            yield Finding("baseline", finding.severity, finding.where, f"new since the baseline: {finding.message}")
     before = {one.output: one for one in earlier.by_output()}
     for one in now.by_output():
         old = before.get(one.output)
         if old is not None and old.max_abs > 0 and one.max_abs > _WORSE * old.max_abs:
             times = one.max_abs / old.max_abs
             message = f"the error is {one.max_abs:.1e}, {times:.0f} times that of the baseline ({old.max_abs:.1e})."
-            yield Finding("baseline", "warning", one.output, message)
+            yield Finding("baseline", "warning" if one.ok else "error", one.output, message)

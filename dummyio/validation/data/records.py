@@ -84,12 +84,11 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """The result of one case."""
 
     case: Case
-    status: Literal["passed", "failed", "skipped"]
+    status: Literal["passed", "failed", "skipped", "ran"]
+    """``"ran"``: there was no reference to compare with."""
     comparisons: tuple[Comparison, ...] = ()
     reason: str = ""
     """Why the case did not run, or was skipped."""
-    reference_seconds: float = 0.0
-    actual_seconds: float = 0.0
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -103,3 +102,18 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str
     cases: tuple[str, ...] = ()
     """The names of the cases that show it."""
+    known: bool = False
+    """Whether the baseline has it: then it is no error of this report."""
+
+
+class RunRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What differs between two runs of the same validation: when and where it ran, and how long it took."""
+
+    date: str = ""
+    """In UTC, ISO 8601."""
+    host: str = ""
+    command: tuple[str, ...] = ()
+    seconds: dict[str, float] = {}
+    """``reference`` and ``actual``: in their runs alone; ``total``: in the whole validation."""
+    case_seconds: tuple[tuple[float, float], ...] = ()
+    """For each outcome, in their order: the time of the reference, and of the artifact."""

@@ -5,7 +5,7 @@ from itertools import chain
 
 import msgspec
 
-from dummyio.validation.data.records import Comparison, Finding, Outcome, Tolerance
+from dummyio.validation.data.records import Comparison, Finding, Outcome, RunRecord, Tolerance
 
 
 class OutputSummary(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,10 +53,20 @@ def summarize_comparisons(name: str, made: Sequence[Comparison], tolerance: Tole
     )
 
 
+class InputRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An input of the cases, as a report shows it."""
+
+    name: str
+    dtype: str
+    shape: str
+    values: str
+    """The rule of its values."""
+
+
 class ReportData(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a validation."""
 
-    format: int = 1
+    format: int = 2
     actual: str
     reference: str | None
     spec: str
@@ -65,23 +75,38 @@ class ReportData(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[Outcome, ...]
     findings: tuple[Finding, ...]
     tolerances: dict[str, Tolerance]
-    seconds: dict[str, float]
-    """``reference`` and ``actual``: in their runs alone; ``total``: in the whole validation."""
+    inputs: tuple[InputRow, ...] = ()
     runs: dict[str, int]
     """The number of runs of each side."""
     versions: dict[str, str]
+    """The engine of each side, packages, and the instruction set of the processor."""
     failing: tuple[str, ...] = ()
     """The folders of saved failing cases."""
+    run: RunRecord = RunRecord()
 
     @property
     def ok(self) -> bool:
-        """Whether the artifact passes: no finding is an error, and at least one case passed."""
-        return not self.errors and any(outcome.status == "passed" for outcome in self.outcomes)
+        """Whether the artifact passes: no finding is an error that the baseline lacks, and something was shown.
+
+        That is a case that passed, or ran if there is no reference, or a known error.
+        """
+        shown = self.known or any(outcome.status in ("passed", "ran") for outcome in self.outcomes)
+        return not self.errors and bool(shown)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The defects."""
-        return tuple(finding for finding in self.findings if finding.severity == "error")
+        """The defects that a baseline does not have."""
+        return tuple(finding for finding in self.findings if finding.severity == "error" and not finding.known)
+
+    @property
+    def known(self) -> tuple[Finding, ...]:
+        """The defects that the baseline has too."""
+        return tuple(finding for finding in self.findings if finding.severity == "error" and finding.known)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The time of the runs of each side, and of the whole validation."""
+        return self.run.seconds
 
     @property
     def warnings(self) -> tuple[Finding, ...]:

@@ -18,7 +18,7 @@ _WIDE = 120
 """The smallest width for all columns."""
 _MOST_REASON = 200
 """Characters of a reason in a table: messages of runtimes can have pages, and the findings contain them completely."""
-_COLORS = {"passed": "green", "failed": "red", "skipped": "yellow"}
+_COLORS = {"passed": "green", "ran": "green", "failed": "red", "skipped": "yellow"}
 
 
 def to_text(report: ReportData, width: int = 160) -> str:
@@ -34,7 +34,7 @@ def to_renderable(report: ReportData, width: int) -> RenderableType:
     parts: list[RenderableType] = [_case_table(report, wide)]
     if report.by_output():
         parts.append(_output_table(report, wide))
-    for finding in (*report.errors, *report.warnings):
+    for finding in (*report.errors, *report.known, *report.warnings):
         parts += _finding_lines(finding)
     return Group(*parts, _summary_line(report))
 
@@ -91,18 +91,21 @@ def _output_table(report: ReportData, wide: bool) -> Table:
 
 
 def _finding_lines(finding: Finding) -> tuple[RenderableType, RenderableType]:
-    color = _COLORS["failed" if finding.severity == "error" else "skipped"]
+    color = _COLORS["failed" if finding.severity == "error" and not finding.known else "skipped"]
+    title = f"known {finding.severity}" if finding.known else finding.severity
     text = Text(escape_controls(finding.message))
     if finding.cases:
         text.append(f"\nin {escape_controls(list_cases(finding.cases))}", style="dim")
-    head = Text.assemble((finding.severity, color), f": {escape_controls(f'{finding.kind}, {finding.where}')}")
+    head = Text.assemble((title, color), f": {escape_controls(f'{finding.kind}, {finding.where}')}")
     return head, Padding(text, (0, 0, 1, 2))
 
 
 def _summary_line(report: ReportData) -> Text:
-    passed = sum(outcome.status == "passed" for outcome in report.outcomes)
-    counts = [f"{passed} of {len(report.outcomes)} cases passed"]
-    for name, found in (("error", report.errors), ("warning", report.warnings)):
-        counts.append(f"{len(found)} {name}" + ("" if len(found) == 1 else "s"))
+    good = "passed" if report.reference is not None else "ran"
+    count = sum(outcome.status == good for outcome in report.outcomes)
+    counts = [f"{count} of {len(report.outcomes)} cases {good}"]
+    for name, found in (("error", report.errors), ("known error", report.known), ("warning", report.warnings)):
+        if found or name != "known error":
+            counts.append(f"{len(found)} {name}" + ("" if len(found) == 1 else "s"))
     style = "bold green" if report.ok else "bold red"
     return Text(f"{'ok' if report.ok else 'not ok'}: {', '.join(counts)}.", style=style)

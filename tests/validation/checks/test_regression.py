@@ -1,5 +1,6 @@
 """Regressions between two reports."""
 
+import msgspec
 import pytest
 import small_models as small
 
@@ -25,7 +26,38 @@ def test_equal_reports_have_no_regression():
 
 
 def test_a_new_error():
-    assert ("error", "scores") in news(validated(1.01, baseline=validated(1.0)))
+    report = validated(1.01, baseline=validated(1.0))
+    assert [(finding.kind, finding.known) for finding in report.errors] == [("values", False)]
+
+
+def test_a_known_error_does_not_fail_the_report():
+    report = validated(1.01, baseline=validated(1.01))
+    assert report.ok
+    assert [(finding.kind, finding.where) for finding in report.known] == [("values", "scores")]
+    assert "1 known error" in str(report)
+
+
+def test_a_known_error_in_further_cases_is_new():
+    def wrong_for_five(x):
+        return {"scores": small.perceptron(x)["scores"] * (1.01 if len(x) == 5 else 1.0)}
+
+    before = dummyio.validate(wrong_for_five, small.perceptron, spec=small.FEATURES)
+    assert before.errors
+    report = validated(1.01, baseline=before)
+    assert ("values", "scores") in [(finding.kind, finding.where) for finding in report.errors]
+
+
+def test_a_known_error_that_grew_fails_the_report():
+    report = validated(1.5, baseline=validated(1.01))
+    assert [(finding.kind, finding.where) for finding in report.errors] == [("baseline", "scores")]
+
+
+def test_two_runs_differ_in_the_record_of_the_run_alone():
+    first, again = ({**msgspec.to_builtins(validated(1.01)), "run": None} for _ in range(2))
+    assert first == again
+    record = validated(1.01).run
+    assert record.date.endswith("+00:00")
+    assert len(record.case_seconds) == len(validated(1.01).outcomes)
 
 
 def test_an_error_that_grew_within_the_tolerance():
@@ -41,7 +73,7 @@ def test_an_error_that_became_smaller():
 
 def test_a_baseline_from_a_file(tmp_path):
     validated(1.0).save(tmp_path / "before.json")
-    assert news(validated(1.01, baseline=tmp_path / "before.json"))
+    assert not validated(1.01, baseline=tmp_path / "before.json").ok
     with pytest.raises(SourceError):
         validated(1.0, baseline=tmp_path / "after.json")
 

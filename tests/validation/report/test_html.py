@@ -12,6 +12,7 @@ from dummyio.errors import NotInstalledError
 pytest.importorskip("jinja2")
 pytest.importorskip("onnxruntime")
 
+from dummyio.validation.data.records import RunRecord
 from dummyio.validation.report.html import to_html
 
 VOID = {"meta", "link", "input"}
@@ -87,7 +88,9 @@ def test_every_text_is_escaped(wrong):
 
 
 def test_an_empty_report(sound):
-    page = to_html(msgspec.structs.replace(sound, outcomes=(), findings=(), seconds={}, versions={}, runs={})).decode()
+    page = to_html(
+        msgspec.structs.replace(sound, outcomes=(), findings=(), run=RunRecord(), versions={}, runs={})
+    ).decode()
     assert "Failed" in page
     assert "No case passed" in page
 
