@@ -13,7 +13,7 @@ from dummyio.sources.documented_shapes import is_length_word
 from dummyio.sources.input_names import is_indices, is_mask
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES, find_default_size
 from dummyio.spec.dims import Dim, Size
-from dummyio.spec.tensor_spec import Node
+from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 from dummyio.spec.values import Normal, PaddingMask, Uniform
 
 _DEPTHS = (
@@ -65,6 +65,13 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
         """Return the description that a name or the words of a shape give."""
         if hasattr(self, f"describe_{name}"):
             return super().describe(name)
+        parts = [each for each in self.context.facts.arguments if each.startswith(f"{name}.")]
+        if parts:
+            keys = [part.rpartition(".")[2] for part in parts]
+            items = zip(keys, map(self.describe, parts), strict=True)
+            return Nest.of(
+                "tuple", {key: item.replace(name=key) for key, item in items if isinstance(item, TensorSpec)}
+            )
         of_text = is_mask(name) and self.words(name) is None
         shape = (self.batch, self.dim("sequence_length")) if of_text else self.shape_of(name)
         facts = self.context.facts.arguments.get(name)
@@ -165,6 +172,9 @@ class ShapeWordsInputGenerator(DummyInputGenerator):
         multiple = lcm(self.patch[1 + place], self.stride)
         limit = self.whole("pos_embed_max_size", "rope_max_seq_len")
         bounds = {} if limit is None else {"max": limit * self.patch[1 + place]}
+        largest = self.config.raw("max_size")  # of a video: frames, height, width
+        if isinstance(largest, (list, tuple)) and len(largest) == 3 and isinstance(largest[1 + place], int):
+            bounds = {"max": check_amount(largest[1 + place], MOST_ELEMENTS, "as max_size")}
         if "cells" in (self.main or ()):
             size, multiple = None, 2
         elif size is None and self.context.task in _ENCODING and "num_frames" in (self.main or ()):

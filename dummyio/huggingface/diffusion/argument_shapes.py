@@ -15,6 +15,7 @@ from dummyio.huggingface.source.first_layer import Layer, evaluate_size, find_fo
 from dummyio.huggingface.source.forward_signatures import ClassMethods
 from dummyio.huggingface.source.functions import shape_unpackings
 from dummyio.sources.documented_shapes import find_documented_shape, is_length_word
+from dummyio.sources.input_names import is_mask
 
 Words: TypeAlias = tuple[str, ...]
 
@@ -71,8 +72,28 @@ def read_shape_words(
         else:
             known = None if stated is None else tuple(aliases.get(word, word) for word in stated)
             words_here = _of_condition(name, known, layer, settings, code=component.text(method))
-            found[name] = words_here or _find_unpacked_anywhere(component, name)
+            found[name] = _of_rows(name, words_here or _find_unpacked_anywhere(component, name), component.text(method))
     return found
+
+
+def _of_rows(argument: str, words: Words | None, code: str) -> Words | None:
+    """Return the shape of a mask that is resized as an image, and of rows that are repeated for the batch as one row."""
+    if words is None and is_mask(argument) and re.search(rf"\bresize\(\s*{argument}\b", code):
+        words = ("batch_size", "1", "height", "width")
+    is_repeated = re.search(rf"\b{argument}\w*(?:\.\w+\([^()]*\))*\.repeat\((?:B|batch_size),", code) is not None
+    return ("1", *words[1:]) if words and is_repeated else words
+
+
+def read_parts(component: ClassMethods, settings: Mapping[str, Any], argument: str) -> list[Words]:
+    """Return the shapes of what may come behind the first tensor of an argument in a tuple; none where the model has no layers for it."""
+    text = component.text("forward")
+    unpacked = re.search(rf"\w+, (\w+(?:, \w+)*) = \(?\s*{argument}\b", text)
+    if unpacked is None or f"isinstance({argument}, tuple)" not in text:
+        return []
+    layers = {part: first_layer(component, settings, part) for part in unpacked[1].split(", ")}
+    sizes = {part: layer.size for part, layer in layers.items() if layer is not None and layer.size is not None}
+    found: list[Words] = [("batch_size", f"{part}_length", str(size)) for part, size in sizes.items()]
+    return found if len(found) == len(layers) else []
 
 
 def _pair_words(stated: Words, meant: Words) -> dict[str, str]:

@@ -18,7 +18,7 @@ from dummyio.generators.own_inputs import check_given_names, find_own_generator,
 from dummyio.generators.registry import OPTIONS
 from dummyio.huggingface.config.configuration import Configuration, build_configuration
 from dummyio.huggingface.diffusion.argument_kinds import read_kind
-from dummyio.huggingface.diffusion.argument_shapes import read_shape_words
+from dummyio.huggingface.diffusion.argument_shapes import read_parts, read_shape_words
 from dummyio.huggingface.diffusion.choose_inputs import component_inputs, inputs_by_attributes
 from dummyio.huggingface.diffusion.library import LIBRARY, find_component
 from dummyio.huggingface.inputs.asked_inputs import check_sizes
@@ -158,12 +158,19 @@ def _read(component: ClassMethods, config: NormalizedConfig, values: Mapping[str
         return _Reading({name: True}, stated, f"{method} of {component.name}, {source}", component.text(method))
     parameters = component.parameters("forward")
     code = component.text("forward")
-    offered = {p.name: not p.has_default or _is_read(p.name, code) for p in parameters}
+    off = [key for key, value in values.items() if value is False]  # concat_padding_mask=False: no padding_mask
+    offered = {
+        p.name: not p.has_default or (_is_read(p.name, code) and not any(key.endswith(p.name) for key in off))
+        for p in parameters
+    }
     found = read_shape_words(component, values)
     lists = {p.name for p in parameters if _CONTAINER.match(p.annotation)}
     shapes = {key: shape for key, shape in _with_conditions(found, config, code).items() if shape and key not in lists}
     kinds = {p.name: read_kind(component, p.name) for p in parameters if p.name in shapes or is_mask(p.name)}
     stated = {key: ArgumentFacts(kind, shapes.get(key)) for key, kind in kinds.items()}
+    for key in shapes:
+        for place, part in enumerate(read_parts(component, values, key), 1):
+            stated |= {f"{key}.0": stated[key], f"{key}.{place}": ArgumentFacts("float", part)}
     return _Reading(offered, stated, f"forward signature of {component.name}, {source}", component.text("forward"))
 
 
@@ -171,8 +178,8 @@ def _is_read(name: str, code: str) -> bool:
     """Whether a method takes apart or joins what may be left out without a look at whether it is there, or a layer gets it in any case."""
     is_checked = re.search(rf"\b{name} is (?:not )?None|\bif (?:not )?{name}\b(?![.\[])", code) is not None
     is_taken = re.search(rf"\b{name}(?:\.(?!get)\w|\[)|torch\.cat\(\s*[\[(][^\])]*\b{name}\b", code) is not None
-    is_given = re.search(rf"^ {{8}}\w+ = self\.\w+\({name}\)$", code, re.MULTILINE) is not None
-    return (is_taken and not is_checked) or is_given
+    is_given = re.search(rf"^ {{8}}\w+ = self\.\w+\({name}\)$|\bfunctional\.\w+\(\s*{name}\b", code, re.MULTILINE)
+    return (is_taken and not is_checked) or is_given is not None
 
 
 def _with_conditions(words: Mapping[str, Any], config: NormalizedConfig, code: str = "") -> dict[str, Any]:

@@ -118,3 +118,43 @@ def test_an_argument_that_is_a_list_is_not_described_as_a_tensor():
         pytest.skip("this release of Diffusers has no model that takes a list")
     with pytest.raises(SourceError, match="does not say what it needs as x, t, cap_feats"):
         dummyio.describe({"_class_name": "ZImageTransformer2DModel"})
+
+
+TEXT_AND_IMAGE = {
+    "in_channels": 4,
+    "out_channels": 4,
+    "num_attention_heads": 2,
+    "attention_head_dim": 16,
+    "num_layers": 1,
+    "mlp_ratio": 2,
+    "text_embed_dim": 32,
+    "encoder_hidden_states_channels": 32,
+    "adaln_lora_dim": 4,
+    "max_size": (8, 32, 32),
+    "patch_size": (1, 2, 2),
+    "rope_scale": (2.0, 1.0, 1.0),
+    "extra_pos_embed_type": None,
+}
+
+
+@pytest.mark.skipif(not hasattr(diffusers, "CosmosTransformer3DModel"), reason="no such model in this release")
+@pytest.mark.parametrize("size", [None, 12], ids=["text alone", "text and image"])
+def test_a_tensor_or_a_tuple_is_a_tuple_where_the_model_has_layers_for_its_items(size):
+    settings = TEXT_AND_IMAGE | {"concat_padding_mask": False, "img_context_dim_in": size, "img_context_dim_out": 32}
+    spec = dummyio.describe({"_class_name": "CosmosTransformer3DModel", **settings})
+    leaves = {path: [str(axis) for axis in leaf.shape] for path, leaf in spec.leaves}
+    if size is None:
+        assert leaves["encoder_hidden_states"] == ["batch_size", "sequence_length", "32"]
+        return
+    assert leaves["encoder_hidden_states.0"] == ["batch_size", "sequence_length", "32"]
+    assert leaves["encoder_hidden_states.1"] == ["batch_size", "img_context_length", "12"]
+    assert "padding_mask" not in leaves
+    torch.manual_seed(0)
+    with torch.no_grad():
+        diffusers.CosmosTransformer3DModel(**settings).eval()(**spec.generate("pt"))
+
+
+@pytest.mark.skipif(not hasattr(diffusers, "CosmosTransformer3DModel"), reason="no such model in this release")
+def test_a_mask_that_is_resized_as_an_image_and_repeated_for_the_batch_has_one_row():
+    spec = dummyio.describe({"_class_name": "CosmosTransformer3DModel", **TEXT_AND_IMAGE})
+    assert [str(axis) for axis in spec["padding_mask"].shape] == ["1", "1", "height", "width"]
