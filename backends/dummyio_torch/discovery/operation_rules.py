@@ -87,8 +87,9 @@ def _convolution(axes: int, *, transposed: bool = False) -> Callable[..., None]:
         require_size(spy, x, -axes - 1, weight.shape[0] if transposed else weight.shape[1] * groups)
         lineage = spy.lineage(x)
         is_input = lineage is not None and lineage.direct is not None
+        own = spy.layout.leaves[lineage.direct].axes if is_input else ()
         # What a module itself makes an image of, such as features of frames, has no height.
-        is_made = is_input and axes > 1 and len(spy.layout.leaves[lineage.direct].axes) < x.ndim
+        is_made = axes > 1 and 0 < len(own) < x.ndim and own[0] in spy.layout.batches - spy.layout.fixed
         for place, name in enumerate(() if is_made else (*_EDGES[axes], "num_channels")):
             axis = place - axes if place < axes else -axes - 1
             # Inside of a module, an axis of the batch's size is another one.

@@ -15,7 +15,8 @@ class _Symbolic(list[torch.Tensor]):
 
     def _refused(self, *_: Any) -> NoReturn:
         raise TypeError(
-            "a list whose length is a symbol can be looped over, stacked or concatenated, and nothing else."
+            "a list whose length is a symbol can be looped over, stacked or concatenated, and nothing else: do that in the model, "
+            "or export with that size fixed, static=NAMES or 'all'."
         )
 
     __iter__ = __getitem__ = __len__ = __add__ = append = extend = _refused
