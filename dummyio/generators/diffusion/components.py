@@ -124,6 +124,9 @@ class DummyComponentInputGenerator(ShapeWordsInputGenerator):
     describe_added_time_ids = StatedInput("float", "batch_size motion", Uniform(0, 128))
     describe_original_size = StatedInput("int", "batch_size 2", _EDGES)
     describe_target_size = StatedInput("int", "batch_size 2", _EDGES)
+    # Original and target size, and crop.
+    describe_image_meta_size = StatedInput("float", "batch_size 6", _EDGES)
+    describe_style = StatedInput("int", "batch_size", Uniform(0, 1))
     describe_crop_coords = StatedInput("int", "batch_size 2", _EDGES)
     describe_fps = StatedInput("int", "batch_size", Uniform(1, 60))
     describe_image_latents = StatedInput("float", "drawn", Normal())  # of the image that a video begins with

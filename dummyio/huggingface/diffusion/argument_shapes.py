@@ -72,7 +72,8 @@ def read_shape_words(
         else:
             known = None if stated is None else tuple(aliases.get(word, word) for word in stated)
             words_here = _of_condition(name, known, layer, settings, code=component.text(method))
-            found[name] = _of_rows(name, words_here or _find_unpacked_anywhere(component, name), component.text(method))
+            words_here = words_here or _find_unpacked_anywhere(component, name)
+            found[name] = _of_texts(name, _of_rows(name, words_here, component.text(method)), settings)
     return found
 
 
@@ -82,6 +83,17 @@ def _of_rows(argument: str, words: Words | None, code: str) -> Words | None:
         words = ("batch_size", "1", "height", "width")
     is_repeated = re.search(rf"\b{argument}\w*(?:\.\w+\([^()]*\))*\.repeat\((?:B|batch_size),", code) is not None
     return ("1", *words[1:]) if words and is_repeated else words
+
+
+def _of_texts(argument: str, words: Words | None, settings: Mapping[str, Any]) -> Words | None:
+    """Return the shape of one of several texts of which the configuration has the lengths: ``text_len``, ``text_len_t5``."""
+    lengths = [key for key in settings if re.fullmatch(r"text_len(_\w+)?", key)]
+    own = max((key for key in lengths if argument.endswith(key.removeprefix("text_len"))), key=len, default=None)
+    is_text = words is not None and len(words) > 1 and ("hidden_states" in argument or is_mask(argument))
+    if words is None or own is None or not is_text or len(lengths) < 2:
+        return words
+    features = f"cross_attention_dim{own.removeprefix('text_len')}"
+    return (words[0], own, *(features if features in settings else word for word in words[2:]))
 
 
 def read_parts(component: ClassMethods, settings: Mapping[str, Any], argument: str) -> list[Words]:

@@ -60,6 +60,7 @@ CONDITIONS: Mapping[str, Condition] = {
         ),
         _always,
     ),
+    **dict.fromkeys(("style", "image_meta_size"), _set("use_style_cond_and_image_meta_size")),
     "guidance": _set("guidance_embeds", "guidance_embedding"),
     "timestep_cond": _set("time_cond_proj_dim"),
     "temb": _set("timestep_conditioning"),

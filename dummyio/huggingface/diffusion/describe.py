@@ -198,7 +198,8 @@ def _with_conditions(words: Mapping[str, Any], config: NormalizedConfig, code: s
         size = config.integer(attribute or "conditioning_size")
         by_frame = _REPEATED_TIME.search(code) is not None and "encoder_hidden_states.repeat" not in code
         rows = "batch_frames" if by_frame else "batch_size"
-        found["encoder_hidden_states"] = (rows, "sequence_length", str(size))
+        length = shape[1] if shape and len(shape) == 3 and config.raw(shape[1]) is not None else "sequence_length"
+        found["encoder_hidden_states"] = (rows, length, str(size))
     return found
 
 

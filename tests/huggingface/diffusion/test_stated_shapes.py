@@ -158,3 +158,34 @@ def test_a_tensor_or_a_tuple_is_a_tuple_where_the_model_has_layers_for_its_items
 def test_a_mask_that_is_resized_as_an_image_and_repeated_for_the_batch_has_one_row():
     spec = dummyio.describe({"_class_name": "CosmosTransformer3DModel", **TEXT_AND_IMAGE})
     assert [str(axis) for axis in spec["padding_mask"].shape] == ["1", "1", "height", "width"]
+
+
+TWO_TEXTS = {
+    "sample_size": 8,
+    "patch_size": 2,
+    "in_channels": 4,
+    "num_layers": 1,
+    "attention_head_dim": 8,
+    "num_attention_heads": 2,
+    "cross_attention_dim": 8,
+    "cross_attention_dim_t5": 16,
+    "pooled_projection_dim": 4,
+    "hidden_size": 16,
+    "text_len": 4,
+    "text_len_t5": 6,
+}
+
+
+@pytest.mark.skipif(not hasattr(diffusers, "HunyuanDiT2DModel"), reason="no such model in this release")
+@pytest.mark.parametrize("sized", [True, False], ids=["sizes and style", "texts alone"])
+def test_texts_have_the_lengths_that_the_configuration_names_after_them(sized):
+    settings = TWO_TEXTS | {"use_style_cond_and_image_meta_size": sized}
+    spec = dummyio.describe({"_class_name": "HunyuanDiT2DModel", **settings})
+    made = spec.generate("pt")
+    assert made["encoder_hidden_states"].shape == (2, 4, 8)
+    assert made["encoder_hidden_states_t5"].shape == (2, 6, 16)
+    assert made["text_embedding_mask_t5"].shape == (2, 6)
+    assert {"style", "image_meta_size"} <= {*made} if sized else not {"style", "image_meta_size"} & {*made}
+    torch.manual_seed(0)
+    with torch.no_grad():
+        diffusers.HunyuanDiT2DModel(**settings).eval()(**made)
