@@ -89,11 +89,11 @@ def _of_texts(argument: str, words: Words | None, settings: Mapping[str, Any]) -
     """Return the shape of one of several texts of which the configuration has the lengths: ``text_len``, ``text_len_t5``."""
     lengths = [key for key in settings if re.fullmatch(r"text_len(_\w+)?", key)]
     own = max((key for key in lengths if argument.endswith(key.removeprefix("text_len"))), key=len, default=None)
-    is_text = words is not None and len(words) > 1 and ("hidden_states" in argument or is_mask(argument))
+    is_text = "hidden_states" in argument or is_mask(argument)
     if words is None or own is None or not is_text or len(lengths) < 2:
         return words
     features = f"cross_attention_dim{own.removeprefix('text_len')}"
-    return (words[0], own, *(features if features in settings else word for word in words[2:]))
+    return (*words[:1], own, *(features if features in settings else word for word in words[2:]))
 
 
 def read_parts(component: ClassMethods, settings: Mapping[str, Any], argument: str) -> list[Words]:

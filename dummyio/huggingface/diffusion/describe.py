@@ -11,7 +11,7 @@ from typing import Any
 
 from dummyio.errors import OptionError, SourceError, suggest_names
 from dummyio.generators.base.context import Context, build_context
-from dummyio.generators.base.model_facts import ArgumentFacts, ModelFacts
+from dummyio.generators.base.model_facts import ArgumentFacts, Kind, ModelFacts
 from dummyio.generators.diffusion.components import DummyComponentInputGenerator
 from dummyio.generators.own_classes import collect_generators
 from dummyio.generators.own_inputs import check_given_names, find_own_generator, list_added_names
@@ -166,7 +166,9 @@ def _read(component: ClassMethods, config: NormalizedConfig, values: Mapping[str
     found = read_shape_words(component, values)
     lists = {p.name for p in parameters if _CONTAINER.match(p.annotation)}
     shapes = {key: shape for key, shape in _with_conditions(found, config, code).items() if shape and key not in lists}
-    kinds = {p.name: read_kind(component, p.name) for p in parameters if p.name in shapes or is_mask(p.name)}
+    kinds: dict[str, Kind] = {
+        p.name: read_kind(component, p.name) for p in parameters if p.name in shapes or is_mask(p.name)
+    }
     stated = {key: ArgumentFacts(kind, shapes.get(key)) for key, kind in kinds.items()}
     for key in shapes:
         for place, part in enumerate(read_parts(component, values, key), 1):

@@ -95,8 +95,9 @@ def _find_size(trial: LayoutTrial, run: Run, new: Run, need: int) -> int | None:
             suggest_changes(new.spy, found, trial.floating)
         except OperandMismatch as mismatch:
             found = mismatch
-    is_there = isinstance(found, OperandMismatch) and (new.count == run.count or found.need == need)
-    return found.got if is_there else None
+    if not isinstance(found, OperandMismatch) or (new.count > run.count and found.need != need):
+        return None
+    return found.got
 
 
 def _solve_together(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[LayoutChange]:
