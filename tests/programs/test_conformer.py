@@ -51,7 +51,7 @@ class Conformer(nn.Module):
     def __init__(self, defect=None):
         super().__init__()
         self.embed = Subsampling(20, 16)
-        self.blocks = nn.ModuleList(ConformerBlock(defect=defect) for _ in range(2))
+        self.blocks = nn.ModuleList(ConformerBlock(defect=defect) for _ in range(1))
         self.ctc = nn.Linear(16, 11)
         self.defect = defect
 

@@ -79,6 +79,7 @@ def test_packed_rows_are_described_and_lengths_without_an_effect_are_named():
     assert spec.proof.ineffective == {"target_lengths": "no result changes with it"}  # it is for a loss
 
 
+@pytest.mark.slow
 def test_packed_rows_are_not_exported(tmp_path):
     # PyTorch packs rows by the values of their lengths, which a trace does not have.
     with pytest.raises(ExportError, match="cannot be exported on this route"):

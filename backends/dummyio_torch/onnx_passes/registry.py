@@ -17,6 +17,7 @@ from onnxscript.function_libs.torch_lib.ops import core
 from dummyio.input_spec import InputSpec
 from dummyio_torch.onnx_passes import exact_integers, translations
 from dummyio_torch.onnx_passes.declare_spec import declare_spec
+from dummyio_torch.onnx_passes.empty_products import multiply_matrices
 from dummyio_torch.onnx_passes.exact_constants import match_constants_exactly
 from dummyio_torch.onnx_passes.explicit_pad_axes import add_pad_axes
 from dummyio_torch.onnx_passes.infinite_masks import use_infinite_mask_fill
@@ -69,6 +70,9 @@ PASSES: tuple[GraphPass, ...] = (
     GraphPass("explicit_pad_axes", add_pad_axes,
         "ONNX Runtime fuses a padding with zeros into MaxPool, whose own padding is minus infinity.",
         "not reported", "onnxruntime<=1.31.1", "test_a_pad_before_a_maximum_counts"),
+    GraphPass("empty_products", multiply_matrices,
+        "ONNX Runtime refuses the product of a matrix without rows and a vector.",
+        "not reported", "onnxruntime<=1.31.1", "test_a_matrix_without_rows_is_multiplied_by_a_vector"),
     GraphPass("exact_constants", match_constants_exactly,
         "The optimizer takes constants of at most 1e-8 for 0 and removes them, such as the epsilon of a norm.",
         "not reported", "onnxscript<=0.7.2", "test_a_small_epsilon_stays",

@@ -16,7 +16,7 @@ pytest.importorskip("onnxruntime")
 from torch import nn
 
 from dummyio import Dim, InputSpec, TensorSpec, open_runner
-from dummyio.errors import ExportError
+from dummyio.errors import ExportError, RunError
 from dummyio.spec.values import PaddingMask, Uniform
 from dummyio_torch import onnx_passes
 from dummyio_torch.exporting import write_onnx
@@ -143,6 +143,25 @@ def test_a_pad_before_a_maximum_counts(tmp_path):
 class Norm(nn.Module):
     def forward(self, x):
         return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-8) * 1.000001
+
+
+class Scored(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.score = nn.Parameter(torch.ones(4))
+
+    def forward(self, x):
+        return x @ self.score
+
+
+def test_a_matrix_without_rows_is_multiplied_by_a_vector(tmp_path):
+    spec = InputSpec({"x": TensorSpec("x", [Dim("rows", 3, min=0), 4])})
+    _, right, _ = run_three("empty_products", Scored(), spec, spec.feeds(), tmp_path)
+    assert right["output"].shape == (3,)
+    empty = spec.feeds(rows=0)
+    assert open_runner(tmp_path / "right.onnx", spec)(empty)["output"].shape == (0,)
+    with pytest.raises(RunError, match="cannot broadcast"):
+        open_runner(tmp_path / "wrong.onnx", spec)(empty)
 
 
 class Recurrent(nn.Module):
