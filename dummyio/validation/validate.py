@@ -35,6 +35,7 @@ from dummyio.validation.checks.regression import find_regressions, mark_known
 from dummyio.validation.comparing.cases import Cases, propose_sizes
 from dummyio.validation.comparing.match_inputs import match_inputs
 from dummyio.validation.comparing.model_pair import Match, Pair, Side
+from dummyio.validation.comparing.thresholds import list_left_out, list_thresholds
 from dummyio.validation.comparing.tolerance import Tolerances, measure_rounding_error
 from dummyio.validation.data.environment import list_versions
 from dummyio.validation.data.records import Case, Finding, Outcome, RunRecord
@@ -137,7 +138,8 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         lambda: describe(actual, prove="off"),
     )
     tolerances = Tolerances(atol, rtol, tolerance)
-    pair = Pair(Cases(matched.spec, seed), matched.actual, matched.reference, tolerances, match, matched.extra)
+    cases = Cases(matched.spec, seed, list_thresholds(reference))
+    pair = Pair(cases, matched.actual, matched.reference, tolerances, match, matched.extra)
     work = _Validation(pair, progress, findings=list(matched.findings))
     work.run(relations=relations)
     saved = work.save_failing(failing, _target_name(actual), engine) if failing is not None else ()
@@ -258,6 +260,9 @@ class _Validation:
         self.findings += find_specialized_dims(self.outcomes)
         self.findings += list_failures(self.outcomes)
         self.findings += list_skipped_checks(self.outcomes)
+        for name, size, count in list_left_out(self.pair.cases.spec, case.sizes, self.pair.cases.stated):
+            message = f"the model states a size of {size - 1}; {size} was not run: its inputs take {count / (1 << 20):.0f} MiB."
+            self.findings.append(Finding("skipped", "warning", name, message))
         if len(self.digests) == 2:
             first, second = self.digests
             self.findings += find_insensitive_outputs(first, second, self.pair.tolerances)

@@ -11,11 +11,10 @@ from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import feeds
 from dummyio.running.runner import Runner
 from dummyio.spec.tensor_spec import TensorSpec, map_node
-from dummyio.spec.values import PaddingMask, TokenIds, Uniform, get_padding_value
+from dummyio.spec.values import Normal, PaddingMask, TokenIds, Uniform, get_padding_value
 from dummyio.typing import Array
+from dummyio.validation.comparing.thresholds import BATCH, plan_thresholds
 from dummyio.validation.data.records import Case
-
-BATCH = "batch_size"
 
 
 @dataclass
@@ -24,6 +23,8 @@ class Cases:
 
     spec: InputSpec
     seed: int = 0
+    stated: tuple[int, ...] = ()
+    """Sizes at which the model may behave otherwise."""
     _variants: dict[Any, InputSpec] = field(default_factory=dict)
 
     def plan(self) -> list[Case]:
@@ -47,6 +48,16 @@ class Cases:
             ]
             if first.get(BATCH, 1) > 1:
                 cases.append(Case("a row all padding", first, values="hidden_row"))
+        planned = [case.sizes for case in cases]
+        further = (sizes for sizes in plan_thresholds(self.spec, first, self.stated) if sizes not in planned)
+        cases += [Case(_difference(first, sizes), sizes) for sizes in further]
+        if any(isinstance(leaf.values, TokenIds) for _, leaf in self.spec.leaves):
+            cases += [
+                Case("pad ids in a text", first, values="pads"),
+                Case("special ids in a text", first, values="specials"),
+            ]
+        if any(isinstance(leaf.values, Normal) for _, leaf in self.spec.leaves):
+            cases.append(Case("magnitudes", first, values="magnitudes"))
         named = [msgspec.structs.replace(case, seed=self.seed, sample=number) for number, case in enumerate(cases)]
         # A case that changes the masks keeps the values of the first, so that only one thing differs.
         return [msgspec.structs.replace(case, sample=0) if case.side or case.policy else case for case in named]
@@ -57,6 +68,13 @@ class Cases:
         if case.values == "ends":
             for path, leaf in self.spec.leaves:
                 _put_ends(leaf, values[path])
+        if case.values in ("pads", "specials"):
+            for path, leaf in self.spec.leaves:
+                _put_specials(leaf, values, path, pads=case.values == "pads")
+        if case.values == "magnitudes":
+            for path, leaf in self.spec.leaves:
+                if isinstance(leaf.values, Normal):
+                    _spread_magnitudes(values[path])
         if case.values == "hidden_row":
             for path, leaf in find_padding_masks(self.spec).items():
                 values[path][-1] = get_padding_value(leaf.values)
@@ -138,6 +156,45 @@ def _put_ends(leaf: TensorSpec, values: Array) -> None:
     drawn = np.flatnonzero(~np.isin(flat, [number for number in taken if number is not None]))
     if drawn.size and ends:
         flat[drawn[-1]], flat[drawn[0]] = ends[1], ends[0]
+
+
+def _put_specials(leaf: TensorSpec, values: dict[str, Array], path: str, *, pads: bool) -> None:
+    """Put ids with a special meaning where a text has others: twice in a row in the first row, all over the last one.
+
+    Placeholders stay as many as there are; beside them, only the ids of pads and ends are put, since others may be placeholders of media that
+    the inputs do not have.
+    """
+    rule = leaf.values
+    if not isinstance(rule, TokenIds) or leaf.rank < 2:
+        return
+    ends = {rule.first, rule.last}
+    special = (
+        [rule.pad]
+        if pads
+        else [number for number in (() if rule.runs else rule.reserved) if number not in {rule.pad, *ends}]
+    )
+    kept = np.isin(
+        values[path], [run.id for run in rule.runs] + [number for number in ends if number is not None], invert=True
+    )
+    if rule.mask is not None and values[rule.mask].shape == kept.shape:
+        kept &= values[rule.mask].astype(bool)
+    rows, free = values[path].reshape(-1, kept.shape[-1]), kept.reshape(-1, kept.shape[-1])
+    places = np.flatnonzero(free[0])[1:]
+    for number, place in zip(special * 2, places[::3], strict=False):
+        rows[0, [place, *places[places == place + 1]]] = number
+    if special and len(rows) > 1:
+        last = np.flatnonzero(free[-1])
+        rows[-1, last] = np.resize(special, last.size)
+
+
+def _spread_magnitudes(values: Array) -> None:
+    """Make one channel of real numbers 16 times as large, one 1024 times as small, and the last row constant, so that scores tie."""
+    channels = np.moveaxis(values, 1 if values.ndim > 3 else -1, 0) if values.ndim else values.reshape(1)
+    channels[0] *= 16
+    if len(channels) > 2:
+        channels[1] /= 1024
+    if values.ndim > 1 and len(values) > 1:
+        values[-1] = values[-1].reshape(-1)[-1]
 
 
 def _ordinary_ids(rule: TokenIds, taken: set[Any]) -> tuple[int, int] | None:

@@ -36,9 +36,18 @@ def format_sizes(case: Case) -> str:
     return ", ".join(f"{name}={size}" for name, size in case.sizes.items())
 
 
+_CHANGES = {
+    "ends": "ends of ranges",
+    "hidden_row": "last row hidden",
+    "pads": "pad ids inside",
+    "specials": "special ids inside",
+    "magnitudes": "magnitudes spread",
+}
+
+
 def describe_changes(case: Case) -> str:
     """Return how a case changes the masks and values of the spec; empty if it does not."""
-    values = {"drawn": "", "ends": "ends of ranges", "hidden_row": "last row hidden"}[case.values]
+    values = _CHANGES.get(case.values, "")
     policy = "" if case.policy is None else f"masks {case.policy}"
     return ", ".join(filter(None, [case.side and f"padded {case.side}", policy, values]))
 

@@ -32,7 +32,7 @@ def test_findings_are_printed_at_any_width(wrong):
         text = " ".join(to_text(wrong, width).split())
         for finding in wrong.findings:
             assert f"{finding.severity}: {finding.kind}" in text
-    assert to_text(wrong).splitlines()[-1] == "not ok: 0 of 8 cases passed, 5 errors, 0 warnings."
+    assert to_text(wrong).splitlines()[-1] == "not ok: 0 of 10 cases passed, 5 errors, 0 warnings."
 
 
 @pytest.mark.parametrize("width", [80, 160])
