@@ -31,6 +31,7 @@ from dummyio.cli.shared_options import (
     show_default=True,
     help="How outputs are paired.",
 )
+@click.option("--strict", is_flag=True, help="Fail if the artifact gives a result for inputs that must be refused.")
 @click.option("--force", is_flag=True, help="Replace a file at the path of a report that is not a report.")
 @comparison_options
 @json_option

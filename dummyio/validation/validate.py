@@ -23,6 +23,7 @@ from dummyio.running.runner import open_runner
 from dummyio.typing import Array, Feeds
 from dummyio.validation.checks.declared_signature import DeclaredShapes, check_inputs, check_outputs
 from dummyio.validation.checks.diagnosis import find_specialized_dims, list_failures, list_skipped_checks
+from dummyio.validation.checks.illegal_inputs import check_illegal_inputs
 from dummyio.validation.checks.input_effects import check_input_effects
 from dummyio.validation.checks.input_sensitivity import (
     Digest,
@@ -61,6 +62,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     engine: str | None = None,
     trust: bool = False,
     relations: bool = True,
+    strict: bool = False,
     baseline: Report | str | os.PathLike[str] | None = None,
     failing: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -94,6 +96,8 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         As in `dummyio.open_runner`, for `actual` and `reference`.
     relations
         Whether to check that rows, padding and steps do not change results.
+    strict
+        Whether it is an error, and not a warning, if the artifact gives a result for inputs that must be refused.
     baseline
         An earlier report, or its ``.json``: defects that it has too, in the same cases, are known, and do not fail this one.
     failing
@@ -126,7 +130,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     (True, 5)
     """
     began = time.perf_counter()
-    relations = convert_option("relations", relations, bool)
+    relations, strict = convert_option("relations", relations, bool), convert_option("strict", strict, bool)
     spec = _choose_spec(actual, reference, spec, task, dims)
     if match not in ("name", "position"):
         raise OptionError(f"match={match!r}: outputs are compared by 'name' or by 'position'.")
@@ -141,7 +145,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     cases = Cases(matched.spec, seed, list_thresholds(reference))
     pair = Pair(cases, matched.actual, matched.reference, tolerances, match, matched.extra)
     work = _Validation(pair, progress, findings=list(matched.findings))
-    work.run(relations=relations)
+    work.run(relations=relations, strict=strict)
     saved = work.save_failing(failing, _target_name(actual), engine) if failing is not None else ()
     report = work.report(_target_name(actual), None if reference is None else _target_name(reference), saved, began)
     if earlier is None:
@@ -165,7 +169,7 @@ class _Validation:
     dtypes: dict[str, np.dtype[Any]] = field(default_factory=dict)
     """The outputs of the reference."""
 
-    def run(self, *, relations: bool) -> None:
+    def run(self, *, relations: bool, strict: bool) -> None:
         """Run all cases and checks."""
         plan = self.pair.cases.plan()
         # The case with other values is the second, so that a sample of the first is not kept longer than one case.
@@ -180,6 +184,8 @@ class _Validation:
         self._try_likely_sizes()
         self.findings += shapes.findings()
         self._conclude(plan[0], relations=relations)
+        if any(outcome.status in ("passed", "ran") for outcome in self.outcomes):
+            self.findings += check_illegal_inputs(self.pair, plan[0], "error" if strict else "warning")
         if self.progress is not None:
             self.progress(len(plan) + 1, len(plan) + 1, "relations")
 
