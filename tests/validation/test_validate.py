@@ -49,7 +49,7 @@ def test_a_given_tolerance():
     ("wrong", "kind"),
     [
         (lambda x: {"scores": small.perceptron(x)["scores"][:, :7]}, "shape"),
-        (lambda x: {"score": small.perceptron(x)["scores"]}, "names"),
+        (lambda x: {"score": small.perceptron(x)["scores"], "x": x}, "names"),
         (lambda x: {"scores": small.perceptron(x)["scores"].astype(np.float64)}, "dtype"),
         (lambda x: {"scores": np.where(x.sum() > 0, np.nan, 1) * small.perceptron(x)["scores"]}, "nonfinite"),
         (lambda x: small.perceptron(x.reshape(3, 4)), "baked"),
@@ -62,9 +62,22 @@ def test_a_defect_has_a_kind(wrong, kind):
 
 
 def test_outputs_by_position():
-    renamed = {"actual": lambda x: {"y": small.perceptron(x)["scores"]}}
-    assert not validated(**renamed).ok
-    assert validated(**renamed, match="position").ok
+    def with_inputs(x):
+        return {**small.perceptron(x), "x": x}
+
+    def renamed(x):
+        return dict(zip("yz", with_inputs(x).values(), strict=True))
+
+    assert not dummyio.validate(renamed, with_inputs, spec=small.FEATURES).ok
+    assert dummyio.validate(renamed, with_inputs, spec=small.FEATURES, match="position").ok
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_the_only_output_may_have_another_name(factor):
+    report = validated(lambda x: {"y": factor * small.perceptron(x)["scores"]})
+    assert report.ok == (factor == 1)
+    (note,) = (finding for finding in report.warnings if finding.kind == "names")
+    assert note.message == "the artifact calls its only output 'y': the two are compared."
 
 
 def test_an_artifact_that_is_not_deterministic():
