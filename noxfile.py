@@ -296,6 +296,13 @@ def power(session: nox.Session) -> None:
     session.run("python", "tests/power/measure.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
 
 
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Measure which random changes of sound graphs a validation finds; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
+    install(session, "all")
+    session.run("python", "tests/power/mutants.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+
+
 def read_pin(package: str) -> str:
     """Return the version of a package in ``constraints.txt``, with its sign."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
