@@ -141,9 +141,11 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         None if reference is None else lambda spec: open_runner(reference, spec, trust=trust),
         lambda: describe(actual, prove="off"),
     )
+    if matched.casts and atol is rtol is tolerance is None:
+        tolerance = str(next(iter(matched.casts.values())))  # the artifact states its precision itself
     tolerances = Tolerances(atol, rtol, tolerance)
     cases = Cases(matched.spec, seed, list_thresholds(reference))
-    pair = Pair(cases, matched.actual, matched.reference, tolerances, match, matched.extra)
+    pair = Pair(cases, matched.actual, matched.reference, tolerances, match, matched.extra, matched.casts)
     work = _Validation(pair, progress, findings=list(matched.findings))
     work.run(relations=relations, strict=strict)
     saved = work.save_failing(failing, _target_name(actual), engine) if failing is not None else ()
@@ -175,7 +177,7 @@ class _Validation:
         # The case with other values is the second, so that a sample of the first is not kept longer than one case.
         plan = [plan[0], *sorted(plan[1:], key=lambda case: case.name != "other values")]
         self._check_reference(plan[0])
-        self.findings += check_inputs(self.pair.cases.spec, self.pair.actual)
+        self.findings += check_inputs(self.pair.cases.spec, self.pair.actual, self.pair.casts)
         shapes = DeclaredShapes(self.pair.cases.spec, self.pair.actual)
         for number, case in enumerate(plan):
             self._add_outcome(lambda case=case, number=number: self._run_case(case, shapes, number))
@@ -233,7 +235,10 @@ class _Validation:
             if side == "actual":
                 shapes.add_case(case.name, case.sizes, outputs)
                 if number == 0 and has_reference and self.pair.match == "name":
-                    self.findings += check_outputs(list(self.dtypes), self.pair.actual, outputs, self.dtypes)
+                    is_half = bool(self.pair.casts)
+                    self.findings += check_outputs(
+                        list(self.dtypes), self.pair.actual, outputs, self.dtypes, is_half=is_half
+                    )
             if number < 2 and side == ("reference" if has_reference else "actual"):
                 self.digests.append(sample_outputs(outputs))
 

@@ -1,6 +1,6 @@
 """Compares the declarations of an artifact with its spec and its results: names, order, dtypes, ranks, symbols."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,19 @@ from dummyio.spec.dim_parser import parse_size
 from dummyio.spec.dims import Dim, collect_dims, evaluate_size, is_static
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.typing import Array
-from dummyio.validation.data.records import Finding
+from dummyio.validation.comparing.match_inputs import HALF
+from dummyio.validation.data.records import Finding, Severity
 
 
-def check_inputs(spec: InputSpec, actual: Runner) -> Iterator[Finding]:
-    """Compare the declared inputs with those of the spec that the artifact has."""
+def check_inputs(spec: InputSpec, actual: Runner, casts: Collection[str] = ()) -> Iterator[Finding]:
+    """Compare the declared inputs with those of the spec that the artifact has; `casts` are those whose dtype is not asked."""
     if actual.inputs is None:
         return
     ports = {port.name: port for port in actual.inputs}
     for path, leaf in spec.leaves:
         if path in ports:
-            yield from _check_port(path, leaf, ports[path])
+            found = _check_port(path, leaf, ports[path])
+            yield from (finding for finding in found if finding.kind != "dtype" or path not in casts)
     order = [path for path, _ in spec.leaves if path in ports]
     if order != list(ports):
         message = f"the artifact has the order {', '.join(ports)}; the spec has {', '.join(order)}."
@@ -64,9 +66,14 @@ def _check_symbols(spec: InputSpec, ports: Mapping[str, DeclaredTensor]) -> Iter
 
 
 def check_outputs(
-    expected: Sequence[str], actual: Runner, found: Mapping[str, Array], expected_dtypes: Mapping[str, np.dtype[Any]]
+    expected: Sequence[str],
+    actual: Runner,
+    found: Mapping[str, Array],
+    expected_dtypes: Mapping[str, np.dtype[Any]],
+    *,
+    is_half: bool = False,
 ) -> Iterator[Finding]:
-    """Compare names, order and dtypes of the outputs with those of the reference."""
+    """Compare names, order and dtypes of the outputs with those of the reference; one in half precision may return that."""
     if len(expected) == len(found) == 1 and list(found) != list(expected):
         (ours,), (theirs,) = expected, found
         yield Finding("names", "warning", ours, f"the artifact calls its only output {theirs!r}: the two are compared.")
@@ -86,7 +93,8 @@ def check_outputs(
     for name in common:
         if expected_dtypes[name] != found[name].dtype:
             message = f"the artifact returns {found[name].dtype}, the reference {expected_dtypes[name]}."
-            yield Finding("dtype", "error", name, message)
+            severity: Severity = "warning" if is_half and str(found[name].dtype) in HALF else "error"
+            yield Finding("dtype", severity, name, message)
     for port in actual.outputs or ():
         if port.name in found and port.dtype is not None and port.dtype.numpy != found[port.name].dtype:
             message = f"the artifact declares {port.dtype} and returns {found[port.name].dtype}."

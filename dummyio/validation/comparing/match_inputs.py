@@ -1,12 +1,13 @@
 """Matches the inputs of an artifact with those of its reference: what only one takes is said once, and the rest is compared."""
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 from dummyio.errors import DummyioError, RunError, suggest_names
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import Runner
 from dummyio.sources.proof.spec_changes import remove_inputs
+from dummyio.spec.dtypes import DType
 from dummyio.validation.data.records import Finding
 
 Open = Callable[[InputSpec], Runner]
@@ -21,6 +22,8 @@ class MatchedInputs:
     reference: Runner | None
     extra: frozenset[str] = frozenset()
     """The paths that only the artifact takes."""
+    casts: Mapping[str, DType] = field(default_factory=dict[str, DType])
+    """The paths of real numbers that the artifact takes in half precision."""
     findings: tuple[Finding, ...] = ()
 
 
@@ -57,13 +60,25 @@ def match_inputs(
         findings += [Finding("names", "error", path, _IS_UNKNOWN) for path in sorted(extra)]
         spec = _add_inputs(spec, extra, describe_actual)
         actual = open_actual(spec)
-    return MatchedInputs(spec, actual, reference, extra, tuple(findings))
+    casts = _find_casts(spec, actual)
+    findings += [
+        Finding("dtype", "warning", path, f"the artifact takes {dtype}: the values of the spec are cast to it.")
+        for path, dtype in casts.items()
+    ]
+    return MatchedInputs(spec, actual, reference, extra, casts, tuple(findings))
 
 
+HALF = ("float16", "bfloat16")
 _LEFT_OUT = "the artifact was exported without this input, and the reference runs without it: neither gets it."
 _IS_NEEDED = "the artifact does not have this input, and the reference does not run without it."
 _IS_MISSING = "the artifact does not have this input: its values have no effect."
 _IS_UNKNOWN = "the reference does not have this input; the artifact gets values by its own declaration."
+
+
+def _find_casts(spec: InputSpec, actual: Runner) -> dict[str, DType]:
+    ports = {port.name: port.dtype for port in actual.inputs or ()}
+    wide = {path for path, leaf in spec.leaves if str(leaf.dtype) in ("float32", "float64")}
+    return {path: dtype for path, dtype in ports.items() if path in wide and dtype is not None and str(dtype) in HALF}
 
 
 def _find_optional(spec: InputSpec, ports: set[str], open_reference: Open) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from dummyio.errors import DummyioError, RunError
 from dummyio.running.runner import Runner
+from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio.validation.comparing.cases import Cases, find_row_axes
 from dummyio.validation.comparing.metrics import compare_arrays
@@ -34,6 +35,8 @@ class Pair:
     match: Match = "name"
     extra: frozenset[str] = frozenset()
     """The paths that the reference does not take."""
+    casts: Mapping[str, DType] = field(default_factory=dict[str, DType])
+    """The dtypes that the artifact takes in the place of those of the spec."""
     seconds: dict[str, float] = field(default_factory=lambda: {"reference": 0.0, "actual": 0.0})
     """The time of the runs alone."""
     runs: dict[str, int] = field(default_factory=lambda: {"reference": 0, "actual": 0})
@@ -46,6 +49,8 @@ class Pair:
         ports = None if side == "reference" or runner.inputs is None else {port.name for port in runner.inputs}
         taken = feeds.keys() - self.extra if ports is None else feeds.keys() & ports
         feeds = {path: values for path, values in feeds.items() if path in taken}
+        if side == "actual":
+            feeds |= {path: feeds[path].astype(dtype.numpy) for path, dtype in self.casts.items() if path in feeds}
         start = time.perf_counter()
         try:
             return runner(feeds)

@@ -80,6 +80,31 @@ def test_what_only_the_artifact_takes_is_one_error_and_the_rest_is_compared():
     assert not [finding for finding in report.findings if finding.kind in ("run", "skipped")]
 
 
+def build_product(kind, weight):
+    """Return a model in half precision: rows times a matrix."""
+    inputs, outputs = (
+        helper.make_tensor_value_info(name, kind, ["batch_size", size]) for name, size in (("x", 8), ("y", 4))
+    )
+    held = onnx.numpy_helper.from_array(weight.astype(np.float16), "weight")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "weight"], ["y"])], "g", [inputs], [outputs], [held])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+@pytest.mark.parametrize(("factor", "ok"), [(1, True), (1.1, False)])
+def test_values_are_cast_for_an_artifact_in_half_precision(factor, ok):
+    weight = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+    spec = InputSpec({"x": TensorSpec("", (BATCH, 8))})
+    model = build_product(TensorProto.FLOAT16, factor * weight)
+    report = dummyio.validate(model, lambda x: {"y": x @ weight}, spec=spec)
+    assert report.ok == ok
+    assert [finding.message for finding in report.warnings if finding.kind == "dtype"] == [
+        "the artifact takes float16: the values of the spec are cast to it.",
+        "the artifact returns float16, the reference float32.",
+    ]
+    assert report.tolerances["y"].reason == "weights or arithmetic in float16"
+    assert {finding.kind for finding in report.errors} == (set() if ok else {"values"})
+
+
 def test_an_input_that_is_not_declared_well_enough_is_refused():
     model = build_sum("input_ids", "bias")
     model.graph.input[1].type.CopyFrom(helper.make_sequence_type_proto(model.graph.input[0].type))
