@@ -94,7 +94,8 @@ def _run_session(
     def compute(feeds: dict[str, Array]) -> list[Array]:
         return list(run_with_ort_values(session, feeds, names).values())
 
-    return OnnxRunner(f"onnxruntime {ort.__version__}", inputs, outputs, compute, spec)
+    engine = f"onnxruntime {ort.__version__} on {session.get_providers()[0]}"
+    return OnnxRunner(engine, inputs, outputs, compute, spec)
 
 
 def _evaluate(evaluator: Any, feeds: dict[str, Array], inputs: Sequence[DeclaredTensor]) -> list[Array]:
