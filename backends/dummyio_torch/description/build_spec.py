@@ -162,10 +162,10 @@ def _name(run: Run, path: str, place: int, axis: int, *, dynamic: bool) -> str:
         return "audio_sequence_length" if floating and is_wave(path) else prefix_part(named, path)
     if named is not None and (floating or "sequence" in named or "batch" in named):
         return named
-    name = _name_in_floats(run, path, place) if floating else None
-    name = name_axis(path, place, len(leaf.axes), floating=floating) if name is None else name
+    told = _name_in_floats(run, path, place) if floating else None
+    name = name_axis(path, place, len(leaf.axes), floating=floating)
     # A static axis keeps its number unless it is the edge of an image.
-    return name if dynamic or name in ("height", "width") else ""
+    return told if told is not None else name if dynamic or name in ("height", "width") else ""
 
 
 def _name_in_floats(run: Run, path: str, place: int) -> str | None:
@@ -175,7 +175,13 @@ def _name_in_floats(run: Run, path: str, place: int) -> str | None:
     if rank == 4 and re.search(r"past|cache", path) and known[3] != "width":
         return "past_sequence_length" if place == 2 else ""
     if rank >= IMAGE_RANK and place == 1:
-        return "num_channels" if "num_channels" not in known else "num_frames" if rank == 5 else None
+        return (
+            "num_channels"
+            if "num_channels" not in known
+            else "num_frames"
+            if rank == 5 and known[2] == "num_channels"
+            else None
+        )
     if rank == 3 and place == 2 and (is_embeddings(path) or axes[1] in run.layout.fixed):
         return "hidden_size" if is_embeddings(path) else prefix_part("sequence_length", path)  # behind channels
     return None

@@ -20,10 +20,11 @@ from dummyio.sources.options import apply_sizes, check_options
 from dummyio_torch.calling.meta_copy import Kind, check_sizes, has_small_weights, iterate_weights
 from dummyio_torch.description.asked_arguments import find_asked_arguments, lacks_argument
 from dummyio_torch.description.build_spec import Provenance, build_spec
+from dummyio_torch.description.foreign_kinds import explain_foreign_kinds
 from dummyio_torch.description.initial_layout import LayoutStart
 from dummyio_torch.description.module_key import module_key
 from dummyio_torch.description.own_generators import TASK, confirm_inputs, describe_by_generators
-from dummyio_torch.description.signature_arguments import Argument, list_arguments, read_signature
+from dummyio_torch.description.signature_arguments import Argument, as_container, list_arguments, read_signature
 from dummyio_torch.discovery.axis_ranges import find_axis_ranges, join_axes, separate_axes
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.runs.columns import find_columns
@@ -192,12 +193,27 @@ class _Description:
         while True:
             found, far = self._search(needed)
             if found is not None:
+                self._refuse_empty(found[1])
                 return found
             error = None if far is None else far.error
             asked = [] if error is None else find_asked_arguments(error, self._list_offered(needed))
+            others = [as_container(each) for each in needed]
+            if not asked and others != needed:
+                needed = others  # a tensor or a container: it is the other one
+                continue
             if not asked:
                 raise self._error("no inputs were found that it takes", far)
             needed.append(asked[0])
+
+    def _refuse_empty(self, run: Run) -> None:
+        """Raise `SourceError` for a container of which no item is known: a module may take it, and nothing would be described."""
+        empty = [
+            name for name, _ in run.layout.trees if not any(path.split(".")[0] == name for path in run.layout.leaves)
+        ]
+        if empty:
+            raise self._error(
+                f"the code does not show the items of {', '.join(map(repr, empty))}, whose names are data", None
+            )
 
     def _search(self, needed: Sequence[Argument]) -> tuple[tuple[LayoutTrial, Run] | None, Run | None]:
         """Return a run that works with some arguments, or None; and the run that got farthest."""
@@ -247,7 +263,7 @@ class _Description:
             at = f" at {far.spy.last[0]}" if far.spy.last else ""
             tried = f" The farthest try, {shapes}, ended{at} with {format_error_line(far.error)}."
         return SourceError(
-            f"{self.label}: {reason}. Its arguments: {known}.{tried} Say what is missing with "
+            f"{self.label}: {reason}. Its arguments: {known}.{tried}{explain_foreign_kinds(self.arguments, far)} Say what is missing with "
             "shapes={'x': ('batch_size', 3)} or a size by its name, record calls with dummyio.capture(model), or describe "
             "the inputs by hand with InputSpec."
         )

@@ -50,12 +50,21 @@ class LayoutStart:
 
     def add(self, layout: InputLayout, argument: Argument) -> InputLayout:
         """Return a layout with one more argument."""
+        layout, tree = self._tree(layout, argument, argument.name)
+        return replace(layout, trees=(*layout.trees, (argument.name, tree)))
+
+    def _tree(self, layout: InputLayout, argument: Argument, at: str) -> tuple[InputLayout, Tree]:
+        """Return the first layout of an argument, or of an item of one, at a path."""
         tree: Tree
         if argument.form in _CONTAINERS:
             items: list[tuple[str, Tree]] = []
             sides: tuple[int, ...] = ()
             for key in argument.keys:
-                path = f"{argument.name}.{key}"
+                path = f"{at}.{key}"
+                if argument.item is not None:
+                    layout, tree = self._tree(layout, argument.item, path)
+                    items.append((key, tree))
+                    continue
                 guess = guess_layout(argument.name if key.isdigit() else key, argument.text)
                 is_image = argument.form == "list" and guess.axes == _IMAGES
                 if is_image:
@@ -76,7 +85,7 @@ class LayoutStart:
                 is_image = len(axes) >= IMAGE_RANK  # a mask of an image is drawn like one
                 leaf = replace(leaf, axes=axes, dtype=self.floating if is_image else leaf.dtype)
             tree = leaf
-        return replace(layout, trees=(*layout.trees, (argument.name, tree)))
+        return layout, tree
 
     def _documented_axes(self, layout: InputLayout, words: tuple[str, ...]) -> tuple[InputLayout, tuple[int, ...]]:
         """Return the axes of a documented shape; a word that another input has too is the same axis, a number is a size."""
@@ -117,7 +126,12 @@ class LayoutStart:
 _IMAGES = "bfee"
 _BATCH = re.compile(r"batch|bs?$|n$", re.IGNORECASE)
 """What authors call the batch."""
-_CONTAINERS: Mapping[str, Literal["dict", "list", "tuple"]] = {"dict": "dict", "list": "list", "tuple": "tuple"}
+_CONTAINERS: Mapping[str, Literal["dict", "list", "tuple", "record"]] = {
+    "dict": "dict",
+    "list": "list",
+    "tuple": "tuple",
+    "record": "record",
+}
 
 
 def _axis(layout: InputLayout, path: str, letter: str, size: Any) -> tuple[InputLayout, int]:

@@ -1,9 +1,11 @@
 """The arguments of a module's forward method, as its signature declares them."""
 
+from __future__ import annotations
+
 import inspect
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, Literal, get_type_hints
 
 from torch import nn
@@ -12,7 +14,7 @@ from dummyio.errors import SourceError
 from dummyio.sources.documented_shapes import find_documented_shape
 from dummyio.sources.input_names import has_data_name, has_target_name
 
-Form = Literal["tensor", "dict", "list", "tuple", "setting", "unknown"]
+Form = Literal["tensor", "dict", "list", "tuple", "record", "setting", "unknown"]
 
 _DOCUMENTED = re.MULTILINE | re.IGNORECASE
 _DICT = re.compile(r"\b(dict|Dict|Mapping|MutableMapping|OrderedDict)\b")
@@ -35,6 +37,8 @@ class Argument:
     """The items of a container, if the annotation has them."""
     shape: tuple[str, ...] | None = None
     """The words of its shape in the docstring; None where that states none."""
+    item: Argument | None = None
+    """What each item of a list or tuple is, if that is a container again."""
 
     @property
     def can_be_data(self) -> bool:
@@ -46,7 +50,7 @@ class Argument:
         """Whether an optional argument is data to feed by what is declared of it."""
         if not self.can_be_data:
             return False
-        return self.form in {"tensor", "dict", "list", "tuple"} or has_data_name(self.name)
+        return self.form in {"tensor", "dict", "list", "tuple", "record"} or has_data_name(self.name)
 
 
 def read_signature(module: nn.Module) -> inspect.Signature:
@@ -115,10 +119,49 @@ def _argument(parameter: inspect.Parameter, annotation: Any) -> Argument:
         own = getattr(annotation, "__annotations__", {}) if issubclass(_class(annotation), dict) else {}
         keys, form = tuple(own), "dict" if own else form
     elif form in {"list", "tuple"}:
-        keys = tuple(
-            str(place) for place in range(max(text.count("Tensor"), 1) if "..." not in text and form == "tuple" else 2)
-        )
-    return Argument(parameter.name, form, required, text, parameter.kind is parameter.POSITIONAL_ONLY, keys)
+        keys = _list_places(text, form)
+    if form == "unknown" and (fields := _list_tensor_fields(annotation)):
+        form, keys = "record", fields
+    positional = parameter.kind is parameter.POSITIONAL_ONLY
+    return Argument(parameter.name, form, required, text, positional, keys, item=_find_item(parameter.name, form, text))
+
+
+def as_container(argument: Argument) -> Argument:
+    """Return an argument that may be a tensor or a dict as a dict; any other as it is."""
+    is_union = argument.form == "tensor" and _DICT.search(argument.text) is not None
+    return replace(argument, form="dict") if is_union else argument
+
+
+def _list_places(text: str, form: Form) -> tuple[str, ...]:
+    """Return the places of a list, which is taken to have two items, or of a tuple."""
+    members = _list_members(text)
+    return tuple(map(str, range(len(members) if form == "tuple" and "..." not in members and members else 2)))
+
+
+def _find_item(name: str, form: Form, text: str) -> Argument | None:
+    """Return what each item of a list or tuple is, if it is a list or tuple again."""
+    inner = next(iter(_list_members(text)), "") if form in {"list", "tuple"} else ""
+    kind = _form(inner)
+    if kind not in {"list", "tuple"}:
+        return None
+    return Argument(
+        name, kind, required=True, text=inner, keys=_list_places(inner, kind), item=_find_item(name, kind, inner)
+    )
+
+
+def _list_members(text: str) -> list[str]:
+    """Return the types in the brackets of a container."""
+    inner = re.search(r"\[(.*)\]", text)
+    return _list_alternatives(inner[1]) if inner is not None else []
+
+
+def _list_tensor_fields(annotation: Any) -> tuple[str, ...]:
+    """Return the fields of a record that have to be given, and are tensors: of a dataclass or a named tuple."""
+    if not isinstance(annotation, type) or not (is_dataclass(annotation) or hasattr(annotation, "_fields")):
+        return ()
+    kinds = {name: _form(_text(hint)) for name, hint in getattr(annotation, "__annotations__", {}).items()}
+    given = getattr(annotation, "_field_defaults", vars(annotation))  # what has a default may be left out
+    return tuple(name for name, kind in kinds.items() if kind == "tensor" and name not in given)
 
 
 def _class(annotation: Any) -> type:
@@ -141,10 +184,10 @@ def _form(text: str) -> Form:
         return "unknown"
     if any(re.fullmatch(r"[\w.]*Tensor", part) for part in _list_alternatives(text)):
         return "tensor"  # the simplest of the forms that it may have
-    for pattern, form in ((_DICT, "dict"), (_TUPLE, "tuple"), (_LIST, "list")):
-        if pattern.search(text):
-            found: Form = form  # type: ignore[assignment]
-            return found
+    kinds: tuple[tuple[re.Pattern[str], Form], ...] = ((_DICT, "dict"), (_TUPLE, "tuple"), (_LIST, "list"))
+    places = [(match.start(), form) for pattern, form in kinds if (match := pattern.search(text))]
+    if places:
+        return min(places)[1]  # the outermost container
     if "Tensor" in text:
         return "tensor"
     return "setting" if _PLAIN.search(text) else "unknown"

@@ -173,7 +173,8 @@ class ValueRuleChooser:
         if shown is not None:
             self.notes[path] = _explain(shown)
             return shown
-        return self._number(path, name) if tensor.dtype.kind == "float" else self._whole(path, name, tensor)
+        is_real = tensor.dtype.kind in ("float", "complex")
+        return self._number(path, name) if is_real else self._whole(path, name, tensor)
 
     def _mask(self, path: str, name: str, tensor: TensorSpec) -> Rule:
         if "key_padding" in name or (re.search(r"(src|tgt|attn|memory)_mask", name) and path not in self.facts.keeping):

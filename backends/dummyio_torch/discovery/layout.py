@@ -171,10 +171,12 @@ class InputLayout:
     def with_sizes(self, variables: Iterable[int], size: int, *, fix: bool = True) -> InputLayout | None:
         """Return a layout with one size for some axes."""
         axes = frozenset(variables)
-        if any(self.sizes[axis] != size for axis in axes & self.fixed):
+        changed = {axis for axis in axes if self.sizes[axis] != size}
+        if changed & self.fixed - self.guessed:
             return None
-        fixed = self.fixed | axes if fix else self.fixed
-        return replace(self, sizes={**self.sizes, **dict.fromkeys(axes, size)}, fixed=fixed)
+        fixed = self.fixed | axes if fix else self.fixed - (changed & self.guessed)
+        guessed = self.guessed - changed
+        return replace(self, sizes={**self.sizes, **dict.fromkeys(axes, size)}, fixed=fixed, guessed=guessed)
 
     def with_guessed_sizes(self, variables: Iterable[int], size: int) -> InputLayout | None:
         """Return a layout with one size for some axes, which no layer has asked for."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from dummyio_torch.discovery.layout import Branch, InputLayout
 from dummyio_torch.discovery.requirements import (
     require_axes,
     require_bool,
+    require_dtype,
     require_floats,
     require_integers,
     require_rank,
@@ -147,6 +149,12 @@ def _attention(spy: RunObserver, _: Any, __: Any, ___: Any, mask: Any = None, *_
         _note_mask(spy, mask, hides=False)
 
 
+def _product(spy: RunObserver, a: torch.Tensor, b: torch.Tensor, *_: Any, **__: Any) -> None:
+    for mine, other in ((a, b), (b, a)):
+        if other.dtype.is_complex and not mine.dtype.is_complex:
+            require_dtype(spy, mine, other.dtype)
+
+
 def _one_hot(spy: RunObserver, x: torch.Tensor, classes: int = -1, *_: Any, **named: Any) -> None:
     require_integers(spy, x)
     count = named.get("num_classes", classes)
@@ -222,12 +230,23 @@ def _classes(spy: RunObserver, x: torch.Tensor, target: torch.Tensor, *_: Any, *
 
 def _squeezed(spy: RunObserver, x: torch.Tensor, *axes: Any, **named: Any) -> None:
     """Prefer one element along an axis of an image or video that is taken away."""
-    axis = named.get("dim", axes[0] if axes else None)
-    if type(axis) is not int or x.ndim < IMAGE_RANK or not spy.strict or x.shape[axis] == 1:
+    axis, lineage = named.get("dim", axes[0] if axes else None), spy.lineage(x)
+    if type(axis) is not int or not -x.ndim <= axis < x.ndim or not spy.strict or x.shape[axis] == 1:
         return
+    path = lineage.direct if lineage is not None and spy.is_input(x, lineage.direct or "") else None
     variable = spy.variable(x, axis)
-    if variable is not None and variable not in spy.layout.fixed | spy.layout.batches:
-        raise OperandMismatch([LayoutChange.of(0, InputLayout.with_sizes, (variable,), 1)])
+    if variable is None or variable in spy.layout.fixed | spy.layout.batches or (x.ndim < IMAGE_RANK and path is None):
+        return
+    single = LayoutChange.of(0, InputLayout.with_sizes, (variable,), 1)
+    if x.ndim < IMAGE_RANK and path is not None and axis in (-1, x.ndim - 1):
+        # Ids and the like are rows of their own, each in a column.
+        own: list[tuple[int | None, int | None]] = [(each, None) for each in spy.layout.leaves[path].axes]
+        column = LayoutChange.of(
+            0 if not x.dtype.is_floating_point else 1, InputLayout.with_known_axes, path, [*own, (None, 1)]
+        )
+        single = replace(single, cost=1 - column.cost)
+        raise OperandMismatch([single, column])
+    raise OperandMismatch([single])
 
 
 _DIRECTIONS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
@@ -286,6 +305,7 @@ _RULES: dict[str, Callable[..., None]] = {
     "where": _where,
     "scaled_dot_product_attention": _attention,
     "one_hot": _one_hot,
+    **dict.fromkeys(("matmul", "__matmul__", "bmm", "mm"), _product),
     "interpolate": _interpolate,
     **dict.fromkeys(_ARITHMETIC, _alike),
     "__getitem__": _indexed,

@@ -18,6 +18,7 @@ from dummyio_torch.discovery.run_observer import LayoutChange, OperandMismatch, 
 _UNPACK = re.compile(r"(?:not enough|too many) values to unpack \(expected (\d+)")
 _SHAPE = re.compile(r"[\[(]([\w =]+(?:,[\w =]+)+),?[\])]")
 """A shape in an error's text: words and numbers in brackets, or both (``channel==1``)."""
+_NEEDED = re.compile(r"dimension (-?\d+) must (?:have length|have size|be) (\d+)")
 _BEYOND = re.compile(r"out of bounds for dimension \d+ with size (\d+)")
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "baddbmm"})
 _JOINS = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
@@ -226,6 +227,12 @@ def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch
             yield LayoutChange.of(1 if named else 2, InputLayout.with_rank, path, rank + 1)
     if isinstance(error, (ValueError, AssertionError)):  # the model's own words
         yield from _sizes_in_words(spy, text)
+    needed = _NEEDED.search(text)
+    if needed is not None and spy.last is not None:
+        variables = {spy.variable(tensor, int(needed[1])) for tensor in tensors_in(spy.last[1:])} - {None}
+        yield LayoutChange.of(0, InputLayout.with_sizes, variables, int(needed[2]))
+    if "complex" in text:
+        yield from (LayoutChange.of(1, InputLayout.with_dtype, path, torch.complex64) for path in leaves)
     beyond = _BEYOND.search(text)
     if beyond is not None:
         yield LayoutChange.of(1, _with_shorter_axes, int(beyond[1]))
@@ -244,7 +251,7 @@ def _taken_apart(spy: RunObserver, count: int) -> Iterator[LayoutChange]:
     axis = kwargs.get("dim", rest[0] if rest else 0)
     variable = spy.variable(x, axis)
     if variable is not None and type(length) is int:
-        cost = 4 if variable in spy.layout.batches else 0
+        cost = 1 if variable in spy.layout.batches else 0
         yield LayoutChange.of(cost, InputLayout.with_sizes, (variable,), count * length)
 
 

@@ -54,25 +54,26 @@ def require_equal_sizes(spy: RunObserver, one: torch.Tensor, other: torch.Tensor
 def require_integers(spy: RunObserver, tensor: torch.Tensor) -> None:
     """Ask for whole numbers."""
     if tensor.dtype.is_floating_point or tensor.dtype is torch.bool:
-        _retype(spy, tensor, torch.int64)
+        require_dtype(spy, tensor, torch.int64)
     spy.granted()
 
 
 def require_bool(spy: RunObserver, tensor: torch.Tensor) -> None:
     """Ask for booleans."""
     if tensor.dtype is not torch.bool:
-        _retype(spy, tensor, torch.bool)
+        require_dtype(spy, tensor, torch.bool)
     spy.granted()
 
 
 def require_floats(spy: RunObserver, tensor: torch.Tensor, like: torch.Tensor | None) -> None:
     """Ask for the dtype of a layer's weights."""
-    if like is not None and like.dtype.is_floating_point and tensor.dtype != like.dtype:
-        _retype(spy, tensor, like.dtype)
+    if like is not None and (like.dtype.is_floating_point or like.dtype.is_complex) and tensor.dtype != like.dtype:
+        require_dtype(spy, tensor, like.dtype)
     spy.granted()
 
 
-def _retype(spy: RunObserver, tensor: torch.Tensor, dtype: torch.dtype) -> None:
+def require_dtype(spy: RunObserver, tensor: torch.Tensor, dtype: torch.dtype) -> None:
+    """Ask for a dtype."""
     lineage = spy.lineage(tensor)
     if lineage is not None:
         paths = [lineage.direct] if lineage.direct else sorted(lineage.sources)

@@ -44,7 +44,9 @@ def suggest_containers(spy: RunObserver, error: Exception, floating: torch.dtype
         for path in _list_branches(spy.layout, kind):
             yield LayoutChange.of(0, with_named_item, path, name, name, floating)
     for path, kind, names in _find_containers(spy, error):
-        yield LayoutChange.of(0, _with_container, path, kind, names, floating)
+        # Parts of one tensor have names that tell nothing of them.
+        doubtful = "to unpack" in str(error) and not any(map(is_usual_input, names))
+        yield LayoutChange.of(2 if doubtful else 0, _with_container, path, kind, names, floating)
 
 
 def _list_missing_items(error: Exception) -> Iterator[tuple[Kind, str]]:

@@ -17,11 +17,14 @@ EDGES_OF_VIDEO = 3
 FEW = 6
 
 
-def list_free_axes(layout: InputLayout, paths: frozenset[str], *, channels: bool = False) -> list[int]:
-    """Return the axes of some inputs whose sizes are still free, without batches; the channels of images only if asked for."""
+def list_free_axes(
+    layout: InputLayout, paths: frozenset[str], *, channels: bool = False, guessed: bool = False
+) -> list[int]:
+    """Return the axes of some inputs whose sizes are still free, without batches; channels of images and guesses only if asked for."""
     leaves = [leaf for path, leaf in layout.leaves.items() if path in paths]
     axes = [axis for leaf in leaves for axis in leaf.axes[2 if len(leaf.axes) >= 4 and not channels else 0 :]]
-    return [a for a in dict.fromkeys(axes) if a not in layout.fixed and a not in layout.batches]
+    kept = (layout.fixed - layout.guessed if guessed else layout.fixed) | layout.batches
+    return [axis for axis in dict.fromkeys(axes) if axis not in kept]
 
 
 def solve_size(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterator[LayoutChange]:
@@ -53,7 +56,7 @@ def _solve_alone(trial: LayoutTrial, run: Run, error: OperandMismatch) -> Iterat
     """Yield axes that change the size, and the size of each at which it is as needed if it grows evenly; None if there is none."""
     assert error.need is not None
     assert error.got is not None
-    for axis in list_free_axes(run.layout, error.paths, channels=True):
+    for axis in list_free_axes(run.layout, error.paths, channels=True, guessed=True):
         size = run.layout.sizes[axis]
         layout = run.layout.with_sizes((axis,), 2 * size, fix=False)
         new = None if layout is None else trial.run(layout, strict=run.spy.strict)
