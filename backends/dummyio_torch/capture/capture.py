@@ -8,7 +8,7 @@ from typing import Any, Self
 from torch import nn
 
 from dummyio.backend.frameworks import qualified_name
-from dummyio.errors import OptionError, SourceError
+from dummyio.errors import OptionError, SourceError, SpecError
 from dummyio.input_spec import InputSpec
 from dummyio_torch.capture.recorded_calls import Call, record_value
 from dummyio_torch.capture.recorders import close_recording, open_recording
@@ -74,7 +74,14 @@ class Capture:
                 named.update({f"{name}_{place}": each for place, each in enumerate(value)})
             else:
                 named[name] = value
-        trees = {name: tree for name, value in named.items() if (tree := record_value(value)) is not None}
+        trees: Call = {}
+        for name, value in named.items():
+            try:
+                tree = record_value(value)
+            except SpecError as error:
+                raise SourceError(f"call {len(self.calls) + 1}, input {name!r}: {error}") from None
+            if tree is not None:
+                trees[name] = tree
         settings = {name: each for name, each in named.items() if isinstance(each, (bool, int, float, str))}
         with self._lock:
             self.calls.append(trees)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from dummyio.errors import SourceError
 from dummyio.sources.input_names import can_be_token_ids, get_model_part, is_length, is_mask, is_position_ids
 from dummyio.sources.row_lengths import choose_length_rule, find_counted_axis
 from dummyio.spec.tensor_spec import TensorSpec
@@ -123,7 +124,14 @@ def _lengths(
     if counted is None:
         return None
     rows, axis = counted
-    is_longer = any(call[path].high > call[rows].shape[axis] for call in leaves)
+    longest = [(int(call[path].high), call[rows].shape[axis]) for call in leaves]
+    is_longer = any(high > size for high, size in longest)
+    if is_longer and any(high == size for high, size in longest):
+        number, (high, size) = next(pair for pair in enumerate(longest, 1) if pair[1][0] > pair[1][1])
+        raise SourceError(
+            f"call {number}: {path!r} has a length of {high}, and the rows of {rows!r} that it counts in other calls have {size}. "
+            "Record calls with lengths of their own rows."
+        )
     return None if is_longer or min(call[path].low for call in leaves) < 0 else choose_length_rule(path, shapes)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from dummyio.errors import SpecError
+from dummyio.spec.tensor_spec import MAX_NESTING
 from dummyio_torch.calling.transformers_cache import read_cache
 
 
@@ -46,8 +48,12 @@ Axis = tuple[str, int]
 """An input's path, and the number of its axis."""
 
 
-def record_value(value: Any) -> Tree | None:
-    """Return the record of an argument; None for an argument that is not data."""
+def record_value(value: Any, depth: int = 0) -> Tree | None:
+    """Return the record of an argument; None for an argument that is not data; raise `SpecError` for one that has no end."""
+    if depth > MAX_NESTING:
+        raise SpecError(
+            f"more than {MAX_NESTING} containers inside each other, or one that holds itself: give the module plain containers."
+        )
     if isinstance(value, torch.Tensor):
         return _record_tensor(value)
     layers = read_cache(value)
@@ -60,7 +66,7 @@ def record_value(value: Any) -> Tree | None:
     else:
         return None
     pairs = value.items() if isinstance(value, Mapping) else ((str(place), item) for place, item in enumerate(value))
-    items = tuple((str(key), tree) for key, item in pairs if (tree := record_value(item)) is not None)
+    items = tuple((str(key), tree) for key, item in pairs if (tree := record_value(item, depth + 1)) is not None)
     return Container(kind, items) if items else None
 
 

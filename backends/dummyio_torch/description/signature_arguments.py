@@ -185,9 +185,11 @@ def _form(text: str) -> Form:
     if any(re.fullmatch(r"[\w.]*Tensor", part) for part in _list_alternatives(text)):
         return "tensor"  # the simplest of the forms that it may have
     kinds: tuple[tuple[re.Pattern[str], Form], ...] = ((_DICT, "dict"), (_TUPLE, "tuple"), (_LIST, "list"))
-    places = [(match.start(), form) for pattern, form in kinds if (match := pattern.search(text))]
-    if places:
-        return min(places)[1]  # the outermost container
+    found: list[tuple[int, Form]] = [
+        (match.start(), form) for pattern, form in kinds if (match := pattern.search(text))
+    ]
+    if found:
+        return min(found, key=lambda each: each[0])[1]  # the outermost container
     if "Tensor" in text:
         return "tensor"
     return "setting" if _PLAIN.search(text) else "unknown"

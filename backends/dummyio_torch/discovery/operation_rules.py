@@ -88,14 +88,14 @@ def _convolution(axes: int, *, transposed: bool = False) -> Callable[..., None]:
         groups = named.get("groups", rest[5 if transposed else 4] if len(rest) > (5 if transposed else 4) else 1)
         require_size(spy, x, -axes - 1, weight.shape[0] if transposed else weight.shape[1] * groups)
         lineage = spy.lineage(x)
-        is_input = lineage is not None and lineage.direct is not None
-        own = spy.layout.leaves[lineage.direct].axes if is_input else ()
+        direct = lineage.direct if lineage is not None else None
+        own = list(spy.layout.leaves[direct].axes) if direct is not None else []
         # What a module itself makes an image of, such as features of frames, has no height.
         is_made = axes > 1 and 0 < len(own) < x.ndim and own[0] in spy.layout.batches - spy.layout.fixed
         for place, name in enumerate(() if is_made else (*_EDGES[axes], "num_channels")):
             axis = place - axes if place < axes else -axes - 1
             # Inside of a module, an axis of the batch's size is another one.
-            if is_input or spy.variable(x, axis) not in spy.layout.batches:
+            if direct is not None or spy.variable(x, axis) not in spy.layout.batches:
                 spy.name(x, axis, name)
         if lineage is not None and lineage.direct and not transposed:
             _note_strides(spy, x, named.get("stride", rest[1] if len(rest) > 1 else 1), axes)

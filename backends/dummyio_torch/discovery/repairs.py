@@ -77,6 +77,7 @@ def _equal(spy: RunObserver, a: torch.Tensor, i: int, b: torch.Tensor, j: int) -
     if a.shape[i] == b.shape[j]:
         return
     one, other = spy.variable(a, i), spy.variable(b, j)
+    yield from _halved(spy, a, b, (a.shape[i], b.shape[j]))
     yield from _repeated(spy, a, a.shape[i], b.shape[j])
     yield from _repeated(spy, b, b.shape[j], a.shape[i])
     if one is not None and other is not None:
@@ -94,6 +95,14 @@ def _equal(spy: RunObserver, a: torch.Tensor, i: int, b: torch.Tensor, j: int) -
         lineage = spy.lineage(tensor)
         if lineage is not None and spy.lineage(known) is None and (one is None and other is None):
             raise OperandMismatch([], paths=lineage.sources, got=got, need=need)
+
+
+def _halved(spy: RunObserver, a: torch.Tensor, b: torch.Tensor, sizes: tuple[int, int]) -> Iterator[LayoutChange]:
+    """Yield the size of an axis of which two tensors are parts that have to be equal."""
+    one, other = spy.lineage(a), spy.lineage(b)
+    if one is not None and other is not None and one.direct and one.direct == other.direct:
+        parted = [axis for axis in spy.layout.leaves[one.direct].axes if spy.layout.sizes[axis] == sum(sizes)]
+        yield LayoutChange.of(0, InputLayout.with_sizes, parted, 2 * max(sizes))
 
 
 def _count_items(layout: InputLayout) -> set[int]:
@@ -229,8 +238,8 @@ def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch
         yield from _sizes_in_words(spy, text)
     needed = _NEEDED.search(text)
     if needed is not None and spy.last is not None:
-        variables = {spy.variable(tensor, int(needed[1])) for tensor in tensors_in(spy.last[1:])} - {None}
-        yield LayoutChange.of(0, InputLayout.with_sizes, variables, int(needed[2]))
+        found = (spy.variable(tensor, int(needed[1])) for tensor in tensors_in(spy.last[1:]))
+        yield LayoutChange.of(0, InputLayout.with_sizes, [axis for axis in found if axis is not None], int(needed[2]))
     if "complex" in text:
         yield from (LayoutChange.of(1, InputLayout.with_dtype, path, torch.complex64) for path in leaves)
     beyond = _BEYOND.search(text)
@@ -243,10 +252,9 @@ def _changes_from_error_text(spy: RunObserver, error: Exception, floating: torch
 
 def _taken_apart(spy: RunObserver, count: int) -> Iterator[LayoutChange]:
     """Yield the size of an axis along which a tensor is taken apart into so many parts."""
-    name, args, kwargs = spy.done or ("", (), {})
-    if name not in _PARTED or not isinstance(args[0], torch.Tensor):
+    if spy.done is None or spy.done[0] not in _PARTED or not isinstance(spy.done[1][0], torch.Tensor):
         return
-    x, *rest = args
+    name, (x, *rest), kwargs = spy.done
     length = rest.pop(0) if name == "split" and rest else kwargs.get("split_size", 1)
     axis = kwargs.get("dim", rest[0] if rest else 0)
     variable = spy.variable(x, axis)

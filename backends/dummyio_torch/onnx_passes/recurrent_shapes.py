@@ -16,7 +16,7 @@ from torch.export import _patches
 
 from dummyio.process_state import replace_attributes, undo_at_end
 
-_KEYS = (DispatchKey.CompositeImplicitAutograd, DispatchKey.Autograd)  # type: ignore[attr-defined]
+_KEYS = (DispatchKey.CompositeImplicitAutograd, DispatchKey.Autograd)
 
 
 @contextmanager
