@@ -1,4 +1,4 @@
-"""Arguments that are no dense tensors and no containers that a spec makes: what they are, and what to describe in their place."""
+"""Arguments of kinds that a spec does not have, neither dense tensors nor their containers: what they are, and the remedy."""
 
 import re
 from collections.abc import Sequence

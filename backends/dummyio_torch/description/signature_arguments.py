@@ -139,7 +139,7 @@ def _list_places(text: str, form: Form) -> tuple[str, ...]:
 
 
 def _find_item(name: str, form: Form, text: str) -> Argument | None:
-    """Return what each item of a list or tuple is, if it is a list or tuple again."""
+    """Return the item of a list or tuple that holds lists or tuples; None for other arguments."""
     inner = next(iter(_list_members(text)), "") if form in {"list", "tuple"} else ""
     kind = _form(inner)
     if kind not in {"list", "tuple"}:
