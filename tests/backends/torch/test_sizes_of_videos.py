@@ -12,7 +12,7 @@ from dummyio_torch.discovery import search
 from dummyio_torch.discovery.layout import InputLayout, Leaf
 from dummyio_torch.discovery.repairs import suggest_changes
 from dummyio_torch.discovery.run_observer import OperandMismatch
-from dummyio_torch.discovery.runs.layout_trial import LayoutTrial
+from dummyio_torch.discovery.runs.layout_trial import LayoutTrial, depends_on_values
 
 
 class Places(nn.Module):
@@ -162,6 +162,31 @@ def test_numbers_of_a_text_about_one_input_are_for_it_though_another_has_them():
     run = trial.run(layout)
     changed = [change.change(layout) for change in suggest_changes(run.spy, run.error, torch.float32)]
     assert (5, 3, 8, 16, 16) in [new.shape(new.leaves["face_pixel_values"]) for new in changed if new is not None]
+
+
+class Cast(nn.Module):
+    """Enters a context of its input's device, which there is none of for tensors without memory."""
+
+    def __init__(self, dtype):
+        super().__init__()
+        self.layer, self.dtype = nn.Conv2d(3, 4, 3, padding=1), dtype
+
+    def forward(self, image):
+        with torch.autocast(image.device.type, self.dtype, enabled=False):
+            return self.layer(image)
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float32], ids=["any dtype", "a dtype"])
+def test_a_context_that_tensors_without_memory_lack_refuses_no_size(dtype):
+    layout = InputLayout(
+        trees=(("image", Leaf("image", torch.float32, (0, 1, 2, 3))),), sizes=dict(enumerate((5, 3, 8, 8)))
+    )
+    run = LayoutTrial.of(Cast(dtype), "meta").run(layout)
+    assert run.error is not None
+    assert depends_on_values(run.error)
+    assert LayoutTrial.of(Cast(dtype), "fake").run(layout).error is None
+    spec = dummyio.describe(Cast(dtype))
+    assert [spec.dims[name].max for name in ("batch_size", "height", "width")] == [None] * 3
 
 
 def test_volumes_of_any_depth_are_small_by_default():

@@ -26,6 +26,8 @@ from dummyio_torch.discovery.runs.row_lengths import find_counted_axes
 _WORDS = re.compile(
     r"DataDependent|DynamicOutputShape|GuardOnData|UnsupportedFakeTensor|UnsupportedOperator|numpy\(\) is not supported"
     r"|data pointer|1D CPU int64 tensor|meta tensor|device meta|meta device|'Meta' backend|register_meta"
+    # How `torch.autocast("meta")` fails, with and without a dtype.
+    r"|autocast device_type 'meta'|^RuntimeError unsupported scalarType$"
 )
 """Texts of errors with which a run without values ends."""
 _NAMED = re.compile(r"size|len|resolution|frames|points|height|width|positions")
