@@ -1,6 +1,6 @@
 """Measure which random changes of sound graphs a validation finds.
 
-    python tests/power/mutants.py [--graphs 60] [--each 9] [--seed 0] [--only bert] [--write]
+    python tests/power/mutants.py [--graphs 60] [--each 12] [--seed 0] [--only bert] [--write]
 
 Each mutant differs from a sound graph in one node, constant, attribute, input or output. The sound graph is the reference. A mutant that is
 not found is run by ONNX's reference evaluator beside it, on the same cases: if all results are the same numbers, it is equivalent. All
@@ -88,7 +88,7 @@ def main() -> int:
     """Measure, print what was not found, and write the page where that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--graphs", type=int, default=60)
-    parser.add_argument("--each", type=int, default=9, help="mutants of each graph")
+    parser.add_argument("--each", type=int, default=12, help="mutants of each graph")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="a part of the names of graphs")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(PAGE.parents[2])}")
