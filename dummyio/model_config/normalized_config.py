@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, ClassVar
 
 from dummyio.errors import SourceError, format_error_line
@@ -291,23 +292,15 @@ class NormalizedConfig:
 
     def sub(self, role: str) -> NormalizedConfig | None:
         """Return the sub-configuration for a role (``"text"``, ``"vision"``, ``"audio"``, ...); None if there is none."""
-        if type(self._config) is not dict:
-            return self._find_part(role)
-        if role not in self._parts:
+        if role not in self._parts or type(self._config) is not dict:
             self._parts[role] = self._find_part(role)
         return self._parts[role]
 
     def _find_part(self, role: str) -> NormalizedConfig | None:
-        for name in SUB_CONFIGS.get(role, (role,)):
-            found = self._sub(name)
-            if found is not None:
-                return found
-        for name in (*WRAPPERS, "encoder"):
-            wrapper = self._sub(name)
-            found = wrapper.sub(role) if wrapper is not None else None
-            if found is not None:
-                return found
-        return None
+        parts = (self._sub(name) for name in SUB_CONFIGS.get(role, (role,)))
+        wrappers = (self._sub(name) for name in (*WRAPPERS, "encoder"))
+        wrapped = (wrapper.sub(role) for wrapper in wrappers if wrapper is not None)
+        return next((found for found in chain(parts, wrapped) if found is not None), None)
 
     def unwrapped(self) -> NormalizedConfig:
         """Return the composite configuration that this one wraps; itself if it wraps none."""

@@ -141,7 +141,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         None if reference is None else lambda spec: open_runner(reference, spec, trust=trust),
         lambda: describe(actual, prove="off"),
     )
-    if matched.casts and atol is rtol is tolerance is None:
+    if matched.casts and (atol, rtol, tolerance) == (None, None, None):
         tolerance = str(next(iter(matched.casts.values())))  # the artifact states its precision itself
     tolerances = Tolerances(atol, rtol, tolerance)
     cases = Cases(matched.spec, seed, list_thresholds(reference))
@@ -163,8 +163,6 @@ class _Validation:
     pair: Pair
     progress: Progress | None
     outcomes: list[Outcome] = field(default_factory=list)
-    case_seconds: list[tuple[float, float]] = field(default_factory=list)
-    """The time of each outcome: of the reference, of the artifact."""
     findings: list[Finding] = field(default_factory=list)
     digests: list[Digest] = field(default_factory=list)
     """Samples of the outputs of the first two cases, whose inputs differ."""
@@ -180,24 +178,16 @@ class _Validation:
         self.findings += check_inputs(self.pair.cases.spec, self.pair.actual, self.pair.casts)
         shapes = DeclaredShapes(self.pair.cases.spec, self.pair.actual)
         for number, case in enumerate(plan):
-            self._add_outcome(lambda case=case, number=number: self._run_case(case, shapes, number))
+            self.outcomes.append(self._run_case(case, shapes, number))
             if self.progress is not None:
                 self.progress(number + 1, len(plan) + 1, case.name)
-        self._try_likely_sizes()
+        self.outcomes += list(self._try_likely_sizes())
         self.findings += shapes.findings()
         self._conclude(plan[0], relations=relations)
         if any(outcome.status in ("passed", "ran") for outcome in self.outcomes):
             self.findings += check_illegal_inputs(self.pair, plan[0], "error" if strict else "warning")
         if self.progress is not None:
             self.progress(len(plan) + 1, len(plan) + 1, "relations")
-
-    def _add_outcome(self, run: Callable[[], Outcome]) -> Outcome:
-        """Run a case, and keep what came out and how long it took."""
-        before = dict(self.pair.seconds)
-        outcome = run()
-        self.outcomes.append(outcome)
-        self.case_seconds.append(tuple(self.pair.seconds[side] - before[side] for side in ("reference", "actual")))
-        return outcome
 
     def _check_reference(self, case: Case) -> None:
         """Raise if the reference fails or is not deterministic: then no comparison has a meaning."""
@@ -249,21 +239,21 @@ class _Validation:
         self._measure_rounding(feeds, self.pair.run("reference", feeds))
         return self.pair.run_case(case)
 
-    def _try_likely_sizes(self) -> None:
-        """If no case passes, add cases with the sizes that the artifact was probably exported with."""
+    def _try_likely_sizes(self) -> Iterator[Outcome]:
+        """If no case passes, yield cases with the sizes that the artifact was probably exported with."""
         if any(outcome.status in ("passed", "ran") for outcome in self.outcomes):
             return
         spec, first = self.pair.cases.spec, self.outcomes[0].case
         for name, sizes in propose_sizes(spec, self.pair.actual, first.sizes):
             case = msgspec.structs.replace(first, name=name, sizes=sizes)
-            before = len(self.outcomes)
-            if self._add_outcome(lambda case=case: self.pair.run_case(case)).status not in ("passed", "ran"):
-                del self.outcomes[before:], self.case_seconds[before:]
+            outcome = self.pair.run_case(case)
+            if outcome.status not in ("passed", "ran"):
                 continue
+            yield outcome
             for dim, size in first.sizes.items():
                 if sizes[dim] != size and spec.dims[dim].takes(size):
                     alone = msgspec.structs.replace(case, name=f"{name}, {dim}={size}", sizes={**sizes, dim: size})
-                    self._add_outcome(lambda alone=alone: self.pair.run_case(alone))
+                    yield self.pair.run_case(alone)
             return
 
     def _conclude(self, case: Case, *, relations: bool) -> None:
@@ -331,7 +321,7 @@ class _Validation:
                 host=platform.node(),
                 command=tuple(sys.argv),
                 seconds={**self.pair.seconds, "total": time.perf_counter() - began},
-                case_seconds=tuple(self.case_seconds),
+                case_seconds=tuple(self.pair.case_seconds[outcome.case.name] for outcome in self.outcomes),
             ),
         )
 

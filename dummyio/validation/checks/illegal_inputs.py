@@ -85,7 +85,9 @@ def _put_last(values: Array, number: int) -> Array:
 
 
 def _list_too_long(spec: InputSpec, case: Case) -> Iterator[_Illegal]:
-    for dim in (dim for dim in spec.dims.values() if not dim.fixed and dim.max is not None and dim.choices is None):
+    for dim in (dim for dim in spec.dims.values() if not dim.fixed and dim.choices is None):
+        if dim.max is None:
+            continue
         size = dim.max + dim.multiple_of
         try:
             wide = spec.with_dims(**{dim.name: replace(dim, max=size)})

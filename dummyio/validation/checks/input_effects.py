@@ -11,7 +11,7 @@ from dummyio.errors import DummyioError
 from dummyio.sources.proof.effects import NEVER_VARIES, NO_EFFECT, iterate_changes
 from dummyio.typing import Array
 from dummyio.validation.comparing.metrics import compare_arrays
-from dummyio.validation.comparing.model_pair import Pair
+from dummyio.validation.comparing.model_pair import Pair, Side
 from dummyio.validation.comparing.tolerance import Tolerances
 from dummyio.validation.data.records import Case, Finding
 
@@ -54,7 +54,8 @@ def _compare_effects(pair: Pair, case: Case, *, compares: bool) -> Iterator[Find
             else pair.cases.spec.feeds(seed=case.seed, sample=sample, **case.sizes)
         )
 
-    first, known = make(0), "reference" if pair.reference is not None else "actual"
+    first = make(0)
+    known: Side = "reference" if pair.reference is not None else "actual"
     before = pair.run(known, first)
     found = pair.run("actual", first) if compares else {}
     for name, changed in iterate_changes(pair.cases.spec, make):

@@ -39,6 +39,8 @@ class Pair:
     """The dtypes that the artifact takes in the place of those of the spec."""
     seconds: dict[str, float] = field(default_factory=lambda: {"reference": 0.0, "actual": 0.0})
     """The time of the runs alone."""
+    case_seconds: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    """For each case by its name: the time of the reference, and of the artifact."""
     runs: dict[str, int] = field(default_factory=lambda: {"reference": 0, "actual": 0})
 
     def run(self, side: Side, feeds: Mapping[str, Array]) -> dict[str, Array]:
@@ -60,6 +62,13 @@ class Pair:
 
     def run_case(self, case: Case, observe: Observer | None = None) -> Outcome:
         """Run both sides on a case and compare; `observe` gets the outputs of each side, and must not keep them."""
+        before = dict(self.seconds)
+        outcome = self._run_case(case, observe)
+        reference, actual = (self.seconds[side] - before[side] for side in ("reference", "actual"))
+        self.case_seconds[case.name] = (reference, actual)
+        return outcome
+
+    def _run_case(self, case: Case, observe: Observer | None) -> Outcome:
         try:
             feeds = self.cases.feeds(case)
         except DummyioError as error:

@@ -104,7 +104,7 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     cases: tuple[str, ...] = ()
     """The names of the cases that show it."""
     known: bool = False
-    """Whether the baseline has it: then it is no error of this report."""
+    """Whether the baseline has it too, so that it does not fail this report."""
 
 
 class RunRecord(msgspec.Struct, frozen=True, omit_defaults=True):

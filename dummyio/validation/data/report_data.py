@@ -88,7 +88,7 @@ class ReportData(msgspec.Struct, frozen=True, kw_only=True):
     def ok(self) -> bool:
         """Whether the artifact passes: no finding is an error that the baseline lacks, and something was shown.
 
-        That is a case that passed, or ran if there is no reference, or a known error.
+        A case that passed shows something, and so do one that ran without a reference, and a known error.
         """
         shown = self.known or any(outcome.status in ("passed", "ran") for outcome in self.outcomes)
         return not self.errors and bool(shown)
