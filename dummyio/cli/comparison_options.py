@@ -57,12 +57,18 @@ def validate_and_save(actual: Any, reference: Any, reports: tuple[str, ...], qui
 
     with show_progress("validating", quiet=quiet) as advance:
         report = validate(actual, reference, progress=advance, **choices)
-    for path in reports:
-        report.save(path)
     if not quiet:
         from dummyio.validation.report.terminal import to_renderable  # noqa: PLC0415 - lazy: not needed for --json
 
         console = open_console()
         console.print(to_renderable(report, console.width))
-        print_lines(console, [f"Wrote {path}" for path in (*reports, *report.failing)])
+    save_reports(report, reports, quiet)
     return report
+
+
+def save_reports(report: Report, paths: tuple[str, ...], quiet: bool) -> None:
+    """Write a report to each path, and print what was written unless `quiet`."""
+    for path in paths:
+        report.save(path)
+    if not quiet:
+        print_lines(open_console(), [f"Wrote {path}" for path in (*paths, *report.failing)])

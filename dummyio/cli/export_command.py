@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dummyio.cli.comparison_options import check_reports, comparison_options, validate_and_save
+from dummyio.cli.comparison_options import check_reports, comparison_options, save_reports, validate_and_save
 from dummyio.cli.shared_options import (
     EPILOG,
     collect_settings,
@@ -67,15 +67,13 @@ def export(
     if options.get("quantize") and choices["tolerance"] is None:
         choices["tolerance"] = options["quantize"]
     has_weights = options.get("weights", True) is not False
-    reports = _validate_parts(artifact, loaded, as_json, force, choices) if has_weights and not no_validate else {}
+    reports = _validate_parts(artifact, loaded, as_json, choices) if has_weights and not no_validate else {}
     if as_json:
         click.echo(json.dumps(_summary(artifact, reports), indent=2))
     return 0 if all(report.ok for report in reports.values()) else 1
 
 
-def _validate_parts(
-    artifact: Artifact, model: Any, quiet: bool, force: bool, choices: dict[str, Any]
-) -> dict[str, Report]:
+def _validate_parts(artifact: Artifact, model: Any, quiet: bool, choices: dict[str, Any]) -> dict[str, Report]:
     """Validate each file of the artifact against the model that it comes from; return file → report."""
     paths = choices.pop("reports")
     parts = artifact.components or {artifact.path.name: artifact.spec}
@@ -84,16 +82,12 @@ def _validate_parts(
     for name, spec in parts.items():
         reference = (artifact.references or {}).get(name, model)
         path = artifact.path / name if artifact.components else artifact.path
-        own = paths if len(parts) == 1 else tuple(_insert_name(path, name) for path in paths)
-        check_reports(own, force=force)
-        found[name] = validate_and_save(path, reference, own, quiet, spec=spec, **choices)
+        found[name] = validate_and_save(path, reference, paths if len(parts) == 1 else (), quiet, spec=spec, **choices)
+    if len(parts) > 1 and paths:
+        from dummyio.validation.validate_parts import join_reports  # noqa: PLC0415 - lazy: only for several files
+
+        save_reports(join_reports(found, artifact.path, type(model).__name__), paths, quiet)
     return found
-
-
-def _insert_name(path: str, name: str) -> str:
-    """Return the path of a report with the name of a part before its suffix."""
-    stem, dot, suffix = path.rpartition(".")
-    return f"{stem}.{name.rpartition('.')[0]}{dot}{suffix}"
 
 
 def _summary(artifact: Artifact, reports: dict[str, Report]) -> dict[str, Any]:

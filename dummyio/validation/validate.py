@@ -44,6 +44,7 @@ from dummyio.validation.data.report_data import InputRow
 from dummyio.validation.failing_cases import save_case
 from dummyio.validation.report.report import Report
 from dummyio.validation.shrink import shrink_case
+from dummyio.validation.validate_parts import list_parts, validate_parts
 
 Progress = Callable[[int, int, str], object]
 
@@ -73,7 +74,8 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     Parameters
     ----------
     actual
-        The path of an artifact, or any other target of `dummyio.open_runner`.
+        The path of an artifact, or any other target of `dummyio.open_runner`; or a folder of several models, if the reference is one
+        too: files of one name are compared, and all are in one report.
     reference
         The model that was exported: any target of `dummyio.open_runner`. Without it only the relations are checked.
     spec
@@ -131,10 +133,31 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     """
     began = time.perf_counter()
     relations, strict = convert_option("relations", relations, bool), convert_option("strict", strict, bool)
+    if spec is None and list_parts(actual) and list_parts(reference):
+        same: dict[str, Any] = {
+            "task": task,
+            "seed": seed,
+            "atol": atol,
+            "rtol": rtol,
+            "tolerance": tolerance,
+            "match": match,
+        }
+        same |= {
+            "engine": engine,
+            "trust": trust,
+            "relations": relations,
+            "strict": strict,
+            "progress": progress,
+            **dims,
+        }
+        earlier = _load_baseline(baseline)
+        return _compare_with(
+            earlier, validate_parts(actual, reference, lambda *paths: validate(*paths, failing=failing, **same))
+        )
     spec = _choose_spec(actual, reference, spec, task, dims)
     if match not in ("name", "position"):
         raise OptionError(f"match={match!r}: outputs are compared by 'name' or by 'position'.")
-    earlier = baseline if isinstance(baseline, Report) or baseline is None else Report.load(baseline)
+    earlier = _load_baseline(baseline)
     matched = match_inputs(
         spec,
         lambda spec: open_runner(actual, spec, engine=engine, trust=trust),
@@ -150,6 +173,15 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     work.run(relations=relations, strict=strict)
     saved = work.save_failing(failing, _target_name(actual), engine) if failing is not None else ()
     report = work.report(_target_name(actual), None if reference is None else _target_name(reference), saved, began)
+    return _compare_with(earlier, report)
+
+
+def _load_baseline(baseline: Report | str | os.PathLike[str] | None) -> Report | None:
+    return baseline if isinstance(baseline, Report) or baseline is None else Report.load(baseline)
+
+
+def _compare_with(earlier: Report | None, report: Report) -> Report:
+    """Return the report with what an earlier one knows, and what became worse since."""
     if earlier is None:
         return report
     found = (*mark_known(earlier, report.findings), *find_regressions(earlier, report))
