@@ -13,6 +13,8 @@ from dummyio.validation.data.records import Comparison, Place, Tolerance
 _BLOCK = 1 << 16
 _SAMPLE = 1 << 14
 _OUTLIER = 100.0
+_MOST_EXCESS = 3.0
+"""The few elements that may be beyond a tolerance may be so by up to this factor."""
 _SCALE_OF_ZEROS = 1 / 32
 """The scale of an array of zeros: it allows the rounding error of a sum of small numbers."""
 _MOST, _LEAST = 1e150, 1e-150
@@ -59,7 +61,7 @@ class _Totals:
     def __init__(self, reference: Array, tolerance: Tolerance) -> None:
         self.tolerance = tolerance
         self.count = reference.size
-        self.scale = measure_scale(reference)
+        self.scale = max(measure_scale(reference), tolerance.scale)
         self.floor = tolerance.absolute + tolerance.of_scale * (self.scale or _SCALE_OF_ZEROS)
         self.mismatched = self.nonfinite = 0
         self.max_abs = self.max_rel = self.total = self.dot = self.own = self.other = 0.0
@@ -131,7 +133,8 @@ class _Totals:
     def _reason(self, cosine: float) -> str:
         if self.nonfinite:
             return f"NaN or Inf on one side only: {self.nonfinite} of {self.count} elements"
-        if self.mismatched:
+        few = self.mismatched <= self.tolerance.share * self.count and self.excess <= _MOST_EXCESS
+        if self.mismatched and not few:
             return f"beyond the tolerance: {self.mismatched} of {self.count} elements"
         if cosine < self.tolerance.cosine:
             return f"the cosine is {cosine:.4f}, below {self.tolerance.cosine:.4f}"

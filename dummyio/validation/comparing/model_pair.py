@@ -12,7 +12,7 @@ from dummyio.running.runner import Runner
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio.validation.comparing.cases import Cases, find_row_axes
-from dummyio.validation.comparing.metrics import compare_arrays
+from dummyio.validation.comparing.metrics import compare_arrays, measure_scale
 from dummyio.validation.comparing.tolerance import Tolerances
 from dummyio.validation.data.records import Case, Comparison, Outcome
 
@@ -101,6 +101,8 @@ class Pair:
             ours, theirs = np.asarray(expected.pop(name)), np.asarray(found.pop(other))
             if rows is not None and ours.shape == theirs.shape:
                 theirs = _without_padding(ours, theirs, rows.get(name))
+            if ours.dtype.kind == "f":
+                self.tolerances.add_scale(name, measure_scale(ours))
             made.append(compare_arrays(name, ours, theirs, self.tolerances.of(name, ours.dtype, theirs.dtype)))
         return made
 

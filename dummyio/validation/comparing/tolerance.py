@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import ml_dtypes
+import msgspec
 import numpy as np
 
 from dummyio.errors import OptionError, suggest_names
@@ -36,8 +37,10 @@ _MOST_CHANGED = 0.02
 PRESETS = {
     "float16": Tolerance(of_scale=2e-2, relative=2e-2, cosine=0.999, reason="weights or arithmetic in float16"),
     "bfloat16": Tolerance(of_scale=8e-2, relative=8e-2, cosine=0.99, reason="weights or arithmetic in bfloat16"),
-    "dynamic": Tolerance(of_scale=1e-1, relative=1e-1, cosine=0.99, reason="weights in 8 bits"),
-    "int8": Tolerance(of_scale=3e-1, relative=1e-1, cosine=0.95, reason="weights and activations in 8 bits"),
+    "dynamic": Tolerance(of_scale=1e-1, relative=1e-1, cosine=0.99, share=5e-3, reason="weights in 8 bits"),
+    "int8": Tolerance(
+        of_scale=3e-1, relative=1e-1, cosine=0.95, share=5e-3, reason="weights and activations in 8 bits"
+    ),
 }
 """Tolerances for artifacts that are coarser on purpose: about three times the errors measured on the exports of the tests."""
 
@@ -72,6 +75,7 @@ class Tolerances:
                     raise OptionError(f"{name}={number!r}: a tolerance must be a finite number, at least 0.")
         self._atol, self._rtol, self._preset = atol, rtol, preset
         self._errors: dict[str, float] = {}
+        self._scales: dict[str, float] = {}
         self._measured = False
 
     def check_names(self, outputs: Mapping[str, Any]) -> None:
@@ -85,6 +89,10 @@ class Tolerances:
         """Add the rounding error of the reference in one case; the largest one counts."""
         self._measured = True
         self._errors[name] = max(self._errors.get(name, 0.0), error)
+
+    def add_scale(self, name: str, scale: float) -> None:
+        """Add the scale of an output in one case; the largest one counts, for presets: coarse steps do not shrink with a result."""
+        self._scales[name] = max(self._scales.get(name, 0.0), scale)
 
     def of(self, name: str, reference: np.dtype[Any], actual: np.dtype[Any]) -> Tolerance:
         """Return the tolerance of one output."""
@@ -101,7 +109,7 @@ class Tolerances:
                 given=True,
             )
         if self._preset is not None:
-            return PRESETS[self._preset]
+            return msgspec.structs.replace(PRESETS[self._preset], scale=self._scales.get(name, 0.0))
         return self._derived(name, reference, actual)
 
     def _derived(self, name: str, reference: np.dtype[Any], actual: np.dtype[Any]) -> Tolerance:

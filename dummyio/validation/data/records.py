@@ -35,7 +35,10 @@ class Tolerance(msgspec.Struct, frozen=True, omit_defaults=True):
     cosine: float = -1.0
     """The smallest allowed cosine between the two outputs; -1 allows any."""
     share: float = 0.0
-    """For integers, which must be equal: the share of elements that rounding may change."""
+    """For integers, which must be equal: the share of elements that rounding may change. For other numbers: the share that may be off by up
+    to three times the tolerance."""
+    scale: float = 0.0
+    """The least scale: where rounding does not shrink with the numbers of a case, that of the largest case so far."""
     reason: str = ""
     given: bool = False
     """Whether the caller gave it; then it is never widened."""

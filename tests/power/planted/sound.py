@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import onnx
 
 import dummyio
 from dummyio import InputSpec
+from dummyio.exporting.artifact import spec_path
+from dummyio.sources.proof.spec_changes import remove_inputs
 from planted.bases import base, names
 from planted.registry import exported
 
@@ -36,6 +38,12 @@ def sounds() -> Iterator[Sound]:
     yield Sound("distilbert", "PyTorch → ONNX, not optimized", lambda f: _torch(f, "distilbert", optimize=False))
     yield Sound("llama", "PyTorch → ONNX → ONNX Runtime's optimizer", _optimized)
     yield Sound("distilbert", "PyTorch in float16 → ONNX", _half, "float16")
+    for name in ("bert", "gpt2", "distilbert"):
+        yield Sound(name, "ONNX → ONNX Runtime's dynamic quantizer", partial(_quantized, name=name), "dynamic")
+    for left_out in (("token_type_ids",), ("token_type_ids", "attention_mask")):
+        route = f"PyTorch → ONNX, without {' and '.join(left_out)}"
+        yield Sound("bert", route, partial(_without, left_out=left_out))
+    yield Sound("vit", "PyTorch → ONNX, the output renamed", _renamed)
     from planted import sound_jax, sound_tensorflow
 
     yield from sound_tensorflow.sounds()
@@ -86,6 +94,35 @@ def _optimized(folder: Path) -> tuple[Path, Any, InputSpec]:
     ort.InferenceSession(exported("llama"), options, providers=["CPUExecutionProvider"])
     onnx.checker.check_model(onnx.load(folder / "optimized.onnx"))
     return folder / "optimized.onnx", base("llama").module, base("llama").spec
+
+
+def _quantized(folder: Path, name: str) -> tuple[Path, Any, InputSpec]:
+    """Write a model with weights in 8 bits."""
+    from onnxruntime.quantization import quantize_dynamic
+
+    model = onnx.load(exported(name))
+    del model.graph.value_info[:]  # the quantizer gives weights another shape, and compares with these
+    quantize_dynamic(model, folder / "quantized.onnx")
+    return folder / "quantized.onnx", base(name).module, base(name).spec
+
+
+def _without(folder: Path, left_out: tuple[str, ...]) -> tuple[Path, Any, InputSpec]:
+    """Write BERT without inputs that it does not need; the spec has them."""
+    found = base("bert")
+    rest = remove_inputs(found.spec, left_out)
+    path = dummyio.export(found.module, folder / "model.onnx", spec=rest, exporter="torchscript").path
+    spec_path(path).unlink()
+    return path, found.module, found.spec
+
+
+def _renamed(folder: Path) -> tuple[Path, Any, InputSpec]:
+    """Write a model whose only output has another name than the reference's."""
+    from planted.graphs import rename
+
+    model = onnx.load(exported("vit"))
+    rename(model, **{model.graph.output[0].name: "output_0"})
+    onnx.save(model, folder / "renamed.onnx")
+    return folder / "renamed.onnx", base("vit").module, base("vit").spec
 
 
 @cache
