@@ -1,6 +1,7 @@
 """Matches the inputs of an artifact with those of its reference: what only one takes is said once, and the rest is compared."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from dummyio.errors import DummyioError, RunError, suggest_names
@@ -28,12 +29,17 @@ class MatchedInputs:
 
 
 def match_inputs(
-    spec: InputSpec, open_actual: Open, open_reference: Open | None, describe_actual: Callable[[], InputSpec]
+    spec: InputSpec,
+    open_actual: Open,
+    open_reference: Open | None,
+    describe_actual: Callable[[], InputSpec],
+    describe_past: Callable[[], InputSpec] | None = None,
 ) -> MatchedInputs:
     """Return the inputs that reference and artifact are compared on.
 
     What the artifact lacks is left out on both sides if the reference runs without it. What the reference cannot do without, and what only
     the artifact has, is an error; each side gets its own inputs then, those of the artifact with values of its own declarations.
+    `describe_past` describes the reference with its past: for an artifact that takes one, where the spec has none.
 
     Raises
     ------
@@ -45,6 +51,9 @@ def match_inputs(
     if actual.inputs is None:
         return MatchedInputs(spec, actual, reference)
     ports = {port.name for port in actual.inputs}
+    if describe_past is not None and _count_pasts(ports) and not _count_pasts(path for path, _ in spec.leaves):
+        with suppress(DummyioError):  # the reference has no such task
+            return match_inputs(describe_past(), open_actual, open_reference, describe_actual)
     findings: list[Finding] = []
     if open_reference is not None:
         left_out = _find_optional(spec, ports, open_reference)
@@ -73,6 +82,10 @@ _LEFT_OUT = "the artifact was exported without this input, and the reference run
 _IS_NEEDED = "the artifact does not have this input, and the reference does not run without it."
 _IS_MISSING = "the artifact does not have this input: its values have no effect."
 _IS_UNKNOWN = "the reference does not have this input; the artifact gets values by its own declaration."
+
+
+def _count_pasts(names: Iterable[str]) -> int:
+    return sum(name.startswith("past_key_values.") for name in names)
 
 
 def _find_casts(spec: InputSpec, actual: Runner) -> dict[str, DType]:

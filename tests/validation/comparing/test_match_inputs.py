@@ -5,6 +5,7 @@ import pytest
 
 import dummyio
 from dummyio.errors import RunError
+from dummyio.exporting.artifact import spec_path
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dims import Dim
@@ -118,3 +119,19 @@ class Declaring:
 
     def __init__(self, *names):
         self.inputs = tuple(DeclaredTensor(name) for name in names)
+
+
+def test_a_reference_is_described_with_its_past_for_an_artifact_that_takes_one(tmp_path):
+    hf = pytest.importorskip("transformers")
+    pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    model = hf.GPT2LMHeadModel(
+        hf.GPT2Config(vocab_size=50, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=1)
+    )
+    task = "text-generation-with-past"
+    artifact = dummyio.export(model.eval(), tmp_path / "model.onnx", task, exporter="torchscript")
+    spec_path(artifact.path).unlink()  # a file of another exporter
+    report = dummyio.validate(artifact.path, model)
+    assert report.ok
+    assert "past_key_values.0.key" in [row.name for row in report.inputs]
+    assert not [finding for finding in report.findings if finding.kind in ("names", "left out")]
