@@ -134,6 +134,9 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     """
     began = time.perf_counter()
     relations, strict = convert_option("relations", relations, bool), convert_option("strict", strict, bool)
+    failing = convert_option("failing", failing, os.PathLike | None)
+    progress = convert_option("progress", progress, Progress | None)
+    tolerances = Tolerances(atol, rtol, tolerance)
     if spec is None and list_parts(actual) and list_parts(reference):
         same: dict[str, Any] = {
             "task": task,
@@ -169,8 +172,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         None if past_task is None else lambda: describe(reference, past_task, **dims),
     )
     if matched.casts and (atol, rtol, tolerance) == (None, None, None):
-        tolerance = str(next(iter(matched.casts.values())))  # the artifact states its precision itself
-    tolerances = Tolerances(atol, rtol, tolerance)
+        tolerances = Tolerances(None, None, str(next(iter(matched.casts.values()))))  # the artifact states it itself
     cases = Cases(matched.spec, seed, list_thresholds(reference))
     pair = Pair(cases, matched.actual, matched.reference, tolerances, match, matched.extra, matched.casts)
     work = _Validation(pair, progress, findings=list(matched.findings))
@@ -260,10 +262,14 @@ class _Validation:
         def observe(side: Side, outputs: dict[str, Array]) -> None:
             if side == "actual":
                 shapes.add_case(case.name, case.sizes, outputs)
-                if number == 0 and has_reference and self.pair.match == "name":
-                    is_half = bool(self.pair.casts)
+                if number == 0 and has_reference:
                     self.findings += check_outputs(
-                        list(self.dtypes), self.pair.actual, outputs, self.dtypes, is_half=is_half
+                        list(self.dtypes),
+                        self.pair.actual,
+                        outputs,
+                        self.dtypes,
+                        is_half=bool(self.pair.casts),
+                        by_position=self.pair.match == "position",
                     )
             if number < 2 and side == ("reference" if has_reference else "actual"):
                 self.digests.append(sample_outputs(outputs))

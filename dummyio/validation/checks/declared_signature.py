@@ -72,8 +72,19 @@ def check_outputs(
     expected_dtypes: Mapping[str, np.dtype[Any]],
     *,
     is_half: bool = False,
+    by_position: bool = False,
 ) -> Iterator[Finding]:
     """Compare names, order and dtypes of the outputs with those of the reference; one in half precision may return that."""
+    yield from _check_declared_dtypes(actual, found)
+    if by_position:
+        for name in expected[len(found) :]:
+            message = f"the artifact does not have this output: it has {len(found)}, the reference {len(expected)}."
+            yield Finding("names", "error", name, message)
+        for name in list(found)[len(expected) :]:
+            yield Finding("names", "warning", name, _NOT_COMPARED)
+        found = dict(zip(expected, found.values(), strict=False))
+        yield from _check_dtypes(found, expected_dtypes, is_half=is_half)
+        return
     if len(expected) == len(found) == 1 and list(found) != list(expected):
         (ours,), (theirs,) = expected, found
         yield Finding("names", "warning", ours, f"the artifact calls its only output {theirs!r}: the two are compared.")
@@ -85,16 +96,28 @@ def check_outputs(
         message = f"the artifact does not have this output. {suggest_names(name, found)}{hint}"
         yield Finding("names", "error", name, message)
     for name in more:
-        yield Finding("names", "warning", name, "the reference does not have this output: it is not compared.")
+        yield Finding("names", "warning", name, _NOT_COMPARED)
     common = [name for name in found if name in expected]
     if common != [name for name in expected if name in found]:
         message = f"the order {', '.join(common)} differs from that of the reference."
         yield Finding("order", "warning", "outputs", message)
-    for name in common:
+    yield from _check_dtypes({name: found[name] for name in common}, expected_dtypes, is_half=is_half)
+
+
+_NOT_COMPARED = "the reference does not have this output: it is not compared."
+
+
+def _check_dtypes(
+    found: Mapping[str, Array], expected_dtypes: Mapping[str, np.dtype[Any]], *, is_half: bool
+) -> Iterator[Finding]:
+    for name in found:
         if expected_dtypes[name] != found[name].dtype:
             message = f"the artifact returns {found[name].dtype}, the reference {expected_dtypes[name]}."
             severity: Severity = "warning" if is_half and str(found[name].dtype) in HALF else "error"
             yield Finding("dtype", severity, name, message)
+
+
+def _check_declared_dtypes(actual: Runner, found: Mapping[str, Array]) -> Iterator[Finding]:
     for port in actual.outputs or ():
         if port.name in found and port.dtype is not None and port.dtype.numpy != found[port.name].dtype:
             message = f"the artifact declares {port.dtype} and returns {found[port.name].dtype}."

@@ -1,9 +1,12 @@
 """Sizes on both sides of where a model may behave otherwise: windows, chunks, tables of positions, powers of two."""
 
+import inspect
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
+from dummyio.backend.frameworks import MODEL_ROOTS
 from dummyio.input_spec import InputSpec
 from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Dim
@@ -18,24 +21,48 @@ _PAST = "past_sequence_length"
 _STATED = re.compile(
     r"window|chunk|block_size|max_position|original_max|max_distance|num_buckets|n_positions|n_ctx|max_seq"
 )
+_COMPARED = re.compile(
+    r"(?:shape\[[^\]]*\]|size\([^()]*\)|\blen\([^()]*\)|\w*len(?:gth)?)\s*(?:[<>]=?|[=!]=)\s*(\d+)\b"
+)
+_LARGEST = 4096
 _MOST_BYTES = 64 << 20
 """Inputs that are larger are not run."""
-_MOST_STATED = 8
+_MOST_STATED = 6
 
 
 def list_thresholds(model: Any) -> tuple[int, ...]:
-    """Return the sizes that a model's configuration states for windows, chunks and tables, ascending; none without a configuration."""
-    found: set[int] = set()
+    """Return the sizes at which a model may behave otherwise, ascending.
+
+    They are those that its configuration states for windows, chunks and tables, and the numbers with which the text of its modules, or of a
+    function, compares sizes.
+    """
+    found = sorted({*_read_configuration(model), *_read_comparisons(model)})
+    return tuple(found[:_MOST_STATED])
+
+
+def _read_configuration(model: Any) -> Iterator[int]:
     pending = [getattr(model, "config", None)]
     while pending:
         config = pending.pop()
         values = config if isinstance(config, Mapping) else vars(config) if hasattr(config, "__dict__") else {}
         for name, value in values.items():
             if type(value) is int and value > 1 and isinstance(name, str) and _STATED.search(name):
-                found.add(value)
+                yield value
             elif isinstance(name, str) and name.endswith("_config") and not isinstance(value, NormalizedConfig):
                 pending.append(value)
-    return tuple(sorted(found)[:_MOST_STATED])
+
+
+def _read_comparisons(model: Any) -> Iterator[int]:
+    """Yield the numbers that sizes are compared with in the text of a function, or of the modules of a model that are no library's."""
+    list_modules = getattr(model, "modules", None)
+    kinds = {type(each) for each in list_modules()} if callable(list_modules) else set[Any]()
+    own = [kind for kind in kinds if kind.__module__.partition(".")[0] not in MODEL_ROOTS]
+    parts: list[Any] = [kind.forward for kind in own if hasattr(kind, "forward")] if kinds else [model]
+    for part in parts:
+        with suppress(OSError, TypeError):
+            yield from (
+                int(found) for found in _COMPARED.findall(inspect.getsource(part)) if 1 < int(found) <= _LARGEST
+            )
 
 
 def plan_thresholds(spec: InputSpec, first: Mapping[str, int], stated: Collection[int]) -> list[dict[str, int]]:

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from dummyio.errors import OptionError, suggest_names
+from dummyio.option_types import convert_option
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio.validation.comparing.metrics import measure_scale
@@ -67,6 +68,11 @@ class Tolerances:
         self, atol: float | Mapping[str, float] | None, rtol: float | Mapping[str, float] | None, preset: str | None
     ) -> None:
         """Check the tolerances that the caller gave."""
+        preset = convert_option("tolerance", preset, str | None)
+        atol, rtol = (
+            convert_option(name, value, float | Mapping[str, float] | None)
+            for name, value in (("atol", atol), ("rtol", rtol))
+        )
         if preset is not None and preset not in PRESETS:
             raise OptionError(f"tolerance={preset!r} is not a preset. {suggest_names(str(preset), PRESETS)}")
         for name, value in (("atol", atol), ("rtol", rtol)):

@@ -39,7 +39,35 @@ def find(report, kind="values"):
 
 def test_the_sizes_of_windows_are_read_from_the_configuration():
     assert list_thresholds(Model(sliding_window=12, chunk_size=4, window_size=None)) == (4, 12)
-    assert list_thresholds(len) == ()
+    assert list_thresholds(len) == ()  # without a text
+
+
+def halve_long(x):
+    sums = x.cumsum(1)
+    if x.shape[1] >= 21:
+        sums = sums / 2
+    return {"sums": sums}
+
+
+def halve_later(x):
+    sums = x.cumsum(1)
+    return {"sums": sums / 2 if x.shape[1] > 21 else sums}
+
+
+def test_sizes_that_a_text_compares_with_are_run():
+    assert list_thresholds(halve_long) == (21,)
+    report = dummyio.validate(halve_later, halve_long, spec=FEATURES)
+    assert find(report) | find(report, "baked") == {"sequence_length=21"}
+
+
+def test_sizes_that_modules_compare_with_are_read():
+    torch = pytest.importorskip("torch")
+
+    class Windowed(torch.nn.Module):
+        def forward(self, x):
+            return x[:, -48:] if x.size(1) > 48 else x
+
+    assert list_thresholds(torch.nn.Sequential(Windowed(), torch.nn.ReLU())) == (48,)
 
 
 def test_sizes_on_both_sides_are_planned():
