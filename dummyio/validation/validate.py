@@ -190,7 +190,7 @@ def _compare_with(earlier: Report | None, report: Report) -> Report:
     """Return the report with what an earlier one knows, and what became worse since."""
     if earlier is None:
         return report
-    found = (*mark_known(earlier, report.findings), *find_regressions(earlier, report))
+    found = (*mark_known(earlier, report), *find_regressions(earlier, report))
     return msgspec.structs.replace(report, findings=found)
 
 

@@ -72,6 +72,55 @@ def test_outputs_by_position():
     assert dummyio.validate(renamed, with_inputs, spec=small.FEATURES, match="position").ok
 
 
+def compared_by_position(outputs):
+    def three(x):
+        return {"scores": small.perceptron(x)["scores"], "x": x, "best": x.argmax(axis=1)}
+
+    def chosen(x):
+        return dict(zip("abcd", outputs(*three(x).values()), strict=False))
+
+    report = dummyio.validate(chosen, three, spec=small.FEATURES, match="position")
+    return [(finding.kind, finding.severity, finding.where) for finding in report.findings if finding.kind != "vacuous"]
+
+
+def test_each_output_is_asked_for_by_position_too():
+    assert compared_by_position(lambda *found: found) == []
+    assert compared_by_position(lambda scores, x, best: (scores, x)) == [("names", "error", "best")]
+    assert [where for _, _, where in compared_by_position(lambda *found: ())] == ["scores", "x", "best"]
+    assert compared_by_position(lambda *found: (*found, found[0])) == [("names", "warning", "d")]
+
+
+def test_dtypes_are_compared_by_position_too():
+    assert ("dtype", "error", "best") in compared_by_position(lambda s, x, best: (s, x, best.astype(np.float32)))
+    assert ("dtype", "error", "x") in compared_by_position(lambda s, x, best: (s, x.astype(np.float64), best))
+
+
+def test_models_without_outputs_are_not_ok():
+    report = validated(lambda x: {})
+    assert not report.ok
+    report = dummyio.validate(lambda x: {}, lambda x: {}, spec=small.FEATURES)
+    assert not report.ok
+    assert {outcome.reason for outcome in report.outcomes} == {"the reference gives no output."}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"atol": "1"},
+        {"atol": True},
+        {"rtol": [1.0]},
+        {"rtol": {"scores": "1"}},
+        {"tolerance": ["int8"]},
+        {"progress": 3},
+        {"failing": 3},
+    ],
+    ids=str,
+)
+def test_options_of_a_wrong_type(wrong):
+    with pytest.raises(OptionError, match=f"^{next(iter(wrong))}="):
+        validated(small.perceptron, **wrong)
+
+
 @pytest.mark.parametrize("factor", [1, 2])
 def test_the_only_output_may_have_another_name(factor):
     report = validated(lambda x: {"y": factor * small.perceptron(x)["scores"]})

@@ -1,6 +1,6 @@
 """Compares a report with an earlier one, whose defects are known."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -9,6 +9,8 @@ from dummyio.validation.data.report_data import ReportData
 
 _WORSE = 4.0
 """Errors that grew by less than this factor may come from another machine or another version."""
+_MORE = 0.05
+"""So may a share of wrong elements that grew by less than this."""
 
 
 def mark_known(earlier: ReportData, now: ReportData) -> Iterator[Finding]:
@@ -35,11 +37,29 @@ def find_regressions(earlier: ReportData, now: ReportData) -> Iterator[Finding]:
         old = before.get(one.output)
         if old is None:
             continue
+        message = _describe_share(earlier, now, one.output)
         if old.max_abs > 0 and one.max_abs > _WORSE * old.max_abs:
             times = one.max_abs / old.max_abs
             message = f"the error is {one.max_abs:.1e}, {times:.0f} times that of the baseline ({old.max_abs:.1e})."
-        elif old.mismatched > 0 and _total_mismatched(now, one.output) > ...:
-            pass
-        else:
-            continue
-        yield Finding("baseline", "warning" if one.ok else "error", one.output, message)
+        if message:
+            yield Finding("baseline", "warning" if one.ok else "error", one.output, message)
+
+
+def _describe_share(earlier: ReportData, now: ReportData, output: str) -> str:
+    """Return the first case in which more elements are beyond the tolerance than before; an empty text if there is none."""
+    before = _list_shares(earlier, output)
+    for case, share in _list_shares(now, output).items():
+        old = before.get(case, 0.0)
+        if old > 0 and share > _WORSE * old and share > old + _MORE:
+            return f"{share:.1%} of the elements are off in the case {case!r}, and {old:.1%} in the baseline."
+    return ""
+
+
+def _list_shares(report: ReportData, output: str) -> dict[str, float]:
+    """Return case → the share of the output's elements beyond the tolerance."""
+    return {
+        outcome.case.name: made.mismatched
+        for outcome in report.outcomes
+        for made in outcome.comparisons
+        if made.output == output
+    }

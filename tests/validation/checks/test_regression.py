@@ -81,3 +81,34 @@ def test_a_baseline_from_a_file(tmp_path):
 def test_a_baseline_of_another_spec_is_a_warning():
     other = small.FEATURES.with_dims(batch_size=5)
     assert ("warning", "spec") in news(validated(1.0, baseline=validated(1.0, spec=other)))
+
+
+def test_a_known_error_of_more_integers_fails_the_report():
+    def places(by):
+        def run(x):
+            found = small.perceptron(x)["scores"].argmax(axis=1)
+            found[: by or len(found)] += 1
+            return {"places": found}
+
+        return run
+
+    def right(x):
+        return {"places": small.perceptron(x)["scores"].argmax(axis=1)}
+
+    before = dummyio.validate(places(1), right, spec=small.FEATURES)
+    assert dummyio.validate(places(1), right, spec=small.FEATURES, baseline=before).ok
+    report = dummyio.validate(places(None), right, spec=small.FEATURES, baseline=before)
+    assert [(finding.kind, finding.where) for finding in report.errors] == [("baseline", "places")]
+
+
+def test_errors_of_a_model_with_other_inputs_are_not_known():
+    def right(z):
+        return small.perceptron(z)
+
+    def wrong(z):
+        return scaled(1.01)(z)
+
+    spec = dummyio.InputSpec({"z": small.FEATURES["x"].replace(name="z")})
+    report = dummyio.validate(wrong, right, spec=spec, baseline=validated(1.01))
+    assert [(finding.kind, finding.where) for finding in report.errors] == [("values", "scores")]
+    assert ("warning", "spec") in news(report)
