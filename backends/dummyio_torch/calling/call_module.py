@@ -7,6 +7,7 @@ import inspect
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import torch
@@ -59,8 +60,8 @@ class ModuleCall:
 
 def device_of(module: nn.Module) -> torch.device:
     """Return the device of a module's first weight; the CPU for a module without weights."""
-    tensors = (*module.parameters(), *module.buffers())
-    return tensors[0].device if tensors else torch.device("cpu")
+    tensor = next(chain(module.parameters(), module.buffers()), None)
+    return torch.device("cpu") if tensor is None else tensor.device
 
 
 @contextmanager
