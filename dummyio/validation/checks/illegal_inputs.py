@@ -1,6 +1,6 @@
 """Feeds inputs that must be refused: an artifact that answers them in silence gives a plausible wrong result."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ def check_illegal_inputs(pair: Pair, case: Case, severity: Severity) -> Iterator
     """Yield a finding for each kind of illegal input that the artifact answers, and the reference, if there is one, refuses."""
     if pair.actual.inputs is None:
         return
-    for one in _list_illegal(pair.cases.spec, case, pair.cases.feeds(case)):
+    for one in _list_illegal(pair.cases.spec, case, pair.cases.feeds(case), pair.casts):
         if _refusal(pair, "actual", one.feeds) is not None:
             continue
         reason = None if pair.reference is None else _refusal(pair, "reference", one.feeds)
@@ -49,7 +49,8 @@ def _refusal(pair: Pair, side: Side, feeds: Feeds) -> str | None:
     return None
 
 
-def _list_illegal(spec: InputSpec, case: Case, feeds: Feeds) -> Iterator[_Illegal]:
+def _list_illegal(spec: InputSpec, case: Case, feeds: Feeds, casts: Collection[str]) -> Iterator[_Illegal]:
+    """Yield illegal inputs; `casts` are those whose values are cast for the artifact, which never sees another dtype."""
     for path, leaf in spec.leaves:
         bound = _find_bound(spec, leaf, case)
         if bound is not None and feeds[path].size and bound <= np.iinfo(feeds[path].dtype).max:
@@ -63,7 +64,7 @@ def _list_illegal(spec: InputSpec, case: Case, feeds: Feeds) -> Iterator[_Illega
         if leaf.rank > 1:
             yield _Illegal(path, f"{leaf.rank - 1} axes instead of {leaf.rank}", {**feeds, path: feeds[path][..., 0]})
         kind = feeds[path].dtype.kind
-        if kind in "iuf":
+        if kind in "iuf" and path not in casts:
             other = feeds[path].astype(np.float32 if kind in "iu" else np.int64)
             yield _Illegal(path, f"{other.dtype} instead of {leaf.dtype}", {**feeds, path: other})
 

@@ -11,7 +11,17 @@ from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import feeds
 from dummyio.running.runner import Runner
 from dummyio.spec.tensor_spec import TensorSpec, map_node
-from dummyio.spec.values import Normal, PaddingMask, TokenIds, Uniform, get_padding_value
+from dummyio.spec.values import (
+    Indices,
+    Lengths,
+    Normal,
+    PaddingMask,
+    Rule,
+    TokenIds,
+    Uniform,
+    get_padding_value,
+    substitute_rule_dims,
+)
 from dummyio.typing import Array
 from dummyio.validation.comparing.thresholds import BATCH, plan_thresholds
 from dummyio.validation.data.records import Case
@@ -67,7 +77,7 @@ class Cases:
         values = feeds(self._variant(case), case.seed, case.sample, case.sizes)
         if case.values == "ends":
             for path, leaf in self.spec.leaves:
-                _put_ends(leaf, values[path])
+                _put_ends(leaf, values[path], self._find_rule(leaf, case))
         if case.values in ("pads", "specials"):
             for path, leaf in self.spec.leaves:
                 _put_specials(leaf, values, path, pads=case.values == "pads")
@@ -79,6 +89,10 @@ class Cases:
             for path, leaf in find_padding_masks(self.spec).items():
                 values[path][-1] = get_padding_value(leaf.values)
         return values
+
+    def _find_rule(self, leaf: TensorSpec, case: Case) -> Rule | None:
+        """Return the rule of a tensor with the sizes of the case in place of expressions of dims."""
+        return None if leaf.values is None else substitute_rule_dims(leaf.values, self.spec.dims, case.sizes)
 
     def _variant(self, case: Case) -> InputSpec:
         """Return the spec with the masks of the case."""
@@ -142,7 +156,7 @@ def _difference(first: Mapping[str, int], sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name}={size}" for name, size in sizes.items() if first[name] != size) or "same sizes"
 
 
-def _put_ends(leaf: TensorSpec, values: Array) -> None:
+def _put_ends(leaf: TensorSpec, values: Array, rule: Rule | None) -> None:
     """Replace the last and the first drawn value by the smallest and the largest value of the range."""
     if isinstance(leaf.values, TokenIds):
         pad = None if leaf.values.mask is None else leaf.values.pad
@@ -150,6 +164,10 @@ def _put_ends(leaf: TensorSpec, values: Array) -> None:
         ends = _ordinary_ids(leaf.values, taken)
     elif isinstance(leaf.values, Uniform) and leaf.dtype.kind in ("int", "uint"):
         taken, ends = set(), (int(leaf.values.high) - 1, int(leaf.values.low))
+    elif isinstance(rule, Lengths) and rule.size is not None and rule.policy == "ragged":
+        taken, ends = set(), (int(rule.size), min(rule.least, int(rule.size)))
+    elif isinstance(rule, Indices) and rule.order == "random" and int(rule.size) > 0:
+        taken, ends = set(), (int(rule.size) - 1, 0)
     else:
         return
     flat = values.reshape(-1)

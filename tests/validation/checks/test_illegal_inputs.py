@@ -8,6 +8,7 @@ from dummyio.errors import RunError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dims import Dim
+from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.validation.checks.illegal_inputs import check_illegal_inputs
 from dummyio.validation.comparing.cases import Cases
@@ -117,3 +118,24 @@ def test_strict_makes_it_an_error(tmp_path):
     assert plain.ok
     assert [(f.kind, f.where) for f in plain.warnings] == [("accepts illegal", "ids")]
     assert [(f.kind, f.where) for f in strict.errors] == [("accepts illegal", "ids")]
+
+
+def test_an_input_that_is_cast_for_the_artifact_is_not_asked_for_another_dtype():
+    half = DType.of(np.float16)
+
+    class Half:
+        engine, outputs, inputs = "a test", None, (DeclaredTensor("x", None, half),)
+
+        def __call__(self, feeds):
+            return {"y": feeds["x"]}
+
+    class Single(Half):
+        def __call__(self, feeds):
+            if feeds["x"].dtype != np.float32:
+                raise RunError("it is refused")
+            return {"y": feeds["x"]}
+
+    spec = InputSpec({"x": TensorSpec("", (BATCH,))})
+    tolerances = Tolerances(None, None, "float16")
+    pair = Pair(Cases(spec), Half(), Single(), tolerances, casts={"x": half})
+    assert list(check_illegal_inputs(pair, pair.cases.plan()[0], "error")) == []

@@ -8,7 +8,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim
 from dummyio.spec.proof import Proof
 from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.values import Constant
+from dummyio.values import Constant, Normal
 
 ROWS = (Dim("batch_size", 3), 16)
 SPEC = InputSpec({name: TensorSpec("", ROWS) for name in ("left", "right")})
@@ -77,3 +77,10 @@ def test_what_a_proof_has_found_needs_no_further_run():
     assert find("vacuous", proved) == [("warning", "right")]
     assert plain.runs["reference"] == proved.runs["reference"] + 3
     assert plain.runs["actual"] == proved.runs["actual"]
+
+
+def test_a_case_of_large_numbers_does_not_widen_the_tolerance_of_others():
+    spec = InputSpec({name: TensorSpec("", ROWS, values=Normal()) for name in ("left", "right")})
+    report = dummyio.validate(lambda left, right: mix(left, 0 * right), mix, spec=spec, tolerance="int8")
+    assert find("effect", report) == [("error", "right")]
+    assert find("vacuous", dummyio.validate(mix, mix, spec=spec, tolerance="int8")) == []

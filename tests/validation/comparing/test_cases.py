@@ -6,7 +6,7 @@ import pytest
 
 from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.spec.spec_data import OutputSpec
-from dummyio.spec.values import PaddingMask, TokenIds, Uniform
+from dummyio.spec.values import Indices, Lengths, PaddingMask, TokenIds, Uniform
 from dummyio.validation.comparing.cases import Cases, find_batch_axis, find_padding_masks, find_row_axes
 from dummyio.validation.data.records import Case
 
@@ -126,3 +126,18 @@ def test_the_axes_of_rows():
     spec = InputSpec({"x": TensorSpec("", (BATCH, 3), "float32")}, outputs=(OutputSpec("states", (4, BATCH)),))
     found = {"states": np.zeros((4, 2)), "scores": np.zeros((2, 3)), "loss": np.zeros(()), "other": np.zeros((5, 2))}
     assert find_row_axes(spec, {"batch_size": 2}, found) == {"states": 1, "scores": 0}
+
+
+def test_lengths_and_indices_reach_both_ends_of_their_ranges():
+    spec = InputSpec(
+        {
+            "features": TensorSpec("", (BATCH, LENGTH)),
+            "lengths": TensorSpec("", (BATCH,), "int64", Lengths("sequence_length", least=2)),
+            "places": TensorSpec("", (BATCH, 3), "int64", Indices("sequence_length")),
+        }
+    )
+    case = named(cases := Cases(spec), "ends of ranges")
+    size = case.sizes["sequence_length"]
+    lengths, places = (cases.feeds(case)[name] for name in ("lengths", "places"))
+    assert (lengths.min(), lengths.max()) == (2, size)
+    assert (places.min(), places.max()) == (0, size - 1)
