@@ -53,7 +53,7 @@ def _read_configuration(model: Any) -> Iterator[int]:
 
 
 def _read_comparisons(model: Any) -> Iterator[int]:
-    """Yield the numbers that sizes are compared with in the text of a function, or of the modules of a model that are no library's."""
+    """Yield the numbers that sizes are compared with in the text of a function, or of a model's modules that come from no library."""
     list_modules = getattr(model, "modules", None)
     kinds = {type(each) for each in list_modules()} if callable(list_modules) else set[Any]()
     own = [kind for kind in kinds if kind.__module__.partition(".")[0] not in MODEL_ROOTS]
