@@ -173,7 +173,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     )
     if matched.casts and (atol, rtol, tolerance) == (None, None, None):
         tolerances = Tolerances(None, None, str(next(iter(matched.casts.values()))))  # the artifact states it itself
-    cases = Cases(matched.spec, seed, list_thresholds(reference))
+    cases = Cases(matched.spec, seed, list_thresholds(reference), tolerance == "int8")
     pair = Pair(cases, matched.actual, matched.reference, tolerances, match, matched.extra, matched.casts)
     work = _Validation(pair, progress, findings=list(matched.findings))
     work.run(relations=relations, strict=strict)

@@ -35,6 +35,8 @@ class Cases:
     seed: int = 0
     stated: tuple[int, ...] = ()
     """Sizes at which the model may behave otherwise."""
+    is_calibrated: bool = False
+    """Whether numbers beyond those of usual inputs saturate on purpose: then no case has them."""
     _variants: dict[Any, InputSpec] = field(default_factory=dict)
 
     def plan(self) -> list[Case]:
@@ -66,7 +68,7 @@ class Cases:
                 Case("pad ids in a text", first, values="pads"),
                 Case("special ids in a text", first, values="specials"),
             ]
-        if any(isinstance(leaf.values, Normal) for _, leaf in self.spec.leaves):
+        if not self.is_calibrated and any(isinstance(leaf.values, Normal) for _, leaf in self.spec.leaves):
             cases.append(Case("magnitudes", first, values="magnitudes"))
         named = [msgspec.structs.replace(case, seed=self.seed, sample=number) for number, case in enumerate(cases)]
         # A case that changes the masks keeps the values of the first, so that only one thing differs.

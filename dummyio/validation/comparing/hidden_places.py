@@ -1,10 +1,11 @@
-"""Elements that depend on what a padding mask hides: before the first token of a text, where a causal model sees nothing.
+"""Elements that depend on what a padding mask hides, and on nothing that it shows: there, a model sees nothing.
 
-Kernels differ in a softmax over no element: one gives 0, another the mean. Such a result is arbitrary, and no defect of an export. Which
-elements they are, the reference tells: it runs with other ids under the mask.
+Before the first token of a text in a causal model, or behind the last one by more than its window, kernels differ in a softmax over no
+element: one gives 0, another the mean. Such a result is arbitrary, and no defect of an export. Which elements they are, the reference
+tells: it runs with other values under the mask, and with others beside it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from dummyio.validation.comparing.cases import find_padding_masks
 from dummyio.validation.data.records import Comparison
 
 _OTHERS = 2
-"""The number of other samples under the mask: an integer may be the same by chance."""
+"""The number of other samples: an integer may be the same by chance."""
 
 
 def find_hidden_places(
@@ -26,44 +27,41 @@ def find_hidden_places(
     wrong: Mapping[str, Comparison],
     run: Callable[[Feeds], Mapping[str, Array]],
 ) -> dict[str, Array]:
-    """Return output → where an output of the reference depends on what masks hide at the beginning of rows, for those that are `wrong`.
+    """Return output → where the reference depends on what masks hide, and not on what they show, for outputs that are `wrong`.
 
     Raises
     ------
     RunError
-        If the reference does not run with other values under the mask.
+        If the reference does not run with other values.
     """
-    hidden = {path: places for path, places in _iterate_hidden(spec, feeds) if places.any()}
-    if not hidden:
+    hidden = {path: feeds[path] == get_padding_value(leaf.values) for path, leaf in find_padding_masks(spec).items()}
+    if not any(places.any() for places in hidden.values()):
         return {}
-    places: dict[str, Array] = {}
-    for step in range(1, _OTHERS + 1):
-        changed = run({**feeds, **_change_hidden(spec, feeds, hidden, step)})
-        for name, made in wrong.items():
-            now = changed.get(name)
-            if now is not None and now.shape == expected[name].shape:
-                apart = _differ(expected[name], now, made.bound)
-                places[name] = places[name] | apart if name in places else apart
-    return places
+
+    def find_changed(places: Mapping[str, Array]) -> dict[str, Array]:
+        found = {name: np.zeros(expected[name].shape, bool) for name in wrong}
+        for step in range(1, _OTHERS + 1):
+            changed = run({**feeds, **_change_values(spec, feeds, places, step)})
+            for name, made in wrong.items():
+                found[name] |= _differ(expected[name], changed[name], made.bound)
+        return found
+
+    by_hidden = find_changed(hidden)
+    by_shown = find_changed({path: ~places for path, places in hidden.items()})
+    return {name: by_hidden[name] & ~by_shown[name] for name in wrong if (by_hidden[name] & ~by_shown[name]).any()}
 
 
-def _iterate_hidden(spec: InputSpec, feeds: Feeds) -> Iterator[tuple[str, Array]]:
-    """Yield each mask, and what it hides in the rows that begin with something hidden."""
-    for path, leaf in find_padding_masks(spec).items():
-        if feeds[path].size:
-            places = feeds[path] == get_padding_value(leaf.values)
-            yield path, places & places[..., :1]
-
-
-def _change_hidden(spec: InputSpec, feeds: Feeds, hidden: Mapping[str, Array], step: int) -> dict[str, Array]:
-    """Return path → values with others where a mask of their shape hides them: ids of texts, and real numbers."""
+def _change_values(spec: InputSpec, feeds: Feeds, places: Mapping[str, Array], step: int) -> dict[str, Array]:
+    """Return path → other values at the places of the mask that it has: ids of texts without special ones, and real numbers."""
     changed = {}
     for path, leaf in spec.leaves:
-        where = next((place for mask, place in hidden.items() if _is_hidden_by(leaf, mask, place, feeds[path])), None)
+        where = next((place for mask, place in places.items() if _is_masked_by(leaf, mask, place, feeds[path])), None)
         if where is None:
             continue
         values = feeds[path].copy()
         if isinstance(leaf.values, TokenIds):
+            kept = [*(run.id for run in leaf.values.runs), leaf.values.first, leaf.values.last]
+            where = where & ~np.isin(values, [number for number in kept if number is not None])
             values[where] = _choose_other_ids(leaf.values, values[where], step)
         else:
             values[where] += values.dtype.type(step)
@@ -71,7 +69,7 @@ def _change_hidden(spec: InputSpec, feeds: Feeds, hidden: Mapping[str, Array], s
     return changed
 
 
-def _is_hidden_by(leaf: TensorSpec, mask: str, place: Array, values: Array) -> bool:
+def _is_masked_by(leaf: TensorSpec, mask: str, place: Array, values: Array) -> bool:
     if isinstance(leaf.values, TokenIds):
         return leaf.values.mask == mask and values.shape == place.shape
     return values.dtype.kind == "f" and values.shape[: place.ndim] == place.shape
@@ -84,7 +82,9 @@ def _choose_other_ids(rule: TokenIds, ids: Array, step: int) -> Array:
 
 
 def _differ(before: Array, after: Array, bound: float) -> Array:
+    if before.shape != after.shape:
+        return np.ones(before.shape, bool)
     if before.dtype.kind not in "fc":
         return np.asarray(before != after)
     both = np.isfinite(before) & np.isfinite(after)
-    return both & (np.abs(np.where(both, after, 0) - np.where(both, before, 0)) > bound)
+    return ~both | (np.abs(np.where(both, after, 0) - np.where(both, before, 0)) > bound)

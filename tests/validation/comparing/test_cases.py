@@ -6,7 +6,7 @@ import pytest
 
 from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.spec.spec_data import OutputSpec
-from dummyio.spec.values import Indices, Lengths, PaddingMask, TokenIds, Uniform
+from dummyio.spec.values import Indices, Lengths, Normal, PaddingMask, TokenIds, Uniform
 from dummyio.validation.comparing.cases import Cases, find_batch_axis, find_padding_masks, find_row_axes
 from dummyio.validation.data.records import Case
 
@@ -141,3 +141,10 @@ def test_lengths_and_indices_reach_both_ends_of_their_ranges():
     lengths, places = (cases.feeds(case)[name] for name in ("lengths", "places"))
     assert (lengths.min(), lengths.max()) == (2, size)
     assert (places.min(), places.max()) == (0, size - 1)
+
+
+@pytest.mark.parametrize("is_calibrated", [False, True])
+def test_what_is_calibrated_gets_no_numbers_beyond_the_usual(is_calibrated):
+    spec = InputSpec({"x": TensorSpec("", (BATCH, 4), values=Normal())})
+    names = {case.name for case in Cases(spec, is_calibrated=is_calibrated).plan()}
+    assert ("magnitudes" in names) != is_calibrated

@@ -1,4 +1,4 @@
-"""Results that depend on what a mask hides at the beginning of rows are arbitrary; all others count."""
+"""Results that depend on nothing but what a mask hides are arbitrary; all others count."""
 
 import numpy as np
 import pytest
@@ -69,3 +69,15 @@ def test_hidden_ends_of_rows_count():
 
     report = dummyio.validate(wrong_behind_the_text, means, spec=text())
     assert ("values", "states") in {(finding.kind, finding.where) for finding in report.errors}
+
+
+def test_behind_a_text_by_more_than_a_window_nothing_is_seen():
+    def windowed(ids, mask, empty=0.0):
+        total, count = (values.cumsum(axis=1) for values in (ids * mask, mask))
+        total, count = (values - np.pad(values, ((0, 0), (2, 0)))[:, :-2] for values in (total, count))
+        seen = np.where(count > 0, total / np.maximum(count, 1), empty * ids.mean(axis=1, keepdims=True))
+        return {"states": (seen + ids).astype(np.float32)}
+
+    assert not windowed(np.array([[5, 1, 1, 1]]), np.array([[1, 0, 0, 0]]))["states"][0, 3] - 1
+    report = dummyio.validate(lambda ids, mask: windowed(ids, mask, 1.0), windowed, spec=text())
+    assert report.ok
