@@ -158,6 +158,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         return _compare_with(
             earlier, validate_parts(actual, reference, lambda *paths: validate(*paths, failing=failing, **same))
         )
+    is_derived = spec is None and not (isinstance(actual, (str, os.PathLike)) and find_spec_path(actual))
     is_free = spec is None and task is None and reference is not None
     spec = _choose_spec(actual, reference, spec, task, dims)
     past_task = f"{spec.task}{PAST}" if is_free and spec.task and not spec.task.endswith(PAST) else None
@@ -170,6 +171,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         None if reference is None else lambda spec: open_runner(reference, spec, trust=trust),
         lambda: describe(actual, prove="off"),
         None if past_task is None else lambda: describe(reference, past_task, **dims),
+        is_derived=is_derived and reference is not None,
     )
     if matched.casts and (atol, rtol, tolerance) == (None, None, None):
         tolerances = Tolerances(None, None, str(next(iter(matched.casts.values()))))  # the artifact states it itself

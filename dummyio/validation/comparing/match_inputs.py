@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from dummyio.errors import DummyioError, RunError, suggest_names
+from dummyio.errors import DummyioError, RunError, SourceError, suggest_names
 from dummyio.input_spec import InputSpec
-from dummyio.running.runner import Runner
+from dummyio.running.runner import DeclaredTensor, Runner
 from dummyio.sources.proof.spec_changes import remove_inputs
 from dummyio.spec.dtypes import DType
+from dummyio.typing import Array
 from dummyio.validation.data.records import Finding
 
 Open = Callable[[InputSpec], Runner]
@@ -34,11 +35,14 @@ def match_inputs(
     open_reference: Open | None,
     describe_actual: Callable[[], InputSpec],
     describe_past: Callable[[], InputSpec] | None = None,
+    *,
+    is_derived: bool = False,
 ) -> MatchedInputs:
     """Return the inputs that reference and artifact are compared on.
 
     What the artifact lacks is left out on both sides if the reference runs without it. What the reference cannot do without, and what only
     the artifact has, is an error; each side gets its own inputs then, those of the artifact with values of its own declarations.
+    If the spec is derived from the reference, the only input of an artifact may have another name: nobody stated one.
     `describe_past` describes the reference with its past: for an artifact that takes one, where the spec has none.
 
     Raises
@@ -46,7 +50,11 @@ def match_inputs(
     RunError
         If the artifact has inputs that are not in the spec, and its declarations do not tell what they take.
     """
-    actual = open_actual(spec)
+    findings: list[Finding] = []
+    if is_derived and len(spec.leaves) == 1:
+        actual, findings = _open_only_input(spec, open_actual, describe_actual)
+    else:
+        actual = open_actual(spec)
     reference = open_reference(spec) if open_reference is not None else None
     if actual.inputs is None:
         return MatchedInputs(spec, actual, reference)
@@ -54,7 +62,6 @@ def match_inputs(
     if describe_past is not None and _count_pasts(ports) and not _count_pasts(path for path, _ in spec.leaves):
         with suppress(DummyioError):  # the reference has no such task
             return match_inputs(describe_past(), open_actual, open_reference, describe_actual)
-    findings: list[Finding] = []
     if open_reference is not None:
         left_out = _find_optional(spec, ports, open_reference)
         if left_out:
@@ -82,6 +89,49 @@ _LEFT_OUT = "the artifact was exported without this input, and the reference run
 _IS_NEEDED = "the artifact does not have this input, and the reference does not run without it."
 _IS_MISSING = "the artifact does not have this input: its values have no effect."
 _IS_UNKNOWN = "the reference does not have this input; the artifact gets values by its own declaration."
+
+
+@dataclass(frozen=True)
+class _Renamed:
+    """An artifact whose only input has the name that the spec gives it."""
+
+    runner: Runner
+    path: str
+
+    @property
+    def engine(self) -> str:
+        return self.runner.engine
+
+    @property
+    def inputs(self) -> tuple[DeclaredTensor, ...]:
+        return tuple(replace(port, name=self.path) for port in self.runner.inputs or ())
+
+    @property
+    def outputs(self) -> tuple[DeclaredTensor, ...] | None:
+        return self.runner.outputs
+
+    def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        (port,) = self.runner.inputs or ()
+        return self.runner({port.name if path == self.path else path: values for path, values in feeds.items()})
+
+
+def _open_only_input(
+    spec: InputSpec, open_actual: Open, describe_actual: Callable[[], InputSpec]
+) -> tuple[Runner, list[Finding]]:
+    """Return the artifact, its only input, if it has the rank and dtype of the spec's only one, under the name of that."""
+    ((path, leaf),) = spec.leaves
+    try:
+        actual = open_actual(spec)
+    except SourceError:  # some formats do not open with a spec of other names
+        actual = open_actual(describe_actual())
+    ports = actual.inputs or ()
+    if len(ports) != 1 or ports[0].name == path:
+        return actual, []
+    (port,) = ports
+    if (port.shape is not None and len(port.shape) != leaf.rank) or port.dtype not in (None, leaf.dtype):
+        return actual, []
+    message = f"the artifact calls its only input {port.name!r}: the two are compared."
+    return _Renamed(actual, path), [Finding("names", "warning", path, message)]
 
 
 def _count_pasts(names: Iterable[str]) -> int:

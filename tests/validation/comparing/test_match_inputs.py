@@ -135,3 +135,38 @@ def test_a_reference_is_described_with_its_past_for_an_artifact_that_takes_one(t
     assert report.ok
     assert "past_key_values.0.key" in [row.name for row in report.inputs]
     assert not [finding for finding in report.findings if finding.kind in ("names", "left out")]
+
+
+def matched_alone(shape, *, is_derived):
+    """Return the inputs of a file with the one input `ids`, for a reference with the one input `input_ids`."""
+
+    def open_file(_):
+        return dummyio.open_runner(model)
+
+    model = build_sum("ids")
+    spec = InputSpec({"input_ids": TensorSpec("", shape, "int64", TokenIds(50))})
+    return match_inputs(
+        spec,
+        open_file,
+        lambda spec: dummyio.open_runner(add, spec),
+        lambda: dummyio.describe(model),
+        is_derived=is_derived,
+    )
+
+
+def test_the_only_input_may_have_another_name_if_nobody_stated_one():
+    matched = matched_alone((BATCH, LENGTH), is_derived=True)
+    assert [(finding.kind, finding.severity, finding.where) for finding in matched.findings] == [
+        ("names", "warning", "input_ids")
+    ]
+    assert matched.findings[0].message == "the artifact calls its only input 'ids': the two are compared."
+    assert [port.name for port in matched.actual.inputs] == ["input_ids"]
+    feeds = matched.spec.feeds()
+    assert (matched.actual(feeds)["total"] == feeds["input_ids"]).all()
+
+
+@pytest.mark.parametrize(("shape", "is_derived"), [((BATCH,), True), ((BATCH, LENGTH), False)])
+def test_an_only_input_of_another_rank_or_of_a_stated_name_is_not_the_same(shape, is_derived):
+    matched = matched_alone(shape, is_derived=is_derived)
+    errors = {finding.where for finding in matched.findings if (finding.kind, finding.severity) == ("names", "error")}
+    assert errors == {"input_ids", "ids"}
