@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from program_checks import assert_sound_export, build, describe_program, list_defects, write_shapes
+from program_checks import assert_sound_export, build, describe_program, list_defects, require_onnx, write_shapes
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
@@ -100,6 +100,7 @@ def test_a_defect_is_found(kind, defect, level):
 
 @pytest.mark.slow
 def test_rows_of_own_lengths_in_a_list_are_not_exported(tmp_path):
+    require_onnx()
     # PyTorch traces no list of as many tensors as a symbolic batch has rows, each of a length that values decide.
     with pytest.raises(ExportError, match=r"a size becomes a constant .* for r, d in zip.* static="):
         dummyio.export(build(FastSpeech), tmp_path / "model.onnx")

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from program_checks import assert_sound_export, build, describe_program, list_defects, write_shapes
+from program_checks import assert_sound_export, build, describe_program, list_defects, require_onnx, write_shapes
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -81,6 +81,7 @@ def test_packed_rows_are_described_and_lengths_without_an_effect_are_named():
 
 @pytest.mark.slow
 def test_packed_rows_are_not_exported(tmp_path):
+    require_onnx()
     # PyTorch packs rows by the values of their lengths, which a trace does not have.
     with pytest.raises(ExportError, match="cannot be exported on this route"):
         dummyio.export(build(PackedTransducer), tmp_path / "model.onnx")

@@ -101,7 +101,8 @@ def _halved(spy: RunObserver, a: torch.Tensor, b: torch.Tensor, sizes: tuple[int
     """Yield the size of an axis of which two tensors are parts that have to be equal."""
     one, other = spy.lineage(a), spy.lineage(b)
     if one is not None and other is not None and one.direct and one.direct == other.direct:
-        parted = [axis for axis in spy.layout.leaves[one.direct].axes if spy.layout.sizes[axis] == sum(sizes)]
+        axes = [axis for axis in spy.layout.leaves[one.direct].axes if axis not in spy.layout.batches]
+        parted = [axis for axis in axes if spy.layout.sizes[axis] == sum(sizes)]
         yield LayoutChange.of(0, InputLayout.with_sizes, parted, 2 * max(sizes))
 
 
