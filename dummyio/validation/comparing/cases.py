@@ -92,9 +92,9 @@ class Cases:
                 values[path][-1] = get_padding_value(leaf.values)
         return values
 
-    def _find_rule(self, leaf: TensorSpec, case: Case) -> Rule | None:
+    def _find_rule(self, leaf: TensorSpec, case: Case) -> Rule:
         """Return the rule of a tensor with the sizes of the case in place of expressions of dims."""
-        return None if leaf.values is None else substitute_rule_dims(leaf.values, self.spec.dims, case.sizes)
+        return substitute_rule_dims(leaf.values, self.spec.dims, case.sizes)
 
     def _variant(self, case: Case) -> InputSpec:
         """Return the spec with the masks of the case."""

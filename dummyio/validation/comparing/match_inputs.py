@@ -111,8 +111,8 @@ class _Renamed:
         return self.runner.outputs
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        (port,) = self.runner.inputs or ()
-        return self.runner({port.name if path == self.path else path: values for path, values in feeds.items()})
+        own = next(port.name for port in self.runner.inputs or ())
+        return self.runner({own if path == self.path else path: values for path, values in feeds.items()})
 
 
 def _open_only_input(

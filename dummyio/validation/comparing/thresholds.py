@@ -55,7 +55,8 @@ def _read_configuration(model: Any) -> Iterator[int]:
 def _read_comparisons(model: Any) -> Iterator[int]:
     """Yield the numbers that sizes are compared with in the text of a function, or of a model's modules that come from no library."""
     list_modules = getattr(model, "modules", None)
-    kinds = {type(each) for each in list_modules()} if callable(list_modules) else set[Any]()
+    modules: Any = list_modules() if callable(list_modules) else ()
+    kinds = {type(each) for each in modules}
     own = [kind for kind in kinds if kind.__module__.partition(".")[0] not in MODEL_ROOTS]
     parts: list[Any] = [kind.forward for kind in own if hasattr(kind, "forward")] if kinds else [model]
     for part in parts:
