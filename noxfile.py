@@ -173,7 +173,7 @@ def oldest(session: nox.Session, name: str) -> None:
 def framework(session: nox.Session, name: str) -> None:
     """Run the tests with one framework, alone in its environment, so that none depends on packages of another."""
     install(session, name, "test", *(["flax"] if name == "jax" else []))
-    folders = ("packaging", "spec", "materialize", "huggingface", "generators")
+    folders = ("packaging", "spec", "materialize", "huggingface", "generators", "programs", "power")
     files = ("test_atomic_files.py", "test_temporaries.py", "test_signals.py")
     elsewhere = [*LONG, *(f"--ignore=tests/{name}" for name in (*folders, *files))]
     pytest(session, "tests", *elsewhere, needs=FRAMEWORKS[name])
