@@ -146,7 +146,7 @@ def _gather_nd(op: Op, facts: ValueFacts) -> None:
     indexed = set(shape[:count] if isinstance(count, int) else shape)
     known = [size for size in indexed if isinstance(size, int)]
     alike = next(iter(indexed)) if len(indexed) == 1 else None
-    facts.add_index(op.input(1), min(known) if len(known) == len(indexed) else alike, op.input(0))
+    facts.add_index(op.input(1), min(known) if known and len(known) == len(indexed) else alike, op.input(0))
     _carry(op, facts)
 
 
