@@ -137,6 +137,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     failing = convert_option("failing", failing, os.PathLike | None)
     progress = convert_option("progress", progress, Progress | None)
     tolerances = Tolerances(atol, rtol, tolerance)
+    earlier = baseline if isinstance(baseline, Report) or baseline is None else Report.load(baseline)
     if spec is None and list_parts(actual) and list_parts(reference):
         same: dict[str, Any] = {
             "task": task,
@@ -145,26 +146,21 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
             "rtol": rtol,
             "tolerance": tolerance,
             "match": match,
-        }
-        same |= {
             "engine": engine,
             "trust": trust,
             "relations": relations,
             "strict": strict,
+            "failing": failing,
             "progress": progress,
             **dims,
         }
-        earlier = _load_baseline(baseline)
-        return _compare_with(
-            earlier, validate_parts(actual, reference, lambda *paths: validate(*paths, failing=failing, **same))
-        )
+        return _compare_with(earlier, validate_parts(actual, reference, lambda *paths: validate(*paths, **same)))
     is_derived = spec is None and not (isinstance(actual, (str, os.PathLike)) and find_spec_path(actual))
     is_free = spec is None and task is None and reference is not None
     spec = _choose_spec(actual, reference, spec, task, dims)
     past_task = f"{spec.task}{PAST}" if is_free and spec.task and not spec.task.endswith(PAST) else None
     if match not in ("name", "position"):
         raise OptionError(f"match={match!r}: outputs are compared by 'name' or by 'position'.")
-    earlier = _load_baseline(baseline)
     matched = match_inputs(
         spec,
         lambda spec: open_runner(actual, spec, engine=engine, trust=trust),
@@ -182,10 +178,6 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     saved = work.save_failing(failing, _target_name(actual), engine) if failing is not None else ()
     report = work.report(_target_name(actual), None if reference is None else _target_name(reference), saved, began)
     return _compare_with(earlier, report)
-
-
-def _load_baseline(baseline: Report | str | os.PathLike[str] | None) -> Report | None:
-    return baseline if isinstance(baseline, Report) or baseline is None else Report.load(baseline)
 
 
 def _compare_with(earlier: Report | None, report: Report) -> Report:

@@ -8,16 +8,15 @@ import numpy as np
 
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
-from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import Indices, TokenIds, get_padding_value, substitute_rule_dims
+from dummyio.spec.values import Indices, Rule, TokenIds, get_padding_value
 from dummyio.typing import Array, Feeds
-from dummyio.validation.comparing.cases import find_padding_masks
+from dummyio.validation.comparing.cases import Cases, find_padding_masks
 from dummyio.validation.comparing.model_pair import Pair, Side
+from dummyio.validation.comparing.thresholds import MOST_BYTES
 from dummyio.validation.data.records import Case, Finding, Severity
 
 _MOST = 8
 """The most inputs that are tried with another rank and dtype."""
-_MOST_BYTES = 64 << 20
 
 
 class _Illegal(NamedTuple):
@@ -31,7 +30,7 @@ def check_illegal_inputs(pair: Pair, case: Case, severity: Severity) -> Iterator
     """Yield a finding for each kind of illegal input that the artifact answers, and the reference, if there is one, refuses."""
     if pair.actual.inputs is None:
         return
-    for one in _list_illegal(pair.cases.spec, case, pair.cases.feeds(case), pair.casts):
+    for one in _list_illegal(pair.cases, case, pair.casts):
         if _refusal(pair, "actual", one.feeds) is not None:
             continue
         reason = None if pair.reference is None else _refusal(pair, "reference", one.feeds)
@@ -49,10 +48,11 @@ def _refusal(pair: Pair, side: Side, feeds: Feeds) -> str | None:
     return None
 
 
-def _list_illegal(spec: InputSpec, case: Case, feeds: Feeds, casts: Collection[str]) -> Iterator[_Illegal]:
+def _list_illegal(cases: Cases, case: Case, casts: Collection[str]) -> Iterator[_Illegal]:
     """Yield illegal inputs; `casts` are those whose values are cast for the artifact, which never sees another dtype."""
+    spec, feeds = cases.spec, cases.feeds(case)
     for path, leaf in spec.leaves:
-        bound = _find_bound(spec, leaf, case)
+        bound = _find_bound(cases.find_rule(leaf, case))
         if bound is not None and feeds[path].size and bound <= np.iinfo(feeds[path].dtype).max:
             yield _Illegal(path, f"the id {bound}, one beyond its last", {**feeds, path: _put_last(feeds[path], bound)})
     for path, leaf in find_padding_masks(spec).items():
@@ -69,13 +69,10 @@ def _list_illegal(spec: InputSpec, case: Case, feeds: Feeds, casts: Collection[s
             yield _Illegal(path, f"{other.dtype} instead of {leaf.dtype}", {**feeds, path: other})
 
 
-def _find_bound(spec: InputSpec, leaf: TensorSpec, case: Case) -> int | None:
-    """Return the first id that is too large; None if the ids of the tensor index nothing."""
-    if isinstance(leaf.values, TokenIds):
-        return leaf.values.high
-    if not isinstance(leaf.values, Indices):
-        return None
-    rule = substitute_rule_dims(leaf.values, spec.dims, case.sizes)
+def _find_bound(rule: Rule) -> int | None:
+    """Return the first id that is too large; None for a rule of other values."""
+    if isinstance(rule, TokenIds):
+        return rule.high
     return int(rule.size) if isinstance(rule, Indices) else None
 
 
@@ -93,7 +90,7 @@ def _list_too_long(spec: InputSpec, case: Case) -> Iterator[_Illegal]:
         try:
             wide = spec.with_dims(**{dim.name: replace(dim, max=size)})
             sizes = {**case.sizes, dim.name: size}
-            if wide.nbytes(**sizes) <= _MOST_BYTES:
+            if wide.nbytes(**sizes) <= MOST_BYTES:
                 yield _Illegal(dim.name, f"a size of {size}, beyond its maximum {dim.max}", wide.feeds(**sizes))
         except DummyioError:  # a rule of some input does not go so far
             continue

@@ -79,7 +79,7 @@ class Cases:
         values = feeds(self._variant(case), case.seed, case.sample, case.sizes)
         if case.values == "ends":
             for path, leaf in self.spec.leaves:
-                _put_ends(leaf, values[path], self._find_rule(leaf, case))
+                _put_ends(leaf, values[path], self.find_rule(leaf, case))
         if case.values in ("pads", "specials"):
             for path, leaf in self.spec.leaves:
                 _put_specials(leaf, values, path, pads=case.values == "pads")
@@ -92,7 +92,7 @@ class Cases:
                 values[path][-1] = get_padding_value(leaf.values)
         return values
 
-    def _find_rule(self, leaf: TensorSpec, case: Case) -> Rule:
+    def find_rule(self, leaf: TensorSpec, case: Case) -> Rule:
         """Return the rule of a tensor with the sizes of the case in place of expressions of dims."""
         return substitute_rule_dims(leaf.values, self.spec.dims, case.sizes)
 

@@ -14,7 +14,7 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio.validation.comparing.cases import Cases, find_padding_masks, find_row_axes
 from dummyio.validation.comparing.hidden_places import find_hidden_places
-from dummyio.validation.comparing.metrics import compare_arrays, measure_scale
+from dummyio.validation.comparing.metrics import compare_arrays
 from dummyio.validation.comparing.tolerance import Tolerances
 from dummyio.validation.data.records import Case, Comparison, Outcome
 
@@ -127,10 +127,11 @@ class Pair:
         made = []
         for name, other in self.match_names(list(expected), list(found)):
             ours, theirs = np.asarray(expected.pop(name)), np.asarray(found.pop(other))
-            if rows is not None and ours.shape == theirs.shape:
-                theirs = _without_padding(ours, theirs, rows.get(name))
-            if ours.dtype.kind == "f" and case.values != "magnitudes":  # a scale for that case alone
-                self.tolerances.add_scale(name, measure_scale(ours))
+            is_alike = ours.shape == theirs.shape and ours.dtype == theirs.dtype and ours.dtype.kind in "fc"
+            if rows is not None and is_alike:
+                theirs = _fill_places(ours, theirs, _mark_last_row(ours.shape, rows.get(name)))
+            if case.values != "magnitudes":  # a scale for that case alone
+                self.tolerances.add_scale(name, ours)
             made.append(compare_arrays(name, ours, theirs, self.tolerances.of(name, ours.dtype, theirs.dtype)))
         return made
 
@@ -159,19 +160,13 @@ def _fill_places(expected: Array, found: Array, places: Array) -> Array:
     return np.where(places, expected.astype(found.dtype), found)
 
 
-def _without_padding(expected: Array, found: Array, axis: int | None) -> Array:
-    """Return `found` with the last row replaced by that of `expected` where both are finite; all rows if `axis` is None.
+def _mark_last_row(shape: tuple[int, ...], axis: int | None) -> Array:
+    """Return a mask of the last row along an axis; of all rows if `axis` is None.
 
     The values of a row that is all padding are arbitrary: kernels differ in a softmax over no element. But NaN that only
     one side has is a difference, since it spreads.
     """
-    if expected.dtype.kind not in "fc" or found.dtype != expected.dtype:
-        return found
-    place: list[slice] = [slice(None)] * found.ndim
+    places = np.full(shape, axis is None)
     if axis is not None:
-        place[axis] = slice(-1, None)
-    last = tuple(place)
-    result = found.copy()
-    both = np.isfinite(expected[last]) & np.isfinite(found[last])
-    result[last] = np.where(both, expected[last], found[last])
-    return result
+        np.moveaxis(places, axis, 0)[-1:] = True
+    return places

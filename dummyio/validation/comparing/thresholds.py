@@ -8,7 +8,6 @@ from typing import Any
 
 from dummyio.backend.frameworks import MODEL_ROOTS
 from dummyio.input_spec import InputSpec
-from dummyio.model_config.normalized_config import NormalizedConfig
 from dummyio.spec.dims import Dim
 from dummyio.spec.probe_plan import sizes_are_valid
 
@@ -25,7 +24,7 @@ _COMPARED = re.compile(
     r"(?:shape\[[^\]]*\]|size\([^()]*\)|\blen\([^()]*\)|\w*len(?:gth)?)\s*(?:[<>]=?|[=!]=)\s*(\d+)\b"
 )
 _LARGEST = 4096
-_MOST_BYTES = 64 << 20
+MOST_BYTES = 64 << 20
 """Inputs that are larger are not run."""
 _MOST_STATED = 6
 
@@ -41,14 +40,17 @@ def list_thresholds(model: Any) -> tuple[int, ...]:
 
 
 def _read_configuration(model: Any) -> Iterator[int]:
-    pending = [getattr(model, "config", None)]
+    pending, seen = [getattr(model, "config", None)], set[int]()
     while pending:
         config = pending.pop()
+        if id(config) in seen:  # a configuration may contain itself
+            continue
+        seen.add(id(config))
         values = config if isinstance(config, Mapping) else vars(config) if hasattr(config, "__dict__") else {}
         for name, value in values.items():
             if type(value) is int and value > 1 and isinstance(name, str) and _STATED.search(name):
                 yield value
-            elif isinstance(name, str) and name.endswith("_config") and not isinstance(value, NormalizedConfig):
+            elif isinstance(name, str) and name.endswith("_config"):
                 pending.append(value)
 
 
@@ -87,7 +89,7 @@ def plan_thresholds(spec: InputSpec, first: Mapping[str, int], stated: Collectio
     return [
         sizes
         for sizes in plan
-        if sizes != first and sizes_are_valid(spec, sizes) and spec.nbytes(**sizes) <= _MOST_BYTES
+        if sizes != first and sizes_are_valid(spec, sizes) and spec.nbytes(**sizes) <= MOST_BYTES
     ]
 
 
@@ -96,7 +98,7 @@ def list_left_out(spec: InputSpec, first: Mapping[str, int], stated: Collection[
     for dim in (dim for dim in spec.dims.values() if _is_length(dim) and not dim.fixed):
         for size in stated:
             sizes = {**first, dim.name: size + 1}
-            if dim.takes(size + 1) and sizes_are_valid(spec, sizes) and spec.nbytes(**sizes) > _MOST_BYTES:
+            if dim.takes(size + 1) and sizes_are_valid(spec, sizes) and spec.nbytes(**sizes) > MOST_BYTES:
                 yield dim.name, size + 1, spec.nbytes(**sizes)
 
 

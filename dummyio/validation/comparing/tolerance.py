@@ -96,9 +96,10 @@ class Tolerances:
         self._measured = True
         self._errors[name] = max(self._errors.get(name, 0.0), error)
 
-    def add_scale(self, name: str, scale: float) -> None:
-        """Add the scale of an output in one case; the largest one counts, for presets: coarse steps do not shrink with a result."""
-        self._scales[name] = max(self._scales.get(name, 0.0), scale)
+    def add_scale(self, name: str, values: Array) -> None:
+        """Add an output of the reference in one case; for presets the largest scale counts: coarse steps do not shrink with a result."""
+        if self._preset is not None and values.dtype.kind == "f":
+            self._scales[name] = max(self._scales.get(name, 0.0), measure_scale(values))
 
     def of(self, name: str, reference: np.dtype[Any], actual: np.dtype[Any]) -> Tolerance:
         """Return the tolerance of one output."""

@@ -37,6 +37,7 @@ def format_sizes(case: Case) -> str:
 
 
 _CHANGES = {
+    "drawn": "",
     "ends": "ends of ranges",
     "hidden_row": "last row hidden",
     "pads": "pad ids inside",
@@ -47,7 +48,7 @@ _CHANGES = {
 
 def describe_changes(case: Case) -> str:
     """Return how a case changes the masks and values of the spec; empty if it does not."""
-    values = _CHANGES.get(case.values, "")
+    values = _CHANGES[case.values]
     policy = "" if case.policy is None else f"masks {case.policy}"
     return ", ".join(filter(None, [case.side and f"padded {case.side}", policy, values]))
 

@@ -12,7 +12,7 @@ from score import Case
 TITLE = "Flax"
 PACKAGES = ("flax", "jax")
 PORTION, THREADS = 8, True
-NOTE = "The examples of the repository are no part of the package; these are models of their kinds."
+NOTE = "The package does not contain the examples of its repository. These are small models of the same kinds."
 _IMAGES = {"x": "float[batch_size, height, width, num_channels]"}
 _IDS = {"ids": "int[batch_size, sequence_length]"}
 
