@@ -155,9 +155,10 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
             **dims,
         }
         return _compare_with(earlier, validate_parts(actual, reference, lambda *paths: validate(*paths, **same)))
-    is_derived = spec is None and not (isinstance(actual, (str, os.PathLike)) and find_spec_path(actual))
-    is_free = spec is None and task is None and reference is not None
+    is_given = spec is not None
     spec = _choose_spec(actual, reference, spec, task, dims)
+    is_derived = not is_given and not (isinstance(actual, (str, os.PathLike)) and find_spec_path(actual))
+    is_free = not is_given and task is None and reference is not None
     past_task = f"{spec.task}{PAST}" if is_free and spec.task and not spec.task.endswith(PAST) else None
     if match not in ("name", "position"):
         raise OptionError(f"match={match!r}: outputs are compared by 'name' or by 'position'.")

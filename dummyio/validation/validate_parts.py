@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from dummyio.backend.formats import is_present
 from dummyio.errors import SourceError
 from dummyio.exporting.artifact import find_spec_path
 from dummyio.validation.data.records import Case, Comparison, Finding, Outcome
@@ -18,7 +19,7 @@ _MAIN = "model"
 
 def list_parts(place: Any) -> tuple[str, ...]:
     """Return the files of a folder that holds several models, each with its spec beside it; none for anything else."""
-    if not isinstance(place, (str, os.PathLike)) or not Path(place).is_dir():
+    if not isinstance(place, (str, os.PathLike)) or not is_present(place) or not Path(place).is_dir():
         return ()
     found = sorted(file.name for file in Path(place).iterdir() if file.is_file() and find_spec_path(file) is not None)
     is_alone = len(found) < 2 or any(Path(name).stem == _MAIN for name in found)
