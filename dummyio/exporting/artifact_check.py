@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dummyio.errors import DummyioError, ExportError, NotInstalledError, RunError, SourceError, format_error_line
+from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import Runner, open_runner
 from dummyio.spec.dims import evaluate_size, find_dims, is_static
@@ -82,6 +83,21 @@ def check_artifact(  # noqa: PLR0913 - each is a choice of an exporter
         if the artifact does not open, declares other inputs or outputs, or does not run or returns other values where the
         model runs.
     """
+    with report_stage("check", path.name):
+        return _check_artifact(path, spec, outputs, reference, sizes, tolerance, opener, ordered=ordered)
+
+
+def _check_artifact(  # noqa: PLR0913 - as `check_artifact`
+    path: Path,
+    spec: InputSpec,
+    outputs: Sequence[str],
+    reference: Run | None,
+    sizes: Sequence[Mapping[str, int]] | None,
+    tolerance: float | None,
+    opener: Callable[[Path, InputSpec], Runner],
+    *,
+    ordered: bool,
+) -> tuple[str, ...]:
     try:
         runner = opener(path, spec)
     except NotInstalledError as error:

@@ -20,6 +20,7 @@ from dummyio.errors import ExportError, OptionError, OutputError, suggest_names,
 from dummyio.exporting.artifact import SPEC_SUFFIX, Artifact, ExportResult, spec_path
 from dummyio.exporting.companion_files import find_home, withdraw_taken_files, write_companion_files
 from dummyio.exporting.folder_content import check_folder_content
+from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.option_types import convert_option, convert_options, list_options
 
@@ -89,7 +90,8 @@ def export(
     exporter = _find_exporter(model, kind)
     own = convert_options(exporter, {name: options[name] for name in list_options(exporter) if name in options})
     rest = {name: value for name, value in options.items() if name not in own}
-    spec = _describe_inputs(model, task, spec, rest, exporter)
+    with report_stage("describe", type(model).__name__):
+        spec = _describe_inputs(model, task, spec, rest, exporter)
     place = _write_file if kind.suffix else _write_folder
     written, files = place(partial(exporter, model, spec, **own), model, target, force=force)
     return Artifact(

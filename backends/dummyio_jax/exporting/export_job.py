@@ -12,6 +12,7 @@ import jax.export
 from dummyio.errors import DummyioError, ExportError, format_error_line
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import check_artifact
+from dummyio.exporting.stages import report_stage
 from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim, collect_dims
@@ -94,6 +95,7 @@ def prepare_export(model: Any, spec: InputSpec, static: StaticDims) -> ExportJob
     function = wrap_exported(model) if isinstance(model, jax.export.Exported) else to_pure_function(model)
     remedy = "A size may have to be static: fix sizes with static='all_but_batch', 'all' or the names of dims."
     with (
+        report_stage("trace", function.name),
         raise_export_error(f"{function.name} cannot be traced on the spec's symbols", remedy),
         enable_wide_dtypes(leaf.dtype for _, leaf in spec.leaves),
     ):

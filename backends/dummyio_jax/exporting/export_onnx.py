@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from dummyio.errors import ExportError, NotInstalledError
 from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import hold_process_state, silence_thread, undo_at_end
 from dummyio.spec.dims import Size, evaluate_size, is_static
@@ -47,7 +48,8 @@ def export_onnx(
         Dims to fix at their default sizes: ``"all"``, ``"all_but_batch"`` or names.
     """
     job = prepare_export(model, spec, static)
-    proto = _convert(job, opset)
+    with report_stage("write", path.name):
+        proto = _convert(job, opset)
     _declare_spec(proto, job, opset)
     if proto.ByteSize() >= _LARGEST:
         raise ExportError("the model is larger than 2 GiB, the limit of an ONNX file without external data.")

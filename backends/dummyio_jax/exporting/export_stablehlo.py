@@ -9,6 +9,7 @@ import jax
 import jax.export
 
 from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_jax.calling.exported_function import open_exported
@@ -40,7 +41,8 @@ def export_stablehlo(
     """
     job = prepare_export(model, spec, static)
     wanted = (platforms,) if isinstance(platforms, str) else None if platforms is None else tuple(platforms)
-    exported = _export_function(job, wanted)
+    with report_stage("write", path.name):
+        exported = _export_function(job, wanted)
     with raise_export_error("JAX cannot serialize the exported function"):
         path.write_bytes(bytes(exported.serialize()))
     can_run = wanted is None or jax.default_backend() in wanted

@@ -7,6 +7,7 @@ from typing import Any
 
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import check_artifact
+from dummyio.exporting.stages import report_stage
 from dummyio.exporting.static_dims import fix_dims, split_into_buckets
 from dummyio.input_spec import InputSpec
 from dummyio.typing import Buckets, StaticDims
@@ -44,6 +45,7 @@ def prepare_export(model: Any, spec: InputSpec, static: StaticDims, buckets: Buc
     """Fix dims as `static` and `buckets` demand, and freeze the model on each signature."""
     spec, notes = fix_dims(spec, static)
     spec, specs, more = split_into_buckets(spec, buckets)
-    signatures = {name: freeze_model(model, each) for name, each in specs.items()}
+    with report_stage("trace", type(model).__name__):
+        signatures = {name: freeze_model(model, each) for name, each in specs.items()}
     spec = add_output_specs(spec, signatures["serving_default"])
     return ExportJob(model, spec, specs, signatures, (*notes, *more))

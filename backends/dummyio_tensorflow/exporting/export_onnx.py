@@ -16,6 +16,7 @@ from msgspec import Meta
 from dummyio.errors import ExportError, NotInstalledError, format_error_line
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import check_names_apart
+from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_tensorflow.calling.frozen_function import Frozen, without_xla
@@ -49,8 +50,9 @@ def export_onnx(
         job = prepare_export(model, spec, static)
     check_names_apart(job.frozen.names, job.frozen.outputs)
     _check_dtypes(job.frozen)
-    proto = declare_names(_convert(job.frozen, opset), job.spec, job.frozen.names, job.frozen.outputs)
-    path.write_bytes(proto.SerializeToString(deterministic=True))
+    with report_stage("write", path.name):
+        proto = declare_names(_convert(job.frozen, opset), job.spec, job.frozen.names, job.frozen.outputs)
+        path.write_bytes(proto.SerializeToString(deterministic=True))
     return job.finish(path)
 
 

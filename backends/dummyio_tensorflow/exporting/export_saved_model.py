@@ -10,6 +10,7 @@ import tensorflow as tf
 from dummyio.errors import ExportError, format_error_line
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import check_names_apart
+from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.typing import Buckets, StaticDims
 from dummyio_tensorflow.calling.frozen_function import Frozen
@@ -38,7 +39,8 @@ def export_saved_model(
         if the model cannot be frozen or saved.
     """
     job = prepare_export(model, spec, static, buckets)
-    save_signatures(job.signatures, path)
+    with report_stage("write", path.name):
+        save_signatures(job.signatures, path)
     return job.finish(path, ordered=False, opener=partial(SavedModelRunner, trust=True))
 
 
@@ -61,7 +63,7 @@ def export_pb(model: Any, spec: InputSpec, path: Path, *, static: StaticDims = N
     """
     job = prepare_export(model, spec, static)
     check_names_apart(job.frozen.names.values(), job.frozen.outputs)
-    with silence_output():
+    with report_stage("write", path.name), silence_output():
         graph = _build_named_graph(job.frozen)
     path.write_bytes(graph.SerializeToString(deterministic=True))
     return job.finish(path, ordered=False, opener=partial(GraphRunner, trust=True))

@@ -17,6 +17,7 @@ from msgspec import Meta
 from dummyio.errors import ExportError, OptionError, format_error_line
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import TOLERANCE
+from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.temporaries import temporary_folder
 from dummyio.typing import Buckets, StaticDims
@@ -80,7 +81,8 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
     quantization = _Quantization(quantize, calibration_samples, int8_io)
     job = prepare_export(model, spec, static, buckets)
     try:
-        path.write_bytes(_convert(job, quantization))
+        with report_stage("write", path.name):
+            path.write_bytes(_convert(job, quantization))
     except Exception as error:
         raise _explain_refusal(error, static) from error
     _check_operators(path)

@@ -10,6 +10,7 @@ from torch.export import Dim
 
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import check_artifact
+from dummyio.exporting.stages import report_stage
 from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import hold_process_state
@@ -75,7 +76,7 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
     call = ModuleCall(model, spec)
     tensors = tuple(make_trace_inputs(spec, model).values())
     with evaluation_mode(model), silence_exporters(), hide_export():
-        outputs = find_output_names(call, make_other_inputs(spec, model))
+        outputs, notes = find_output_names(call, make_other_inputs(spec, model))
         flat = FlatModule(call, outputs)
         axes: dict[str, dict[int, Any]] = {name: {} for name in call.paths}
         for name, axis, _ in iterate_dynamic_axes(spec):
@@ -84,8 +85,10 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
         def trace() -> torch.export.ExportedProgram:
             return torch.export.export(flat, tensors, dynamic_shapes=(tuple(axes.values()),), strict=strict)
 
-        program, _ = trace_symbolic_sizes(model, trace, rewrite=rewrite)
+        with report_stage("trace", path.name):
+            program, _ = trace_symbolic_sizes(model, trace, rewrite=rewrite)
         names = {"inputs": list(call.paths), "outputs": list(outputs)}
-        write_program(program, path, {NAMES_FILE: json.dumps(names)})
+        with report_stage("write", path.name):
+            write_program(program, path, {NAMES_FILE: json.dumps(names)})
     reference = ModuleRunner(model, spec)
-    return check_artifact(path, spec, outputs, reference=reference, sizes=[{}], opener=open_program)
+    return (*notes, *check_artifact(path, spec, outputs, reference=reference, sizes=[{}], opener=open_program))

@@ -12,7 +12,8 @@ from torch import nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined] # public, but not in its __all__
 
 from dummyio.errors import ExportError, OptionError
-from dummyio.exporting.artifact_check import check_artifact, check_names_apart
+from dummyio.exporting.artifact_check import check_artifact
+from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import record_warnings
 from dummyio.spec.dims import is_static
@@ -71,17 +72,19 @@ def write_onnx(
     with evaluation_mode(model), silence_exporters(), hide_export():
         # A module without memory does not run if it depends on values, so the spec gives the output names, if it has any.
         declared = call.declared if not options.weights else ()
-        outputs = declared or find_output_names(call, make_other_inputs(spec, model))
-        check_names_apart(call.paths, outputs)
+        outputs, named = (declared, ()) if declared else find_output_names(call, make_other_inputs(spec, model))
         flat = FlatModule(call, outputs)
         with TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as scratch:
-            if options.exporter == "dynamo":
-                graph, notes = _trace_dynamo(flat, tensors, spec, options, passes)
-            else:
-                graph, notes = _trace_torchscript(flat, tensors, spec, options, Path(scratch) / path.name)
-            _check_opset(graph, options)
-            notes += run_graph_passes(passes, graph, spec, outputs)
-            _save(graph, path, options)
+            with report_stage("trace", path.name):
+                if options.exporter == "dynamo":
+                    graph, notes = _trace_dynamo(flat, tensors, spec, options, passes)
+                else:
+                    graph, notes = _trace_torchscript(flat, tensors, spec, options, Path(scratch) / path.name)
+                _check_opset(graph, options)
+            with report_stage("passes", path.name):
+                notes += (*named, *run_graph_passes(passes, graph, spec, outputs))
+            with report_stage("write", path.name):
+                _save(graph, path, options)
     if not options.weights:
         return (*notes, "without weights: the file has their names, shapes and places, and cannot be run")
     return (*notes, *check_artifact(path, spec, outputs, reference=ModuleRunner(model, spec), sizes=[{}]))
