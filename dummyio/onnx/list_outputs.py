@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeAlias
 
+from dummyio.backend.result_names import separate_names
 from dummyio.errors import DummyioError
 from dummyio.huggingface.config.class_defaults import configuration_defaults
 from dummyio.huggingface.config.configuration import Configuration
@@ -197,8 +198,8 @@ def _follows(size: Size, seen: Sequence[int], sizes: Sequence[Mapping[str, int]]
 
 def name_outputs(spec: InputSpec, outputs: tuple[OutputSpec, ...]) -> Mapping[str, str]:
     """Return output of the model → its name in a file, for those whose own name is that of an input too."""
-    taken = {path for path, _ in spec.leaves}
-    return {output.name: f"out_{output.name}" for output in outputs if output.name in taken}
+    names = separate_names([output.name for output in outputs], [path for path, _ in spec.leaves])
+    return {own: name for own, name in names.items() if own != name}
 
 
 def name_axes(output: OutputSpec) -> dict[int, str]:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dummyio.backend.result_names import name_outputs
+from dummyio.backend.result_names import name_outputs, separate_names
 from dummyio.input_spec import InputSpec
 from dummyio.sources.input_names import present_name
 from dummyio.spec.tensor_spec import build_nested
@@ -37,25 +37,42 @@ class ModuleCall:
         Any module.
     spec
         Its inputs. If it names outputs and the module returns all of them, these are the results; what the module returns
-        besides (hidden states, an input) is left out.
+        besides (hidden states, an input) is left out. If it names as many as the module returns, all of them otherwise than
+        the module, these are the names in order.
+
+    An output with the name of an input gets another one, as in a file (`dummyio.backend.result_names.separate_names`).
     """
 
     def __init__(self, module: nn.Module, spec: InputSpec) -> None:
         self.module = module
         self.spec = spec
         self.paths = tuple(path for path, _ in spec.leaves)
-        self.declared = tuple(output.name for output in spec.outputs)
-        self._constants = _choose_constants(module, spec, self.declared)
+        self._outputs = tuple(output.name for output in spec.outputs)
+        self.declared = tuple(separate_names(self._outputs, self.paths).values())
+        """The names of the spec's outputs in a file."""
+        self._constants = _choose_constants(module, spec, self._outputs)
 
     def __call__(self, leaves: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Call the module; return name → tensor, in the order of the declared outputs."""
+        tensors = self.run(leaves)
+        return {name: tensors[own] for own, name in self.name_results(list(tensors)).items()}
+
+    def name_results(self, own: Sequence[str]) -> dict[str, str]:
+        """Return name of the module → name in a file, for the results that are kept, in their order."""
+        apart = separate_names(own, self.paths)
+        wanted = [name if name in apart.values() else apart.get(name, name) for name in self._outputs]
+        if wanted and set(wanted) <= set(apart.values()):
+            return {{name: each for each, name in apart.items()}[name]: name for name in wanted}
+        if len(wanted) == len(own) and set(wanted).isdisjoint(apart.values()):
+            return dict(zip(own, self.declared, strict=True))
+        return apart
+
+    def run(self, leaves: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Call the module; return name → tensor under the names that the module itself gives."""
         # A cache is new in each call, because a model writes on it.
         inputs = {name: build_nested(node, leaves, name, build_cache) for name, node in self.spec.items()}
-        results = name_outputs(self.module(**inputs, **self._constants), self.declared, _expand_cache)
-        tensors = {name: value for name, value in results.items() if isinstance(value, torch.Tensor)}
-        if self.declared and all(name in tensors for name in self.declared):
-            return {name: tensors[name] for name in self.declared}
-        return tensors
+        results = name_outputs(self.module(**inputs, **self._constants), self._outputs, _expand_cache)
+        return {name: value for name, value in results.items() if isinstance(value, torch.Tensor)}
 
 
 def device_of(module: nn.Module) -> torch.device:

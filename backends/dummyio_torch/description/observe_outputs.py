@@ -79,7 +79,7 @@ class OutputObserver:
         # Without the outputs of the spec, so that all that is returned has a name.
         call = ModuleCall(copy.module, InputSpec(dict(spec), task=spec.task))
         with ignore_warnings():
-            return copy.enter(lambda: call(leaves))
+            return copy.enter(lambda: call.run(leaves))
 
 
 def observe_class(class_name: str, module_name: str, values: Mapping[str, Any]) -> OutputObserver:

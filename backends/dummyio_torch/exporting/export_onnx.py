@@ -15,6 +15,7 @@ from dummyio.process_state import hold_process_state
 from dummyio.typing import StaticDims
 from dummyio_torch.calling.private_copy import copy_to_trace
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
+from dummyio_torch.exporting.trace_inputs import separate_outputs
 
 
 def export_onnx(  # noqa: PLR0913 - each is an option of its own
@@ -77,7 +78,7 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
         raise OptionError(f"opset={opset}: the installed onnx {onnx.__version__} has opsets up to {newest}.")
     from dummyio_torch.exporting.write_onnx import OnnxOptions, write_onnx  # noqa: PLC0415 - lazy: needs onnxscript
 
-    spec, notes = fix_dims(spec, static)
+    spec, notes = fix_dims(separate_outputs(spec), static)
     options = OnnxOptions(opset, exporter, external_data, optimize, weights, rewrite)
 
     with hold_process_state():

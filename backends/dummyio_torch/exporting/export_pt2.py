@@ -25,6 +25,7 @@ from dummyio_torch.exporting.trace_inputs import (
     iterate_dynamic_axes,
     make_other_inputs,
     make_trace_inputs,
+    separate_outputs,
 )
 from dummyio_torch.program_file.read_program import NAMES_FILE
 from dummyio_torch.program_file.write_program import write_program
@@ -60,7 +61,7 @@ def export_pt2(  # noqa: PLR0913 - each is an option of its own
     ExportError
         if the module cannot be exported, or the file is not what the spec declares.
     """
-    spec, notes = fix_dims(spec, static)
+    spec, notes = fix_dims(separate_outputs(spec), static)
 
     with hold_process_state():
         copied, reasons = copy_to_trace(model)

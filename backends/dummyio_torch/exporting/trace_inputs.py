@@ -6,12 +6,14 @@ have, if the bounds in the spec permit it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
 from dummyio.backend.frameworks import qualified_name
+from dummyio.backend.result_names import separate_names
 from dummyio.errors import ExportError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim, Size, collect_dims, evaluate_size, is_static
@@ -56,8 +58,8 @@ def iterate_dynamic_axes(spec: InputSpec) -> Iterator[tuple[str, int, Size]]:
                 yield path, axis, size
 
 
-def find_output_names(call: ModuleCall, leaves: Mapping[str, torch.Tensor]) -> tuple[str, ...]:
-    """Run the module once and return the names of its results.
+def find_output_names(call: ModuleCall, leaves: Mapping[str, torch.Tensor]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Run the module once and return the names of its results, and a note on those that the module gives another name.
 
     Raises
     ------
@@ -65,7 +67,7 @@ def find_output_names(call: ModuleCall, leaves: Mapping[str, torch.Tensor]) -> t
         if it does not run, or returns no tensors.
     """
     try:
-        results = call({path: tensor.clone() for path, tensor in leaves.items()})
+        results = list(call.run({path: tensor.clone() for path, tensor in leaves.items()}))
     except Exception as error:
         shapes = ", ".join(f"{path} {list(tensor.shape)}" for path, tensor in leaves.items())
         raise ExportError(
@@ -73,8 +75,28 @@ def find_output_names(call: ModuleCall, leaves: Mapping[str, torch.Tensor]) -> t
             f"{format_error_line(error)}"
         ) from error
     if not results:
-        raise ExportError(f"{qualified_name(call.module)} returns no tensors: there is nothing to export.")
-    return tuple(results)
+        raise ExportError(
+            f"{qualified_name(call.module)} returns no tensors, so there is nothing to export. Return a tensor, "
+            "or dicts, lists, tuples or dataclasses of tensors."
+        )
+    names = call.name_results(results)
+    renamed = [f"{own!r} is {name!r} in the file" for own, name in names.items() if own != name]
+    notes = (f"names of outputs: {', '.join(renamed)}, {_explain_names(call, names)}",) if renamed else ()
+    return tuple(names.values()), notes
+
+
+def _explain_names(call: ModuleCall, names: Mapping[str, str]) -> str:
+    needed = separate_names(list(names), call.paths)
+    return "since an input has that name" if names == needed else "as the spec declares"
+
+
+def separate_outputs(spec: InputSpec) -> InputSpec:
+    """Return a spec in which no output has the name of an input, as in the file."""
+    names = separate_names([output.name for output in spec.outputs], [path for path, _ in spec.leaves])
+    if all(own == name for own, name in names.items()):
+        return spec
+    outputs = tuple(replace(output, name=names[output.name]) for output in spec.outputs)
+    return InputSpec(dict(spec), task=spec.task, outputs=outputs, provenance=spec.provenance, proof=spec.proof)
 
 
 def make_trace_inputs(spec: InputSpec, module: nn.Module) -> dict[str, torch.Tensor]:

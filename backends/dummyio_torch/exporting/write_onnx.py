@@ -33,7 +33,7 @@ from dummyio_torch.symbolic import trace_symbolic_sizes
 
 _OLDEST_OPSET = 18
 """The oldest opset of the dynamo exporter; if an older one is requested, it writes this one without an error."""
-_LARGEST_FILE = 1536 << 20
+LARGEST_FILE = 1536 << 20
 """Bytes of weights in one file: a protobuf message has at most 2 GB."""
 
 
@@ -160,7 +160,7 @@ def _save(graph: ir.Model, path: Path, options: OnnxOptions) -> None:
         ir.save(graph, path)
         return
     weights = [value.const_value for value in graph.graph.initializers.values()]
-    is_large = sum(tensor.nbytes for tensor in weights if tensor is not None) > _LARGEST_FILE
+    is_large = sum(tensor.nbytes for tensor in weights if tensor is not None) > LARGEST_FILE
     if is_large and options.external_data is False:
         raise ExportError("external_data=False: the weights are too large for one file (2 GB). Leave the option out.")
     ir.save(graph, path, external_data=data_file if is_large or options.external_data else None)

@@ -210,16 +210,6 @@ def test_two_sizes_that_became_one_are_refused(tmp_path, suffix):
         dummyio.export(Equal(), tmp_path / f"model{suffix}", spec=spec)
 
 
-def test_an_output_with_the_name_of_an_input_is_refused(tmp_path):
-    class Same(nn.Module):
-        def forward(self, x):
-            return {"x": x * 2}
-
-    spec = InputSpec({"x": TensorSpec("x", (ROWS, 4))})
-    with pytest.raises(ExportError, match="x is the name of an input and of an output"):
-        dummyio.export(Same(), tmp_path / "model.onnx", spec=spec)
-
-
 def test_an_opset_that_the_exporter_does_not_write_is_refused(module, tmp_path):
     with pytest.raises(ExportError, match=r"wrote opset 18 instead.*torchscript"):
         dummyio.export(module, tmp_path / "model.onnx", spec=SPEC, opset=13)
