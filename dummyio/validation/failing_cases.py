@@ -10,12 +10,14 @@ import msgspec
 import numpy as np
 
 from dummyio.atomic_files import atomic_folder, make_folder
+from dummyio.describing import describe
 from dummyio.errors import SourceError, to_path
 from dummyio.feeds import npz
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, open_runner
 from dummyio.typing import Array
 from dummyio.validation.comparing.cases import Cases
+from dummyio.validation.comparing.match_inputs import match_inputs
 from dummyio.validation.comparing.model_pair import Match, Pair
 from dummyio.validation.comparing.tolerance import Tolerances
 from dummyio.validation.data.records import Case, Outcome, Tolerance
@@ -148,6 +150,21 @@ def replay(folder: str | os.PathLike[str], artifact: Any = None, *, trust: bool 
         expected = npz.read(place / "expected.npz")
     except (OSError, msgspec.DecodeError, ValueError) as error:
         raise SourceError(f"{place}: this folder does not contain a failing case ({error}).") from error
-    actual = open_runner(saved.artifact if artifact is None else artifact, spec, engine=saved.engine, trust=trust)
-    pair = Pair(Cases(spec), actual, _SavedResults(expected), _SavedTolerances(saved.tolerances), saved.match)
+    target = saved.artifact if artifact is None else artifact
+    matched = match_inputs(
+        spec,
+        lambda spec: open_runner(target, spec, engine=saved.engine, trust=trust),
+        None,
+        lambda: describe(target, prove="off"),
+        is_derived=True,
+    )
+    pair = Pair(
+        Cases(matched.spec),
+        matched.actual,
+        _SavedResults(expected),
+        _SavedTolerances(saved.tolerances),
+        saved.match,
+        matched.extra,
+        matched.casts,
+    )
     return pair.run_case(saved.case)

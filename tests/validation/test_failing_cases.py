@@ -12,6 +12,7 @@ import small_models as small
 
 import dummyio
 from dummyio.errors import SourceError
+from dummyio.exporting.artifact import spec_path
 from dummyio.feeds import npz
 from dummyio.validation.comparing.cases import Cases
 from dummyio.validation.failing_cases import replay
@@ -68,3 +69,19 @@ def test_a_passing_artifact_leaves_no_folder(tmp_path):
     report = dummyio.validate(path, small.perceptron, spec=small.FEATURES, failing=tmp_path / "cases")
     assert report.ok
     assert not (tmp_path / "cases").exists()
+
+
+def test_a_case_of_an_artifact_whose_input_has_another_name_runs_again(tmp_path):
+    onnx, torch = pytest.importorskip("onnx"), pytest.importorskip("torch")
+    pytest.importorskip("onnxscript")
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(4, 3).eval() for _ in range(2)]
+    artifact = dummyio.export(layers[0], tmp_path / "model.onnx", exporter="torchscript")
+    model = onnx.load(artifact.path)
+    onnx.save(onnx.compose.add_prefix(model, "their_", rename_outputs=False), artifact.path)
+    spec_path(artifact.path).unlink()
+    report = dummyio.validate(artifact.path, layers[1], failing=tmp_path / "cases")
+    assert "names" in {finding.kind for finding in report.findings}
+    outcome = replay(report.failing[0])
+    assert (outcome.status, outcome.reason) == ("failed", "")
+    assert not outcome.comparisons[0].ok

@@ -43,6 +43,9 @@ def test_a_given_tolerance():
     assert validated(**off, rtol=1e-2).ok
     assert validated(**off, tolerance="float16").ok
     assert not validated(**off, atol={"scores": 1e-9}).ok
+    assert validated(**off, atol={"scores": 1e-1}, tolerance="float16").ok
+    with pytest.raises(OptionError, match="give one of the two"):
+        validated(**off, atol=1e-2, tolerance="float16")
 
 
 @pytest.mark.parametrize(

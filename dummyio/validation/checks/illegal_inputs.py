@@ -10,7 +10,8 @@ from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
 from dummyio.spec.values import Indices, Rule, TokenIds, get_padding_value
 from dummyio.typing import Array, Feeds
-from dummyio.validation.comparing.cases import Cases, find_padding_masks
+from dummyio.validation.comparing.case_values import find_padding_masks, find_rule
+from dummyio.validation.comparing.cases import Cases
 from dummyio.validation.comparing.model_pair import Pair, Side
 from dummyio.validation.comparing.thresholds import MOST_BYTES
 from dummyio.validation.data.records import Case, Finding, Severity
@@ -52,7 +53,7 @@ def _list_illegal(cases: Cases, case: Case, casts: Collection[str]) -> Iterator[
     """Yield illegal inputs; `casts` are those whose values are cast for the artifact, which never sees another dtype."""
     spec, feeds = cases.spec, cases.feeds(case)
     for path, leaf in spec.leaves:
-        bound = _find_bound(cases.find_rule(leaf, case))
+        bound = _find_bound(find_rule(cases.spec, leaf, case))
         if bound is not None and feeds[path].size and bound <= np.iinfo(feeds[path].dtype).max:
             yield _Illegal(path, f"the id {bound}, one beyond its last", {**feeds, path: _put_last(feeds[path], bound)})
     for path, leaf in find_padding_masks(spec).items():

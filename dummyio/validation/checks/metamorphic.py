@@ -19,7 +19,8 @@ from dummyio.spec.dims import Dim, Size, evaluate_size, is_static
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import TokenIds, get_padding_value
 from dummyio.typing import Array, Feeds
-from dummyio.validation.comparing.cases import find_batch_axis, find_padding_masks, find_row_axes
+from dummyio.validation.comparing.case_values import find_padding_masks
+from dummyio.validation.comparing.cases import find_batch_axis, find_row_axes
 from dummyio.validation.comparing.metrics import compare_arrays
 from dummyio.validation.comparing.model_pair import Pair, Side
 from dummyio.validation.comparing.thresholds import BATCH

@@ -5,24 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import feeds
 from dummyio.running.runner import Runner
 from dummyio.spec.tensor_spec import TensorSpec, map_node
-from dummyio.spec.values import (
-    Indices,
-    Lengths,
-    Normal,
-    PaddingMask,
-    Rule,
-    TokenIds,
-    Uniform,
-    get_padding_value,
-    substitute_rule_dims,
-)
+from dummyio.spec.values import Normal, PaddingMask, TokenIds
 from dummyio.typing import Array
+from dummyio.validation.comparing.case_values import change_values, find_padding_masks, may_be_large
 from dummyio.validation.comparing.thresholds import BATCH, plan_thresholds
 from dummyio.validation.data.records import Case
 
@@ -37,6 +27,8 @@ class Cases:
     """Sizes at which the model may behave otherwise."""
     is_calibrated: bool = False
     """Whether numbers beyond those of usual inputs saturate on purpose: then no case has them."""
+    has_large: bool = False
+    """Whether a case has large numbers alone: not if they overflow in half precision, or a tolerance was given for usual ones."""
     _variants: dict[Any, InputSpec] = field(default_factory=dict)
 
     def plan(self) -> list[Case]:
@@ -70,6 +62,8 @@ class Cases:
             ]
         if not self.is_calibrated and any(isinstance(leaf.values, Normal) for _, leaf in self.spec.leaves):
             cases.append(Case("magnitudes", first, values="magnitudes"))
+        if self.has_large and any(may_be_large(leaf) for _, leaf in self.spec.leaves):
+            cases.append(Case("large numbers", first, values="large"))
         named = [msgspec.structs.replace(case, seed=self.seed, sample=number) for number, case in enumerate(cases)]
         # A case that changes the masks keeps the values of the first, so that only one thing differs.
         return [msgspec.structs.replace(case, sample=0) if case.side or case.policy else case for case in named]
@@ -77,24 +71,8 @@ class Cases:
     def feeds(self, case: Case) -> dict[str, Array]:
         """Return path → input of a case; the caller owns the arrays."""
         values = feeds(self._variant(case), case.seed, case.sample, case.sizes)
-        if case.values == "ends":
-            for path, leaf in self.spec.leaves:
-                _put_ends(leaf, values[path], self.find_rule(leaf, case))
-        if case.values in ("pads", "specials"):
-            for path, leaf in self.spec.leaves:
-                _put_specials(leaf, values, path, pads=case.values == "pads")
-        if case.values == "magnitudes":
-            for path, leaf in self.spec.leaves:
-                if isinstance(leaf.values, Normal):
-                    _spread_magnitudes(values[path])
-        if case.values == "hidden_row":
-            for path, leaf in find_padding_masks(self.spec).items():
-                values[path][-1] = get_padding_value(leaf.values)
+        change_values(self.spec, case, values)
         return values
-
-    def find_rule(self, leaf: TensorSpec, case: Case) -> Rule:
-        """Return the rule of a tensor with the sizes of the case in place of expressions of dims."""
-        return substitute_rule_dims(leaf.values, self.spec.dims, case.sizes)
 
     def _variant(self, case: Case) -> InputSpec:
         """Return the spec with the masks of the case."""
@@ -112,11 +90,6 @@ class Cases:
             inputs = {name: map_node(node, changed) for name, node in self.spec.items()}
             self._variants[key] = InputSpec(inputs, task=self.spec.task, outputs=self.spec.outputs)
         return self._variants[key]
-
-
-def find_padding_masks(spec: InputSpec) -> Mapping[str, TensorSpec]:
-    """Return path → tensor of the padding masks."""
-    return {path: leaf for path, leaf in spec.leaves if isinstance(leaf.values, PaddingMask)}
 
 
 def find_batch_axis(leaf: TensorSpec) -> int | None:
@@ -156,70 +129,3 @@ def propose_sizes(spec: InputSpec, actual: Runner, sizes: Mapping[str, int]) -> 
 
 def _difference(first: Mapping[str, int], sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name}={size}" for name, size in sizes.items() if first[name] != size) or "same sizes"
-
-
-def _put_ends(leaf: TensorSpec, values: Array, rule: Rule | None) -> None:
-    """Replace the last and the first drawn value by the smallest and the largest value of the range."""
-    if isinstance(leaf.values, TokenIds):
-        pad = None if leaf.values.mask is None else leaf.values.pad
-        taken = {pad, leaf.values.first, leaf.values.last, *(run.id for run in leaf.values.runs)}
-        ends = _ordinary_ids(leaf.values, taken)
-    elif isinstance(leaf.values, Uniform) and leaf.dtype.kind in ("int", "uint"):
-        taken, ends = set(), (int(leaf.values.high) - 1, int(leaf.values.low))
-    elif isinstance(rule, Lengths) and rule.size is not None and rule.policy == "ragged":
-        taken, ends = set(), (int(rule.size), min(rule.least, int(rule.size)))
-    elif isinstance(rule, Indices) and rule.order == "random" and int(rule.size) > 0:
-        taken, ends = set(), (int(rule.size) - 1, 0)
-    else:
-        return
-    flat = values.reshape(-1)
-    drawn = np.flatnonzero(~np.isin(flat, [number for number in taken if number is not None]))
-    if drawn.size and ends:
-        flat[drawn[-1]], flat[drawn[0]] = ends[1], ends[0]
-
-
-def _put_specials(leaf: TensorSpec, values: dict[str, Array], path: str, *, pads: bool) -> None:
-    """Put ids with a special meaning where a text has others: twice in a row in the first row, all over the last one.
-
-    Placeholders stay as many as there are; beside them, only the ids of pads and ends are put, since others may be placeholders of media that
-    the inputs do not have.
-    """
-    rule = leaf.values
-    if not isinstance(rule, TokenIds) or leaf.rank < 2:
-        return
-    ends = {rule.first, rule.last}
-    special = (
-        [rule.pad]
-        if pads
-        else [number for number in (() if rule.runs else rule.reserved) if number not in {rule.pad, *ends}]
-    )
-    kept = np.isin(
-        values[path], [run.id for run in rule.runs] + [number for number in ends if number is not None], invert=True
-    )
-    if rule.mask is not None and values[rule.mask].shape == kept.shape:
-        kept &= values[rule.mask].astype(bool)
-    rows, free = values[path].reshape(-1, kept.shape[-1]), kept.reshape(-1, kept.shape[-1])
-    places = np.flatnonzero(free[0])[1:]
-    for number, place in zip(special * 2, places[::3], strict=False):
-        rows[0, [place, *places[places == place + 1]]] = number
-    if special and len(rows) > 1:
-        last = np.flatnonzero(free[-1])
-        rows[-1, last] = np.resize(special, last.size)
-
-
-def _spread_magnitudes(values: Array) -> None:
-    """Make one channel of real numbers 16 times as large, one 1024 times as small, and the last row constant, so that scores tie."""
-    channels = np.moveaxis(values, 1 if values.ndim > 3 else -1, 0) if values.ndim else values.reshape(1)
-    channels[0] *= 16
-    if len(channels) > 2:
-        channels[1] /= 1024
-    if values.ndim > 1 and len(values) > 1:
-        values[-1] = values[-1].reshape(-1)[-1]
-
-
-def _ordinary_ids(rule: TokenIds, taken: set[Any]) -> tuple[int, int] | None:
-    """Return the highest and the lowest id without a special meaning."""
-    barred = {*taken, *rule.reserved}
-    high = next((number for number in range(rule.high - 1, rule.low - 1, -1) if number not in barred), None)
-    low = next((number for number in range(rule.low, rule.high) if number not in barred), None)
-    return None if high is None or low is None else (high, low)

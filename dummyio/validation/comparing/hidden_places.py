@@ -13,7 +13,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import TokenIds, get_padding_value
 from dummyio.typing import Array, Feeds
-from dummyio.validation.comparing.cases import find_padding_masks
+from dummyio.validation.comparing.case_values import find_padding_masks
 from dummyio.validation.data.records import Comparison
 
 _OTHERS = 2

@@ -1,13 +1,14 @@
 """Matches the inputs of an artifact with those of its reference: what only one takes is said once, and the rest is compared."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain, combinations, islice
 
 from dummyio.errors import DummyioError, RunError, SourceError, suggest_names
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, Runner
-from dummyio.sources.proof.spec_changes import remove_inputs
+from dummyio.sources.proof.spec_changes import map_leaves, remove_inputs
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio.validation.data.records import Finding
@@ -50,28 +51,30 @@ def match_inputs(
     RunError
         If the artifact has inputs that are not in the spec, and its declarations do not tell what they take.
     """
-    findings: list[Finding] = []
+    open_own, findings = open_actual, list[Finding]()
     if is_derived and len(spec.leaves) == 1:
-        actual, findings = _open_only_input(spec, open_actual, describe_actual)
-    else:
-        actual = open_actual(spec)
-    reference = open_reference(spec) if open_reference is not None else None
-    if actual.inputs is None:
-        return MatchedInputs(spec, actual, reference)
-    ports = {port.name for port in actual.inputs}
-    if describe_past is not None and _count_pasts(ports) and not _count_pasts(path for path, _ in spec.leaves):
-        with suppress(DummyioError):  # the reference has no such task
-            return match_inputs(describe_past(), open_actual, open_reference, describe_actual)
+        open_actual = partial(_open_only_input, open_own, describe_actual)
+    actual = open_actual(spec)
+    with_past = None if describe_past is None else _describe_past(spec, actual, describe_past)
+    if with_past is not None:
+        return match_inputs(with_past, open_own, open_reference, describe_actual)
+    if isinstance(actual, _Renamed):
+        findings.append(Finding("names", "warning", actual.path, actual.message))
     if open_reference is not None:
-        left_out = _find_optional(spec, ports, open_reference)
-        if left_out:
-            findings += [Finding("left out", "warning", name, _LEFT_OUT) for name in left_out]
-            spec = remove_inputs(spec, left_out)
-            actual, reference = open_actual(spec), open_reference(spec)
-    missing = [path for path, _ in spec.leaves if path not in ports]
+        if is_derived:
+            spec, ranks = _take_declared_ranks(spec, actual, open_reference, describe_actual)
+            findings += ranks
+        left_out = _find_left_out(spec, open_actual, open_reference)
+        findings += [Finding("left out", "warning", name, _LEFT_OUT) for name in left_out]
+        spec = remove_inputs(spec, left_out)
+    actual = open_actual(spec)
+    reference = None if open_reference is None else open_reference(spec)
+    if actual.inputs is None:
+        return MatchedInputs(spec, actual, reference, findings=tuple(findings))
+    known, ports = [path for path, _ in spec.leaves], {port.name for port in actual.inputs}
     reason = _IS_NEEDED if reference is not None else _IS_MISSING
-    findings += [Finding("names", "error", path, reason) for path in missing]
-    extra = frozenset(ports - {path for path, _ in spec.leaves})
+    findings += [Finding("names", "error", path, reason) for path in known if path not in ports]
+    extra = frozenset(ports.difference(known))
     if extra:
         findings += [Finding("names", "error", path, _IS_UNKNOWN) for path in sorted(extra)]
         spec = _add_inputs(spec, extra, describe_actual)
@@ -84,6 +87,8 @@ def match_inputs(
     return MatchedInputs(spec, actual, reference, extra, casts, tuple(findings))
 
 
+_MOST_GROUPS = 64
+"""Groups of optional inputs that are left out, one after the other, to find what a function takes."""
 HALF = ("float16", "bfloat16")
 _LEFT_OUT = "the artifact was exported without this input, and the reference runs without it: neither gets it."
 _IS_NEEDED = "the artifact does not have this input, and the reference does not run without it."
@@ -97,6 +102,11 @@ class _Renamed:
 
     runner: Runner
     path: str
+
+    @property
+    def message(self) -> str:
+        (port,) = self.runner.inputs or ()
+        return f"the artifact calls its only input {port.name!r}: the two are compared."
 
     @property
     def engine(self) -> str:
@@ -115,27 +125,56 @@ class _Renamed:
         return self.runner({own if path == self.path else path: values for path, values in feeds.items()})
 
 
-def _open_only_input(
-    spec: InputSpec, open_actual: Open, describe_actual: Callable[[], InputSpec]
-) -> tuple[Runner, list[Finding]]:
-    """Return the artifact, its only input, if it has the rank and dtype of the spec's only one, under the name of that."""
+def _open_only_input(open_actual: Open, describe_actual: Callable[[], InputSpec], spec: InputSpec) -> Runner:
+    """Return the artifact; if it has one input, of the dtype of the spec's only one, under the name of that."""
     ((path, leaf),) = spec.leaves
     try:
         actual = open_actual(spec)
     except SourceError:  # some formats do not open with a spec of other names
         actual = open_actual(describe_actual())
     ports = actual.inputs or ()
-    if len(ports) != 1 or ports[0].name == path:
-        return actual, []
-    (port,) = ports
-    if (port.shape is not None and len(port.shape) != leaf.rank) or port.dtype not in (None, leaf.dtype):
-        return actual, []
-    message = f"the artifact calls its only input {port.name!r}: the two are compared."
-    return _Renamed(actual, path), [Finding("names", "warning", path, message)]
+    is_renamed = len(ports) == 1 and ports[0].name != path and ports[0].dtype in (None, leaf.dtype)
+    return _Renamed(actual, path) if is_renamed else actual
 
 
-def _count_pasts(names: Iterable[str]) -> int:
-    return sum(name.startswith("past_key_values.") for name in names)
+def _take_declared_ranks(
+    spec: InputSpec, actual: Runner, open_reference: Open, describe_actual: Callable[[], InputSpec]
+) -> tuple[InputSpec, list[Finding]]:
+    """Return the spec with the shapes that the artifact declares where their ranks differ, if the reference runs on them.
+
+    A module of linear layers takes any rank: the artifact was exported with one, and the description of the module chose another.
+    """
+    ranks = {port.name: len(port.shape) for port in actual.inputs or () if port.shape is not None}
+    other = [path for path, leaf in spec.leaves if ranks.get(path, leaf.rank) != leaf.rank]
+    if not other:
+        return spec, []
+    try:
+        own = dict(describe_actual().leaves)
+        if isinstance(actual, _Renamed):
+            own = dict.fromkeys(other, *own.values())
+        taken = map_leaves(spec, lambda path, leaf: leaf.replace(shape=own[path].shape) if path in other else leaf)
+        open_reference(taken)(taken.feeds(**taken.probes()[0]))
+    except (
+        DummyioError,
+        KeyError,
+    ):  # the reference does not take this rank: the ranks are an error, reported with the declarations
+        return spec, []
+    message = "the artifact declares another rank than the description of the reference, which runs on both: that of the artifact is taken."
+    return taken, [Finding("rank", "warning", path, message) for path in other]
+
+
+def _describe_past(spec: InputSpec, actual: Runner, describe_past: Callable[[], InputSpec]) -> InputSpec | None:
+    """Return the spec with a past, if the artifact takes one and the spec has none; None where the reference has no such task."""
+    if _has_past(path for path, _ in spec.leaves) or not _has_past(port.name for port in actual.inputs or ()):
+        return None
+    try:
+        return describe_past()
+    except DummyioError:  # the names of the past are reported then
+        return None
+
+
+def _has_past(names: Iterable[str]) -> bool:
+    return any(name.startswith("past_key_values.") for name in names)
 
 
 def _find_casts(spec: InputSpec, actual: Runner) -> dict[str, DType]:
@@ -144,19 +183,38 @@ def _find_casts(spec: InputSpec, actual: Runner) -> dict[str, DType]:
     return {path: dtype for path, dtype in ports.items() if path in wide and dtype is not None and str(dtype) in HALF}
 
 
-def _find_optional(spec: InputSpec, ports: set[str], open_reference: Open) -> list[str]:
-    """Return the inputs that the artifact lacks and the reference runs without."""
-    found = {path.partition(".")[0] for path, _ in spec.leaves if path in ports}
-    lacking = [name for name in spec if name not in found]
-    if not lacking or len(lacking) == len(spec):
+def _find_left_out(spec: InputSpec, open_actual: Open, open_reference: Open) -> list[str]:
+    """Return the inputs that the artifact lacks and the reference runs without; what an artifact without declarations lacks, a run tells."""
+    if len(spec) < 2:
         return []
-    if _runs_without(spec, lacking, open_reference):
-        return lacking
-    optional: list[str] = []
-    for name in lacking:
-        if _runs_without(spec, [*optional, name], open_reference):
-            optional.append(name)
-    return optional
+    ports = open_actual(spec).inputs
+    if ports is None:
+        return _find_refused(spec, open_actual, open_reference)
+    found = {port.name for port in ports}
+    found = {path.partition(".")[0] for path, _ in spec.leaves if path in found}
+    lacking = [name for name in spec if name not in found]
+    if not lacking or not found:
+        return []
+    return lacking if _runs_without(spec, lacking, open_reference) else _drop_inputs(spec, lacking, open_reference)
+
+
+def _find_refused(spec: InputSpec, open_actual: Open, open_reference: Open) -> list[str]:
+    """Return the smallest group of inputs without which both run; none if that is not found: the cases report why."""
+    if _runs_without(spec, [], open_actual):
+        return []
+    optional = _drop_inputs(spec, spec, open_reference)
+    groups = chain.from_iterable(combinations(optional, count) for count in range(1, len(optional) + 1))
+    tried = (list(group) for group in islice(groups, _MOST_GROUPS))
+    return next((group for group in tried if _runs_without(spec, group, open_actual)), [])
+
+
+def _drop_inputs(spec: InputSpec, names: Iterable[str], open_model: Open) -> list[str]:
+    """Return those of some inputs that a model runs without, all at once."""
+    dropped: list[str] = []
+    for name in names:
+        if len(dropped) + 1 < len(spec) and _runs_without(spec, [*dropped, name], open_model):
+            dropped.append(name)
+    return dropped
 
 
 def _runs_without(spec: InputSpec, names: list[str], open_reference: Open) -> bool:

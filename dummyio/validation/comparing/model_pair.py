@@ -12,7 +12,8 @@ from dummyio.errors import DummyioError, RunError
 from dummyio.running.runner import Runner
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
-from dummyio.validation.comparing.cases import Cases, find_padding_masks, find_row_axes
+from dummyio.validation.comparing.case_values import find_padding_masks
+from dummyio.validation.comparing.cases import Cases, find_row_axes
 from dummyio.validation.comparing.hidden_places import find_hidden_places
 from dummyio.validation.comparing.metrics import compare_arrays
 from dummyio.validation.comparing.tolerance import Tolerances
@@ -130,7 +131,7 @@ class Pair:
             is_alike = ours.shape == theirs.shape and ours.dtype == theirs.dtype and ours.dtype.kind in "fc"
             if rows is not None and is_alike:
                 theirs = _fill_places(ours, theirs, _mark_last_row(ours.shape, rows.get(name)))
-            if case.values != "magnitudes":  # a scale for that case alone
+            if not is_unusual(case):  # a scale for that case alone
                 self.tolerances.add_scale(name, ours)
             made.append(compare_arrays(name, ours, theirs, self.tolerances.of(name, ours.dtype, theirs.dtype)))
         return made
@@ -151,6 +152,11 @@ class Pair:
             and not self.tolerances.of(made.output, np.dtype(made.dtype), np.dtype(made.dtype)).given
             for made in wrong
         )
+
+
+def is_unusual(case: Case) -> bool:
+    """Whether the numbers of a case are of other magnitudes than usual ones: its scale and its rounding error are its own."""
+    return case.values in ("magnitudes", "large")
 
 
 def _fill_places(expected: Array, found: Array, places: Array) -> Array:

@@ -79,10 +79,27 @@ class Tolerances:
             for number in value.values() if isinstance(value, Mapping) else [value]:
                 if number is not None and not 0 <= number < float("inf"):
                     raise OptionError(f"{name}={number!r}: a tolerance must be a finite number, at least 0.")
+        alone = next((name for name, value in (("atol", atol), ("rtol", rtol)) if isinstance(value, float | int)), None)
+        if preset is not None and alone is not None:
+            raise OptionError(
+                f"{alone}= is of all outputs, and so is tolerance={preset!r}: give one of the two, or {alone}={{output: number}} "
+                "for single outputs."
+            )
         self._atol, self._rtol, self._preset = atol, rtol, preset
         self._errors: dict[str, float] = {}
         self._scales: dict[str, float] = {}
         self._measured = False
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether all of them follow from dtypes and rounding errors: none was given."""
+        return self._atol is None and self._rtol is None and self._preset is None
+
+    def copy(self) -> "Tolerances":
+        """Return a copy, which measurements of one case can be added to."""
+        made = Tolerances(self._atol, self._rtol, self._preset)
+        made._errors, made._scales, made._measured = dict(self._errors), dict(self._scales), self._measured
+        return made
 
     def check_names(self, outputs: Mapping[str, Any]) -> None:
         """Raise `OptionError` for a tolerance of an output that does not exist."""

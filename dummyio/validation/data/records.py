@@ -18,7 +18,7 @@ class Case(msgspec.Struct, frozen=True, omit_defaults=True):
     """The padding side of all masks; None keeps the one of the spec."""
     policy: Literal["ragged", "full", "shortest"] | None = None
     """How the lengths of masks are drawn; None keeps the policy of the spec."""
-    values: Literal["drawn", "ends", "hidden_row", "pads", "specials", "magnitudes"] = "drawn"
+    values: Literal["drawn", "ends", "hidden_row", "pads", "specials", "magnitudes", "large"] = "drawn"
     """Values as drawn; with the ends of their ranges included; with the last row of each mask all padding; with pad ids, or other special
     ids, inside of texts; with channels of real numbers that are much larger and smaller, and a constant row."""
 

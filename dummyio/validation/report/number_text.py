@@ -43,6 +43,7 @@ _CHANGES = {
     "pads": "pad ids inside",
     "specials": "special ids inside",
     "magnitudes": "magnitudes spread",
+    "large": "large numbers",
 }
 
 

@@ -7,7 +7,8 @@ import pytest
 from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.values import Indices, Lengths, Normal, PaddingMask, TokenIds, Uniform
-from dummyio.validation.comparing.cases import Cases, find_batch_axis, find_padding_masks, find_row_axes
+from dummyio.validation.comparing.case_values import find_padding_masks
+from dummyio.validation.comparing.cases import Cases, find_batch_axis, find_row_axes
 from dummyio.validation.data.records import Case
 
 BATCH, LENGTH = Dim("batch_size", 2), Dim("sequence_length", 6, max=40)

@@ -10,6 +10,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dims import Dim
 from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.validation.checks.declared_signature import check_inputs
 from dummyio.validation.comparing.match_inputs import match_inputs
 from dummyio.values import PaddingMask, TokenIds
 
@@ -137,7 +138,7 @@ def test_a_reference_is_described_with_its_past_for_an_artifact_that_takes_one(t
     assert not [finding for finding in report.findings if finding.kind in ("names", "left out")]
 
 
-def matched_alone(shape, *, is_derived):
+def matched_alone(shape, *, is_derived, reference=add):
     """Return the inputs of a file with the one input `ids`, for a reference with the one input `input_ids`."""
 
     def open_file(_):
@@ -148,7 +149,7 @@ def matched_alone(shape, *, is_derived):
     return match_inputs(
         spec,
         open_file,
-        lambda spec: dummyio.open_runner(add, spec),
+        lambda spec: dummyio.open_runner(reference, spec),
         lambda: dummyio.describe(model),
         is_derived=is_derived,
     )
@@ -165,8 +166,43 @@ def test_the_only_input_may_have_another_name_if_nobody_stated_one():
     assert (matched.actual(feeds)["total"] == feeds["input_ids"]).all()
 
 
-@pytest.mark.parametrize(("shape", "is_derived"), [((BATCH,), True), ((BATCH, LENGTH), False)])
-def test_an_only_input_of_another_rank_or_of_a_stated_name_is_not_the_same(shape, is_derived):
-    matched = matched_alone(shape, is_derived=is_derived)
+def test_an_only_input_of_a_stated_name_is_not_another():
+    matched = matched_alone((BATCH, LENGTH), is_derived=False)
     errors = {finding.where for finding in matched.findings if (finding.kind, finding.severity) == ("names", "error")}
     assert errors == {"input_ids", "ids"}
+
+
+def test_the_rank_of_the_artifact_is_taken_if_the_reference_runs_on_it():
+    matched = matched_alone((BATCH,), is_derived=True)
+    assert [(finding.kind, finding.severity) for finding in matched.findings] == [
+        ("names", "warning"),
+        ("rank", "warning"),
+    ]
+    assert matched.spec["input_ids"].rank == 2
+
+
+def test_a_rank_that_the_reference_refuses_is_not_taken():
+    def count(input_ids):
+        (rows,) = input_ids.shape
+        return {"total": np.full(rows, rows)}
+
+    matched = matched_alone((BATCH,), is_derived=True, reference=count)
+    assert matched.spec["input_ids"].rank == 1
+    declared = check_inputs(matched.spec, matched.actual)
+    assert ("rank", "error") in {(finding.kind, finding.severity) for finding in declared}
+
+
+def test_an_input_that_a_function_does_not_take_is_left_out_on_both_sides():
+    torch = pytest.importorskip("torch")
+
+    class Shifted(torch.nn.Module):
+        def forward(self, x, by=None, scale=None):
+            x = x if by is None else x + by
+            return x if scale is None else x * scale
+
+    row = TensorSpec("x", (BATCH, 3))
+    spec = InputSpec({"x": row, "by": row.replace(name="by"), "scale": row.replace(name="scale")})
+    report = dummyio.validate(lambda x, scale: x * scale, Shifted(), spec=spec)
+    assert report.ok
+    assert [finding.where for finding in report.findings if finding.kind == "left out"] == ["by"]
+    assert not dummyio.validate(lambda x: 2 * x, Shifted(), spec=spec).ok
