@@ -93,6 +93,14 @@ class TorchBackend:
 
         return EXPORTERS
 
+    def plan_files(
+        self, model: nn.Module, spec: InputSpec, path: Path, format_name: str, options: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """Return the names of the files that an export would write; see `dummyio_torch.preview`."""
+        from dummyio_torch.preview.plan_files import plan_files  # noqa: PLC0415 - lazy: only for plans
+
+        return plan_files(model, spec, path, format_name, options)
+
     def components(
         self, model: nn.Module, spec: InputSpec, *, past: bool = True
     ) -> Mapping[str, tuple[Any, InputSpec]]:

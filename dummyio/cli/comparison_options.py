@@ -1,14 +1,17 @@
-"""The steps that `export` and `validate` share: options, progress, reports, exit code."""
+"""The steps that `export` and `validate` share: options, the validation itself, reports, the files that were written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dummyio.cli.shared_options import Tolerance, refuse_empty, seed_option
-from dummyio.cli.tables import open_console, print_lines, show_progress
+from dummyio.cli.tables import open_console, print_lines
+from dummyio.exporting.stages import report_stage
+from dummyio.materialize.memory_budget import format_bytes
 
 if TYPE_CHECKING:
     from dummyio.validation import Report
@@ -51,24 +54,44 @@ def check_reports(reports: tuple[str, ...], *, force: bool) -> None:
         check_report_path(path, force=force)
 
 
-def validate_and_save(actual: Any, reference: Any, reports: tuple[str, ...], quiet: bool, **choices: Any) -> Report:
-    """Validate with a progress bar, write the reports, and print the result unless `quiet`."""
+def validate_and_save(actual: Any, reference: Any, reports: tuple[str, ...], as_json: bool, **choices: Any) -> Report:
+    """Validate, write the reports, and print the result unless it is printed `as_json`."""
     from dummyio.validation import validate  # noqa: PLC0415 - lazy: only for validations
 
-    with show_progress("validating", quiet=quiet) as advance:
-        report = validate(actual, reference, progress=advance, **choices)
-    if not quiet:
+    name = actual.name if isinstance(actual, Path) else ""
+    with report_stage("validate", name) as report_step:
+        report = validate(
+            actual,
+            reference,
+            progress=lambda done, total, case: report_step(f"case {done} of {total}: {case}"),
+            **choices,
+        )
+    if not as_json:
         from dummyio.validation.report.terminal import to_renderable  # noqa: PLC0415 - lazy: not needed for --json
 
         console = open_console()
         console.print(to_renderable(report, console.width))
-    save_reports(report, reports, quiet)
+    save_reports(report, reports)
     return report
 
 
-def save_reports(report: Report, paths: tuple[str, ...], quiet: bool) -> None:
-    """Write a report to each path, and print what was written unless `quiet`."""
+def save_reports(report: Report, paths: tuple[str, ...]) -> None:
+    """Write a report to each path."""
     for path in paths:
         report.save(path)
-    if not quiet:
-        print_lines(open_console(), [f"Wrote {path}" for path in (*paths, *report.failing)])
+
+
+def measure_files(paths: Iterable[str | Path]) -> dict[str, int]:
+    """Return path → bytes of what was written, a folder with all that it has."""
+    return {str(path): _count_bytes(Path(path)) for path in paths}
+
+
+def _count_bytes(path: Path) -> int:
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def print_written(paths: Iterable[str | Path]) -> None:
+    """Print a line for each file that was written, with its size."""
+    lines = [f"Wrote {path} ({format_bytes(size)})" for path, size in measure_files(paths).items()]
+    print_lines(open_console(), lines)

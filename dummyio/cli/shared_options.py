@@ -112,4 +112,5 @@ set_option = click.option(
     help="A size or an option: batch_size=4, padding_side=left, optimize=false. Repeat.",
 )
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Selects the values.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on a terminal.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -86,12 +86,25 @@ def _format_cell(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+def build_dim_rows(spec: InputSpec) -> list[dict[str, Any]]:
+    """Return a row for each dim: name, default size and bounds."""
+    return [
+        {
+            "name": dim.name,
+            "size": dim.size,
+            "min": dim.min,
+            "max": dim.max,
+            "multiple_of": None if dim.multiple_of == 1 else dim.multiple_of,
+        }
+        for dim in spec.dims.values()
+    ]
+
+
 def build_dim_table(spec: InputSpec) -> Table:
     """Return the table of the dims and their bounds."""
     table = build_table("dim", "size", "min", "max", "multiple of")
-    for dim in spec.dims.values():
-        multiple = None if dim.multiple_of == 1 else dim.multiple_of
-        add_row(table, dim.name, dim.size, dim.min, dim.max, multiple)
+    for row in build_dim_rows(spec):
+        add_row(table, *row.values())
     return table
 
 

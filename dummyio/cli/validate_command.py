@@ -5,16 +5,19 @@ from typing import Any
 
 import click
 
-from dummyio.cli.comparison_options import check_reports, comparison_options, validate_and_save
+from dummyio.cli.comparison_options import check_reports, comparison_options, print_written, validate_and_save
 from dummyio.cli.shared_options import (
     EPILOG,
     collect_settings,
     json_option,
     print_warnings,
+    quiet_option,
     refuse_empty,
     set_option,
     task_option,
 )
+from dummyio.cli.stage_lines import show_stages
+from dummyio.exporting.stages import report_stage
 
 
 @click.command(epilog=EPILOG)
@@ -34,6 +37,7 @@ from dummyio.cli.shared_options import (
 @click.option("--strict", is_flag=True, help="Fail if the artifact gives a result for inputs that must be refused.")
 @click.option("--force", is_flag=True, help="Replace a file at the path of a report that is not a report.")
 @comparison_options
+@quiet_option
 @json_option
 @print_warnings
 def validate(
@@ -43,6 +47,7 @@ def validate(
     settings: tuple[Any, ...],
     spec_path: str | None,
     force: bool,
+    quiet: bool,
     as_json: bool,
     reports: tuple[str, ...],
     **choices: Any,
@@ -54,9 +59,15 @@ def validate(
 
     check_reports(reports, force=force)
     choices |= collect_settings(settings, validate_model, ["relations"])
-    model = load_model(reference, task, trust=choices["trust"])[0] if reference is not None else None
     spec = InputSpec.load(spec_path) if spec_path is not None else None
-    report = validate_and_save(Path(actual), model, reports, as_json, spec=spec, task=task, **choices)
+    with show_stages(quiet=quiet or as_json):
+        model = None
+        if reference is not None:
+            with report_stage("load", reference):
+                model = load_model(reference, task, trust=choices["trust"])[0]
+        report = validate_and_save(Path(actual), model, reports, as_json, spec=spec, task=task, **choices)
     if as_json:
         click.echo(report.to_json().decode())
+    else:
+        print_written([*reports, *report.failing])
     return 0 if report.ok else 1

@@ -7,7 +7,7 @@ that format. It writes at `path`, in an empty temporary folder; the files are mo
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,40 +83,82 @@ def export(
     >>> [file.name for file in artifact.files]
     ['linear.onnx', 'linear.onnx.dummyio.json']
     """
+    prepared = prepare_export(model, path, task, spec=spec, format=format, force=force, **options)
+    place = _write_file if prepared.format.suffix else _write_folder
+    write = partial(prepared.exporter, model, prepared.spec, **prepared.options)
+    written, files = place(write, model, prepared.path, force=force)
+    name = prepared.format.name
+    return Artifact(
+        prepared.path, name, written.spec, tuple(files), written.notes, written.components, written.references
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What an export knows before it traces the model."""
+
+    path: Path
+    format: Format
+    backend: Any
+    """That of the model's framework."""
+    exporter: Exporter
+    options: Mapping[str, Any]
+    """The options of the exporter that the caller gave, as their declared types."""
+    spec: InputSpec
+    """The inputs, before dims are fixed."""
+
+
+def prepare_export(
+    model: Any,
+    path: str | os.PathLike[str],
+    task: str | None = None,
+    *,
+    spec: InputSpec | None = None,
+    format: str | None = None,  # noqa: A002 - the word that users know
+    force: bool = False,
+    **options: Any,
+) -> Preparation:
+    """Return what `export` does first: it checks the target, finds the exporter, checks its options and describes the inputs.
+
+    Parameters and errors are those of `export`; nothing is written.
+    """
     force = convert_option("force", force, bool)
     target = to_path(path)
     kind = check_target(path, format, force=force, framework=detect_framework(model), weights=options.get("weights"))
     _check_home(model, target)
-    exporter = _find_exporter(model, kind)
+    backend = find_backend(model, kind)
+    exporter = find_exporter(backend, model, kind)
     own = convert_options(exporter, {name: options[name] for name in list_options(exporter) if name in options})
     rest = {name: value for name, value in options.items() if name not in own}
     with report_stage("describe", type(model).__name__):
-        spec = _describe_inputs(model, task, spec, rest, exporter)
-    place = _write_file if kind.suffix else _write_folder
-    written, files = place(partial(exporter, model, spec, **own), model, target, force=force)
-    return Artifact(
-        target, kind.name, written.spec, tuple(files), written.notes, written.components, written.references
-    )
+        described = describe_inputs(model, task, spec, rest, exporter)
+    return Preparation(target, kind, backend, exporter, own, described)
 
 
-def _find_exporter(model: Any, kind: Format) -> Exporter:
+def find_backend(model: Any, kind: Format) -> Any:
+    """Return the backend of a model's framework; raise `ExportError` if it is of none, and not a function."""
     framework = detect_framework(model) or (kind.run_by if callable(model) else None)
     if framework is None:
         raise ExportError(f"a {qualified_name(model)} cannot be exported: give a model of a framework, or a function.")
-    backend: Any = load_backend(framework)
+    return load_backend(framework)
+
+
+def find_exporter(backend: Any, model: Any, kind: Format) -> Exporter:
+    """Return the exporter that writes a model in a format; raise `OptionError` if its framework does not write this format."""
     exporters: Mapping[str, Exporter] = getattr(backend, "exporters", {})
     if kind.name not in exporters:
         able = ", ".join(FORMATS[name].suffix or "a folder" for name in exporters) or "no format"
         raise OptionError(
-            f"format={kind.name!r}: a {qualified_name(model)} is of framework {framework!r}, which writes {able}. "
+            f"format={kind.name!r}: a {qualified_name(model)} is of framework {backend.name!r}, which writes {able}. "
             "Choose another format, or give another model: an object, not a class or function that makes one."
         )
     return exporters[kind.name]
 
 
-def _describe_inputs(
+def describe_inputs(
     model: Any, task: str | None, spec: InputSpec | None, dims: Mapping[str, Any], exporter: Exporter
 ) -> InputSpec:
+    """Return the inputs of a model, or the given ones; a keyword that is unknown is an error that names the exporter's options."""
     from dummyio.describing import describe  # noqa: PLC0415 - lazy: it imports the readers
 
     try:
@@ -176,8 +218,7 @@ def _check_home(model: Any, target: Path) -> None:
 def _write_file(
     write: Callable[[Path], ExportResult], model: Any, target: Path, *, force: bool
 ) -> tuple[ExportResult, list[Path]]:
-    alone = force and _is_alone(target, find_home(model))
-    replaced = [file for file in target.parent.iterdir() if _is_companion(file, target)] if alone else []
+    replaced = list_replaced_companions(model, target, force=force)
     with atomic_files(target.parent, force=force) as folder:
         written = write(folder / target.name)
         own = sorted(_list_files(folder), key=lambda file: (file != Path(target.name), file))
@@ -187,6 +228,12 @@ def _write_file(
         written.spec.save(beside[0])
     files = [target.parent / file for file in (*own, *(path.relative_to(folder) for path in beside))]
     return replace(written, notes=(*written.notes, *notes)), files
+
+
+def list_replaced_companions(model: Any, target: Path, *, force: bool) -> list[Path]:
+    """Return the companion files of the artifact at `target` that an export replaces with it: by force, and its own only."""
+    alone = force and _is_alone(target, find_home(model))
+    return [file for file in target.parent.iterdir() if _is_companion(file, target)] if alone else []
 
 
 def _is_alone(target: Path, home: Path | None) -> bool:
