@@ -66,16 +66,7 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     OptionError
         for options that the exporter does not support.
     """
-    missing = next((name for name in ("onnx", "onnxscript") if find_spec(name) is None), None)
-    if missing is not None:
-        raise NotInstalledError(
-            f"writing ONNX needs {missing}, which is not installed. Install it: pip install 'dummyio[onnx]'"
-        )
-    import onnx  # noqa: PLC0415 - lazy: an optional package
-
-    newest = onnx.defs.onnx_opset_version()
-    if opset is not None and opset > newest:
-        raise OptionError(f"opset={opset}: the installed onnx {onnx.__version__} has opsets up to {newest}.")
+    check_packages(opset)
     from dummyio_torch.exporting.write_onnx import OnnxOptions, write_onnx  # noqa: PLC0415 - lazy: needs onnxscript
 
     spec, notes = fix_dims(separate_outputs(spec), static)
@@ -89,3 +80,17 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
 
         tried = try_implementations(copied, attempt, Implementations(attention, experts))
     return ExportResult(spec, (*notes, *reasons, *tried))
+
+
+def check_packages(opset: int | None) -> None:
+    """Raise `NotInstalledError` without the packages that write ONNX, and `OptionError` for an opset that they lack."""
+    missing = next((name for name in ("onnx", "onnxscript") if find_spec(name) is None), None)
+    if missing is not None:
+        raise NotInstalledError(
+            f"writing ONNX needs {missing}, which is not installed. Install it: pip install 'dummyio[onnx]'"
+        )
+    import onnx  # noqa: PLC0415 - lazy: an optional package
+
+    newest = onnx.defs.onnx_opset_version()
+    if opset is not None and opset > newest:
+        raise OptionError(f"opset={opset}: the installed onnx {onnx.__version__} has opsets up to {newest}.")

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from dummyio.input_spec import InputSpec
+from dummyio_torch.exporting.export_onnx import check_packages
 from dummyio_torch.exporting.optimum_components import split_into_components
 
 
@@ -28,7 +29,11 @@ def plan_files(
     ------
     ExportError
         if the model does not have the parts that the format consists of.
+    NotInstalledError, OptionError
+        as the exporter raises them without its packages, and for an opset that they lack.
     """
+    if format_name.startswith("onnx"):
+        check_packages(options.get("opset"))
     if format_name == "onnx":
         return _list_onnx_files(path.name, model, options)
     if format_name == "onnx_folder":
