@@ -22,7 +22,10 @@ _KEYS = (DispatchKey.CompositeImplicitAutograd, DispatchKey.Autograd)
 @contextmanager
 def infer_recurrent_shapes() -> Generator[None]:
     """Infer the shapes of recurrent layers from those of their operands, while this context is open."""
-    rules: dict[Any, Any] = {torch.ops.aten.lstm.input: _infer_lstm, torch.ops.aten.gru.input: _infer_gru}
+    aten = torch.ops.aten
+    rules: dict[Any, Any] = {aten.lstm.input: _infer_lstm} | dict.fromkeys(
+        (aten.gru.input, aten.rnn_tanh.input, aten.rnn_relu.input), _infer_gru
+    )
     known = [(operator, dict(operator.py_kernels), decomposition_table[operator]) for operator in rules]
 
     def put(operator: Any, kernels: dict[Any, Any], rule: Any) -> None:

@@ -15,7 +15,7 @@ import torch
 from onnxscript.function_libs.torch_lib.ops import core
 
 from dummyio.input_spec import InputSpec
-from dummyio_torch.onnx_passes import exact_integers, translations
+from dummyio_torch.onnx_passes import exact_integers, recurrent_layers, translations
 from dummyio_torch.onnx_passes.declare_spec import declare_spec
 from dummyio_torch.onnx_passes.empty_products import multiply_matrices
 from dummyio_torch.onnx_passes.exact_constants import match_constants_exactly
@@ -55,6 +55,11 @@ _SYMBOLIC_NUMBER = {
     "remainder.Scalar": (core.aten_remainder_scalar, core.aten_remainder),
 }
 """Operator → its translations with a constant and with a tensor."""
+_RECURRENT: dict[str, Callable[..., Any]] = {
+    "rnn_tanh": recurrent_layers.make_rnn_translation("Tanh"),
+    "rnn_relu": recurrent_layers.make_rnn_translation("Relu"),
+    "lstm": recurrent_layers.translate_lstm,
+}
 
 # fmt: off
 PASSES: tuple[GraphPass, ...] = (
@@ -93,6 +98,10 @@ PASSES: tuple[GraphPass, ...] = (
         "ONNX Runtime sums products of integers in double, so sums above 2**53 are wrong.",
         "not reported", "onnxruntime<=1.31.1", "test_products_of_integers_are_summed_as_integers",
         kind="translation", replaces="aten.sum.dim_IntList"),
+    *(GraphPass(f"recurrent_layers.{operator}", translation,
+        "The exporter has no translation of nn.RNN, and of an LSTM that projects its state one that ignores the projection.",
+        "not reported", "onnxscript<=0.7.2", "test_all_recurrent_layers_are_translated",
+        kind="translation", replaces=f"aten.{operator}.input") for operator, translation in _RECURRENT.items()),
     *(GraphPass(f"translations.{operator}", translations.accept_symbolic_number(*functions),
         "The exporter fails on a number that is computed from sizes, because it makes a constant of each number.",
         "not reported", "onnxscript<=0.7.2", "test_numbers_can_be_computed_from_sizes",

@@ -16,7 +16,7 @@ pytest.importorskip("onnxruntime")
 from torch import nn
 
 from dummyio import Dim, InputSpec, TensorSpec, open_runner
-from dummyio.errors import ExportError, RunError
+from dummyio.errors import ExportError, RunError, SourceError
 from dummyio.spec.values import PaddingMask, Uniform
 from dummyio_torch import onnx_passes
 from dummyio_torch.exporting import write_onnx
@@ -191,6 +191,53 @@ def test_a_recurrent_layer_keeps_the_length_of_its_sequence(tmp_path, kind):
     except ExportError:
         return
     assert shapes(load_graph(wrong).output) != {"output": ["batch_size", "sequence_length", 6]}
+
+
+class Layers(nn.Module):
+    """Two layers, each in both directions, that begin with given states."""
+
+    def __init__(self, kind, **options):
+        super().__init__()
+        self.layer = kind(4, 6, num_layers=2, bidirectional=True, **options)
+
+    def forward(self, x, state, cell):
+        is_lstm = isinstance(self.layer, nn.LSTM)
+        values, states = self.layer(x, (state, cell) if is_lstm else state + cell.sum())
+        return (
+            {"values": values, "state": states[0], "cell": states[1]}
+            if is_lstm
+            else {"values": values, "state": states}
+        )
+
+
+LAYERS = [
+    ("rnn_tanh", nn.RNN, {}),
+    ("rnn_relu", nn.RNN, {"nonlinearity": "relu", "bias": False, "batch_first": True}),
+    ("lstm", nn.LSTM, {"proj_size": 3}),
+    ("lstm", nn.LSTM, {"proj_size": 3, "bias": False, "batch_first": True}),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "options"), LAYERS)
+def test_all_recurrent_layers_are_translated(tmp_path, name, kind, options):
+    torch.manual_seed(0)
+    axes = [ROWS, LONG] if options.get("batch_first") else [LONG, ROWS]
+    state = TensorSpec("state", [4, ROWS, options.get("proj_size", 6)])
+    spec = InputSpec({"x": TensorSpec("x", [*axes, 4]), "state": state, "cell": TensorSpec("cell", [4, ROWS, 6])})
+    module = Layers(kind, **options).eval()
+    right = write(module, spec, tmp_path / "right.onnx")
+    for sizes in ({}, {"sequence_length": 1}, {"sequence_length": 19, "batch_size": 1}):
+        feeds = spec.feeds(**sizes)
+        expected, found = (open_runner(model, spec)(feeds) for model in (module, right))
+        assert list(found) == list(expected)
+        for output, values in expected.items():
+            np.testing.assert_allclose(found[output], values, rtol=1e-5, atol=1e-6, err_msg=output)
+    try:
+        wrong = write(module, spec, tmp_path / "wrong.onnx", f"recurrent_layers.{name}")
+        found = open_runner(wrong, spec)(feeds)
+    except (SourceError, RunError):
+        return
+    assert not np.allclose(found["values"], expected["values"])
 
 
 def test_a_small_epsilon_stays(tmp_path):
