@@ -50,7 +50,7 @@ def trace_symbolic_sizes(
     ExportError
         if the trace fails and the model's own lines explain why. Any other error of the trace passes through.
     """
-    files = _find_files(model)
+    files = find_model_files(model)
     rewrite = rewrite and os.environ.get(_SWITCH) != "0"
     with hold_process_state():
         result, log, error = _trace_once(trace, files, {})
@@ -112,7 +112,7 @@ def swap_code(codes: Mapping[CodeType, CodeType]) -> Generator[None]:
         yield
 
 
-def _find_files(model: nn.Module) -> set[str]:
+def find_model_files(model: nn.Module) -> set[str]:
     """Return the source files of a model's classes, and of the functions that they import from their own package."""
     classes = {base for module_class in map(type, model.modules()) for base in module_class.__mro__}
     names = {each.__module__ for each in classes}
