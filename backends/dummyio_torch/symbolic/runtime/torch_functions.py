@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from dummyio_torch.symbolic.runtime.pooling import average_adaptively
+from dummyio_torch.symbolic.runtime.pooling import average_adaptively, maximize_adaptively
 from dummyio_torch.symbolic.runtime.symbolic_lists import SplitList, SplitSizes, StackedList
 
 
@@ -76,6 +76,18 @@ def _linspace(
     return torch.where(places < count // 2, up, torch.where(count > 1, down, first)).to(dtype)
 
 
+def _affine_grid(theta: torch.Tensor, size: Any, align_corners: bool | None = None) -> torch.Tensor:
+    """``torch.nn.functional.affine_grid``."""
+    axes = []
+    for length in size[2:]:
+        count = _tensor(length, dtype=theta.dtype, device=theta.device)
+        share = (count > 1).to(theta.dtype) if align_corners else (count - 1) / count
+        axes.append(_linspace(-1, 1, length, dtype=theta.dtype, device=theta.device) * share)
+    places = torch.meshgrid(*axes, indexing="ij")
+    points = torch.stack([*reversed(places), torch.ones_like(places[0])], dim=-1)
+    return torch.matmul(points, theta.mT.reshape(theta.shape[0], *(1 for _ in axes[1:]), *theta.mT.shape[1:]))
+
+
 def _stack(tensors: StackedList, dim: int = 0) -> torch.Tensor:
     """``torch.stack``."""
     return tensors.whole.movedim(0, dim)
@@ -102,6 +114,7 @@ _OF_NUMBERS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.tensor: _tensor,
     torch.as_tensor: _tensor,
     torch.linspace: _linspace,
+    functional.affine_grid: _affine_grid,
 }
 """The replacement if a number is symbolic."""
 _OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {
@@ -112,8 +125,15 @@ _OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.Tensor.split: _split,
 }
 """The replacement if the length of a list is symbolic."""
-_OF_SIZES: dict[Callable[..., Any], partial[torch.Tensor]] = {
+_OF_SIZES: dict[Callable[..., Any], partial[Any]] = {
     functional.adaptive_avg_pool1d: partial(average_adaptively, axes=1),
     functional.adaptive_avg_pool2d: partial(average_adaptively, axes=2),
+    functional.adaptive_avg_pool3d: partial(average_adaptively, axes=3),
+    functional.adaptive_max_pool1d: partial(maximize_adaptively, axes=1),
+    functional.adaptive_max_pool2d: partial(maximize_adaptively, axes=2),
+    functional.adaptive_max_pool3d: partial(maximize_adaptively, axes=3),
+    functional.adaptive_max_pool1d_with_indices: partial(maximize_adaptively, axes=1, indexed=True),
+    functional.adaptive_max_pool2d_with_indices: partial(maximize_adaptively, axes=2, indexed=True),
+    functional.adaptive_max_pool3d_with_indices: partial(maximize_adaptively, axes=3, indexed=True),
 }
 """The replacement if a size that it pools is symbolic."""

@@ -8,9 +8,9 @@ from torch.nn import functional
 
 from dummyio_torch.symbolic.runtime.choices import compare_sizes, select_value, symbolic_int, symbolic_max, symbolic_min
 from dummyio_torch.symbolic.runtime.indexing import SymbolicIndex, SymbolicSlice, symbolic_getitem
-from dummyio_torch.symbolic.runtime.pooling import average_adaptively
+from dummyio_torch.symbolic.runtime.pooling import average_adaptively, maximize_adaptively
 from dummyio_torch.symbolic.runtime.symbolic_lists import StackedList, symbolic_len, symbolic_list
-from dummyio_torch.symbolic.runtime.torch_functions import SymbolicFunctions, _linspace
+from dummyio_torch.symbolic.runtime.torch_functions import SymbolicFunctions, _affine_grid, _linspace
 
 
 def test_numbers_are_what_python_makes_of_them():
@@ -55,11 +55,31 @@ def test_linspace_counts_as_pytorchs_does(start, end, steps):
     assert torch.equal(_linspace(start, end, steps), torch.linspace(start, end, steps))
 
 
+@pytest.mark.parametrize("size", [(3, 1, 4, 7), (2, 5, 1, 6), (2, 1, 3, 4, 5)])
+@pytest.mark.parametrize("align", [True, False])
+@pytest.mark.filterwarnings("ignore:Since version 1.3.0, affine_grid:UserWarning")
+def test_grids_are_those_of_pytorchs_affine_grid(size, align):
+    axes = len(size) - 2
+    theta = torch.randn(size[0], axes, axes + 1, generator=torch.Generator().manual_seed(0))
+    expected = functional.affine_grid(theta, size, align_corners=align)
+    torch.testing.assert_close(_affine_grid(theta, size, align), expected)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 7, (3, 2), (None, 4), (5, None)])
 @pytest.mark.parametrize("sizes", [(6, 12), (7, 10), (2, 3)])
 def test_windows_are_those_of_pytorchs_adaptive_pooling(count, sizes):
     x = torch.randn(2, 3, *sizes, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(average_adaptively(x, count, 2), functional.adaptive_avg_pool2d(x, count))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, (3, 2), (None, 4), (5, None)])
+@pytest.mark.parametrize("sizes", [(6, 12), (7, 10), (2, 3)])
+def test_maxima_and_their_places_are_those_of_pytorchs_adaptive_pooling(count, sizes):
+    x = torch.randint(0, 9, (2, 3, *sizes), generator=torch.Generator().manual_seed(0)).float()
+    expected = functional.adaptive_max_pool2d(x, count, return_indices=True)
+    for found, values in zip(maximize_adaptively(x, count, axes=2, indexed=True), expected, strict=True):
+        assert torch.equal(found, values)
+    assert torch.equal(maximize_adaptively(x, count, axes=2), expected[0])
 
 
 def test_pooling_of_sizes_that_are_no_symbols_is_pytorchs():
