@@ -265,7 +265,8 @@ def _apply_quirks(state: _State) -> _State:
     if quirks.attributes:
         config = configuration.normalized({**quirks.attributes, **given})
     rest = {key: value for key, value in state.keywords.items() if key not in given}
-    options = {**read_option_facts(name, configuration.model_type), **quirks.options, **rest}
+    asked = read_option_facts(name, configuration.model_type, source_text(name, configuration), config)
+    options = {**asked, **quirks.options, **rest}
     everything = options.pop("optional_inputs", state.asked is None)
     feed, leave_out = pop_asked_inputs(options, state.signature.names, state.signature.required)
     quirks = quirks.follow(feed, leave_out)

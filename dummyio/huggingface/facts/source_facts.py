@@ -17,6 +17,7 @@ from dummyio.huggingface.source.forward_signatures import forward_source
 from dummyio.model_config.normalized_config import NormalizedConfig
 
 _COUNTS_ENDS = "eos_mask.sum("
+_FINDS_END = re.compile(r"\(input_ids\b.*== self\.eos_token_id\)\s*\.int\(\)\s*\.argmax\(")
 _SCORES = re.compile(r"logits_per_(?:text|image) = torch\.matmul\(")
 _ONE_ROW = re.compile(r"if self\.config\.(get_text_config\(\)\.)?pad_token_id is None and batch_size != 1:")
 
@@ -35,9 +36,22 @@ def source_text(class_name: str, configuration: Configuration) -> Mapping[str, s
     return MappingProxyType({role: text for role, text in found.items() if text})
 
 
-def read_option_facts(class_name: str, model_type: str | None) -> Mapping[str, str]:
-    """Return the generators' options that a class's `forward` asks for: one end of sequence in each row, where it counts them."""
-    return {"last_token": "eos"} if _COUNTS_ENDS in forward_source(class_name, model_type) else {}
+def read_option_facts(
+    class_name: str, model_type: str | None, texts: Mapping[str, str], config: NormalizedConfig
+) -> Mapping[str, str]:
+    """Return the options of generators that a model asks for: one end of sequence in each row, where it counts or looks for them."""
+    text = config.part("text")
+    end = text.token_id("eos_token_id")
+    has_end = end is not None and text.has("vocab_size") and end < text.integer("vocab_size")
+    is_asked = _COUNTS_ENDS in forward_source(class_name, model_type) or (
+        has_end and any(_finds_end(texts.get(role, "")) for role in ("model", "text"))
+    )
+    return {"last_token": "eos"} if is_asked else {}
+
+
+@lru_cache(maxsize=512)
+def _finds_end(text: str) -> bool:
+    return _FINDS_END.search(text) is not None
 
 
 def returns_score_matrix(class_name: str, model_type: str | None) -> bool:

@@ -1,6 +1,6 @@
 """Matches the inputs of an artifact with those of its reference: what only one takes is said once, and the rest is compared."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, combinations, islice
@@ -61,13 +61,13 @@ def match_inputs(
     if isinstance(actual, _Renamed):
         findings.append(Finding("names", "warning", actual.path, actual.message))
     if open_reference is not None:
-        if is_derived:
-            spec, ranks = _take_declared_ranks(spec, actual, open_reference, describe_actual)
-            findings += ranks
-        left_out = _find_left_out(spec, open_actual, open_reference)
-        findings += [Finding("left out", "warning", name, _LEFT_OUT) for name in left_out]
-        spec = remove_inputs(spec, left_out)
-    actual = open_actual(spec)
+        ranks = _take_declared_ranks(spec, actual, open_reference, describe_actual) if is_derived else (spec, [])
+        left_out = _find_left_out(ranks[0], actual.inputs, open_actual, open_reference)
+        further = [*ranks[1], *(Finding("left out", "warning", name, _LEFT_OUT) for name in left_out)]
+        if further:
+            spec = remove_inputs(ranks[0], left_out)
+            actual = open_actual(spec)
+        findings += further
     reference = None if open_reference is None else open_reference(spec)
     if actual.inputs is None:
         return MatchedInputs(spec, actual, reference, findings=tuple(findings))
@@ -183,11 +183,12 @@ def _find_casts(spec: InputSpec, actual: Runner) -> dict[str, DType]:
     return {path: dtype for path, dtype in ports.items() if path in wide and dtype is not None and str(dtype) in HALF}
 
 
-def _find_left_out(spec: InputSpec, open_actual: Open, open_reference: Open) -> list[str]:
+def _find_left_out(
+    spec: InputSpec, ports: Sequence[DeclaredTensor] | None, open_actual: Open, open_reference: Open
+) -> list[str]:
     """Return the inputs that the artifact lacks and the reference runs without; what an artifact without declarations lacks, a run tells."""
     if len(spec) < 2:
         return []
-    ports = open_actual(spec).inputs
     if ports is None:
         return _find_refused(spec, open_actual, open_reference)
     found = {port.name for port in ports}
