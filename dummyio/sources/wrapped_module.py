@@ -29,6 +29,12 @@ def find_inner_module(module: Any, deepest: int = _DEEPEST) -> Any:
     return inner if wraps or not named else module
 
 
+def find_receiver(module: Any) -> Any:
+    """Return the module inside that gets the ``**kwargs`` of a PyTorch module by its source text; None if there is none."""
+    kinds = {each.kind for each in _read_parameters(module).values()}
+    return _find_receiver(module, may_be_unnamed=False) if inspect.Parameter.VAR_KEYWORD in kinds else None
+
+
 def _read_parameters(module: Any) -> Mapping[str, inspect.Parameter]:
     try:
         return inspect.signature(module.forward).parameters

@@ -88,6 +88,8 @@ class MetaCopy:
             stack.enter_context(silence_thread(("torch._subclasses.fake_tensor",), streams=()))
             # The fast path fuses layers into an operator without a shape function.
             stack.enter_context(replace_functions(torch.backends.mha, get_fastpath_enabled=lambda: False))
+            # What is compiled runs as it was before: a search consists of runs that differ, and each would be compiled.
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
             stack.enter_context(self._run_context())
             if context is not None:
                 stack.enter_context(context)

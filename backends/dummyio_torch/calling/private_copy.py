@@ -13,6 +13,9 @@ from torch import nn
 from dummyio.errors import format_error_line
 from dummyio_torch.calling.meta_copy import iterate_weights
 
+_COMPILED = "_compiled_call_impl"
+"""The attribute of a module that was compiled in place; a copy of the module is not compiled."""
+
 
 def copy_to_trace(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
     """Return a copy that shares the module's weights, and notes for the user.
@@ -33,6 +36,8 @@ def _iterate_bound_functions(module: nn.Module) -> Iterator[str]:
     parts = {id(part) for part in module.modules()}
     for part in module.modules():
         for name, value in vars(part).items():
+            if name == _COMPILED:
+                continue
             function: Any = value.__func__ if isinstance(value, MethodType) else value
             if isinstance(function, FunctionType) and any(_holds(cell, parts) for cell in function.__closure__ or ()):
                 yield f"{type(part).__name__}.{name}"

@@ -24,6 +24,9 @@ def find_asked_arguments(error: BaseException, offered: Mapping[str, Argument]) 
 
 
 def lacks_argument(error: Exception, offered: Mapping[str, Argument]) -> bool:
-    """Whether a run has failed on None in the place of an argument that can be given: no layout of the others helps."""
-    is_none = isinstance(error, (TypeError, AttributeError)) and "NoneType" in str(error)
-    return is_none and bool(find_asked_arguments(error, offered))
+    """Whether a run has failed for the lack of an argument that can be given, or on None in its place: no layout of the others helps."""
+    text = str(error)
+    is_none = isinstance(error, (TypeError, AttributeError)) and "NoneType" in text
+    return (is_none or (isinstance(error, TypeError) and "required" in text)) and bool(
+        find_asked_arguments(error, offered)
+    )

@@ -42,6 +42,8 @@ _BUDGETS: Mapping[Kind, int] = {"meta": 300, "fake": 150, "real": 200}
 _BUDGET_OPTIONAL = 40
 _KINDS: tuple[Kind, ...] = ("meta", "fake", "real")
 
+_PARALLEL = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+
 _CACHE: dict[object, InputSpec] = {}
 _MAX_CACHED = 64
 
@@ -123,7 +125,7 @@ def unwrap_module(module: nn.Module) -> nn.Module:
     """Return the module in a wrapper (compiled, in parallel)."""
     for name in ("_orig_mod", "module"):
         inner = getattr(module, name, None)
-        if isinstance(inner, nn.Module) and (name == "_orig_mod" or isinstance(module, nn.DataParallel)):
+        if isinstance(inner, nn.Module) and (name == "_orig_mod" or isinstance(module, _PARALLEL)):
             return unwrap_module(inner)
     return module
 

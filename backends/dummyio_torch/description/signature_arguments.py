@@ -13,6 +13,7 @@ from torch import nn
 from dummyio.errors import SourceError
 from dummyio.sources.documented_shapes import find_documented_shape
 from dummyio.sources.input_names import has_data_name, has_target_name
+from dummyio.sources.wrapped_module import find_receiver
 
 Form = Literal["tensor", "dict", "list", "tuple", "record", "setting", "unknown"]
 
@@ -65,7 +66,17 @@ def read_signature(module: nn.Module) -> inspect.Signature:
 
 
 def list_arguments(module: nn.Module, given: Mapping[str, Any]) -> list[Argument]:
-    """Return the arguments that can be inputs: all that are not `given`."""
+    """Return the arguments that can be inputs: all that are not `given`, and what a module inside takes of ``**kwargs``."""
+    found = _list_own_arguments(module, given)
+    receiver = find_receiver(module)
+    if receiver is None:
+        return found
+    known = {*given, *(argument.name for argument in found)}
+    more = _list_own_arguments(receiver, given)
+    return [*found, *(replace(each, required=False, positional=False) for each in more if each.name not in known)]
+
+
+def _list_own_arguments(module: nn.Module, given: Mapping[str, Any]) -> list[Argument]:
     signature = read_signature(module)
     hints = _type_hints(module)
     parameters = signature.parameters.values()

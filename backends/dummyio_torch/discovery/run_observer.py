@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import FunctionType, MethodType
 from typing import Any, Concatenate, ParamSpec
 from weakref import ref
 
 import torch
+from torch._ops import HigherOrderOperator
 from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_map_only
 
 from dummyio_torch.discovery.layout import InputLayout
 from dummyio_torch.discovery.shape_shortcuts import call_on_shapes
@@ -229,6 +232,8 @@ class RunObserver(TorchFunctionMode):
             return self._attribute(func, args, kwargs)
         sources = self._sources(args, kwargs)
         self._step(name, args, kwargs, sources)
+        if isinstance(func, HigherOrderOperator):
+            args, kwargs = run_within(self, (args, kwargs))
         result = call_on_shapes(func, name, args, kwargs)
         if sources:
             self._note(name, sources, result, args)
@@ -302,6 +307,19 @@ def _find_column(name: str, args: tuple[Any, ...]) -> tuple[int, int] | None:
 
 def _plain_index(name: str, args: tuple[Any, ...]) -> bool:
     return name == "__getitem__" and not any(True for _ in tensors_in(args[1:]))
+
+
+def run_within(mode: Any, operands: Any) -> Any:
+    """Return the operands of a control flow operator with functions that run in a mode, which the operator itself does not."""
+
+    def wrap(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            with mode:
+                return function(*args)
+
+        return call
+
+    return tree_map_only((FunctionType, MethodType), wrap, operands)
 
 
 def tensors_in(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:

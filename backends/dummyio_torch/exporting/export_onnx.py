@@ -14,6 +14,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.process_state import hold_process_state
 from dummyio.typing import StaticDims
 from dummyio_torch.calling.private_copy import copy_to_trace
+from dummyio_torch.description.describe_module import unwrap_module
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 from dummyio_torch.exporting.trace_inputs import separate_outputs
 
@@ -73,7 +74,7 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     options = OnnxOptions(opset, exporter, external_data, optimize, weights, rewrite)
 
     with hold_process_state():
-        copied, reasons = copy_to_trace(model)
+        copied, reasons = copy_to_trace(unwrap_module(model))
 
         def attempt() -> tuple[str, ...]:
             return write_onnx(copied, spec, path, options)

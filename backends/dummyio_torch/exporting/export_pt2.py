@@ -18,6 +18,7 @@ from dummyio.typing import StaticDims
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
 from dummyio_torch.calling.private_copy import copy_to_trace
 from dummyio_torch.calling.silence import hide_export, silence_exporters
+from dummyio_torch.description.describe_module import unwrap_module
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 from dummyio_torch.exporting.trace_inputs import (
     FlatModule,
@@ -64,7 +65,7 @@ def export_pt2(  # noqa: PLR0913 - each is an option of its own
     spec, notes = fix_dims(separate_outputs(spec), static)
 
     with hold_process_state():
-        copied, reasons = copy_to_trace(model)
+        copied, reasons = copy_to_trace(unwrap_module(model))
 
         def attempt() -> tuple[str, ...]:
             return _write_pt2(copied, spec, path, strict=strict, rewrite=rewrite)

@@ -8,13 +8,14 @@ from math import prod
 from typing import Any
 
 import torch
+from torch._ops import HigherOrderOperator
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode  # the import path in the documentation of PyTorch
 from torch.utils._pytree import tree_map
 
 from dummyio.materialize.memory_budget import format_bytes
 from dummyio.sources.proof.budget import MAX_RUN_BYTES
-from dummyio_torch.discovery.run_observer import tensors_in
+from dummyio_torch.discovery.run_observer import run_within, tensors_in
 
 _SMALL = 1 << 22
 """Elements below which a result is not computed on shapes first."""
@@ -38,6 +39,7 @@ class MemoryGuard(TorchDispatchMode):
         The most bytes that results took at one time.
     """
 
+    supports_higher_order_operators = True
     _is_hidden = False
 
     def __init__(self, most: int | None = MAX_RUN_BYTES) -> None:
@@ -70,6 +72,9 @@ class MemoryGuard(TorchDispatchMode):
     ) -> Any:
         """Check an operation, run it, and count its results."""
         kwargs = kwargs or {}
+        if isinstance(func, HigherOrderOperator):
+            args, kwargs = run_within(self, (args, kwargs))
+            return func(*args, **kwargs)
         if self.most is not None and _may_be_large(args, kwargs):
             self._check(func, args, kwargs)
         result = func(*args, **kwargs)
