@@ -92,6 +92,9 @@ EVERY_FRAMEWORK = [
 OPTIMUM = ["optimum==2.1.0", "optimum-onnx==0.1.0", "transformers==4.57.6"]
 """Optimum's last version that exports, and the newest Transformers that it accepts."""
 
+SKLEARN = ["skl2onnx==1.20.0", "scikit-learn==1.9.1"]
+"""What converts models that come from no framework."""
+
 LIBRARIES = [
     "torchvision==0.28.0",
     "timm==1.0.31",
@@ -268,13 +271,7 @@ def onnx_models(session: nox.Session) -> None:
 def optimum_folders(session: nox.Session) -> None:
     """Run our folders in Optimum's classes, and Optimum's folders in ours; Optimum has an environment of its own."""
     install(session, "all", "test")
-    home = Path(session.create_tmp()).resolve() / "optimum"
-    python = str(home / "bin" / "python")
-    session.run("python", "-m", "venv", "--clear", str(home))
-    pip = (python, "-m", "pip", "install", "--quiet")
-    session.run(*pip, "--constraint", "constraints.txt", "torch", external=True)
-    others = (f"onnxruntime{read_pin('onnxruntime')}", "pillow")
-    session.run(*pip, *OPTIMUM, *others, external=True)
+    python = install_optimum(session)
     env = {"HF_HUB_OFFLINE": "1", "DUMMYIO_OPTIMUM_PYTHON": python}
     tests = ["tests/onnx_models/test_optimum_folders.py", "tests/backends/torch/test_transformers.py"]
     session.run("pytest", *(session.posargs or tests), env=env)
@@ -293,7 +290,9 @@ def fuzz(session: nox.Session) -> None:
 def power(session: nox.Session) -> None:
     """Measure which planted defects a validation finds; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
     install(session, "all")
-    session.run("python", "tests/power/measure.py", *session.posargs, env={"HF_HUB_OFFLINE": "1"})
+    session.install(*SKLEARN)
+    env = {"HF_HUB_OFFLINE": "1", "DUMMYIO_OPTIMUM_PYTHON": install_optimum(session)}
+    session.run("python", "tests/power/measure.py", *session.posargs, env=env)
 
 
 @nox.session(default=False)
@@ -307,6 +306,18 @@ def read_pin(package: str) -> str:
     """Return the version of a package in ``constraints.txt``, with its sign."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return next(line.removeprefix(package) for line in lines if line.startswith(f"{package}=="))
+
+
+def install_optimum(session: nox.Session) -> str:
+    """Return the Python of an environment with Optimum, which needs an older Transformers."""
+    home = Path(session.create_tmp()).resolve() / "optimum"
+    python = str(home / "bin" / "python")
+    session.run("python", "-m", "venv", "--clear", str(home))
+    pip = (python, "-m", "pip", "install", "--quiet")
+    session.run(*pip, "--constraint", "constraints.txt", "torch", external=True)
+    others = (f"onnxruntime{read_pin('onnxruntime')}", "pillow")
+    session.run(*pip, *OPTIMUM, *others, external=True)
+    return python
 
 
 def install(session: nox.Session, *extras: str) -> None:

@@ -5,15 +5,15 @@ import pytest
 for package in ("torch", "transformers", "onnx", "onnxruntime", "onnxscript", "onnx_ir"):
     pytest.importorskip(package)
 
-from planted import faces, judging, peers, sums, uses
+from planted import faces, judging, peers, sizes, sums, uses, values
 from planted.bases import base
 from planted.registry import DEFECTS, exported
 from planted.sound import sounds_of_torch
 
 pytestmark = pytest.mark.slow
 
-MODULES = (faces, sums, uses)
-QUICK = ("clock", "meter", "picker", "pooler", "ratio", "convolutional")
+MODULES = (faces, sizes, sums, uses, values)
+QUICK = ("clock", "meter", "picker", "pooler", "ratio", "convolutional", "tagger", "projection", "series", "pair")
 TEXT = ("mask ignored", "swapped outputs", "vocabulary short by one", "swapped past", "wrong symbol in an output")
 CHOSEN = [name for name, defect in DEFECTS.items() if defect.base in QUICK] + list(TEXT)
 
@@ -23,13 +23,13 @@ def judged(name, folder):
     path = folder / "model.onnx"
     defect.write(path)
     found = base(defect.base)
-    return path, found, judging.validated(path, found.module, found.spec)
+    return path, found, judging.validated(path, found.module, found.spec, **defect.asked)
 
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_a_planted_defect_is_found(name, tmp_path):
     _, _, said = judged(name, tmp_path)
-    assert said, DEFECTS[name].about
+    assert DEFECTS[name].finds in said.split(", "), DEFECTS[name].about
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_a_sound_export_passes(sound, tmp_path):
 
 
 def test_every_defect_says_what_it_is():
-    assert len(DEFECTS) >= 35
+    assert len(DEFECTS) >= 128
     assert len({defect.about for defect in DEFECTS.values()}) == len(DEFECTS)
 
 
 def test_what_only_other_values_show_the_others_miss(tmp_path):
     path, found, said = judged("nan for padded rows", tmp_path)
-    assert said == "nonfinite"
+    assert said == "nonfinite sentence_embedding"
     assert not peers.torch_finds("pooler", path)
     assert not peers.allclose_finds(found.module, found.spec, path)
 

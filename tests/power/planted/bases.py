@@ -18,7 +18,7 @@ from torch import nn
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
-from dummyio.spec.values import Uniform
+from dummyio.spec.values import Lengths, Normal, Uniform
 from planted import modules
 
 STD = 0.2
@@ -148,6 +148,34 @@ def _text(module: nn.Module) -> Made:
     return module, InputSpec({"input_ids": ids, "attention_mask": mask})
 
 
+def _tagger() -> Made:
+    from dummyio.spec.values import PaddingMask, TokenIds
+
+    shape = (Dim("batch_size", 2), Dim("sequence_length", 16, max=64))
+    rule = TokenIds(60, reserved=(0, 1, 2, 3), mask="attention_mask", pad=0)
+    ids = TensorSpec("input_ids", shape, "int64", rule)
+    mask = TensorSpec("attention_mask", shape, "int64", PaddingMask())
+    return modules.Pooler(), InputSpec({"input_ids": ids, "attention_mask": mask})
+
+
+def _projection() -> Made:
+    shape = (Dim("batch_size", 2), Dim("steps", 10, max=200), 8)
+    return modules.Projection(), InputSpec({"features": TensorSpec("features", shape, "float32", Normal())})
+
+
+def _series() -> Made:
+    batch, steps = Dim("batch_size", 2), Dim("steps", 10, max=80)
+    values = TensorSpec("values", (batch, steps, 4), "float32", Normal())
+    return modules.Series(), InputSpec(
+        {"values": values, "lengths": TensorSpec("lengths", (batch,), "int64", Lengths("steps", least=1))}
+    )
+
+
+def _pair() -> Made:
+    row = TensorSpec("features", (Dim("batch_size", 2), 8), "float32", Normal())
+    return modules.Pair(), InputSpec({"features": row, "hints": row.replace(name="hints")})
+
+
 def _clock() -> Made:
     # Up to a few hours over what 32 bits hold: most times fit.
     time = TensorSpec("time", (Dim("batch_size", 2), Dim("events", 60)), "int64", Uniform(0, 2**31 + 20_000_000))
@@ -180,4 +208,8 @@ _BASES: Mapping[str, Callable[[], Made]] = {
     "clock": _clock,
     "meter": _meter,
     "picker": _picker,
+    "tagger": _tagger,
+    "projection": _projection,
+    "series": _series,
+    "pair": _pair,
 }

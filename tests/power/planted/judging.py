@@ -26,6 +26,13 @@ class Verdict:
     dummyio: str
     torch: str | None
     allclose: str | None
+    expected: str = ""
+    """The kind and the place of the finding that names a defect."""
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the defect was found for its own reason."""
+        return bool(self.expected) and self.expected in self.dummyio.split(", ")
 
 
 def of_defect(defect: Defect) -> Verdict:
@@ -37,9 +44,10 @@ def of_defect(defect: Defect) -> Verdict:
         return Verdict(
             defect.name,
             f"{defect.base}: {defect.about}",
-            validated(path, found.module, found.spec),
+            validated(path, found.module, found.spec, **defect.asked),
             peers.torch_finds(defect.base, path),
             peers.allclose_finds(found.module, found.spec, path),
+            defect.finds,
         )
 
 
@@ -57,17 +65,17 @@ def of_sound(sound: Sound) -> Verdict:
             sound.route,
             validated(path, reference, spec, tolerance=sound.tolerance),
             peers.torch_finds(sound.name, path) if of_torch else None,
-            peers.allclose_finds(reference, spec, path) if plain else None,
+            peers.allclose_finds(reference, spec, path) if plain and spec is not None else None,
         )
 
 
 def validated(path: Path, reference: Any, spec: Any, **options: Any) -> str:
-    """Return which findings `dummyio.validate` has; what it refuses to compare is found too."""
+    """Return kind and place of each finding of `dummyio.validate`; the type of the error, if it refuses to compare."""
     try:
         report = dummyio.validate(path, reference, spec=spec, **options)
     except DummyioError as error:
         return type(error).__name__
-    return ", ".join(dict.fromkeys(finding.kind for finding in report.errors)) or (
+    return ", ".join(dict.fromkeys(f"{finding.kind} {finding.where}" for finding in report.errors)) or (
         "" if report.ok else "nothing passed"
     )
 

@@ -82,3 +82,44 @@ class Picker(nn.Module):
 
     def forward(self, grades: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"place": grades.argmax(-1), "best": grades.max(-1).values}
+
+
+class Projection(nn.Module):
+    """Features to more features, by one matrix; and the place of the largest feature."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = nn.Linear(8, 16)
+
+    def forward(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"projected": self.dense(features), "place": features.argmax(-1)}
+
+
+class Series(nn.Module):
+    """The mean of each series over its own length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = Total()
+
+    def forward(self, values: torch.Tensor, lengths: torch.Tensor) -> dict[str, torch.Tensor]:
+        steps = torch.arange(values.shape[1])
+        kept = steps[None] < self.count(lengths)[:, None]
+        return {"mean": self.total(values, kept.to(values.dtype)) / self.count(lengths)[:, None]}
+
+    def count(self, lengths: torch.Tensor) -> torch.Tensor:
+        return lengths
+
+
+class Pair(nn.Module):
+    """Two inputs of which the second one has a small effect."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(8, 32), nn.Linear(8, 32)
+
+    def forward(self, features: torch.Tensor, hints: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"scores": self.first(features) + self.share(self.second(hints))}
+
+    def share(self, hints: torch.Tensor) -> torch.Tensor:
+        return 0.2 * hints

@@ -32,10 +32,14 @@ class Defect:
     name: str
     about: str
     base: str
+    finds: str
+    """The kind and the place of the finding that names it, or the type of an error."""
     edit: Callable[[onnx.ModelProto], None] | None = None
     rewrite: Callable[[Any], nn.Module | None] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the base is exported with."""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """What it is validated with."""
 
     def write(self, path: Path) -> None:
         """Write the defective artifact."""
@@ -56,22 +60,30 @@ class Defect:
         spec_path(path).unlink(missing_ok=True)
 
 
-def edited(name: str, about: str, **options: Any) -> Callable[[Callable[[onnx.ModelProto], None]], Any]:
+def edited(
+    name: str, about: str, finds: str, *, strict: bool = False, **options: Any
+) -> Callable[[Callable[[onnx.ModelProto], None]], Any]:
     """Register a function that edits the graph of the base `name`, exported with these options."""
+    asked = {"strict": True} if strict else {}
 
     def register(function: Callable[[onnx.ModelProto], None]) -> Any:
-        return _add(Defect(_title(function), about, name, edit=function, options=options))
+        return _add(Defect(_title(function), about, name, finds, edit=function, options=options, asked=asked))
 
     return register
 
 
-def rewritten(name: str, about: str) -> Callable[[Callable[[Any], nn.Module | None]], Any]:
-    """Register a function that changes a copy of the module of the base `name`, which then is exported."""
+def rewritten(name: str, about: str, finds: str, **asked: Any) -> Callable[[Callable[[Any], nn.Module | None]], Any]:
+    """Register a function that changes a copy of the module of the base `name`, which is exported and validated with what is `asked`."""
 
     def register(function: Callable[[Any], nn.Module | None]) -> Any:
-        return _add(Defect(_title(function), about, name, rewrite=function))
+        return _add(Defect(_title(function), about, name, finds, rewrite=function, asked=asked))
 
     return register
+
+
+def rewritten_as(title: str, name: str, about: str, finds: str, rewrite: Callable[[Any], None], **asked: Any) -> None:
+    """Register a change of a copy of the module of the base `name`: for defects that are rows of a table."""
+    _add(Defect(title, about, name, finds, rewrite=rewrite, asked=asked))
 
 
 def _title(function: Any) -> str:

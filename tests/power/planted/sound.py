@@ -24,8 +24,8 @@ class Sound:
 
     name: str
     route: str
-    write: Callable[[Path], tuple[Path, Any, InputSpec]]
-    """Writes into a folder; returns the artifact, its reference, and its spec."""
+    write: Callable[[Path], tuple[Path, Any, InputSpec | None]]
+    """Writes into a folder; returns the artifact, its reference, and its spec; None for a file that comes without one."""
     tolerance: str | None = None
     """The preset that it is made for."""
 
@@ -40,14 +40,16 @@ def sounds() -> Iterator[Sound]:
     yield Sound("distilbert", "PyTorch in float16 → ONNX", _half, "float16")
     for name in ("bert", "gpt2", "distilbert"):
         yield Sound(name, "ONNX → ONNX Runtime's dynamic quantizer", partial(_quantized, name=name), "dynamic")
+    for name in ("bert", "convolutional"):
+        yield Sound(name, "ONNX → ONNX Runtime's static quantizer", partial(_calibrated, name=name), "int8")
     for left_out in (("token_type_ids",), ("token_type_ids", "attention_mask")):
         route = f"PyTorch → ONNX, without {' and '.join(left_out)}"
         yield Sound("bert", route, partial(_without, left_out=left_out))
     yield Sound("vit", "PyTorch → ONNX, the output renamed", _renamed)
-    from planted import sound_jax, sound_tensorflow
+    from planted import sound_jax, sound_optimum, sound_sklearn, sound_tensorflow
 
-    yield from sound_tensorflow.sounds()
-    yield from sound_jax.sounds()
+    for other in (sound_tensorflow, sound_jax, sound_sklearn, sound_optimum):
+        yield from other.sounds()
 
 
 def sounds_of_torch(chosen: Iterable[str]) -> Iterator[Sound]:
@@ -103,6 +105,23 @@ def _quantized(folder: Path, name: str) -> tuple[Path, Any, InputSpec]:
     model = onnx.load(exported(name))
     del model.graph.value_info[:]  # the quantizer gives weights another shape, and compares with these
     quantize_dynamic(model, folder / "quantized.onnx")
+    return folder / "quantized.onnx", base(name).module, base(name).spec
+
+
+def _calibrated(folder: Path, name: str) -> tuple[Path, Any, InputSpec]:
+    """Write a model with weights and activations in 8 bits, calibrated on samples of its inputs."""
+    from onnxruntime.quantization import CalibrationDataReader, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Samples(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.samples = iter(base(name).spec.samples(32, "np", seed=1))
+
+        def get_next(self) -> Any:
+            return next(self.samples, None)
+
+    quant_pre_process(str(exported(name)), str(folder / "prepared.onnx"), skip_symbolic_shape=True)
+    quantize_static(folder / "prepared.onnx", folder / "quantized.onnx", Samples(), per_channel=True)
     return folder / "quantized.onnx", base(name).module, base(name).spec
 
 
