@@ -3,7 +3,8 @@
 import inspect
 import re
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from dummyio.backend.frameworks import MODEL_ROOTS
@@ -62,10 +63,18 @@ def _read_comparisons(model: Any) -> Iterator[int]:
     own = [kind for kind in kinds if kind.__module__.partition(".")[0] not in MODEL_ROOTS]
     parts: list[Any] = [kind.forward for kind in own if hasattr(kind, "forward")] if kinds else [model]
     for part in parts:
-        with suppress(OSError, TypeError):
-            yield from (
-                int(found) for found in _COMPARED.findall(inspect.getsource(part)) if 1 < int(found) <= _LARGEST
-            )
+        code = getattr(inspect.unwrap(part), "__code__", None)
+        yield from () if code is None else _read_numbers(code)
+
+
+@lru_cache(maxsize=512)
+def _read_numbers(code: CodeType) -> tuple[int, ...]:
+    """Return the numbers that sizes are compared with in the text of one function; none if its text is not there."""
+    try:
+        text = inspect.getsource(code)
+    except OSError:
+        return ()
+    return tuple(number for number in map(int, _COMPARED.findall(text)) if 1 < number <= _LARGEST)
 
 
 def plan_thresholds(spec: InputSpec, first: Mapping[str, int], stated: Collection[int]) -> list[dict[str, int]]:

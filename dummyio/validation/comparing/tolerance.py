@@ -6,6 +6,7 @@ a model of this depth.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import ml_dtypes
@@ -158,6 +159,7 @@ class Tolerances:
         return Tolerance(0.0, 0.0, share=_TIMES_CHANGED * changed, reason=reason)
 
 
+@cache
 def _rounding_step(dtype: np.dtype[Any]) -> float:
     """Return the distance from 1 to the next number of a dtype; 0 for exact dtypes."""
     if dtype.kind == "c":
