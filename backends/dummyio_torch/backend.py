@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dummyio.exporting.artifact import ExportResult
+    from dummyio.exporting.preview.obstacle import Obstacle
     from dummyio.input_spec import InputSpec
     from dummyio.running.runner import Runner
     from dummyio_torch.capture.capture import Capture
@@ -100,6 +101,14 @@ class TorchBackend:
         from dummyio_torch.preview.plan_files import plan_files  # noqa: PLC0415 - lazy: only for plans
 
         return plan_files(model, spec, path, format_name, options)
+
+    def find_obstacles(
+        self, model: nn.Module, spec: InputSpec, format_name: str, options: Mapping[str, Any]
+    ) -> Iterator[Obstacle]:
+        """Yield all that stops an export of a module; see `dummyio_torch.preview`."""
+        from dummyio_torch.preview.find_obstacles import find_obstacles  # noqa: PLC0415 - lazy: only for diagnoses
+
+        return find_obstacles(model, spec, format_name, options)
 
     def components(
         self, model: nn.Module, spec: InputSpec, *, past: bool = True

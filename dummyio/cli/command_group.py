@@ -12,6 +12,7 @@ from click.shell_completion import shell_complete
 import dummyio
 from dummyio.cli.backends_command import backends
 from dummyio.cli.describe_command import describe
+from dummyio.cli.doctor_command import doctor
 from dummyio.cli.export_command import export
 from dummyio.cli.generate_command import generate
 from dummyio.cli.program import NOT_POSSIBLE, open_streams, run_program
@@ -60,5 +61,5 @@ def main() -> None:
     """Describe the inputs of a model once; generate them in any framework, export with them, and validate the export."""
 
 
-for command in (describe, generate, export, validate, backends):
+for command in (describe, generate, export, doctor, validate, backends):
     main.add_command(command)
