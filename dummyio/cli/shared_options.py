@@ -14,7 +14,7 @@ from dummyio.cli.program import print_error
 from dummyio.errors import OptionError, escape_and_shorten
 
 EPILOG = (
-    "Exit codes: 0 done, 1 a validation found a mismatch, 2 not possible, 130 interrupted, 143 terminated. "
+    "Exit codes: 0 done, 1 a validation found a mismatch or doctor what stops an export, 2 not possible, 130 interrupted, 143 terminated. "
     "After a defect of dummyio (2), a file has its traceback; DUMMYIO_TRACEBACK=1 prints it."
 )
 _MAX_WARNING = 1000
