@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 
-from dummyio.errors import DTypeError, OptionError, RunError, format_error_line
+from dummyio.errors import DTypeError, OptionError, RunError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_onnx.read_model import find_graph_inputs
 from dummyio_onnx.running.declared_values import declare_session_values, declare_values, match_paths
-from dummyio_onnx.running.sessions import load_model_proto, open_evaluator, open_session
+from dummyio_onnx.running.sessions import load_model_proto, open_evaluator, open_session, open_wider_session
 from dummyio_onnx.tensors import run_with_ort_values
 
 Compute = Callable[[dict[str, Array]], Sequence[Array]]
+_NARROW = DType.BFLOAT16
 
 
 class OnnxRunner:
@@ -35,7 +37,7 @@ class OnnxRunner:
         """Keep the function that runs the model under its own names, and declare the inputs under the spec's paths."""
         self.engine = engine
         self._paths = match_paths([declared.name for declared in inputs], spec)
-        self._compute = compute
+        self.compute = compute
         self.inputs = tuple(replace(declared, name=self._paths[declared.name]) for declared in inputs)
         self.outputs = tuple(outputs)
 
@@ -44,7 +46,7 @@ class OnnxRunner:
         check_feed_names(feeds, self._paths.values())
         own = {name: np.asarray(feeds[path]) for name, path in self._paths.items()}
         try:
-            results = self._compute(own)
+            results = self.compute(own)
         except Exception as error:  # the exceptions of ONNX Runtime have no common base class
             raise RunError(f"{self.engine} failed: {format_error_line(error)}") from error
         return {declared.name: values for declared, values in zip(self.outputs, results, strict=True)}
@@ -77,10 +79,40 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> Onnx
     path, model = load_model_proto(target)
     inputs, outputs = declare_values(find_graph_inputs(model.graph)), declare_values(model.graph.output)
     if engine != "reference":
-        return _run_session(open_session(path, model), inputs, outputs, spec)
+        return _open_in_session(path, model, (inputs, outputs), spec)
     evaluator = open_evaluator(path, model)
     name = f"onnx.reference {onnx.__version__}"
     return OnnxRunner(name, inputs, outputs, lambda feeds: _evaluate(evaluator, feeds, inputs), spec)
+
+
+def _open_in_session(
+    path: Path | None,
+    model: onnx.ModelProto,
+    values: tuple[Sequence[DeclaredTensor], Sequence[DeclaredTensor]],
+    spec: InputSpec | None,
+) -> OnnxRunner:
+    """Open a model in ONNX Runtime; in float32 if it is in bfloat16 and there are no kernels for that."""
+    try:
+        return _run_session(open_session(path, model), *values, spec)
+    except SourceError as error:
+        session = open_wider_session(path, model) if "NOT_IMPLEMENTED" in str(error) else None
+        if session is None:
+            raise
+    runner = _run_session(session, *values, spec)
+    outputs = [declared.dtype for declared in values[1]]
+
+    def compute(feeds: dict[str, Array]) -> list[Array]:
+        wide = {
+            name: array.astype(np.float32) if DType.of(array.dtype) is _NARROW else array
+            for name, array in feeds.items()
+        }
+        results = runner.compute(wide)
+        return [
+            array if dtype is not _NARROW else array.astype(_NARROW.numpy)
+            for array, dtype in zip(results, outputs, strict=True)
+        ]
+
+    return OnnxRunner(f"{runner.engine}, bfloat16 as float32", *values, compute, spec)
 
 
 def _run_session(

@@ -13,6 +13,7 @@ from dummyio.backend.formats import FORMATS
 from dummyio.errors import OptionError, SourceError, format_error_line
 from dummyio_onnx.read_model import format_opsets, read_model
 from dummyio_onnx.running.model_structure import check_structure
+from dummyio_onnx.running.wider_floats import widen_bfloat16
 
 _FOLDER = FORMATS["onnx_folder"]
 _NEWER = re.compile(r"Unsupported model IR version|is under development|domain_version of|is not a registered function")
@@ -76,6 +77,15 @@ def open_session(
         )
     except Exception as error:  # each status of ONNX Runtime has an exception of its own, without a common base class
         raise _refuse(path, model, f"ONNX Runtime {ort.__version__}", error) from error
+
+
+def open_wider_session(path: Path | None, model: onnx.ModelProto) -> ort.InferenceSession | None:
+    """Return a session of a model in float32 in the place of bfloat16; None if it has no bfloat16, or is refused all the same."""
+    try:
+        whole = onnx.ModelProto.FromString(model.SerializeToString()) if path is None else onnx.load(path)
+        return open_session(None, whole) if widen_bfloat16(whole) else None
+    except Exception:  # noqa: BLE001 - above 2 GiB, protobuf's errors; then the refusal of the model itself counts
+        return None
 
 
 def _check_providers(providers: Sequence[str], provider_options: Sequence[Mapping[str, Any]] | None) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
+from torch.nn.modules import transformer
 
-from dummyio.process_state import hide_state, silence_thread
+from dummyio.process_state import hide_state, replace_functions, silence_thread
 
 _LOGGERS = ("torch.onnx", "torch.export", "torch.fx.experimental.symbolic_shapes", "onnxscript", "onnx_ir")
 
@@ -15,6 +16,24 @@ def silence_exporters() -> Generator[None]:
     """Drop the reports of exporters in this thread while this context is open; what they wrote is checked instead."""
     with silence_thread(_LOGGERS):
         yield
+
+
+@contextmanager
+def use_plain_layers() -> Generator[None]:
+    """Run PyTorch's transformer layers operation by operation in this thread, and with masks of any values.
+
+    Its fused layers have no translation, and a look whether a mask is causal would decide by values for a faster way to the same.
+    """
+    with (
+        replace_functions(torch.backends.mha, get_fastpath_enabled=lambda: False),
+        replace_functions(transformer, _detect_is_causal_mask=_is_declared_causal),
+    ):
+        yield
+
+
+def _is_declared_causal(mask: object, is_causal: bool | None = None, size: int | None = None) -> bool:
+    del mask, size
+    return is_causal is True
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from dummyio.process_state import hold_process_state
 from dummyio.typing import StaticDims
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
 from dummyio_torch.calling.private_copy import copy_to_trace
-from dummyio_torch.calling.silence import hide_export, silence_exporters
+from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
 from dummyio_torch.description.describe_module import unwrap_module
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 from dummyio_torch.exporting.trace_inputs import (
@@ -77,7 +77,7 @@ def export_pt2(  # noqa: PLR0913 - each is an option of its own
 def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, rewrite: bool) -> tuple[str, ...]:
     call = ModuleCall(model, spec)
     tensors = tuple(make_trace_inputs(spec, model).values())
-    with evaluation_mode(model), silence_exporters(), hide_export():
+    with evaluation_mode(model), silence_exporters(), hide_export(), use_plain_layers():
         outputs, notes = find_output_names(call, make_other_inputs(spec, model))
         flat = FlatModule(call, outputs)
         axes: dict[str, dict[int, Any]] = {name: {} for name in call.paths}

@@ -17,8 +17,9 @@ from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import record_warnings
 from dummyio.spec.dims import is_static
+from dummyio.spec.dtypes import DType
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
-from dummyio_torch.calling.silence import hide_export, silence_exporters
+from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
 from dummyio_torch.exporting.trace_inputs import FlatModule, find_output_names, make_other_inputs, make_trace_inputs
 from dummyio_torch.exporting.weightless import copy_without_weights, refer_to_absent_weights
 from dummyio_torch.onnx_passes.registry import (
@@ -35,6 +36,8 @@ _OLDEST_OPSET = 18
 """The oldest opset of the dynamo exporter; if an older one is requested, it writes this one without an error."""
 LARGEST_FILE = 1536 << 20
 """Bytes of weights in one file: a protobuf message has at most 2 GB."""
+_BFLOAT16_OPSET = 22
+"""The first opset in which convolutions and pooling take bfloat16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def write_onnx(
         model = copy_without_weights(model)
     call = ModuleCall(model, spec)
     tensors = tuple(make_trace_inputs(spec, model).values())
-    with evaluation_mode(model), silence_exporters(), hide_export():
+    with evaluation_mode(model), silence_exporters(), hide_export(), use_plain_layers():
         # A module without memory does not run if it depends on values, so the spec gives the output names, if it has any.
         declared = call.declared if not options.weights else ()
         outputs, named = (declared, ()) if declared else find_output_names(call, make_other_inputs(spec, model))
@@ -98,6 +101,7 @@ def _trace_dynamo(
     passes: Sequence[GraphPass],
 ) -> tuple[ir.Model, tuple[str, ...]]:
     axes = spec.dynamic_axes()
+    opset = options.opset or (_BFLOAT16_OPSET if _has_bfloat16(flat, spec) else None)
 
     def trace() -> Any:
         with patch_libraries(passes):
@@ -106,15 +110,20 @@ def _trace_dynamo(
                 tensors,
                 input_names=list(axes),
                 output_names=list(flat.outputs),
-                opset_version=options.opset,
+                opset_version=opset,
                 dynamic_shapes=(tuple(axes.values()),),
                 optimize=options.optimize and options.weights,
-                custom_translation_table=make_translation_table(passes, options.opset),
+                custom_translation_table=make_translation_table(passes, opset),
                 verbose=False,
             )
 
     program, log = trace_symbolic_sizes(flat.model, trace, rewrite=options.rewrite)
     return program.model, log.list_notes()
+
+
+def _has_bfloat16(flat: FlatModule, spec: InputSpec) -> bool:
+    weights = any(tensor.dtype is torch.bfloat16 for tensor in (*flat.parameters(), *flat.buffers()))
+    return weights or any(leaf.dtype is DType.BFLOAT16 for _, leaf in spec.leaves)
 
 
 def _trace_torchscript(

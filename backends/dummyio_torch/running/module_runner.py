@@ -15,6 +15,7 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_torch.calling.array_conversion import to_arrays, to_tensors
 from dummyio_torch.calling.call_module import ModuleCall, device_of, evaluation_mode
+from dummyio_torch.calling.silence import use_plain_layers
 
 
 class ModuleRunner:
@@ -57,7 +58,8 @@ class ModuleRunner:
         check_feed_names(feeds, call.paths)
         leaves = to_tensors(feeds, device_of(call.module))
         try:
-            with evaluation_mode(call.module):
+            # As exports do: with its fused layers, PyTorch returns NaN for a row that a mask hides, and numbers without them.
+            with evaluation_mode(call.module), use_plain_layers():
                 return to_arrays(call(leaves))
         except DTypeError:
             raise

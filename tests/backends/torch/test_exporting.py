@@ -247,14 +247,22 @@ def test_a_convolution_described_by_itself(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_a_dtype_that_the_cpu_has_no_kernels_for_is_exported_with_a_note(tmp_path, dtype):
-    module = nn.Linear(4, 4).to(getattr(torch, dtype))
-    spec = InputSpec({"input": TensorSpec("input", (ROWS, 4), dtype)})
-    artifact = dummyio.export(module, tmp_path / "model.onnx", spec=spec)
+def test_a_narrow_dtype_is_exported_and_validated(tmp_path, dtype):
+    """ONNX Runtime has no kernels for bfloat16 on the CPU: the same graph runs in float32, and the engine says so."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    module = module.append(nn.Linear(16, 2)).to(getattr(torch, dtype)).eval()
+    artifact = dummyio.export(module, tmp_path / "model.onnx")
     graph = onnx.load(artifact.path).graph
-    assert onnx.TensorProto.DataType.Name(graph.input[0].type.tensor_type.elem_type) == dtype.upper()
-    unchecked = ["not checked, since ONNX Runtime has no kernel"] if dtype == "bfloat16" else []
-    assert [note[:45] for note in artifact.notes] == unchecked
+    kinds = {onnx.TensorProto.DataType.Name(v.type.tensor_type.elem_type) for v in (*graph.input, *graph.output)}
+    assert kinds == {dtype.upper()}
+    assert artifact.notes == ()
+    report = dummyio.validate(artifact.path, reference=module)
+    assert report.ok, report
+    runner = open_runner(artifact.path)
+    assert runner.engine.endswith("bfloat16 as float32") == (dtype == "bfloat16")
+    (found,) = runner(artifact.spec.feeds()).values()
+    assert found.dtype == artifact.spec.feeds()["input"].dtype
 
 
 class Selecting(nn.Module):
