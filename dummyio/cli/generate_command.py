@@ -14,6 +14,7 @@ from dummyio.cli.shared_options import (
     collect_settings,
     json_option,
     print_warnings,
+    quiet_option,
     refuse_empty,
     seed_option,
     set_option,
@@ -58,6 +59,7 @@ _LONG_BYTES, _LONG_SAMPLES = 256 << 20, 1000
     "--format", "format_", help="The format of the output: npz, npy, safetensors, onnx. By default from its suffix."
 )
 @click.option("--force", is_flag=True, help="Replace existing files and folders.")
+@quiet_option
 @json_option
 @print_warnings
 def generate(
@@ -70,6 +72,7 @@ def generate(
     output: str | None,
     format_: str | None,
     force: bool,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Generate inputs of SOURCE, show them, and write them to a file."""
@@ -85,7 +88,7 @@ def generate(
         from dummyio.feeds.save_load import save_samples  # noqa: PLC0415 - lazy: only for --output
 
         short = spec.nbytes() * samples < _LONG_BYTES and samples < _LONG_SAMPLES
-        with show_progress("writing", quiet=as_json or short) as advance:
+        with show_progress("writing", quiet=quiet or as_json or short) as advance:
             done = count(1)
             progress = None if advance is None else lambda: advance(next(done), samples, "writing")
             paths = save_samples(

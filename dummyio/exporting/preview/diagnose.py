@@ -6,7 +6,7 @@ from typing import Any
 from dummyio.backend.formats import FORMATS
 from dummyio.backend.frameworks import FRAMEWORKS, detect_framework, qualified_name
 from dummyio.backend.registry import load_backend
-from dummyio.errors import DummyioError, ExportError, OptionError, SourceError, format_error_line, suggest_names
+from dummyio.errors import DummyioError, ExportError, OptionError, format_error_line, suggest_names
 from dummyio.exporting.export import describe_inputs, find_exporter
 from dummyio.exporting.preview.obstacle import Diagnosis, Obstacle
 from dummyio.exporting.preview.required_packages import check_versions, find_packages, list_versions
@@ -103,10 +103,7 @@ def _describe(
     except OptionError:
         raise
     except DummyioError as error:
-        remedy = (
-            "Give its inputs: spec=, or record them with dummyio.capture." if isinstance(error, SourceError) else ""
-        )
-        return None, [Obstacle("inputs", format_error_line(error, 1000), remedy)]
+        return None, [Obstacle("inputs", format_error_line(error, 1000))]  # it states the remedy itself
 
 
 def _examine(
