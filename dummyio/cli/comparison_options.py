@@ -11,7 +11,6 @@ import click
 from dummyio.cli.shared_options import Tolerance, refuse_empty, seed_option
 from dummyio.cli.tables import open_console, print_lines
 from dummyio.exporting.stages import report_stage
-from dummyio.materialize.memory_budget import format_bytes
 
 if TYPE_CHECKING:
     from dummyio.validation import Report
@@ -93,5 +92,7 @@ def _count_bytes(path: Path) -> int:
 
 def print_written(paths: Iterable[str | Path]) -> None:
     """Print a line for each file that was written, with its size."""
+    from dummyio.materialize.memory_budget import format_bytes  # noqa: PLC0415 - lazy: start-up time
+
     lines = [f"Wrote {path} ({format_bytes(size)})" for path, size in measure_files(paths).items()]
     print_lines(open_console(), lines)

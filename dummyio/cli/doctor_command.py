@@ -17,8 +17,7 @@ from dummyio.cli.shared_options import (
     set_option,
     task_option,
 )
-from dummyio.cli.stage_lines import show_stages
-from dummyio.cli.tables import open_console, print_lines
+from dummyio.cli.tables import open_console, print_lines, show_stages
 from dummyio.exporting.stages import report_stage
 
 if TYPE_CHECKING:

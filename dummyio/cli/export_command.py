@@ -25,7 +25,6 @@ from dummyio.cli.shared_options import (
     set_option,
     task_option,
 )
-from dummyio.cli.stage_lines import show_stages
 from dummyio.cli.tables import (
     add_row,
     build_dim_rows,
@@ -35,6 +34,7 @@ from dummyio.cli.tables import (
     build_table,
     open_console,
     print_lines,
+    show_stages,
 )
 from dummyio.exporting.stages import report_stage
 

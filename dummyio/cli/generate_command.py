@@ -27,15 +27,16 @@ from dummyio.cli.tables import (
     list_provenance,
     open_console,
     print_lines,
-    show_progress,
+    show_stages,
 )
+from dummyio.exporting.stages import report_stage
 
 if TYPE_CHECKING:
     from dummyio.input_spec import InputSpec
     from dummyio.typing import Array
 
 _LONG_BYTES, _LONG_SAMPLES = 256 << 20, 1000
-"""Below these, writing is too short for a progress bar."""
+"""Below these, writing is too short for a line of progress."""
 
 
 @click.command(epilog=EPILOG)
@@ -88,11 +89,16 @@ def generate(
         from dummyio.feeds.save_load import save_samples  # noqa: PLC0415 - lazy: only for --output
 
         short = spec.nbytes() * samples < _LONG_BYTES and samples < _LONG_SAMPLES
-        with show_progress("writing", quiet=quiet or as_json or short) as advance:
+        with show_stages(quiet=quiet or as_json or short), report_stage("write", output) as report_step:
             done = count(1)
-            progress = None if advance is None else lambda: advance(next(done), samples, "writing")
             paths = save_samples(
-                spec, output, format=format_, seed=seed, samples=samples, force=force, progress=progress
+                spec,
+                output,
+                format=format_,
+                seed=seed,
+                samples=samples,
+                force=force,
+                progress=lambda: report_step(f"sample {next(done)} of {samples}"),
             )
         written = [str(path) for path in paths]
     if as_json:

@@ -1,13 +1,15 @@
-"""The terminal output of the commands: tables of inputs and dims, lines, a progress bar."""
+"""The terminal output of the commands: tables of inputs and dims, lines, and a line for each stage while they work."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
 from dummyio.errors import escape_controls
+from dummyio.exporting.stages import Stage, listen_to_stages
 from dummyio.spec.rule_text import explain_rule
 from dummyio.spec.values import get_mask_path, get_padding_value
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from dummyio.input_spec import InputSpec
+
+_COLUMNS = 80
+_NAME = 9
+"""The width of the longest name of a stage, ``validate``, and a space."""
 
 
 def open_console() -> Console:
@@ -114,15 +120,52 @@ def list_provenance(spec: InputSpec) -> list[str]:
 
 
 @contextmanager
-def show_progress(text: str, *, quiet: bool) -> Generator[Callable[[int, int, str], None] | None]:
-    """Show a progress bar on a terminal. Yields a function of steps done, all steps, and a text; None without a bar."""
+def show_stages(*, quiet: bool) -> Generator[None]:
+    """Show the stages of this context on standard error; nothing if `quiet`, or if standard error is not a terminal."""
     if quiet or not sys.stderr.isatty():
-        yield None
+        yield
         return
-    from rich.console import Console  # noqa: PLC0415 - lazy: only for a terminal
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    lines = _StageLines(sys.stderr)  # this object: exporters replace the one in `sys` while they run
+    with listen_to_stages(lines.show):
+        try:
+            yield
+        finally:
+            lines.end()
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(text, total=None)
-        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=escape_controls(name))
+
+class _StageLines:
+    """The last line is that of the stage that runs, and is replaced; those of stages that have ended stay above it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = 0
+
+    def show(self, stage: Stage) -> None:
+        """Show a stage that begins, takes a step or ends."""
+        if stage.state == "begun":
+            self._write(f"{stage.name:<{_NAME}}{stage.step or '...'}  {stage.subject}", is_last=True)
+            return
+        failed = "  failed" if stage.state == "failed" else ""
+        self._write(f"{stage.name:<{_NAME}}{stage.seconds:7.1f} s  {stage.subject}{failed}", is_last=False)
+
+    def end(self) -> None:
+        """Remove the line of a stage that has not ended."""
+        if self._shown:
+            self._print(f"\r{' ' * self._shown}\r")
+            self._shown = 0
+
+    def _write(self, text: str, *, is_last: bool) -> None:
+        shown = escape_controls(text.rstrip())[: self._count_columns() - 1]  # a longer line could not be replaced
+        # Spaces erase the former text on every terminal, also on those without control sequences.
+        self._print("\r" + shown.ljust(self._shown) + ("" if is_last else "\n"))
+        self._shown = len(shown) if is_last else 0
+
+    def _count_columns(self) -> int:
+        with suppress(OSError, ValueError, AttributeError):
+            return os.get_terminal_size(self._stream.fileno()).columns or _COLUMNS
+        return _COLUMNS
+
+    def _print(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # progress that cannot be shown stops no work
+            self._stream.write(text)
+            self._stream.flush()

@@ -118,7 +118,7 @@ def prepare_export(
     force: bool = False,
     **options: Any,
 ) -> Preparation:
-    """Return what `export` does first: it checks the target, finds the exporter, checks its options and describes the inputs.
+    """Return the outcome of the first steps of `export`: target and options checked, exporter found, inputs described.
 
     Parameters and errors are those of `export`; nothing is written.
     """

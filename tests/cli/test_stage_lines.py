@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stderr
 
 import pytest
 
-from dummyio.cli.stage_lines import show_stages
+from dummyio.cli.tables import show_stages
 from dummyio.exporting.stages import report_stage
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import torch
@@ -149,7 +150,8 @@ def _take_values(decisions: dict[Frames, Decision], kernels: dict[tuple[str, str
 
 def _list_frames() -> Frames:
     """Return file and line of each frame that is running."""
-    frame, found = sys._getframe(1), list[tuple[str, int]]()  # noqa: SLF001 - costs nothing, unlike inspect.stack
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - costs nothing, unlike inspect.stack
+    found: list[tuple[str, int]] = []
     while frame is not None:
         found.append((frame.f_code.co_filename, frame.f_lineno))
         frame = frame.f_back
@@ -159,7 +161,7 @@ def _list_frames() -> Frames:
 def _copy_values(target: torch.Tensor, source: torch.Tensor | None) -> None:
     """Give a real tensor of the draft its values; PyTorch 2.13 leaves those of parameters as the memory was."""
     if type(source) is nn.Parameter:
-        target.set_(source.detach())  # a trace changes no parameter, and a copy would take its memory again
+        target.data = source.detach()  # a trace changes no parameter, and a copy would take its memory again
     elif type(source) is torch.Tensor:
         target.copy_(source)
 

@@ -33,7 +33,7 @@ from dummyio_torch.preview.graph_obstacles import (
     list_kernels,
 )
 from dummyio_torch.preview.model_state import Runs, compare_runs, give_own_buffers, read_state
-from dummyio_torch.preview.own_lines import choose_line, find_line_of_error
+from dummyio_torch.preview.own_lines import Line, choose_line, find_line_of_error
 from dummyio_torch.preview.plan_files import count_weight_bytes
 from dummyio_torch.symbolic import find_model_files
 
@@ -112,7 +112,7 @@ class _StoppedError(Exception):
 def _examine(
     model: nn.Module, spec: InputSpec, format_name: str, options: Mapping[str, Any], name: str
 ) -> list[Obstacle]:
-    """Return what runs and a draft trace of one module show."""
+    """Return the obstacles that runs and a trace of one module show."""
     if options.get("exporter", "dynamo") != "dynamo":
         message = "the torchscript exporter has no draft mode, so the model was not traced."
         return [Obstacle("trace", message, stops=False)]
@@ -195,7 +195,7 @@ def _read_draft(
 ) -> Iterator[Obstacle]:
     if draft.program is None:
         reason = format_error_line(draft.error, 1000) if draft.error is not None else ""
-        line = find_line_of_error(draft.error, files) if draft.error is not None else ()
+        line = find_line_of_error(draft.error, files) if draft.error is not None else Line()
         yield Obstacle("trace", f"the trace ends: {reason}", "Change this line, or export the part before it.", *line)
         if not runs.is_repeatable and not runs.changes:
             yield Obstacle(

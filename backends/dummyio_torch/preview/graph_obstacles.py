@@ -129,12 +129,12 @@ def _list_untranslated(
     for target, function in translations.items():
         registry.register_op(target, function, is_complex=False)
     decomposed = _core._prepare_exported_program_for_export(program, registry=registry)  # noqa: SLF001 - see above
-    missing = []
+    missing: list[tuple[Node, str]] = []
     for node in _iterate_calls(decomposed):
         if not isinstance(node.target, torch._ops.OpOverload) or node.target.namespace.startswith("onnx"):  # noqa: SLF001 - has no public name
             continue
-        function, reason = _dispatching.dispatch(node, registry)
-        if function is None:
+        found, reason = _dispatching.dispatch(node, registry)
+        if found is None:
             missing.append((node, reason))
     return missing
 

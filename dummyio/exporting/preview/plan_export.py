@@ -37,7 +37,7 @@ class ExportPlan:
 
 
 def plan_export(model: Any, path: str | os.PathLike[str], task: str | None = None, **options: Any) -> ExportPlan:
-    """Return what `dummyio.export` would write with the same arguments; nothing is written, and the model is not traced.
+    """Return the plan of `dummyio.export` with the same arguments; nothing is written, and the model is not traced.
 
     Raises
     ------
