@@ -6,8 +6,8 @@ Runners and exporters call modules through it, so that a model and its artifacts
 import inspect
 import threading
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
-from itertools import chain
+from contextlib import contextmanager, suppress
+from itertools import chain, takewhile
 from typing import Any
 
 import torch
@@ -51,6 +51,7 @@ class ModuleCall:
         self.declared = tuple(separate_names(self._outputs, self.paths).values())
         """The names of the spec's outputs in a file."""
         self._constants = _choose_constants(module, spec, self._outputs)
+        self._positional = _list_positional(module, spec)
 
     def __call__(self, leaves: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Call the module; return name → tensor, in the order of the declared outputs."""
@@ -71,7 +72,8 @@ class ModuleCall:
         """Call the module; return name → tensor under the names that the module itself gives."""
         # A cache is new in each call, because a model writes on it.
         inputs = {name: build_nested(node, leaves, name, build_cache) for name, node in self.spec.items()}
-        results = name_outputs(self.module(**inputs, **self._constants), self._outputs, _expand_cache)
+        first = [inputs.pop(name) for name in self._positional]
+        results = name_outputs(self.module(*first, **inputs, **self._constants), self._outputs, _expand_cache)
         return {name: value for name, value in results.items() if isinstance(value, torch.Tensor)}
 
 
@@ -93,7 +95,8 @@ def evaluation_mode(module: nn.Module) -> Generator[None]:
             users, mode = _MODES.get(id(part), (0, part.training))
             _MODES[id(part)] = (users + 1, mode)
         if any(part.training for part in parts):
-            module.eval()
+            with suppress(NotImplementedError):  # an exported program has one mode only
+                module.eval()
     try:
         with torch.no_grad():
             yield
@@ -105,6 +108,21 @@ def evaluation_mode(module: nn.Module) -> Generator[None]:
                     _MODES[id(part)] = (users - 1, mode)
                 elif part.training != mode:
                     part.training = mode
+
+
+def _list_positional(module: nn.Module, spec: InputSpec) -> tuple[str, ...]:
+    """Return the inputs that are passed by position: those that have no names, and, for hooks, all that can be.
+
+    A hook of a module sees positional arguments only, unless it asks for the others.
+    """
+    try:
+        parameters = inspect.signature(module.forward).parameters.values()
+    except (TypeError, ValueError):
+        return ()
+    has_hooks = bool(module._forward_pre_hooks or module._forward_hooks)  # noqa: SLF001 - no public way to a module's hooks
+    kinds = {inspect.Parameter.POSITIONAL_ONLY, *([inspect.Parameter.POSITIONAL_OR_KEYWORD] if has_hooks else ())}
+    names = takewhile(lambda each: each.kind in kinds and each.name in spec, parameters)
+    return tuple(each.name for each in names)
 
 
 def _choose_constants(module: nn.Module, spec: InputSpec, declared: Sequence[str]) -> dict[str, Any]:

@@ -116,6 +116,18 @@ def check_sizes(module: nn.Module) -> None:
         )
 
 
+def check_packed_weights(module: nn.Module) -> None:
+    """Raise `SourceError` for layers whose weights are packed for quantized kernels: these exist for the CPU alone."""
+    for name, part in module.named_modules():
+        is_script = isinstance(part, torch.jit.ScriptModule)
+        if not is_script and any(isinstance(value, torch.ScriptObject) for value in vars(part).values()):
+            raise SourceError(
+                f"the part {name!r} of {type(module).__name__}, a {type(part).__module__}.{type(part).__qualname__}, has weights "
+                "that are packed for quantized kernels, which have no shape functions and no translation. Describe and export "
+                "the model before it is quantized, and quantize the file."
+            )
+
+
 def iterate_weights(module: nn.Module) -> Iterator[torch.Tensor]:
     """Yield all tensors of a module: parameters, buffers, and tensors in attributes."""
     for part in module.modules():

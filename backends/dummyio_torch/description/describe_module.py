@@ -17,7 +17,7 @@ from dummyio.generators.own_classes import collect_generators
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import hold_process_state
 from dummyio.sources.options import apply_sizes, check_options
-from dummyio_torch.calling.meta_copy import Kind, check_sizes, has_small_weights, iterate_weights
+from dummyio_torch.calling.meta_copy import Kind, check_packed_weights, check_sizes, has_small_weights, iterate_weights
 from dummyio_torch.description.asked_arguments import find_asked_arguments, lacks_argument
 from dummyio_torch.description.build_spec import Provenance, build_spec
 from dummyio_torch.description.foreign_kinds import explain_foreign_kinds
@@ -70,6 +70,7 @@ def describe(module: nn.Module, *, dims: Mapping[str, Any] | None = None) -> Inp
     """
     module = unwrap_module(module)
     check_sizes(module)
+    check_packed_weights(module)
     chosen, given = check_options(dims, _OPTIONS)
     names = set(read_signature(module).parameters)
     constants = {name: given.pop(name) for name in list(given) if name in names}

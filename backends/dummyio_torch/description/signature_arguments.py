@@ -59,6 +59,10 @@ def read_signature(module: nn.Module) -> inspect.Signature:
     try:
         return inspect.signature(module.forward)
     except (TypeError, ValueError) as error:
+        schema = getattr(module.forward, "schema", None)  # of TorchScript, which has no Python signature
+        if schema is not None:
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            return inspect.Signature([inspect.Parameter(each.name, kind) for each in schema.arguments[1:]])
         raise SourceError(
             f"the forward method of {type(module).__name__} has no signature to read ({error}). Record calls of it with "
             "dummyio.capture, or describe its inputs by hand with InputSpec."
@@ -72,7 +76,7 @@ def list_arguments(module: nn.Module, given: Mapping[str, Any]) -> list[Argument
     if receiver is None:
         return found
     known = {*given, *(argument.name for argument in found)}
-    more = _list_own_arguments(receiver, given)
+    more = list_arguments(receiver, given)
     return [*found, *(replace(each, required=False, positional=False) for each in more if each.name not in known)]
 
 

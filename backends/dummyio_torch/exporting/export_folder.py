@@ -8,6 +8,7 @@ from msgspec import Meta
 from torch import nn
 
 from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.onnx_precision import OnnxDtype, OnnxQuantization
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_torch.exporting.export_onnx import export_onnx
@@ -28,6 +29,9 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     attention: str | None = None,
     experts: str | None = None,
     rewrite: bool = True,
+    dtype: OnnxDtype = None,
+    quantize: OnnxQuantization = None,
+    calibration_samples: Annotated[int, Meta(ge=1)] = 32,
 ) -> ExportResult:
     """Write the files of a Transformers model that Optimum runs it by.
 
@@ -38,7 +42,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     past
         Whether a model that generates text takes its past; without it, each token costs a run over all tokens before it.
         ``False`` writes the whole model as one file, with the inputs of `spec`.
-    opset, exporter, external_data, optimize, static, attention, experts, rewrite
+    opset, exporter, external_data, optimize, static, attention, experts, rewrite, dtype, quantize, calibration_samples
         As in `dummyio_torch.exporting.export_onnx.export_onnx`, for all files.
 
     Raises
@@ -54,6 +58,9 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
         "attention": attention,
         "experts": experts,
         "rewrite": rewrite,
+        "dtype": dtype,
+        "quantize": quantize,
+        "calibration_samples": calibration_samples,
     }
     parts = split_into_components(model, spec, past=past)
     known = {name for _, own in parts.values() for name in own.dims}

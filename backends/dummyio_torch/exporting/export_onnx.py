@@ -4,19 +4,25 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
+import torch
 from msgspec import Meta
 from torch import nn
 
 from dummyio.errors import NotInstalledError, OptionError
 from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.onnx_precision import OnnxDtype, OnnxPrecision, OnnxQuantization
 from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import hold_process_state
+from dummyio.sources.proof.spec_changes import map_leaves
+from dummyio.spec.dtypes import DType
 from dummyio.typing import StaticDims
+from dummyio_torch.calling.meta_copy import check_packed_weights
 from dummyio_torch.calling.private_copy import copy_to_trace
 from dummyio_torch.description.describe_module import unwrap_module
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 from dummyio_torch.exporting.trace_inputs import separate_outputs
+from dummyio_torch.exporting.weight_kinds import check_weights
 
 
 def export_onnx(  # noqa: PLR0913 - each is an option of its own
@@ -33,6 +39,9 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     attention: str | None = None,
     experts: str | None = None,
     rewrite: bool = True,
+    dtype: OnnxDtype = None,
+    quantize: OnnxQuantization = None,
+    calibration_samples: Annotated[int, Meta(ge=1)] = 32,
 ) -> ExportResult:
     """Write a module as an ONNX file that declares the inputs, outputs and dims of the spec.
 
@@ -57,6 +66,14 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
         the model, and others if the export fails with them.
     rewrite
         Whether functions of the model may run with rewritten code during the trace, so that sizes stay symbolic.
+    dtype
+        ``"fp16"``: weights and arithmetic in half precision, inputs and outputs as they are; ``"bf16"``: all real numbers in bfloat16,
+        for devices that have its kernels.
+    quantize
+        ``"dynamic"``: weights in 8 bits; ``"int8"``: the activations of products and convolutions too, with ranges measured on samples of
+        the spec (QDQ, a scale for each channel).
+    calibration_samples
+        The number of these samples.
 
     Raises
     ------
@@ -70,17 +87,31 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     check_packages(opset)
     from dummyio_torch.exporting.write_onnx import OnnxOptions, write_onnx  # noqa: PLC0415 - lazy: needs onnxscript
 
+    precision = OnnxPrecision(dtype, quantize, calibration_samples)
+    if precision.name and not weights:
+        raise OptionError("weights=False: a file without weights has no precision; leave out dtype= and quantize=.")
     spec, notes = fix_dims(separate_outputs(spec), static)
-    options = OnnxOptions(opset, exporter, external_data, optimize, weights, rewrite)
+    model = unwrap_module(model)
+    check_packed_weights(model)
+    if weights:
+        check_weights(model, remedy=", or export the structure alone with weights=False")
+    options = OnnxOptions(opset, exporter, external_data, optimize, weights, rewrite, precision)
 
     with hold_process_state():
-        copied, reasons = copy_to_trace(unwrap_module(model))
+        copied, reasons = copy_to_trace(model)
+        if dtype == "bf16":
+            copied, spec = copied.to(torch.bfloat16), _cast_floats(spec, DType.BFLOAT16)
 
         def attempt() -> tuple[str, ...]:
             return write_onnx(copied, spec, path, options)
 
         tried = try_implementations(copied, attempt, Implementations(attention, experts))
-    return ExportResult(spec, (*notes, *reasons, *tried))
+    return ExportResult(precision.record(spec), (*notes, *reasons, *tried))
+
+
+def _cast_floats(spec: InputSpec, dtype: DType) -> InputSpec:
+    """Return the spec with its real numbers in another dtype."""
+    return map_leaves(spec, lambda _, leaf: leaf.replace(dtype=dtype) if leaf.dtype.kind == "float" else leaf)
 
 
 def check_packages(opset: int | None) -> None:

@@ -16,6 +16,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.process_state import hold_process_state
 from dummyio.typing import StaticDims
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
+from dummyio_torch.calling.meta_copy import check_packed_weights
 from dummyio_torch.calling.private_copy import copy_to_trace
 from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
 from dummyio_torch.description.describe_module import unwrap_module
@@ -28,6 +29,7 @@ from dummyio_torch.exporting.trace_inputs import (
     make_trace_inputs,
     separate_outputs,
 )
+from dummyio_torch.exporting.weight_kinds import check_scripted, check_weights
 from dummyio_torch.program_file.read_program import NAMES_FILE
 from dummyio_torch.program_file.write_program import write_program
 from dummyio_torch.running.module_runner import ModuleRunner
@@ -64,8 +66,13 @@ def export_pt2(  # noqa: PLR0913 - each is an option of its own
     """
     spec, notes = fix_dims(separate_outputs(spec), static)
 
+    model = unwrap_module(model)
+    check_packed_weights(model)
+    check_weights(model, remedy="")
+    check_scripted(model)
+
     with hold_process_state():
-        copied, reasons = copy_to_trace(unwrap_module(model))
+        copied, reasons = copy_to_trace(model)
 
         def attempt() -> tuple[str, ...]:
             return _write_pt2(copied, spec, path, strict=strict, rewrite=rewrite)

@@ -12,6 +12,7 @@ from torch import nn
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import ExportError, OptionError, format_error_line
+from dummyio_torch.exporting.weight_kinds import explain_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,12 @@ def try_implementations(
                 f"exported with {choice}, because the model's own choice failed: {format_error_line(first)}",
                 *notes,
             )
-    if isinstance(first, ExportError):
+    kinds = explain_weights(model)
+    if isinstance(first, ExportError) and not kinds:
         raise first
     tried = f" Also tried: {'; '.join(map(str, choices[1:]))}." if len(choices) > 1 else ""
     reason = format_error_line(first) if first is not None else ""
-    raise ExportError(f"{qualified_name(model)} cannot be exported on this route: {reason}{tried}") from first
+    raise ExportError(f"{qualified_name(model)} cannot be exported on this route: {reason}{tried}{kinds}") from first
 
 
 def _find_write_error(error: BaseException) -> OSError | None:

@@ -58,8 +58,14 @@ def iterate_dynamic_axes(spec: InputSpec) -> Iterator[tuple[str, int, Size]]:
                 yield path, axis, size
 
 
-def find_output_names(call: ModuleCall, leaves: Mapping[str, torch.Tensor]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def find_output_names(
+    call: ModuleCall,
+    leaves: Mapping[str, torch.Tensor],
+    check_dtype: Callable[[str, torch.dtype], None] = lambda _name, _dtype: None,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Run the module once and return the names of its results, and a note on those that the module gives another name.
+
+    `check_dtype` raises `ExportError` for results of dtypes that the format does not have.
 
     Raises
     ------
@@ -67,7 +73,7 @@ def find_output_names(call: ModuleCall, leaves: Mapping[str, torch.Tensor]) -> t
         if it does not run, or returns no tensors.
     """
     try:
-        results = list(call.run({path: tensor.clone() for path, tensor in leaves.items()}))
+        results = call.run({path: tensor.clone() for path, tensor in leaves.items()})
     except Exception as error:
         shapes = ", ".join(f"{path} {list(tensor.shape)}" for path, tensor in leaves.items())
         raise ExportError(
@@ -79,7 +85,9 @@ def find_output_names(call: ModuleCall, leaves: Mapping[str, torch.Tensor]) -> t
             f"{qualified_name(call.module)} returns no tensors, so there is nothing to export. Return a tensor, "
             "or dicts, lists, tuples or dataclasses of tensors."
         )
-    names = call.name_results(results)
+    names = call.name_results(list(results))
+    for own, name in names.items():
+        check_dtype(name, results[own].dtype)
     renamed = [f"{own!r} is {name!r} in the file" for own, name in names.items() if own != name]
     notes = (f"names of outputs: {', '.join(renamed)}, {_explain_names(call, names)}",) if renamed else ()
     return tuple(names.values()), notes

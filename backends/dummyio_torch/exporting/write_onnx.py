@@ -1,7 +1,7 @@
 """Write an ONNX file with either exporter of PyTorch: trace, run the graph passes in memory, save once, check."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +12,8 @@ from torch import nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined] # public, but not in its __all__
 
 from dummyio.errors import ExportError, OptionError
-from dummyio.exporting.artifact_check import check_artifact
+from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE, check_artifact
+from dummyio.exporting.onnx_precision import OnnxPrecision, convert_precision
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import record_warnings
@@ -21,6 +22,7 @@ from dummyio.spec.dtypes import DType
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
 from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
 from dummyio_torch.exporting.trace_inputs import FlatModule, find_output_names, make_other_inputs, make_trace_inputs
+from dummyio_torch.exporting.weight_kinds import is_scripted
 from dummyio_torch.exporting.weightless import copy_without_weights, refer_to_absent_weights
 from dummyio_torch.onnx_passes.registry import (
     PASSES,
@@ -36,6 +38,9 @@ _OLDEST_OPSET = 18
 """The oldest opset of the dynamo exporter; if an older one is requested, it writes this one without an error."""
 LARGEST_FILE = 1536 << 20
 """Bytes of weights in one file: a protobuf message has at most 2 GB."""
+_SCRIPTED = (
+    "exported with exporter='torchscript': a part of the model is TorchScript, which the default one does not trace"
+)
 _BFLOAT16_OPSET = 22
 """The first opset in which convolutions and pooling take bfloat16."""
 
@@ -50,6 +55,7 @@ class OnnxOptions:
     optimize: bool = True
     weights: bool = True
     rewrite: bool = True
+    precision: OnnxPrecision = field(default_factory=OnnxPrecision)
 
 
 def write_onnx(
@@ -70,12 +76,22 @@ def write_onnx(
         if options.exporter != "dynamo":
             raise OptionError("weights=False: the torchscript exporter needs the weights; leave out exporter=.")
         model = copy_without_weights(model)
+    scripted = options.exporter == "dynamo" and is_scripted(model)
+    if scripted:
+        options = replace(options, exporter="torchscript")
     call = ModuleCall(model, spec)
-    tensors = tuple(make_trace_inputs(spec, model).values())
+    inputs = make_trace_inputs(spec, model)
+    for name, tensor in inputs.items():
+        _refuse_complex(name, tensor.dtype)
+    tensors = tuple(inputs.values())
     with evaluation_mode(model), silence_exporters(), hide_export(), use_plain_layers():
         # A module without memory does not run if it depends on values, so the spec gives the output names, if it has any.
         declared = call.declared if not options.weights else ()
-        outputs, named = (declared, ()) if declared else find_output_names(call, make_other_inputs(spec, model))
+        outputs, named = (
+            (declared, ())
+            if declared
+            else find_output_names(call, make_other_inputs(spec, model), check_dtype=_refuse_complex)
+        )
         flat = FlatModule(call, outputs)
         with TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as scratch:
             with report_stage("trace", path.name):
@@ -88,9 +104,16 @@ def write_onnx(
                 notes += (*named, *run_graph_passes(passes, graph, spec, outputs))
             with report_stage("write", path.name):
                 _save(graph, path, options)
+                notes += convert_precision(path, spec, options.precision)
     if not options.weights:
         return (*notes, "without weights: the file has their names, shapes and places, and cannot be run")
-    return (*notes, *check_artifact(path, spec, outputs, reference=ModuleRunner(model, spec), sizes=[{}]))
+    # What a trace takes for a constant is right at one size: TorchScript says so of Python code, not of its own.
+    sizes = None if scripted else [{}]
+    # In deep networks of random weights, the error of 8 bits is as large as the values themselves.
+    tolerance = None if options.precision.quantize else COARSE_TOLERANCE if options.precision.dtype else TOLERANCE
+    reference = ModuleRunner(model, spec)
+    checked = check_artifact(path, spec, outputs, reference=reference, sizes=sizes, tolerance=tolerance)
+    return (*notes, *((_SCRIPTED,) if scripted else ()), *checked)
 
 
 def _trace_dynamo(
@@ -121,6 +144,16 @@ def _trace_dynamo(
     return program.model, log.list_notes()
 
 
+def _refuse_complex(name: str, dtype: torch.dtype) -> None:
+    """Raise `ExportError` for complex numbers, which exporters write as pairs of floats, in another shape."""
+    if dtype.is_complex:
+        kind = str(dtype).removeprefix("torch.")
+        raise ExportError(
+            f"{name!r} is {kind}: ONNX Runtime has no complex numbers. Take and return their parts, torch.view_as_real(x) "
+            "and torch.view_as_complex(x), as floats; inside the model they may be complex."
+        )
+
+
 def _has_bfloat16(flat: FlatModule, spec: InputSpec) -> bool:
     weights = any(tensor.dtype is torch.bfloat16 for tensor in (*flat.parameters(), *flat.buffers()))
     return weights or any(leaf.dtype is DType.BFLOAT16 for _, leaf in spec.leaves)
@@ -135,8 +168,10 @@ def _trace_torchscript(
         for name in flat.outputs
     }
     with record_warnings(TracerWarning) as traced:
+        # The exporter's own trace does not enter parts in TorchScript.
+        traceable = torch.jit.trace(flat, tensors, check_trace=False) if is_scripted(flat) else flat
         torch.onnx.export(
-            flat,
+            traceable,
             tensors,
             str(scratch),  # with a Path, it refuses weights of more than 2 GB
             input_names=list(spec.dynamic_axes()),

@@ -8,8 +8,15 @@ import torch
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from dummyio.errors import ExportError
 from dummyio_torch.symbolic.runtime.pooling import average_adaptively, maximize_adaptively
 from dummyio_torch.symbolic.runtime.symbolic_lists import SplitList, SplitSizes, StackedList
+
+_PACK = "_pack_padded_sequence"
+_PACKED = (
+    "the model makes packed sequences (pack_padded_sequence), whose rows are counted by the values of the lengths, where a graph is "
+    "one for all of them. Run the layer on the padded sequences, and hide what lies behind their ends by a mask."
+)
 
 
 class SymbolicFunctions(TorchFunctionMode):
@@ -19,6 +26,8 @@ class SymbolicFunctions(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Call the replacement of a function if an argument is symbolic."""
+        if getattr(func, "__name__", "") == _PACK:
+            raise ExportError(_PACKED)
         given = kwargs or {}
         values = (*args, *given.values())
         if func in _OF_NUMBERS and any(map(_has_symbol, values)):
