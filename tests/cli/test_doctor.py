@@ -16,6 +16,7 @@ from dummyio.exporting.preview import required_packages
 pytestmark = pytest.mark.slow
 
 CODE = """
+import warnings
 import torch
 from torch import nn
 
@@ -58,13 +59,24 @@ class Random(nn.Module):
         y = nn.functional.dropout(self.linear(x), 0.5, training=True)  # draws
         return y.reshape(len(str(x.shape[0])) + x.shape[0] - 1, 3)
 
-class Static(nn.Module):
-    def forward(self, x):
-        rows = int(torch.tensor(x.shape[0]))  # fixes
-        return (x * 2).reshape(rows, -1)
+class Loops(nn.Module):
+    def forward(self, x, scale):
+        total = x[:, 0] * scale.sum()
+        for place in range(x.shape[1]):  # loops
+            total = total * 0.5 + x[:, place]
+        return total
 
 def sound():
     return nn.Sequential(nn.Conv1d(3, 4, 3), nn.BatchNorm1d(4), nn.Dropout(), nn.ReLU())
+
+def scripted():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.script(nn.Linear(4, 3).eval())
+
+def absent():
+    with torch.device("meta"):
+        return nn.Linear(4, 3)
 """
 LINES = {
     comment: (f"mine.py:{number}", line.split("  # ")[0].strip())
@@ -159,6 +171,39 @@ def test_a_sound_model_has_no_reason(code):
     assert found == []
     assert [note["kind"] for note in notes] == ["mode"]
     assert run("mine.py:sound()", code=0).endswith("ok: nothing was found that stops the export.\n")
+
+
+def test_a_size_that_becomes_a_constant_has_its_line(code):
+    """Code is rewritten so that it stays dynamic; without that it is an obstacle."""
+    assert find_obstacles("mine.py:Loops()", code=0)[0] == []
+    found, _ = find_obstacles("mine.py:Loops()", "--set", "rewrite=false")
+    assert [(kind, where) for kind, where, _ in found] == [("size", LINES["loops"][0])]
+    assert "a size becomes a constant" in found[0][2]
+
+
+def test_modules_that_are_not_traced(code):
+    found, notes = find_obstacles("mine.py:scripted()", code=0)
+    assert (found, [note["kind"] for note in notes]) == ([], ["trace"])
+    found, _ = find_obstacles("mine.py:scripted()", "--format", "pt2")
+    assert "a part of the model is TorchScript" in found[0][2]
+
+
+def test_weights_without_memory(code):
+    found, _ = find_obstacles("mine.py:absent()")
+    assert [kind for kind, _, _ in found] == ["memory"]
+    assert "on the device 'meta'" in found[0][2]
+    assert find_obstacles("mine.py:absent()", "--set", "weights=false", code=0)[0] == []
+
+
+def test_a_model_of_another_framework_is_examined_without_a_trace(code):
+    pytest.importorskip("keras")
+    (code / "layers.py").write_text(
+        "import keras\nmodel = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\n"
+    )
+    report = json.loads(run("layers.py:model", "--json", code=0))
+    assert report["format"] == "saved_model"
+    assert "tensorflow" in report["versions"]
+    assert "a model of TensorFlow is not traced here" in report["obstacles"][0]["message"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from dummyio.process_state import hold_process_state, silence_thread
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
 from dummyio_torch.calling.private_copy import copy_to_trace
 from dummyio_torch.calling.silence import hide_export, silence_exporters
+from dummyio_torch.description.describe_module import unwrap_module
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 from dummyio_torch.exporting.optimum_components import split_into_components
 from dummyio_torch.exporting.trace_inputs import (
@@ -116,6 +117,11 @@ def _examine(
     if options.get("exporter", "dynamo") != "dynamo":
         message = "the torchscript exporter has no draft mode, so the model was not traced."
         return [Obstacle("trace", message, stops=False)]
+    model = unwrap_module(model)
+    if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
+        message = "a part of the model is TorchScript, which torch.export does not trace, so the model was not traced."
+        remedy = "Give the module that it was made from; ONNX is written by exporter='torchscript'."
+        return [Obstacle("trace", message, remedy, stops=not format_name.startswith("onnx"))]
     attempts: list[list[Obstacle]] = []
     with hold_process_state():
         copied, reasons = copy_to_trace(model)

@@ -46,10 +46,10 @@ def find_fixed_sizes(
     places = dict(zip((path for path, _ in spec.leaves), shapes, strict=True))
     constant, symbols = dict[str, int](), dict[str, str]()
     for path, axis, size in iterate_dynamic_axes(spec):
-        found = places[path][axis]
+        found = _resolve_size(places[path][axis], program.range_constraints)
         if isinstance(found, int):
             constant |= {dim.name: found for dim in find_dims(size)}
-        elif (other := symbols.setdefault(str(found), str(size))) != str(size):
+        elif (other := symbols.setdefault(found, str(size))) != str(size):
             message = f"{size} and {other} are the same size in the graph: the model takes them only if they are equal."
             yield Obstacle("size", message, "Describe them as one dim.")
     if not constant:
@@ -61,6 +61,16 @@ def find_fixed_sizes(
         yield Obstacle(
             "size", f"a size becomes a constant{reason}; of the dims, {named} would be constant.", _FIX, *line
         )
+
+
+def _resolve_size(size: int | torch.SymInt, ranges: Mapping[Any, Any]) -> int | str:
+    """Return the size of an axis, or its expression: a symbol may have become a constant, and has a range of one size then."""
+    if isinstance(size, int):
+        return size
+    expression = size.node.expr
+    bounds = ranges.get(expression)
+    is_constant = expression.is_number or (bounds is not None and bounds.lower == bounds.upper)
+    return size.node.hint if is_constant else str(expression)
 
 
 def find_random_numbers(program: ExportedProgram, files: Collection[str]) -> Iterator[Obstacle]:
