@@ -6,7 +6,7 @@ that format. It writes at `path`, in an empty temporary folder; the files are mo
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -221,7 +221,7 @@ def _write_file(
     replaced = list_replaced_companions(model, target, force=force)
     with atomic_files(target.parent, force=force) as folder:
         written = write(folder / target.name)
-        own = sorted(_list_files(folder), key=lambda file: (file != Path(target.name), file))
+        own = sorted(list_files(folder), key=lambda file: (file != Path(target.name), file))
         made = write_companion_files(model, folder)
         companions, notes = withdraw_taken_files(made, target.parent, replaced.__contains__)
         beside = [spec_path(folder / target.name), *companions]
@@ -263,15 +263,24 @@ def _is_companion(file: Path, target: Path) -> bool:
 def _write_folder(
     write: Callable[[Path], ExportResult], model: Any, target: Path, *, force: bool
 ) -> tuple[ExportResult, list[Path]]:
+    former = list_files(target) if target.is_dir() else []
     with atomic_folder(target, force=force, check=check_folder_content) as folder:
         written = write(folder)
         write_companion_files(model, folder)
         written.spec.save(spec_path(folder))
         for name, component in (written.components or {}).items():
             component.save(spec_path(folder / name))
-        files = sorted(_list_files(folder))
-    return written, [target / file for file in files]
+        files = sorted(list_files(folder))
+    notes = (*written.notes, *note_removed_files(former, files))
+    return replace(written, notes=notes), [target / file for file in files]
 
 
-def _list_files(folder: Path) -> list[Path]:
+def note_removed_files(former: Iterable[Path], files: Iterable[Path]) -> tuple[str, ...]:
+    """Return a note on the files of a folder that go with its former content, since the new content does not have them."""
+    removed = sorted({*former} - {*files})
+    return (f"removed with the former content of the folder: {', '.join(map(str, removed))}",) if removed else ()
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Return the paths of all files in a folder and its sub-folders, relative to it."""
     return [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]

@@ -206,3 +206,32 @@ def test_force_replaces_exactly_what_the_export_writes(code):
     assert after["model.onnx"] != b"old"
     assert summary["files"] == ["out/model.onnx", "out/model.onnx.dummyio.json"]
     assert set(after) == {*others, "model.onnx", "model.onnx.dummyio.json", "config.json"}
+
+
+def test_a_folder_is_replaced_as_a_whole_and_what_goes_is_named(code):
+    transformers = pytest.importorskip("transformers")
+    size = {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "vocab_size": 64,
+    }
+    transformers.BertConfig(**size, architectures=["BertModel"]).save_pretrained("bert")
+    arguments = ("bert", "out", *QUICK, "--set", "attention=eager", "--no-validate", "--json")
+    written = json.loads(export(*arguments))["files"]
+    (code / "out/former.onnx").write_bytes((code / "out/model.onnx").read_bytes())
+    before = read_files(code)
+    export(*arguments, code=2)
+    plan = json.loads(export(*arguments, "--force", "--dry-run"))
+    assert sorted(plan["files"]) == sorted(plan["replaced"]) == sorted(written)
+    assert read_files(code) == before
+    (code / "out/notes.txt").write_text("years")
+    assert "this folder contains notes.txt" in export(*arguments, "--force", code=2)
+    (code / "out/notes.txt").unlink()
+    assert read_files(code) == before
+    summary = json.loads(export(*arguments, "--force"))
+    note = "removed with the former content of the folder: former.onnx"
+    assert note in plan["notes"]
+    assert note in summary["notes"]
+    assert sorted(str(file) for file in Path("out").iterdir()) == sorted(written)

@@ -11,7 +11,13 @@ from typing import Any
 from dummyio.backend.formats import FORMATS
 from dummyio.exporting.artifact import SPEC_SUFFIX
 from dummyio.exporting.companion_files import withdraw_taken_files, write_companion_files
-from dummyio.exporting.export import Preparation, list_replaced_companions, prepare_export
+from dummyio.exporting.export import (
+    Preparation,
+    list_files,
+    list_replaced_companions,
+    note_removed_files,
+    prepare_export,
+)
 from dummyio.exporting.static_dims import fix_dims, split_into_buckets
 from dummyio.input_spec import InputSpec
 from dummyio.option_types import list_options
@@ -53,6 +59,8 @@ def plan_export(model: Any, path: str | os.PathLike[str], task: str | None = Non
     folder = prepared.path.parent if prepared.format.suffix else prepared.path
     companions, kept = _list_companions(model, prepared, force=force)
     files = {folder / name: (folder / name).is_file() for name in (*names, *companions)}
+    if not prepared.format.suffix and prepared.path.is_dir():
+        kept = (*kept, *note_removed_files(list_files(prepared.path), map(Path, (*names, *companions))))
     return ExportPlan(
         prepared.path,
         prepared.format.name,
