@@ -30,6 +30,7 @@ from dummyio_torch.exporting.trace_inputs import (
     separate_outputs,
 )
 from dummyio_torch.exporting.weight_kinds import check_scripted, check_weights
+from dummyio_torch.onnx_passes.recurrent_shapes import infer_recurrent_shapes
 from dummyio_torch.program_file.read_program import NAMES_FILE
 from dummyio_torch.program_file.write_program import write_program
 from dummyio_torch.running.module_runner import ModuleRunner
@@ -92,7 +93,8 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
             axes[name][axis] = Dim.AUTO  # with names, torch.export refuses sizes that are equal or sums
 
         def trace() -> torch.export.ExportedProgram:
-            return torch.export.export(flat, tensors, dynamic_shapes=(tuple(axes.values()),), strict=strict)
+            with infer_recurrent_shapes():
+                return torch.export.export(flat, tensors, dynamic_shapes=(tuple(axes.values()),), strict=strict)
 
         with report_stage("trace", path.name):
             program, _ = trace_symbolic_sizes(model, trace, rewrite=rewrite)

@@ -16,7 +16,7 @@ from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE, check_
 from dummyio.exporting.onnx_precision import OnnxPrecision, convert_precision
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
-from dummyio.process_state import record_warnings
+from dummyio.process_state import record_warnings, replace_functions
 from dummyio.spec.dims import is_static
 from dummyio.spec.dtypes import DType
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
@@ -167,7 +167,9 @@ def _trace_torchscript(
         name: {axis: str(size) for axis, size in enumerate(shapes.get(name, ())) if not is_static(size)}
         for name in flat.outputs
     }
-    with record_warnings(TracerWarning) as traced:
+    # A failing export writes its graph to stdout from C++, which no stream of Python catches.
+    quiet = replace_functions(torch._C, _jit_onnx_log=lambda *_: None)  # noqa: SLF001 - no public way to turn it off
+    with record_warnings(TracerWarning) as traced, quiet:
         # The exporter's own trace does not enter parts in TorchScript.
         traceable = torch.jit.trace(flat, tensors, check_trace=False) if is_scripted(flat) else flat
         torch.onnx.export(

@@ -18,10 +18,10 @@ from dummyio.input_spec import InputSpec
 from dummyio_torch.onnx_passes import exact_integers, recurrent_layers, translations
 from dummyio_torch.onnx_passes.declare_spec import declare_spec
 from dummyio_torch.onnx_passes.empty_products import multiply_matrices
-from dummyio_torch.onnx_passes.exact_constants import match_constants_exactly
+from dummyio_torch.onnx_passes.exact_constants import cast_fused_weights, match_constants_exactly
 from dummyio_torch.onnx_passes.explicit_pad_axes import add_pad_axes
-from dummyio_torch.onnx_passes.fused_weights import cast_fused_weights
 from dummyio_torch.onnx_passes.infinite_masks import use_infinite_mask_fill
+from dummyio_torch.onnx_passes.recurrent_shapes import infer_recurrent_shapes
 from dummyio_torch.onnx_passes.unwrap_names import remove_wrapper_names
 
 
@@ -78,14 +78,14 @@ PASSES: tuple[GraphPass, ...] = (
     GraphPass("empty_products", multiply_matrices,
         "ONNX Runtime refuses the product of a matrix without rows and a vector.",
         "not reported", "onnxruntime<=1.31.1", "test_a_matrix_without_rows_is_multiplied_by_a_vector"),
-    GraphPass("fused_weights", cast_fused_weights,
+    GraphPass("exact_constants.cast_fused_weights", cast_fused_weights,
         "A norm in bfloat16 that the optimizer fuses into a convolution leaves its weights in float32, which is not a valid node.",
         "not reported", "onnxscript<=0.7.2", "test_a_norm_in_bfloat16_is_fused"),
     GraphPass("exact_constants", match_constants_exactly,
         "The optimizer takes constants of at most 1e-8 for 0 and removes them, such as the epsilon of a norm.",
         "not reported", "onnxscript<=0.7.2", "test_a_small_epsilon_stays",
         kind="patch", replaces="onnxscript.rewriter._matcher.math"),
-    GraphPass("recurrent_layers.shapes", recurrent_layers.infer_recurrent_shapes,
+    GraphPass("recurrent_shapes", infer_recurrent_shapes,
         "The length of a sequence becomes a constant, declared or refused, where a recurrent layer runs over it.",
         "not reported", "torch<=2.13.0", "test_a_recurrent_layer_keeps_the_length_of_its_sequence",
         kind="patch", replaces="torch.export._patches.lstm_while_loop_impl"),

@@ -185,6 +185,14 @@ def test_torchscript_whose_loop_is_as_long_as_its_input_is_refused_or_right(tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM], ids=lambda kind: kind.__name__)
+def test_a_recurrent_layer_keeps_its_length_in_an_exported_program(tmp_path, kind):
+    torch.manual_seed(0)
+    artifact = check(kind(4, 5, batch_first=True), tmp_path / "m.pt2", spec_of(input=(ROWS, LONG, 4)))
+    assert artifact.notes == ()
+
+
+@pytest.mark.slow
 def test_exports_do_not_depend_on_earlier_ones(tmp_path):
     def make(name):
         torch.manual_seed(0)

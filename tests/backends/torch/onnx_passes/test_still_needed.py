@@ -145,7 +145,7 @@ def test_a_norm_in_bfloat16_is_fused(tmp_path):
     expected, found = (open_runner(model, spec)(spec.feeds())["output"].astype(np.float32) for model in (module, right))
     np.testing.assert_allclose(found, expected, atol=0.05)
     with pytest.raises(SourceError, match="bound to different types"):
-        open_runner(write(module, spec, tmp_path / "wrong.onnx", "fused_weights"), spec)
+        open_runner(write(module, spec, tmp_path / "wrong.onnx", "exact_constants.cast_fused_weights"), spec)
 
 
 # A patch.
@@ -198,7 +198,7 @@ def test_a_recurrent_layer_keeps_the_length_of_its_sequence(tmp_path, kind):
         expected, found = (open_runner(model, spec)(feeds)["output"] for model in (module, right))
         np.testing.assert_allclose(found, expected, atol=1e-6)
     try:
-        wrong = write(module, spec, tmp_path / "wrong.onnx", "recurrent_layers.shapes")
+        wrong = write(module, spec, tmp_path / "wrong.onnx", "recurrent_shapes")
     except ExportError:
         return
     assert shapes(load_graph(wrong).output) != {"output": ["batch_size", "sequence_length", 6]}
