@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import (
-    is_traceable_wrapper_subclass,
-)  # the import path in the documentation of PyTorch
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass_type
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import ExportError
@@ -37,7 +35,7 @@ def explain_weights(module: nn.Module) -> str:
         return ""
     found = ", ".join(
         f"{name!r} is a {kind.__module__}.{kind.__qualname__}"
-        f"{'' if is_traceable_wrapper_subclass(kind) else ', which cannot be traced'}"
+        f"{'' if is_traceable_wrapper_subclass_type(kind) else ', which cannot be traced'}"
         for kind, name in kinds.items()
     )
     return (
