@@ -22,6 +22,7 @@ from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import replace_functions
 from dummyio_torch.exporting.trace_inputs import FlatModule, iterate_dynamic_axes
+from dummyio_torch.onnx_passes.recurrent_shapes import infer_recurrent_shapes
 from dummyio_torch.symbolic import trace_symbolic_sizes
 from dummyio_torch.symbolic.constant_watch import SpecializationLog
 
@@ -109,7 +110,8 @@ def _trace_with_values(model: nn.Module, trace: Callable[[], ExportedProgram], *
 
 
 def _capture_program(flat: FlatModule, tensors: tuple[torch.Tensor, ...], shapes: Any) -> ExportedProgram:
-    return torch.export.export(flat, tensors, dynamic_shapes=shapes)
+    with infer_recurrent_shapes():
+        return torch.export.export(flat, tensors, dynamic_shapes=shapes)
 
 
 def _capture_for_onnx(flat: FlatModule, tensors: tuple[torch.Tensor, ...], shapes: Any) -> ExportedProgram:

@@ -7,15 +7,16 @@ import psutil
 import torch
 from torch import nn
 
-from dummyio.errors import ExportError, format_error_line
+from dummyio.errors import DummyioError, ExportError, format_error_line
 from dummyio.exporting.preview.obstacle import Obstacle
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.memory_budget import format_bytes
 from dummyio.process_state import hold_process_state, silence_thread
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
+from dummyio_torch.calling.meta_copy import check_packed_weights
 from dummyio_torch.calling.private_copy import copy_to_trace
-from dummyio_torch.calling.silence import hide_export, silence_exporters
+from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
 from dummyio_torch.description.describe_module import unwrap_module
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 from dummyio_torch.exporting.optimum_components import split_into_components
@@ -26,6 +27,7 @@ from dummyio_torch.exporting.trace_inputs import (
     make_trace_inputs,
     separate_outputs,
 )
+from dummyio_torch.exporting.weight_kinds import is_scripted
 from dummyio_torch.preview.draft_trace import Decision, Draft, trace_draft
 from dummyio_torch.preview.graph_obstacles import (
     find_fixed_sizes,
@@ -118,7 +120,11 @@ def _examine(
         message = "the torchscript exporter has no draft mode, so the model was not traced."
         return [Obstacle("trace", message, stops=False)]
     model = unwrap_module(model)
-    if any(isinstance(part, torch.jit.ScriptModule) for part in model.modules()):
+    try:
+        check_packed_weights(model)
+    except DummyioError as error:
+        return [Obstacle("trace", str(error))]  # it states the remedy itself
+    if is_scripted(model):
         message = "a part of the model is TorchScript, which torch.export does not trace, so the model was not traced."
         remedy = "Give the module that it was made from; ONNX is written by exporter='torchscript'."
         return [Obstacle("trace", message, remedy, stops=not format_name.startswith("onnx"))]
@@ -152,7 +158,7 @@ def _try_draft(
 ) -> Iterator[Obstacle]:
     spec, files = separate_outputs(spec), find_model_files(model)
     call = ModuleCall(model, spec)
-    with evaluation_mode(model), silence_thread(_LOGGERS), silence_exporters(), hide_export():
+    with evaluation_mode(model), silence_thread(_LOGGERS), silence_exporters(), hide_export(), use_plain_layers():
         others, state = make_other_inputs(spec, model), read_state(model)
         try:
             outputs, _ = find_output_names(call, others)
@@ -162,7 +168,7 @@ def _try_draft(
             return
         with report_stage("runs", name):
             runs = compare_runs(call, others, state) if can_change else Runs((), is_repeatable=True)
-        with report_stage("draft", name):
+        with report_stage("trace", name):
             flat = FlatModule(call, outputs)
             tensors = tuple(make_trace_inputs(spec, model).values())
             is_onnx, rewrite = format_name.startswith("onnx"), options.get("rewrite", True)
