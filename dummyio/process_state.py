@@ -8,15 +8,18 @@ thread that made it only: other threads, which may run a model or print meanwhil
 
 import functools
 import logging
+import os
 import sys
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Literal
 
 _LOCK = threading.RLock()
 _MISSING: Any = object()
+_OUTPUTS = {"stdout": 1, "stderr": 2}
 _STREAMS: Sequence[Literal["stdout", "stderr"]] = ("stderr",)
 
 
@@ -208,6 +211,33 @@ def redirect_other_threads(name: str, number: int, kept: int) -> Generator[None]
             with undo_at_end(functools.partial(_put_back, name, stream)):
                 setattr(sys, name, stream)
                 yield
+
+
+@contextmanager
+def drop_native_output() -> Generator[None]:
+    """Send the process's standard output and error to a temporary file; what other threads print goes where it went before."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):  # there is none, or it is closed
+            stream.flush()
+    with ExitStack() as stack:
+        try:
+            kept = {number: os.dup(number) for number in _OUTPUTS.values()}
+        except OSError:  # a process without output
+            yield
+            return
+        for copy in kept.values():
+            stack.callback(os.close, copy)
+
+        def restore() -> None:
+            for number, copy in kept.items():
+                os.dup2(copy, number)
+
+        with tempfile.TemporaryFile() as sink, undo_at_end(restore):
+            for number in kept:
+                os.dup2(sink.fileno(), number)
+            for name, number in _OUTPUTS.items():
+                stack.enter_context(redirect_other_threads(name, number, kept[number]))
+            yield
 
 
 class _ThreadPattern:

@@ -96,8 +96,6 @@ def export(
         artifact = export_model(loaded, out, task, format=format_, force=force, **options)
         if not as_json:
             print_lines(open_console(), [f"model: {description}", *(f"note: {note}" for note in artifact.notes)])
-        if options.get("quantize") and choices["tolerance"] is None:
-            choices["tolerance"] = options["quantize"]
         written: list[str | Path] = [*artifact.files]
         reports: dict[str, Report] = {}
         try:

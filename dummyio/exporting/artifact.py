@@ -13,6 +13,10 @@ from dummyio.input_spec import InputSpec
 SPEC_SUFFIX = ".dummyio.json"
 
 
+PRECISION = "precision"
+"""The key of a spec's provenance for an artifact of lower precision: the name of the preset of tolerances for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExportResult:
     """The outcome of one exporter."""
@@ -48,6 +52,14 @@ class Artifact:
     components: Mapping[str, InputSpec] | None = None
     references: Mapping[str, Any] | None = None
     """These three are the exporter's, see `ExportResult`."""
+
+
+def record_precision(spec: InputSpec, precision: str | None) -> InputSpec:
+    """Return the spec of an artifact of this precision, which is in its provenance; None for full precision."""
+    if precision is None:
+        return spec
+    facts = {**spec.provenance, PRECISION: precision}
+    return InputSpec(dict(spec), task=spec.task, outputs=spec.outputs, provenance=facts, proof=spec.proof)
 
 
 def spec_path(path: str | os.PathLike[str]) -> Path:

@@ -12,16 +12,18 @@ from typing import Any, Literal
 
 from dummyio.errors import ExportError, NotInstalledError, OptionError, format_error_line
 from dummyio.input_spec import InputSpec
+from dummyio.process_state import drop_native_output, silence_thread
 from dummyio.temporaries import temporary_folder
 
 OnnxDtype = Literal["fp16", "bf16"] | None
 OnnxQuantization = Literal["int8", "dynamic"] | None
 
-PRECISION = "precision"
-"""The key of a spec's provenance for the precision of its artifact: the name of a preset of tolerances."""
 _NAMES = {"fp16": "float16", "bf16": "bfloat16", "int8": "int8", "dynamic": "dynamic"}
 _QUANTIZED = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
-"""Operators whose inputs and weights are in 8 bits; sums with the smallest float of a mask in 8 bits would lose all other numbers."""
+"""Operators whose inputs and weights are in 8 bits; sums with the smallest float of a mask in 8 bits would lose all other numbers.
+
+All are unsigned: on processors without VNNI, ONNX Runtime adds products of signed weights in 16 bits, which overflow.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,6 @@ class OnnxPrecision:
         kind = self.dtype or self.quantize
         return None if kind is None else _NAMES[kind]
 
-    def record(self, spec: InputSpec) -> InputSpec:
-        """Return the spec of such a file: its provenance has the precision."""
-        if self.name is None:
-            return spec
-        facts = {**spec.provenance, PRECISION: self.name}
-        return InputSpec(dict(spec), task=spec.task, outputs=spec.outputs, provenance=facts, proof=spec.proof)
-
 
 def convert_precision(path: Path, spec: InputSpec, precision: OnnxPrecision) -> tuple[str, ...]:
     """Rewrite an ONNX file with narrower numbers, and return notes; bfloat16 is left to the framework's own casts.
@@ -65,6 +60,11 @@ def convert_precision(path: Path, spec: InputSpec, precision: OnnxPrecision) -> 
     """
     if precision.name in (None, "bfloat16"):
         return ()
+    with _kept_search_path():
+        return (_convert_file(path, spec, precision),)
+
+
+def _convert_file(path: Path, spec: InputSpec, precision: OnnxPrecision) -> str:
     try:
         import onnxruntime.quantization  # noqa: F401 - lazy: an optional package
     except ImportError as error:
@@ -72,41 +72,37 @@ def convert_precision(path: Path, spec: InputSpec, precision: OnnxPrecision) -> 
         raise NotInstalledError(
             f"{asked} needs onnxruntime, which is not installed. Install it: pip install 'dummyio[onnx]'"
         ) from error
-    with temporary_folder() as folder:
+    with temporary_folder() as folder, drop_native_output(), silence_thread(("root",)):
         try:
             if precision.dtype == "fp16":
-                model, note = (
-                    _convert_to_half(path),
-                    "weights and arithmetic in float16; inputs and outputs are as they were",
-                )
+                model, note = _convert_to_half(path), "weights and arithmetic; inputs and outputs are as they were"
             elif precision.quantize == "dynamic":
                 model, note = (
                     _quantize_weights(path, folder),
                     "weights in 8 bits; activations are quantized in each run",
                 )
             else:
-                model = _quantize_all(path, folder, spec, precision.calibration_samples)
-                note = f"weights and activations in 8 bits; ranges from {precision.calibration_samples} samples of the spec"
+                count = precision.calibration_samples
+                model = _quantize_all(path, folder, spec, count)
+                note = f"weights and activations in 8 bits; ranges from {count} samples of the spec"
         except Exception as error:
             raise ExportError(
                 f"ONNX Runtime's converter to {precision.name} failed: {format_error_line(error)}"
             ) from error
         _save(model, path)
-    return (f"{precision.name}: {note}",)
+    return f"{precision.name}: {note}"
 
 
 def _convert_to_half(path: Path) -> Any:
     import onnx
-
-    with _kept_search_path():
-        from onnxruntime.transformers.float16 import convert_float_to_float16
+    from onnxruntime.transformers.float16 import convert_float_to_float16
 
     return convert_float_to_float16(onnx.load(path), keep_io_types=True)
 
 
 @contextmanager
 def _kept_search_path() -> Iterator[None]:
-    """Put back ``sys.path``, to which ``onnxruntime.transformers`` adds a folder."""
+    """Put back ``sys.path`` afterwards: ``onnxruntime.transformers`` adds a folder to it."""
     before = list(sys.path)
     try:
         yield
@@ -116,15 +112,16 @@ def _kept_search_path() -> Iterator[None]:
 
 def _quantize_weights(path: Path, folder: Path) -> Any:
     import onnx
-    from onnxruntime.quantization import quantize_dynamic
+    from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(_forget_shapes(path, folder), folder / "quantized.onnx", per_channel=True)
-    return onnx.load(folder / "quantized.onnx")
+    source, target = _forget_shapes(path, folder), folder / "quantized.onnx"
+    quantize_dynamic(source, target, per_channel=True, weight_type=QuantType.QUInt8)
+    return onnx.load(target)
 
 
 def _quantize_all(path: Path, folder: Path, spec: InputSpec, samples: int) -> Any:
     import onnx
-    from onnxruntime.quantization import CalibrationDataReader, quantize_static
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
     class Samples(CalibrationDataReader):  # type: ignore[misc] # untyped
         def __init__(self) -> None:
@@ -135,7 +132,8 @@ def _quantize_all(path: Path, folder: Path, spec: InputSpec, samples: int) -> An
             return None if sample is None else dict(spec.feeds(sample=sample))
 
     source, target = _forget_shapes(path, folder), folder / "quantized.onnx"
-    quantize_static(source, target, Samples(), op_types_to_quantize=_QUANTIZED, per_channel=True)
+    kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QUInt8}
+    quantize_static(source, target, Samples(), op_types_to_quantize=_QUANTIZED, per_channel=True, **kinds)
     return onnx.load(target)
 
 

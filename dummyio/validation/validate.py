@@ -11,11 +11,12 @@ from dummyio.backend.formats import is_present
 from dummyio.backend.frameworks import qualified_name
 from dummyio.describing import describe
 from dummyio.errors import OptionError, SourceError
-from dummyio.exporting.artifact import find_spec_path
+from dummyio.exporting.artifact import PRECISION, find_spec_path
 from dummyio.generators.base.context import PAST
 from dummyio.input_spec import InputSpec
 from dummyio.option_types import convert_option
 from dummyio.running.runner import open_runner
+from dummyio.sources.proof.spec_changes import map_leaves
 from dummyio.validation.checks.regression import find_regressions, mark_known
 from dummyio.validation.comparing.cases import Cases
 from dummyio.validation.comparing.match_inputs import match_inputs
@@ -134,6 +135,12 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         return _compare_with(earlier, validate_parts(actual, reference, lambda *paths: validate(*paths, **same)))
     is_given = spec is not None
     spec = _choose_spec(actual, reference, spec, task, dims)
+    if (
+        reference is not None and spec.provenance.get(PRECISION) == "bfloat16"
+    ):  # the reference takes what it was cast from
+        spec = map_leaves(
+            spec, lambda _, leaf: leaf.replace(dtype="float32") if str(leaf.dtype) == "bfloat16" else leaf
+        )
     is_derived = not is_given and not (isinstance(actual, (str, os.PathLike)) and find_spec_path(actual))
     is_free = not is_given and task is None and reference is not None
     past_task = f"{spec.task}{PAST}" if is_free and spec.task and not spec.task.endswith(PAST) else None
@@ -147,9 +154,10 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         None if past_task is None else lambda: describe(reference, past_task, **dims),
         is_derived=is_derived and reference is not None,
     )
-    if matched.casts and (atol, rtol, tolerance) == (None, None, None):
-        tolerances = Tolerances(None, None, str(next(iter(matched.casts.values()))))  # the artifact states it itself
-    cases = Cases(matched.spec, seed, list_thresholds(reference), tolerance == "int8", tolerances.is_derived)
+    stated = next(map(str, matched.casts.values()), matched.spec.provenance.get(PRECISION))
+    if stated and tolerances.is_derived:  # the artifact, or the spec beside it, states its precision
+        tolerances = Tolerances(None, None, stated)
+    cases = Cases(matched.spec, seed, list_thresholds(reference), tolerances.preset == "int8", tolerances.is_derived)
     pair = Pair(cases, matched.actual, matched.reference, tolerances, match, matched.extra, matched.casts)
     work = ValidationRun(pair, progress, findings=list(matched.findings))
     work.run(relations=relations, strict=strict)

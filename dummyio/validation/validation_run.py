@@ -26,6 +26,7 @@ from dummyio.validation.checks.input_sensitivity import (
 )
 from dummyio.validation.checks.metamorphic import check_relations
 from dummyio.validation.comparing.cases import propose_sizes
+from dummyio.validation.comparing.match_inputs import HALF
 from dummyio.validation.comparing.model_pair import Pair, Side, is_unusual
 from dummyio.validation.comparing.thresholds import list_left_out
 from dummyio.validation.comparing.tolerance import measure_rounding_error
@@ -94,14 +95,15 @@ class ValidationRun:
         self._measure_rounding(feeds, first)
 
     def _measure_rounding(self, feeds: Feeds, first: Mapping[str, Array]) -> None:
-        """Measure the rounding error of the reference, if it can run in double precision."""
-        in_double = getattr(self.pair.reference, "in_double", None)
+        """Measure the rounding error of the reference against double precision, or what rounding to the preset's precision changes."""
+        preset = self.pair.tolerances.preset
+        run = getattr(self.pair.reference, "in_double" if preset is None else "in_precision", None)
         try:
-            precise = in_double(feeds) if in_double is not None else {}
+            other = {} if run is None else run(feeds) if preset is None else run(feeds, preset)
         except RunError:  # not all models run in double precision; the reason of the tolerance then states the default
             return
-        for name in precise.keys() & first.keys():
-            self.pair.tolerances.add_rounding_error(name, measure_rounding_error(first[name], precise[name]))
+        for name in other.keys() & first.keys():
+            self.pair.tolerances.add_rounding_error(name, measure_rounding_error(first[name], other[name]))
 
     def _run_case(self, case: Case, shapes: DeclaredShapes, number: int) -> Outcome:
         has_reference = self.pair.reference is not None
@@ -116,7 +118,7 @@ class ValidationRun:
                         self.pair.actual,
                         outputs,
                         self.dtypes,
-                        is_half=bool(self.pair.casts),
+                        is_half=bool(self.pair.casts) or self.pair.tolerances.preset in HALF,
                         by_position=self.pair.match == "position",
                     )
             if number < 2 and side == ("reference" if has_reference else "actual"):

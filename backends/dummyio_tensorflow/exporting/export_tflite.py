@@ -6,7 +6,7 @@ do not have: none of them loads such a file.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +15,7 @@ import tensorflow as tf
 from msgspec import Meta
 
 from dummyio.errors import ExportError, OptionError, format_error_line
-from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.artifact import ExportResult, record_precision
 from dummyio.exporting.artifact_check import TOLERANCE
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
@@ -88,9 +88,10 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
     _check_operators(path)
     # In deep networks of random weights, the error of 8 bits is as large as the values themselves.
     tolerance = TOLERANCE if quantize is None else None
-    return job.finish(
+    result = job.finish(
         path, *_notes(quantization), tolerance=tolerance, ordered=False, opener=partial(TfliteRunner, trust=True)
     )
+    return replace(result, spec=record_precision(result.spec, quantize))
 
 
 def _convert(job: ExportJob, quantization: _Quantization) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import FunctionType, MethodType
 from typing import Any
 
+import torch
 from torch import nn
 
 from dummyio.errors import format_error_line
@@ -29,6 +30,17 @@ def copy_to_trace(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
         except Exception as error:  # noqa: BLE001 - any object in a module may refuse to be copied
             reason = format_error_line(error)
     return module, (f"traced without a copy, so do not run it in another thread meanwhile: {reason}",)
+
+
+def cast_weights(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Return a copy of a module that has its real weights in another dtype, tied ones still tied; the module keeps its own."""
+    cast = {id(tensor): _cast(tensor, dtype) for tensor in iterate_weights(module)}
+    return copy.deepcopy(module, cast)
+
+
+def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    made = tensor.detach().to(dtype) if tensor.is_floating_point() else tensor
+    return nn.Parameter(made, requires_grad=False) if isinstance(tensor, nn.Parameter) else made
 
 
 def _iterate_bound_functions(module: nn.Module) -> Iterator[str]:

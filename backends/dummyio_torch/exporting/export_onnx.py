@@ -9,7 +9,7 @@ from msgspec import Meta
 from torch import nn
 
 from dummyio.errors import NotInstalledError, OptionError
-from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.artifact import ExportResult, record_precision
 from dummyio.exporting.onnx_precision import OnnxDtype, OnnxPrecision, OnnxQuantization
 from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
@@ -18,7 +18,7 @@ from dummyio.sources.proof.spec_changes import map_leaves
 from dummyio.spec.dtypes import DType
 from dummyio.typing import StaticDims
 from dummyio_torch.calling.meta_copy import check_packed_weights
-from dummyio_torch.calling.private_copy import copy_to_trace
+from dummyio_torch.calling.private_copy import cast_weights, copy_to_trace
 from dummyio_torch.description.describe_module import unwrap_module
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 from dummyio_torch.exporting.trace_inputs import separate_outputs
@@ -100,13 +100,13 @@ def export_onnx(  # noqa: PLR0913 - each is an option of its own
     with hold_process_state():
         copied, reasons = copy_to_trace(model)
         if dtype == "bf16":
-            copied, spec = copied.to(torch.bfloat16), _cast_floats(spec, DType.BFLOAT16)
+            copied, spec = cast_weights(copied, torch.bfloat16), _cast_floats(spec, DType.BFLOAT16)
 
         def attempt() -> tuple[str, ...]:
             return write_onnx(copied, spec, path, options)
 
         tried = try_implementations(copied, attempt, Implementations(attention, experts))
-    return ExportResult(precision.record(spec), (*notes, *reasons, *tried))
+    return ExportResult(record_precision(spec, precision.name), (*notes, *reasons, *tried))
 
 
 def _cast_floats(spec: InputSpec, dtype: DType) -> InputSpec:

@@ -108,7 +108,7 @@ def write_onnx(
     if not options.weights:
         return (*notes, "without weights: the file has their names, shapes and places, and cannot be run")
     # What a trace takes for a constant is right at one size: TorchScript says so of Python code, not of its own.
-    sizes = None if scripted else [{}]
+    sizes: list[dict[str, int]] | None = None if scripted else [{}]
     # In deep networks of random weights, the error of 8 bits is as large as the values themselves.
     tolerance = None if options.precision.quantize else COARSE_TOLERANCE if options.precision.dtype else TOLERANCE
     reference = ModuleRunner(model, spec)
@@ -171,7 +171,7 @@ def _trace_torchscript(
     quiet = replace_functions(torch._C, _jit_onnx_log=lambda *_: None)  # noqa: SLF001 - no public way to turn it off
     with record_warnings(TracerWarning) as traced, quiet:
         # The exporter's own trace does not enter parts in TorchScript.
-        traceable = torch.jit.trace(flat, tensors, check_trace=False) if is_scripted(flat) else flat
+        traceable: Any = torch.jit.trace(flat, tensors, check_trace=False) if is_scripted(flat) else flat
         torch.onnx.export(
             traceable,
             tensors,

@@ -16,6 +16,7 @@ from dummyio.typing import Array
 from dummyio_torch.calling.array_conversion import to_arrays, to_tensors
 from dummyio_torch.calling.call_module import ModuleCall, device_of, evaluation_mode
 from dummyio_torch.calling.silence import use_plain_layers
+from dummyio_torch.running.rounded_run import Rounding
 
 
 class ModuleRunner:
@@ -45,6 +46,17 @@ class ModuleRunner:
             for path, values in ((path, np.asarray(values)) for path, values in feeds.items())
         }
         return self._run(self._double, wide)
+
+    def in_precision(self, feeds: Mapping[str, Array], precision: str) -> dict[str, Array]:
+        """Run the module with weights and activations rounded to a preset's precision, which an artifact of it cannot avoid.
+
+        Raises
+        ------
+        RunError
+            if the module does not run on these feeds.
+        """
+        with Rounding(precision):
+            return self._run(self._module, feeds)
 
     @cached_property
     def _double(self) -> ModuleCall:

@@ -36,6 +36,9 @@ equal scores."""
 _MOST_CHANGED = 0.02
 """If rounding changes a larger share of the integers than this, the cause is another one, and they must be equal."""
 
+_TIMES_ROUNDED = 3
+"""The allowed multiple of what rounding to the precision of a preset changes in the reference."""
+
 PRESETS = {
     "float16": Tolerance(of_scale=2e-2, relative=2e-2, cosine=0.999, reason="weights or arithmetic in float16"),
     "bfloat16": Tolerance(of_scale=8e-2, relative=8e-2, cosine=0.99, reason="weights or arithmetic in bfloat16"),
@@ -92,6 +95,11 @@ class Tolerances:
         self._measured = False
 
     @property
+    def preset(self) -> str | None:
+        """The name of the preset; None without one."""
+        return self._preset
+
+    @property
     def is_derived(self) -> bool:
         """Whether all of them follow from dtypes and rounding errors: none was given."""
         return self._atol is None and self._rtol is None and self._preset is None
@@ -134,7 +142,12 @@ class Tolerances:
                 given=True,
             )
         if self._preset is not None:
-            return msgspec.structs.replace(PRESETS[self._preset], scale=self._scales.get(name, 0.0))
+            preset, error = PRESETS[self._preset], self._errors.get(name, 0.0)
+            if error > preset.of_scale / _TIMES_ROUNDED and reference.kind == "f":
+                wide = min(_TIMES_ROUNDED * error, 1.0)
+                reason = f"{preset.reason}: {_TIMES_ROUNDED} times what such rounding changes in the reference, {error:.1e} of its scale"
+                preset = msgspec.structs.replace(preset, of_scale=wide, cosine=-1.0, reason=reason)
+            return msgspec.structs.replace(preset, scale=self._scales.get(name, 0.0))
         return self._derived(name, reference, actual)
 
     def _derived(self, name: str, reference: np.dtype[Any], actual: np.dtype[Any]) -> Tolerance:

@@ -114,7 +114,6 @@ def _calibrated(folder: Path, name: str) -> tuple[Path, Any, InputSpec]:
     All operators in 8 bits would be no sound export: beside the smallest float32 of a mask, every score is 0.
     """
     from onnxruntime.quantization import CalibrationDataReader, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Samples(CalibrationDataReader):
         def __init__(self) -> None:
@@ -123,7 +122,9 @@ def _calibrated(folder: Path, name: str) -> tuple[Path, Any, InputSpec]:
         def get_next(self) -> Any:
             return next(self.samples, None)
 
-    quant_pre_process(str(exported(name)), str(folder / "prepared.onnx"), skip_symbolic_shape=True)
+    model = onnx.load(exported(name))
+    del model.graph.value_info[:]
+    onnx.save(model, folder / "prepared.onnx")
     quantize_static(
         folder / "prepared.onnx", folder / "quantized.onnx", Samples(), op_types_to_quantize=["Conv", "Gemm", "MatMul"]
     )
