@@ -91,7 +91,7 @@ def _open_in_session(
     values: tuple[Sequence[DeclaredTensor], Sequence[DeclaredTensor]],
     spec: InputSpec | None,
 ) -> OnnxRunner:
-    """Open a model in ONNX Runtime; in float32 if it is in bfloat16 and there are no kernels for that."""
+    """Open a model in ONNX Runtime; in float32 if it is in bfloat16 and the processor lacks kernels for that."""
     try:
         return _run_session(open_session(path, model), *values, spec)
     except SourceError as error:

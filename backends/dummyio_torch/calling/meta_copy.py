@@ -15,6 +15,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode  # the import path in the documentation of PyTorch
 from torch.nn.parameter import is_lazy
 
+from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import SourceError, format_error_line
 from dummyio.process_state import hold_process_state, replace_functions, silence_thread
 
@@ -122,7 +123,7 @@ def check_packed_weights(module: nn.Module) -> None:
         is_script = isinstance(part, torch.jit.ScriptModule)
         if not is_script and any(isinstance(value, torch.ScriptObject) for value in vars(part).values()):
             raise SourceError(
-                f"the part {name!r} of {type(module).__name__}, a {type(part).__module__}.{type(part).__qualname__}, has weights "
+                f"the part {name!r} of {type(module).__name__}, a {qualified_name(part)}, has weights "
                 "that are packed for quantized kernels, which have no shape functions and no translation. Describe and export "
                 "the model before it is quantized, and quantize the file."
             )

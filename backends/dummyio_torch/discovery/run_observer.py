@@ -233,7 +233,7 @@ class RunObserver(TorchFunctionMode):
         sources = self._sources(args, kwargs)
         self._step(name, args, kwargs, sources)
         if isinstance(func, HigherOrderOperator):
-            args, kwargs = run_within(self, (args, kwargs))
+            args, kwargs = run_within(self, args), run_within(self, kwargs)
         result = call_on_shapes(func, name, args, kwargs)
         if sources:
             self._note(name, sources, result, args)
@@ -319,7 +319,7 @@ def run_within(mode: Any, operands: Any) -> Any:
 
         return call
 
-    return tree_map_only((FunctionType, MethodType), wrap, operands)
+    return tree_map_only((FunctionType, MethodType, torch.nn.Module), wrap, operands)
 
 
 def tensors_in(value: Any, depth: int = 0) -> Iterator[torch.Tensor]:

@@ -27,16 +27,16 @@ def check_weights(module: nn.Module, *, remedy: str) -> None:
 def explain_weights(module: nn.Module) -> str:
     """Return a sentence on weights of classes that PyTorch's exporters do not know; empty if there are none."""
     kinds = {
-        type(tensor): name
+        type(tensor): (name, tensor)
         for name, tensor in _iterate_named(module)
         if type(tensor) not in _PLAIN and not isinstance(tensor, nn.UninitializedParameter)
     }
     if not kinds:
         return ""
     found = ", ".join(
-        f"{name!r} is a {kind.__module__}.{kind.__qualname__}"
+        f"{name!r} is a {qualified_name(tensor)}"
         f"{'' if is_traceable_wrapper_subclass_type(kind) else ', which cannot be traced'}"
-        for kind, name in kinds.items()
+        for kind, (name, tensor) in kinds.items()
     )
     return (
         f" Its weights are of classes with operators of their own: {found}. Export the model before it is quantized, and "

@@ -36,8 +36,13 @@ def _is_close(value: float, expected: float, *, rel_tol: float = 1e-9, abs_tol: 
 def cast_fused_weights(model: ir.Model, *_: object) -> None:
     """Give the constant operands of each layer that a norm is fused into the dtype of its input."""
     for node in model.graph.all_nodes():
-        wanted = node.inputs[0].dtype if node.op_type in _LAYERS and node.inputs[0] is not None else None
-        for value in node.inputs[1:] if wanted is not None else ():
-            if value is not None and value.const_value is not None and value.dtype not in (None, wanted):
-                value.const_value = ir.tensor(value.const_value.numpy().astype(wanted.numpy()), name=value.name)
-                value.dtype = wanted
+        first = node.inputs[0] if node.op_type in _LAYERS else None
+        if first is not None and first.dtype is not None:
+            _cast_constants(node, first.dtype)
+
+
+def _cast_constants(node: ir.Node, dtype: ir.DataType) -> None:
+    for value in node.inputs[1:]:
+        if value is not None and value.const_value is not None and value.dtype not in (None, dtype):
+            value.const_value = ir.tensor(value.const_value.numpy().astype(dtype.numpy()), name=value.name)
+            value.dtype = dtype

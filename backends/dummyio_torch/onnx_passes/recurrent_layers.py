@@ -39,7 +39,7 @@ def make_rnn_translation(activation: str) -> Callable[..., Any]:
         del dropout, train  # exports are in evaluation mode
         ways = 2 if bidirectional else 1
         values = op.Transpose(x, perm=[1, 0, 2]) if batch_first else x
-        states = []
+        states: list[Any] = []
         for layer in _split_layers(params, num_layers, ways, has_biases=has_biases, projects=False):
             values, last = op.RNN(
                 values,
@@ -79,7 +79,8 @@ def translate_lstm(  # noqa: PLR0913, PLR0917 - PyTorch's signature
     if len(params) != num_layers * ways * (5 if has_biases else 3):
         return core.aten_lstm(x, states, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
     values = op.Transpose(x, perm=[1, 0, 2]) if batch_first else x
-    hidden_states, cell_states = [], []
+    hidden_states: list[Any] = []
+    cell_states: list[Any] = []
     for layer in _split_layers(params, num_layers, ways, has_biases=has_biases, projects=True):
         first = _take_states(states[0], len(cell_states), ways)
         values, hidden, cell = _run_projected_layer(
@@ -99,7 +100,9 @@ def _run_projected_layer(
     extended = op.Concat(
         values, *(_put_at_start(start, values, is_reverse=bool(place)) for place, start in enumerate(starts)), axis=2
     )
-    weights, recurrent, biases = [], [], []
+    weights: list[Any] = []
+    recurrent: list[Any] = []
+    biases: list[Any] = []
     for place, each in enumerate(layer):
         hidden = _order_gates(each.hidden)
         empty = op.Mul(hidden, op.CastLike(op.Constant(value_float=0.0), hidden))

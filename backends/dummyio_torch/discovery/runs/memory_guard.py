@@ -73,8 +73,7 @@ class MemoryGuard(TorchDispatchMode):
         """Check an operation, run it, and count its results."""
         kwargs = kwargs or {}
         if isinstance(func, HigherOrderOperator):
-            args, kwargs = run_within(self, (args, kwargs))
-            return func(*args, **kwargs)
+            return func(*run_within(self, args), **run_within(self, kwargs))
         if self.most is not None and _may_be_large(args, kwargs):
             self._check(func, args, kwargs)
         result = func(*args, **kwargs)
