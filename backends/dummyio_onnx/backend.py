@@ -1,6 +1,7 @@
 """The backend object: this framework's members of `dummyio.backend.Backend`."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dummyio.input_spec import InputSpec
@@ -43,6 +44,12 @@ class OnnxBackend:
         from dummyio_onnx.running.onnx_runner import open_runner  # noqa: PLC0415 - lazy: only for runs
 
         return open_runner(target, spec, engine)
+
+    def convert_precision(self, path: Path, spec: InputSpec, precision: str, samples: int) -> str:
+        """Rewrite an ONNX file with narrower numbers; return what has become narrower."""
+        from dummyio_onnx.precision import convert_precision  # noqa: PLC0415 - lazy: only for such exports
+
+        return convert_precision(path, spec, precision, samples)
 
     def bind(self, values: Mapping[str, Any], session: Any) -> Any:
         """Return an ``IOBinding`` of a session with these inputs, and its outputs on the session's device."""
