@@ -71,8 +71,15 @@ def _quantize_all(path: Path, folder: Path, spec: InputSpec, samples: int) -> An
             return None if sample is None else dict(spec.feeds(sample=sample))
 
     source, target = _forget_shapes(path, folder), folder / "quantized.onnx"
-    kinds = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QUInt8}
-    quantize_static(source, target, Samples(), op_types_to_quantize=_QUANTIZED, per_channel=True, **kinds)
+    quantize_static(
+        source,
+        target,
+        Samples(),
+        op_types_to_quantize=_QUANTIZED,
+        per_channel=True,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QUInt8,
+    )
     return onnx.load(target)
 
 

@@ -19,7 +19,7 @@ class Rounding(TorchDispatchMode):
     """
 
     def __init__(self, precision: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # untyped in torch
         self._half = _HALF.get(precision)
 
     def __torch_dispatch__(self, operator: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -105,8 +105,8 @@ class _Renamed:
 
     @property
     def message(self) -> str:
-        (port,) = self.runner.inputs or ()
-        return f"the artifact calls its only input {port.name!r}: the two are compared."
+        own = next(port.name for port in self.runner.inputs or ())
+        return f"the artifact calls its only input {own!r}: the two are compared."
 
     @property
     def engine(self) -> str:
