@@ -233,8 +233,9 @@ class RunObserver(TorchFunctionMode):
         sources = self._sources(args, kwargs)
         self._step(name, args, kwargs, sources)
         if isinstance(func, HigherOrderOperator):
-            args, kwargs = run_within(self, args), run_within(self, kwargs)
-        result = call_on_shapes(func, name, args, kwargs)
+            result = func(*run_within(self, args), **run_within(self, kwargs))
+        else:
+            result = call_on_shapes(func, name, args, kwargs)
         if sources:
             self._note(name, sources, result, args)
         self.done, self.last = self.last, None

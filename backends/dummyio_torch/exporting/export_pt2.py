@@ -28,6 +28,7 @@ from dummyio_torch.exporting.trace_inputs import (
     make_other_inputs,
     make_trace_inputs,
     separate_outputs,
+    trace_flat,
 )
 from dummyio_torch.exporting.weight_kinds import check_scripted, check_weights
 from dummyio_torch.onnx_passes.recurrent_shapes import infer_recurrent_shapes
@@ -97,7 +98,7 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
                 return torch.export.export(flat, tensors, dynamic_shapes=(tuple(axes.values()),), strict=strict)
 
         with report_stage("trace", path.name):
-            program, _ = trace_symbolic_sizes(model, trace, rewrite=rewrite)
+            program, _ = trace_flat(flat, lambda: trace_symbolic_sizes(model, trace, rewrite=rewrite))
         names = {"inputs": list(call.paths), "outputs": list(outputs)}
         with report_stage("write", path.name):
             write_program(program, path, {NAMES_FILE: json.dumps(names)})

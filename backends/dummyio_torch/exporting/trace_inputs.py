@@ -7,7 +7,7 @@ have, if the bounds in the spec permit it.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -21,6 +21,8 @@ from dummyio.spec.probe_plan import sizes_are_valid
 from dummyio_torch.calling.array_conversion import to_tensors
 from dummyio_torch.calling.call_module import ModuleCall, device_of
 from dummyio_torch.dtypes import to_native
+
+T = TypeVar("T")
 
 _TRIES = 64
 _REACH = 512
@@ -39,15 +41,53 @@ class FlatModule(nn.Module):
         self.model = call.module
         self.training = False
         self.outputs = tuple(outputs)
+        self.states_equal_sizes = False
+        """Whether a trace is told from the start which sizes are one dim; else it finds that where they meet."""
         self._call = call
 
     def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Call the module."""
+        if self.states_equal_sizes:
+            for size, other in self._pair_sizes(tensors):
+                torch._check(size == other)  # noqa: SLF001 - how models state facts of sizes
         # On copies: an input that is returned unchanged would be an output that is an input, which exporters rename; an input
         # that is written in place would become an extra output.
         leaves = {path: tensor.clone() for path, tensor in zip(self._call.paths, tensors, strict=True)}
         results = self._call(leaves)
         return tuple(results[name] for name in self.outputs)
+
+    def has_equal_sizes(self) -> bool:
+        """Return whether a dim is a size of several inputs."""
+        sizes = [size for _, _, size in iterate_dynamic_axes(self._call.spec)]
+        return len(set(sizes)) < len(sizes)
+
+    def _pair_sizes(self, tensors: Sequence[torch.Tensor]) -> Iterator[tuple[Any, Any]]:
+        named = dict(zip(self._call.paths, tensors, strict=True))
+        first: dict[Size, Any] = {}
+        for path, axis, size in iterate_dynamic_axes(self._call.spec):
+            found = named[path].shape[axis]
+            if first.setdefault(size, found) is not found:
+                yield first[size], found
+
+
+def trace_flat(flat: FlatModule, trace: Callable[[], T]) -> T:
+    """Run a trace of a flat module; if it fails, run it once more and state which sizes are equal.
+
+    A model that mixes the sizes of two inputs, such as their numbers of rows, needs that; most do not, and have a plainer graph.
+    """
+    try:
+        return trace()
+    except Exception:
+        if not flat.has_equal_sizes():
+            raise
+        flat.states_equal_sizes = True
+        try:
+            return trace()
+        except Exception:  # noqa: BLE001, S110 - the first reason counts
+            pass
+        finally:
+            flat.states_equal_sizes = False
+        raise
 
 
 def iterate_dynamic_axes(spec: InputSpec) -> Iterator[tuple[str, int, Size]]:

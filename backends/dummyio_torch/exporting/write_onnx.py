@@ -21,7 +21,13 @@ from dummyio.spec.dims import is_static
 from dummyio.spec.dtypes import DType
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
 from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
-from dummyio_torch.exporting.trace_inputs import FlatModule, find_output_names, make_other_inputs, make_trace_inputs
+from dummyio_torch.exporting.trace_inputs import (
+    FlatModule,
+    find_output_names,
+    make_other_inputs,
+    make_trace_inputs,
+    trace_flat,
+)
 from dummyio_torch.exporting.weight_kinds import is_scripted
 from dummyio_torch.exporting.weightless import copy_without_weights, refer_to_absent_weights
 from dummyio_torch.onnx_passes.registry import (
@@ -140,7 +146,7 @@ def _trace_dynamo(
                 verbose=False,
             )
 
-    program, log = trace_symbolic_sizes(flat.model, trace, rewrite=options.rewrite)
+    program, log = trace_flat(flat, lambda: trace_symbolic_sizes(flat.model, trace, rewrite=options.rewrite))
     return program.model, log.list_notes()
 
 

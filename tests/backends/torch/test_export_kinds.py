@@ -99,6 +99,17 @@ def encoder():
     return nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 1, enable_nested_tensor=False)
 
 
+class Attending(nn.Module):
+    """The rows of the others are taken apart by the number of rows of one, as in attention of Diffusers."""
+
+    def forward(self, x, y, mask):
+        count = y.shape[0]
+        query, key = x.reshape(count, -1, 2, 4).transpose(1, 2), y.reshape(count, -1, 2, 4).transpose(1, 2)
+        bias = mask[:, None].repeat_interleave(2, 0).view(count, 2, -1, mask.shape[1])
+        made = (query @ key.mT + bias).softmax(-1) @ key
+        return x + made.transpose(1, 2).reshape(count, -1, 8)
+
+
 KINDS = {
     "adaptive pooling and grids": (Adaptive, spec_of(x=(ROWS, 4, HEIGHT, WIDTH), theta=(ROWS, 2, 3))),
     "sizes by values": (Chosen, spec_of(x=(ROWS, LONG))),
@@ -107,6 +118,7 @@ KINDS = {
     "tied weights": (Tied, None),
     "a transformer with all its masks": (encoder, None),
     "hooks": (hooked, None),
+    "sizes of one input on another": (Attending, spec_of(x=(ROWS, LONG, 8), y=(ROWS, HEIGHT, 8), mask=(ROWS, HEIGHT))),
     "an exported program as a module": (
         lambda: torch.export.export(
             nn.Linear(4, 4), (torch.rand(3, 4),), dynamic_shapes=({0: torch.export.Dim("rows")},)
