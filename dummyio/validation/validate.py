@@ -108,7 +108,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     >>> spec = InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2), 3))})
     >>> report = dummyio.validate(lambda x: 2 * x, lambda x: x + x, spec=spec)
     >>> report.ok, len(report.outcomes)
-    (True, 7)
+    (True, 8)
     """
     began = time.perf_counter()
     relations, strict = convert_option("relations", relations, bool), convert_option("strict", strict, bool)
