@@ -342,7 +342,7 @@ def pytest(session: nox.Session, *arguments: str, needs: list[str] | None = None
     # All worker processes must collect the same tests in the same order: the order of a set depends on the hash seed. There is a
     # worker for each processor, so an operation gets one thread.
     fixed = {"HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"}
-    side_by_side = ["--numprocesses=2", "--dist=loadfile"]
+    side_by_side = ["--numprocesses=2", "--dist=loadfile", "--durations=15"]
     session.run("pytest", f"--junit-xml={report}", *side_by_side, *(session.posargs or arguments), env=fixed)
     cases = ET.parse(report).getroot().findall(".//testcase")  # noqa: S314 - our own file
     skipped = [
