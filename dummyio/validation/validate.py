@@ -157,7 +157,8 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     stated = next(map(str, matched.casts.values()), matched.spec.provenance.get(PRECISION))
     if stated and tolerances.is_derived:  # the artifact, or the spec beside it, states its precision
         tolerances = Tolerances(None, None, stated)
-    cases = Cases(matched.spec, seed, list_thresholds(reference), tolerances.preset == "int8", tolerances.is_derived)
+    has_large = tolerances.is_derived and getattr(matched.reference, "computes_in", None) is None
+    cases = Cases(matched.spec, seed, list_thresholds(reference), tolerances.preset == "int8", has_large)
     pair = Pair(cases, matched.actual, matched.reference, tolerances, match, matched.extra, matched.casts)
     work = ValidationRun(pair, progress, findings=list(matched.findings))
     work.run(relations=relations, strict=strict)

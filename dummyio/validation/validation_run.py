@@ -25,6 +25,7 @@ from dummyio.validation.checks.input_sensitivity import (
     sample_outputs,
 )
 from dummyio.validation.checks.metamorphic import check_relations
+from dummyio.validation.comparing.case_values import may_be_large
 from dummyio.validation.comparing.cases import propose_sizes
 from dummyio.validation.comparing.match_inputs import HALF
 from dummyio.validation.comparing.model_pair import Pair, Side, is_unusual
@@ -85,6 +86,9 @@ class ValidationRun:
         except RunError as error:
             raise RunError(f"the reference itself fails, at sizes {case.sizes}: {error}") from error
         self.dtypes = {name: values.dtype for name, values in first.items()}
+        inner = getattr(self.pair.reference, "computes_in", None)
+        if inner is not None:
+            self.pair.tolerances.add_inner_dtype(inner)
         self.pair.tolerances.check_names(first)
         apart = find_differing_outputs(first, again, self.pair.tolerances)
         if apart:
@@ -104,6 +108,16 @@ class ValidationRun:
             return
         for name in other.keys() & first.keys():
             self.pair.tolerances.add_rounding_error(name, measure_rounding_error(first[name], other[name]))
+
+    def _measure_step(self, feeds: Feeds, first: Mapping[str, Array]) -> None:
+        """Measure what one rounding step of its free real numbers changes in the reference: a part of its rounding error."""
+        free = {path for path, leaf in self.pair.cases.spec.leaves if may_be_large(leaf)}
+        near = self.pair.run(
+            "reference", {path: _add_rounding_step(each) if path in free else each for path, each in feeds.items()}
+        )
+        for name, values in first.items():
+            error = measure_rounding_error(values, near[name])
+            self.pair.tolerances.add_rounding_error(name, error, is_whole=False)
 
     def _run_case(self, case: Case, shapes: DeclaredShapes, number: int) -> Outcome:
         has_reference = self.pair.reference is not None
@@ -130,7 +144,9 @@ class ValidationRun:
         if not self.pair.is_close(outcome):
             return outcome
         feeds = self.pair.cases.feeds(case)
-        self._measure_rounding(feeds, self.pair.run("reference", feeds))
+        first = self.pair.run("reference", feeds)
+        self._measure_rounding(feeds, first)
+        self._measure_step(feeds, first)
         return self.pair.run_case(case)
 
     def _judge_alone(self, case: Case) -> Outcome:
@@ -141,9 +157,7 @@ class ValidationRun:
             feeds = self.pair.cases.feeds(case)
             first = self.pair.run("reference", feeds)
             self._measure_rounding(feeds, first)
-            near = self.pair.run("reference", {path: _add_rounding_step(values) for path, values in feeds.items()})
-            for name, values in first.items():
-                self.pair.tolerances.add_rounding_error(name, measure_rounding_error(values, near[name]))
+            self._measure_step(feeds, first)
             return self.pair.run_case(case)
         finally:
             self.pair.tolerances = usual

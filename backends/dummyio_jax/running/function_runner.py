@@ -74,6 +74,9 @@ class FunctionRunner:
 class ExportedRunner(FunctionRunner):
     """An exported function, which declares its inputs and outputs."""
 
+    sorts_inputs = True
+    """Named arguments are in the order of the alphabet, whatever that of the function: JAX flattens a dict so."""
+
     def __init__(self, exported: jax.export.Exported, spec: InputSpec | None) -> None:
         """Keep the exported function; a spec gives paths to its inputs, since JAX keeps no names of positional ones."""
         spec = spec if spec is not None else InputSpec(describe_exported_inputs(exported))

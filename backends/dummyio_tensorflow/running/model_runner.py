@@ -1,6 +1,7 @@
 """Keras models, ``tf.function``s and modules as runners: called on the spec's nested tensors."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from dummyio.materialize.generate import to_framework
 from dummyio.running.runner import check_feed_names
 from dummyio.typing import Array
 from dummyio_tensorflow.calling.bind_model import bind_model, expand_composite_tensor
+from dummyio_tensorflow.running.keras_precision import copy_in_double, find_narrow_dtype
 from dummyio_tensorflow.tensors import to_numpy
 
 
@@ -26,7 +28,26 @@ class ModelRunner:
         """Bind the model to the spec's inputs; raise `SourceError` if it does not take them."""
         self.engine = f"tensorflow {tf.__version__}"
         self._spec = spec
+        self._model = model
         self._call = bind_model(model, list(spec))
+        self.computes_in = find_narrow_dtype(model)
+
+    def in_double(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Run a copy of a Keras model in float64 on the same feeds, which gives its outputs almost without rounding.
+
+        Raises
+        ------
+        RunError
+            if the model does not run on these feeds, or has no such copy.
+        """
+        return self._double(feeds)
+
+    @cached_property
+    def _double(self) -> "ModelRunner":
+        try:
+            return ModelRunner(copy_in_double(self._model), self._spec)
+        except Exception as error:  # layers of users may refuse any step
+            raise RunError(f"the model has no form in float64: {format_error_line(error)}") from error
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Call the model; see `dummyio.running.runner.Runner`."""

@@ -18,6 +18,8 @@ from dummyio_torch.calling.call_module import ModuleCall, device_of, evaluation_
 from dummyio_torch.calling.silence import use_plain_layers
 from dummyio_torch.running.rounded_run import Rounding
 
+_NARROW = (torch.bfloat16, torch.float16)
+
 
 class ModuleRunner:
     """A module in evaluation mode, without gradients. It is not copied, so later changes of it take effect."""
@@ -28,6 +30,10 @@ class ModuleRunner:
     def __init__(self, module: nn.Module, spec: InputSpec) -> None:
         self.engine = f"torch {torch.__version__}"
         self._module = ModuleCall(module, spec)
+        dtypes = {weights.dtype for weights in module.parameters()}
+        self.computes_in = next(
+            (DType.of(str(each).removeprefix("torch.")) for each in _NARROW if each in dtypes), None
+        )
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run the module; see `dummyio.running.runner.Runner`."""

@@ -93,6 +93,7 @@ class Tolerances:
         self._errors: dict[str, float] = {}
         self._scales: dict[str, float] = {}
         self._measured = False
+        self._inner_step = 0.0
 
     @property
     def preset(self) -> str | None:
@@ -108,7 +109,12 @@ class Tolerances:
         """Return a copy, which measurements of one case can be added to."""
         made = Tolerances(self._atol, self._rtol, self._preset)
         made._errors, made._scales, made._measured = dict(self._errors), dict(self._scales), self._measured
+        made._inner_step = self._inner_step
         return made
+
+    def add_inner_dtype(self, dtype: DType) -> None:
+        """Add the narrowest dtype that the reference computes in, whatever that of its outputs."""
+        self._inner_step = _rounding_step(dtype.numpy)
 
     def check_names(self, outputs: Mapping[str, Any]) -> None:
         """Raise `OptionError` for a tolerance of an output that does not exist."""
@@ -117,9 +123,9 @@ class Tolerances:
                 if name not in outputs:
                     raise OptionError(f"{label}: no output is named {name!r}. {suggest_names(name, outputs)}")
 
-    def add_rounding_error(self, name: str, error: float) -> None:
-        """Add the rounding error of the reference in one case; the largest one counts."""
-        self._measured = True
+    def add_rounding_error(self, name: str, error: float, *, is_whole: bool = True) -> None:
+        """Add the rounding error of the reference in one case, or a part of it; the largest one counts."""
+        self._measured |= is_whole
         self._errors[name] = max(self._errors.get(name, 0.0), error)
 
     def add_scale(self, name: str, values: Array) -> None:
@@ -154,11 +160,14 @@ class Tolerances:
         step = max(_rounding_step(reference), _rounding_step(actual))
         if step == 0:
             return self._derived_for_integers(name)
+        inner = self._inner_step > step
+        step = max(step, self._inner_step)
         coarse = step >= _COARSE
         steps = (_COARSE_STEPS if coarse else _STEPS)[0 if self._measured else 1]
         times = _TIMES_ERROR // 3 if coarse else _TIMES_ERROR
         error = self._errors.get(name, 0.0)
-        reason = f"{steps} rounding steps of {max((reference, actual), key=_rounding_step)}"
+        kind = "what the reference computes in" if inner else max((reference, actual), key=_rounding_step)
+        reason = f"{steps} rounding steps of {kind}"
         if times * error > steps * step:
             reason = f"{times} times the rounding error of the reference, {error:.1e} of its scale"
         return Tolerance(max(steps * step, times * error), steps * step, reason=reason)

@@ -268,3 +268,12 @@ def test_models_of_every_kind_are_described_exported_and_run(tmp_path, name):
     case = CASES[name]()
     artifact = dummyio.export(case.model, tmp_path / "model.stablehlo", **case.options)
     same(artifact, case.model, case.sizes)
+
+
+def test_the_order_of_a_sorted_format_is_no_finding(tmp_path):
+    like = jax.ShapeDtypeStruct((2, 4), jnp.float32)
+    function = jax.jit(lambda x, a: x - a)
+    artifact = dummyio.export(function, tmp_path / "net.stablehlo", args=(like, like))
+    report = dummyio.validate(artifact.path, function)
+    assert report.ok
+    assert "order" not in {finding.kind for finding in report.findings}
