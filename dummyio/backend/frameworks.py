@@ -62,16 +62,19 @@ def _framework_of_class(kind: type) -> str | None:
 
 
 def _refers_to_jax(model: object, seen: set[int]) -> bool:
-    """Whether a function, a method or a partial uses JAX, directly or in the functions that it refers to."""
+    """Whether a function, a method, a partial or an object that can be called uses JAX, directly or in functions that it refers to."""
     if id(model) in seen or len(seen) > _MOST_FUNCTIONS:
         return False
     seen.add(id(model))
     if isinstance(model, partial):
-        return _refers_to_jax(model.func, seen)
+        given = [*model.args, *model.keywords.values()]
+        given += [item for value in given if isinstance(value, dict) for item in value.values()]
+        return any(map(_belongs_to_jax, given)) or _refers_to_jax(model.func, seen)
     if isinstance(model, MethodType):
         return _framework_of_class(type(model.__self__)) == "jax" or _refers_to_jax(model.__func__, seen)
-    if not isinstance(model, FunctionType):
-        return False
+    if not isinstance(model, FunctionType):  # an object of a user's class: its methods
+        methods = vars(type(model)).values() if callable(model) and not isinstance(model, type) else ()
+        return any(_refers_to_jax(each, seen) for each in methods if isinstance(each, FunctionType))
     return any(_belongs_to_jax(value) or _refers_to_jax(value, seen) for value in _referenced_values(model))
 
 

@@ -29,17 +29,19 @@ class Model:
     """The package that defines the class of a module."""
 
     def __call__(self, inputs: Mapping[str, Any]) -> Any:
-        """Call the function: inputs go by name if the signature allows it, else by position."""
+        """Call the function: inputs go by position as far as all before them are given, since ``vmap`` and others count them; then by name."""
         if self.signature is None:
             return self.function(**inputs)
         parameters, named = self.signature.parameters.values(), dict(inputs)
         variadic = any(p.kind is p.VAR_POSITIONAL and p.name in named for p in parameters)
         args: list[Any] = []
+        is_next = True
         for parameter in parameters:
             if parameter.name not in named:
+                is_next = False
                 continue
             if parameter.kind is parameter.POSITIONAL_ONLY or (
-                variadic and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+                (variadic or is_next) and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
             ):
                 args.append(named.pop(parameter.name))
             elif parameter.kind is parameter.VAR_POSITIONAL:

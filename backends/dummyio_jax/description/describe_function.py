@@ -129,8 +129,14 @@ def _confirm(model: Model, spec: InputSpec) -> Trace:
         return trace_model(model, spec)
     except Exception as error:
         shapes = ", ".join(f"{path}: {leaf.dtype}[{', '.join(map(str, leaf.shape))}]" for path, leaf in spec.leaves)
+        numbers = [path for path, leaf in spec.leaves if leaf.rank == 0]
+        fixed = (
+            f" If {numbers[0]} is no tensor but a static argument, fix it: functools.partial(function, {numbers[0]}=...)."
+            if numbers
+            else ""
+        )
         raise SourceError(
-            f"{model.name} cannot be traced on {shapes}. JAX: {format_error_line(error)}. If a dim must have one size, "
+            f"{model.name} cannot be traced on {shapes}.{fixed} JAX: {format_error_line(error)}. If a dim must have one size, "
             "give the size: as a keyword (hidden=64), or by example arguments and dynamic={'x': ('batch_size', None)}."
         ) from error
 

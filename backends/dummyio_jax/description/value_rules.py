@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from dummyio.sources.input_names import can_be_token_ids, is_length, is_mask, is_position_ids
 from dummyio.sources.row_lengths import choose_length_rule
+from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Constant, PaddingMask, Positions, Rule, TokenIds, Uniform
 
@@ -51,6 +52,8 @@ def _choose_integer_rule(path: str, leaf: TensorSpec, rows: int | None) -> tuple
     high = None if rows is None else max(min(rows, largest + 1), 1)
     if leaf.rank and is_position_ids(path):
         return Positions(), "counts positions" if high is None else f"counts positions, in a table of {high} rows"
+    if high is None and leaf.dtype is DType.UINT8 and leaf.rank > 2:
+        return Uniform(0, 256), "8-bit numbers of several axes, as of pixels"
     if high is None:
         return Uniform(0, min(2, largest + 1)), "neither its name nor the function determines its values: 0 or 1"
     reason = f"indexes a table of {high} rows"

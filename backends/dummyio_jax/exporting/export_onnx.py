@@ -70,7 +70,10 @@ def _convert(job: ExportJob, opset: int) -> Any:
         ) from error
 
     def function(*leaves: Any) -> tuple[Any, ...]:
-        return tuple(job.call_flat(leaves).values())
+        kinds = {(str(leaf.shape), leaf.dtype) for leaf in leaves}
+        results = job.call_flat(leaves).values()
+        # One that may be an input itself is copied: jax2onnx has no two names for one value.
+        return tuple(jnp.copy(each) if (str(each.shape), each.dtype) in kinds else each for each in results)
 
     failure = f"jax2onnx {version('jax2onnx')} cannot convert {job.model.name}"
     with raise_export_error(failure), _restored_process_state(), job.enable_wide_dtypes():
