@@ -138,6 +138,11 @@ def prepare_export(
 def find_backend(model: Any, kind: Format) -> Any:
     """Return the backend of a model's framework; raise `ExportError` if it is of none, and not a function."""
     framework = detect_framework(model) or (kind.run_by if callable(model) else None)
+    if isinstance(model, (str, os.PathLike)):
+        raise ExportError(
+            f"{os.fspath(model)!r} is a path, and `export` takes a model: load it first, with tf.saved_model.load, "
+            "keras.models.load_model or from_pretrained. The command `dummyio export` loads Hugging Face folders and .keras files."
+        )
     if framework is None:
         raise ExportError(f"a {qualified_name(model)} cannot be exported: give a model of a framework, or a function.")
     return load_backend(framework)

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import OptionError, SourceError, suggest_names
+from dummyio.input_spec import InputSpec
 
 Call = Callable[[Mapping[str, Any]], Any]
 
@@ -23,8 +24,19 @@ _USUAL = ("serving_default", "__call__")
 """Names of the signature that is meant without `signature=`."""
 
 
-def bind_model(model: Any, names: Sequence[str]) -> Call:
+SIGNATURE = "signature"
+"""The key of a spec's provenance for the signature that it was described from."""
+
+
+def bind_spec(model: Any, spec: InputSpec) -> Call:
+    """Return `model` as a function of a spec's inputs, by the signature that the spec was described from; errors as `bind_model`."""
+    return bind_model(model, list(spec), spec.provenance.get(SIGNATURE))
+
+
+def bind_model(model: Any, names: Sequence[str], signature: str | None = None) -> Call:
     """Return `model` as a function of a dict of nested tensors, which has the top-level `names`.
+
+    A module calls its function `signature`, if it has one of that name.
 
     Raises
     ------
@@ -46,13 +58,19 @@ def bind_model(model: Any, names: Sequence[str]) -> Call:
         if isinstance(whole, Mapping) and set(whole) == set(names):
             return lambda inputs: plain(dict(inputs))  # its one argument, which may have the name of a key
         return _bind_arguments(model, plain.python_function, names, {})
-    if isinstance(model, tf.Module):
-        function = choose_function(model, names=names)
+    if has_functions(model):
+        known = signature if signature in _list_functions(model) else None
+        function = choose_function(model, known, names)
         if function is not model:
             return bind_model(function, names)
     if callable(model):
         return _bind_arguments(model, model, names, {})
     raise SourceError(f"a {qualified_name(model)} cannot be called: give a Keras model, a tf.function or a tf.Module.")
+
+
+def has_functions(model: object) -> bool:
+    """Whether `model` is a ``tf.Module``, or what ``tf.saved_model.load`` returns, which has signatures."""
+    return isinstance(model, tf.Module) or isinstance(getattr(model, "signatures", None), Mapping)
 
 
 def is_keras(model: object) -> bool:

@@ -22,7 +22,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.process_state import replace_attributes
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import build_nested
-from dummyio_tensorflow.calling.bind_model import bind_model, expand_composite_tensor
+from dummyio_tensorflow.calling.bind_model import bind_spec, expand_composite_tensor
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.dtypes import from_native
 from dummyio_tensorflow.signature import abstract, argument_names
@@ -62,7 +62,7 @@ def trace_model(model: Any, spec: InputSpec) -> tuple[Any, tuple[str, ...]]:
     ExportError
         if the model does not trace on these inputs, or returns something other than tensors.
     """
-    call = bind_model(model, list(spec))
+    call = bind_spec(model, spec)
     specs = abstract(dict(spec.leaves))
     declared = [output.name for output in spec.outputs]
     names: list[str] = []

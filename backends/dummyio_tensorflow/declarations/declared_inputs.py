@@ -12,6 +12,8 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import Axes
 from dummyio_tensorflow.dtypes import from_native
 
+_CONSTANTS = (bool, int, float, str, bytes)
+
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
@@ -83,10 +85,13 @@ def declared_from_concrete_function(function: Any, label: str) -> Declared:
     names = [*parameters, *(f"input_{index}" for index in range(len(parameters), len(positional)))]
     tree = {}
     for name, spec in zip(names, positional, strict=True):
+        if spec is None or isinstance(spec, _CONSTANTS):  # the default of a Python argument, part of the function
+            continue
         # A single argument that is a dict is the dict of inputs.
         is_whole = isinstance(spec, Mapping) and len(positional) == 1 and not keywords
         tree |= leaves_from_nest(spec) if is_whole else {name: leaves_from_nest(spec, name)}
-    tree |= {name: leaves_from_nest(spec, name) for name, spec in keywords.items()}
+    named = {name: spec for name, spec in keywords.items() if spec is not None and not isinstance(spec, _CONSTANTS)}
+    tree |= {name: leaves_from_nest(spec, name) for name, spec in named.items()}
     return Declared(label, tree, callable=function)
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError, format_error_line
-from dummyio_tensorflow.calling.bind_model import choose_signature
+from dummyio_tensorflow.calling.bind_model import SIGNATURE, choose_signature
 from dummyio_tensorflow.calling.saved_model_protos import SavedSignature, list_signatures, read_saved_model
 from dummyio_tensorflow.calling.shape_constants import guard_constants
 from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, leaf_from_spec
@@ -37,7 +37,7 @@ def _declared_from_saved_model(path: Path, signature: str | None) -> Declared:
     name = choose_signature(list_signatures(path, meta), signature, str(path))
     own = SavedSignature(path, meta, name)
     tree = {key: _leaf_from_info(info, key) for key, info in own.inputs.items()}
-    return Declared(str(path), tree, callable=own, outputs=tuple(own.outputs), notes={"signature": name})
+    return Declared(str(path), tree, callable=own, outputs=tuple(own.outputs), notes={SIGNATURE: name})
 
 
 def _leaf_from_info(info: Any, name: str) -> Leaf:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dummyio.spec.dtypes import DType
-from dummyio_tensorflow.calling.bind_model import choose_signature
+from dummyio_tensorflow.calling.bind_model import SIGNATURE, choose_signature
 from dummyio_tensorflow.calling.tflite_schema import list_operators, read_model, refuse_damage
 from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf
 from dummyio_tensorflow.declarations.embedding_tables import Operation, find_indexed_tables
@@ -28,7 +28,7 @@ def _read_declared(path: Path, signature: str | None) -> Declared:
     declared = Declared(str(path), tree, outputs=tuple(outputs[name]))
     declared.rows = _find_tables(path, name, {one["index"]: key for key, one in details.items()})
     if name != UNNAMED:
-        declared.notes["signature"] = name
+        declared.notes[SIGNATURE] = name
     for key, one in details.items():
         if len(one["quantization_parameters"]["scales"]) and np.issubdtype(one["dtype"], np.integer):
             scale, zero = one["quantization"]

@@ -15,7 +15,7 @@ from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.sources.options import apply_sizes, check_options
-from dummyio_tensorflow.calling.bind_model import bind_model, choose_function, is_keras
+from dummyio_tensorflow.calling.bind_model import SIGNATURE, bind_model, choose_function, has_functions, is_keras
 from dummyio_tensorflow.declarations.declared_inputs import Declared, declared_from_concrete_function
 from dummyio_tensorflow.declarations.from_file import declared_from_file
 from dummyio_tensorflow.declarations.from_keras import declared_from_keras
@@ -58,14 +58,16 @@ def read_declared(model: Any, signature: str | None) -> Declared:
         return declared_from_concrete_function(model, "a concrete function")
     if isinstance(model, tf.types.experimental.PolymorphicFunction):
         return _declared_from_function(model)
-    if isinstance(model, tf.Module):
+    if has_functions(model):
         function = choose_function(model, signature)
-        if not isinstance(function, tf.types.experimental.GenericFunction):
+        kinds = (tf.types.experimental.GenericFunction, tf.types.experimental.ConcreteFunction)
+        if not isinstance(function, kinds):
             raise SourceError(
                 f"{qualified_name(model)} has no tf.function: decorate one with tf.function(input_signature=)."
             )
         declared = read_declared(function, None)
         declared.label = qualified_name(model)
+        declared.notes |= {} if signature is None else {SIGNATURE: signature}
         return declared
     raise SourceError(
         f"a {qualified_name(model)} is not a TensorFlow model: give a Keras model, a tf.function, a tf.Module or a file."

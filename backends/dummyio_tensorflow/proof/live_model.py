@@ -18,7 +18,7 @@ from dummyio.sources.proof.result_digest import digest_results
 from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
 from dummyio.typing import Array
-from dummyio_tensorflow.calling.bind_model import bind_model, is_keras
+from dummyio_tensorflow.calling.bind_model import bind_spec, is_keras
 from dummyio_tensorflow.calling.frozen_function import find_writes, trace_model, without_xla
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.declarations.declared_inputs import Declared
@@ -73,7 +73,7 @@ class LiveModel:
             return Run("unknown", MemoryBudgetError(f"it would take about {format_bytes(needed)}"))
         try:
             inputs = spec.generate("tf", **sizes) if feeds is None else to_framework(spec, feeds, "tf")
-            call = bind_model(self._model, list(spec))
+            call = bind_spec(self._model, spec)
         except DummyioError as error:
             return Run("unknown", error)
         try:

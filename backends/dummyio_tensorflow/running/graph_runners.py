@@ -17,7 +17,12 @@ from dummyio.typing import Array
 from dummyio_tensorflow.calling.saved_model_protos import read_saved_model
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.dtypes import from_native
-from dummyio_tensorflow.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures
+from dummyio_tensorflow.running.named_feeds import (
+    FeedMap,
+    choose_fitting_signature,
+    merge_signatures,
+    put_signature_first,
+)
 from dummyio_tensorflow.running.operator_trust import find_graph_dangers, find_saved_model_dangers
 from dummyio_tensorflow.tensors import from_numpy, to_numpy
 
@@ -84,7 +89,8 @@ class SavedModelRunner(_FunctionsRunner):
         if dangers:
             raise build_trust_error(folder, dangers)
         self._keep, signatures = load_signatures(folder)
-        super().__init__(folder, {name: _from_signature(function) for name, function in signatures.items()}, spec)
+        ordered = put_signature_first(signatures, spec)
+        super().__init__(folder, {name: _from_signature(function) for name, function in ordered.items()}, spec)
 
 
 def _find_dangers(folder: Path) -> list[str]:

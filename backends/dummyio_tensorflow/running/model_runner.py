@@ -13,7 +13,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import to_framework
 from dummyio.running.runner import check_feed_names
 from dummyio.typing import Array
-from dummyio_tensorflow.calling.bind_model import bind_model, expand_composite_tensor
+from dummyio_tensorflow.calling.bind_model import bind_spec, expand_composite_tensor
 from dummyio_tensorflow.running.keras_precision import copy_in_double, find_narrow_dtype
 from dummyio_tensorflow.tensors import to_numpy
 
@@ -29,7 +29,7 @@ class ModelRunner:
         self.engine = f"tensorflow {tf.__version__}"
         self._spec = spec
         self._model = model
-        self._call = bind_model(model, list(spec))
+        self._call = bind_spec(model, spec)
         self.computes_in = find_narrow_dtype(model)
 
     def in_double(self, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from dummyio.errors import RunError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.typing import Array, Axes
+from dummyio_tensorflow.calling.bind_model import SIGNATURE
 from dummyio_tensorflow.signature import argument_names
+
+T = TypeVar("T")
 
 Signatures = Mapping[str, Sequence[DeclaredTensor]]
 """Signature → its inputs or outputs, by the artifact's names."""
@@ -83,6 +87,12 @@ def _merge_shapes(shapes: Sequence[Axes | None]) -> Axes | None:
     if len(known) < len(shapes) or len(set(map(len, known))) > 1:
         return None
     return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*known, strict=True))
+
+
+def put_signature_first(signatures: Mapping[str, T], spec: InputSpec | None) -> dict[str, T]:
+    """Return the signatures, first the one that the spec was described from, if it is among them."""
+    meant = None if spec is None else spec.provenance.get(SIGNATURE)
+    return dict(sorted(signatures.items(), key=lambda item: item[0] != meant))
 
 
 def choose_fitting_signature(declared: Signatures, feeds: Mapping[str, Array], engine: str) -> str:

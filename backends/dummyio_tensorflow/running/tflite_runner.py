@@ -16,7 +16,12 @@ from dummyio.typing import Array, Axes
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.calling.tflite_checks import check_numbers
 from dummyio_tensorflow.calling.tflite_schema import import_litert, read_model, refuse_damage
-from dummyio_tensorflow.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures
+from dummyio_tensorflow.running.named_feeds import (
+    FeedMap,
+    choose_fitting_signature,
+    merge_signatures,
+    put_signature_first,
+)
 from dummyio_tensorflow.running.operator_trust import find_tflite_dangers
 
 Details = Mapping[str, Any]
@@ -47,7 +52,9 @@ class TfliteRunner:
             if dangers:
                 raise build_trust_error(path, dangers)
             self._interpreter = open_interpreter(path)
-            self._inputs, self._outputs = list_signatures(self._interpreter)
+            self._inputs, self._outputs = (
+                put_signature_first(side, spec) for side in list_signatures(self._interpreter)
+            )
             self._declared, each = (
                 {name: [_declared_tensor(key, one) for key, one in details.items()] for name, details in side.items()}
                 for side in (self._inputs, self._outputs)

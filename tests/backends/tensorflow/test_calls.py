@@ -1,0 +1,64 @@
+"""Functions as people write them, and modules with several: Python defaults, signatures, loaded SavedModels."""
+
+import numpy as np
+import pytest
+
+tf = pytest.importorskip("tensorflow")
+
+import dummyio
+from dummyio.errors import ExportError
+
+ONES = {"x": np.ones((2, 5), np.float32)}
+ROW = tf.TensorSpec([None, 5], name="x")
+
+
+class Two(tf.Module):
+    """A module with two functions of the same input."""
+
+    @tf.function(input_signature=[ROW])
+    def __call__(self, x):
+        return {"y": x}
+
+    @tf.function(input_signature=[ROW])
+    def features(self, x):
+        return {"y": 100 * x}
+
+
+def first(path, spec=None):
+    return float(dummyio.open_runner(path, spec)(ONES)["y"][0, 0])
+
+
+def test_python_defaults_are_part_of_the_function(tmp_path):
+    @tf.function(input_signature=[ROW])
+    def net(x, training=False, scale=2.0, mask=None):  # noqa: FBT002 - as people write it
+        return tf.nn.dropout(x, 0.5) if training else x * scale
+
+    assert list(dummyio.describe(net)) == ["x"]
+    artifact = dummyio.export(net, tmp_path / "net.pb")
+    assert dummyio.validate(artifact.path, net).ok
+
+
+@pytest.mark.parametrize("name", ["net.pb", "net"])
+def test_a_signature_that_is_asked_for_is_written(tmp_path, name):
+    module = Two()
+    artifact = dummyio.export(module, tmp_path / name, signature="features")
+    assert next(iter(dummyio.open_runner(artifact.path)(ONES).values()))[0, 0] == 100
+    assert dummyio.validate(artifact.path, module).ok
+    assert not dummyio.validate(artifact.path, module.__call__).ok
+
+
+def test_a_file_runs_the_signature_of_its_spec(tmp_path):
+    module = Two()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures={"a": module.__call__, "b": module.features})
+    for signature, expected in (("a", 1), ("b", 100)):
+        assert first(tmp_path / "saved", dummyio.describe(tmp_path / "saved", signature=signature)) == expected
+
+
+def test_a_loaded_saved_model_is_a_source(tmp_path):
+    module = Two()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.features)
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    artifact = dummyio.export(loaded, tmp_path / "again.pb")
+    assert first(artifact.path) == 100
+    with pytest.raises(ExportError, match=r"is a path, and `export` takes a model: load it first"):
+        dummyio.export(str(tmp_path / "saved"), tmp_path / "other.pb")
