@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -50,8 +49,6 @@ _SCRIPTED = (
 )
 _BFLOAT16_OPSET = 22
 """The first opset in which convolutions and pooling take bfloat16."""
-_BFLOAT16_RUNTIME = (1, 21)
-"""The first ONNX Runtime that reads this opset: for an older one the exporter's own opset is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +130,7 @@ def _trace_dynamo(
     passes: Sequence[GraphPass],
 ) -> tuple[ir.Model, tuple[str, ...]]:
     axes = spec.dynamic_axes()
-    opset = options.opset or (_BFLOAT16_OPSET if _has_bfloat16(flat, spec) and _reads_bfloat16_opset() else None)
+    opset = options.opset or (_BFLOAT16_OPSET if _has_bfloat16(flat, spec) else None)
 
     def trace() -> Any:
         with patch_libraries(passes):
@@ -161,14 +158,6 @@ def _refuse_complex(name: str, dtype: torch.dtype) -> None:
             f"{name!r} is {kind}: ONNX Runtime has no complex numbers. Take and return their parts, torch.view_as_real(x) "
             "and torch.view_as_complex(x), as floats; inside the model they may be complex."
         )
-
-
-def _reads_bfloat16_opset() -> bool:
-    try:
-        numbers = version("onnxruntime").split(".")[:2]
-    except PackageNotFoundError:
-        return True
-    return tuple(int(number) for number in numbers if number.isdecimal()) >= _BFLOAT16_RUNTIME
 
 
 def _has_bfloat16(flat: FlatModule, spec: InputSpec) -> bool:
