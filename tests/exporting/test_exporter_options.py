@@ -28,6 +28,9 @@ ONNX = TORCH | {
     "exporter": (["dynamo", "torchscript"], ["banana", None, True]),
     "external_data": OPTIONAL_SWITCH,
     "optimize": SWITCH,
+    "dtype": ([None, "fp16", "bf16"], ["banana", "float16", True, 16]),
+    "quantize": ([None, "int8", "dynamic"], ["banana", "float16", True, 8]),
+    "calibration_samples": SAMPLES,
 }
 TFLITE = {"quantize": QUANTIZE, "calibration_samples": SAMPLES, "static": STATIC, "buckets": BUCKETS}
 OPTIONS = {

@@ -154,9 +154,15 @@ def _check_writes(graph: Any) -> None:
 def _check_frozen(graph: Any) -> None:
     """Refuse a graph that still has state: converted, it would read variables that nothing ever sets."""
     left = sorted({op.name for op in graph.graph.get_operations() if op.type in _VARIABLES})
-    held = [tensor for tensor in graph.captured_inputs if tensor.dtype in (tf.resource, tf.variant)]
+    tables = sorted({op.name for op in graph.graph.get_operations() if op.type.startswith("LookupTable")})
+    if tables:
+        raise ExportError(
+            f"the model looks words or numbers up in a table, which cannot be frozen: {', '.join(tables[:5])}. Look them up "
+            "before the model (StringLookup, IntegerLookup and TextVectorization run on their own), and export the part behind the table."
+        )
+    held = [tensor for tensor in (*graph.captured_inputs, *graph.inputs) if tensor.dtype in (tf.resource, tf.variant)]
     if left or held:
-        what = ", ".join(left[:5]) if left else f"{len(held)} tables or other resources"
+        what = ", ".join(left[:5]) if left else f"{len(held)} resources"
         raise ExportError(
             f"the model keeps state that cannot be frozen: {what}. Give it as an input, or compute it in the model."
         )
