@@ -9,6 +9,7 @@ import tensorflow as tf
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import DTypeError, SourceError
 from dummyio.spec.dtypes import DType
+from dummyio.spec.values import Rule
 from dummyio.typing import Axes
 from dummyio_tensorflow.dtypes import from_native
 
@@ -47,6 +48,9 @@ class Declared:
 
     ranges: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Inputs with known numbers, quantized ones and pixels → the smallest, and the first above the largest."""
+
+    rules: dict[str, Rule] = field(default_factory=dict[str, Rule])
+    """Inputs whose values are looked up → the rule of values that the table has, and one that it lacks."""
 
 
 def leaf_from_spec(spec: Any, name: str) -> Leaf:

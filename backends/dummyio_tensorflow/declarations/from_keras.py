@@ -8,6 +8,7 @@ from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import SourceError
 from dummyio.sources.input_names import is_ids, is_padding_mask, is_parallel_ids
 from dummyio.spec.dtypes import DType
+from dummyio.spec.values import Choices, Strings
 from dummyio_tensorflow.calling.bind_model import check_keras_backend, functional_inputs, name_keras_inputs
 from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, iterate_declared, leaves_from_nest
 
@@ -26,6 +27,7 @@ def declared_from_keras(model: Any) -> Declared:
         tree = {name: leaves_from_nest(value, name) for name, value in name_keras_inputs(struct).items()}
         declared = Declared(qualified_name(model), tree, callable=model)
         _read_pixels(model, declared)
+        _read_vocabularies(model, struct, declared)
         return declared
     shapes = getattr(model, "_build_shapes_dict", None)
     if not shapes:
@@ -44,6 +46,42 @@ def _read_pixels(model: Any, declared: Declared) -> None:
     if len(images) == 1 and any(isinstance(scale, float) and scale in (1 / 255, 1 / 127.5) for scale in scales):
         declared.ranges[images[0]] = (0, 256)
         declared.notes[f"input {images[0]}"] = "pixels in [0, 256): the model has a layer that rescales them"
+
+
+def _read_vocabularies(model: Any, struct: Any, declared: Declared) -> None:
+    """Note the values of inputs that a layer looks up: those of its vocabulary, and one outside if it takes such."""
+    named = name_keras_inputs(struct)
+    for layer in model._flatten_layers():  # noqa: SLF001 - as above
+        list_words = getattr(layer, "get_vocabulary", None)
+        if list_words is None:
+            continue
+        taken = next((name for name, value in named.items() if value is _read_input(layer)), None)
+        words = [
+            value.item() if hasattr(value, "item") else value for value in list_words(include_special_tokens=False)
+        ]
+        if taken is None or not words:
+            continue
+        is_text = isinstance(words[0], str)
+        known = tuple(map(str if is_text else int, words[:_MOST_WORDS]))
+        outside = ("unknown word",) if is_text else (max(map(int, words)) + 1,)
+        takes_others = getattr(layer, "num_oov_indices", 1) != 0
+        if type(layer).__name__ == "TextVectorization":
+            declared.rules[taken] = Strings((*map(str, known), *outside))
+        else:
+            declared.rules[taken] = Choices((*known, *outside) if takes_others else known)
+        declared.notes[f"input {taken}"] = f"looked up in a vocabulary of {len(words)}"
+
+
+_MOST_WORDS = 64
+"""Words of a vocabulary that a rule names."""
+
+
+def _read_input(layer: Any) -> Any:
+    """Return the symbolic tensor that a layer of a model is called on; None if there is not exactly one."""
+    try:
+        return layer.input
+    except (AttributeError, ValueError):
+        return None
 
 
 def _declared_from_shapes(model: Any, shapes: Mapping[str, Any]) -> Declared:

@@ -125,6 +125,8 @@ class SpecBuilder:
         span = self._declared.ranges.get(path)
         if span is not None:
             return Uniform(*span)
+        if path in self._declared.rules:
+            return self._declared.rules[path]
         rule, note = inputs.rule(key)
         if note:
             self._notes[f"input {path}"] = note

@@ -7,6 +7,7 @@ tf = pytest.importorskip("tensorflow")
 
 import dummyio
 from dummyio.errors import ExportError
+from dummyio.spec.values import Choices
 
 ONES = {"x": np.ones((2, 5), np.float32)}
 ROW = tf.TensorSpec([None, 5], name="x")
@@ -62,3 +63,17 @@ def test_a_loaded_saved_model_is_a_source(tmp_path):
     assert first(artifact.path) == 100
     with pytest.raises(ExportError, match=r"is a path, and `export` takes a model: load it first"):
         dummyio.export(str(tmp_path / "saved"), tmp_path / "other.pb")
+
+
+def test_words_are_those_of_the_vocabulary_and_one_outside(tmp_path):
+    keras = pytest.importorskip("keras")
+    words, numbers = keras.Input((1,), dtype="string", name="words"), keras.Input((1,), dtype="int64", name="numbers")
+    looked = keras.layers.StringLookup(vocabulary=["red", "blue"])(words)
+    counted = keras.layers.IntegerLookup(vocabulary=[12, 36], num_oov_indices=0)(numbers)
+    model = keras.Model([words, numbers], keras.layers.Embedding(5, 2)(keras.layers.Concatenate()([looked, counted])))
+    spec = dummyio.describe(model)
+    assert spec["words"].values == Choices(("red", "blue", "unknown word"))
+    assert spec["numbers"].values == Choices((12, 36))
+    with pytest.raises(ExportError, match="looks words or numbers up in a table, which cannot be frozen"):
+        dummyio.export(model, tmp_path / "model.onnx", spec=spec)
+    assert not list(tmp_path.iterdir())
