@@ -20,7 +20,8 @@ _CONSTANTS = (bool, int, float, str, bytes)
 class Leaf:
     """One input as it is declared; dynamic sizes are None."""
 
-    axes: Axes
+    axes: Axes | None
+    """None if not even their number is declared."""
     dtype: DType
 
 
@@ -56,12 +57,8 @@ class Declared:
 def leaf_from_spec(spec: Any, name: str) -> Leaf:
     """Return the leaf of an object with a shape and a dtype."""
     shape: Any = tf.TensorShape(spec.shape)
-    if shape.rank is None:
-        raise SourceError(
-            f"input {name!r} declares no shape, not even a number of axes. Give it, shapes={{{name!r}: ('batch_size', 3)}}."
-        )
     try:
-        return Leaf(tuple(shape.as_list()), from_native(tf.dtypes.as_dtype(spec.dtype)))
+        return Leaf(None if shape.rank is None else tuple(shape.as_list()), from_native(tf.dtypes.as_dtype(spec.dtype)))
     except (DTypeError, TypeError) as error:
         raise SourceError(f"input {name!r} has dtype {spec.dtype}, which no array can have: {error}") from error
 

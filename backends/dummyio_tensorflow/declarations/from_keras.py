@@ -40,7 +40,7 @@ def declared_from_keras(model: Any) -> Declared:
 
 def _read_pixels(model: Any, declared: Declared) -> None:
     """Note that an image has pixels in [0, 256), if the model divides it by 255 or 127.5."""
-    images = [name for name, leaf in declared.tree.items() if isinstance(leaf, Leaf) and len(leaf.axes) == 4]
+    images = [name for name, leaf in declared.tree.items() if isinstance(leaf, Leaf) and len(leaf.axes or ()) == 4]
     layers = model._flatten_layers()  # noqa: SLF001 - the public list ends at the layers of the model itself
     scales = [getattr(layer, "scale", None) for layer in layers if type(layer).__name__ == "Rescaling"]
     if len(images) == 1 and any(isinstance(scale, float) and scale in (1 / 255, 1 / 127.5) for scale in scales):

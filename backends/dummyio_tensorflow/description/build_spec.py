@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from dummyio.errors import OptionError, format_error_line, suggest_names
+from dummyio.errors import OptionError, SourceError, format_error_line, suggest_names
 from dummyio.input_spec import InputSpec
 from dummyio.sources.graph.dim_bounds import bound_dims
 from dummyio.sources.graph.dim_symbols import DimTable
@@ -32,14 +32,18 @@ class SpecBuilder:
         self._declared = declared
         self._options = options
         self._notes = {"source": declared.label, **declared.notes}
-        self._leaves: dict[str, tuple[Axes, DType]] = {
-            path: (leaf.axes, leaf.dtype) for path, leaf in iterate_declared(declared.tree)
-        }
+        leaves = dict(iterate_declared(declared.tree))
         shapes: Mapping[str, Any] = options.get("shapes", {})
-        for path, axes in shapes.items():
-            if path not in self._leaves:
-                raise OptionError(f"shapes: no input is named {path!r}. {suggest_names(path, self._leaves)}")
-            self._leaves[path] = (tuple(axes), self._leaves[path][1])
+        for path in shapes:
+            if path not in leaves:
+                raise OptionError(f"shapes: no input is named {path!r}. {suggest_names(path, leaves)}")
+        self._leaves: dict[str, tuple[Axes, DType]] = {}
+        for path, leaf in leaves.items():
+            axes = tuple(shapes[path]) if path in shapes else leaf.axes
+            if axes is None:
+                remedy = f"Give it, shapes={{{path!r}: ('batch_size', 3)}}."
+                raise SourceError(f"input {path!r} declares no shape, not even a number of axes. {remedy}")
+            self._leaves[path] = (axes, leaf.dtype)
 
     def spec(self) -> InputSpec:
         """Return the spec."""

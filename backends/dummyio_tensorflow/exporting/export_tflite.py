@@ -124,6 +124,10 @@ _LACKING = (
 )
 
 
+_NO_KERNELS = {"f16": "float16", "bf16": "bfloat16", "f64": "float64"}
+"""Types in the converter's messages that TFLite has hardly a kernel for."""
+
+
 def _explain_refusal(error: Exception, static: StaticDims) -> ExportError:
     if isinstance(error, ExportError):
         return error
@@ -131,6 +135,18 @@ def _explain_refusal(error: Exception, static: StaticDims) -> ExportError:
     lacking = [
         f"{kind}: {found[1].strip()}" for pattern, kind in _LACKING if (found := re.search(pattern, text)) is not None
     ]
+    narrow = next((name for kind, name in _NO_KERNELS.items() if re.search(rf"x{kind}>", text)), None)
+    if narrow is not None:
+        found = f": {'; '.join(lacking)}" if lacking else ""
+        return ExportError(
+            f"the model computes in {narrow}, for which TFLite has no kernels{found}. Export it in float32; quantize='float16' stores the "
+            "weights of such a model in half the size."
+        )
+    if re.search(r"TensorList\w*' op requires element_shape to be static", text):
+        return ExportError(
+            "a loop of the model, such as that of a GRU or LSTM, collects results whose shape is dynamic, which TFLite does not take: fix "
+            "the size that they have, mostly static='batch_size', or static='all'."
+        )
     if not lacking:
         line = next((line.strip() for line in text.splitlines() if "error:" in line), format_error_line(error))
         return ExportError(f"TFLite's converter failed: {line[:500]}")
