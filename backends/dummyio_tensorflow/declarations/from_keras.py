@@ -1,14 +1,14 @@
 """The inputs that a Keras model declares: its symbolic inputs, or the shapes that it was built on."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import SourceError
 from dummyio.sources.input_names import is_ids, is_padding_mask, is_parallel_ids
 from dummyio.spec.dtypes import DType
-from dummyio.spec.values import Choices, Strings
+from dummyio.spec.values import Choices, Rule, Strings
 from dummyio_tensorflow.calling.bind_model import check_keras_backend, functional_inputs, name_keras_inputs
 from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, iterate_declared, leaves_from_nest
 
@@ -61,15 +61,20 @@ def _read_vocabularies(model: Any, struct: Any, declared: Declared) -> None:
         ]
         if taken is None or not words:
             continue
-        is_text = isinstance(words[0], str)
-        known = tuple(map(str if is_text else int, words[:_MOST_WORDS]))
-        outside = ("unknown word",) if is_text else (max(map(int, words)) + 1,)
         takes_others = getattr(layer, "num_oov_indices", 1) != 0
-        if type(layer).__name__ == "TextVectorization":
-            declared.rules[taken] = Strings((*map(str, known), *outside))
-        else:
-            declared.rules[taken] = Choices((*known, *outside) if takes_others else known)
+        declared.rules[taken] = _choose_words(
+            words, is_text=type(layer).__name__ == "TextVectorization", takes_others=takes_others
+        )
         declared.notes[f"input {taken}"] = f"looked up in a vocabulary of {len(words)}"
+
+
+def _choose_words(words: Sequence[Any], *, is_text: bool, takes_others: bool) -> Rule:
+    """Return the rule of words or numbers of a vocabulary, and of one outside if a layer takes such; texts are several words."""
+    if isinstance(words[0], str):
+        known = (*words[:_MOST_WORDS], *(("unknown word",) if takes_others else ()))
+        return Strings(known) if is_text else Choices(known)
+    outside = (max(map(int, words)) + 1,) if takes_others else ()
+    return Choices((*map(int, words[:_MOST_WORDS]), *outside))
 
 
 _MOST_WORDS = 64

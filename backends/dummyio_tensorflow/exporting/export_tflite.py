@@ -137,9 +137,9 @@ def _explain_refusal(error: Exception, static: StaticDims) -> ExportError:
     ]
     narrow = next((name for kind, name in _NO_KERNELS.items() if re.search(rf"x{kind}>", text)), None)
     if narrow is not None:
-        found = f": {'; '.join(lacking)}" if lacking else ""
+        without = f": {'; '.join(lacking)}" if lacking else ""
         return ExportError(
-            f"the model computes in {narrow}, for which TFLite has no kernels{found}. Export it in float32; quantize='float16' stores the "
+            f"the model computes in {narrow}, for which TFLite has no kernels{without}. Export it in float32; quantize='float16' stores the "
             "weights of such a model in half the size."
         )
     if re.search(r"TensorList\w*' op requires element_shape to be static", text):
