@@ -111,6 +111,7 @@ class DType(StrEnum):
             ) from None
 
     @classmethod
+    @cache
     def _of_numpy(cls, dtype: np.dtype[Any]) -> DType:
         if dtype.kind in "OUST":
             return cls.STRING

@@ -132,6 +132,7 @@ class DeclaredShapes:
         self._spec = spec
         self._inputs = {port.name: port for port in actual.inputs or ()}
         self._outputs = {port.name: port for port in actual.outputs or ()}
+        self._of_inputs = collect_dims(size for _, leaf in spec.leaves for size in leaf.shape)
         self._wrong: dict[tuple[str, int], tuple[str, list[str]]] = {}
 
     def add_case(self, case: str, sizes: Mapping[str, int], found: Mapping[str, Array]) -> None:
@@ -167,8 +168,7 @@ class DeclaredShapes:
 
         A symbol that only outputs have is not bound: no input decides its size.
         """
-        of_inputs = collect_dims(size for _, leaf in self._spec.leaves for size in leaf.shape)
-        bound = {name: size for name, size in sizes.items() if name in of_inputs}
+        bound = {name: size for name, size in sizes.items() if name in self._of_inputs}
         for path, leaf in self._spec.leaves:
             declared = self._inputs[path].shape if path in self._inputs else None
             if declared is None or len(declared) != leaf.rank:
