@@ -131,7 +131,7 @@ def _confirm(model: Model, spec: InputSpec) -> Trace:
         shapes = ", ".join(f"{path}: {leaf.dtype}[{', '.join(map(str, leaf.shape))}]" for path, leaf in spec.leaves)
         numbers = [path for path, leaf in spec.leaves if leaf.rank == 0]
         fixed = (
-            f" If {numbers[0]} is no tensor but a static argument, fix it: functools.partial(function, {numbers[0]}=...)."
+            f" If {numbers[0]} is a static argument, fix it: functools.partial(function, {numbers[0]}=...)."
             if numbers
             else ""
         )

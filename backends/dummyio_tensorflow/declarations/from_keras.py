@@ -51,7 +51,7 @@ def _read_pixels(model: Any, declared: Declared) -> None:
 def _read_vocabularies(model: Any, struct: Any, declared: Declared) -> None:
     """Note the values of inputs that a layer looks up: those of its vocabulary, and one outside if it takes such."""
     named = name_keras_inputs(struct)
-    for layer in model._flatten_layers():  # noqa: SLF001 - as above
+    for layer in model._flatten_layers():  # noqa: SLF001 - inner models have layers too
         list_words = getattr(layer, "get_vocabulary", None)
         if list_words is None:
             continue

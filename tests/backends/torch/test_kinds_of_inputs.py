@@ -240,5 +240,7 @@ def test_containers_and_tied_sizes_are_exported(kind, tmp_path):
 def test_complex_inputs_are_not_exported(tmp_path):
     # PyTorch writes complex numbers as pairs of real ones, which are not the input that the spec declares.
     pytest.importorskip("onnxscript")
-    with pytest.raises(dummyio.errors.ExportError, match=r"complex64: ONNX Runtime has no complex numbers. Take and return their parts"):
+    with pytest.raises(
+        dummyio.errors.ExportError, match=r"complex64: ONNX Runtime has no complex numbers. Take and return their parts"
+    ):
         dummyio.export(Complex().eval(), tmp_path / "model.onnx")
