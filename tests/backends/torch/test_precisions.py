@@ -17,7 +17,8 @@ from dummyio_torch.running.module_runner import ModuleRunner
 
 pytestmark = pytest.mark.slow
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
-OPTIONS = [{"dtype": "fp16"}, {"quantize": "dynamic"}, {"quantize": "int8"}]
+FP16, DYNAMIC, INT8 = {"dtype": "fp16"}, {"quantize": "dynamic"}, {"quantize": "int8"}
+PAIRS = [("bert", FP16), ("gpt2", DYNAMIC), ("gpt2", INT8), ("convolutions", FP16), ("convolutions", INT8)]
 
 
 def build(name):
@@ -39,8 +40,7 @@ def build(name):
     return model, InputSpec({"input": TensorSpec("input", (Dim("batch_size", 2), 3, 16, 16), values=Normal())})
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: next(iter(options.values())))
-@pytest.mark.parametrize("name", ["bert", "gpt2", "convolutions"])
+@pytest.mark.parametrize(("name", "options"), PAIRS, ids=str)
 def test_the_error_is_that_of_the_rounding(tmp_path, name, options):
     model, spec = build(name)
     before = [weights.clone() for weights in model.parameters()]
