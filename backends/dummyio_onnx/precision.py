@@ -6,6 +6,7 @@ from typing import Any
 import onnx
 
 from dummyio.errors import ExportError, format_error_line
+from dummyio.exporting.onnx_precision import LARGEST_FILE
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import drop_native_output, silence_thread
 from dummyio.temporaries import temporary_folder
@@ -15,8 +16,6 @@ _QUANTIZED = ["Conv", "ConvTranspose", "Gemm", "MatMul"]
 
 All are unsigned: on processors without VNNI, ONNX Runtime adds products of signed weights in 16 bits, which overflow.
 """
-_LARGEST = 1536 << 20
-"""Bytes of one file: a protobuf message has at most 2 GB."""
 
 
 def convert_precision(path: Path, spec: InputSpec, precision: str, samples: int) -> str:
@@ -87,7 +86,7 @@ def _forget_shapes(path: Path, folder: Path) -> Path:
     """Write a copy without the shapes of its values: the quantizer gives weights another shape, and compares with these."""
     model = onnx.load(path)
     del model.graph.value_info[:]
-    onnx.save(model, folder / "plain.onnx", save_as_external_data=model.ByteSize() > _LARGEST)
+    onnx.save(model, folder / "plain.onnx", save_as_external_data=model.ByteSize() > LARGEST_FILE)
     return folder / "plain.onnx"
 
 
@@ -95,5 +94,5 @@ def _save(model: Any, path: Path) -> None:
     data = path.with_name(f"{path.name}.data")
     is_apart = data.is_file()
     data.unlink(missing_ok=True)
-    is_large = is_apart or model.ByteSize() > _LARGEST
+    is_large = is_apart or model.ByteSize() > LARGEST_FILE
     onnx.save(model, path, save_as_external_data=is_large, location=data.name if is_large else None)

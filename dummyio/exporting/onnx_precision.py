@@ -14,6 +14,8 @@ from dummyio.input_spec import InputSpec
 OnnxDtype = Literal["fp16", "bf16"] | None
 OnnxQuantization = Literal["int8", "dynamic"] | None
 
+LARGEST_FILE = 1536 << 20
+"""Bytes of weights in one ONNX file: a protobuf message has at most 2 GB."""
 _NAMES = {"fp16": "float16", "bf16": "bfloat16", "int8": "int8", "dynamic": "dynamic"}
 
 

@@ -13,7 +13,7 @@ from torch.jit import TracerWarning  # type: ignore[attr-defined] # public, but 
 
 from dummyio.errors import ExportError, OptionError
 from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE, check_artifact
-from dummyio.exporting.onnx_precision import OnnxPrecision, convert_precision
+from dummyio.exporting.onnx_precision import LARGEST_FILE, OnnxPrecision, convert_precision
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import record_warnings, replace_functions
@@ -42,8 +42,6 @@ from dummyio_torch.symbolic import trace_symbolic_sizes
 
 _OLDEST_OPSET = 18
 """The oldest opset of the dynamo exporter; if an older one is requested, it writes this one without an error."""
-LARGEST_FILE = 1536 << 20
-"""Bytes of weights in one file: a protobuf message has at most 2 GB."""
 _SCRIPTED = (
     "exported with exporter='torchscript': a part of the model is TorchScript, which the default one does not trace"
 )

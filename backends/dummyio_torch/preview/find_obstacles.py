@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from dummyio.errors import DummyioError, ExportError, format_error_line
+from dummyio.exporting.onnx_precision import LARGEST_FILE
 from dummyio.exporting.preview.obstacle import Obstacle
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
@@ -88,12 +89,9 @@ def _check_memory(model: nn.Module, format_name: str, options: Mapping[str, Any]
         message = f"the weights take {format_bytes(weights)}, an export {format_bytes(int(weights * _PEAK))} more, and {format_bytes(free)} are free."
         remedy = "Load the model in half precision, or export on a machine with more memory."
         yield Obstacle("memory", message, remedy)
-    if format_name.startswith("onnx") and options.get("external_data") is False:
-        from dummyio_torch.exporting.write_onnx import LARGEST_FILE  # noqa: PLC0415 - lazy: needs onnx-ir
-
-        if weights > LARGEST_FILE:
-            message = f"external_data=False: the weights take {format_bytes(weights)}, too much for one file (2 GB)."
-            yield Obstacle("memory", message, "Leave the option out.")
+    if format_name.startswith("onnx") and options.get("external_data") is False and weights > LARGEST_FILE:
+        message = f"external_data=False: the weights take {format_bytes(weights)}, too much for one file (2 GB)."
+        yield Obstacle("memory", message, "Leave the option out.")
 
 
 def _check_mode(model: nn.Module) -> Iterator[Obstacle]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from dummyio.exporting.onnx_precision import LARGEST_FILE
 from dummyio.input_spec import InputSpec
 from dummyio_torch.exporting.export_onnx import check_packages
 from dummyio_torch.exporting.optimum_components import split_into_components
@@ -43,8 +44,6 @@ def plan_files(
 
 
 def _list_onnx_files(name: str, module: nn.Module, options: Mapping[str, Any]) -> tuple[str, ...]:
-    from dummyio_torch.exporting.write_onnx import LARGEST_FILE  # noqa: PLC0415 - lazy: needs onnx-ir
-
     chosen = options.get("external_data")
     has_data = count_weight_bytes(module) > LARGEST_FILE if chosen is None else chosen
     return (name, f"{name}.data") if has_data and options.get("weights", True) else (name,)

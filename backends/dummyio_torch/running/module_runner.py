@@ -16,6 +16,7 @@ from dummyio.typing import Array
 from dummyio_torch.calling.array_conversion import to_arrays, to_tensors
 from dummyio_torch.calling.call_module import ModuleCall, device_of, evaluation_mode
 from dummyio_torch.calling.silence import use_plain_layers
+from dummyio_torch.dtypes import from_native
 from dummyio_torch.running.rounded_run import Rounding
 
 _NARROW = (torch.bfloat16, torch.float16)
@@ -31,9 +32,7 @@ class ModuleRunner:
         self.engine = f"torch {torch.__version__}"
         self._module = ModuleCall(module, spec)
         dtypes = {weights.dtype for weights in module.parameters()}
-        self.computes_in = next(
-            (DType.of(str(each).removeprefix("torch.")) for each in _NARROW if each in dtypes), None
-        )
+        self.computes_in = next((from_native(each) for each in _NARROW if each in dtypes), None)
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run the module; see `dummyio.running.runner.Runner`."""

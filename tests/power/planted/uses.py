@@ -68,7 +68,7 @@ def nan_for_padded_rows(module):
     module.at_least = lambda count: count
 
 
-@rewritten("ratio", "what is no number has become 0", "nonfinite sentence_embedding")
+@rewritten("ratio", "a result of NaN is replaced by 0", "nonfinite sentence_embedding")
 def nan_replaced(module):
     change_output(module, lambda found: {name: value.nan_to_num() for name, value in found.items()})
 
@@ -150,7 +150,7 @@ def vocabulary_short_by_one(model):
     after(model, "input_ids", ("Min", np.int64(97)))
 
 
-@edited("bert", "the first id that is no special one is read as unknown", "values start_logits")
+@edited("bert", "the first ordinary id is read as the unknown one", "values start_logits")
 def first_id_unknown(model):
     after(model, "input_ids", ("Max", np.int64(2)))
 

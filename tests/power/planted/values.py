@@ -51,7 +51,7 @@ def ids_wrap_around(module):
     _embed(module, lambda ids: ids % 51)
 
 
-@rewritten("tagger", "a text of special ids alone is no number", "nonfinite sentence_embedding")
+@rewritten("tagger", "a text of special ids alone gives NaN", "nonfinite sentence_embedding")
 def nan_for_texts_of_special_ids(module):
     def change(hidden):
         ids = seen[0]
