@@ -1,10 +1,10 @@
-"""Measure how many real model classes export to ONNX with dynamic dims and pass the validation; write ``docs/reference/exports.md``.
+"""Measure how many real model classes export with dynamic dims and pass the validation; write ``docs/reference/exports.md``.
 
-The cases are those of ``measure.py``. Each is described, exported with ``torch.onnx.export`` by `dummyio.export`, and validated
-over the probe plan. If that fails, it is traced once more with all dims static: a class that cannot be traced even then is at a
-limit of PyTorch, and does not count.
+The cases are those of ``measure.py``, each in up to three ways: to ONNX, to ONNX with its past if its task generates, and to
+PyTorch's ``.pt2``. Each is described, exported by `dummyio.export`, and validated over the probe plan. If that fails, it is traced
+once more with all dims static: a class that cannot be traced even then is at a limit of PyTorch, and does not count.
 
-    python tests/coverage/exports.py [--only bert,llama] [--every 4] [--workers 2] [--rows rows.jsonl] [--show] [--write]
+    python tests/coverage/exports.py [--only bert,llama] [--every 4] [--ways onnx,past,pt2] [--workers 2] [--rows rows.jsonl] [--show] [--write]
 
 All of them take hours: ``--rows`` stores the results, and a later run continues from there.
 """
@@ -34,21 +34,21 @@ from measure import CASES, ROOT, build
 
 import dummyio
 from dummyio.errors import ExportError
+from dummyio.huggingface.tasks.find_task import find_task, task_of_class
 
 PAGE = ROOT / "docs" / "reference" / "exports.md"
 LIMIT = 600
 """Seconds for one step of one class."""
-_SUMMARY = (
-    "{classes} classes; {traced} can be traced with every size fixed; of these {passed} ({share}) export with their sizes "
-    "symbolic and pass the validation."
-)
+WAYS = {"onnx": "ONNX", "past": "ONNX with past", "pt2": ".pt2"}
+"""How a class is exported, and what the page calls it."""
 
 
 @dataclass
 class Row:
-    """The result of one class."""
+    """The result of one class in one way."""
 
     name: str
+    """The class and the way: ``BertModel onnx``."""
     state: str
     """``passed``; ``validation``, ``export``, ``describe``: the step that failed; ``trace``: not even with fixed sizes."""
     reason: str = ""
@@ -87,20 +87,28 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0][:200]}"
 
 
-def measure(case: dict[str, Any]) -> Row:
-    """Export and validate one class."""
+def list_ways(case: dict[str, Any]) -> list[str]:
+    """Return the ways in which a class can be exported: with past only if its task generates step by step."""
+    task = task_of_class(case["class"])
+    return [way for way in WAYS if way != "past" or (task is not None and find_task(task).takes_past)]
+
+
+def measure(case: dict[str, Any], way: str) -> Row:
+    """Export and validate one class in one way."""
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)
-    row, began = Row(case["class"], "describe"), time.perf_counter()
+    row, began = Row(f"{case['class']} {way}", "describe"), time.perf_counter()
+    task = f"{task_of_class(case['class'])}-with-past" if way == "past" else None
+    suffix = ".pt2" if way == "pt2" else ".onnx"
     with tempfile.TemporaryDirectory() as folder:
         try:
             with limit(LIMIT):
                 model = trained(build(case))
-                spec = dummyio.describe(model)
+                spec = dummyio.describe(model, task)
             row.state = "export"
             with limit(LIMIT):
-                artifact = dummyio.export(model, Path(folder) / "model.onnx", spec=spec)
+                artifact = dummyio.export(model, Path(folder) / f"model{suffix}", spec=spec)
             row.notes = "; ".join(artifact.notes)
             row.state = "validation"
             with limit(LIMIT):
@@ -109,7 +117,7 @@ def measure(case: dict[str, Any]) -> Row:
             row.reason = "; ".join(f"{found.kind} {found.where}: {found.message}" for found in report.errors)[:400]
         except (Exception, _TooLongError) as error:  # noqa: BLE001 - any exception of a model is a result
             row.reason = first_line(error)
-        if row.state == "export" and not traces(model, spec, Path(folder) / "fixed.onnx"):
+        if row.state == "export" and not traces(model, spec, Path(folder) / f"fixed{suffix}"):
             row.state = "trace"
     row.seconds = round(time.perf_counter() - began, 1)
     return row
@@ -139,20 +147,19 @@ def traces(model: Any, spec: dummyio.InputSpec, path: Path) -> bool:
 
 
 def table(rows: list[Row]) -> list[str]:
-    """Return the counts, and each class that does not pass with its reason."""
-    counts = Counter(row.state for row in rows)
-    traced = len(rows) - counts["trace"] - counts["describe"]
-    share = f"{counts['passed'] / traced:.1%}" if traced else "none"
-    lines = [
-        _SUMMARY.format(classes=len(rows), traced=traced, passed=counts["passed"], share=share),
-        "",
-        "| class | stops at | reason |",
-        "|---|---|---|",
-    ]
+    """Return the counts of each way, and each class that does not pass with its reason."""
+    lines = ["| to | classes | traced with every size fixed | export and pass | share |", "|---|---|---|---|---|"]
+    for way, title in WAYS.items():
+        counts = Counter(row.state for row in rows if row.name.endswith(f" {way}"))
+        traced = counts.total() - counts["trace"] - counts["describe"]
+        share = f"{counts['passed'] / traced:.1%}" if traced else "none"
+        lines.append(f"| {title} | {counts.total()} | {traced} | {counts['passed']} | {share} |")
+    lines += ["", "| class | to | stops at | reason |", "|---|---|---|---|"]
     for row in sorted(rows, key=lambda row: (row.state, row.name)):
         if row.state != "passed":
+            name, way = row.name.split()
             reason = row.reason.replace("|", "\\|").replace("<", "&lt;")
-            lines.append(f"| {row.name} | {row.state} | {reason} |")
+            lines.append(f"| {name} | {WAYS[way]} | {row.state} | {reason} |")
     return lines
 
 
@@ -162,6 +169,7 @@ def main() -> int:
     parser.add_argument("--only", help="folders of Transformers' models, by comma")
     parser.add_argument("--classes", help="classes, by comma")
     parser.add_argument("--every", type=int, default=1, help="only every n-th case")
+    parser.add_argument("--ways", default=",".join(WAYS), help="by comma; otherwise all of them")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
         "--rows", type=Path, help="keep the rows in this file, as JSON lines, and measure what it lacks"
@@ -176,11 +184,15 @@ def main() -> int:
         cases = [case for case in cases if given is None or case[key] in given.split(",")]
     named = {case["class"]: case for case in cases}
     if options.serve:
-        serve(lambda name: asdict(measure(named[name])))
+        serve(lambda line: asdict(measure(named[line.split()[0]], line.split()[1])))
         return 0
+    asked = [
+        f"{name} {way}" for name, case in named.items() for way in list_ways(case) if way in options.ways.split(",")
+    ]
     kept = KeptRows(options.rows)
     rows = [Row(**row) for row in kept.read()]
-    left = [name for name in named if name not in {row.name for row in rows}]
+    done = {row.name for row in rows}
+    left = [name for name in asked if name not in done]
     for name, made, problem in run_in_children([__file__, "--serve"], left, workers=options.workers, seconds=4 * LIMIT):
         row = Row(name, "export", problem) if made is None else Row(**made)
         rows.append(row)
