@@ -16,7 +16,7 @@ from dummyio.spec.dtypes import DType
 from dummyio.spec.plain_values import show_value, take_items, to_int
 from dummyio.spec.values import Boxes, Rule, Strings, Uniform, canonicalize_rule, substitute_rule_dims
 
-Container = Literal["dict", "list", "tuple", "record", "cache"]
+Container = Literal["dict", "list", "tuple", "record", "cache", "none"]
 
 MAX_AXES = 32
 MAX_TENSORS = 1 << 15
@@ -145,8 +145,9 @@ class Nest:
     Parameters
     ----------
     kind
-        ``"dict"``, ``"list"``, ``"tuple"``, ``"record"`` (a tuple whose items are attributes too, as a model's output), or
-        ``"cache"`` (a model's past state with an item per layer: the framework's cache class, else a list of tuples).
+        ``"dict"``, ``"list"``, ``"tuple"``, ``"record"`` (a tuple whose items are attributes too, as a model's output),
+        ``"cache"`` (a model's past state with an item per layer: the framework's cache class, else a list of tuples), or
+        ``"none"`` (a place that holds None, as an empty tree: it has no items).
     items
         Names and tensors or nests. Lists and tuples use the names in flat paths only (``past_key_values.0.key``).
 
@@ -181,6 +182,8 @@ class Nest:
             raise SpecError(f"a {self.kind} has two items of one name: {show_value(names)}.")
         if self.kind == "record" and not all(name.isidentifier() and not name.startswith("_") for name in names):
             raise SpecError(f"the names of a record's items must be attribute names: {show_value(names)}.")
+        if self.kind == "none" and names:
+            raise SpecError(f"a none has items, {show_value(names)}: it stands for None, which is empty.")
         items = to_nodes(pairs, 1)
         nests = [item for _, item in items if isinstance(item, Nest)]
         depth = 1 + max((nest.depth for nest in nests), default=0)
@@ -215,7 +218,7 @@ class Nest:
         return replace(self, items=tuple((name, map_node(node, function)) for name, node in self.items))
 
     def build(self, leaves: Mapping[str, Any], path: str, cache: Callable[[list[Any]], Any]) -> Any:
-        """Return the container of `leaves` (by path); `cache` makes a cache of its layers."""
+        """Return the container of `leaves` (by path), None if it is a none; `cache` makes a cache of its layers."""
         built = {name: build_nested(node, leaves, f"{path}.{name}", cache) for name, node in self.items}
         match self.kind:
             case "dict":
@@ -228,6 +231,8 @@ class Nest:
                 return make_record(tuple(built))(*built.values())
             case "cache":
                 return cache(list(built.values()))
+            case "none":
+                return None
 
 
 Node = TensorSpec | Nest

@@ -1,6 +1,7 @@
 """Pytrees: from example values to the nodes of a spec, from results to named arrays, and to built-in containers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import jax
@@ -14,29 +15,48 @@ from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 def build_node(value: Any, path: str, describe: Callable[[str, Any], TensorSpec]) -> Node:
     """Return a tree of example values as a node, with `describe` for each value that is not a container.
 
+    None is a tree without leaves, as in JAX. A registered container whose items are its attributes (a dataclass, ``flax.struct``)
+    becomes a record, whose items are attributes too.
+
     Raises
     ------
     SourceError
         for containers that a spec cannot express; and as `describe`.
     """
+    if value is None:
+        return Nest.of("none", ())
     if isinstance(value, Mapping):
         strange = [key for key in value if not isinstance(key, str)]
         if strange:
             raise SourceError(f"{path}: the key {strange[0]!r} is not a string; the items of an input go by name.")
         return Nest.of("dict", {key: build_node(item, f"{path}.{key}", describe) for key, item in value.items()})
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        fields: tuple[str, ...] = getattr(value, "_fields", ())
-        items = zip(fields, value, strict=True)
+        names: tuple[str, ...] = getattr(value, "_fields", ())
+        items = zip(names, value, strict=True)
         return Nest.of("record", {name: build_node(item, f"{path}.{name}", describe) for name, item in items})
     if isinstance(value, (list, tuple)):
         nodes = [build_node(item, f"{path}.{place}", describe) for place, item in enumerate(value)]
         return Nest.of("list" if isinstance(value, list) else "tuple", nodes)
     if not jax.tree_util.all_leaves([value]):
+        children = _named_children(value)
+        if children and all(name.isidentifier() and hasattr(value, name) for name, _ in children):
+            _check_settings(value, path, {name for name, _ in children})
+            return Nest.of("record", {name: build_node(item, f"{path}.{name}", describe) for name, item in children})
         raise SourceError(
             f"{path}: a spec cannot express the container {qualified_name(value)}. Wrap the "
             "function in one that takes dicts, lists and tuples, or close over the value."
         )
     return describe(path, value)
+
+
+def _check_settings(value: Any, path: str, arrays: Collection[str]) -> None:
+    """Refuse a dataclass that has settings beside its arrays: the record that stands for it would lack them."""
+    others = [each.name for each in fields(value) if each.name not in arrays] if is_dataclass(value) else []
+    if others:
+        raise SourceError(
+            f"{path}: {qualified_name(value)} has fields that are no arrays, {', '.join(others)}, and a spec contains arrays only. "
+            f"Describe a function that takes its arrays, {', '.join(sorted(arrays))}, and makes the {type(value).__name__} of them itself."
+        )
 
 
 def to_builtin_containers(value: Any) -> Any:

@@ -135,6 +135,8 @@ def _confirm(model: Model, spec: InputSpec) -> Trace:
             if numbers
             else ""
         )
+        if isinstance(error, AttributeError) and type(error.obj).__name__ == "record":
+            fixed = " Containers of classes go in as records, with the items but not the methods: give dicts, and make them inside."
         raise SourceError(
             f"{model.name} cannot be traced on {shapes}.{fixed} JAX: {format_error_line(error)}. If a dim must have one size, "
             "give the size: as a keyword (hidden=64), or by example arguments and dynamic={'x': ('batch_size', None)}."

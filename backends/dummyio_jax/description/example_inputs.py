@@ -14,7 +14,7 @@ from dummyio_jax.calling.pytrees import build_node
 
 
 def bind_example_inputs(model: Model, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Node]:
-    """Return name → node for example arguments, with the names of the signature; None is left out.
+    """Return name → node for example arguments, with the names of the signature; None is left out if it is a default.
 
     Raises
     ------
@@ -27,7 +27,13 @@ def bind_example_inputs(model: Model, args: Sequence[Any], kwargs: Mapping[str, 
         raise SourceError(f"{model.name} has no signature to read: give its example arguments by name, as kwargs.")
     else:
         named = dict(kwargs)
-    return {name: build_node(value, name, describe_leaf) for name, value in named.items() if value is not None}
+    parameters = {} if model.signature is None else model.signature.parameters
+    defaults = {name for name, parameter in parameters.items() if parameter.default is None}
+    return {
+        name: build_node(value, name, describe_leaf)
+        for name, value in named.items()
+        if value is not None or name not in defaults
+    }
 
 
 def _bind_arguments(

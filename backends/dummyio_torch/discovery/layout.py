@@ -21,7 +21,7 @@ from dummyio.sources.input_names import has_target_name, is_edge_index
 from dummyio.spec.tensor_spec import make_record
 from dummyio_torch.calling.transformers_cache import build_cache
 
-Kind = Literal["dict", "list", "tuple", "record", "cache"]
+Kind = Literal["dict", "list", "tuple", "record", "cache", "none"]
 
 BATCH = 0
 """The variable of the batch that inputs share until a run shows that they need not."""
@@ -357,6 +357,8 @@ def _build(tree: Tree, path: str, tensors: Mapping[str, Any]) -> Any:
     if isinstance(tree, Leaf):
         return tensors[tree.path]
     items = {key: _build(item, f"{path}.{key}", tensors) for key, item in tree.items}
+    if tree.kind == "none":
+        return None
     if tree.kind == "tuple":
         return tuple(items.values())
     if tree.kind == "record":
