@@ -7,6 +7,7 @@ converters get a function of named tensors that captures nothing.
 """
 
 import contextlib
+import itertools
 import re
 import sys
 from collections.abc import Generator, Mapping
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # pyright: ignore[reportMissingImports]
+from tensorflow.python.framework import convert_to_constants  # pyright: ignore[reportMissingImports]
 
 from dummyio.backend.result_names import name_outputs
 from dummyio.errors import ExportError, SourceError, format_error_line
@@ -30,6 +31,8 @@ from dummyio_tensorflow.signature import abstract, argument_names
 _LARGEST = (1 << 31) - (1 << 24)
 """Bytes of constants that fit a graph: it is one protobuf message of at most 2 GiB."""
 _VARIABLES = ("VarHandleOp", "ReadVariableOp", "ResourceGather", "AssignVariableOp")
+_GATHERS = {"ResourceGather": "GatherV2", "ResourceGatherNd": "GatherNd"}
+"""Operations that read parts of a variable → those that take the same parts of its value."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +108,11 @@ def freeze_model(model: Any, spec: InputSpec) -> Frozen:
             "convert it to a narrower dtype first, or export it in parts."
         )
     try:
-        with silence_output():
+        with silence_output(), complete_freezing():
             # Control flow stays functional: converters no longer read lowered loops.
-            graph = convert_variables_to_constants_v2(function, lower_control_flow=False, aggressive_inlining=True)
+            graph = convert_to_constants.convert_variables_to_constants_v2(
+                function, lower_control_flow=False, aggressive_inlining=True
+            )
     except Exception as error:
         raise ExportError(f"the model cannot be frozen: {format_error_line(error)}") from error
     _check_frozen(graph)
@@ -121,6 +126,66 @@ def freeze_model(model: Any, spec: InputSpec) -> Frozen:
         return {name: tf.identity(value) for name, value in zip(outputs, graph(*tensors), strict=True)}
 
     return Frozen(tf.function(flat, input_signature=specs, autograph=False), graph, names, outputs)
+
+
+@contextlib.contextmanager
+def complete_freezing() -> Generator[None]:
+    """Let TensorFlow freeze what it does not freeze alone: gathers in loops and branches, and a frozen graph a second time.
+
+    It makes a constant of a variable that is read as a whole anywhere, but leaves gathers in the bodies of loops and branches as they
+    are, which then read no variable any more, and refuses those with batches: they become gathers from the whole. And it keeps the names of
+    functions without variables although it rewrites them, so that the process has two of one name.
+    """
+    inline = convert_to_constants._run_inline_graph_optimization  # noqa: SLF001 - there is no public step between inlining and constants
+
+    def inline_and_rewrite(*args: Any, **options: Any) -> Any:
+        definition = inline(*args, **options)
+        _read_whole_variables(definition.node, "{}")
+        for function in definition.library.function:
+            _read_whole_variables(function.node_def, "{}:{}:0")
+        _rename_functions(definition)
+        return definition
+
+    functional = {*convert_to_constants._CONTROL_FLOW_OPS, "Case", "StatelessCase"}  # noqa: SLF001 - it lists no branches by number
+    with replace_attributes(
+        convert_to_constants, _run_inline_graph_optimization=inline_and_rewrite, _CONTROL_FLOW_OPS=functional
+    ):
+        yield
+
+
+def _read_whole_variables(nodes: Any, reference: str) -> None:
+    """Replace gathers from variables in the nodes of a graph or of a function, which refers to results by `reference`."""
+    for node in [each for each in nodes if each.op in _GATHERS]:
+        read = nodes.add(name=f"{node.name}/variable", op="ReadVariableOp", input=node.input[:1])
+        read.attr["dtype"].CopyFrom(node.attr["dtype"])
+        kept = {name: node.attr[name] for name in ("Tindices", "batch_dims") if name in node.attr}
+        new = nodes.add(name=node.name, op=_GATHERS[node.op], attr=kept)
+        new.attr["Tparams"].CopyFrom(node.attr["dtype"])
+        new.input.extend([reference.format(read.name, "value"), node.input[1]])
+        if new.op == "GatherV2":
+            axis = nodes.add(name=f"{node.name}/axis", op="Const")
+            axis.attr["dtype"].type = new.attr["Taxis"].type = tf.int32.as_datatype_enum
+            axis.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(node.attr["batch_dims"].i, tf.int32))
+            new.input.append(reference.format(axis.name, "output"))
+        new.input.extend(node.input[2:])  # what it waits for
+        nodes.remove(node)
+
+
+def _rename_functions(definition: Any) -> None:
+    """Give the functions of a graph names that no other function of this process has."""
+    library = definition.library.function
+    names = {each.signature.name: f"{each.signature.name}_{next(_COUNTER)}" for each in library}
+    for each in library:
+        each.signature.name = names[each.signature.name]
+    for node in (*definition.node, *(node for each in library for node in each.node_def)):
+        for value in node.attr.values():
+            called = [value.func] if value.HasField("func") else value.list.func
+            for function in called:
+                function.name = names.get(function.name, function.name)
+    del definition.library.gradient[:]
+
+
+_COUNTER = itertools.count()
 
 
 def add_output_specs(spec: InputSpec, frozen: Frozen) -> InputSpec:

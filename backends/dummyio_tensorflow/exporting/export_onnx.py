@@ -19,7 +19,7 @@ from dummyio.exporting.artifact_check import check_names_apart
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
-from dummyio_tensorflow.calling.frozen_function import Frozen, without_xla
+from dummyio_tensorflow.calling.frozen_function import Frozen, complete_freezing, without_xla
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.exporting.export_job import prepare_export
 from dummyio_tensorflow.exporting.onnx_names import declare_names
@@ -49,15 +49,20 @@ def export_onnx(
     with without_xla():
         job = prepare_export(model, spec, static)
     check_names_apart(job.frozen.names, job.frozen.outputs)
-    _check_dtypes(job.frozen)
+    _check_graph(job.frozen)
     with report_stage("write", path.name):
         proto = declare_names(_convert(job.frozen, opset), job.spec, job.frozen.names, job.frozen.outputs)
         path.write_bytes(proto.SerializeToString(deterministic=True))
     return job.finish(path)
 
 
-def _check_dtypes(frozen: Frozen) -> None:
+def _check_graph(frozen: Frozen) -> None:
     graph = frozen.graph.graph
+    if any(op.type in ("Case", "StatelessCase") for op in graph.get_operations()):
+        raise ExportError(
+            "the model chooses one of several branches by a number (tf.switch_case, tf.case), which tf2onnx cannot convert: choose with "
+            "tf.cond, or export a SavedModel."
+        )
     found = [op.name for op in graph.get_operations() for tensor in op.outputs if tensor.dtype == tf.bfloat16]
     if found:
         raise ExportError(
@@ -76,7 +81,7 @@ def _convert(frozen: Frozen, opset: int) -> Any:
         ) from error
     proto: Any = None
     problem: Exception | None = None
-    with silence_output() as log:
+    with silence_output() as log, complete_freezing():
         try:
             proto, _ = tf2onnx.convert.from_function(
                 frozen.function,
