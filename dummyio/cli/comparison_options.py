@@ -21,7 +21,7 @@ _OPTIONS = (
     click.option(
         "--tolerance",
         callback=refuse_empty,
-        help="A preset for an artifact that is coarser on purpose: float16, dynamic, int8.",
+        help="A preset for an artifact that is coarser on purpose: float16, dynamic, int8, int16x8.",
     ),
     click.option(
         "--report",

@@ -22,7 +22,7 @@ from dummyio.validation.comparing.cases import Cases
 from dummyio.validation.comparing.match_inputs import match_inputs
 from dummyio.validation.comparing.model_pair import Match, Pair
 from dummyio.validation.comparing.thresholds import list_thresholds
-from dummyio.validation.comparing.tolerance import Tolerances
+from dummyio.validation.comparing.tolerance import CALIBRATED, Tolerances
 from dummyio.validation.report.report import Report
 from dummyio.validation.validate_parts import list_parts, validate_parts
 from dummyio.validation.validation_run import Progress, ValidationRun
@@ -158,7 +158,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     if stated and tolerances.is_derived:  # the artifact, or the spec beside it, states its precision
         tolerances = Tolerances(None, None, stated)
     has_large = tolerances.is_derived and getattr(matched.reference, "computes_in", None) is None
-    cases = Cases(matched.spec, seed, list_thresholds(reference), tolerances.preset == "int8", has_large)
+    cases = Cases(matched.spec, seed, list_thresholds(reference), tolerances.preset in CALIBRATED, has_large)
     pair = Pair(cases, matched.actual, matched.reference, tolerances, match, matched.extra, matched.casts)
     work = ValidationRun(pair, progress, findings=list(matched.findings))
     work.run(relations=relations, strict=strict)

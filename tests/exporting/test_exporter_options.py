@@ -14,7 +14,7 @@ BUCKETS = (
     [None, {"length": (16, 32)}, {"length": range(3)}],
     ["banana", 3, {"length": "16"}, {"length": (-1,)}, {3: (1,)}],
 )
-QUANTIZE = ([None, "float16", "dynamic", "int8"], ["banana", "INT8", True, 8])
+QUANTIZE = ([None, "float16", "fp16", "dynamic", "int8", "int16x8"], ["banana", "INT8", True, 8])
 SAMPLES = ([1, 16], [0, -1, "16", 1.5, True, None])
 
 

@@ -40,8 +40,8 @@ def export_tflite(
     spec: InputSpec,
     path: Path,
     *,
-    quantize: Literal["float16", "dynamic", "int8"] | None = None,
-    calibration_samples: Annotated[int, Meta(ge=1)] = 16,
+    quantize: Literal["float16", "fp16", "dynamic", "int8", "int16x8"] | None = None,
+    calibration_samples: Annotated[int, Meta(ge=1)] = 32,
     static: StaticDims = None,
     buckets: Buckets = None,
 ) -> ExportResult:

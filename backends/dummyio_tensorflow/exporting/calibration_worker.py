@@ -16,8 +16,8 @@ from typing import Any
 _MODEL, _SAMPLES, _JOB, _RESULT, _ERROR = "model", "samples", "job", "model.tflite", "error"
 
 
-def convert_in_subprocess(folder: Path, signatures: list[str], feeds: Iterable[Any], *, int8_io: bool) -> bytes:
-    """Return the int8 file of the SavedModel at ``folder/model``.
+def convert_in_subprocess(folder: Path, signatures: list[str], feeds: Iterable[Any]) -> bytes:
+    """Return the file of the SavedModel at ``folder/model`` in 8-bit integers, inputs and outputs too.
 
     Parameters
     ----------
@@ -27,8 +27,6 @@ def convert_in_subprocess(folder: Path, signatures: list[str], feeds: Iterable[A
         Its signatures, the usual one first.
     feeds
         The calibration set, as pairs of signature and name → array.
-    int8_io
-        Whether inputs and outputs become int8 too.
 
     Raises
     ------
@@ -38,7 +36,7 @@ def convert_in_subprocess(folder: Path, signatures: list[str], feeds: Iterable[A
     with (folder / _SAMPLES).open("wb") as stream:
         for sample in feeds:
             pickle.dump(sample, stream)
-    (folder / _JOB).write_bytes(pickle.dumps((signatures, int8_io)))
+    (folder / _JOB).write_bytes(pickle.dumps(signatures))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "dummyio_tensorflow.exporting.calibration_worker", str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, check=False)  # noqa: S603 - this module
@@ -63,13 +61,12 @@ def _read_samples(path: Path) -> Iterator[Any]:
 def _convert(folder: Path) -> None:
     import tensorflow as tf  # noqa: PLC0415 - lazy: for the worker only
 
-    signatures, int8_io = pickle.loads((folder / _JOB).read_bytes())  # noqa: S301 - written by the other process
+    signatures = pickle.loads((folder / _JOB).read_bytes())  # noqa: S301 - written by the other process
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / _MODEL), signature_keys=signatures)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: _read_samples(folder / _SAMPLES)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    if int8_io:
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+    converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
         blob = converter.convert()
     except Exception as error:  # noqa: BLE001 - the other process raises it

@@ -26,10 +26,12 @@ from dummyio_tensorflow.calling.tflite_schema import list_operator_kinds, read_m
 from dummyio_tensorflow.exporting.calibration_worker import convert_in_subprocess
 from dummyio_tensorflow.exporting.export_job import ExportJob, prepare_export
 from dummyio_tensorflow.exporting.export_saved_model import save_signatures
+from dummyio_tensorflow.exporting.quantize_products import quantize_products
 from dummyio_tensorflow.running.tflite_runner import TfliteRunner
 from dummyio_tensorflow.signature import argument_names
 
-Quantize = Literal["float16", "dynamic", "int8"] | None
+Quantize = Literal["float16", "fp16", "dynamic", "int8", "int16x8"] | None
+_ACTIVATION_BITS = {"int8": 8, "int16x8": 16}
 _STATE = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"}
 
 
@@ -40,6 +42,11 @@ class _Quantization:
     kind: Quantize
     samples: int
     int8_io: bool
+
+    @property
+    def name(self) -> str | None:
+        """The preset of tolerances for such a file; None for full precision."""
+        return "float16" if self.kind == "fp16" else self.kind
 
     def __post_init__(self) -> None:
         if self.int8_io and self.kind != "int8":
@@ -52,7 +59,7 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
     path: Path,
     *,
     quantize: Quantize = None,
-    calibration_samples: Annotated[int, Meta(ge=1)] = 16,
+    calibration_samples: Annotated[int, Meta(ge=1)] = 32,
     int8_io: bool = False,
     static: StaticDims = None,
     buckets: Buckets = None,
@@ -64,12 +71,12 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
     model, spec, path
         As in `dummyio.exporting.export`.
     quantize
-        ``"float16"``: weights of half the size; ``"dynamic"``: 8-bit weights; ``"int8"``: weights and activations, with
-        ranges measured on samples of the spec.
+        ``"float16"`` or ``"fp16"``: weights of half the size; ``"dynamic"``: 8-bit weights; ``"int8"``: weights and inputs of
+        products and convolutions in 8 bits, with ranges measured on samples of the spec; ``"int16x8"``: these inputs in 16 bits.
     calibration_samples
         The number of these samples.
     int8_io
-        Inputs and outputs that are floats become int8 too; integers keep their dtype.
+        All of the model is in integers, for processors that have no others: inputs and outputs that are floats become int8 too.
     static, buckets
         As in `export_saved_model`.
 
@@ -86,32 +93,35 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
     except Exception as error:
         raise _explain_refusal(error, static) from error
     _check_operators(path)
+    _check_quantized(path, quantization)
     # In deep networks of random weights, the error of 8 bits is as large as the values themselves.
     tolerance = TOLERANCE if quantize is None else None
     result = job.finish(
         path, *_notes(quantization), tolerance=tolerance, ordered=False, opener=partial(TfliteRunner, trust=True)
     )
-    return replace(result, spec=record_precision(result.spec, quantize))
+    return replace(result, spec=record_precision(result.spec, quantization.name))
 
 
 def _convert(job: ExportJob, quantization: _Quantization) -> bytes:
     with temporary_folder() as folder:
         place = folder / "model"
         save_signatures(job.signatures, place)
-        if quantization.kind == "int8":
-            feeds = _samples(job.specs, quantization.samples)
-            return convert_in_subprocess(folder, list(job.signatures), feeds, int8_io=quantization.int8_io)
+        if quantization.int8_io:
+            return convert_in_subprocess(folder, list(job.signatures), _samples(job.specs, quantization.samples))
         with silence_output():
             converter = tf.lite.TFLiteConverter.from_saved_model(str(place), signature_keys=list(job.signatures))
-            if quantization.kind is not None:
+            if quantization.name in ("float16", "dynamic"):
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            if quantization.kind == "float16":
+            if quantization.name == "float16":
                 converter.target_spec.supported_types = [tf.float16]
-            return converter.convert()
+            blob: bytes = converter.convert()
+    if quantization.name in _ACTIVATION_BITS:
+        return quantize_products(blob, _samples(job.specs, quantization.samples), _ACTIVATION_BITS[quantization.name])
+    return blob
 
 
 def _samples(specs: Mapping[str, InputSpec], count: int) -> Iterator[Any]:
-    """Yield samples as (signature, name → array): the converter takes a list in the order of the alphabet."""
+    """Yield samples as (signature, name → array): TensorFlow's converter takes a list in the order of the alphabet."""
     for signature, spec in specs.items():
         names = argument_names(path for path, _ in spec.leaves)
         for sample in range(count):
@@ -173,12 +183,31 @@ def _check_operators(path: Path) -> None:
         raise ExportError(f"the file needs TensorFlow operations, which interpreters lack: {', '.join(foreign)}.")
 
 
+def _check_quantized(path: Path, quantization: _Quantization) -> None:
+    """Refuse a file that is to have integers and has none."""
+    is_apart = quantization.name in _ACTIVATION_BITS and not quantization.int8_io
+    if is_apart and "QUANTIZE" not in list_operator_kinds(read_model(path)):
+        raise ExportError(
+            f"quantize={quantization.kind!r} is for products and convolutions, and the model has none: leave it out."
+        )
+
+
 def _notes(quantization: _Quantization) -> tuple[str, ...]:
-    match quantization.kind:
+    label, ranges = f"quantize={quantization.kind!r}", f"ranges from {quantization.samples} samples of the spec."
+    match quantization.name:
         case None:
             return ()
+        case "int8" if quantization.int8_io:
+            return (f"{label}: all in 8-bit integers, inputs and outputs too; {ranges}",)
         case "int8":
-            also = ", inputs and outputs too" if quantization.int8_io else ""
-            return (f"quantize='int8': 8-bit integers{also}; ranges from {quantization.samples} samples of the spec.",)
-        case kind:
-            return (f"quantize={kind!r}: weights are stored as {'float16' if kind == 'float16' else 'int8'}.",)
+            return (
+                f"{label}: weights and inputs of products and convolutions in 8 bits, all else in float32; {ranges}",
+            )
+        case "int16x8":
+            return (
+                f"{label}: products and convolutions of 8-bit weights and 16-bit inputs, all else in float32; {ranges}",
+            )
+        case "float16":
+            return (f"{label}: weights are stored as float16.",)
+        case _:
+            return (f"{label}: weights of 1024 numbers and more are stored as int8, smaller ones as float32.",)

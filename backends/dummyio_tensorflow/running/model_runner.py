@@ -8,13 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from dummyio.backend.result_names import name_outputs
-from dummyio.errors import DTypeError, RunError, format_error_line
+from dummyio.errors import DTypeError, ExportError, RunError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import to_framework
 from dummyio.running.runner import check_feed_names
 from dummyio.typing import Array
 from dummyio_tensorflow.calling.bind_model import bind_spec, expand_composite_tensor
+from dummyio_tensorflow.calling.frozen_function import freeze_model
 from dummyio_tensorflow.running.keras_precision import copy_in_double, find_narrow_dtype
+from dummyio_tensorflow.running.rounded_graph import RoundedGraph
 from dummyio_tensorflow.tensors import to_numpy
 
 
@@ -31,6 +33,7 @@ class ModelRunner:
         self._model = model
         self._call = bind_spec(model, spec)
         self.computes_in = find_narrow_dtype(model)
+        self._rounded_graphs: dict[str, tuple[tuple[str, ...], RoundedGraph]] = {}
 
     def in_double(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run a copy of a Keras model in float64 on the same feeds, which gives its outputs almost without rounding.
@@ -41,6 +44,31 @@ class ModelRunner:
             if the model does not run on these feeds, or has no such copy.
         """
         return self._double(feeds)
+
+    def in_precision(self, feeds: Mapping[str, Array], precision: str) -> dict[str, Array]:
+        """Run the frozen model with weights and inputs of products rounded to a preset's precision, which a file of it cannot avoid.
+
+        Raises
+        ------
+        RunError
+            if the model does not run on these feeds, or cannot be frozen.
+        """
+        check_feed_names(feeds, dict(self._spec.leaves))
+        names, rounded = self._rounded(precision)
+        try:
+            results = rounded([np.asarray(feeds[path]) for path, _ in self._spec.leaves])
+        except Exception as error:
+            raise RunError(f"{self.engine} failed: {format_error_line(error)}") from error
+        return dict(zip(names, results, strict=True))
+
+    def _rounded(self, precision: str) -> tuple[tuple[str, ...], RoundedGraph]:
+        if precision not in self._rounded_graphs:
+            try:
+                frozen = freeze_model(self._model, self._spec)
+            except (ExportError, SourceError) as error:
+                raise RunError(f"the model has no rounded form: {error}") from error
+            self._rounded_graphs[precision] = frozen.outputs, RoundedGraph(frozen.graph, precision)
+        return self._rounded_graphs[precision]
 
     @cached_property
     def _double(self) -> "ModelRunner":

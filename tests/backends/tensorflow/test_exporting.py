@@ -80,6 +80,8 @@ def test_onnx(models, references, name, tmp_path):
 )
 def test_quantized(models, references, options, tolerance, tmp_path):
     pytest.importorskip("ai_edge_litert")
+    if "int8" in options.values():
+        pytest.importorskip("ai_edge_quantizer")
     artifact = exported(models, "functional", tmp_path / "model.tflite", **options)
     assert options["quantize"] in artifact.notes[0]
     compare(references["functional"], dummyio.open_runner(artifact.path, artifact.spec), artifact.spec, tolerance)
@@ -298,5 +300,5 @@ def test_a_converter_that_ends_the_process_ends_its_own(models, monkeypatch, tmp
     crash.chmod(0o755)
     monkeypatch.setattr(tflite_worker.sys, "executable", str(crash))
     with pytest.raises(ExportError, match="signal 11"):
-        exported(models, "module", tmp_path / "model.tflite", quantize="int8")
+        exported(models, "module", tmp_path / "model.tflite", quantize="int8", int8_io=True)
     assert [path.name for path in tmp_path.iterdir()] == ["crash.sh"]

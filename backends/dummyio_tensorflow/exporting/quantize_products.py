@@ -1,0 +1,65 @@
+"""Products and convolutions of a TFLite file in integers, by ai-edge-quantizer.
+
+TensorFlow's own converter makes all of a model integer, which costs more than the rounding of weights and activations, writes
+16-bit operators that no interpreter has, and crashes on loops.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dummyio.errors import ExportError, NotInstalledError, format_error_line
+from dummyio.typing import Array
+from dummyio_tensorflow.calling.silence import silence_output
+
+_PRODUCTS = ("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE")
+
+
+def quantize_products(blob: bytes, samples: Iterable[tuple[str, Mapping[str, Array]]], activation_bits: int) -> bytes:
+    """Return a file whose products have weights of 8 bits and inputs of `activation_bits`; all else stays as it is.
+
+    Parameters
+    ----------
+    blob
+        A TFLite file of real numbers.
+    samples
+        The calibration set: pairs of signature and name → array. The range of an activation is that of all samples.
+    activation_bits
+        8 or 16.
+
+    Raises
+    ------
+    NotInstalledError
+        if ai-edge-quantizer is not installed.
+    ExportError
+        if it fails.
+    """
+    try:
+        from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager  # noqa: PLC0415 - lazy: an optional package
+        from ai_edge_quantizer.utils import qsv_utils  # noqa: PLC0415 - lazy: as above
+    except ModuleNotFoundError as error:
+        raise NotInstalledError(
+            f"quantize= with calibration needs {error.name}, which is not installed. Install it: pip install "
+            "'dummyio[quantize]'. quantize='int8' with int8_io=True is by TensorFlow's own converter, which makes all of the model integer."
+        ) from error
+    feeds: dict[str, list[dict[str, Array]]] = {}
+    for signature, values in samples:
+        feeds.setdefault(signature, []).append(dict(values))
+    recipe: Any = recipe_manager.RecipeManager()
+    for name in _PRODUCTS:
+        recipe.add_static_config(".*", qtyping.TFLOperationName(name), activation_bits, 8)
+    try:
+        with silence_output():
+            # This mode also measures inside of loops; the default update is a moving average, which would clip.
+            ranges: Any = calibrator.Calibrator(
+                blob,
+                num_threads=1,
+                mode=calibrator.CalibrationMode.CALIBRATION_PROFILER_BASED,
+                qsv_update_func=qsv_utils.min_max_update,
+            )
+            ranges.calibrate(feeds, recipe)
+            tool: Any = quantizer.Quantizer(bytearray(blob))
+            tool.load_quantization_recipe(recipe.get_quantization_recipe())
+            made = tool.quantize(ranges.get_model_qsvs(), enable_progress_report=False)
+    except Exception as error:
+        raise ExportError(f"ai-edge-quantizer failed: {format_error_line(error)}") from error
+    return bytes(made.quantized_model)
