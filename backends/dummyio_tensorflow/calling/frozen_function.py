@@ -35,6 +35,10 @@ _GATHERS = {"ResourceGather": "GatherV2", "ResourceGatherNd": "GatherNd"}
 """Operations that read parts of a variable → those that take the same parts of its value."""
 
 
+class TableError(ExportError):
+    """A model that looks values up in a table, which only a SavedModel holds."""
+
+
 @dataclass(frozen=True)
 class Frozen:
     """A model without variables, as a flat function."""
@@ -221,9 +225,9 @@ def _check_frozen(graph: Any) -> None:
     left = sorted({op.name for op in graph.graph.get_operations() if op.type in _VARIABLES})
     tables = sorted({op.name for op in graph.graph.get_operations() if op.type.startswith("LookupTable")})
     if tables:
-        raise ExportError(
-            f"the model looks words or numbers up in a table, which cannot be frozen: {', '.join(tables[:5])}. Look them up "
-            "before the model (StringLookup, IntegerLookup and TextVectorization run on their own), and export the part behind the table."
+        raise TableError(
+            f"the model looks words or numbers up in a table ({', '.join(tables[:5])}), which this format cannot hold: export a SavedModel, or "
+            "look them up before the model (StringLookup, IntegerLookup and TextVectorization run on their own) and export the rest."
         )
     held = [tensor for tensor in (*graph.captured_inputs, *graph.inputs) if tensor.dtype in (tf.resource, tf.variant)]
     if left or held:

@@ -1,9 +1,11 @@
 """The begin and the end of every export: a model frozen on its spec, and the check of the artifact."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import tensorflow as tf
 
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import check_artifact
@@ -11,8 +13,11 @@ from dummyio.exporting.stages import report_stage
 from dummyio.exporting.static_dims import fix_dims, split_into_buckets
 from dummyio.input_spec import InputSpec
 from dummyio.typing import Buckets, StaticDims
-from dummyio_tensorflow.calling.frozen_function import Frozen, add_output_specs, freeze_model
+from dummyio_tensorflow.calling.frozen_function import Frozen, add_output_specs, freeze_model, trace_model
 from dummyio_tensorflow.running.model_runner import ModelRunner
+from dummyio_tensorflow.signature import argument_names
+
+Freeze = Callable[[Any, InputSpec], Frozen]
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,34 @@ class ExportJob:
         return ExportResult(self.spec, (*self.notes, *notes, *unchecked))
 
 
-def prepare_export(model: Any, spec: InputSpec, static: StaticDims, buckets: Buckets = None) -> ExportJob:
-    """Fix dims as `static` and `buckets` demand, and freeze the model on each signature."""
+def prepare_export(
+    model: Any, spec: InputSpec, static: StaticDims, buckets: Buckets = None, *, freeze: Freeze = freeze_model
+) -> ExportJob:
+    """Fix dims as `static` and `buckets` demand, and freeze the model on each signature, or make it a flat function by `freeze`."""
     spec, notes = fix_dims(spec, static)
     spec, specs, more = split_into_buckets(spec, buckets)
     with report_stage("trace", type(model).__name__):
-        signatures = {name: freeze_model(model, each) for name, each in specs.items()}
+        signatures = {name: freeze(model, each) for name, each in specs.items()}
     spec = add_output_specs(spec, signatures["serving_default"])
     return ExportJob(model, spec, specs, signatures, (*notes, *more))
+
+
+def keep_variables(model: Any, spec: InputSpec) -> Frozen:
+    """Return a model as a flat function that keeps its variables and tables, for a SavedModel of a model that cannot be frozen.
+
+    Raises
+    ------
+    ExportError
+        if it does not trace, or changes its variables.
+    """
+    function, outputs = trace_model(model, spec)
+    names = argument_names(path for path, _ in spec.leaves)
+    specs = [
+        tf.TensorSpec(tensor.shape, tensor.dtype, name)
+        for tensor, name in zip(function.inputs, names.values(), strict=False)  # captured ones follow
+    ]
+
+    def flat(*tensors: Any) -> dict[str, Any]:
+        return {name: tf.identity(value) for name, value in zip(outputs, function(*tensors), strict=True)}
+
+    return Frozen(tf.function(flat, input_signature=specs, autograph=False), function, names, outputs)

@@ -13,9 +13,9 @@ from dummyio.exporting.artifact_check import check_names_apart
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.typing import Buckets, StaticDims
-from dummyio_tensorflow.calling.frozen_function import Frozen
+from dummyio_tensorflow.calling.frozen_function import Frozen, TableError
 from dummyio_tensorflow.calling.silence import silence_output
-from dummyio_tensorflow.exporting.export_job import prepare_export
+from dummyio_tensorflow.exporting.export_job import keep_variables, prepare_export
 from dummyio_tensorflow.running.graph_runners import GraphRunner, SavedModelRunner
 
 
@@ -23,6 +23,8 @@ def export_saved_model(
     model: Any, spec: InputSpec, path: Path, *, static: StaticDims = None, buckets: Buckets = None
 ) -> ExportResult:
     """Write a SavedModel of one frozen signature, ``serving_default``, and one for each further bucket.
+
+    A model with lookup tables is not frozen: its signatures keep variables and tables.
 
     Parameters
     ----------
@@ -38,22 +40,34 @@ def export_saved_model(
     ExportError
         if the model cannot be frozen or saved.
     """
-    job = prepare_export(model, spec, static, buckets)
+    try:
+        job = prepare_export(model, spec, static, buckets)
+        kept, notes = None, ()
+    except TableError:
+        job = prepare_export(model, spec, static, buckets, freeze=keep_variables)
+        kept, notes = model, (_NOT_FROZEN,)
     with report_stage("write", path.name):
-        save_signatures(job.signatures, path)
-    return job.finish(path, ordered=False, opener=partial(SavedModelRunner, trust=True))
+        save_signatures(job.signatures, path, kept)
+    return job.finish(path, *notes, ordered=False, opener=partial(SavedModelRunner, trust=True))
 
 
-def save_signatures(frozen: Mapping[str, Frozen], folder: Path) -> None:
-    """Write frozen functions as the signatures of a SavedModel."""
+_NOT_FROZEN = (
+    "the model has lookup tables, which cannot be frozen: the SavedModel keeps them, and variables are not constants."
+)
+
+
+def save_signatures(frozen: Mapping[str, Frozen], folder: Path, kept: Any = None) -> None:
+    """Write flat functions as the signatures of a SavedModel; `kept` is the model, if its variables and tables are not in them."""
+    module = tf.Module()
+    module.model = kept
     # Gradients are not needed, and converters drop the signatures of a graph whose custom gradients cannot be saved.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     signatures = {name: one.function.get_concrete_function() for name, one in frozen.items()}
     try:
         with silence_output():
-            tf.saved_model.save(tf.Module(), str(folder), signatures=signatures, options=options)
+            tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
     except Exception as error:
-        raise ExportError(f"TensorFlow cannot save the frozen model: {format_error_line(error)}") from error
+        raise ExportError(f"TensorFlow cannot save the model: {format_error_line(error)}") from error
 
 
 def export_pb(model: Any, spec: InputSpec, path: Path, *, static: StaticDims = None) -> ExportResult:
