@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dummyio.errors import DTypeError, SourceError
+from dummyio.sources.axis_names import name_unnamed_axis, to_identifier
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.dtypes import DType
 from dummyio.spec.spec_data import OutputSpec
@@ -27,15 +28,22 @@ def build_output_specs(
         Names for outputs that have none, as in `dummyio.backend.result_names.name_outputs`.
     """
     named = name_results(result, declared)
-    return tuple(OutputSpec(name, _convert_shape(leaf, dims), _convert_dtype(leaf)) for name, leaf in named.items())
+    return tuple(
+        OutputSpec(name, _convert_shape(name, leaf, dims), _convert_dtype(leaf)) for name, leaf in named.items()
+    )
 
 
-def _convert_shape(leaf: Any, dims: Mapping[str, Dim] | None) -> tuple[Size, ...] | None:
+def _convert_shape(name: str, leaf: Any, dims: Mapping[str, Dim] | None) -> tuple[Size, ...]:
     known = dims if dims is not None else to_dims(leaf.shape)
+    return tuple(_convert_size(name_unnamed_axis(name, axis), size, known) for axis, size in enumerate(leaf.shape))
+
+
+def _convert_size(name: str, size: Any, dims: Mapping[str, Dim]) -> Size:
+    """Return a size as an expression of dims; as a dim of its own if a spec cannot express it, such as a minimum."""
     try:
-        return tuple(to_size(size, known) for size in leaf.shape)
-    except SourceError:  # a spec cannot express this size
-        return None
+        return to_size(size, dims)
+    except SourceError:
+        return Dim(to_identifier(name), 1, min=0)
 
 
 def _convert_dtype(leaf: Any) -> DType | None:

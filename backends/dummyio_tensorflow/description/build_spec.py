@@ -63,7 +63,10 @@ class SpecBuilder:
         elif traced is not None:
             spec, reasons = find_bounds(self._declared.callable, spec, _bound_sequences(facts, traced, spec.dims))
             self._note_bounds(reasons)
-        outputs = describe_outputs(spec, free, traced, self._declared.outputs)
+        model, described = self._declared.callable, spec
+        outputs = describe_outputs(
+            spec, free, traced, self._declared.outputs, lambda sizes: trace_at_sizes(model, described, sizes)
+        )
         return InputSpec(dict(spec), outputs=outputs, provenance=self._notes)
 
     def _note_bounds(self, reasons: Mapping[str, str]) -> None:

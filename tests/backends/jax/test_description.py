@@ -281,3 +281,17 @@ def test_lengths_vary_below_what_they_count():
     spec = dummyio.describe(pool, args=shapes, dynamic={"features": ("b", "t", None), "lengths": ("b",)})
     assert spec["lengths"].values == Lengths("t")
     assert spec.provenance["input lengths"] == "lengths of the rows of features, up to t"
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda x: x[:, :32], "output_dim_1"),
+        (lambda x: x[:, ::2], "(sequence_length + 1) // 2"),
+        (lambda x: jnp.repeat(jnp.pad(x, ((0, 0), (0, 1), (0, 0))), 2, axis=1), "sequence_length * 2 + 2"),
+    ],
+    ids=["cut", "every second", "padded and repeated"],
+)
+def test_an_output_size_that_a_spec_cannot_write_is_a_dim_of_its_own(function, expected):
+    spec = dummyio.describe(jax.jit(function), args=(zeros(2, 6, 8),), prove="off")
+    assert tuple(map(str, spec.outputs[0].shape)) == ("batch_size", expected, "x_size_2")
