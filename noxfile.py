@@ -281,10 +281,10 @@ def optimum_folders(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Attack the readers with all mutated inputs, and export in threads; arguments after ``--`` go to pytest: ``--fuzz-seed=1``."""
+    """Attack the readers with all mutated inputs, export in threads and in three orders; arguments after ``--`` go to pytest: ``--fuzz-seed=1``."""
     install(session, "all", "test")
     env = {"HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    tests = ["tests/fuzz", "tests/backends/torch/test_threads.py"]
+    tests = ["tests/fuzz", "tests/backends/torch/test_threads.py", "tests/backends/torch/test_order_of_exports.py"]
     session.run("pytest", *tests, "--fuzz-share=1", *session.posargs, env=env)
 
 

@@ -1,6 +1,8 @@
 """Write an ONNX file with either exporter of PyTorch: trace, run the graph passes in memory, save once, check."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +32,7 @@ from dummyio_torch.exporting.trace_inputs import (
 )
 from dummyio_torch.exporting.weight_kinds import is_scripted
 from dummyio_torch.exporting.weightless import copy_without_weights, refer_to_absent_weights
+from dummyio_torch.exporting.write_one_file import write_one_file
 from dummyio_torch.onnx_passes.registry import (
     PASSES,
     GraphPass,
@@ -42,6 +45,9 @@ from dummyio_torch.symbolic import trace_symbolic_sizes
 
 _OLDEST_OPSET = 18
 """The oldest opset of the dynamo exporter; if an older one is requested, it writes this one without an error."""
+_UNTRANSLATED = re.compile(
+    r"No ONNX function found for <OpOverload\(op='(?P<name>[\w.]+)', overload='(?P<overload>\w+)'\)>"
+)
 _SCRIPTED = (
     "exported with exporter='torchscript': a part of the model is TorchScript, which the default one does not trace"
 )
@@ -131,7 +137,7 @@ def _trace_dynamo(
     opset = options.opset or (_BFLOAT16_OPSET if _has_bfloat16(flat, spec) else None)
 
     def trace() -> Any:
-        with patch_libraries(passes):
+        with patch_libraries(passes), _explain_untranslated():
             return torch.onnx.export(
                 flat,
                 tensors,
@@ -146,6 +152,24 @@ def _trace_dynamo(
 
     program, log = trace_flat(flat, lambda: trace_symbolic_sizes(flat.model, trace, rewrite=options.rewrite))
     return program.model, log.list_notes()
+
+
+@contextmanager
+def _explain_untranslated() -> Generator[None]:
+    """Raise `ExportError` for an operator that the exporter cannot translate."""
+    try:
+        yield
+    except torch.onnx.OnnxExporterError as error:
+        cause: BaseException | None = error
+        while cause is not None and (found := _UNTRANSLATED.search(str(cause))) is None:
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        name = found["name"] + ("" if found["overload"] == "default" else f".{found['overload']}")
+        raise ExportError(
+            f"PyTorch's exporter to ONNX has no translation of {name}. Compute it by other operators, or write a .pt2 file, which "
+            "may have all operators; 'dummyio doctor' names the lines of each that is missing."
+        ) from error
 
 
 def _refuse_complex(name: str, dtype: torch.dtype) -> None:
@@ -213,4 +237,7 @@ def _save(graph: ir.Model, path: Path, options: OnnxOptions) -> None:
     is_large = sum(tensor.nbytes for tensor in weights if tensor is not None) > LARGEST_FILE
     if is_large and options.external_data is False:
         raise ExportError("external_data=False: the weights are too large for one file (2 GB). Leave the option out.")
-    ir.save(graph, path, external_data=data_file if is_large or options.external_data else None)
+    if is_large or options.external_data:
+        ir.save(graph, path, external_data=data_file)
+    else:
+        write_one_file(graph, path)

@@ -15,13 +15,23 @@ import torch
 from onnxscript.function_libs.torch_lib.ops import core
 
 from dummyio.input_spec import InputSpec
-from dummyio_torch.onnx_passes import exact_integers, recurrent_layers, translations
 from dummyio_torch.onnx_passes.declare_spec import declare_spec
 from dummyio_torch.onnx_passes.empty_products import multiply_matrices
 from dummyio_torch.onnx_passes.exact_constants import cast_fused_weights, match_constants_exactly
 from dummyio_torch.onnx_passes.explicit_pad_axes import add_pad_axes
 from dummyio_torch.onnx_passes.infinite_masks import use_infinite_mask_fill
 from dummyio_torch.onnx_passes.recurrent_shapes import infer_recurrent_shapes
+from dummyio_torch.onnx_passes.translations import (
+    attention,
+    distances,
+    elementwise,
+    exact_integers,
+    numbers,
+    prefixes,
+    recurrent_layers,
+    scattering,
+    sorting,
+)
 from dummyio_torch.onnx_passes.unwrap_names import remove_wrapper_names
 
 
@@ -60,6 +70,23 @@ _RECURRENT: dict[str, Callable[..., Any]] = {
     "rnn_relu": recurrent_layers.make_rnn_translation("Relu"),
     "lstm": recurrent_layers.translate_lstm,
 }
+
+_ABSENT: dict[str, tuple[str, Callable[..., Any]]] = {
+    "sort.stable": ("sorting", sorting.sort),
+    "median.dim": ("sorting", sorting.find_median),
+    "median.default": ("sorting", sorting.find_median_of_all),
+    "kthvalue.default": ("sorting", sorting.find_kth_value),
+    "searchsorted.Tensor": ("sorting", sorting.find_places),
+    "cumprod.default": ("prefixes", prefixes.multiply_prefixes),
+    "cummax.default": ("prefixes", prefixes.find_largest_of_prefixes),
+    "cummin.default": ("prefixes", prefixes.find_smallest_of_prefixes),
+    "hypot.default": ("elementwise", elementwise.measure_hypotenuse),
+    "fmax.default": ("elementwise", elementwise.find_larger),
+    "fmin.default": ("elementwise", elementwise.find_smaller),
+    "copysign.Tensor": ("elementwise", elementwise.copy_sign),
+    "_cdist_forward.default": ("distances", distances.measure_distances),
+}
+"""Operator → the module of its translation, and the translation."""
 
 # fmt: off
 PASSES: tuple[GraphPass, ...] = (
@@ -105,22 +132,26 @@ PASSES: tuple[GraphPass, ...] = (
         "The exporter has no translation of nn.RNN, and of an LSTM that projects its state one that ignores the projection.",
         "not reported", "onnxscript<=0.7.2", "test_all_recurrent_layers_are_translated",
         kind="translation", replaces=f"aten.{operator}.input") for operator, translation in _RECURRENT.items()),
-    *(GraphPass(f"translations.{operator}", translations.accept_symbolic_number(*functions),
+    *(GraphPass(f"numbers.{operator}", numbers.accept_symbolic_number(*functions),
         "The exporter fails on a number that is computed from sizes, because it makes a constant of each number.",
         "not reported", "onnxscript<=0.7.2", "test_numbers_can_be_computed_from_sizes",
         kind="translation", replaces=f"aten.{operator}") for operator, functions in _SYMBOLIC_NUMBER.items()),
-    GraphPass("translations.are_all_true", translations.are_all_true,
+    GraphPass("numbers.are_all_true", numbers.are_all_true,
         "The exporter has no translation of torch._is_all_true, with which models check their inputs.",
         "not reported", "onnxscript<=0.7.2", "test_a_model_can_check_its_inputs",
         kind="translation", replaces="aten._is_all_true.default"),
-    GraphPass("translations.scatter", translations.scatter,
+    GraphPass("scattering.scatter", scattering.scatter,
         "Of several values that scatter_reduce averages in one place, the exported graph keeps the last.",
         "https://github.com/onnx/onnx/issues/5100", "onnxscript<=0.7.2", "test_a_mean_of_the_values_scattered_to_one_place",
         kind="translation", replaces="aten.scatter_reduce.two"),
-    GraphPass("translations.attend", translations.attend,
+    GraphPass("attention.attend", attention.attend,
         "Attention of a row that a float mask hides completely returns NaN instead of zeros, and 3-D attention is not translated.",
         "not reported", "onnxscript<=0.7.2", "test_a_row_that_a_float_mask_hides_attends_to_nothing",
         kind="translation", replaces="aten.scaled_dot_product_attention.default", below_opset=23),
+    *(GraphPass(f"{module}.{operator}", translation,
+        "The exporter has no translation of some operators that sort, compare all pairs, accumulate, or look at signs and NaN.",
+        "not reported", "onnxscript<=0.7.2", "test_operators_without_a_translation",
+        kind="translation", replaces=f"aten.{operator}") for operator, (module, translation) in _ABSENT.items()),
 )
 # fmt: on
 """In the order in which the graph passes run."""

@@ -204,28 +204,6 @@ def test_a_recurrent_layer_keeps_its_length_in_an_exported_program(tmp_path, kin
     assert artifact.notes == ()
 
 
-@pytest.mark.slow
-def test_exports_do_not_depend_on_earlier_ones(tmp_path):
-    def make(name):
-        torch.manual_seed(0)
-        layers = {
-            "rnn": lambda: nn.RNN(4, 5, batch_first=True),
-            "lstm": lambda: nn.LSTM(4, 5, batch_first=True),
-            "two lstms": lambda: nn.LSTM(4, 5, num_layers=2, bidirectional=True, batch_first=True),
-            "linear": lambda: nn.Linear(4, 5),
-        }
-        return layers[name]().eval(), spec_of(input=(ROWS, LONG, 4))
-
-    names = ["rnn", "lstm", "two lstms", "linear"]
-    graphs = {}
-    for turn, order in enumerate((names, names[::-1], names[2:] + names[:2])):
-        for name in order:
-            module, spec = make(name)
-            path = dummyio.export(module, tmp_path / f"{turn}" / f"{name}.onnx", spec=spec).path
-            graphs.setdefault(name, []).append(onnx.load(path).graph.SerializeToString(deterministic=True))
-    assert {name: len(set(found)) for name, found in graphs.items()} == dict.fromkeys(names, 1)
-
-
 # Weights.
 
 

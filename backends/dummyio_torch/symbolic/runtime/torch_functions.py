@@ -34,7 +34,7 @@ class SymbolicFunctions(TorchFunctionMode):
             return _OF_NUMBERS[func](*args, **given)
         if func in _OF_LISTS and any(isinstance(value, (StackedList, SplitSizes, SplitList)) for value in values):
             return _OF_LISTS[func](*args, **given)
-        if func in _OF_SIZES and _has_symbol(_list_pooled_sizes(func, values[0])):
+        if func in _OF_SIZES and _is_untranslated(func, values[0]):
             return _OF_SIZES[func](*args, **given)
         return func(*args, **given)
 
@@ -46,8 +46,10 @@ def _has_symbol(values: Any) -> bool:
     return isinstance(values, (torch.SymInt, torch.SymFloat))
 
 
-def _list_pooled_sizes(func: Callable[..., Any], values: torch.Tensor) -> list[Any]:
-    return list(values.shape[-_OF_SIZES[func].keywords["axes"] :])
+def _is_untranslated(func: Callable[..., Any], values: torch.Tensor) -> bool:
+    """Whether a pooling has a symbolic size, or is a maximum, which ``torch.onnx`` does not translate for constant sizes either."""
+    replacement = _OF_SIZES[func]
+    return replacement.func is maximize_adaptively or _has_symbol(list(values.shape[-replacement.keywords["axes"] :]))
 
 
 def _tensor(data: Any, *, dtype: torch.dtype | None = None, device: Any = None, **options: Any) -> torch.Tensor:
@@ -145,4 +147,4 @@ _OF_SIZES: dict[Callable[..., Any], partial[Any]] = {
     functional.adaptive_max_pool2d_with_indices: partial(maximize_adaptively, axes=2, indexed=True),
     functional.adaptive_max_pool3d_with_indices: partial(maximize_adaptively, axes=3, indexed=True),
 }
-"""The replacement if a size that it pools is symbolic."""
+"""The replacement of what is not translated."""

@@ -15,7 +15,7 @@ pytest.importorskip("onnxruntime")
 
 from torch import nn
 
-from dummyio import Dim, InputSpec, TensorSpec, open_runner
+from dummyio import Dim, InputSpec, TensorSpec, export, open_runner, validate
 from dummyio.errors import ExportError, RunError, SourceError
 from dummyio.spec.values import PaddingMask, Uniform
 from dummyio_torch import onnx_passes
@@ -57,7 +57,11 @@ def shapes(values):
 
 
 def test_each_module_has_an_entry():
-    modules = {path.stem for path in Path(onnx_passes.__path__[0]).glob("*.py")} - {"__init__", "registry"}
+    modules = {path.stem for path in Path(onnx_passes.__path__[0]).rglob("*.py")} - {
+        "__init__",
+        "registry",
+        "constants",
+    }
     assert {each.name.partition(".")[0] for each in PASSES} == modules
 
 
@@ -337,7 +341,7 @@ def test_numbers_can_be_computed_from_sizes(tmp_path, name, operation):
         expected = open_runner(module, spec)(feeds)["output"]
         np.testing.assert_allclose(run(feeds)["output"], expected, rtol=1e-5)
     with pytest.raises(torch.onnx.OnnxExporterError):
-        write(module, spec, tmp_path / "wrong.onnx", f"translations.{name}")
+        write(module, spec, tmp_path / "wrong.onnx", f"numbers.{name}")
 
 
 class Checking(nn.Module):
@@ -351,8 +355,8 @@ def test_a_model_can_check_its_inputs(tmp_path):
     x = np.ones((3, 4), np.float32)
     assert (run({"x": x})["output"] == 1).all()
     assert (run({"x": -2 * x})["output"] == 0).all()
-    with pytest.raises(torch.onnx.OnnxExporterError):
-        write(Checking(), spec, tmp_path / "wrong.onnx", "translations.are_all_true")
+    with pytest.raises(ExportError, match=r"no translation of aten\._is_all_true\. Compute it by other operators"):
+        write(Checking(), spec, tmp_path / "wrong.onnx", "numbers.are_all_true")
 
 
 class Means(nn.Module):
@@ -369,7 +373,7 @@ class Means(nn.Module):
 def test_a_mean_of_the_values_scattered_to_one_place(tmp_path, include_self):
     places = TensorSpec("places", (ROWS, LONG), "int64", Uniform(0, 4))
     spec = InputSpec({"x": TensorSpec("x", (ROWS, LONG)), "places": places})
-    expected, right, wrong = run_three("translations.scatter", Means(include_self), spec, spec.feeds(), tmp_path)
+    expected, right, wrong = run_three("scattering.scatter", Means(include_self), spec, spec.feeds(), tmp_path)
     np.testing.assert_allclose(right["output"], expected["output"], rtol=1e-6)
     assert (expected["output"][:, 4] == 7).all() or include_self
     assert not np.allclose(wrong["output"], expected["output"])
@@ -386,7 +390,7 @@ class Biased(nn.Module):
 def test_a_row_that_a_float_mask_hides_attends_to_nothing(tmp_path, opset):
     hidden = TensorSpec("hidden", (ROWS, LONG), "int64", Uniform(0, 2))
     spec = InputSpec({"x": TensorSpec("x", (ROWS, LONG, 4)), "hidden": hidden})
-    expected, right, wrong = run_three("translations.attend", Biased(), spec, spec.feeds(), tmp_path, opset=opset)
+    expected, right, wrong = run_three("attention.attend", Biased(), spec, spec.feeds(), tmp_path, opset=opset)
     assert (expected["output"] == 0).all(-1).any()
     np.testing.assert_allclose(right["output"], expected["output"], atol=1e-6)
     assert np.isnan(wrong["output"]).any()
@@ -416,4 +420,45 @@ def test_attention_without_an_axis_of_heads_is_translated(tmp_path, kind):
     right = open_runner(write(module, spec, tmp_path / "right.onnx"), spec)(feeds)
     np.testing.assert_allclose(right["output"], open_runner(module, spec)(feeds)["output"], atol=1e-6)
     with pytest.raises(Exception, match="only 4D"):
-        write(module, spec, tmp_path / "wrong.onnx", "translations.attend")
+        write(module, spec, tmp_path / "wrong.onnx", "attention.attend")
+
+
+class Computed(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+ABSENT = {
+    "sort.stable": lambda x: torch.sort(x > 0.5, stable=True, dim=1, descending=True),
+    "median.dim": lambda x: x.median(1),
+    "median.default": lambda x: x.median(),
+    "kthvalue.default": lambda x: x.kthvalue(2, dim=-2, keepdim=True),
+    "searchsorted.Tensor": lambda x: torch.searchsorted(x.sort(-1).values, x * 2 - 0.5, right=True),
+    "cumprod.default": lambda x: (x.cumprod(1), (x * 3).long().cumprod(-1)),
+    "cummax.default": lambda x: ((x * 3).long().cummax(1), x.cummax(-1)),
+    "cummin.default": lambda x: ((x * 3).long().cummin(1), x.cummin(0)),
+    "hypot.default": lambda x: torch.hypot(x * 1e25, x.flip(1) * 1e25) / 1e25,
+    "fmax.default": lambda x: torch.fmax(torch.where(x > 0.5, torch.nan, x), x * 2),
+    "fmin.default": lambda x: torch.fmin(torch.where(x > 0.5, torch.nan, x), x * 2),
+    "copysign.Tensor": lambda x: torch.copysign(x, 0.5 - x),
+    "_cdist_forward.default": lambda x: [torch.cdist(x, x.flip(1) + 1, p) for p in (0.0, 1.0, 2.0, 3.0, torch.inf)],
+}
+"""Operator → a function that needs its translation."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("operator", ABSENT)
+def test_operators_without_a_translation(tmp_path, operator):
+    module, spec = (
+        Computed(ABSENT[operator]),
+        InputSpec({"x": TensorSpec("x", [ROWS, LONG, 4], "float32", Uniform(0, 1))}),
+    )
+    artifact = export(module, tmp_path / "right.onnx", spec=spec)
+    assert validate(artifact.path, reference=module).ok
+    (name,) = [each.name for each in PASSES if each.replaces == f"aten.{operator}"]
+    with pytest.raises(ExportError, match=r"no translation of (aten|prims)\.\w+"):
+        write(module, spec, tmp_path / "wrong.onnx", name)

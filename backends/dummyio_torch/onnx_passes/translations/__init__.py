@@ -1,0 +1,1 @@
+"""Operators that ``torch.onnx`` translates wrongly, or not at all."""
