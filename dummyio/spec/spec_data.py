@@ -207,11 +207,14 @@ class SpecData(Mapping[str, Node]):
         >>> spec.sizes(length=5)
         {'batch_size': 2, 'length': 5}
         """
-        for name, size in dims.items():
+        self._refuse_unknown(dims)
+        return {name: dim.check(dims[name]) if name in dims else dim.size for name, dim in self.dims.items()}
+
+    def _refuse_unknown(self, dims: Mapping[str, int | Dim]) -> None:
+        for name, given in dims.items():
             if name not in self.dims:
                 remedy = suggest_names(name, self.dims)
-                raise OptionError(f"{name}={show_value(size)}: no dim of this spec has that name. {remedy}")
-        return {name: dim.check(dims[name]) if name in dims else dim.size for name, dim in self.dims.items()}
+                raise OptionError(f"{name}={show_value(given)}: no dim of this spec has that name. {remedy}")
 
     def shapes(self, sizes: Mapping[str, int] | None = None) -> dict[str, tuple[int, ...]]:
         """Return the shapes as ints, by path.
@@ -260,7 +263,7 @@ class SpecData(Mapping[str, Node]):
         >>> spec.with_dims(batch_size=4, length=Dim.static("length", 8)).dims["length"]
         Dim('length', 8, min=8, max=8)
         """
-        self.sizes(**{name: self.dims[name].size if name in self.dims else 0 for name in dims})
+        self._refuse_unknown(dims)
         new = {name: dim if isinstance(dim, Dim) else replace(self.dims[name], size=dim) for name, dim in dims.items()}
         outputs = tuple(
             output

@@ -110,3 +110,12 @@ def test_trust_and_relations_are_true_or_false():
             dummyio.open_runner(len, trust=value)
         with pytest.raises(OptionError, match=f"relations={value!r}: give True or False"):
             dummyio.validate(len, len, relations=value)
+
+
+def test_an_unknown_option_beside_a_spec_is_named_with_its_value(tmp_path):
+    torch = pytest.importorskip("torch")
+    spec = dummyio.InputSpec({"input": dummyio.TensorSpec("input", (2, 4))})
+    with pytest.raises(OptionError, match=r"^opsett=18: no dim of this spec .* Did you mean 'opset'\?"):
+        dummyio.export(torch.nn.Linear(4, 4), tmp_path / "model.onnx", spec=spec, opsett=18)
+    with pytest.raises(OptionError, match=r"^height=3: no dim of this spec has that name"):
+        spec.with_dims(height=3)
