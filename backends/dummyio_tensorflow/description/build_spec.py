@@ -1,6 +1,6 @@
 """From declared inputs to a spec: axes get names, inputs their rules, dims their bounds, outputs their shapes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,9 @@ from dummyio_tensorflow.declarations.embedding_tables import TableFacts, find_gr
 from dummyio_tensorflow.description.axis_names import get_part_prefix, name_axes
 from dummyio_tensorflow.description.output_shapes import describe_outputs
 from dummyio_tensorflow.description.trial_traces import Trace, find_bounds, note_results, trace_at_sizes, trace_symbolic
+
+_MOST_SHARED = 8
+"""Inputs of shared sizes up to which each is tried with sizes of its own."""
 
 
 class SpecBuilder:
@@ -52,12 +55,10 @@ class SpecBuilder:
             axes, dtype = self._leaves[path]
             if dtype.kind == "float":  # guessed from shapes alone, but an index of a table is an integer
                 self._leaves[path] = (axes, DType.INT32)
-        spec, several = self._describe_inputs(facts, separate=True)
+        spec, several = self._describe_inputs(facts)
         traced = self._trace_at_distinct_sizes(spec, facts)
         if several and (traced is None or traced.error is not None):
-            spec, _ = self._describe_inputs(facts, separate=False)
-            self._notes["lengths"] = "sequences of one part of the model are taken to be of one length"
-            traced = self._trace_at_distinct_sizes(spec, facts)
+            spec, traced = self._share_sizes(facts, several)
         if traced is not None and traced.error is not None:
             self._notes["trace"] = f"it does not trace at sizes that all differ: {_cause_line(traced.error)}"
         elif traced is not None:
@@ -68,6 +69,22 @@ class SpecBuilder:
             spec, free, traced, self._declared.outputs, lambda sizes: trace_at_sizes(model, described, sizes)
         )
         return InputSpec(dict(spec), outputs=outputs, provenance=self._notes)
+
+    def _share_sizes(self, facts: TableFacts, several: Sequence[str]) -> tuple[InputSpec, Trace | None]:
+        """Return the spec in which inputs share sizes, but for those that trace with sizes of their own, and its trace."""
+        spec, _ = self._describe_inputs(facts, ())
+        traced = self._trace_at_distinct_sizes(spec, facts)
+        own: list[str] = []
+        for name in several if traced is not None and traced.error is None and 2 < len(several) <= _MOST_SHARED else ():
+            other, _ = self._describe_inputs(facts, (*own, name))
+            trial = self._trace_at_distinct_sizes(other, facts)
+            if trial is not None and trial.error is None:
+                own, spec, traced = [*own, name], other, trial
+        tied = ", ".join(name for name in several if name not in own)
+        self._notes["lengths"] = (
+            f"sequences of one part of the model are taken to be of one length, images of one size: {tied}"
+        )
+        return spec, traced
 
     def _note_bounds(self, reasons: Mapping[str, str]) -> None:
         self._notes |= {f"dim {name}": reason for name, reason in reasons.items()}
@@ -91,17 +108,19 @@ class SpecBuilder:
             return find_graph_tables(declared.graph, {f"{path}:0": path for path in self._leaves}), None
         if declared.callable is None:
             return TableFacts(declared.rows), None
-        plain, _ = self._describe_inputs(TableFacts({}), separate=True)
+        plain, _ = self._describe_inputs(TableFacts({}))
         trace = trace_symbolic(declared.callable, plain)
         if trace.error is not None:
             self._notes["graph"] = f"not read, since it does not trace with dynamic sizes: {_cause_line(trace.error)}"
             return TableFacts({}), None
         return find_graph_tables(trace.graph, trace.placeholders), trace
 
-    def _describe_inputs(self, facts: TableFacts, *, separate: bool) -> tuple[InputSpec, bool]:
-        """Return the spec of the inputs, and whether `separate` made a difference; see `name_axes`."""
+    def _describe_inputs(
+        self, facts: TableFacts, separate: Collection[str] | None = None
+    ) -> tuple[InputSpec, list[str]]:
+        """Return the spec of the inputs, and the names of which `separate` makes a difference; see `name_axes`."""
         keys = {path: _role_name(path) for path in self._leaves}
-        axes, several = name_axes({keys[path]: leaf for path, leaf in self._leaves.items()}, separate=separate)
+        axes, several = name_axes({keys[path]: leaf for path, leaf in self._leaves.items()}, separate)
         shapes, past = resolve_shapes(DimTable(axes), axes)
         inputs = InputRuleChooser(
             all={key: Input(key, shapes[key], self._leaves[path][1]) for path, key in keys.items()},

@@ -235,3 +235,26 @@ def test_lengths_and_indices_vary_below_what_they_count():
         return rows * tf.sequence_mask(lengths, tf.shape(rows)[1], tf.float32)[..., None]
 
     assert dummyio.describe(cut)["lengths"].values == Lengths("sequence_length")
+
+
+def pool(*inputs):
+    return [keras.layers.GlobalAveragePooling2D()(each) for each in inputs]
+
+
+def test_sizes_of_images_are_one_only_if_they_must_be():
+    def image(name, height=None, width=None, channels=3):
+        return keras.Input((height, width, channels), name=name)
+
+    boxes, photo = image("boxes", None, 2, 2), image("photo")
+    for inputs in ([boxes, photo], [photo, boxes]):
+        spec = dummyio.describe(keras.Model(inputs, pool(*inputs)))
+        assert shapes(spec)["photo"] == ["batch_size", "height", "width", "3"]
+        assert shapes(spec)["boxes"] == ["batch_size", "boxes_height", "2", "2"]
+    left, right = image("left"), image("right")
+    apart = dummyio.describe(keras.Model([left, right], pool(left, right)))
+    assert shapes(apart)["left"] == ["batch_size", "left_height", "left_width", "3"]
+    joined = keras.layers.Concatenate()([left, right])
+    tied = dummyio.describe(keras.Model([left, right, boxes], pool(joined, boxes)))
+    assert shapes(tied)["left"] == shapes(tied)["right"] == ["batch_size", "height", "width", "3"]
+    assert shapes(tied)["boxes"] == ["batch_size", "boxes_height", "2", "2"]
+    assert tied.provenance["lengths"].endswith("images of one size: left, right")
