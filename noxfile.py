@@ -211,8 +211,15 @@ def coverage(session: nox.Session) -> None:
 @nox.session(default=False)
 def routes(session: nox.Session) -> None:
     """Measure which exports from TensorFlow work on real models; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
-    install(session, "tensorflow", "onnx", "test-models")
+    install(session, "tensorflow", "quantize", "onnx", "test-models")
     session.run("python", "tests/coverage/routes_tensorflow.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
+
+
+@nox.session(default=False)
+def operators(session: nox.Session) -> None:
+    """Run operators that TFLite or ONNX may lack, and list what refuses them; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
+    install(session, "tensorflow", "onnx")
+    session.run("python", "tests/coverage/tensorflow_operators.py", *session.posargs, env={"TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
 @nox.session(default=False)

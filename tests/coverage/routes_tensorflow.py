@@ -1,10 +1,11 @@
 """Measure which export formats of TensorFlow work on real models, compared with the model itself; write ``docs/reference/tensorflow.md``.
 
-    python tests/coverage/routes_tensorflow.py [--only Bert,T5] [--rows FILE] [--write]
+    python tests/coverage/routes_tensorflow.py [--only Bert,T5] [--rows FILE] [--precisions] [--write]
 
 Each model is described, exported to each format, and run at two sizes of every dynamic axis, or on two samples if there is none.
 If sizes cannot stay dynamic, they are made static: first all but the batch, then all. It takes minutes; ``--rows`` stores the
-results in a file, and they are not measured again.
+results in a file, and they are not measured again. ``--precisions`` compares the errors of quantized TFLite files with what rounding to that
+precision changes in the model itself.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ sys.path.append(str(Path(__file__).parent))
 import keras
 import numpy as np
 from marks import write_between
-from tensorflow_cases import CASES
+from tensorflow_cases import CASES, PRECISIONS
 
 import dummyio
 from dummyio.errors import ExportError
@@ -43,6 +44,7 @@ ROUTES: dict[str, tuple[str, dict[str, Any]]] = {
     "int8": ("int8.tflite", {"quantize": "int8"}),
     ".onnx": ("model.onnx", {}),
 }
+QUANTIZED = ("fp16", "dynamic", "int8", "int16x8")
 EXACT = ("SavedModel", ".pb", ".tflite", ".onnx")
 TOLERANCE = 1e-4
 """As much an exact route may differ, relative to the largest value."""
@@ -137,11 +139,51 @@ def attempt(
     return Cell(reason=reason)
 
 
+def measure_precisions(name: str, folder: Path) -> str:
+    """Return the row of a model: its largest value, and for each precision the error and its ratio to that of the rounding."""
+    keras.utils.set_random_seed(0)
+    model = PRECISIONS[name]()
+    cells, largest = [], 0.0
+    for kind in QUANTIZED:
+        try:
+            artifact = dummyio.export(model, folder / kind / "model.tflite", quantize=kind)
+        except ExportError:
+            artifact = dummyio.export(model, folder / kind / "model.tflite", quantize=kind, static="batch_size")
+        run, reference = dummyio.open_runner(artifact.path, artifact.spec), dummyio.open_runner(model, artifact.spec)
+        worst = rounded = 0.0
+        for sample in range(3):
+            values = artifact.spec.feeds(sample=sample)
+            want, have = reference(values), run(values)
+            expected = reference.in_precision(values, artifact.spec.provenance["precision"])  # type: ignore[attr-defined]
+            for key, value in want.items():
+                largest = max(largest, float(np.abs(value).max()))
+                worst = max(worst, float(np.abs(value - have[key]).max()))
+                rounded = max(rounded, float(np.abs(value - expected[key]).max()))
+        verdict = "" if dummyio.validate(artifact.path, model).ok else ", not valid"
+        cells.append(f"{worst:.0e} ({worst / rounded:.2f}{verdict})")
+    return f"| {name} | {largest:.2g} | {' | '.join(cells)} |"
+
+
+def page_of_precisions(only: list[str]) -> str:
+    """Measure the models, and write their table."""
+    lines = [f"| model | largest value | {' | '.join(QUANTIZED)} |", f"|---|---:|{'---:|' * len(QUANTIZED)}"]
+    for name in PRECISIONS:
+        if any(part in name for part in only):
+            with tempfile.TemporaryDirectory() as folder:
+                for kind in QUANTIZED:
+                    (Path(folder) / kind).mkdir()
+                lines.append(measure_precisions(name, Path(folder)))
+            print(lines[-1], flush=True)  # noqa: T201
+    names = ("tensorflow", "ai-edge-quantizer", "ai-edge-litert")
+    head = ", ".join(f"{name} {version(name)}" for name in names)
+    return "\n".join([f"{len(lines) - 2} models; {head}:", "", *lines])
+
+
 def shorten(text: str) -> str:
     """Return the part of an error that comes from the converter."""
     for end in (
-        " Mostly it is",
-        " Write the model",
+        " A SavedModel and a .pb carry it",
+        " With static=",
         " A size may have",
         " TFLite does not have them",
         " This is a defect",
@@ -195,10 +237,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="parts of the names of models, by comma")
     parser.add_argument("--rows", type=Path, help="a file that keeps what was measured")
+    parser.add_argument("--precisions", action="store_true", help="measure quantized TFLite files only")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     only = options.only.split(",") if options.only else [""]
+    if options.precisions:
+        text = page_of_precisions(only)
+        if options.write:
+            write_between(PAGE, text, "precisions")
+        return 1 if "not valid" in text else 0
     rows = [row for name in CASES if any(part in name for part in only) for row in [measured(name, options.rows)]]
     text = page(rows)
     print(text)  # noqa: T201

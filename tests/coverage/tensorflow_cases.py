@@ -107,6 +107,41 @@ def sequential() -> Any:
     return keras.Sequential(layers)
 
 
+def loop() -> Any:
+    return keras.Sequential([keras.Input((12, 4)), keras.layers.LSTM(8), keras.layers.Dense(3)])
+
+
+def dense() -> Any:
+    layers = [
+        keras.layers.Dense(32, activation="relu"),
+        keras.layers.Dense(32, activation="relu"),
+        keras.layers.Dense(3),
+    ]
+    return keras.Sequential([keras.Input((10,)), *layers])
+
+
+def series() -> Any:
+    layers = [
+        keras.layers.Conv1D(8, 3, activation="relu"),
+        keras.layers.MaxPooling1D(2),
+        keras.layers.Conv1D(8, 3, activation="relu"),
+        keras.layers.GlobalAveragePooling1D(),
+        keras.layers.Dense(3),
+    ]
+    return keras.Sequential([keras.Input((32, 4)), *layers])
+
+
+def autoencoder() -> Any:
+    sizes = {"strides": 2, "padding": "same"}
+    layers = [
+        keras.layers.Conv2D(8, 3, activation="relu", **sizes),
+        keras.layers.Conv2D(4, 3, activation="relu", **sizes),
+        keras.layers.Conv2DTranspose(8, 3, activation="relu", **sizes),
+        keras.layers.Conv2DTranspose(1, 3, activation="sigmoid", **sizes),
+    ]
+    return keras.Sequential([keras.Input((16, 16, 1)), *layers])
+
+
 def subclassed() -> Any:
     model = Subclassed()
     model({"token_ids": np.ones((2, 6), np.int32), "padding_mask": np.ones((2, 6), np.int32)})
@@ -164,3 +199,22 @@ CASES: dict[str, Callable[[], Any]] = {
     "applications.MobileNetV2": with_softmax_off("MobileNetV2"),
     "applications.EfficientNetB0": with_softmax_off("EfficientNetB0"),
 }
+
+PRECISIONS: dict[str, Callable[[], Any]] = {
+    "Keras, dense": dense,
+    "Keras, LSTM": loop,
+    "Keras, 1-D convolutions": series,
+    "Keras, autoencoder": autoencoder,
+    **{
+        name: CASES[name]
+        for name in (
+            "Keras functional, attention and GELU",
+            "BertBackbone",
+            "GPT2Backbone",
+            "ViTBackbone",
+            "applications.MobileNetV2",
+            "applications.EfficientNetB0",
+        )
+    },
+}
+"""The models that each precision of TFLite is measured on."""

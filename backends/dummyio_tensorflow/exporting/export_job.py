@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from dummyio.errors import ExportError
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import check_artifact
 from dummyio.exporting.stages import report_stage
@@ -14,6 +15,7 @@ from dummyio.exporting.static_dims import fix_dims, split_into_buckets
 from dummyio.input_spec import InputSpec
 from dummyio.typing import Buckets, StaticDims
 from dummyio_tensorflow.calling.frozen_function import Frozen, add_output_specs, freeze_model, trace_model
+from dummyio_tensorflow.exporting.operator_places import name_operators
 from dummyio_tensorflow.running.model_runner import ModelRunner
 from dummyio_tensorflow.signature import argument_names
 
@@ -54,8 +56,24 @@ def prepare_export(
     spec, specs, more = split_into_buckets(spec, buckets)
     with report_stage("trace", type(model).__name__):
         signatures = {name: freeze(model, each) for name, each in specs.items()}
+    _refuse_python(model, spec, signatures["serving_default"].graph.graph)
     spec = add_output_specs(spec, signatures["serving_default"])
     return ExportJob(model, spec, specs, signatures, (*notes, *more))
+
+
+_PYTHON = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
+
+
+def _refuse_python(model: Any, spec: InputSpec, graph: Any) -> None:
+    """Refuse a graph that calls Python: its file would run in this process only."""
+    definition = graph.as_graph_def()
+    nodes = (*definition.node, *(node for function in definition.library.function for node in function.node_def))
+    found = sorted({node.op for node in nodes if node.op in _PYTHON})
+    if found:
+        raise ExportError(
+            f"the model calls a Python function, {name_operators(model, spec, found)}, which no file can contain: write tf.py_function and "
+            "tf.numpy_function with TensorFlow's operators, or compute this part before the model."
+        )
 
 
 def keep_variables(model: Any, spec: InputSpec) -> Frozen:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from msgspec import Meta
 
-from dummyio.errors import ExportError, NotInstalledError, format_error_line
+from dummyio.errors import ExportError, NotInstalledError
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import check_names_apart
 from dummyio.exporting.stages import report_stage
@@ -21,8 +21,10 @@ from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_tensorflow.calling.frozen_function import Frozen, complete_freezing, without_xla
 from dummyio_tensorflow.calling.silence import silence_output
-from dummyio_tensorflow.exporting.export_job import prepare_export
+from dummyio_tensorflow.exporting.converter_errors import clean_cause, summarize
+from dummyio_tensorflow.exporting.export_job import ExportJob, prepare_export
 from dummyio_tensorflow.exporting.onnx_names import declare_names
+from dummyio_tensorflow.exporting.operator_places import find_mentioned, name_operators
 
 _LARGEST = 1 << 31
 
@@ -51,7 +53,7 @@ def export_onnx(
     check_names_apart(job.frozen.names, job.frozen.outputs)
     _check_graph(job.frozen)
     with report_stage("write", path.name):
-        proto = declare_names(_convert(job.frozen, opset), job.spec, job.frozen.names, job.frozen.outputs)
+        proto = declare_names(_convert(job, opset), job.spec, job.frozen.names, job.frozen.outputs)
         path.write_bytes(proto.SerializeToString(deterministic=True))
     return job.finish(path)
 
@@ -71,7 +73,8 @@ def _check_graph(frozen: Frozen) -> None:
         )
 
 
-def _convert(frozen: Frozen, opset: int) -> Any:
+def _convert(job: ExportJob, opset: int) -> Any:
+    frozen = job.frozen
     try:
         import_module("onnx_ir")  # `declare_names` needs it
         import tf2onnx  # noqa: PLC0415 - lazy: it takes seconds
@@ -92,33 +95,39 @@ def _convert(frozen: Frozen, opset: int) -> Any:
         except Exception as error:  # noqa: BLE001 - an operation that it only logged is the reason
             problem = error
     lacking = _find_unsupported(log.errors())
+    if not lacking and problem is not None:
+        lacking = find_mentioned(frozen.graph.graph, str(problem))
     if lacking:
         raise ExportError(
-            f"tf2onnx {tf2onnx.__version__} has no ONNX operators for {lacking}. Write the model without them."
-        )
+            f"tf2onnx {tf2onnx.__version__} has no ONNX operators for {name_operators(job.model, job.spec, lacking)}. {_REMEDY}"
+        ) from (None if problem is None else clean_cause(problem))
     if problem is not None:
-        raise ExportError(f"tf2onnx {tf2onnx.__version__} failed: {format_error_line(problem)}") from problem
+        reason = summarize(str(problem), problem)
+        raise ExportError(f"tf2onnx {tf2onnx.__version__} failed: {reason} {_REMEDY}") from clean_cause(problem)
     if proto.ByteSize() >= _LARGEST:
         raise ExportError(
             "the model is larger than 2 GiB, which one ONNX file of tf2onnx cannot hold: export a SavedModel."
         )
-    _check_operators(proto, opset, log.errors())
+    _check_operators(proto, opset)
     return proto
 
 
-def _find_unsupported(errors: list[str]) -> str:
-    """Return the operations that tf2onnx logged as unsupported, with their number in the model."""
-    found: dict[str, str] = {}
+_REMEDY = "A SavedModel and a .pb carry it, or write the model without it."
+
+
+def _find_unsupported(errors: list[str]) -> list[str]:
+    """Return the operators that tf2onnx logged as unsupported."""
+    found: dict[str, None] = {}
     for text in errors:
         if text.startswith("Unsupported ops"):
-            found |= dict(re.findall(r"'(\w+)': (\d+)", text))
+            found |= dict.fromkeys(re.findall(r"'(\w+)': \d+", text))
         single = re.search(r"Tensorflow op \[.*: (\w+)\] is not supported", text)
         if single:
-            found.setdefault(single[1], "1")
-    return ", ".join(f"{name} ({count})" for name, count in found.items())
+            found.setdefault(single[1])
+    return list(found)
 
 
-def _check_operators(proto: Any, opset: int, errors: list[str]) -> None:
+def _check_operators(proto: Any, opset: int) -> None:
     import onnx  # noqa: PLC0415 - lazy: tf2onnx has imported it
 
     foreign = sorted(
@@ -129,8 +138,7 @@ def _check_operators(proto: Any, opset: int, errors: list[str]) -> None:
         }
     )
     if foreign:
-        log = f" Its log: {errors[0][:300]}" if errors else ""
-        raise ExportError(f"tf2onnx left operations that ONNX {opset} does not have: {', '.join(foreign)}.{log}")
+        raise ExportError(f"tf2onnx wrote operators that ONNX {opset} does not have: {', '.join(foreign)}. {_REMEDY}")
 
 
 def _erfc(ctx: Any, node: Any, name: str, args: Any) -> None:

@@ -4,7 +4,6 @@ The converter is restricted to TFLite's own operations. It would offer those of 
 do not have: none of them loads such a file.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,7 +13,7 @@ from typing import Annotated, Any, Literal
 import tensorflow as tf
 from msgspec import Meta
 
-from dummyio.errors import ExportError, OptionError, format_error_line
+from dummyio.errors import ExportError, OptionError
 from dummyio.exporting.artifact import ExportResult, record_precision
 from dummyio.exporting.artifact_check import TOLERANCE
 from dummyio.exporting.stages import report_stage
@@ -24,6 +23,7 @@ from dummyio.typing import Buckets, StaticDims
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.calling.tflite_schema import list_operator_kinds, read_model
 from dummyio_tensorflow.exporting.calibration_worker import convert_in_subprocess
+from dummyio_tensorflow.exporting.converter_errors import clean_cause, explain_tflite_error
 from dummyio_tensorflow.exporting.export_job import ExportJob, prepare_export
 from dummyio_tensorflow.exporting.export_saved_model import save_signatures
 from dummyio_tensorflow.exporting.quantize_products import quantize_products
@@ -90,8 +90,10 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
     try:
         with report_stage("write", path.name):
             path.write_bytes(_convert(job, quantization))
-    except Exception as error:
-        raise _explain_refusal(error, static) from error
+    except Exception as error:  # noqa: BLE001 - converters raise any class
+        find_static = partial(_find_static, model, spec, quantization.name)
+        explained = explain_tflite_error(error, job, find_static, is_static=static == "all")
+        raise explained from clean_cause(error)
     _check_operators(path)
     _check_quantized(path, quantization)
     # In deep networks of random weights, the error of 8 bits is as large as the values themselves.
@@ -128,46 +130,18 @@ def _samples(specs: Mapping[str, InputSpec], count: int) -> Iterator[Any]:
             yield signature, {names[path]: values for path, values in spec.feeds(sample=sample).items()}
 
 
-_LACKING = (
-    (r"TF Select ops: ([\w ,:/.-]+)", "TensorFlow operations"),
-    (r"Custom ops: ([\w ,:/.-]+)", "custom operations"),
-)
-
-
-_NO_KERNELS = {"f16": "float16", "bf16": "bfloat16", "f64": "float64"}
-"""Types in the converter's messages that TFLite has hardly a kernel for."""
-
-
-def _explain_refusal(error: Exception, static: StaticDims) -> ExportError:
-    if isinstance(error, ExportError):
-        return error
-    text = str(error)
-    lacking = [
-        f"{kind}: {found[1].strip()}" for pattern, kind in _LACKING if (found := re.search(pattern, text)) is not None
-    ]
-    narrow = next((name for kind, name in _NO_KERNELS.items() if re.search(rf"x{kind}>", text)), None)
-    if narrow is not None:
-        without = f": {'; '.join(lacking)}" if lacking else ""
-        return ExportError(
-            f"the model computes in {narrow}, for which TFLite has no kernels{without}. Export it in float32; quantize='float16' stores the "
-            "weights of such a model in half the size."
-        )
-    if re.search(r"TensorList\w*' op requires element_shape to be static", text):
-        return ExportError(
-            "a loop of the model, such as that of a GRU or LSTM, collects results whose shape is dynamic, which TFLite does not take: fix "
-            "the size that they have, mostly static='batch_size', or static='all'."
-        )
-    if not lacking:
-        line = next((line.strip() for line in text.splitlines() if "error:" in line), format_error_line(error))
-        return ExportError(f"TFLite's converter failed: {line[:500]}")
-    if static == "all":
-        remedy = "TFLite does not have them: write the model without them, or choose another format."
-    else:
-        remedy = (
-            "Mostly it is a dynamic size: fix sizes with static='all_but_batch', 'all' or names of dims, or give a few sizes "
-            "of one dim with buckets={'sequence_length': (16, 64)}."
-        )
-    return ExportError(f"the model needs what TFLite does not have; {'; '.join(lacking)}. {remedy}")
+def _find_static(model: Any, spec: InputSpec, kind: str | None) -> str | None:
+    """Return the option ``static=`` with which the converter takes a model of real numbers; None if there is none."""
+    for static in ("all_but_batch", "all"):
+        try:
+            _convert(
+                prepare_export(model, spec, static),
+                _Quantization(kind if kind == "float16" else None, 1, int8_io=False),
+            )
+        except Exception:  # noqa: BLE001, S112 - this is a trial: the caller reports the first refusal
+            continue
+        return static
+    return None
 
 
 def _check_operators(path: Path) -> None:
