@@ -73,8 +73,21 @@ class ModuleCall:
         # A cache is new in each call, because a model writes on it.
         inputs = {name: build_nested(node, leaves, name, build_cache) for name, node in self.spec.items()}
         first = [inputs.pop(name) for name in self._positional]
-        results = name_outputs(self.module(*first, **inputs, **self._constants), self._outputs, _expand_cache)
+        with end_transforms():
+            made = self.module(*first, **inputs, **self._constants)
+        results = name_outputs(made, self._outputs, _expand_cache)
         return {name: value for name, value in results.items() if isinstance(value, torch.Tensor)}
+
+
+@contextmanager
+def end_transforms() -> Generator[None]:
+    """Leave the ``vmap`` and the like that a failing module began: an exported program enters and leaves them as operators."""
+    depth = torch._C._functorch.get_dynamic_layer_stack_depth()  # noqa: SLF001 - has no public name
+    try:
+        yield
+    except BaseException:
+        torch._C._functorch.pop_dynamic_layer_stack_and_undo_to_depth(depth)  # noqa: SLF001 - see above
+        raise
 
 
 def device_of(module: nn.Module) -> torch.device:

@@ -20,6 +20,7 @@ from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_torch.calling.array_conversion import to_arrays, to_tensors
+from dummyio_torch.calling.call_module import end_transforms
 from dummyio_torch.calling.silence import silence_exporters
 from dummyio_torch.dtypes import from_native
 from dummyio_torch.program_file.read_program import NAMES_FILE, read_program
@@ -49,7 +50,7 @@ class ProgramRunner:
         try:
             leaves = to_tensors({path: feeds[path] for path in self._paths}, torch.device("cpu"))
             args, kwargs = self._nest_inputs(leaves)
-            with torch.no_grad():
+            with torch.no_grad(), end_transforms():
                 result = self._module(*args, **kwargs)
         except DTypeError:
             raise

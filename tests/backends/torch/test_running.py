@@ -233,3 +233,17 @@ def test_a_truncated_program_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(SourceError, match="must be a whole file"):
         open_runner(path)
+
+
+@pytest.mark.filterwarnings("ignore:.*treespec:FutureWarning")
+@pytest.mark.parametrize("as_module", [False, True])
+def test_a_program_that_fails_inside_vmap_leaves_it(as_module):
+    class Mapped(nn.Module):
+        def forward(self, x):
+            return torch.vmap(lambda row: row.softmax(0))(x)
+
+    program = torch.export.export(Mapped(), (torch.rand(3, 4),), dynamic_shapes=({0: torch.export.Dim("rows")},))
+    run = open_runner(program.module() if as_module else program, spec_of())
+    with pytest.raises(RunError, match=r"softmax.* not implemented for 'Long'"):
+        run({"x": np.zeros((3, 4), np.int64)})
+    assert torch.rand(2).shape == (2,)  # vmap would refuse random numbers
