@@ -5,6 +5,7 @@ Each description is confirmed: the function is traced, without data, on the symb
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -14,7 +15,7 @@ import jax.export
 from dummyio.errors import OptionError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.sources.options import apply_sizes, check_options, make_padding_mask
-from dummyio.spec.dims import Dim
+from dummyio.spec.dims import Dim, evaluate_size, find_dims
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import Node, TensorSpec, map_node
 from dummyio_jax.calling.exported_function import describe_exported_inputs, describe_exported_outputs, open_exported
@@ -23,7 +24,7 @@ from dummyio_jax.calling.pure_function import Model, to_pure_function
 from dummyio_jax.description.annotated_inputs import read_annotated_inputs
 from dummyio_jax.description.example_inputs import apply_dynamic_option, bind_example_inputs
 from dummyio_jax.description.free_axes import Shapes, find_dynamic_axes
-from dummyio_jax.description.trace import Trace, find_indexed_rows, trace_model
+from dummyio_jax.description.trace import Trace, find_indexed_rows, find_position_rows, trace_model
 from dummyio_jax.description.value_rules import choose_value_rules
 
 _OPTIONS = ("args", "kwargs", "dynamic")
@@ -77,30 +78,76 @@ def _describe_model(model: Model, options: Mapping[str, Any], given: Mapping[str
     has_examples = "args" in options or "kwargs" in options
     if has_examples:
         nodes = bind_example_inputs(model, options.get("args", ()), options.get("kwargs", {}))
-        spec = _find_shapes(model, InputSpec(nodes), options.get("dynamic"))
+        spec, reasons = _find_shapes(model, InputSpec(nodes), options.get("dynamic"))
     elif "dynamic" in options:
         raise OptionError("dynamic: this option names the axes of example arguments; also give args or kwargs.")
     else:
-        spec = _fix_given_dims(model, InputSpec(read_annotated_inputs(model)), given)
+        spec, reasons = _fix_given_dims(model, InputSpec(read_annotated_inputs(model)), given), {}
     traced = _confirm(model, spec)
+    bounds = {name: rows for name, rows in find_position_rows(traced).items() if name in spec.dims}
+    spec = _bound_dims(spec, bounds)
+    places = "its places index a table that ends there"
+    reasons |= {f"dim {name}": f"{_format_bounds(spec.dims[name])}: {places}" for name in bounds}
     outputs = build_output_specs(traced.shapes, spec.dims)
     origin = {
         "source": f"{model.kind} {model.name}",
         "inputs": "example arguments" if has_examples else "its signature",
         **({"mode": " ".join(model.notes)} if model.notes else {}),
+        **reasons,
     }
     return _complete_spec(spec, outputs, find_indexed_rows(traced, spec), options, origin)
 
 
-def _find_shapes(model: Model, spec: InputSpec, dynamic: Mapping[str, Any] | None) -> InputSpec:
-    """Return the spec of example arguments with dims: those of `dynamic`, their own, or those that a search finds."""
+def _find_shapes(model: Model, spec: InputSpec, dynamic: Mapping[str, Any] | None) -> tuple[InputSpec, dict[str, str]]:
+    """Return the spec of example arguments with dims, those of `dynamic`, their own, or those that a search finds; and why sizes are bound."""
     leaves = dict(spec.leaves)
     if dynamic is not None:
-        return _reshape_spec(spec, apply_dynamic_option(leaves, dynamic))
+        return _reshape_spec(spec, apply_dynamic_option(leaves, dynamic)), {}
     _confirm(model, spec)
     if spec.dims:
-        return spec
-    return _reshape_spec(spec, find_dynamic_axes(leaves, lambda shapes: _can_trace(model, _reshape_spec(spec, shapes))))
+        return spec, {}
+    found = find_dynamic_axes(leaves, lambda shapes: _find_failure(model, _reshape_spec(spec, shapes)))
+    spec = _reshape_spec(spec, found.shapes)
+    reasons = {f"dim {name}": f"{_format_bounds(spec.dims[name])}: {text}" for name, text in found.bounds.items()}
+    fixed = {
+        f"axis {place} of {path}": f"fixed at {leaves[path].shape[place]}: {text}"
+        for (path, place), text in found.fixed.items()
+    }
+    return spec, reasons | fixed
+
+
+def _format_bounds(dim: Dim) -> str:
+    parts = [
+        f"at least {dim.min}" if dim.min > 1 else "",
+        "" if dim.max is None else f"at most {dim.max}",
+        f"a multiple of {dim.multiple_of}" if dim.multiple_of > 1 else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+_EXPLAINED = "This error arises"
+"""What JAX's general words about comparisons of sizes begin with."""
+
+
+def _find_failure(model: Model, spec: InputSpec) -> str:
+    """Return why a model cannot be traced on a spec; empty if it can, and returns nothing empty at the smallest sizes that are not 1."""
+    try:
+        traced = trace_model(model, spec)
+    except Exception as error:  # noqa: BLE001 - a function may raise anything
+        return format_error_line(error).partition(_EXPLAINED)[0].rstrip()
+    bounded = {name: dim.min for name, dim in spec.dims.items() if dim.min > 1}
+    if bounded:
+        sizes = (size for output in build_output_specs(traced.shapes, spec.dims) for size in output.shape or ())
+        known = (size for size in sizes if all(dim.name in spec.dims for dim in find_dims(size)))
+        if any(evaluate_size(size, bounded) < 1 for size in known):
+            return "a result is empty"
+    return ""
+
+
+def _bound_dims(spec: InputSpec, most: Mapping[str, int]) -> InputSpec:
+    """Return the spec with dims of at most some sizes; a size of an example that is larger stays the largest."""
+    dims = {name: replace(spec.dims[name], max=max(size, spec.dims[name].size)) for name, size in most.items()}
+    return spec.with_dims(**dims) if dims else spec
 
 
 def _fix_given_dims(model: Model, spec: InputSpec, given: Mapping[str, Any]) -> InputSpec:

@@ -1,36 +1,86 @@
 """Finds the dynamic axes of example arguments: those with which the function can be traced as symbols.
 
 Equal sizes of two arguments become one symbol if the function can be traced so; examples of different sizes, or the option
-``dynamic``, tell them apart.
+``dynamic``, tell them apart. What cannot be traced as any size may be traced within bounds.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from dummyio.sources.axis_names import make_unique, name_axis, name_by_place
 from dummyio.sources.input_names import is_mask
 from dummyio.spec.dims import Dim, Size
 from dummyio.spec.tensor_spec import TensorSpec
+from dummyio_jax.description.size_bounds import fit_bounds
 
 Axis = tuple[str, int]
 """An axis of an input: its path and its place."""
 Shapes = dict[str, tuple[Size, ...]]
 
 
-def find_dynamic_axes(leaves: Mapping[str, TensorSpec], can_trace: Callable[[Shapes], bool]) -> Shapes:
-    """Return the shapes of the leaves with symbols wherever the function can be traced with them."""
-    shapes: Shapes = {path: leaf.shape for path, leaf in leaves.items()}
+@dataclass
+class FoundAxes:
+    """The shapes of example arguments with their dims, and what is known about why."""
+
+    shapes: Shapes
+    bounds: dict[str, str] = field(default_factory=dict[str, str])
+    """Dim → why it has bounds."""
+    fixed: dict[Axis, str] = field(default_factory=dict[Axis, str])
+    """Axis that keeps its size → why it cannot vary."""
+
+
+def find_dynamic_axes(leaves: Mapping[str, TensorSpec], find_failure: Callable[[Shapes], str]) -> FoundAxes:
+    """Return the shapes of the leaves with symbols wherever the function can be traced with them.
+
+    Parameters
+    ----------
+    leaves
+        The example arguments.
+    find_failure
+        Traces the function with other shapes; returns the reason for which that fails, empty if it does not.
+    """
+    found = FoundAxes({path: leaf.shape for path, leaf in leaves.items()})
     names: set[str] = set()
     for groups in _candidate_groups(leaves):
         for group in groups:
             name = _name_group(group, leaves, names)
-            trial = _insert_dim(shapes, group, name)
-            if trial is not None and can_trace(trial):
-                shapes = trial
+            dim = _find_dim(found, group, name, find_failure)
+            if dim is not None:
                 names.add(name)
                 if group is groups[0]:
                     break
-    return shapes
+    found.fixed = {
+        axis: reason for axis, reason in found.fixed.items() if isinstance(_read_axis(found.shapes, axis), int)
+    }
+    return found
+
+
+def _find_dim(found: FoundAxes, group: Sequence[Axis], name: str, find_failure: Callable[[Shapes], str]) -> Dim | None:
+    """Give the axes of a group one dim, with bounds if it needs some; return None if the function cannot be traced so."""
+    size = _read_axis(found.shapes, group[0])
+    if (
+        any(not isinstance(_read_axis(found.shapes, axis), int) for axis in group)
+        or not isinstance(size, int)
+        or not size
+    ):
+        return None
+    dim: Dim | None = Dim(name, size)
+    reason = find_failure(_insert_dim(found.shapes, group, Dim(name, size)))
+    if reason:
+        dim = fit_bounds(Dim(name, size), reason, lambda other: find_failure(_insert_dim(found.shapes, group, other)))
+    if dim is None:
+        for axis in group:
+            found.fixed.setdefault(axis, reason)
+        return None
+    if reason:
+        found.bounds[name] = reason
+    found.shapes = _insert_dim(found.shapes, group, dim)
+    return dim
+
+
+def _read_axis(shapes: Shapes, axis: Axis) -> Size:
+    return shapes[axis[0]][axis[1]]
 
 
 def _candidate_groups(leaves: Mapping[str, TensorSpec]) -> Iterator[list[list[Axis]]]:
@@ -63,14 +113,11 @@ def _split_group(group: list[Axis]) -> Iterator[list[list[Axis]]]:
         yield [group, *several, *(single for single in singles if single not in (group, *several))]
 
 
-def _insert_dim(shapes: Shapes, group: Sequence[Axis], name: str) -> Shapes | None:
-    """Return the shapes with one more dim; None if an axis of the group already has one."""
-    first = shapes[group[0][0]][group[0][1]]
-    if any(not isinstance(shapes[path][axis], int) for path, axis in group) or not isinstance(first, int) or not first:
-        return None
+def _insert_dim(shapes: Shapes, group: Sequence[Axis], dim: Dim) -> Shapes:
+    """Return the shapes with one more dim at all axes of a group."""
     new = dict(shapes)
     for path, axis in group:
-        new[path] = (*new[path][:axis], Dim(name, first), *new[path][axis + 1 :])
+        new[path] = (*new[path][:axis], dim, *new[path][axis + 1 :])
     return new
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.extend.core as jex
+import jax.numpy as jnp
 
 from dummyio.input_spec import InputSpec
 from dummyio.spec.tensor_spec import build_nested
@@ -15,6 +16,11 @@ _MOVING = {"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose",
 _ELEMENTWISE = {"convert_element_type", "select_n", "add", "max", "min", "clamp", "stop_gradient"}
 _ID_OPERATIONS = _MOVING | _ELEMENTWISE
 """Operations that return ids if they are given ids; indexing adds the number of rows to negative ones."""
+
+_LIMITING = {"clamp", "min", "max"}
+"""Operations after which places beyond a table's end are its last row."""
+_PLACES = "places of "
+"""What the key of a dim's places begins with, among the paths of inputs; the first place and the dim's name follow."""
 
 
 class Trace(NamedTuple):
@@ -43,15 +49,31 @@ def find_indexed_rows(trace: Trace, spec: InputSpec) -> dict[str, int]:
     return rows
 
 
+def find_position_rows(trace: Trace) -> dict[str, int]:
+    """Return, for each dim whose places (``arange(length)``) index tables, the number of rows of the smallest one."""
+    rows: dict[str, int] = {}
+    _follow_ids(trace.jaxpr, {}, rows)
+    found: dict[str, int] = {}
+    for key, count in rows.items():
+        if key.startswith(_PLACES):
+            first, _, name = key.removeprefix(_PLACES).partition(" ")
+            found[name] = min(count - int(first), found.get(name, count))
+    return {name: count for name, count in found.items() if count > 0}
+
+
 def _follow_ids(jaxpr: Any, origins: dict[Any, str], rows: dict[str, int]) -> None:
     """Follow each variable that holds the ids of an input, also into called functions, and add to `rows`."""
     for equation in jaxpr.eqns:
+        if equation.primitive.name == "iota":
+            length = str(equation.params["shape"][equation.params["dimension"]])
+            origins |= {var: f"{_PLACES}0 {length}" for var in equation.outvars if length.isidentifier()}
+            continue
         sources = [None if isinstance(var, jex.Literal) else origins.get(var) for var in equation.invars]
-        if not any(sources):
+        called = list(_called_functions(equation))
+        if not any(sources) and not called:
             continue
         for path, size in _indexed_sizes(equation, sources):
             rows[path] = min(size, rows.get(path, size))
-        called = list(_called_functions(equation))
         for inner, offset in called:
             held = {var: path for var, path in zip(inner.invars, sources[offset:], strict=False) if path}
             _follow_ids(inner, held, rows)
@@ -60,8 +82,24 @@ def _follow_ids(jaxpr: Any, origins: dict[Any, str], rows: dict[str, int]) -> No
                 for out, var in zip(equation.outvars, inner.outvars, strict=False)
                 if not isinstance(var, jex.Literal) and var in held
             }
-        if not called and equation.primitive.name in _ID_OPERATIONS and len({*filter(None, sources)}) == 1:
-            origins |= dict.fromkeys(equation.outvars, next(filter(None, sources)))
+        source = None if called else _find_source(equation, {*filter(None, sources)})
+        if source is not None:
+            origins |= dict.fromkeys(equation.outvars, source)
+
+
+def _find_source(equation: Any, sources: set[str]) -> str | None:
+    """Return whose ids, or which dim's places, the results of an equation are; None if they are others."""
+    operation = equation.primitive.name
+    if not all(source.startswith(_PLACES) for source in sources):
+        return next(iter(sources)) if operation in _ID_OPERATIONS and len(sources) == 1 else None
+    numbers = [int(var.val) for var in equation.invars if isinstance(var, jex.Literal) and jnp.ndim(var.val) == 0]
+    if operation in _LIMITING or (operation not in _ID_OPERATIONS and (operation, numbers) != ("mul", [1])):
+        return None
+    places = sorted((int(first), name) for first, _, name in (s.removeprefix(_PLACES).partition(" ") for s in sources))
+    first, name = places[0]  # a negative place counts from the end: one of two sums is chosen
+    if any(other != name for _, other in places):
+        return None
+    return f"{_PLACES}{first + sum(numbers) if operation == 'add' else first} {name}"
 
 
 def _indexed_sizes(equation: Any, sources: list[str | None]) -> Iterator[tuple[str, int]]:
