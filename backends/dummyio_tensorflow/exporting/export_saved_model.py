@@ -42,7 +42,7 @@ def export_saved_model(
     """
     try:
         job = prepare_export(model, spec, static, buckets)
-        kept, notes = None, ()
+        kept, notes = None, tuple[str, ...]()
     except TableError:
         job = prepare_export(model, spec, static, buckets, freeze=keep_variables)
         kept, notes = model, (_NOT_FROZEN,)

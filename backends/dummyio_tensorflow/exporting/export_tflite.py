@@ -91,7 +91,7 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
         with report_stage("write", path.name):
             path.write_bytes(_convert(job, quantization))
     except Exception as error:  # noqa: BLE001 - converters raise any class
-        find_static = partial(_find_static, model, spec, quantization.name)
+        find_static = partial(_find_static, model, spec, quantize)
         explained = explain_tflite_error(error, job, find_static, is_static=static == "all")
         raise explained from clean_cause(error)
     _check_operators(path)
@@ -130,13 +130,13 @@ def _samples(specs: Mapping[str, InputSpec], count: int) -> Iterator[Any]:
             yield signature, {names[path]: values for path, values in spec.feeds(sample=sample).items()}
 
 
-def _find_static(model: Any, spec: InputSpec, kind: str | None) -> str | None:
+def _find_static(model: Any, spec: InputSpec, kind: Quantize) -> str | None:
     """Return the option ``static=`` with which the converter takes a model of real numbers; None if there is none."""
     for static in ("all_but_batch", "all"):
         try:
             _convert(
                 prepare_export(model, spec, static),
-                _Quantization(kind if kind == "float16" else None, 1, int8_io=False),
+                _Quantization(kind if kind in ("float16", "fp16") else None, 1, int8_io=False),
             )
         except Exception:  # noqa: BLE001, S112 - this is a trial: the caller reports the first refusal
             continue

@@ -10,6 +10,7 @@ from typing import Any
 from dummyio.errors import ExportError, NotInstalledError, format_error_line
 from dummyio.typing import Array
 from dummyio_tensorflow.calling.silence import silence_output
+from dummyio_tensorflow.calling.tflite_schema import list_builtin_kinds
 
 _PRODUCTS = ("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE")
 
@@ -62,4 +63,22 @@ def quantize_products(blob: bytes, samples: Iterable[tuple[str, Mapping[str, Arr
             made = tool.quantize(ranges.get_model_qsvs(), enable_progress_report=False)
     except Exception as error:
         raise ExportError(f"ai-edge-quantizer failed: {format_error_line(error)}") from error
-    return bytes(made.quantized_model)
+    return _declare_dynamic_axes(made.quantized_model)
+
+
+def _declare_dynamic_axes(blob: Any) -> bytes:
+    """Return a file whose conversions to and from integers have the dynamic axes of the other side: the tool leaves them out."""
+    from ai_edge_litert.tools import flatbuffer_utils  # noqa: PLC0415 - lazy: an optional package
+
+    model: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(blob))
+    kinds = list_builtin_kinds()
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            code = flatbuffer_utils.get_builtin_code_from_operator_code(model.operatorCodes[operator.opcodeIndex])
+            if code not in (kinds["QUANTIZE"], kinds["DEQUANTIZE"]):
+                continue
+            ends = [graph.tensors[place] for place in (operator.inputs[0], operator.outputs[0])]
+            known = next((end.shapeSignature for end in ends if end.shapeSignature is not None), None)
+            for end in ends:
+                end.shapeSignature = known
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
