@@ -36,7 +36,7 @@ def fit_bounds(dim: Dim, reason: str, fails: Try) -> Dim | None:
         return None
     # JAX repeats restrictions in its reasons, so that one that does not help may look like a step to one that does.
     for weaker in (replace(found, max=None), replace(found, min=found.multiple_of)):
-        if weaker != found and not fails(weaker):
+        if weaker not in (found, dim) and not fails(weaker):
             return weaker
     return found
 
