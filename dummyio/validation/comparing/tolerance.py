@@ -47,7 +47,12 @@ PRESETS = {
         of_scale=3e-1, relative=1e-1, cosine=0.95, share=5e-3, reason="weights and activations in 8 bits"
     ),
     "int16x8": Tolerance(
-        of_scale=1e-1, relative=1e-1, cosine=0.99, share=5e-3, reason="weights in 8 bits, activations in 16 bits"
+        # More bits do not make the measured ranges wider: what lies outside saturates as in 8 bits.
+        of_scale=2e-1,
+        relative=1e-1,
+        cosine=0.95,
+        share=5e-3,
+        reason="weights in 8 bits, activations in 16 bits",
     ),
 }
 """Tolerances for artifacts that are coarser on purpose: about three times the errors measured on the exports of the tests."""
