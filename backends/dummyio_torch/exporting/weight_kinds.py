@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import nn
+from torch.nn.parameter import UninitializedTensorMixin
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass_type
 
 from dummyio.backend.frameworks import qualified_name
@@ -13,8 +14,14 @@ _PLAIN = (torch.Tensor, nn.Parameter, nn.Buffer)
 
 
 def check_weights(module: nn.Module, *, remedy: str) -> None:
-    """Raise `ExportError` for weights without values; `remedy` is what an exporter that needs none offers."""
+    """Raise `ExportError` for weights without shapes or values; `remedy` is what an exporter that needs none offers."""
     weights = dict(_iterate_named(module))
+    lazy = [name for name, tensor in weights.items() if isinstance(tensor, UninitializedTensorMixin)]
+    if lazy:
+        raise ExportError(
+            f"{len(lazy)} of the {len(weights)} weights of {qualified_name(module)} have no shape yet, {lazy[0]!r} first: a lazy layer "
+            "gets them in its first run. Call the model once, and then export it."
+        )
     absent = [name for name, tensor in weights.items() if tensor.is_meta]
     if absent:
         raise ExportError(
@@ -26,11 +33,7 @@ def check_weights(module: nn.Module, *, remedy: str) -> None:
 
 def explain_weights(module: nn.Module) -> str:
     """Return a sentence on weights of classes that PyTorch's exporters do not know; empty if there are none."""
-    kinds = {
-        type(tensor): (name, tensor)
-        for name, tensor in _iterate_named(module)
-        if type(tensor) not in _PLAIN and not isinstance(tensor, nn.UninitializedParameter)
-    }
+    kinds = {type(tensor): (name, tensor) for name, tensor in _iterate_named(module) if type(tensor) not in _PLAIN}
     if not kinds:
         return ""
     found = ", ".join(

@@ -46,8 +46,9 @@ from dummyio_torch.symbolic import trace_symbolic_sizes
 _OLDEST_OPSET = 18
 """The oldest opset of the dynamo exporter; if an older one is requested, it writes this one without an error."""
 _UNTRANSLATED = re.compile(
-    r"No ONNX function found for <OpOverload\(op='(?P<name>[\w.]+)', overload='(?P<overload>\w+)'\)>"
+    r"No ONNX function found for <(?P<operator>[^>]*)>.*?(?P<complex>complex-valued)?( input)?$", re.MULTILINE
 )
+_OVERLOAD = re.compile(r"OpOverload\(op='(?P<name>[\w.]+)', overload='(?P<overload>\w+)'\)")
 _SCRIPTED = (
     "exported with exporter='torchscript': a part of the model is TorchScript, which the default one does not trace"
 )
@@ -165,9 +166,11 @@ def _explain_untranslated() -> Generator[None]:
             cause = cause.__cause__
         if cause is None:
             raise
-        name = found["name"] + ("" if found["overload"] == "default" else f".{found['overload']}")
+        overload = _OVERLOAD.fullmatch(found["operator"])
+        name = ".".join(overload.groups()).removesuffix(".default") if overload else found["operator"].partition(" ")[0]
+        numbers = " for complex numbers" if found["complex"] else ""
         raise ExportError(
-            f"PyTorch's exporter to ONNX has no translation of {name}. Compute it by other operators, or write a .pt2 file, which "
+            f"PyTorch's exporter to ONNX has no translation of {name}{numbers}. Compute it by other operators, or write a .pt2 file, which "
             "may have all operators; 'dummyio doctor' names the lines of each that is missing."
         ) from error
 

@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch._export.serde import schema
@@ -52,8 +51,7 @@ def read_program(path: str, *, trust: bool) -> tuple[ExportedProgram, dict[str, 
     """
     _check_members(path)
     if trust:
-        extra: dict[str, Any] = {}
-        return torch.export.load(path, extra_files=extra), extra
+        return _load(path)
     if _is_old(path):
         return _read_old(path)
     reader = PT2ArchiveReader(path)
@@ -105,8 +103,12 @@ def _read_old(path: str) -> tuple[ExportedProgram, dict[str, str]]:
         for name, content in members.items():
             archive.writestr(name, content)
     copy.seek(0)
-    extra: dict[str, Any] = {}
-    return torch.export.load(copy, extra_files=extra), extra
+    return _load(copy)
+
+
+def _load(file: str | io.BytesIO) -> tuple[ExportedProgram, dict[str, str]]:
+    extra = {NAMES_FILE: ""}  # PyTorch fills in a dict only if it is not empty
+    return torch.export.load(file, extra_files=extra), extra
 
 
 def _refuse_dangers(path: str, dangers: Iterator[str]) -> None:

@@ -11,6 +11,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 import sympy
+from torch._subclasses.fake_tensor import UnsupportedOperatorException
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from dummyio.process_state import replace_functions
@@ -54,6 +55,11 @@ class SpecializationLog:
             return (
                 f"a size becomes a constant where the model's own Python looks at it: {self.describe_fixed()}. Export with "
                 "that size fixed, static=NAMES, 'all_but_batch' or 'all'."
+            )
+        if isinstance(inner, UnsupportedOperatorException):
+            return (
+                f"torch.export cannot trace the operator {inner.func}, which states no shapes of its results. Compute it by other "
+                "operators, or leave the part with it out."
             )
         own = [frame for frame in traceback.extract_tb(inner.__traceback__) if frame.filename in self.files]
         if "DataDependent" not in type(inner).__name__ or not own:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
-from dummyio.errors import ExportError, SourceError
+from dummyio.errors import ExportError, SourceError, TrustError
 from dummyio.spec.values import Uniform
 from dummyio_torch.exporting import write_onnx
 
@@ -300,4 +300,68 @@ def test_packed_sequences_are_refused_by_name(tmp_path, suffix):
     spec = InputSpec({"x": TensorSpec("x", (ROWS, LONG, 4)), "lengths": lengths})
     with pytest.raises(ExportError, match=r"packed sequences \(pack_padded_sequence\).*Run the layer on the padded"):
         dummyio.export(PackedSequence(), tmp_path / f"m{suffix}", spec=spec)
+    assert list(tmp_path.iterdir()) == []
+
+
+@torch.library.custom_op("dummyio_tests::double", mutates_args=())
+def double(x: torch.Tensor) -> torch.Tensor:
+    return x * 2
+
+
+double.register_fake(torch.empty_like)
+
+
+class Doubling(nn.Module):
+    def forward(self, x):
+        return double(x) + 1
+
+
+@pytest.mark.slow
+def test_an_operator_of_ones_own_is_in_a_program_that_opens_with_trust(tmp_path):
+    spec = spec_of(x=(ROWS, 4))
+    with pytest.raises(ExportError, match=r"no translation of dummyio_tests\.double\. .* write a \.pt2 file"):
+        dummyio.export(Doubling(), tmp_path / "m.onnx", spec=spec)
+    artifact = dummyio.export(Doubling(), tmp_path / "m.pt2", spec=spec)
+    (note,) = artifact.notes
+    assert "the file opens with trust=True alone" in note
+    with pytest.raises(TrustError, match=r"dummyio_tests\.double"):
+        dummyio.open_runner(artifact.path)
+    assert dummyio.validate(artifact.path, reference=Doubling(), trust=True).ok
+
+
+REFUSED = {
+    "torch.linalg.qr": (lambda x: torch.linalg.qr(x)[1], r"ONNX has no translation of aten\.linalg_qr\."),
+    "complex exp": (
+        lambda x: torch.view_as_real(torch.view_as_complex(x.reshape(-1, 2, 2)).exp()),
+        r"no translation of aten\.exp for complex numbers\.",
+    ),
+    "sparse": (
+        lambda x: torch.sparse.mm(x.to_sparse(), torch.ones(4, 2)),
+        r"^torch\.export cannot trace the operator aten\._to_sparse\.default, which states no shapes of its results\.",
+    ),
+}
+
+
+class Function(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_cannot_be_exported_is_named(tmp_path, kind):
+    function, message = REFUSED[kind]
+    with pytest.raises(ExportError, match=message):
+        dummyio.export(Function(function), tmp_path / "m.onnx", spec=spec_of(x=(ROWS, 4)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lazy_weights_are_refused_before_their_first_run(tmp_path):
+    module = nn.Sequential(nn.LazyLinear(3))
+    with pytest.raises(ExportError, match=r"2 of the 2 weights .* no shape yet, '0.weight' first: a lazy layer"):
+        dummyio.export(module, tmp_path / "m.onnx", spec=spec_of(input=(ROWS, 4)))
     assert list(tmp_path.iterdir()) == []
