@@ -39,7 +39,7 @@ class Slice:
         """
         for op in graph.get_operations():
             if op.name.rpartition("/")[0] == self.name.rpartition("/")[0] and _takes_rows(op):
-                table, part = _shape(op.inputs[0]), _shape(op.outputs[0])
+                table, part = _shape(op.inputs[0]), _shape_taken(op)
                 if table is None or part is None or not len(table) == len(part) > self.axis:
                     continue
                 if table[self.axis] == self.rows:
@@ -187,7 +187,7 @@ def _find_slice(op: Any) -> Slice | None:
     """Return the table of which an operation takes as many rows as a sequence is long; None for another operation."""
     if not _takes_rows(op):
         return None
-    table, part = _shape(op.inputs[0]), _shape(op.outputs[0])
+    table, part = _shape(op.inputs[0]), _shape_taken(op)
     if table is None or part is None or len(table) != len(part) or len(table) < 2:
         return None
     sizes = enumerate(zip(table, part, strict=True))
@@ -199,4 +199,31 @@ def _find_slice(op: Any) -> Slice | None:
 
 
 def _takes_rows(op: Any) -> bool:
-    return op.type in ("Slice", "StridedSlice") and op.inputs[0].op.type in ("ReadVariableOp", "Const")
+    """Whether an operation takes rows of a table: a slice of it, or those at the places from 0 on."""
+    if op.type in ("Slice", "StridedSlice"):
+        source = op.inputs[0].op
+        while source.type == "Identity":
+            source = source.inputs[0].op
+        return source.type in ("ReadVariableOp", "Const")
+    return op.type in ("GatherV2", "ResourceGather") and _find_places(op.inputs[1]).type == "Range"
+
+
+def _find_places(indices: Any) -> Any:
+    """Return the operation that makes indices, behind changes of their dtype, further axes, and negative ones."""
+    op = indices.op
+    while op.type in ("Identity", "Cast", "ExpandDims", "SelectV2") or (op.type == "StridedSlice" and _adds_axis(op)):
+        op = op.inputs[-1 if op.type == "SelectV2" else 0].op  # the other choice is a place that counts from the end
+    return op
+
+
+def _adds_axis(op: Any) -> bool:
+    before, after = op.inputs[0].shape.rank, op.outputs[0].shape.rank
+    return before is not None and after is not None and after > before
+
+
+def _shape_taken(op: Any) -> list[int | None] | None:
+    """Return the shape of the rows that an operation takes from a table."""
+    if op.type in ("Slice", "StridedSlice"):
+        return _shape(op.outputs[0])
+    table, places = _shape(op.inputs[0]), _shape(_find_places(op.inputs[1]).outputs[0])
+    return None if not table or not places else [places[0], *table[1:]]

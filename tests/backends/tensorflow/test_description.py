@@ -258,3 +258,26 @@ def test_sizes_of_images_are_one_only_if_they_must_be():
     assert shapes(tied)["left"] == shapes(tied)["right"] == ["batch_size", "height", "width", "3"]
     assert shapes(tied)["boxes"] == ["batch_size", "boxes_height", "2", "2"]
     assert tied.provenance["lengths"].endswith("images of one size: left, right")
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda table, count: table[:count],
+        lambda table, count: tf.slice(table, [0, 0], [count, 8]),
+        lambda table, count: tf.gather(table, tf.range(count)),
+        lambda table, count: tf.nn.embedding_lookup(table, tf.range(count)[None]),
+    ],
+    ids=["slice", "tf.slice", "gather", "lookup"],
+)
+@pytest.mark.parametrize("make", [tf.Variable, tf.constant], ids=["variable", "constant"])
+def test_rows_from_the_first_on_bound_the_length(take, make):
+    table = make(np.ones((32, 8), np.float32))
+    net = tf.function(
+        lambda x: x + take(table, tf.shape(x)[1]),
+        input_signature=[tf.TensorSpec([None, None, 8], name="x")],
+        autograph=False,
+    )
+    spec = dummyio.describe(net, prove="off")
+    assert spec.dims["sequence_length"].max == 32
+    assert spec.provenance["dim sequence_length"].startswith("at most 32, because of ")
