@@ -1,6 +1,6 @@
 """A copy of a module to trace: a trace replaces weights and settings of the module, which other threads may run meanwhile.
 
-The copy shares the weights; its parts, attributes and configuration are its own.
+The copy shares the weights; its parts, attributes, configuration and small buffers, which a run may change, are its own.
 """
 
 import copy
@@ -14,6 +14,8 @@ from torch import nn
 from dummyio.errors import format_error_line
 from dummyio_torch.calling.meta_copy import iterate_weights
 
+_LARGEST_COPY = 16 << 20
+"""Bytes of a buffer that is copied: counters and running means are small."""
 _COMPILED = "_compiled_call_impl"
 """The attribute of a module that was compiled in place; a copy of the module is not compiled."""
 
@@ -26,10 +28,42 @@ def copy_to_trace(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
     reason = next((f"{name} is bound to it" for name in _iterate_bound_functions(module)), None)
     if reason is None:
         try:
-            return copy.deepcopy(module, {id(tensor): tensor for tensor in iterate_weights(module)}), ()
+            shared = {id(tensor): tensor for tensor in iterate_weights(module) if not is_state(tensor)}
+            return copy.deepcopy(module, shared), ()
         except Exception as error:  # noqa: BLE001 - any object in a module may refuse to be copied
             reason = format_error_line(error)
     return module, (f"traced without a copy, so do not run it in another thread meanwhile: {reason}",)
+
+
+def is_state(tensor: torch.Tensor) -> bool:
+    """Whether a run may change a tensor that can be copied: a buffer, or a tensor in an attribute."""
+    is_plain = type(tensor) in (torch.Tensor, nn.Buffer) and tensor.is_leaf
+    return is_plain and tensor.nbytes <= _LARGEST_COPY
+
+
+def record_state(module: nn.Module) -> dict[str, tuple[torch.Tensor, int, torch.Tensor]]:
+    """Return name → a buffer, the number of its changes so far, and a copy, for the buffers that `copy_to_trace` copies."""
+    return {
+        name: (buffer, buffer._version, buffer.clone())  # noqa: SLF001 - has no public name
+        for name, buffer in module.named_buffers()
+        if is_state(buffer) and not buffer.is_inference()
+    }
+
+
+def restore_state(module: nn.Module, before: dict[str, tuple[torch.Tensor, int, torch.Tensor]]) -> tuple[str, ...]:
+    """Undo what runs did to buffers, and return the names of those that had changed."""
+    changed = []
+    for name, (buffer, version, values) in before.items():
+        owner, _, attribute = name.rpartition(".")
+        part = module.get_submodule(owner)
+        now = part._buffers.get(attribute)  # noqa: SLF001 - setattr may be the module's own
+        is_other = now is not buffer and now is not None and now.shape == values.shape and not torch.equal(now, values)
+        if is_other or buffer._version != version:  # noqa: SLF001 - has no public name
+            changed.append(name)
+            with torch.no_grad():
+                buffer.copy_(values)
+            part._buffers[attribute] = buffer  # noqa: SLF001 - see above
+    return tuple(changed)
 
 
 def cast_weights(module: nn.Module, dtype: torch.dtype) -> nn.Module:

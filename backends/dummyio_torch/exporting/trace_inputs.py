@@ -20,6 +20,7 @@ from dummyio.spec.dims import Dim, Size, collect_dims, evaluate_size, is_static
 from dummyio.spec.probe_plan import sizes_are_valid
 from dummyio_torch.calling.array_conversion import to_tensors
 from dummyio_torch.calling.call_module import ModuleCall, device_of
+from dummyio_torch.calling.private_copy import record_state, restore_state
 from dummyio_torch.dtypes import to_native
 
 T = TypeVar("T")
@@ -103,7 +104,7 @@ def find_output_names(
     leaves: Mapping[str, torch.Tensor],
     check_dtype: Callable[[str, torch.dtype], None] = lambda _name, _dtype: None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Run the module once and return the names of its results, and a note on those that the module gives another name.
+    """Run the module once and return the names of its results, and notes: on other names, and on buffers that the run changes.
 
     `check_dtype` raises `ExportError` for results of dtypes that the format does not have.
 
@@ -112,6 +113,7 @@ def find_output_names(
     ExportError
         if it does not run, or returns no tensors.
     """
+    state = record_state(call.module)
     try:
         results = call.run({path: tensor.clone() for path, tensor in leaves.items()})
     except Exception as error:
@@ -129,8 +131,13 @@ def find_output_names(
     for own, name in names.items():
         check_dtype(name, results[own].dtype)
     renamed = [f"{own!r} is {name!r} in the file" for own, name in names.items() if own != name]
-    notes = (f"names of outputs: {', '.join(renamed)}, {_explain_names(call, names)}",) if renamed else ()
-    return tuple(names.values()), notes
+    notes = [f"names of outputs: {', '.join(renamed)}, {_explain_names(call, names)}"] if renamed else []
+    changed = restore_state(call.module, state)
+    if changed:
+        notes.append(
+            f"each run of the model changes its buffers ({', '.join(changed)}); each run of the file begins with their present values"
+        )
+    return tuple(names.values()), tuple(notes)
 
 
 def _explain_names(call: ModuleCall, names: Mapping[str, str]) -> str:

@@ -329,6 +329,29 @@ def test_an_operator_of_ones_own_is_in_a_program_that_opens_with_trust(tmp_path)
     assert dummyio.validate(artifact.path, reference=Doubling(), trust=True).ok
 
 
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("total", torch.zeros(4))
+
+    def forward(self, x):
+        self.total += x.mean(0)
+        return x + self.total
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".onnx", ".pt2"])
+def test_a_buffer_that_each_run_changes_is_noted_and_left_as_it_was(tmp_path, suffix):
+    module = Counting()
+    artifact = dummyio.export(module, tmp_path / f"m{suffix}", spec=spec_of(x=(ROWS, 4)))
+    (note,) = artifact.notes
+    assert note.startswith("each run of the model changes its buffers (total)")
+    assert module.total.eq(0).all()
+    x = np.ones((3, 4), np.float32)
+    for _ in range(2):
+        np.testing.assert_array_equal(dummyio.open_runner(artifact.path)({"x": x})["output"], 2 * x)
+
+
 REFUSED = {
     "torch.linalg.qr": (lambda x: torch.linalg.qr(x)[1], r"ONNX has no translation of aten\.linalg_qr\."),
     "complex exp": (
