@@ -1,6 +1,6 @@
 """Operators and layers that a format of TensorFlow may lack: which route carries each, and what a refusal says; by running them.
 
-    python tests/coverage/tensorflow_operators.py [--only FFT,Sparse] [--write]
+    python tests/coverage/tensorflow_operators.py [--only fft,sparse] [--rows FILE] [--write]
 
 ``--write`` puts the table into ``docs/reference/tensorflow.md``.
 """
@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -159,18 +160,27 @@ CASES: dict[str, Callable[[], Made]] = {
 
 
 def measure(name: str, folder: Path) -> dict[str, str]:
-    """Return route → "yes", or the error."""
+    """Return route → "yes", "yes" with the sizes that must be static, or the error."""
     found = {}
     for route, file in ROUTES.items():
         (folder / route).mkdir()
-        try:
-            model = CASES[name]()
-            artifact = dummyio.export(model, folder / route / file, prove="off")
-            report = dummyio.validate(artifact.path, model)
-            found[route] = "yes" if report.ok else f"wrong: {report.findings[0].message}"
-        except DummyioError as error:
-            found[route] = str(error)
+        found[route] = attempt(name, folder / route / file, None)
+        for static in ("batch_size", "all_but_batch", "all"):
+            if f"static={static!r}" in found[route] and attempt(name, folder / route / file, static) == "yes":
+                found[route] = f"yes, static={static!r}"
+                break
     return found
+
+
+def attempt(name: str, path: Path, static: str | None) -> str:
+    """Return "yes" if a model is written and its file is valid, else the reason."""
+    try:
+        model = CASES[name]()
+        artifact = dummyio.export(model, path, static=static, force=True, prove="off")
+        report = dummyio.validate(artifact.path, model)
+    except DummyioError as error:
+        return "yes, random" if "the reference is not deterministic" in str(error) else str(error)
+    return "yes" if report.ok else f"wrong: {report.findings[0].message}"
 
 
 def page(rows: dict[str, dict[str, str]]) -> str:
@@ -180,11 +190,11 @@ def page(rows: dict[str, dict[str, str]]) -> str:
     for name, found in rows.items():
         cells = []
         for text in found.values():
-            if text != "yes" and (short := _shorten(text)) not in reasons:
+            if not text.startswith("yes") and (short := _shorten(text)) not in reasons:
                 reasons.append(short)
-            cells.append("yes" if text == "yes" else f"no [{reasons.index(_shorten(text)) + 1}]")
+            cells.append(text if text.startswith("yes") else f"no [{reasons.index(_shorten(text)) + 1}]")
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    whole = [sum(row[route] == "yes" for row in rows.values()) for route in ROUTES]
+    whole = [sum(row[route].startswith("yes") for row in rows.values()) for route in ROUTES]
     counts = ", ".join(f"{route} {count}" for route, count in zip(ROUTES, whole, strict=True))
     told = [f"{place}. {reason}" for place, reason in enumerate(reasons, 1)]
     return "\n".join([f"{len(rows)} operators and layers; carried by {counts}:", "", *lines, "", *told])
@@ -199,15 +209,24 @@ def main() -> int:
     """Run all operators, or the selected ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="parts of names, by comma")
+    parser.add_argument("--rows", type=Path, help="a file that keeps what was measured")
     parser.add_argument("--write", action="store_true", help="put the table into the page")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     only = options.only.split(",") if options.only else [""]
+    known = {}
+    if options.rows and options.rows.exists():
+        known = dict(json.loads(line) for line in options.rows.read_text(encoding="utf-8").splitlines())
     rows = {}
     for name in CASES:
-        if any(part in name for part in only):
+        if name in known:
+            rows[name] = known[name]
+        elif any(part in name for part in only):
             with tempfile.TemporaryDirectory() as folder:
                 rows[name] = measure(name, Path(folder))
+            if options.rows:
+                with options.rows.open("a", encoding="utf-8") as stream:
+                    stream.write(f"{json.dumps([name, rows[name]])}\n")
             print(name, *(f"\n  {route}: {text}" for route, text in rows[name].items()), flush=True)  # noqa: T201
     text = page(rows)
     if options.write:

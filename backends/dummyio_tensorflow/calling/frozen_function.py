@@ -140,7 +140,7 @@ def complete_freezing() -> Generator[None]:
     are, which then read no variable any more, and refuses those with batches: they become gathers from the whole. And it keeps the names of
     functions without variables although it rewrites them, so that the process has two of one name.
     """
-    inline = convert_to_constants._run_inline_graph_optimization  # noqa: SLF001 - there is no public step between inlining and constants
+    inline = convert_to_constants._run_inline_graph_optimization  # noqa: SLF001 - nothing between inlining and constants is public
 
     def inline_and_rewrite(*args: Any, **options: Any) -> Any:
         definition = inline(*args, **options)

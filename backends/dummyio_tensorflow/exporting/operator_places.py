@@ -19,7 +19,7 @@ def name_operators(model: Any, spec: InputSpec, kinds: Collection[str]) -> str:
     places: dict[str, list[str]] = {kind: [] for kind in kinds}
     try:
         function, _ = trace_model(model, spec)
-    except DummyioError:  # it was traced before, so this is no reason for a further error
+    except DummyioError:  # it was traced before; the first error counts
         return ", ".join(places)
     for operator in _list_operators(function.graph):
         if operator.type in places and (place := _place(operator)) not in places[operator.type]:

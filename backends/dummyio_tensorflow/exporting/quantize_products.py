@@ -1,6 +1,6 @@
 """Products and convolutions of a TFLite file in integers, by ai-edge-quantizer.
 
-TensorFlow's own converter makes all of a model integer, which costs more than the rounding of weights and activations, writes
+The converter of TensorFlow makes all of a model integer, which costs more than the rounding of weights and activations, writes
 16-bit operators that no interpreter has, and crashes on loops.
 """
 
@@ -36,11 +36,11 @@ def quantize_products(blob: bytes, samples: Iterable[tuple[str, Mapping[str, Arr
     """
     try:
         from ai_edge_quantizer import calibrator, qtyping, quantizer, recipe_manager  # noqa: PLC0415 - lazy: an optional package
-        from ai_edge_quantizer.utils import qsv_utils  # noqa: PLC0415 - lazy: as above
+        from ai_edge_quantizer.utils import qsv_utils  # noqa: PLC0415 - lazy: an optional package
     except ModuleNotFoundError as error:
         raise NotInstalledError(
             f"quantize= with calibration needs {error.name}, which is not installed. Install it: pip install "
-            "'dummyio[quantize]'. quantize='int8' with int8_io=True is by TensorFlow's own converter, which makes all of the model integer."
+            "'dummyio[quantize]'. quantize='int8' with int8_io=True is by TensorFlow's converter, which makes all of the model integer."
         ) from error
     feeds: dict[str, list[dict[str, Array]]] = {}
     for signature, values in samples:
