@@ -54,7 +54,7 @@ def _check_settings(value: Any, path: str, arrays: Collection[str]) -> None:
     others = [each.name for each in fields(value) if each.name not in arrays] if is_dataclass(value) else []
     if others:
         raise SourceError(
-            f"{path}: {qualified_name(value)} has fields that are no arrays, {', '.join(others)}, and a spec contains arrays only. "
+            f"{path}: {qualified_name(value)} has fields beside its arrays, {', '.join(others)}, and a spec contains arrays only. "
             f"Describe a function that takes its arrays, {', '.join(sorted(arrays))}, and makes the {type(value).__name__} of them itself."
         )
 

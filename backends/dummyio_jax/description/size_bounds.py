@@ -42,7 +42,7 @@ def fit_bounds(dim: Dim, reason: str, fails: Try) -> Dim | None:
 
 
 def _fit(dim: Dim, reason: str, fails: Try, left: list[int]) -> Dim | None:
-    """Return what `fit_bounds` does; a bound that leads to another reason is kept, and the numbers of that reason are tried."""
+    """Return the dim of `fit_bounds`; a bound that leads to another reason is kept, and the numbers of that reason are tried."""
     for other in propose_bounds(dim, reason):
         if not left[0]:
             return None
@@ -74,4 +74,4 @@ def propose_bounds(dim: Dim, reason: str) -> Iterator[Dim]:
 
 
 _DIGITS = 10
-"""Numbers of as many digits are no sizes."""
+"""Numbers of as many digits are not taken for sizes."""

@@ -88,7 +88,7 @@ def _follow_ids(jaxpr: Any, origins: dict[Any, str], rows: dict[str, int]) -> No
 
 
 def _find_source(equation: Any, sources: set[str]) -> str | None:
-    """Return whose ids, or which dim's places, the results of an equation are; None if they are others."""
+    """Return the input whose ids, or the key of the places that the results of an equation are; None if they are others."""
     operation = equation.primitive.name
     if not all(source.startswith(_PLACES) for source in sources):
         return next(iter(sources)) if operation in _ID_OPERATIONS and len(sources) == 1 else None

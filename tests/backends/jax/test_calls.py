@@ -139,7 +139,7 @@ def test_a_dataclass_with_settings_is_refused_with_a_remedy():
         x: jax.Array
         rate: float = 2.0
 
-    with pytest.raises(SourceError, match=r"fields that are no arrays, rate.*makes the Rated of them itself"):
+    with pytest.raises(SourceError, match=r"fields beside its arrays, rate.*makes the Rated of them itself"):
         dummyio.describe(jax.jit(lambda batch: batch.x * batch.rate), args=(Rated(like(2, 3)),))
 
 
