@@ -92,7 +92,9 @@ def export_tflite(  # noqa: PLR0913 - each is an option that a user has
             path.write_bytes(_convert(job, quantization))
     except Exception as error:  # noqa: BLE001 - converters raise any class
         find_static = partial(_find_static, model, spec, quantize)
-        explained = explain_tflite_error(error, job, find_static, is_static=static == "all")
+        explained = explain_tflite_error(
+            error, job, find_static, is_static=all(dim.fixed for dim in job.spec.dims.values())
+        )
         raise explained from clean_cause(error)
     _check_operators(path)
     _check_quantized(path, quantization)
