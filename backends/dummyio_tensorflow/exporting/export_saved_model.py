@@ -58,7 +58,7 @@ _NOT_FROZEN = (
 
 def save_signatures(frozen: Mapping[str, Frozen], folder: Path, kept: Any = None) -> None:
     """Write flat functions as the signatures of a SavedModel; `kept` is the model, if its variables and tables are not in them."""
-    module = tf.Module()
+    module: Any = tf.Module()
     module.model = kept
     # Gradients are not needed, and converters drop the signatures of a graph whose custom gradients cannot be saved.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)

@@ -69,7 +69,9 @@ def round_graph(graph: Any, precision: str) -> Any:
     else:
         rules = [partial(_round_to_steps, steps=steps) for steps in _STEPS[precision]]
     calls = [
-        tf.function(rule, autograph=False).get_concrete_function(tf.TensorSpec(None, tf.float32)).function_def
+        tf.function(rule, autograph=False)
+        .get_concrete_function(tf.TensorSpec(tf.TensorShape(None), tf.float32))
+        .function_def
         for rule in rules
     ]
     names = [call.signature.name for call in calls]
