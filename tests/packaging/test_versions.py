@@ -10,7 +10,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "versions.md"
-EXTRAS = ("torch", "tensorflow", "quantize", "jax", "flax", "jax2onnx", "onnx", "hf", "diffusers", "safetensors", "report")
+EXTRAS = (
+    "torch",
+    "tensorflow",
+    "quantize",
+    "jax",
+    "flax",
+    "jax2onnx",
+    "onnx",
+    "hf",
+    "diffusers",
+    "safetensors",
+    "report",
+)
 """The extras for users; those of the tests and tools are not claims about what dummyio works with."""
 UNTESTED = "declared, not tested"
 
