@@ -14,31 +14,30 @@ from torch import nn
 from dummyio.errors import format_error_line
 from dummyio_torch.calling.meta_copy import iterate_weights
 
-_LARGEST_COPY = 16 << 20
+LARGEST_COPY = 16 << 20
 """Bytes of a buffer that is copied: counters and running means are small."""
 _COMPILED = "_compiled_call_impl"
 """The attribute of a module that was compiled in place; a copy of the module is not compiled."""
 
 
-def copy_to_trace(module: nn.Module) -> tuple[nn.Module, tuple[str, ...]]:
-    """Return a copy that shares the module's weights, and notes for the user.
+def copy_to_trace(module: nn.Module, largest: float = LARGEST_COPY) -> tuple[nn.Module, tuple[str, ...]]:
+    """Return a copy that shares the module's weights, and notes for the user; buffers of at most `largest` bytes are its own.
 
     A module that cannot be copied is returned itself, with a note: other threads must not run it meanwhile.
     """
     reason = next((f"{name} is bound to it" for name in _iterate_bound_functions(module)), None)
     if reason is None:
         try:
-            shared = {id(tensor): tensor for tensor in iterate_weights(module) if not is_state(tensor)}
+            shared = {id(tensor): tensor for tensor in iterate_weights(module) if not _is_state(tensor, largest)}
             return copy.deepcopy(module, shared), ()
         except Exception as error:  # noqa: BLE001 - any object in a module may refuse to be copied
             reason = format_error_line(error)
     return module, (f"traced without a copy, so do not run it in another thread meanwhile: {reason}",)
 
 
-def is_state(tensor: torch.Tensor) -> bool:
+def _is_state(tensor: torch.Tensor, largest: float = LARGEST_COPY) -> bool:
     """Whether a run may change a tensor that can be copied: a buffer, or a tensor in an attribute."""
-    is_plain = type(tensor) in (torch.Tensor, nn.Buffer) and tensor.is_leaf
-    return is_plain and tensor.nbytes <= _LARGEST_COPY
+    return type(tensor) in (torch.Tensor, nn.Buffer) and tensor.is_leaf and tensor.nbytes <= largest
 
 
 def record_state(module: nn.Module) -> dict[str, tuple[torch.Tensor, int, torch.Tensor]]:
@@ -46,7 +45,7 @@ def record_state(module: nn.Module) -> dict[str, tuple[torch.Tensor, int, torch.
     return {
         name: (buffer, buffer._version, buffer.clone())  # noqa: SLF001 - has no public name
         for name, buffer in module.named_buffers()
-        if is_state(buffer) and not buffer.is_inference()
+        if _is_state(buffer) and not buffer.is_inference()
     }
 
 

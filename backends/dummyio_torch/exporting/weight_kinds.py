@@ -4,19 +4,19 @@ from collections.abc import Iterator
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass_type
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import ExportError
 
 _PLAIN = (torch.Tensor, nn.Parameter, nn.Buffer)
+_LAZY = (nn.UninitializedParameter, nn.UninitializedBuffer)
 
 
 def check_weights(module: nn.Module, *, remedy: str) -> None:
     """Raise `ExportError` for weights without shapes or values; `remedy` is what an exporter that needs none offers."""
     weights = dict(_iterate_named(module))
-    lazy = [name for name, tensor in weights.items() if isinstance(tensor, UninitializedTensorMixin)]
+    lazy = [name for name, tensor in weights.items() if isinstance(tensor, _LAZY)]
     if lazy:
         raise ExportError(
             f"{len(lazy)} of the {len(weights)} weights of {qualified_name(module)} have no shape yet, {lazy[0]!r} first: a lazy layer "

@@ -30,7 +30,7 @@ def write_one_file(model: ir.Model, path: Path) -> None:
     ExportError
         if a weight writes another number of bytes than it states.
     """
-    large = {
+    large: dict[str, Any] = {
         name: value.const_value
         for name, value in model.graph.initializers.items()
         if value.const_value is not None and value.const_value.nbytes > _LARGE

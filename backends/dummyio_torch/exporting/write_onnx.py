@@ -42,6 +42,7 @@ from dummyio_torch.onnx_passes.registry import (
 )
 from dummyio_torch.running.module_runner import ModuleRunner
 from dummyio_torch.symbolic import trace_symbolic_sizes
+from dummyio_torch.symbolic.constant_watch import iterate_causes
 
 _OLDEST_OPSET = 18
 """The oldest opset of the dynamo exporter; if an older one is requested, it writes this one without an error."""
@@ -161,10 +162,8 @@ def _explain_untranslated() -> Generator[None]:
     try:
         yield
     except torch.onnx.OnnxExporterError as error:
-        cause: BaseException | None = error
-        while cause is not None and (found := _UNTRANSLATED.search(str(cause))) is None:
-            cause = cause.__cause__
-        if cause is None:
+        found = next((match for cause in iterate_causes(error) if (match := _UNTRANSLATED.search(str(cause)))), None)
+        if found is None:
             raise
         overload = _OVERLOAD.fullmatch(found["operator"])
         name = ".".join(overload.groups()).removesuffix(".default") if overload else found["operator"].partition(" ")[0]

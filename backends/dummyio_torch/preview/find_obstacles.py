@@ -1,6 +1,7 @@
 """All obstacles of an export of a module: from the module itself, from two runs, and from a draft trace."""
 
 from collections.abc import Collection, Iterator, Mapping
+from math import inf
 from typing import Any
 
 import psutil
@@ -36,7 +37,7 @@ from dummyio_torch.preview.graph_obstacles import (
     find_random_numbers,
     list_kernels,
 )
-from dummyio_torch.preview.model_state import Runs, compare_runs, give_own_buffers, read_state
+from dummyio_torch.preview.model_state import Runs, compare_runs, read_state
 from dummyio_torch.preview.own_lines import Line, choose_line, find_line_of_error
 from dummyio_torch.preview.plan_files import count_weight_bytes
 from dummyio_torch.symbolic import find_model_files
@@ -128,9 +129,7 @@ def _examine(
         return [Obstacle("trace", message, remedy, stops=not format_name.startswith("onnx"))]
     attempts: list[list[Obstacle]] = []
     with hold_process_state():
-        copied, reasons = copy_to_trace(model)
-        if not reasons:
-            give_own_buffers(copied)
+        copied, reasons = copy_to_trace(model, largest=inf)
 
         def attempt() -> tuple[str, ...]:
             attempts.append(list(_try_draft(copied, spec, format_name, options, name, can_change=not reasons)))

@@ -63,13 +63,6 @@ def compare_runs(call: ModuleCall, leaves: Mapping[str, torch.Tensor], kept: Sta
     return Runs(tuple(changes), all(same))
 
 
-def give_own_buffers(module: nn.Module) -> None:
-    """Replace the buffers of a copied module by copies, so that the original keeps its own."""
-    for part in module.modules():
-        for name, buffer in part.named_buffers(recurse=False):
-            part._buffers[name] = buffer.clone()  # noqa: SLF001 - register_buffer would change whether it is saved
-
-
 def _iterate_state(module: nn.Module) -> Iterator[tuple[tuple[str, str], Any]]:
     """Yield part and name → value of each buffer, and of each attribute whose value can be compared."""
     for path, part in module.named_modules():

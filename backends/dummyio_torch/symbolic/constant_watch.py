@@ -44,13 +44,13 @@ class SpecializationLog:
 
     def note_failure(self, error: BaseException) -> None:
         """Record the model's functions in the tracebacks of an error and its causes."""
-        for each in _iterate_causes(error):
+        for each in iterate_causes(error):
             frames = (frame for frame, _ in traceback.walk_tb(each.__traceback__))
             self.functions.update(frame.f_code for frame in frames if frame.f_code.co_filename in self.files)
 
     def explain(self, error: BaseException) -> str | None:
         """Return the reason for a failed trace in terms of the model's own lines; None if they do not explain it."""
-        *_, inner = _iterate_causes(error)
+        *_, inner = iterate_causes(error)
         if self.fixed and str(inner).startswith(_CONFLICT):
             return (
                 f"a size becomes a constant where the model's own Python looks at it: {self.describe_fixed()}. Export with "
@@ -102,7 +102,8 @@ def _iterate_frames(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _iterate_causes(error: BaseException) -> Iterator[BaseException]:
+def iterate_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those that it was raised from."""
     inner: BaseException | None = error
     while inner is not None:
         yield inner
