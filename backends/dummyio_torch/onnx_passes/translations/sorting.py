@@ -67,6 +67,6 @@ def _measure(values: Any, dim: int) -> Any:
 
 
 def _take(values: Any, place: Any, dim: int, *, keepdim: bool) -> Any:
-    """Return what is at one place of an axis."""
+    """Return the values at one place of an axis."""
     taken = op.Gather(values, place, axis=dim)
     return taken if keepdim else op.Squeeze(taken, op.Constant(value_ints=[dim]))
