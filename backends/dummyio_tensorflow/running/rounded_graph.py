@@ -68,10 +68,9 @@ def round_graph(graph: Any, precision: str) -> Any:
         rules = [partial(_round_to_half, dtype=_HALF[precision])] * 2
     else:
         rules = [partial(_round_to_steps, steps=steps) for steps in _STEPS[precision]]
+    any_shape: Any = None
     calls = [
-        tf.function(rule, autograph=False)
-        .get_concrete_function(tf.TensorSpec(tf.TensorShape(None), tf.float32))
-        .function_def
+        tf.function(rule, autograph=False).get_concrete_function(tf.TensorSpec(any_shape, tf.float32)).function_def
         for rule in rules
     ]
     names = [call.signature.name for call in calls]

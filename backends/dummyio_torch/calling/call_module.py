@@ -7,6 +7,7 @@ import inspect
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from itertools import chain, takewhile
 from typing import Any
 
@@ -19,6 +20,7 @@ from dummyio.sources.input_names import present_name
 from dummyio.spec.tensor_spec import build_nested
 from dummyio_torch.calling.transformers_cache import build_cache, read_cache
 
+_functorch: Any = import_module("torch._C._functorch")  # it has no type hints
 _PAST = "past_key_values"
 _PRESENT = str(present_name(f"{_PAST}.0")).removesuffix("0")
 """The prefix of the outputs that continue a past."""
@@ -82,11 +84,11 @@ class ModuleCall:
 @contextmanager
 def end_transforms() -> Generator[None]:
     """Leave the ``vmap`` and the like that a failing module began: an exported program enters and leaves them as operators."""
-    depth = torch._C._functorch.get_dynamic_layer_stack_depth()  # noqa: SLF001 - has no public name
+    depth = _functorch.get_dynamic_layer_stack_depth()
     try:
         yield
     except BaseException:
-        torch._C._functorch.pop_dynamic_layer_stack_and_undo_to_depth(depth)  # noqa: SLF001 - see above
+        _functorch.pop_dynamic_layer_stack_and_undo_to_depth(depth)
         raise
 
 

@@ -5,7 +5,7 @@ Here the message is made without large weights, and they follow as further field
 https://protobuf.dev/programming-guides/encoding/ ("Length-Delimited Records"; the order of fields has no meaning).
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def write_one_file(model: ir.Model, path: Path) -> None:
 
 
 @contextmanager
-def _small_weights(model: ir.Model, large: dict[str, Any]) -> Iterator[None]:
+def _small_weights(model: ir.Model, large: dict[str, Any]) -> Generator[None]:
     """Put empty tensors in the place of large weights."""
     values = model.graph.initializers
     try:
