@@ -8,7 +8,6 @@ converters get a function of named tensors that captures nothing.
 
 import contextlib
 import itertools
-import re
 import sys
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import build_nested
 from dummyio_tensorflow.calling.bind_model import bind_spec, expand_composite_tensor
 from dummyio_tensorflow.calling.silence import silence_output
+from dummyio_tensorflow.calling.variable_writes import leave_out_writes
 from dummyio_tensorflow.dtypes import from_native
 from dummyio_tensorflow.signature import abstract, argument_names
 
@@ -54,6 +54,9 @@ class Frozen:
 
     outputs: tuple[str, ...]
     """The names of the results, in the model's order."""
+
+    left_out: tuple[str, ...] = ()
+    """The operations that write variables which no result depends on: the graph has them no more."""
 
 
 def nest_tensors(spec: InputSpec, leaves: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +107,6 @@ def freeze_model(model: Any, spec: InputSpec) -> Frozen:
     function, outputs = trace_model(model, spec)
     if not outputs:
         raise ExportError("the model returns no tensors: there is nothing to export.")
-    _check_writes(function.graph)
     size = sum(variable.shape.num_elements() * variable.dtype.size for variable in function.variables)
     if size > _LARGEST:
         raise ExportError(
@@ -112,11 +114,13 @@ def freeze_model(model: Any, spec: InputSpec) -> Frozen:
             "convert it to a narrower dtype first, or export it in parts."
         )
     try:
-        with silence_output(), complete_freezing():
+        with silence_output(), complete_freezing() as left_out:
             # Control flow stays functional: converters no longer read lowered loops.
             graph = convert_to_constants.convert_variables_to_constants_v2(
                 function, lower_control_flow=False, aggressive_inlining=True
             )
+    except ExportError:
+        raise
     except Exception as error:
         raise ExportError(f"the model cannot be frozen: {format_error_line(error)}") from error
     _check_frozen(graph)
@@ -129,21 +133,23 @@ def freeze_model(model: Any, spec: InputSpec) -> Frozen:
     def flat(*tensors: Any) -> dict[str, Any]:
         return {name: tf.identity(value) for name, value in zip(outputs, graph(*tensors), strict=True)}
 
-    return Frozen(tf.function(flat, input_signature=specs, autograph=False), graph, names, outputs)
+    return Frozen(tf.function(flat, input_signature=specs, autograph=False), graph, names, outputs, tuple(left_out))
 
 
 @contextlib.contextmanager
-def complete_freezing() -> Generator[None]:
+def complete_freezing() -> Generator[list[str]]:
     """Let TensorFlow freeze what it does not freeze alone: gathers in loops and branches, and a frozen graph a second time.
 
-    It makes a constant of a variable that is read as a whole anywhere, but leaves gathers in the bodies of loops and branches as they
+    What a call writes into variables that no result depends on, such as a counter of calls, is left out, and its names are yielded. TensorFlow makes a constant of a variable that is read as a whole anywhere, but leaves gathers in the bodies of loops and branches as they
     are, which then read no variable any more, and refuses those with batches: they become gathers from the whole. And it keeps the names of
     functions without variables although it rewrites them, so that the process has two of one name.
     """
+    left_out: list[str] = []
     inline = convert_to_constants._run_inline_graph_optimization  # noqa: SLF001 - nothing between inlining and constants is public
 
     def inline_and_rewrite(*args: Any, **options: Any) -> Any:
         definition = inline(*args, **options)
+        left_out.extend(leave_out_writes(definition, [tensor.op.name for tensor in args[0].outputs]))
         _read_whole_variables(definition.node, "{}")
         for function in definition.library.function:
             _read_whole_variables(function.node_def, "{}:{}:0")
@@ -154,7 +160,7 @@ def complete_freezing() -> Generator[None]:
     with replace_attributes(
         convert_to_constants, _run_inline_graph_optimization=inline_and_rewrite, _CONTROL_FLOW_OPS=functional
     ):
-        yield
+        yield left_out
 
 
 def _read_whole_variables(nodes: Any, reference: str) -> None:
@@ -201,23 +207,6 @@ def add_output_specs(spec: InputSpec, frozen: Frozen) -> InputSpec:
         for name, tensor in zip(frozen.outputs, frozen.graph.outputs, strict=True)
     )
     return InputSpec(dict(spec), task=spec.task, outputs=outputs, provenance=spec.provenance)
-
-
-def find_writes(graph: Any) -> list[str]:
-    """Return the names of the operations of a graph that write variables."""
-    definition = graph.as_graph_def()
-    nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
-    return sorted({node.name for node in nodes if re.fullmatch(r"Assign\w*VariableOp|ResourceScatter\w+", node.op)})
-
-
-def _check_writes(graph: Any) -> None:
-    """Refuse a model that writes variables when it is called: as constants they would keep their present values."""
-    written = find_writes(graph)
-    if written:
-        raise ExportError(
-            f"the model changes its own state when it is called ({', '.join(written[:5])}), which cannot be frozen: make the "
-            "state an input and an output."
-        )
 
 
 def _check_frozen(graph: Any) -> None:

@@ -58,7 +58,12 @@ def prepare_export(
         signatures = {name: freeze(model, each) for name, each in specs.items()}
     _refuse_python(model, spec, signatures["serving_default"].graph.graph)
     spec = add_output_specs(spec, signatures["serving_default"])
-    return ExportJob(model, spec, specs, signatures, (*notes, *more))
+    written = signatures["serving_default"].left_out
+    dropped = (_LEFT_OUT.format(", ".join(written[:5])),) if written else ()
+    return ExportJob(model, spec, specs, signatures, (*notes, *more, *dropped))
+
+
+_LEFT_OUT = "a call of the model changes variables that no result depends on ({}): the file does not have them."
 
 
 _PYTHON = ("EagerPyFunc", "PyFunc", "PyFuncStateless")

@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import tensorflow as tf
 from msgspec import Meta
 
@@ -24,6 +23,7 @@ from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.exporting.converter_errors import clean_cause, summarize
 from dummyio_tensorflow.exporting.export_job import ExportJob, prepare_export
 from dummyio_tensorflow.exporting.onnx_names import declare_names
+from dummyio_tensorflow.exporting.onnx_operators import list_handlers
 from dummyio_tensorflow.exporting.operator_places import find_mentioned, name_operators
 
 _LARGEST = 1 << 31
@@ -90,7 +90,7 @@ def _convert(job: ExportJob, opset: int) -> Any:
                 frozen.function,
                 input_signature=frozen.function.input_signature,
                 opset=opset,
-                custom_op_handlers={"Erfc": (_erfc, [])},
+                custom_op_handlers=list_handlers(opset),
             )
         except Exception as error:  # noqa: BLE001 - an operation that it only logged is the reason
             problem = error
@@ -139,17 +139,3 @@ def _check_operators(proto: Any, opset: int) -> None:
     )
     if foreign:
         raise ExportError(f"tf2onnx wrote operators that ONNX {opset} does not have: {', '.join(foreign)}. {_REMEDY}")
-
-
-def _erfc(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """Write ``1 - Erf(x)`` for ``Erfc``, which exact GELUs of Keras contain: tf2onnx does not support it."""
-    import tf2onnx.utils  # noqa: PLC0415 - lazy: tf2onnx calls this
-
-    del args
-    output = node.output[0]
-    shape, dtype = ctx.get_shape(output), ctx.get_dtype(output)
-    ones = np.array(1, tf2onnx.utils.map_onnx_to_numpy_type(dtype))
-    one = ctx.make_const(tf2onnx.utils.make_name("one"), ones).output[0]
-    erf = ctx.make_node("Erf", [node.input[0]], shapes=[shape], dtypes=[dtype]).output[0]
-    ctx.remove_node(node.name)
-    ctx.make_node("Sub", [one, erf], name=name, outputs=[output], shapes=[shape], dtypes=[dtype])

@@ -19,8 +19,9 @@ from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
 from dummyio.typing import Array
 from dummyio_tensorflow.calling.bind_model import bind_spec, is_keras
-from dummyio_tensorflow.calling.frozen_function import find_writes, trace_model, without_xla
+from dummyio_tensorflow.calling.frozen_function import trace_model, without_xla
 from dummyio_tensorflow.calling.silence import silence_output
+from dummyio_tensorflow.calling.variable_writes import find_writes
 from dummyio_tensorflow.declarations.declared_inputs import Declared
 from dummyio_tensorflow.description.trial_traces import measure_results
 
@@ -113,14 +114,8 @@ def _leave_out_calls(error: Exception) -> Exception:
 
 def _find_keras(model: Any) -> Any:
     """Return the package of a Keras model; None for another model."""
-    root = next(
-        (
-            kind.__module__.partition(".")[0]
-            for kind in type(model).__mro__
-            if kind.__module__.startswith(("keras", "tf_keras"))
-        ),
-        None,
-    )
+    roots = (kind.__module__.partition(".")[0] for kind in type(model).__mro__)
+    root = next((root for root in roots if root in ("keras", "tf_keras")), None)
     return sys.modules.get(root) if root is not None else None
 
 
