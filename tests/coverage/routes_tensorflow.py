@@ -1,11 +1,11 @@
 """Measure which export formats of TensorFlow work on real models, compared with the model itself; write ``docs/reference/tensorflow.md``.
 
-    python tests/coverage/routes_tensorflow.py [--only Bert,T5] [--rows FILE] [--precisions] [--write]
+    python tests/coverage/routes_tensorflow.py [--only Bert,T5] [--rows FILE] [--precisions | --programs] [--write]
 
 Each model is described, exported to each format, and run at two sizes of every dynamic axis, or on two samples if there is none.
 If sizes cannot stay dynamic, they are made static: first all but the batch, then all. It takes minutes; ``--rows`` stores the
 results in a file, and they are not measured again. ``--precisions`` compares the errors of quantized TFLite files with what rounding to that
-precision changes in the model itself.
+precision changes in the model itself. ``--programs`` validates plain TensorFlow and Keras programs instead, on the routes without quantization.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ sys.path.append(str(Path(__file__).parent))
 import keras
 import numpy as np
 from marks import write_between
+from program_table import build_table, measure_programs
 from tensorflow_cases import CASES, PRECISIONS
 
 import dummyio
@@ -238,6 +239,7 @@ def main() -> int:
     parser.add_argument("--only", help="parts of the names of models, by comma")
     parser.add_argument("--rows", type=Path, help="a file that keeps what was measured")
     parser.add_argument("--precisions", action="store_true", help="measure quantized TFLite files only")
+    parser.add_argument("--programs", action="store_true", help="measure plain programs only")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -247,6 +249,11 @@ def main() -> int:
         if options.write:
             write_between(PAGE, text, "precisions")
         return 1 if "not valid" in text else 0
+    if options.programs:
+        text = build_table(measure_programs(only, options.rows))
+        if options.write:
+            write_between(PAGE, text, "programs")
+        return 0
     rows = [row for name in CASES if any(part in name for part in only) for row in [measured(name, options.rows)]]
     text = page(rows)
     print(text)  # noqa: T201

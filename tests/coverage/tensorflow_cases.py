@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import keras
-import keras_hub
 import numpy as np
 import tensorflow as tf
 
@@ -19,13 +19,13 @@ SMALL = {"vocabulary_size": 64, "num_layers": 2, "hidden_dim": 32, "intermediate
 
 def hub(name: str, **options: Any) -> Callable[[], Any]:
     """Return a function that builds a backbone of Keras Hub."""
-    return lambda: getattr(keras_hub.models, f"{name}Backbone")(**options)
+    return lambda: getattr(import_module("keras_hub.models"), f"{name}Backbone")(**options)
 
 
 def gemma_with_cache() -> tuple[Any, InputSpec]:
     """Build one step of generation, which takes its cache and returns it."""
     backbone = hub("Gemma", **SMALL, num_query_heads=2, num_key_value_heads=1, head_dim=16)()
-    model = keras_hub.models.GemmaCausalLM(backbone=backbone, preprocessor=None)
+    model = import_module("keras_hub.models").GemmaCausalLM(backbone=backbone, preprocessor=None)
 
     @tf.function
     def step(token_ids: Any, cache: Any, cache_update_index: Any) -> Any:

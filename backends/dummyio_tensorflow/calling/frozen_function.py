@@ -24,8 +24,10 @@ from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import build_nested
 from dummyio_tensorflow.calling.bind_model import bind_spec, expand_composite_tensor
 from dummyio_tensorflow.calling.silence import silence_output
-from dummyio_tensorflow.calling.variable_writes import leave_out_writes
 from dummyio_tensorflow.dtypes import from_native
+from dummyio_tensorflow.graph_edits.contrast import expand_contrasts
+from dummyio_tensorflow.graph_edits.new_axes import expand_dims_in_slices
+from dummyio_tensorflow.graph_edits.variable_writes import leave_out_writes
 from dummyio_tensorflow.signature import abstract, argument_names
 
 _LARGEST = (1 << 31) - (1 << 24)
@@ -151,8 +153,12 @@ def complete_freezing() -> Generator[list[str]]:
         definition = inline(*args, **options)
         left_out.extend(leave_out_writes(definition, [tensor.op.name for tensor in args[0].outputs]))
         _read_whole_variables(definition.node, "{}")
+        expand_dims_in_slices(definition.node, "{}")
+        expand_contrasts(definition.node, "{}")
         for function in definition.library.function:
             _read_whole_variables(function.node_def, "{}:{}:0")
+            expand_dims_in_slices(function.node_def, "{}:{}:0")
+            expand_contrasts(function.node_def, "{}:{}:0")
         _rename_functions(definition)
         return definition
 

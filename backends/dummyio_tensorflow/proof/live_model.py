@@ -21,9 +21,9 @@ from dummyio.typing import Array
 from dummyio_tensorflow.calling.bind_model import bind_spec, is_keras
 from dummyio_tensorflow.calling.frozen_function import trace_model, without_xla
 from dummyio_tensorflow.calling.silence import silence_output
-from dummyio_tensorflow.calling.variable_writes import find_writes
 from dummyio_tensorflow.declarations.declared_inputs import Declared
 from dummyio_tensorflow.description.trial_traces import measure_results
+from dummyio_tensorflow.graph_edits.variable_writes import find_writes
 
 _MOST_STATE = 1 << 26
 """Bytes of variables that a call may change, up to which they are kept and restored."""

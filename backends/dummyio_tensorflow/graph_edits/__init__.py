@@ -1,0 +1,1 @@
+"""Changes of a graph before its variables become constants, so that every format can carry it."""
