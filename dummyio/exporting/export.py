@@ -126,7 +126,7 @@ def prepare_export(
     target = to_path(path)
     kind = check_target(path, format, force=force, framework=detect_framework(model), weights=options.get("weights"))
     _check_home(model, target)
-    backend = find_backend(model, kind)
+    backend = find_backend(model, kind, spec)
     exporter = find_exporter(backend, model, kind)
     own = convert_options(exporter, {name: options[name] for name in list_options(exporter) if name in options})
     rest = {name: value for name, value in options.items() if name not in own}
@@ -135,9 +135,13 @@ def prepare_export(
     return Preparation(target, kind, backend, exporter, own, described)
 
 
-def find_backend(model: Any, kind: Format) -> Any:
-    """Return the backend of a model's framework; raise `ExportError` if it is of none, and not a function."""
-    framework = detect_framework(model) or (kind.run_by if callable(model) else None)
+def find_backend(model: Any, kind: Format, spec: InputSpec | None = None) -> Any:
+    """Return the backend of a model's framework; raise `ExportError` if it is of none, and not a function.
+
+    A function whose code does not tell is of the framework that described it.
+    """
+    described = "jax" if spec is not None and "jax" in spec.provenance else None
+    framework = detect_framework(model) or (described or kind.run_by if callable(model) else None)
     if isinstance(model, (str, os.PathLike)):
         raise ExportError(
             f"{os.fspath(model)!r} is a path, and `export` takes a model: load it first, with tf.saved_model.load, "

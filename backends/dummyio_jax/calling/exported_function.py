@@ -1,7 +1,7 @@
 """Functions that `jax.export` exported, in memory or in a ``.stablehlo`` file (the bytes of `Exported.serialize`)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +65,13 @@ def describe_exported_inputs(exported: jax.export.Exported) -> dict[str, Node]:
 
 
 def describe_exported_outputs(
-    exported: jax.export.Exported, dims: Mapping[str, Dim] | None = None, declared: tuple[str, ...] = ()
+    exported: jax.export.Exported,
+    dims: Mapping[str, Dim] | None = None,
+    declared: tuple[str, ...] = (),
+    inputs: Collection[str] = (),
 ) -> tuple[OutputSpec, ...]:
-    """Return the outputs; `dims` and `declared` as in `build_output_specs`."""
-    return build_output_specs(jax.tree.unflatten(exported.out_tree, exported.out_avals), dims, declared)
+    """Return the outputs; `dims`, `declared` and `inputs` as in `build_output_specs`."""
+    return build_output_specs(jax.tree.unflatten(exported.out_tree, exported.out_avals), dims, declared, inputs)
 
 
 def bind_exported_arguments(

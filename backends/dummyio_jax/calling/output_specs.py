@@ -1,6 +1,6 @@
 """The output specs of a function, from the tree of shapes that it returns."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from dummyio.errors import DTypeError, SourceError
@@ -14,7 +14,7 @@ from dummyio_jax.dtypes import from_native
 
 
 def build_output_specs(
-    result: Any, dims: Mapping[str, Dim] | None = None, declared: tuple[str, ...] = ()
+    result: Any, dims: Mapping[str, Dim] | None = None, declared: tuple[str, ...] = (), inputs: Collection[str] = ()
 ) -> tuple[OutputSpec, ...]:
     """Return the outputs of a tree of shapes.
 
@@ -24,10 +24,12 @@ def build_output_specs(
         Arrays or `jax.ShapeDtypeStruct`s in any containers.
     dims
         The dims of the inputs, by name; without them, dims with their own defaults.
+    inputs
+        The paths of the inputs, whose names no output gets.
     declared
         Names for outputs that have none, as in `dummyio.backend.result_names.name_outputs`.
     """
-    named = name_results(result, declared)
+    named = name_results(result, declared, inputs)
     return tuple(
         OutputSpec(name, _convert_shape(name, leaf, dims), _convert_dtype(leaf)) for name, leaf in named.items()
     )

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from dummyio.backend.frameworks import qualified_name
-from dummyio.backend.result_names import name_outputs
+from dummyio.backend.result_names import name_outputs, separate_names
 from dummyio.errors import SourceError
 from dummyio.spec.tensor_spec import Nest, Node, TensorSpec
 
@@ -71,13 +71,15 @@ def to_builtin_containers(value: Any) -> Any:
     return {key: to_builtin_containers(item) for key, item in items}
 
 
-def name_results(result: Any, declared: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return name → array for the result of a function.
+def name_results(result: Any, declared: tuple[str, ...] = (), inputs: Collection[str] = ()) -> dict[str, Any]:
+    """Return name → array for the result of a function; a result with the name of one of the `inputs` gets another, as in a file.
 
     The items of dicts come in the order of their sorted keys, as traced functions return them, so that a reference that
     runs untraced has the same order as its exports.
     """
-    return name_outputs(jax.tree.map(lambda leaf: leaf, result), declared, _expand_container)
+    named = name_outputs(jax.tree.map(lambda leaf: leaf, result), declared, _expand_container)
+    apart = separate_names(list(named), inputs)
+    return {apart[name]: value for name, value in named.items()}
 
 
 def _expand_container(value: Any, path: str) -> Mapping[str, Any] | None:

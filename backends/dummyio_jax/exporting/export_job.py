@@ -70,7 +70,7 @@ class ExportJob:
         """Call the model on its flat inputs, in the spec's order, and return name → result."""
         with self.enable_wide_dtypes():
             result = self.model(self.nest(dict(zip(self.paths, leaves, strict=True))))
-            return name_results(result, tuple(self.outputs))
+            return name_results(result, tuple(self.outputs), self.paths)
 
     def finish(self, path: Path, *, can_run: bool = True, **options: Any) -> ExportResult:
         """Check the written artifact, against the model itself if this machine `can_run` it; `options` of `check_artifact`."""
@@ -100,7 +100,8 @@ def prepare_export(model: Any, spec: InputSpec, static: StaticDims) -> ExportJob
         enable_wide_dtypes(leaf.dtype for _, leaf in spec.leaves),
     ):
         result = jax.eval_shape(function, spec.abstract("jax"))
-        outputs = build_output_specs(result, spec.dims, tuple(output.name for output in spec.outputs))
+        names, paths = tuple(output.name for output in spec.outputs), [path for path, _ in spec.leaves]
+        outputs = build_output_specs(result, spec.dims, names, paths)
     if not outputs:
         raise ExportError(f"{function.name} returns no array: there is nothing to export.")
     spec = InputSpec(dict(spec), task=spec.task, outputs=outputs, provenance=spec.provenance)

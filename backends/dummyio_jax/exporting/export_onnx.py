@@ -24,6 +24,7 @@ from dummyio.spec.dims import Size, evaluate_size, is_static
 from dummyio.spec.dtypes import DType
 from dummyio.typing import StaticDims
 from dummyio_jax.exporting.export_job import ExportJob, prepare_export, raise_export_error
+from dummyio_jax.exporting.plain_operations import trace_operations
 
 _LARGEST = 1 << 31
 
@@ -48,8 +49,21 @@ def export_onnx(
         Dims to fix at their default sizes: ``"all"``, ``"all_but_batch"`` or names.
     """
     job = prepare_export(model, spec, static)
+    try:
+        return _write(job, path, opset, by_operations=False)
+    except NotInstalledError:
+        raise
+    except ExportError as error:
+        try:
+            return _write(job, path, opset, by_operations=True)
+        except ExportError:
+            raise error from error.__cause__
+
+
+def _write(job: ExportJob, path: Path, opset: int, *, by_operations: bool) -> ExportResult:
+    """Convert, write and check; `by_operations` as in `dummyio_jax.exporting.plain_operations`."""
     with report_stage("write", path.name):
-        proto = _convert(job, opset)
+        proto = _convert(job, opset, by_operations=by_operations)
     _declare_spec(proto, job, opset)
     if proto.ByteSize() >= _LARGEST:
         raise ExportError("the model is larger than 2 GiB, the limit of an ONNX file without external data.")
@@ -61,7 +75,7 @@ def export_onnx(
     return job.finish(path)
 
 
-def _convert(job: ExportJob, opset: int) -> Any:
+def _convert(job: ExportJob, opset: int, *, by_operations: bool) -> Any:
     try:
         import jax2onnx  # noqa: PLC0415 - lazy: needs jax2onnx, which imports Flax
     except ImportError as error:
@@ -76,10 +90,14 @@ def _convert(job: ExportJob, opset: int) -> Any:
         return tuple(jnp.copy(each) if (str(each.shape), each.dtype) in kinds else each for each in results)
 
     failure = f"jax2onnx {version('jax2onnx')} cannot convert {job.model.name}"
+    shapes = list(job.abstract().values())
+    if by_operations:
+        with raise_export_error(failure), job.enable_wide_dtypes():
+            function = trace_operations(function, shapes)
     with raise_export_error(failure), _restored_process_state(), job.enable_wide_dtypes():
         return jax2onnx.to_onnx(
             function,
-            list(job.abstract().values()),
+            shapes,
             model_name=job.model.name,
             opset=opset,
             enable_double_precision=any(leaf.dtype in (DType.FLOAT64, DType.COMPLEX128) for _, leaf in job.spec.leaves),

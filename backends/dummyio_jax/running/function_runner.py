@@ -50,7 +50,7 @@ class FunctionRunner:
             with enable_wide_dtypes(DType.of(values.dtype) for values in own.values()):
                 result = self._run(self._nest(own))
                 declared = tuple(output.name for output in self._spec.outputs) if self._spec is not None else ()
-                return {name: np.asarray(value) for name, value in name_results(result, declared).items()}
+                return {name: np.asarray(value) for name, value in name_results(result, declared, feeds.keys()).items()}
         except DummyioError as error:
             raise RunError(f"{self.engine} cannot take these feeds: {error}") from error
         except Exception as error:
@@ -83,7 +83,8 @@ class ExportedRunner(FunctionRunner):
         super().__init__(wrap_exported(exported), spec)
         avals = zip(_input_paths(exported, spec), exported.in_avals, strict=True)
         self.inputs = tuple(_declare_tensor(path, aval.shape, from_native(aval.dtype)) for path, aval in avals)
-        outputs = describe_exported_outputs(exported, declared=tuple(output.name for output in spec.outputs))
+        names = tuple(output.name for output in spec.outputs)
+        outputs = describe_exported_outputs(exported, declared=names, inputs=[tensor.name for tensor in self.inputs])
         self.outputs = tuple(_declare_tensor(output.name, output.shape, output.dtype) for output in outputs)
 
 

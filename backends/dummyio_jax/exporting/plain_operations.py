@@ -1,0 +1,133 @@
+"""A model as the operations that JAX traced, without the functions that were called: what a converter gets that fails on these.
+
+jax2onnx replaces functions of JAX and Flax while it traces, to convert each as a whole. Some of the replacements take fewer arguments
+than the functions, or fixed sizes only. A model that has been traced before consists of JAX's operations, and calls none of them.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.extend.core as jex
+from jax import lax
+
+_CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint"}
+"""Operations that call a function, which is evaluated in their place."""
+
+
+def trace_operations(function: Callable[..., Any], shapes: Sequence[Any]) -> Callable[..., list[Any]]:
+    """Return a function of flat arguments that does the operations that JAX traces in another one, and returns a list."""
+    closed = jax.make_jaxpr(function)(*shapes)
+    return lambda *leaves: _evaluate(closed.jaxpr, closed.consts, leaves)
+
+
+def _evaluate(jaxpr: Any, constants: Sequence[Any], arguments: Sequence[Any]) -> list[Any]:
+    known: dict[Any, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*constants, *arguments), strict=True))
+
+    def read(variable: Any) -> Any:
+        return variable.val if isinstance(variable, jex.Literal) else known[variable]
+
+    for equation in _list_used(jaxpr):
+        values = [read(variable) for variable in equation.invars]
+        known |= zip(equation.outvars, _apply(equation, values), strict=True)
+    return [read(variable) for variable in jaxpr.outvars]
+
+
+def _list_used(jaxpr: Any) -> list[Any]:
+    """Return the equations that have a part in the results, in order."""
+    used, equations = {variable for variable in jaxpr.outvars if not isinstance(variable, jex.Literal)}, list[Any]()
+    for equation in reversed(jaxpr.eqns):
+        if not used.isdisjoint(equation.outvars):
+            equations.insert(0, equation)
+            used |= {variable for variable in equation.invars if not isinstance(variable, jex.Literal)}
+    return equations
+
+
+def _apply(equation: Any, values: list[Any]) -> list[Any]:
+    name, parameters = equation.primitive.name, equation.params
+    if name in _CALLS:
+        called = parameters.get("jaxpr") or parameters.get("call_jaxpr") or parameters.get("fun_jaxpr")
+        return _evaluate(getattr(called, "jaxpr", called), getattr(called, "consts", ()), values)
+    if name in _REWRITTEN:
+        result = _REWRITTEN[name](equation, *values)
+        if result is not None:
+            return list(result) if equation.primitive.multiple_results else [result]
+    results = equation.primitive.bind(*values, **parameters)
+    return list(results) if equation.primitive.multiple_results else [results]
+
+
+def _multiply_in_order(equation: Any, left: Any, right: Any) -> Any:
+    """Return a product of matrices whose left operand is contracted over its first axis, or that has 16 bits; None for others.
+
+    jax2onnx takes the first axis for the last, and adds a bias of 32 bits to a product of two matrices.
+    """
+    ((left_axes, right_axes), batch) = equation.params["dimension_numbers"]
+    kind = equation.params["preferred_element_type"]
+    if tuple(map(tuple, batch)) != ((), ()) or (left.ndim, right.ndim, len(left_axes)) != (2, 2, 1):
+        return None
+    if tuple(left_axes) == (0,):
+        left = left.T
+    elif left.dtype.itemsize > _HALF:
+        return None
+    right = right.T if tuple(right_axes) == (1,) else right
+    if left.dtype.itemsize > _HALF:
+        return lax.dot_general(left, right, (((1,), (0,)), ((), ())), preferred_element_type=kind)
+    return lax.dot_general(left[None], right[None], (((2,), (1,)), ((0,), (0,))), preferred_element_type=kind)[0]
+
+
+_HALF = 2
+"""The bytes of a 16-bit number."""
+
+
+def _choose_of_two(equation: Any, index: Any, *values: Any) -> Any:
+    """Return the results of a branch among more than two, as choices between two; None for others."""
+    branches = equation.params["branches"]
+    if len(branches) <= _TWO:
+        return None
+
+    def choose(first: int, *values: Any) -> list[Any]:
+        if first == len(branches) - 1:
+            return _evaluate(branches[first].jaxpr, branches[first].consts, values)
+        chosen: list[Any] = lax.cond(
+            index <= first,
+            lambda *own: _evaluate(branches[first].jaxpr, branches[first].consts, own),
+            lambda *own: choose(first + 1, *own),
+            *values,
+        )
+        return chosen
+
+    return choose(0, *values)
+
+
+_TWO = 2
+
+
+def _pool_as_one_batch(equation: Any, images: Any) -> Any:
+    """Return the largest values of windows of an array of four axes, as one of three; None for others.
+
+    jax2onnx takes all axes for those of an image, and ONNX Runtime has no images of more than three.
+    """
+    own = equation.params
+    whole = [axis for axis, size in enumerate(own["window_dimensions"]) if size == 1]
+    if images.ndim != _FOUR or len(whole) < _TWO:
+        return None
+    order = (*whole[:2], *(axis for axis in range(_FOUR) if axis not in whole[:2]))
+    moved = images.transpose(order)
+    first, second, *rest = moved.shape
+    joined = lax.reshape(moved, (first * second, *rest))
+    kept = {name: tuple(own[name][axis] for axis in order[1:]) for name in _OF_AXES}
+    pooled = equation.primitive.bind(joined, **{**own, **kept})
+    apart = lax.reshape(pooled, (first, second, *pooled.shape[1:]))
+    return apart.transpose([order.index(axis) for axis in range(_FOUR)])
+
+
+_FOUR = 4
+_OF_AXES = ("window_dimensions", "window_strides", "padding", "base_dilation", "window_dilation")
+
+
+_REWRITTEN: dict[str, Callable[..., Any]] = {
+    "dot_general": _multiply_in_order,
+    "cond": _choose_of_two,
+    "reduce_window_max": _pool_as_one_batch,
+}
+"""Operation → what replaces it; None where it stays."""

@@ -1,0 +1,88 @@
+"""Models as the operations that JAX traced: the results stay, and what jax2onnx cannot convert is written in another way."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jax")
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+import dummyio
+from dummyio_jax.exporting.plain_operations import trace_operations
+
+
+def operations(function, *arguments):
+    """The names of the operations of a function after it was traced, with its results compared with the function's."""
+    plain = trace_operations(function, arguments)
+    for own, found in zip(jax.tree.leaves(function(*arguments)), plain(*arguments), strict=True):
+        np.testing.assert_allclose(own, found, rtol=1e-5, atol=1e-6)
+    return jax.make_jaxpr(plain)(*arguments).jaxpr.eqns
+
+
+X = jnp.linspace(-1, 1, 24).reshape(4, 6)
+
+
+def test_keys_that_no_result_needs_are_left_out():
+    def state(x):
+        jax.random.split(jax.random.key(0))
+        return jax.jit(jnp.tanh)(x)
+
+    assert [equation.primitive.name for equation in operations(state, X)] == ["tanh"]
+
+
+def test_the_first_axis_of_a_left_operand_is_moved_before_it_is_contracted():
+    products = [e for e in operations(lambda a, b: a.T @ b, X, X) if e.primitive.name == "dot_general"]
+    products += [
+        e for e in operations(jax.grad(lambda a: (X @ a).sum()), X.T @ X[:, :2]) if e.primitive.name == "dot_general"
+    ]
+    assert products
+    assert all(tuple(each.params["dimension_numbers"][0][0]) == (1,) for each in products)
+
+
+def test_products_of_16_bits_have_a_batch_axis():
+    half = X.astype("float16")
+    (product,) = [e for e in operations(lambda a: a @ a.T, half) if e.primitive.name == "dot_general"]
+    assert [len(variable.aval.shape) for variable in product.invars] == [3, 3]
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_one_of_three_branches_is_chosen_between_two_at_a_time(which):
+    def act(x):
+        return lax.switch(jnp.int32(which) + x.astype(jnp.int32)[0, 0] * 0, [jnp.tanh, jax.nn.relu, jnp.sin], x)
+
+    assert {len(e.params["branches"]) for e in operations(act, X) if e.primitive.name == "cond"} == {2}
+
+
+def test_windows_over_two_of_four_axes_become_windows_over_two_of_three():
+    image = jnp.arange(2 * 5 * 6 * 3, dtype=jnp.float32).reshape(2, 5, 6, 3) % 11
+
+    def pool(x):
+        return lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 3, 1), (1, 2, 1, 1), ((0, 0), (1, 0), (1, 1), (0, 0)))
+
+    (window,) = [e for e in operations(pool, image) if e.primitive.name == "reduce_window_max"]
+    assert window.params["window_dimensions"] == (1, 2, 3)
+
+
+def test_a_function_whose_code_does_not_name_jax_is_exported_as_it_was_described(tmp_path):
+    def scale(x):
+        return x.mean(1)
+
+    spec = dummyio.describe(scale, args=(X,))
+    written = dummyio.export(scale, tmp_path / "scale.stablehlo", spec=spec)
+    assert dummyio.open_runner(written.path, spec)(spec.feeds())["output"].shape == (4,)
+
+
+@pytest.mark.slow
+def test_a_result_with_the_name_of_an_input_has_another_in_every_format(tmp_path):
+    pytest.importorskip("jax2onnx")
+
+    def moments(x):
+        return {"x": x * 2, "mean": jnp.mean(x, 0)}
+
+    spec = dummyio.describe(moments, args=(X,))
+    assert list(dummyio.open_runner(moments, spec)(spec.feeds())) == ["mean", "out_x"]
+    for name in ("moments.onnx", "moments.stablehlo"):
+        written = dummyio.export(moments, tmp_path / name, spec=spec)
+        assert {output.name for output in written.spec.outputs} == {"mean", "out_x"}
