@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.options import Options
-from benchmarks.processes import make_process_subject
+from benchmarks.processes import PEAK, make_process_subject, run_code
 from benchmarks.table import Row, compare_cost
 from benchmarks.timing import Subject, take_turns
 
@@ -25,6 +25,26 @@ from optimum.exporters.onnx import main_export
 source, target, task = sys.argv[1:]
 main_export(source, target, task=task, do_validation=True)
 """
+LARGE = """
+import json
+import sys
+import torch
+from torch import nn
+layers = (layer for _ in range(int(sys.argv[1])) for layer in (nn.Linear(4096, 4096), nn.ReLU()))
+module = nn.Sequential(*layers).eval()
+"""
+"""A module with 64 MiB of weights in each of its products."""
+OURS = LARGE + "import dummyio\ndummyio.export(module, sys.argv[2])\n"
+PLAIN = (
+    LARGE
+    + """
+import onnxruntime
+inputs, rows = torch.zeros(2, 4096), torch.export.Dim("rows")
+torch.onnx.export(module, (inputs,), sys.argv[2], dynamo=True, dynamic_shapes=({0: rows},), verbose=False)
+onnxruntime.InferenceSession(sys.argv[2]).run(None, {"input": inputs.numpy()})
+"""
+)
+_LAYERS = 16
 _TURNS = 5
 _SIZES: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 
@@ -50,7 +70,23 @@ def measure(options: Options) -> list[Row]:
             rows.append(compare_cost("exports", what, "a script by hand", times["ours"], times["plain"], 1.3))
             if options.optimum:
                 rows.append(compare_cost("exports", what, "Optimum", times["ours"], times["optimum"]))
+        rows += _compare_memory(folder, 1 if options.quick else _LAYERS)
     return rows
+
+
+def _compare_memory(folder: str, layers: int) -> list[Row]:
+    """Return the peak of whole processes that export a large module, as a multiple of its weights and of the script's peak."""
+    peak = f"\nprint(json.dumps({PEAK}))"
+    ours, plain = (
+        run_code(code + peak, str(layers), str(Path(folder) / f"large-{name}.onnx"))
+        for name, code in (("ours", OURS), ("plain", PLAIN))
+    )
+    what, weights = f"peak memory, a module of {layers * 64} MiB", layers * (64 << 20)
+    common: dict[str, Any] = {"topic": "exports", "what": what, "bound": "<=", "unit": "bytes", "ours": ours}
+    return [
+        Row(**common, peer="its weights", ratio=ours / weights, target=2.3, theirs=weights),
+        Row(**common, peer="a script by hand", ratio=ours / plain, theirs=plain),
+    ]
 
 
 def _build(name: str) -> Any:

@@ -43,6 +43,13 @@ class Chosen(nn.Module):
         return half, torch.nonzero(x > 0.5), x[rows, columns], torch.unique((x * 4).long())
 
 
+class Windows(nn.Module):
+    """Maxima of windows, and parts of which the first are longer."""
+
+    def forward(self, x):
+        return functional.max_pool1d(x, 3, 2, padding=1, ceil_mode=True), *x.tensor_split(3, dim=-1)
+
+
 class Branching(nn.Module):
     """One of two layers, by values."""
 
@@ -113,6 +120,7 @@ class Attending(nn.Module):
 KINDS = {
     "adaptive pooling and grids": (Adaptive, spec_of(x=(ROWS, 4, HEIGHT, WIDTH), theta=(ROWS, 2, 3))),
     "sizes by values": (Chosen, spec_of(x=(ROWS, LONG))),
+    "windows and parts": (Windows, spec_of(x=(ROWS, 4, LONG))),
     "a branch": (Branching, None),
     "an adapter": (lambda: LowRank(Base()), None),
     "tied weights": (Tied, None),

@@ -14,12 +14,12 @@ _WITHOUT_PRODUCT = 2
 
 
 def measure_distances(first: Any, second: Any, p: float, compute_mode: int | None = None) -> Any:
-    """Translate ``aten._cdist_forward``, the Euclidean distance by a product as PyTorch does, unless one side has few rows.
+    """Translate ``aten._cdist_forward``, the Euclidean distance by a product where PyTorch certainly computes it so.
 
-    Other norms need memory for the differences of all pairs of rows.
+    Otherwise, and for other norms, memory holds the differences of all pairs of rows.
     """
-    few = any(isinstance(rows.shape[-2], int) and rows.shape[-2] <= _FEW_ROWS for rows in (first, second))
-    if p == 2 and compute_mode != _WITHOUT_PRODUCT and not few:
+    many = any(isinstance(rows.shape[-2], int) and rows.shape[-2] > _FEW_ROWS for rows in (first, second))
+    if p == 2 and compute_mode != _WITHOUT_PRODUCT and many:
         return _measure_by_product(first, second)
     gaps = op.Abs(op.Sub(op.Unsqueeze(first, _axes(-2)), op.Unsqueeze(second, _axes(-3))))
     if p == float("inf"):

@@ -4,6 +4,7 @@ from math import prod
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 
 def average_adaptively(values: torch.Tensor, output_size: Any, axes: int) -> torch.Tensor:
@@ -54,6 +55,13 @@ def maximize_adaptively(
             places = places.movedim(axis, -1).gather(-1, first).movedim(-1, axis)
         values = spread.amax(-2).movedim(-1, axis)
     return (values, places) if indexed else values
+
+
+def maximize_windows(values: torch.Tensor, *options: Any, axes: int, **named: Any) -> torch.Tensor:
+    """Return the maxima of windows along the last axis: ``max_pool1d`` makes its size a constant, and with places it does not."""
+    assert axes == 1
+    named.pop("return_indices", None)
+    return functional.max_pool1d_with_indices(values, *options, **named)[0]
 
 
 def _list_windows(output_size: Any, axes: int) -> list[tuple[int, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from dummyio.errors import ExportError
-from dummyio_torch.symbolic.runtime.pooling import average_adaptively, maximize_adaptively
+from dummyio_torch.symbolic.runtime.pooling import average_adaptively, maximize_adaptively, maximize_windows
 from dummyio_torch.symbolic.runtime.symbolic_lists import SplitList, SplitSizes, StackedList
 
 _PACK = "_pack_padded_sequence"
@@ -34,6 +35,8 @@ class SymbolicFunctions(TorchFunctionMode):
             return _OF_NUMBERS[func](*args, **given)
         if func in _OF_LISTS and any(isinstance(value, (StackedList, SplitSizes, SplitList)) for value in values):
             return _OF_LISTS[func](*args, **given)
+        if func in _OF_SHAPES and _has_symbol(list(values[0].shape)):
+            return _OF_SHAPES[func](*args, **given)
         if func in _OF_SIZES and _is_untranslated(func, values[0]):
             return _OF_SIZES[func](*args, **given)
         return func(*args, **given)
@@ -121,6 +124,15 @@ def _cat(tensors: StackedList | SplitList, dim: int = 0) -> torch.Tensor:
     return tensors.whole.movedim(0, axis).flatten(axis, axis + 1)
 
 
+def _tensor_split(values: torch.Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[torch.Tensor, ...]:
+    """``torch.tensor_split``, which assumes for all sizes what is left over at the size of the trace."""
+    size, count = values.shape[dim], indices_or_sections
+    if not (isinstance(count, int) and isinstance(size, torch.SymInt)):
+        return torch.tensor_split(values, indices_or_sections, dim)
+    ends = [place * (size // count) + torch.sym_min(place, size % count) for place in range(count + 1)]
+    return tuple(values.narrow(dim, start, end - start) for start, end in pairwise(ends))
+
+
 _OF_NUMBERS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.tensor: _tensor,
     torch.as_tensor: _tensor,
@@ -136,10 +148,17 @@ _OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.Tensor.split: _split,
 }
 """The replacement if the length of a list is symbolic."""
+_OF_SHAPES: dict[Callable[..., Any], Callable[..., Any]] = {
+    torch.tensor_split: _tensor_split,
+    torch.Tensor.tensor_split: _tensor_split,
+}
+"""The replacement if a size of the first argument is symbolic."""
 _OF_SIZES: dict[Callable[..., Any], partial[Any]] = {
     functional.adaptive_avg_pool1d: partial(average_adaptively, axes=1),
     functional.adaptive_avg_pool2d: partial(average_adaptively, axes=2),
     functional.adaptive_avg_pool3d: partial(average_adaptively, axes=3),
+    functional.max_pool1d: partial(maximize_windows, axes=1),
+    torch.max_pool1d: partial(maximize_windows, axes=1),
     functional.adaptive_max_pool1d: partial(maximize_adaptively, axes=1),
     functional.adaptive_max_pool2d: partial(maximize_adaptively, axes=2),
     functional.adaptive_max_pool3d: partial(maximize_adaptively, axes=3),
