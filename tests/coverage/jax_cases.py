@@ -370,7 +370,7 @@ def linen_gru_cell() -> Built:
 
 class Bottleneck(linen.Module):
     @linen.compact
-    def __call__(self, x, train=False):
+    def __call__(self, x, train=False):  # noqa: FBT002 - as in programs
         y = linen.Conv(8, (1, 1), use_bias=False)(x)
         y = linen.relu(linen.BatchNorm(use_running_average=not train)(y))
         y = linen.Conv(x.shape[-1], (3, 3))(linen.Dropout(0.2, deterministic=not train)(y))

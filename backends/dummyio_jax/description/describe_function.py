@@ -4,6 +4,7 @@ Each description is confirmed: the function is traced, without data, on the symb
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations
@@ -125,8 +126,8 @@ def _format_bounds(dim: Dim) -> str:
     return ", ".join(filter(None, parts))
 
 
-_EXPLAINED = "This error arises"
-"""What JAX's general words about comparisons of sizes begin with."""
+_EXPLAINED = re.compile(r"\s*(?:This error arises|Using symbolic scope).*", re.DOTALL)
+"""JAX's general words about comparisons of sizes, and about its symbols: their numbers are no sizes."""
 
 
 def _find_failure(model: Model, spec: InputSpec) -> str:
@@ -134,7 +135,7 @@ def _find_failure(model: Model, spec: InputSpec) -> str:
     try:
         traced = trace_model(model, spec)
     except Exception as error:  # noqa: BLE001 - a function may raise anything
-        return format_error_line(error).partition(_EXPLAINED)[0].rstrip()
+        return _EXPLAINED.sub("", format_error_line(error))
     bounded = {name: dim.min for name, dim in spec.dims.items() if dim.min > 1}
     if bounded:
         sizes = (size for output in build_output_specs(traced.shapes, spec.dims) for size in output.shape or ())

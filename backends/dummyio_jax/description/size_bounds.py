@@ -14,6 +14,7 @@ from dummyio.spec.dims import Dim
 Try = Callable[[Dim], str]
 """Traces a function with a dim; returns the reason for which that fails, empty if it does not."""
 _COMPARED = re.compile(r"\b(min|max)\(|[<>]=?|==|is inconclusive")
+_STRICT = re.compile(r"[<>](?!=)")
 _DIVIDED = re.compile(r"\b(?:floordiv|mod)\([^()]*?(\d+)\)")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
 _MOST_TRIALS = 24
@@ -65,7 +66,8 @@ def propose_bounds(dim: Dim, reason: str) -> Iterator[Dim]:
         return
     numbers = sorted({int(each) for each in _NUMBER.findall(reason) if len(each) < _DIGITS})
     related = {*numbers, *(a - b for a, b in product(numbers, numbers))}
-    for most in sorted((each for each in related if each >= dim.size and each != dim.max), reverse=True):
+    steps = (0, 1) if _STRICT.search(reason) else (0,)
+    for most in sorted({each - step for each in related for step in steps if each - step >= dim.size}, reverse=True):
         if dim.max is None or most < dim.max:
             yield replace(dim, max=most)
     for least in sorted({each + step for each in related for step in (0, 1)}):

@@ -57,11 +57,15 @@ def test_a_table_of_positions_bounds_the_length(function, most):
         (lambda x: x[:, 2:] - x[:, :-2], Dim("sequence_length", 8, min=3)),
         (lambda x: x * 2 if x.shape[1] > 4 else x, Dim("sequence_length", 8, min=5)),
         (
+            lambda x: jnp.pad(x, ((0, 0), (0, max(0, 10 - x.shape[1])), (0, 0))).mean(1),
+            Dim("sequence_length", 8, max=9),
+        ),
+        (
             lambda x: x + jnp.repeat(x.reshape(x.shape[0], x.shape[1] // 4, 4, 8).mean(2), 4, axis=1),
             Dim("sequence_length", 8, min=4, multiple_of=4),
         ),
     ],
-    ids=["a window", "a decision", "taken apart"],
+    ids=["a window", "a decision", "padded up to a size", "taken apart"],
 )
 def test_a_size_that_is_not_any_size(function, expected):
     spec = describe(function, 2, 8, 8)
