@@ -61,17 +61,30 @@ def measure(options: Options) -> list[Row]:
                 "plain": make_process_subject(str(SCRIPT), name, source, f"{source}-plain.onnx"),
                 "ours": make_process_subject("-m", "dummyio", "export", source, f"{source}.onnx", "--force", *asked),
             }
+            reason = None
             if options.optimum:
-                subjects["optimum"] = make_process_subject(
-                    "-c", OPTIMUM, source, f"{source}-optimum", task, python=options.optimum
-                )
+                peer = make_process_subject("-c", OPTIMUM, source, f"{source}-optimum", task, python=options.optimum)
+                reason = _find_failure(peer)
+                if reason is None:
+                    subjects["optimum"] = peer
             times = take_turns(subjects, 1 if options.quick else _TURNS)
             what = " ".join(["dummyio export, tiny", name, *asked])
             rows.append(compare_cost("exports", what, "a script by hand", times["ours"], times["plain"], 1.3))
-            if options.optimum:
+            if "optimum" in times:
                 rows.append(compare_cost("exports", what, "Optimum", times["ours"], times["optimum"]))
+            elif reason is not None:
+                rows.append(Row(topic="exports", what=what, peer="Optimum", skipped=reason))
         rows += _compare_memory(folder, 1 if options.quick else _LAYERS)
     return rows
+
+
+def _find_failure(subject: Subject) -> str | None:
+    """Run a subject once, and return the reason if it fails."""
+    try:
+        subject(1)
+    except OSError as error:
+        return str(error)
+    return None
 
 
 def _compare_memory(folder: str, layers: int) -> list[Row]:
