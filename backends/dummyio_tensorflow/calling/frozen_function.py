@@ -150,7 +150,7 @@ def complete_freezing() -> Generator[list[str]]:
     inline = convert_to_constants._run_inline_graph_optimization  # noqa: SLF001 - nothing between inlining and constants is public
 
     def inline_and_rewrite(*args: Any, **options: Any) -> Any:
-        definition = inline(*args, **options)
+        definition: Any = inline(*args, **options)
         left_out.extend(leave_out_writes(definition, [tensor.op.name for tensor in args[0].outputs]))
         _read_whole_variables(definition.node, "{}")
         expand_dims_in_slices(definition.node, "{}")

@@ -49,12 +49,12 @@ def explain_tflite_error(
     if re.search(r"TensorList\w*' op requires element_shape to be static", text):
         return ExportError(
             "a loop of the model, such as that of a GRU or LSTM, collects results whose shape is dynamic, which TFLite does not take: fix "
-            "the size that they have, mostly static='batch_size', or static='all'."
+            "the size that they have, mostly static='batch_size', or static='all'. A tf.TensorArray of your own needs an element_shape= of numbers too."
         )
     if "requires element_shape to be 1D tensor" in text:
         return ExportError(
-            "a tf.TensorArray of the model declares no shape of its elements, which TFLite needs: write tf.TensorArray(..., element_shape=), "
-            f"and fix the sizes in it with static=. {_CARRIED} as it is."
+            "a tf.TensorArray of the model declares no shape of its elements, which TFLite needs: write tf.TensorArray(..., element_shape=) with "
+            f"all sizes as numbers. {_CARRIED} as it is."
         )
     works = None if is_static else find_static()
     fixed = f"With static={works!r} it is written." if works else f"{_CARRIED}; fixed sizes (static=) do not help."

@@ -83,3 +83,22 @@ def test_a_class_of_a_module_whose_name_begins_with_keras_is_described():
     model = kind()
     model(np.ones((2, 3), np.float32))
     assert dummyio.describe(model).provenance["source"]
+
+
+def collect(element_shape):
+    def call(x):
+        states, state = tf.TensorArray(tf.float32, 5, element_shape=element_shape), x[:, 0]
+        for step in tf.range(5):
+            state = tf.tanh(x[:, step] + state)
+            states = states.write(step, state)
+        return tf.transpose(states.stack(), (1, 0, 2))
+
+    return tf.function(call, input_signature=[tf.TensorSpec([None, 5, 4], name="x")])
+
+
+@pytest.mark.slow
+def test_a_tensor_array_without_a_shape_is_named_and_the_remedy_works(tmp_path):
+    with pytest.raises(ExportError, match=r"element_shape=\) with all sizes as numbers"):
+        dummyio.export(collect(None), tmp_path / "model.tflite")
+    written = dummyio.export(collect((2, 4)), tmp_path / "model.tflite", static="batch_size")
+    assert dummyio.validate(written.path, collect((2, 4))).ok
