@@ -15,6 +15,7 @@ from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE
 from dummyio.input_spec import InputSpec
 from dummyio.typing import Buckets, StaticDims
 from dummyio_jax.exporting.export_job import ExportJob, prepare_export, raise_export_error
+from dummyio_jax.exporting.plain_operations import replace_operations
 from dummyio_jax.signature import iterate_constraints
 
 
@@ -82,7 +83,7 @@ def _convert(job: ExportJob) -> Callable[..., dict[str, Any]]:
         dynamic = [job.spec.dims[name] for name in set(re.findall(r"\w+", " ".join(shapes))) if name in job.spec.dims]
         with job.enable_wide_dtypes():
             results = jax2tf.convert(
-                lambda *leaves: job.call_flat(leaves),
+                lambda *leaves: replace_operations(lambda *own: job.call_flat(own), leaves),
                 polymorphic_shapes=[
                     f"({text})" if text else "()" for text in shapes
                 ],  # a bare "" is not a scalar's shape

@@ -4,7 +4,7 @@ jax2onnx replaces functions of JAX and Flax while it traces, to convert each as 
 than the functions, or fixed sizes only. A model that has been traced before consists of JAX's operations, and calls none of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -21,7 +21,9 @@ def trace_operations(function: Callable[..., Any], shapes: Sequence[Any]) -> Cal
     return lambda *leaves: _evaluate(closed.jaxpr, closed.consts, leaves)
 
 
-def _evaluate(jaxpr: Any, constants: Sequence[Any], arguments: Sequence[Any]) -> list[Any]:
+def _evaluate(
+    jaxpr: Any, constants: Sequence[Any], arguments: Sequence[Any], rewritten: Mapping[str, Any] | None = None
+) -> list[Any]:
     known: dict[Any, Any] = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*constants, *arguments), strict=True))
 
     def read(variable: Any) -> Any:
@@ -29,8 +31,37 @@ def _evaluate(jaxpr: Any, constants: Sequence[Any], arguments: Sequence[Any]) ->
 
     for equation in _list_used(jaxpr):
         values = [read(variable) for variable in equation.invars]
-        known |= zip(equation.outvars, _apply(equation, values), strict=True)
+        known |= zip(
+            equation.outvars, _apply(equation, values, _REWRITTEN if rewritten is None else rewritten), strict=True
+        )
     return [read(variable) for variable in jaxpr.outvars]
+
+
+def replace_operations(function: Callable[..., Any], leaves: Sequence[Any]) -> Any:
+    """Return the result of a function of flat arguments, without the operations that TensorFlow's compiler does not know."""
+    closed, shapes = jax.make_jaxpr(function, return_shape=True)(*leaves)
+    results = (
+        _evaluate(closed.jaxpr, closed.consts, leaves, _SORTED)
+        if _has_any(closed.jaxpr, _SORTED)
+        else jex.jaxpr_as_fun(closed)(*leaves)
+    )
+    return jax.tree.unflatten(jax.tree.structure(shapes), results)
+
+
+def _has_any(jaxpr: Any, names: Mapping[str, Any]) -> bool:
+    """Return whether an operation is among the names, also in functions that are called."""
+    return any(
+        equation.primitive.name in names
+        or (equation.primitive.name in _CALLS and _has_any(_find_called(equation)[0], names))
+        for equation in jaxpr.eqns
+    )
+
+
+def _find_called(equation: Any) -> tuple[Any, Sequence[Any]]:
+    """Return the function that an operation calls, and its constants."""
+    parameters = equation.params
+    called = parameters.get("jaxpr") or parameters.get("call_jaxpr") or parameters.get("fun_jaxpr")
+    return getattr(called, "jaxpr", called), getattr(called, "consts", ())
 
 
 def _list_used(jaxpr: Any) -> list[Any]:
@@ -43,13 +74,12 @@ def _list_used(jaxpr: Any) -> list[Any]:
     return equations
 
 
-def _apply(equation: Any, values: list[Any]) -> list[Any]:
+def _apply(equation: Any, values: list[Any], rewritten: Mapping[str, Any]) -> list[Any]:
     name, parameters = equation.primitive.name, equation.params
     if name in _CALLS:
-        called = parameters.get("jaxpr") or parameters.get("call_jaxpr") or parameters.get("fun_jaxpr")
-        return _evaluate(getattr(called, "jaxpr", called), getattr(called, "consts", ()), values)
-    if name in _REWRITTEN:
-        result = _REWRITTEN[name](equation, *values)
+        return _evaluate(*_find_called(equation), values, rewritten)
+    if name in rewritten:
+        result = rewritten[name](equation, *values)
         if result is not None:
             return list(result) if equation.primitive.multiple_results else [result]
     results = equation.primitive.bind(*values, **parameters)
@@ -131,3 +161,15 @@ _REWRITTEN: dict[str, Callable[..., Any]] = {
     "reduce_window_max": _pool_as_one_batch,
 }
 """Operation → what replaces it; None where it stays."""
+
+
+def _sort_for_largest(equation: Any, values: Any) -> list[Any]:
+    """Return the largest values and their places by a sort; of equal values the first ones, as `lax.top_k` does."""
+    axis = equation.params["axis"] % values.ndim
+    places = -lax.broadcasted_iota(equation.outvars[1].aval.dtype, values.shape, axis)
+    ordered, negated = (lax.rev(each, (axis,)) for each in lax.sort((values, places), dimension=axis, num_keys=2))
+    return [lax.slice_in_dim(each, 0, equation.params["k"], axis=axis) for each in (ordered, -negated)]
+
+
+_SORTED: dict[str, Callable[..., Any]] = {"top_k": _sort_for_largest}
+"""What replaces an operation that TensorFlow's compiler does not read, since it is newer: ``vhlo.composite``."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 import dummyio
-from dummyio_jax.exporting.plain_operations import trace_operations
+from dummyio_jax.exporting.plain_operations import replace_operations, trace_operations
 
 
 def operations(function, *arguments):
@@ -63,6 +63,18 @@ def test_windows_over_two_of_four_axes_become_windows_over_two_of_three():
 
     (window,) = [e for e in operations(pool, image) if e.primitive.name == "reduce_window_max"]
     assert window.params["window_dimensions"] == (1, 2, 3)
+
+
+def test_the_largest_values_are_sorted_for_tensorflow_with_equal_ones_in_order():
+    scores = jnp.array([[1, 3, 3, 2, jnp.nan], [0, -1, -1, -2, -jnp.inf]])
+
+    def best(x):
+        return {"best": jax.jit(lax.top_k, static_argnums=1)(x, 3)}
+
+    found = jax.make_jaxpr(lambda x: replace_operations(best, [x]))(scores)
+    assert "top_k" not in str(found)
+    for own, other in zip(best(scores)["best"], replace_operations(best, [scores])["best"], strict=True):
+        np.testing.assert_array_equal(own, other)
 
 
 def test_a_function_whose_code_does_not_name_jax_is_exported_as_it_was_described(tmp_path):
