@@ -68,7 +68,7 @@ def test_an_operator_in_a_layer(tmp_path):
 def test_a_size_that_must_be_fixed_is_tried(tmp_path):
     @tf.function(input_signature=[tf.TensorSpec([None, None], name="x")])
     def outer(x):
-        return x[..., None] * tf.range(4, dtype=tf.float32)
+        return x[:, : tf.shape(x)[1], None] * tf.range(4, dtype=tf.float32)
 
     message = refuse(outer, tmp_path / "model.tflite")
     assert "with dynamic sizes for StridedSlice (test_converter_errors.py:" in message
