@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.extend.core as jex
+import jax.numpy as jnp
 from jax import lax
 
 _CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint"}
@@ -41,8 +42,8 @@ def replace_operations(function: Callable[..., Any], leaves: Sequence[Any]) -> A
     """Return the result of a function of flat arguments, without the operations that TensorFlow's compiler does not know."""
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(*leaves)
     results = (
-        _evaluate(closed.jaxpr, closed.consts, leaves, _SORTED)
-        if _has_any(closed.jaxpr, _SORTED)
+        _evaluate(closed.jaxpr, closed.consts, leaves, _FOR_TENSORFLOW)
+        if _has_any(closed.jaxpr, _FOR_TENSORFLOW)
         else jex.jaxpr_as_fun(closed)(*leaves)
     )
     return jax.tree.unflatten(jax.tree.structure(shapes), results)
@@ -171,5 +172,30 @@ def _sort_for_largest(equation: Any, values: Any) -> list[Any]:
     return [lax.slice_in_dim(each, 0, equation.params["k"], axis=axis) for each in (ordered, -negated)]
 
 
-_SORTED: dict[str, Callable[..., Any]] = {"top_k": _sort_for_largest}
+def _divide_polynomials(equation: Any, x: Any) -> Any:
+    """Return the error function as a quotient of polynomials in 32 bits; as what remains of its complement in others."""
+    del equation
+    if x.dtype != jnp.float32:
+        return 1 - lax.erfc(x)
+    x = jnp.clip(x, -_ERF_END, _ERF_END)
+    top, bottom = (jnp.polyval(jnp.asarray(each, x.dtype), x * x) for each in (_ERF_TOP, _ERF_BOTTOM))
+    return x * top / bottom
+
+
+_ERF_END = 3.832506856900711
+"""Where the error function is 1 in 32 bits."""
+_ERF_TOP = (2.2905065861350646e-4, 3.4082910107109506e-3, 5.0955695062380861e-2, 0.18520832239976145, 1.128379143519084)
+_ERF_BOTTOM = (
+    -1.1791602954361697e-7,
+    2.3547966471313185e-5,
+    1.0179625278914885e-3,
+    1.4070470171167667e-2,
+    0.11098505178285362,
+    0.49746925110067538,
+    1.0,
+)
+"""The coefficients, the highest power first."""
+
+
+_FOR_TENSORFLOW: dict[str, Callable[..., Any]] = {"top_k": _sort_for_largest, "erf": _divide_polynomials}
 """What replaces an operation that TensorFlow's compiler does not read, since it is newer: ``vhlo.composite``."""

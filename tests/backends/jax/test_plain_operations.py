@@ -77,6 +77,13 @@ def test_the_largest_values_are_sorted_for_tensorflow_with_equal_ones_in_order()
         np.testing.assert_array_equal(own, other)
 
 
+def test_the_error_function_is_that_of_jax_in_32_bits():
+    x = jnp.concatenate([jnp.linspace(-6, 6, 4001), jnp.array([1e-8, -1e-3])])
+    found = replace_operations(lax.erf, [x])
+    assert "erf" not in str(jax.make_jaxpr(lambda a: replace_operations(lax.erf, [a]))(x))
+    np.testing.assert_allclose(found, lax.erf(x), rtol=1e-6)
+
+
 def test_a_function_whose_code_does_not_name_jax_is_exported_as_it_was_described(tmp_path):
     def scale(x):
         return x.mean(1)
