@@ -318,9 +318,9 @@ PROGRAMS: dict[str, Callable[[], Any]] = {
     "LeNet": stack(
         (28, 28, 1),
         layer(layers.Conv2D, 6, 5, activation="tanh"),
-        layers.AveragePooling2D,
+        layer(layers.AveragePooling2D, 2),
         layer(layers.Conv2D, 16, 5, activation="tanh"),
-        layers.AveragePooling2D,
+        layer(layers.AveragePooling2D, 2),
         layers.Flatten,
         layer(layers.Dense, 10, activation="softmax"),
     ),
