@@ -12,7 +12,19 @@ import jax.extend.core as jex
 import jax.numpy as jnp
 from jax import lax
 
-_CALLS = {"jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint"}
+from dummyio_jax.exporting.matrix_loops import decompose_cholesky, decompose_lu, solve_triangular
+
+_CALLS = {
+    "jit",
+    "pjit",
+    "closed_call",
+    "core_call",
+    "custom_jvp_call",
+    "custom_vjp_call",
+    "remat2",
+    "checkpoint",
+    "custom_linear_solve",
+}
 """Operations that call a function, which is evaluated in their place."""
 
 
@@ -61,8 +73,18 @@ def _has_any(jaxpr: Any, names: Mapping[str, Any]) -> bool:
 def _find_called(equation: Any) -> tuple[Any, Sequence[Any]]:
     """Return the function that an operation calls, and its constants."""
     parameters = equation.params
-    called = parameters.get("jaxpr") or parameters.get("call_jaxpr") or parameters.get("fun_jaxpr")
+    solver = getattr(parameters.get("jaxprs"), "solve", None)
+    called = solver or parameters.get("jaxpr") or parameters.get("call_jaxpr") or parameters.get("fun_jaxpr")
     return getattr(called, "jaxpr", called), getattr(called, "consts", ())
+
+
+def _choose_arguments(equation: Any, values: list[Any]) -> list[Any]:
+    """Return the arguments of a called function: those of a solver are among those of the products that it inverts."""
+    lengths = equation.params.get("const_lengths")
+    if lengths is None:
+        return values
+    start, end = lengths.matvec + lengths.vecmat, lengths.matvec + lengths.vecmat + lengths.solve
+    return [*values[start:end], *values[end + lengths.transpose_solve :]]
 
 
 def _list_used(jaxpr: Any) -> list[Any]:
@@ -78,7 +100,7 @@ def _list_used(jaxpr: Any) -> list[Any]:
 def _apply(equation: Any, values: list[Any], rewritten: Mapping[str, Any]) -> list[Any]:
     name, parameters = equation.primitive.name, equation.params
     if name in _CALLS:
-        return _evaluate(*_find_called(equation), values, rewritten)
+        return _evaluate(*_find_called(equation), _choose_arguments(equation, values), rewritten)
     if name in rewritten:
         result = rewritten[name](equation, *values)
         if result is not None:
@@ -197,5 +219,28 @@ _ERF_BOTTOM = (
 """The coefficients, the highest power first."""
 
 
-_FOR_TENSORFLOW: dict[str, Callable[..., Any]] = {"top_k": _sort_for_largest, "erf": _divide_polynomials}
+def _loop_over_columns(equation: Any, *operands: Any) -> Any:
+    """Return a decomposition or a solution as a loop; None for complex numbers, and for LU of several or of oblong matrices."""
+    own, first = equation.params, operands[0]
+    if jnp.iscomplexobj(first):
+        return None
+    if equation.primitive.name == "cholesky":
+        return decompose_cholesky(first)
+    if equation.primitive.name == "lu":
+        square = first.ndim == _TWO and str(first.shape[0]) == str(first.shape[1])
+        return decompose_lu(first) if square else None
+    right = operands[1]
+    lower, triangle = own["lower"] != own["transpose_a"], first.mT if own["transpose_a"] else first
+    if own["left_side"]:
+        return solve_triangular(triangle, right, lower=lower, unit_diagonal=own["unit_diagonal"])
+    return solve_triangular(triangle.mT, right.mT, lower=not lower, unit_diagonal=own["unit_diagonal"]).mT
+
+
+_FOR_TENSORFLOW: dict[str, Callable[..., Any]] = {
+    "top_k": _sort_for_largest,
+    "erf": _divide_polynomials,
+    "cholesky": _loop_over_columns,
+    "lu": _loop_over_columns,
+    "triangular_solve": _loop_over_columns,
+}
 """What replaces an operation that TensorFlow's compiler does not read, since it is newer: ``vhlo.composite``."""

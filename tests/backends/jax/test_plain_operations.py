@@ -84,6 +84,28 @@ def test_the_error_function_is_that_of_jax_in_32_bits():
     np.testing.assert_allclose(found, lax.erf(x), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: jnp.linalg.cholesky(a @ a.T + jnp.eye(5)),
+        lambda a: jax.scipy.linalg.solve_triangular(a, a[:, :2], lower=True),
+        lambda a: jax.scipy.linalg.solve_triangular(a, a[:, :2], trans=1),
+        jax.scipy.linalg.lu_factor,
+        jnp.linalg.inv,
+    ],
+    ids=["cholesky", "lower", "transposed", "lu", "inverse"],
+)
+def test_decompositions_are_loops_for_tensorflow(function):
+    matrix = jnp.asarray(np.random.default_rng(0).normal(size=(5, 5)), "float32")
+    found = str(jax.make_jaxpr(lambda a: replace_operations(function, [a]))(matrix))
+    assert not [name for name in ("cholesky[", "triangular_solve[", " lu", "custom_linear") if f"= {name}" in found]
+    results = zip(
+        jax.tree.leaves(function(matrix)), jax.tree.leaves(replace_operations(function, [matrix])), strict=True
+    )
+    for own, other in results:
+        np.testing.assert_allclose(other, own, atol=1e-5)
+
+
 def test_a_function_whose_code_does_not_name_jax_is_exported_as_it_was_described(tmp_path):
     def scale(x):
         return x.mean(1)
