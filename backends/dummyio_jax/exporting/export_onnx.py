@@ -5,11 +5,11 @@ one operand as the size of a concatenation. They are removed, so that the runtim
 are set to those that JAX computes, and the values are compared with the model's at several sizes.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -90,13 +90,13 @@ def _convert(job: ExportJob, opset: int, *, by_operations: bool) -> Any:
         return tuple(jnp.copy(each) if (str(each.shape), each.dtype) in kinds else each for each in results)
 
     failure = f"jax2onnx {version('jax2onnx')} cannot convert {job.model.name}"
-    shapes = list(job.abstract().values())
+    shapes, converted = list(job.abstract().values()), cast("Callable[..., Any]", function)
     if by_operations:
         with raise_export_error(failure), job.enable_wide_dtypes():
-            function = trace_operations(function, shapes)
+            converted = trace_operations(function, shapes)
     with raise_export_error(failure), _restored_process_state(), job.enable_wide_dtypes():
         return jax2onnx.to_onnx(
-            function,
+            converted,
             shapes,
             model_name=job.model.name,
             opset=opset,
