@@ -127,7 +127,7 @@ def _format_bounds(dim: Dim) -> str:
 
 
 _EXPLAINED = re.compile(r"\s*(?:This error arises|Using symbolic scope).*", re.DOTALL)
-"""JAX's general words about comparisons of sizes, and about its symbols: their numbers are no sizes."""
+"""JAX's general words about comparisons of sizes, and about its symbols: the numbers in them mean something else."""
 
 
 def _find_failure(model: Model, spec: InputSpec) -> str:

@@ -20,7 +20,7 @@ def decompose_cholesky(matrix: Any) -> Any:
 
 
 def solve_triangular(triangle: Any, right: Any, *, lower: bool, unit_diagonal: bool) -> Any:
-    """Return what a triangle has to be multiplied with to give the right-hand sides, row by row."""
+    """Return the solution of a triangular system for all right-hand sides, row by row."""
     size, rows = triangle.shape[-1], lax.broadcasted_iota(jnp.int32, triangle.shape[-1:], 0)
 
     def add_row(step: Any, found: Any) -> Any:
