@@ -25,7 +25,7 @@ def describe(
     ----------
     source
         A Hugging Face configuration (``config.json``, its folder, a dict, a ``PretrainedConfig``) or model, of Transformers
-        or Diffusers; any other ``torch.nn.Module``; a Keras model, a ``tf.function``, a SavedModel folder, a ``.tflite`` or
+        or Diffusers; any other ``torch.nn.Module``; a Keras model or its ``.keras`` file, a ``tf.function``, a SavedModel folder, a ``.tflite`` or
         ``.pb`` file; an ``.onnx`` file or ``ModelProto``; a JAX function, a Flax module, a `jax.export.Exported` or its
         ``.stablehlo`` file; a saved spec (file or dict), or an `InputSpec`.
     task
@@ -83,6 +83,7 @@ def describe(
         return _resize_spec(source, task, dims)
     if isinstance(source, Mapping):
         return _prove_configuration(source, _describe_mapping(source, task, dims), prove, dims)
+    source = _load_keras_file(source)
     is_path = isinstance(source, (str, os.PathLike))
     framework, model = _find_model_file(_to_path(source)) if is_path else (_find_framework(source, dims), source)
     if framework is not None:
@@ -206,6 +207,18 @@ def _to_path(source: str | os.PathLike[str]) -> Path:
             f"{shorten_path(source)!r}: not a path that can be read ({reason}). Give a local path."
         ) from None
     return path
+
+
+def _load_keras_file(source: Any) -> Any:
+    """Return the model of a file that only its framework reads; any other source as it is."""
+    if not isinstance(source, (str, os.PathLike)):
+        return source
+    found = detect_path_format(_to_path(source))
+    if found is None or found.loaded_by != "tf":
+        return source
+    from dummyio.running.load_model import load_model  # noqa: PLC0415 - lazy: it needs TensorFlow
+
+    return load_model(os.fspath(source))[0]
 
 
 def _find_model_file(path: Path) -> tuple[str | None, Path]:

@@ -23,6 +23,7 @@ from dummyio.exporting.folder_content import check_folder_content
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.option_types import convert_option, convert_options, list_options
+from dummyio.running.load_model import load_model
 
 Exporter = Callable[..., ExportResult]
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".msgpack", ".ckpt", ".gguf", ".index")
@@ -45,7 +46,8 @@ def export(
     Parameters
     ----------
     model
-        An ``nn.Module``, a Keras model, a ``tf.function`` or ``tf.Module``, a JAX function or module.
+        An ``nn.Module``, a Keras model, a ``tf.function`` or ``tf.Module``, a JAX function or module; or what the command line names:
+        the folder of a Hugging Face model, a ``.keras`` file, ``file.py:name``.
     path
         Where to write. The suffix chooses the format: ``.onnx``, ``.pt2``, ``.tflite``, ``.pb``, ``.stablehlo``; a path
         without one becomes a folder: a SavedModel, or for a Hugging Face model the ONNX files of its task.
@@ -83,6 +85,9 @@ def export(
     >>> [file.name for file in artifact.files]
     ['linear.onnx', 'linear.onnx.dummyio.json']
     """
+    if isinstance(model, (str, os.PathLike)):
+        check_target(path, format, force=force, weights=options.get("weights"))  # before the model is loaded
+        model, _ = load_model(os.fspath(model), task)
     prepared = prepare_export(model, path, task, spec=spec, format=format, force=force, **options)
     place = _write_file if prepared.format.suffix else _write_folder
     write = partial(prepared.exporter, model, prepared.spec, **prepared.options)
@@ -144,8 +149,8 @@ def find_backend(model: Any, kind: Format, spec: InputSpec | None = None) -> Any
     framework = detect_framework(model) or (described or kind.run_by if callable(model) else None)
     if isinstance(model, (str, os.PathLike)):
         raise ExportError(
-            f"{os.fspath(model)!r} is a path, and `export` takes a model: load it first, with tf.saved_model.load, "
-            "keras.models.load_model or from_pretrained. The command `dummyio export` loads Hugging Face folders and .keras files."
+            f"{os.fspath(model)!r} is an artifact, and `export` takes a model: load it first, with tf.saved_model.load for a "
+            "SavedModel. Folders of Hugging Face and .keras files are loaded by their paths."
         )
     if framework is None:
         raise ExportError(f"a {qualified_name(model)} cannot be exported: give a model of a framework, or a function.")

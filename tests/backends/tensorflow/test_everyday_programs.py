@@ -59,17 +59,17 @@ ONNX = {
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("onnx_packages")
 @pytest.mark.parametrize("name", ONNX)
 def test_operators_that_tf2onnx_does_not_write_alone(name, tmp_path):
-    pytest.importorskip("tf2onnx")
     function, signature = ONNX[name]
     model = tf.function(function, input_signature=signature)
     assert dummyio.validate(dummyio.export(model, tmp_path / "model.onnx").path, model).ok
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("onnx_packages")
 def test_a_value_on_a_boundary_is_in_the_bucket_above_it_in_onnx_too(tmp_path):
-    pytest.importorskip("tf2onnx")
     x = keras.Input((5,), name="x")
     model = keras.Model(x, keras.layers.Discretization(bin_boundaries=[0.0, 0.5, 2.0])(x))
     written = dummyio.export(model, tmp_path / "model.onnx")

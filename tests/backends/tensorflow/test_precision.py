@@ -35,9 +35,8 @@ def test_a_copy_in_double_precision_has_the_same_results_and_less_rounding():
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
 
 
+@pytest.mark.usefixtures("onnx_packages")
 def test_a_mixed_policy_is_judged_by_what_it_computes_in(tmp_path):
-    for name in ("onnx", "onnx_ir", "onnxruntime", "tf2onnx"):
-        pytest.importorskip(name)
     model = build("mixed_float16")
     assert ModelRunner(model, dummyio.describe(model)).computes_in is DType.FLOAT16
     artifact = dummyio.export(model, tmp_path / "model.onnx")

@@ -87,7 +87,9 @@ def test_a_gather_from_a_variable_is_frozen_wherever_it_stands(net):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["net", "net.pb", "net.onnx", "net.tflite"])
-def test_every_route_carries_branches_in_loops(tmp_path, name):
+def test_every_route_carries_branches_in_loops(tmp_path, name, request):
+    if name.endswith(".onnx"):
+        request.getfixturevalue("onnx_packages")
     artifact = dummyio.export(branches_in_loops, tmp_path / name)
     (found,) = dummyio.open_runner(artifact.path)({"ids": IDS}).values()
     np.testing.assert_array_equal(found, branches_in_loops(IDS))
