@@ -129,7 +129,7 @@ def _tensor_split(values: torch.Tensor, indices_or_sections: Any, dim: int = 0) 
     size, count = values.shape[dim], indices_or_sections
     if not (isinstance(count, int) and isinstance(size, torch.SymInt)):
         return torch.tensor_split(values, indices_or_sections, dim)
-    ends = [place * (size // count) + torch.sym_min(place, size % count) for place in range(count + 1)]
+    ends: list[Any] = [place * (size // count) + torch.sym_min(place, size % count) for place in range(count + 1)]
     return tuple(values.narrow(dim, start, end - start) for start, end in pairwise(ends))
 
 
