@@ -213,7 +213,8 @@ def _load_keras_file(source: Any) -> Any:
     """Return the model of a file that only its framework reads; any other source as it is."""
     if not isinstance(source, (str, os.PathLike)):
         return source
-    found = detect_path_format(_to_path(source))
+    path = _to_path(source)
+    found = None if path.is_dir() else detect_path_format(path)
     if found is None or found.loaded_by != "tf":
         return source
     from dummyio.running.load_model import load_model  # noqa: PLC0415 - lazy: it needs TensorFlow
