@@ -1,7 +1,7 @@
 """A model as the operations that JAX traced, without the functions that were called: what a converter gets that fails on these.
 
 jax2onnx replaces functions of JAX and Flax while it traces, to convert each as a whole. Some of the replacements take fewer arguments
-than the functions, or fixed sizes only. A model that has been traced before consists of JAX's operations, and calls none of them.
+than the functions, or fixed sizes only. A model that has been traced before consists of JAX's operations only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
