@@ -28,7 +28,7 @@ sys.path.append(str(Path(__file__).parent))
 import keras
 import numpy as np
 from marks import write_between
-from program_table import build_table, measure_programs
+from program_table import measure_programs
 from tensorflow_cases import CASES, PRECISIONS
 
 import dummyio
@@ -250,7 +250,7 @@ def main() -> int:
             write_between(PAGE, text, "precisions")
         return 1 if "not valid" in text else 0
     if options.programs:
-        text = build_table(measure_programs(only, options.rows))
+        text = measure_programs(only, options.rows)
         if options.write:
             write_between(PAGE, text, "programs")
         return 0

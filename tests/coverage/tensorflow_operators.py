@@ -8,11 +8,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import re
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -24,12 +21,12 @@ sys.path.append(str(Path(__file__).parent))
 import keras
 import tensorflow as tf
 from marks import write_between
+from route_table import ROUTES, Found, build_table, measure_routes, measure_rows
 
 import dummyio
 from dummyio.errors import DummyioError
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "tensorflow.md"
-ROUTES = {"SavedModel": "saved_model", ".pb": "model.pb", ".tflite": "model.tflite", ".onnx": "model.onnx"}
 Made = Any
 L = keras.layers
 
@@ -159,17 +156,9 @@ CASES: dict[str, Callable[[], Made]] = {
 }
 
 
-def measure(name: str, folder: Path) -> dict[str, str]:
+def measure(name: str, folder: Path) -> Found:
     """Return route → "yes", "yes" with the sizes that must be static, or the error."""
-    found = {}
-    for route, file in ROUTES.items():
-        (folder / route).mkdir()
-        found[route] = attempt(name, folder / route / file, None)
-        for static in ("batch_size", "all_but_batch", "all"):
-            if f"static={static!r}" in found[route] and attempt(name, folder / route / file, static) == "yes":
-                found[route] = f"yes, static={static!r}"
-                break
-    return found
+    return measure_routes(lambda path, static: attempt(name, path, static), folder)
 
 
 def attempt(name: str, path: Path, static: str | None) -> str:
@@ -183,28 +172,6 @@ def attempt(name: str, path: Path, static: str | None) -> str:
     return "yes" if report.ok else f"wrong: {report.findings[0].message}"
 
 
-def page(rows: dict[str, dict[str, str]]) -> str:
-    """Write the table and the reasons below it."""
-    reasons: list[str] = []
-    lines = [f"| operator or layer | {' | '.join(ROUTES)} |", f"|---|{'---|' * len(ROUTES)}"]
-    for name, found in rows.items():
-        cells = []
-        for text in found.values():
-            if not text.startswith("yes") and (short := _shorten(text)) not in reasons:
-                reasons.append(short)
-            cells.append(text if text.startswith("yes") else f"no [{reasons.index(_shorten(text)) + 1}]")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    whole = [sum(row[route].startswith("yes") for row in rows.values()) for route in ROUTES]
-    counts = ", ".join(f"{route} {count}" for route, count in zip(ROUTES, whole, strict=True))
-    told = [f"{place}. {reason}" for place, reason in enumerate(reasons, 1)]
-    return "\n".join([f"{len(rows)} operators and layers; carried by {counts}:", "", *lines, "", *told])
-
-
-def _shorten(text: str) -> str:
-    text = re.sub(r" \(tensorflow_operators\.py:\d+[^)]*\)", "", " ".join(text.split()))
-    return text[:400].replace("|", "\\|").replace("<", "&lt;")
-
-
 def main() -> int:
     """Run all operators, or the selected ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -214,21 +181,8 @@ def main() -> int:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     only = options.only.split(",") if options.only else [""]
-    known = {}
-    if options.rows and options.rows.exists():
-        known = dict(json.loads(line) for line in options.rows.read_text(encoding="utf-8").splitlines())
-    rows = {}
-    for name in CASES:
-        if name in known:
-            rows[name] = known[name]
-        elif any(part in name for part in only):
-            with tempfile.TemporaryDirectory() as folder:
-                rows[name] = measure(name, Path(folder))
-            if options.rows:
-                with options.rows.open("a", encoding="utf-8") as stream:
-                    stream.write(f"{json.dumps([name, rows[name]])}\n")
-            print(name, *(f"\n  {route}: {text}" for route, text in rows[name].items()), flush=True)  # noqa: T201
-    text = page(rows)
+    rows = measure_rows(CASES, only, options.rows, measure)
+    text = build_table(rows, "operator or layer", tuple(ROUTES), "{rows} operators and layers; carried by {counts}:")
     if options.write:
         write_between(PAGE, text, "operators")
     return 0

@@ -5,6 +5,17 @@ from torch import nn
 from torch.nn import functional
 
 
+class Function(nn.Module):
+    """A module that computes a function of one tensor."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
 class Perceptron(nn.Module):
     def __init__(self):
         super().__init__()

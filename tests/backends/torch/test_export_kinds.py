@@ -10,6 +10,7 @@ pytest.importorskip("onnxruntime")
 
 from torch import nn
 from torch.nn import functional
+from torch_modules import Function
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
@@ -371,15 +372,6 @@ REFUSED = {
         r"^torch\.export cannot trace the operator aten\._to_sparse\.default, which states no shapes of its results\.",
     ),
 }
-
-
-class Function(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
 
 
 @pytest.mark.slow

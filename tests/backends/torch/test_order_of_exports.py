@@ -10,6 +10,7 @@ pytest.importorskip("onnxscript")
 
 from torch import nn
 from torch.nn import functional
+from torch_modules import Function
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
@@ -18,22 +19,14 @@ ROWS, LONG, HEIGHT, WIDTH = Dim("rows", 3), Dim("long", 8), Dim("height", 9), Di
 SERIES, IMAGE = (ROWS, LONG, 4), (ROWS, 4, HEIGHT, WIDTH)
 
 
-class Function(nn.Module):
-    """A module that computes a function."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
+class Loop(nn.Module):
+    """Steps over the length of a series."""
 
     def forward(self, x):
-        return self.function(x)
-
-
-def loop(x):
-    total = torch.zeros_like(x[:, 0])
-    for step in range(x.shape[1]):
-        total = torch.tanh(total + x[:, step])
-    return total
+        total = torch.zeros_like(x[:, 0])
+        for step in range(x.shape[1]):
+            total = torch.tanh(total + x[:, step])
+        return total
 
 
 MODELS = {
@@ -51,7 +44,7 @@ MODELS = {
     "pooling": (lambda: nn.AdaptiveAvgPool2d(2), IMAGE),
     "attention": (lambda: nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), SERIES),
     "larger image": (lambda: nn.Upsample(scale_factor=2, mode="bilinear"), IMAGE),
-    "loop": (lambda: Function(loop), SERIES),
+    "loop": (Loop, SERIES),
     "choice": (
         lambda: Function(lambda x: torch.where(torch.arange(x.shape[1])[:, None] < x.shape[1] // 2, x, -x)),
         SERIES,

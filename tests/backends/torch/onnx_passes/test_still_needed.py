@@ -14,6 +14,7 @@ onnxscript = pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
 from torch import nn
+from torch_modules import Function
 
 from dummyio import Dim, InputSpec, TensorSpec, export, open_runner, validate
 from dummyio.errors import ExportError, RunError, SourceError
@@ -423,15 +424,6 @@ def test_attention_without_an_axis_of_heads_is_translated(tmp_path, kind):
         write(module, spec, tmp_path / "wrong.onnx", "attention.attend")
 
 
-class Computed(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
-
-
 ABSENT = {
     "sort.stable": lambda x: torch.sort(x > 0.5, stable=True, dim=1, descending=True),
     "median.dim": lambda x: x.median(1),
@@ -454,7 +446,7 @@ ABSENT = {
 @pytest.mark.parametrize("operator", ABSENT)
 def test_operators_without_a_translation(tmp_path, operator):
     module, spec = (
-        Computed(ABSENT[operator]),
+        Function(ABSENT[operator]),
         InputSpec({"x": TensorSpec("x", [ROWS, LONG, 4], "float32", Uniform(0, 1))}),
     )
     artifact = export(module, tmp_path / "right.onnx", spec=spec)
