@@ -8,6 +8,8 @@ from typing import Any, BinaryIO
 
 import onnx
 
+from dummyio.backend.varint import encode_varint, read_varint
+
 LONG = 1 << 10
 """Bytes from which a value is left out. Descriptions use the contents of constants of up to 64 elements, which are shorter."""
 
@@ -67,7 +69,7 @@ class _Reader:
             long = length >= LONG and tag & 7 == _LENGTH_DELIMITED
             if long and field is not None and field.message_type is not None:
                 inner = self.copy(place, stop, field.message_type, depth + 1)
-                pieces += [self._read(kept, head), _varint(tag), _varint(len(inner)), inner]
+                pieces += [self._read(kept, head), encode_varint(tag), encode_varint(len(inner)), inner]
                 kept = stop
             elif (long and (name in _LEFT_OUT or not name)) or (name == _ONE_BY_ONE and end - start >= _LARGE):
                 if head > kept:
@@ -87,12 +89,12 @@ class _Reader:
             self._start, self._block, offset = place, self._file.read(_BLOCK), 0
         block = self._block
         try:
-            tag, begin = _read_varint(block, offset)
+            tag, begin = read_varint(block, offset)
             kind = tag & 7
             if kind == _LENGTH_DELIMITED:
-                length, begin = _read_varint(block, begin)
+                length, begin = read_varint(block, begin)
             elif kind == 0:
-                length = _read_varint(block, begin)[1] - begin
+                length = read_varint(block, begin)[1] - begin
             else:
                 length = _FIXED[kind]
         except LookupError:
@@ -109,28 +111,3 @@ _FIXED = {1: 8, 5: 4}
 """Wire type → bytes of the value. Groups, which ONNX does not have, are left to protobuf."""
 
 _NUMBERS = {"floats", "ints"}
-
-
-def _read_varint(block: bytes, place: int) -> tuple[int, int]:
-    """Return a number of up to 10 bytes and the place behind it; raises `LookupError` if the bytes end before."""
-    number = block[place]
-    place += 1
-    if number < 128:
-        return number, place
-    number &= 127
-    for shift in range(7, 70, 7):
-        byte = block[place]
-        place += 1
-        number |= (byte & 127) << shift
-        if byte < 128:
-            return number, place
-    raise LookupError
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)

@@ -27,6 +27,7 @@ from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.dtypes import from_native
 from dummyio_tensorflow.graph_edits.contrast import expand_contrasts
 from dummyio_tensorflow.graph_edits.new_axes import expand_dims_in_slices
+from dummyio_tensorflow.graph_edits.scopes import iterate_nodes, iterate_scopes
 from dummyio_tensorflow.graph_edits.variable_writes import leave_out_writes
 from dummyio_tensorflow.signature import abstract, argument_names
 
@@ -152,13 +153,9 @@ def complete_freezing() -> Generator[list[str]]:
     def inline_and_rewrite(*args: Any, **options: Any) -> Any:
         definition: Any = inline(*args, **options)
         left_out.extend(leave_out_writes(definition, [tensor.op.name for tensor in args[0].outputs]))
-        _read_whole_variables(definition.node, "{}")
-        expand_dims_in_slices(definition.node, "{}")
-        expand_contrasts(definition.node, "{}")
-        for function in definition.library.function:
-            _read_whole_variables(function.node_def, "{}:{}:0")
-            expand_dims_in_slices(function.node_def, "{}:{}:0")
-            expand_contrasts(function.node_def, "{}:{}:0")
+        for nodes, reference in iterate_scopes(definition):
+            for edit in (_read_whole_variables, expand_dims_in_slices, expand_contrasts):
+                edit(nodes, reference)
         _rename_functions(definition)
         return definition
 
@@ -193,7 +190,7 @@ def _rename_functions(definition: Any) -> None:
     names = {each.signature.name: f"{each.signature.name}_{next(_COUNTER)}" for each in library}
     for each in library:
         each.signature.name = names[each.signature.name]
-    for node in (*definition.node, *(node for each in library for node in each.node_def)):
+    for node in iterate_nodes(definition):
         for value in node.attr.values():
             called = [value.func] if value.HasField("func") else value.list.func
             for function in called:

@@ -16,6 +16,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.typing import Buckets, StaticDims
 from dummyio_tensorflow.calling.frozen_function import Frozen, add_output_specs, freeze_model, trace_model
 from dummyio_tensorflow.exporting.operator_places import name_operators
+from dummyio_tensorflow.graph_edits.scopes import iterate_nodes
 from dummyio_tensorflow.running.model_runner import ModelRunner
 from dummyio_tensorflow.signature import argument_names
 
@@ -71,9 +72,7 @@ _PYTHON = ("EagerPyFunc", "PyFunc", "PyFuncStateless")
 
 def _refuse_python(model: Any, spec: InputSpec, graph: Any) -> None:
     """Refuse a graph that calls Python: its file would run in this process only."""
-    definition = graph.as_graph_def()
-    nodes = (*definition.node, *(node for function in definition.library.function for node in function.node_def))
-    found = sorted({node.op for node in nodes if node.op in _PYTHON})
+    found = sorted({node.op for node in iterate_nodes(graph.as_graph_def()) if node.op in _PYTHON})
     if found:
         raise ExportError(
             f"the model calls a Python function, {name_operators(model, spec, found)}, which no file can contain: write tf.py_function and "

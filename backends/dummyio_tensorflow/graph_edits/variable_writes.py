@@ -5,15 +5,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dummyio.errors import ExportError
+from dummyio_tensorflow.graph_edits.scopes import iterate_nodes
 
 _WRITE = re.compile(r"Assign\w*VariableOp|ResourceScatter\w+")
 
 
 def find_writes(graph: Any) -> list[str]:
     """Return the names of the operations of a graph that write variables."""
-    definition = graph.as_graph_def()
-    nodes = [*definition.node, *(node for function in definition.library.function for node in function.node_def)]
-    return sorted({node.name for node in nodes if _WRITE.fullmatch(node.op)})
+    return sorted({node.name for node in iterate_nodes(graph.as_graph_def()) if _WRITE.fullmatch(node.op)})
 
 
 def leave_out_writes(definition: Any, outputs: Iterable[str]) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from dummyio.backend.varint import encode_varint
 from dummyio.errors import ExportError
 
 _LARGE = 1 << 20
@@ -87,13 +88,4 @@ def _start_initializer(head: onnx.TensorProto, tensor: Any) -> bytes:
 
 def _start_record(field: int, size: int) -> bytes:
     """Return the tag and the length of a length-delimited field."""
-    return _encode_varint(field << 3 | 2) + _encode_varint(size)
-
-
-def _encode_varint(number: int) -> bytes:
-    digits = bytearray()
-    while number > 0x7F:
-        digits.append(number & 0x7F | 0x80)
-        number >>= 7
-    digits.append(number)
-    return bytes(digits)
+    return encode_varint(field << 3 | 2) + encode_varint(size)
