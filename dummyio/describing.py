@@ -83,9 +83,8 @@ def describe(
         return _resize_spec(source, task, dims)
     if isinstance(source, Mapping):
         return _prove_configuration(source, _describe_mapping(source, task, dims), prove, dims)
-    source = _load_keras_file(source)
     is_path = isinstance(source, (str, os.PathLike))
-    framework, model = _find_model_file(_to_path(source)) if is_path else (_find_framework(source, dims), source)
+    framework, model = _find_model(_to_path(source)) if is_path else (_find_framework(source, dims), source)
     if framework is not None:
         return prove_source(framework, model, _describe_by(framework, model, task, dims), prove, dims)
     if is_path:
@@ -209,21 +208,11 @@ def _to_path(source: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _load_keras_file(source: Any) -> Any:
-    """Return the model of a file that only its framework reads; any other source as it is."""
-    if not isinstance(source, (str, os.PathLike)):
-        return source
-    path = _to_path(source)
-    found = None if path.is_dir() else detect_path_format(path)
-    if found is None or found.loaded_by != "tf":
-        return source
-    from dummyio.running.load_model import load_model  # noqa: PLC0415 - lazy: it needs TensorFlow
+def _find_model(path: Path) -> tuple[str | None, Any]:
+    """Return the framework that describes a file or folder, and the model's file, or the model of a file that is loaded first.
 
-    return load_model(os.fspath(source))[0]
-
-
-def _find_model_file(path: Path) -> tuple[str | None, Path]:
-    """Return the framework that describes a file or folder, and the file of the model; None for a configuration and a spec."""
+    The framework is None for a configuration and a spec.
+    """
     if path.is_dir() and (path / "model_index.json").exists():
         raise _pipeline_error(path)
     has_configuration = path.is_dir() and (path / "config.json").exists()
@@ -232,6 +221,10 @@ def _find_model_file(path: Path) -> tuple[str | None, Path]:
         model = path / found.main_file if path.is_dir() else path
         if model.exists():
             return found.described_by, model
+    if found is not None and found.loaded_by == "tf":  # a configuration is loaded by PyTorch, and described without it
+        from dummyio.running.load_model import load_model  # noqa: PLC0415 - lazy: it needs TensorFlow
+
+        return found.loaded_by, load_model(os.fspath(path))[0]
     return None, path
 
 

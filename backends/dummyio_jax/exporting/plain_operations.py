@@ -1,7 +1,7 @@
 """A model as the operations that JAX traced, without the functions that were called: what a converter gets that fails on these.
 
-jax2onnx replaces functions of JAX and Flax while it traces, to convert each as a whole. Some of the replacements take fewer arguments
-than the functions, or fixed sizes only. A model that has been traced before consists of JAX's operations only.
+jax2onnx replaces functions of JAX and Flax while it traces, to convert each as a whole. Some replacements refuse arguments that the
+function accepts, or sizes that are not fixed. After a trace by JAX a model has no such functions, so jax2onnx replaces nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence

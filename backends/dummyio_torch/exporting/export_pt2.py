@@ -108,13 +108,13 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
         with report_stage("write", path.name):
             write_program(program, path, {NAMES_FILE: json.dumps(names)})
     reference = ModuleRunner(model, spec)
-    untrusted: dict[str, None] = {}
+    untrusted: list[str] = []
 
     def open_own(path: Path, spec: InputSpec) -> ProgramRunner:
         try:
             return open_program(path, spec)
         except TrustError:
-            untrusted[_UNTRUSTED] = None
+            untrusted.append(_UNTRUSTED)
             return open_program(path, spec, trust=True)
 
     checked = check_artifact(path, spec, outputs, reference=reference, sizes=[{}], opener=open_own)

@@ -122,6 +122,8 @@ def find_output_names(
             f"{qualified_name(call.module)} does not run on its own spec ({shapes}), so it cannot be traced: "
             f"{format_error_line(error)}"
         ) from error
+    finally:
+        changed = restore_state(call.module, state)
     if not results:
         raise ExportError(
             f"{qualified_name(call.module)} returns no tensors, so there is nothing to export. Return a tensor, "
@@ -132,7 +134,6 @@ def find_output_names(
         check_dtype(name, results[own].dtype)
     renamed = [f"{own!r} is {name!r} in the file" for own, name in names.items() if own != name]
     notes = [f"names of outputs: {', '.join(renamed)}, {_explain_names(call, names)}"] if renamed else []
-    changed = restore_state(call.module, state)
     if changed:
         notes.append(
             f"each run of the model changes its buffers ({', '.join(changed)}); each run of the file begins with their present values"

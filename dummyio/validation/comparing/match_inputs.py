@@ -191,12 +191,10 @@ def _find_left_out(
         return []
     if ports is None:
         return _find_refused(spec, open_actual, open_reference)
-    found = {port.name for port in ports}
-    held = dict.fromkeys(
-        path.partition(".")[0] for path, _ in spec.leaves
-    )  # an input without tensors is None in a file too
-    found = {path.partition(".")[0] for path, _ in spec.leaves if path in found}
-    lacking = [name for name in held if name not in found]
+    declared = {port.name for port in ports}
+    held = [(path.partition(".")[0], path) for path, _ in spec.leaves]  # an input without tensors is None in a file too
+    found = {name for name, path in held if path in declared}
+    lacking = list(dict.fromkeys(name for name, _ in held if name not in found))
     if not lacking or not found:
         return []
     return lacking if _runs_without(spec, lacking, open_reference) else _drop_inputs(spec, lacking, open_reference)

@@ -57,9 +57,10 @@ def maximize_adaptively(
     return (values, places) if indexed else values
 
 
-def maximize_windows(values: torch.Tensor, *options: Any, axes: int, **named: Any) -> torch.Tensor:
+def maximize_windows(values: torch.Tensor, *options: Any, **named: Any) -> torch.Tensor:
     """Return the maxima of windows along the last axis: ``max_pool1d`` makes its size a constant, and with places it does not."""
-    assert axes == 1
+    if not isinstance(values.shape[-1], torch.SymInt):
+        return functional.max_pool1d(values, *options, **named)
     named.pop("return_indices", None)
     return functional.max_pool1d_with_indices(values, *options, **named)[0]
 

@@ -151,14 +151,14 @@ _OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {
 _OF_SHAPES: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.tensor_split: _tensor_split,
     torch.Tensor.tensor_split: _tensor_split,
+    functional.max_pool1d: maximize_windows,
+    torch.max_pool1d: maximize_windows,
 }
 """The replacement if a size of the first argument is symbolic."""
 _OF_SIZES: dict[Callable[..., Any], partial[Any]] = {
     functional.adaptive_avg_pool1d: partial(average_adaptively, axes=1),
     functional.adaptive_avg_pool2d: partial(average_adaptively, axes=2),
     functional.adaptive_avg_pool3d: partial(average_adaptively, axes=3),
-    functional.max_pool1d: partial(maximize_windows, axes=1),
-    torch.max_pool1d: partial(maximize_windows, axes=1),
     functional.adaptive_max_pool1d: partial(maximize_adaptively, axes=1),
     functional.adaptive_max_pool2d: partial(maximize_adaptively, axes=2),
     functional.adaptive_max_pool3d: partial(maximize_adaptively, axes=3),
@@ -166,4 +166,4 @@ _OF_SIZES: dict[Callable[..., Any], partial[Any]] = {
     functional.adaptive_max_pool2d_with_indices: partial(maximize_adaptively, axes=2, indexed=True),
     functional.adaptive_max_pool3d_with_indices: partial(maximize_adaptively, axes=3, indexed=True),
 }
-"""The replacement of what is not translated."""
+"""The replacement if a size that it pools is symbolic, and of maxima at any size."""
