@@ -64,7 +64,7 @@ def check_artifact(  # noqa: PLR0913 - each is a choice of an exporter
     reference
         The model itself. Without it the artifact is opened and its declaration compared, and nothing is run.
     sizes
-        The sizes of dims to run at; by default those of the first probe, and the spec's defaults.
+        The sizes of dims to run at; by default `list_usual_sizes`.
     tolerance
         The largest error of a value, as a share of the largest value. None compares names, dtypes and shapes only.
     ordered
@@ -112,10 +112,13 @@ def _check_artifact(  # noqa: PLR0913 - as `check_artifact`
         raise ExportError(f"the artifact is not what the spec declares: {problem}")
     if reference is None:
         return ()
-    if sizes is None:
-        first, default = spec.probes()[0], spec.sizes()
-        sizes = [first] if first == default else [first, default]
-    return _compare_runs(runner, reference, spec, sizes, tolerance)
+    return _compare_runs(runner, reference, spec, list_usual_sizes(spec) if sizes is None else sizes, tolerance)
+
+
+def list_usual_sizes(spec: InputSpec) -> list[dict[str, int]]:
+    """Return the sizes at which an artifact is compared: those of the first probe, and the spec's defaults."""
+    first, default = spec.probes()[0], spec.sizes()
+    return [first] if first == default else [first, default]
 
 
 def _compare_declaration(runner: Runner, spec: InputSpec, outputs: Sequence[str], *, ordered: bool) -> Iterator[str]:

@@ -10,7 +10,6 @@ from torch.export import Dim
 
 from dummyio.errors import TrustError
 from dummyio.exporting.artifact import ExportResult
-from dummyio.exporting.artifact_check import check_artifact
 from dummyio.exporting.stages import report_stage
 from dummyio.exporting.static_dims import fix_dims
 from dummyio.input_spec import InputSpec
@@ -21,6 +20,7 @@ from dummyio_torch.calling.meta_copy import check_packed_weights
 from dummyio_torch.calling.private_copy import copy_to_trace
 from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
 from dummyio_torch.description.describe_module import unwrap_module
+from dummyio_torch.exporting.decision_sizes import check_traced_artifact
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
 from dummyio_torch.exporting.trace_inputs import (
     FlatModule,
@@ -90,7 +90,8 @@ def export_pt2(  # noqa: PLR0913 - each is an option of its own
 
 def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, rewrite: bool) -> tuple[str, ...]:
     call = ModuleCall(model, spec)
-    tensors = tuple(make_trace_inputs(spec, model).values())
+    inputs = make_trace_inputs(spec, model)
+    tensors = tuple(inputs.values())
     with evaluation_mode(model), silence_exporters(), hide_export(), use_plain_layers():
         outputs, notes = find_output_names(call, make_other_inputs(spec, model))
         flat = FlatModule(call, outputs)
@@ -103,7 +104,7 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
                 return torch.export.export(flat, tensors, dynamic_shapes=(tuple(axes.values()),), strict=strict)
 
         with report_stage("trace", path.name):
-            program, _ = trace_flat(flat, lambda: trace_symbolic_sizes(model, trace, rewrite=rewrite))
+            program, log = trace_flat(flat, lambda: trace_symbolic_sizes(model, trace, rewrite=rewrite))
         names = {"inputs": list(call.paths), "outputs": list(outputs)}
         with report_stage("write", path.name):
             write_program(program, path, {NAMES_FILE: json.dumps(names)})
@@ -117,5 +118,5 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
             untrusted.append(_UNTRUSTED)
             return open_program(path, spec, trust=True)
 
-    checked = check_artifact(path, spec, outputs, reference=reference, sizes=[{}], opener=open_own)
+    checked = check_traced_artifact(path, spec, outputs, log, inputs, reference=reference, opener=open_own)
     return (*notes, *checked, *untrusted)

@@ -14,7 +14,7 @@ from torch import nn
 from torch.jit import TracerWarning  # type: ignore[attr-defined] # public, but not in its __all__
 
 from dummyio.errors import ExportError, OptionError
-from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE, check_artifact
+from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE
 from dummyio.exporting.onnx_precision import LARGEST_FILE, OnnxPrecision, convert_precision
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
@@ -23,6 +23,7 @@ from dummyio.spec.dims import is_static
 from dummyio.spec.dtypes import DType
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
 from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
+from dummyio_torch.exporting.decision_sizes import check_traced_artifact
 from dummyio_torch.exporting.trace_inputs import (
     FlatModule,
     find_output_names,
@@ -42,7 +43,7 @@ from dummyio_torch.onnx_passes.registry import (
 )
 from dummyio_torch.running.module_runner import ModuleRunner
 from dummyio_torch.symbolic import trace_symbolic_sizes
-from dummyio_torch.symbolic.constant_watch import iterate_causes
+from dummyio_torch.symbolic.constant_watch import SpecializationLog, iterate_causes
 
 _OLDEST_OPSET = 18
 """The oldest opset of the dynamo exporter; if an older one is requested, it writes this one without an error."""
@@ -108,8 +109,10 @@ def write_onnx(
         with TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as scratch:
             with report_stage("trace", path.name):
                 if options.exporter == "dynamo":
-                    graph, notes = _trace_dynamo(flat, tensors, spec, options, passes)
+                    graph, log = _trace_dynamo(flat, tensors, spec, options, passes)
+                    notes: tuple[str, ...] = ()
                 else:
+                    log = SpecializationLog(())
                     graph, notes = _trace_torchscript(flat, tensors, spec, options, Path(scratch) / path.name)
                 _check_opset(graph, options)
             with report_stage("passes", path.name):
@@ -118,13 +121,11 @@ def write_onnx(
                 _save(graph, path, options)
                 notes += convert_precision(path, spec, options.precision)
     if not options.weights:
-        return (*notes, "without weights: the file has their names, shapes and places, and cannot be run")
-    # What a trace takes for a constant is right at one size: TorchScript says so of Python code, not of its own.
-    sizes: list[dict[str, int]] | None = None if scripted else [{}]
+        return (*log.list_notes(), *notes, "without weights: the file has their names, shapes and places, and cannot be run")
     # In deep networks of random weights, the error of 8 bits is as large as the values themselves.
     tolerance = None if options.precision.quantize else COARSE_TOLERANCE if options.precision.dtype else TOLERANCE
     reference = ModuleRunner(model, spec)
-    checked = check_artifact(path, spec, outputs, reference=reference, sizes=sizes, tolerance=tolerance)
+    checked = check_traced_artifact(path, spec, outputs, log, inputs, reference=reference, tolerance=tolerance)
     return (*notes, *((_SCRIPTED,) if scripted else ()), *checked)
 
 
@@ -134,7 +135,7 @@ def _trace_dynamo(
     spec: InputSpec,
     options: OnnxOptions,
     passes: Sequence[GraphPass],
-) -> tuple[ir.Model, tuple[str, ...]]:
+) -> tuple[ir.Model, SpecializationLog]:
     axes = spec.dynamic_axes()
     opset = options.opset or (_BFLOAT16_OPSET if _has_bfloat16(flat, spec) else None)
 
@@ -153,7 +154,7 @@ def _trace_dynamo(
             )
 
     program, log = trace_flat(flat, lambda: trace_symbolic_sizes(flat.model, trace, rewrite=options.rewrite))
-    return program.model, log.list_notes()
+    return program.model, log
 
 
 @contextmanager

@@ -26,21 +26,22 @@ class SpecializationLog:
 
     files: Collection[str]
     """The model's own source files."""
-    fixed: dict[str, str] = field(default_factory=dict)
-    """Source line -> the equation by which the trace made a size, or a number computed from sizes, a constant there."""
     functions: set[CodeType] = field(default_factory=set)
     """The code of the model's functions that were running at a decision by a size or at the failure."""
+    decisions: dict[sympy.Basic, str] = field(default_factory=dict)
+    """What the trace took for true of its sizes -> the first line of the model that caused it, or an empty string."""
+    sizes: dict[sympy.Symbol, int] = field(default_factory=dict)
+    """Symbol -> its size in the trace."""
 
     def note_decision(self, guard: Any, frame: FrameType | None) -> None:
-        """Record a guard of the trace if a line of the model's own files caused it."""
+        """Record a guard of the trace, and the functions of the model's own files that caused it."""
         frames = [each for each in _iterate_frames(frame) if each.f_code.co_filename in self.files]
+        line = _format_line(frames[0].f_code.co_filename, frames[0].f_lineno) if frames else ""
+        self.decisions.setdefault(guard, line)
         if not frames:
             return
-        is_equation = isinstance(guard, sympy.Eq) and any(side.is_Integer for side in guard.args)
-        if is_equation:
-            self.fixed.setdefault(_format_line(frames[0].f_code.co_filename, frames[0].f_lineno), str(guard))
         # A loop or a call further out may hold the size; an inequality is decided in its own function only.
-        self.functions.update(each.f_code for each in (frames if is_equation else frames[:1]))
+        self.functions.update(each.f_code for each in (frames if _makes_constant(guard) else frames[:1]))
 
     def note_failure(self, error: BaseException) -> None:
         """Record the model's functions in the tracebacks of an error and its causes."""
@@ -51,9 +52,10 @@ class SpecializationLog:
     def explain(self, error: BaseException) -> str | None:
         """Return the reason for a failed trace in terms of the model's own lines; None if they do not explain it."""
         *_, inner = iterate_causes(error)
-        if self.fixed and str(inner).startswith(_CONFLICT):
+        fixed = self.describe_fixed()
+        if fixed and str(inner).startswith(_CONFLICT):
             return (
-                f"a size becomes a constant where the model's own Python looks at it: {self.describe_fixed()}. Export with "
+                f"a size becomes a constant where the model's own Python looks at it: {fixed}. Export with "
                 "that size fixed, static=NAMES, 'all_but_batch' or 'all'."
             )
         if isinstance(inner, UnsupportedOperatorException):
@@ -69,16 +71,24 @@ class SpecializationLog:
             f"the model decides by values, where a graph is one for all of them: {line}. Export the part before that."
         )
 
-    def describe_fixed(self) -> str:
-        """Return the lines that made a size a constant: the first in full, the number of the others."""
-        (line, equation), more = next(iter(self.fixed.items())), len(self.fixed) - 1
+    def describe_fixed(self, tested: Collection[sympy.Basic] = ()) -> str:
+        """Return the lines that made a size, or a number computed from sizes, a constant: the first in full, the number of the others.
+
+        `tested` are decisions that need not be named. Without any line, the text is empty.
+        """
+        fixed: dict[str, sympy.Basic] = {}
+        for decision, line in self.decisions.items():
+            if line and _makes_constant(decision) and decision not in tested:
+                fixed.setdefault(line, decision)
+        if not fixed:
+            return ""
+        (line, equation), more = next(iter(fixed.items())), len(fixed) - 1
         return f"{line} ({equation}){f', and {more} more' if more else ''}"
 
-    def list_notes(self) -> tuple[str, ...]:
-        """Return the assumptions about sizes of a trace that succeeded, as notes for the user."""
-        if not self.fixed:
-            return ()
-        return (f"assumed of sizes, so validate at others: {self.describe_fixed()}",)
+    def list_notes(self, tested: Collection[sympy.Basic] = ()) -> tuple[str, ...]:
+        """Return the assumptions about sizes of a trace that succeeded, as notes for the user, but for those that were tested."""
+        described = self.describe_fixed(tested)
+        return (f"assumed of sizes, so validate at others: {described}",) if described else ()
 
 
 @contextmanager
@@ -90,10 +100,15 @@ def log_specializations(files: Collection[str]) -> Generator[SpecializationLog]:
     def log_guard(self: Any, prefix: str, guard: Any, *rest: Any, **options: Any) -> Any:
         if prefix == "eval":
             log.note_decision(guard, sys._getframe(1))  # noqa: SLF001 - costs nothing, unlike inspect.stack
+            log.sizes |= {symbol: int(size) for symbol, size in self.backed_var_to_val.items() if size.is_Integer}
         return original(self, prefix, guard, *rest, **options)
 
     with replace_functions(ShapeEnv, _log_guard=log_guard):
         yield log
+
+
+def _makes_constant(decision: sympy.Basic) -> bool:
+    return isinstance(decision, sympy.Eq) and any(side.is_Integer for side in decision.args)
 
 
 def _iterate_frames(frame: FrameType | None) -> Iterator[FrameType]:

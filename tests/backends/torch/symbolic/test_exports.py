@@ -89,10 +89,46 @@ class Granting(torch.nn.Module):
         return x + 1 if x.shape[1] // 20 == 1 else x
 
 
-def test_what_a_trace_takes_for_granted_is_a_note(tmp_path):
-    artifact = dummyio.export(Granting(), tmp_path / "model.onnx", spec=SPEC)
-    assert any("assumed of sizes" in note and "x.shape[1] // 20 == 1" in note for note in artifact.notes)
-    assert not dummyio.validate(artifact.path, Granting(), spec=artifact.spec).ok
+def test_what_a_trace_takes_for_granted_is_tried_at_sizes_that_contradict_it(tmp_path):
+    wrong = r"is wrong at .*'output' is off by 1.* decides by sizes: test_exports.py, line \d+: return x \+ 1 if x.shape\[1\] // 20 == 1"
+    with pytest.raises(ExportError, match=wrong):
+        dummyio.export(Granting(), tmp_path / "model.onnx", spec=SPEC)
+    assert list(tmp_path.iterdir()) == []
+    passes(Granting(), SPEC, tmp_path, static="sequence_length")
+
+
+class OddOnes(torch.nn.Module):
+    def forward(self, x):
+        return x + 1 if x.shape[1] % 2 == 0 else x
+
+
+class NeverFour(torch.nn.Module):
+    def forward(self, x):
+        return x if x.shape[1] != 4 else x + 1
+
+
+class ManyRows(torch.nn.Module):
+    def forward(self, x):
+        return x + 1 if x.shape[0] > 2 else x
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".pt2"])
+@pytest.mark.parametrize("kind", [OddOnes, NeverFour, ManyRows])
+def test_no_kind_of_decision_by_a_size_is_exported_as_one_of_its_ways(kind, suffix, tmp_path):
+    with pytest.raises(ExportError, match=rf"decides by sizes: test_exports.py, line \d+: return x"):
+        dummyio.export(kind(), tmp_path / f"model{suffix}", spec=SPEC)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Harmless(torch.nn.Module):
+    def forward(self, x):
+        return x * 1 if x.shape[1] % 20 == 0 else x
+
+
+def test_a_decision_by_a_size_that_changes_nothing_needs_no_note(tmp_path):
+    artifact = dummyio.export(Harmless(), tmp_path / "model.onnx", spec=SPEC)
+    assert not any("assumed of sizes" in note for note in artifact.notes)
+    assert dummyio.validate(artifact.path, Harmless(), spec=artifact.spec).ok
 
 
 def test_no_numbers_are_lost_between_numpy_and_the_graph(tmp_path):

@@ -1,0 +1,106 @@
+"""Sizes at which a trace would have decided otherwise, such as an odd one for ``if n % 2``, and the check of an artifact there.
+
+A trace takes one way at each decision of Python by a size, and the graph has that way alone. The decisions that it records name the
+sizes to compare with the model; a decision that changes nothing, such as a check of strides, passes there.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import sympy
+import torch
+
+from dummyio.errors import ExportError
+from dummyio.exporting.artifact_check import TOLERANCE, Run, check_artifact, list_usual_sizes
+from dummyio.input_spec import InputSpec
+from dummyio.running.runner import Runner, open_runner
+from dummyio.spec.dims import Size, collect_dims, evaluate_size
+from dummyio.spec.probe_plan import sizes_are_valid
+from dummyio_torch.exporting.trace_inputs import iterate_dynamic_axes
+from dummyio_torch.symbolic.constant_watch import SpecializationLog
+
+_MOST = 3
+"""Runs beyond the usual ones."""
+_REACH = 6
+"""How far from its default a size is looked for, where the probe plan has none that contradicts a decision."""
+_LONGEST = 512
+"""The largest size that is tried for a number in a decision: a run of it must stay cheap."""
+
+
+def check_traced_artifact(  # noqa: PLR0913 - as `check_artifact`
+    path: Path,
+    spec: InputSpec,
+    outputs: Sequence[str],
+    log: SpecializationLog,
+    tensors: Mapping[str, torch.Tensor],
+    *,
+    reference: Run,
+    tolerance: float | None = TOLERANCE,
+    opener: Callable[[Path, InputSpec], Runner] = open_runner,
+) -> tuple[str, ...]:
+    """Check an artifact as `check_artifact` does, and where a decision of its trace would have been another; return notes.
+
+    Parameters
+    ----------
+    log, tensors
+        The log of the trace, and path → tensor that it was traced with.
+
+    Raises
+    ------
+    ExportError
+        as `check_artifact`; it names the lines of the model that decide by a size, if there are some.
+    """
+    named = {tensors[path].shape[axis]: size for path, axis, size in iterate_dynamic_axes(spec)}
+    decisions = {
+        decision: {symbol: named[log.sizes[symbol]] for symbol in decision.free_symbols}
+        for decision in log.decisions
+        if all(log.sizes.get(symbol) in named for symbol in decision.free_symbols)
+    }
+    doubtful = _choose_sizes(spec, decisions)
+    tested = {each for each, symbols in decisions.items() if not all(_holds(each, symbols, sizes) for sizes in doubtful)}
+    sizes = [*list_usual_sizes(spec), *doubtful]
+    try:
+        notes = check_artifact(
+            path, spec, outputs, reference=reference, sizes=sizes, tolerance=tolerance, opener=opener
+        )
+    except ExportError as error:
+        lines = list(dict.fromkeys(line for decision in tested if (line := log.decisions[decision])))
+        if not lines:
+            raise
+        raise ExportError(f"{error} The model's Python decides by sizes: {'; '.join(lines[:3])}.") from error
+    return (*log.list_notes(tested), *notes)
+
+
+def _choose_sizes(spec: InputSpec, decisions: Mapping[Any, Mapping[Any, Size]]) -> list[dict[str, int]]:
+    """Return few sizes that together contradict as many decisions as any of the sizes tried can."""
+    open_decisions = dict(decisions)
+    chosen: list[dict[str, int]] = []
+    numbers = sorted({int(number) for decision in decisions for number in decision.atoms(sympy.Integer)})
+    for sizes in _iterate_sizes(spec, [number for number in numbers if 0 < number < _LONGEST]):
+        contradicted = [decision for decision, symbols in open_decisions.items() if not _holds(decision, symbols, sizes)]
+        if contradicted:
+            chosen.append(sizes)
+            for decision in contradicted:
+                del open_decisions[decision]
+        if len(chosen) == _MOST or not open_decisions:
+            break
+    return chosen
+
+
+def _iterate_sizes(spec: InputSpec, numbers: Iterable[int]) -> Iterator[dict[str, int]]:
+    """Yield the probe plan, then the default sizes with one dim a little larger or smaller, then at the numbers of the decisions."""
+    yield from spec.probes()
+    default = spec.sizes()
+    for dim in collect_dims(size for _, leaf in spec.leaves for size in leaf.shape).values():
+        near = (dim.size + step * dim.multiple_of for step in range(-_REACH, _REACH + 1))
+        at_numbers = (number + step for number in numbers for step in (-1, 0, 1))
+        for size in dict.fromkeys((*near, *at_numbers)):
+            sizes = default | {dim.name: size}
+            if not dim.fixed and dim.takes(size) and sizes_are_valid(spec, sizes):
+                yield sizes
+
+
+def _holds(decision: sympy.Basic, symbols: Mapping[Any, Size], sizes: Mapping[str, int]) -> bool:
+    values = {symbol: sympy.Integer(evaluate_size(size, sizes)) for symbol, size in symbols.items()}
+    return decision.xreplace(values) != sympy.false
