@@ -38,6 +38,7 @@ def check_traced_artifact(  # noqa: PLR0913 - as `check_artifact`
     reference: Run,
     tolerance: float | None = TOLERANCE,
     opener: Callable[[Path, InputSpec], Runner] = open_runner,
+    has_guards: bool = False,
 ) -> tuple[str, ...]:
     """Check an artifact as `check_artifact` does, and where a decision of its trace would have been another; return notes.
 
@@ -45,6 +46,8 @@ def check_traced_artifact(  # noqa: PLR0913 - as `check_artifact`
     ----------
     log, tensors
         The log of the trace, and path → tensor that it was traced with.
+    has_guards
+        Whether the artifact refuses sizes that contradict its trace; then only those of the probe plan are tried.
 
     Raises
     ------
@@ -57,8 +60,10 @@ def check_traced_artifact(  # noqa: PLR0913 - as `check_artifact`
         for decision in log.decisions
         if all(log.sizes.get(symbol) in named for symbol in decision.free_symbols)
     }
-    doubtful = _choose_sizes(spec, decisions)
-    tested = {each for each, symbols in decisions.items() if not all(_holds(each, symbols, sizes) for sizes in doubtful)}
+    doubtful = _choose_sizes(decisions, spec.probes() if has_guards else _iterate_sizes(spec, decisions))
+    tested = {
+        each for each, symbols in decisions.items() if not all(_holds(each, symbols, sizes) for sizes in doubtful)
+    }
     sizes = [*list_usual_sizes(spec), *doubtful]
     try:
         notes = check_artifact(
@@ -72,29 +77,31 @@ def check_traced_artifact(  # noqa: PLR0913 - as `check_artifact`
     return (*log.list_notes(tested), *notes)
 
 
-def _choose_sizes(spec: InputSpec, decisions: Mapping[Any, Mapping[Any, Size]]) -> list[dict[str, int]]:
-    """Return few sizes that together contradict as many decisions as any of the sizes tried can."""
-    open_decisions = dict(decisions)
+def _choose_sizes(
+    decisions: Mapping[sympy.Basic, Mapping[Any, Size]], candidates: Iterable[dict[str, int]]
+) -> list[dict[str, int]]:
+    """Return the first few sizes that contradict a decision which those before do not."""
+    left = dict(decisions)
     chosen: list[dict[str, int]] = []
-    numbers = sorted({int(number) for decision in decisions for number in decision.atoms(sympy.Integer)})
-    for sizes in _iterate_sizes(spec, [number for number in numbers if 0 < number < _LONGEST]):
-        contradicted = [decision for decision, symbols in open_decisions.items() if not _holds(decision, symbols, sizes)]
+    for sizes in candidates:
+        contradicted = [decision for decision, symbols in left.items() if not _holds(decision, symbols, sizes)]
         if contradicted:
             chosen.append(sizes)
             for decision in contradicted:
-                del open_decisions[decision]
-        if len(chosen) == _MOST or not open_decisions:
+                del left[decision]
+        if len(chosen) == _MOST or not left:
             break
     return chosen
 
 
-def _iterate_sizes(spec: InputSpec, numbers: Iterable[int]) -> Iterator[dict[str, int]]:
+def _iterate_sizes(spec: InputSpec, decisions: Iterable[sympy.Basic]) -> Iterator[dict[str, int]]:
     """Yield the probe plan, then the default sizes with one dim a little larger or smaller, then at the numbers of the decisions."""
     yield from spec.probes()
     default = spec.sizes()
+    numbers = sorted({int(number) for decision in decisions for number in decision.atoms(sympy.Integer)})
+    at_numbers = [number + step for number in numbers if 0 < number < _LONGEST for step in (-1, 0, 1)]
     for dim in collect_dims(size for _, leaf in spec.leaves for size in leaf.shape).values():
         near = (dim.size + step * dim.multiple_of for step in range(-_REACH, _REACH + 1))
-        at_numbers = (number + step for number in numbers for step in (-1, 0, 1))
         for size in dict.fromkeys((*near, *at_numbers)):
             sizes = default | {dim.name: size}
             if not dim.fixed and dim.takes(size) and sizes_are_valid(spec, sizes):

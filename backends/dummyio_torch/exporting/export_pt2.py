@@ -118,5 +118,7 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
             untrusted.append(_UNTRUSTED)
             return open_program(path, spec, trust=True)
 
-    checked = check_traced_artifact(path, spec, outputs, log, inputs, reference=reference, opener=open_own)
+    checked = check_traced_artifact(
+        path, spec, outputs, log, inputs, reference=reference, opener=open_own, has_guards=True
+    )
     return (*notes, *checked, *untrusted)

@@ -121,7 +121,11 @@ def write_onnx(
                 _save(graph, path, options)
                 notes += convert_precision(path, spec, options.precision)
     if not options.weights:
-        return (*log.list_notes(), *notes, "without weights: the file has their names, shapes and places, and cannot be run")
+        return (
+            *log.list_notes(),
+            *notes,
+            "without weights: the file has their names, shapes and places, and cannot be run",
+        )
     # In deep networks of random weights, the error of 8 bits is as large as the values themselves.
     tolerance = None if options.precision.quantize else COARSE_TOLERANCE if options.precision.dtype else TOLERANCE
     reference = ModuleRunner(model, spec)

@@ -12,7 +12,7 @@ from symbolic_modules import ONE, Lengths, Pieces, Recurrent
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
-from dummyio.errors import ExportError
+from dummyio.errors import ExportError, RunError
 from dummyio.spec.values import Uniform
 
 pytestmark = pytest.mark.slow
@@ -112,12 +112,29 @@ class ManyRows(torch.nn.Module):
         return x + 1 if x.shape[0] > 2 else x
 
 
-@pytest.mark.parametrize("suffix", [".onnx", ".pt2"])
-@pytest.mark.parametrize("kind", [OddOnes, NeverFour, ManyRows])
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [(OddOnes, ".onnx"), (NeverFour, ".onnx"), (ManyRows, ".onnx"), (OddOnes, ".pt2"), (ManyRows, ".pt2")],
+)
 def test_no_kind_of_decision_by_a_size_is_exported_as_one_of_its_ways(kind, suffix, tmp_path):
-    with pytest.raises(ExportError, match=rf"decides by sizes: test_exports.py, line \d+: return x"):
+    with pytest.raises(ExportError, match=r"decides by sizes: test_exports.py, line \d+: return x"):
         dummyio.export(kind(), tmp_path / f"model{suffix}", spec=SPEC)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_program_refuses_a_size_that_contradicts_its_trace(tmp_path):
+    artifact = dummyio.export(NeverFour(), tmp_path / "model.pt2", spec=SPEC)
+    run = dummyio.open_runner(artifact.path, artifact.spec)
+    with pytest.raises(RunError, match=r"Guard failed: .*!= 4"):
+        run(SPEC.feeds(sequence_length=4))
+
+
+@pytest.mark.parametrize(
+    "module", [each for each in ONE if each.__name__ in GUARDED], ids=lambda module: module.__name__
+)
+def test_a_program_that_refuses_a_size_of_the_plan_is_not_written(module, tmp_path):
+    with pytest.raises(ExportError, match=r"does not run at .*Guard failed.* decides by sizes: symbolic_modules.py"):
+        dummyio.export(module(), tmp_path / "model.pt2", spec=SPEC)
 
 
 class Harmless(torch.nn.Module):
