@@ -15,7 +15,7 @@ from dummyio.errors import ExportError
 from dummyio.exporting.artifact_check import TOLERANCE, Run, check_artifact, list_usual_sizes
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import Runner, open_runner
-from dummyio.spec.dims import Size, collect_dims, evaluate_size
+from dummyio.spec.dims import Dim, Size, collect_dims, evaluate_size
 from dummyio.spec.probe_plan import sizes_are_valid
 from dummyio_torch.exporting.trace_inputs import iterate_dynamic_axes
 from dummyio_torch.symbolic.constant_watch import SpecializationLog
@@ -61,20 +61,21 @@ def check_traced_artifact(  # noqa: PLR0913 - as `check_artifact`
         if all(log.sizes.get(symbol) in named for symbol in decision.free_symbols)
     }
     doubtful = _choose_sizes(decisions, spec.probes() if has_guards else _iterate_sizes(spec, decisions))
-    tested = {
-        each for each, symbols in decisions.items() if not all(_holds(each, symbols, sizes) for sizes in doubtful)
-    }
+    contradicted = [
+        each for each, symbols in decisions.items() if any(not _holds(each, symbols, at) for at in doubtful)
+    ]
     sizes = [*list_usual_sizes(spec), *doubtful]
     try:
         notes = check_artifact(
             path, spec, outputs, reference=reference, sizes=sizes, tolerance=tolerance, opener=opener
         )
     except ExportError as error:
-        lines = list(dict.fromkeys(line for decision in tested if (line := log.decisions[decision])))
+        lines = list(dict.fromkeys(line for decision in contradicted if (line := log.decisions[decision])))
         if not lines:
             raise
         raise ExportError(f"{error} The model's Python decides by sizes: {'; '.join(lines[:3])}.") from error
-    return (*log.list_notes(tested), *notes)
+    certain = [each for each, symbols in decisions.items() if _follows_from_multiples(each, symbols)]
+    return (*log.list_notes([*contradicted, *certain]), *notes)
 
 
 def _choose_sizes(
@@ -111,3 +112,13 @@ def _iterate_sizes(spec: InputSpec, decisions: Iterable[sympy.Basic]) -> Iterato
 def _holds(decision: sympy.Basic, symbols: Mapping[Any, Size], sizes: Mapping[str, int]) -> bool:
     values = {symbol: sympy.Integer(evaluate_size(size, sizes)) for symbol, size in symbols.items()}
     return decision.xreplace(values) != sympy.false
+
+
+def _follows_from_multiples(decision: sympy.Basic, symbols: Mapping[Any, Size]) -> bool:
+    """Return whether a decision holds at all sizes, since the dims are multiples: an image's side of 32 can be halved."""
+    multiples = {
+        symbol: size.multiple_of * sympy.Dummy(integer=True, positive=True)
+        for symbol, size in symbols.items()
+        if isinstance(size, Dim)
+    }
+    return decision.xreplace(multiples) == sympy.true

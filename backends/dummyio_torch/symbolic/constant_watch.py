@@ -71,23 +71,23 @@ class SpecializationLog:
             f"the model decides by values, where a graph is one for all of them: {line}. Export the part before that."
         )
 
-    def describe_fixed(self, tested: Collection[sympy.Basic] = ()) -> str:
+    def describe_fixed(self, known: Collection[sympy.Basic] = ()) -> str:
         """Return the lines that made a size, or a number computed from sizes, a constant: the first in full, the number of the others.
 
-        `tested` are decisions that need not be named. Without any line, the text is empty.
+        `known` are decisions that need not be named. Without any line, the text is empty.
         """
         fixed: dict[str, sympy.Basic] = {}
         for decision, line in self.decisions.items():
-            if line and _makes_constant(decision) and decision not in tested:
+            if line and _makes_constant(decision) and decision not in known:
                 fixed.setdefault(line, decision)
         if not fixed:
             return ""
         (line, equation), more = next(iter(fixed.items())), len(fixed) - 1
         return f"{line} ({equation}){f', and {more} more' if more else ''}"
 
-    def list_notes(self, tested: Collection[sympy.Basic] = ()) -> tuple[str, ...]:
-        """Return the assumptions about sizes of a trace that succeeded, as notes for the user, but for those that were tested."""
-        described = self.describe_fixed(tested)
+    def list_notes(self, known: Collection[sympy.Basic] = ()) -> tuple[str, ...]:
+        """Return the assumptions about sizes of a trace that succeeded, as notes for the user, but for those that are `known` to be right."""
+        described = self.describe_fixed(known)
         return (f"assumed of sizes, so validate at others: {described}",) if described else ()
 
 

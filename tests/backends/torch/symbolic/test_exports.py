@@ -148,6 +148,18 @@ def test_a_decision_by_a_size_that_changes_nothing_needs_no_note(tmp_path):
     assert dummyio.validate(artifact.path, Harmless(), spec=artifact.spec).ok
 
 
+class Padding(torch.nn.Module):
+    def forward(self, x):
+        rest = x.shape[1] % 4
+        return torch.nn.functional.pad(x, (0, 0, 0, 4 - rest)) if rest != 0 else x
+
+
+def test_a_decision_that_follows_from_the_multiples_of_a_dim_needs_no_note(tmp_path):
+    spec = InputSpec({"x": TensorSpec("x", (ROWS, Dim("side", 24, multiple_of=8), 4))})
+    artifact = dummyio.export(Padding(), tmp_path / "model.onnx", spec=spec)
+    assert artifact.notes == ()
+
+
 def test_no_numbers_are_lost_between_numpy_and_the_graph(tmp_path):
     artifact = dummyio.export(Recurrent(), tmp_path / "model.onnx", spec=SPEC)
     run = dummyio.open_runner(artifact.path, artifact.spec)
