@@ -15,15 +15,17 @@ from torch.jit import TracerWarning  # type: ignore[attr-defined] # public, but 
 
 from dummyio.errors import ExportError, OptionError
 from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE
-from dummyio.exporting.onnx_precision import LARGEST_FILE, OnnxPrecision, convert_precision
+from dummyio.exporting.onnx_precision import OnnxPrecision, convert_precision
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import record_warnings, replace_functions
 from dummyio.spec.dims import is_static
 from dummyio.spec.dtypes import DType
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
+from dummyio_torch.calling.meta_copy import MetaCopy
 from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
 from dummyio_torch.exporting.decision_sizes import check_traced_artifact
+from dummyio_torch.exporting.save_graph import save_graph
 from dummyio_torch.exporting.trace_inputs import (
     FlatModule,
     find_output_names,
@@ -32,8 +34,6 @@ from dummyio_torch.exporting.trace_inputs import (
     trace_flat,
 )
 from dummyio_torch.exporting.weight_kinds import is_scripted
-from dummyio_torch.exporting.weightless import copy_without_weights, refer_to_absent_weights
-from dummyio_torch.exporting.write_one_file import write_one_file
 from dummyio_torch.onnx_passes.registry import (
     PASSES,
     GraphPass,
@@ -88,7 +88,7 @@ def write_onnx(
     if not options.weights:
         if options.exporter != "dynamo":
             raise OptionError("weights=False: the torchscript exporter needs the weights; leave out exporter=.")
-        model = copy_without_weights(model)
+        model = MetaCopy(model, "meta").module
     scripted = options.exporter == "dynamo" and is_scripted(model)
     if scripted:
         options = replace(options, exporter="torchscript")
@@ -118,7 +118,7 @@ def write_onnx(
             with report_stage("passes", path.name):
                 notes += (*named, *run_graph_passes(passes, graph, spec, outputs))
             with report_stage("write", path.name):
-                _save(graph, path, options)
+                save_graph(graph, path, external_data=options.external_data, weights=options.weights)
                 notes += convert_precision(path, spec, options.precision)
     if not options.weights:
         return (
@@ -232,19 +232,3 @@ def _check_opset(graph: ir.Model, options: OnnxOptions) -> None:
             f"opset={options.opset}: the exporter wrote opset {opset} instead. It writes {_OLDEST_OPSET} and newer; for an older "
             "one, use exporter='torchscript'."
         )
-
-
-def _save(graph: ir.Model, path: Path, options: OnnxOptions) -> None:
-    data_file = f"{path.name}.data"
-    if not options.weights:
-        refer_to_absent_weights(graph, data_file)
-        ir.save(graph, path)
-        return
-    weights = [value.const_value for value in graph.graph.initializers.values()]
-    is_large = sum(tensor.nbytes for tensor in weights if tensor is not None) > LARGEST_FILE
-    if is_large and options.external_data is False:
-        raise ExportError("external_data=False: the weights are too large for one file (2 GB). Leave the option out.")
-    if is_large or options.external_data:
-        ir.save(graph, path, external_data=data_file)
-    else:
-        write_one_file(graph, path)

@@ -211,7 +211,7 @@ def _read_draft(
                 "random", "two runs on the same inputs return different results.", "Make random numbers an input."
             )
         return
-    yield from find_fixed_sizes(draft.program, spec, draft.log.fixed if draft.log is not None else {}, files)
+    yield from find_fixed_sizes(draft.program, spec, draft.log.list_fixed() if draft.log is not None else {}, files)
     if not runs.is_repeatable:
         yield from find_random_numbers(draft.program, files)
     if format_name.startswith("onnx"):

@@ -3,7 +3,7 @@
 import linecache
 import sys
 import traceback
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,10 +52,10 @@ class SpecializationLog:
     def explain(self, error: BaseException) -> str | None:
         """Return the reason for a failed trace in terms of the model's own lines; None if they do not explain it."""
         *_, inner = iterate_causes(error)
-        fixed = self.describe_fixed()
+        fixed = self.list_fixed()
         if fixed and str(inner).startswith(_CONFLICT):
             return (
-                f"a size becomes a constant where the model's own Python looks at it: {fixed}. Export with "
+                f"a size becomes a constant where the model's own Python looks at it: {_shorten(fixed)}. Export with "
                 "that size fixed, static=NAMES, 'all_but_batch' or 'all'."
             )
         if isinstance(inner, UnsupportedOperatorException):
@@ -71,24 +71,18 @@ class SpecializationLog:
             f"the model decides by values, where a graph is one for all of them: {line}. Export the part before that."
         )
 
-    def describe_fixed(self, known: Collection[sympy.Basic] = ()) -> str:
-        """Return the lines that made a size, or a number computed from sizes, a constant: the first in full, the number of the others.
-
-        `known` are decisions that need not be named. Without any line, the text is empty.
-        """
-        fixed: dict[str, sympy.Basic] = {}
+    def list_fixed(self, known: Collection[sympy.Basic] = ()) -> dict[str, str]:
+        """Return source line -> the equation by which it made a size, or a number of sizes, a constant, but for `known` decisions."""
+        fixed: dict[str, str] = {}
         for decision, line in self.decisions.items():
             if line and _makes_constant(decision) and decision not in known:
-                fixed.setdefault(line, decision)
-        if not fixed:
-            return ""
-        (line, equation), more = next(iter(fixed.items())), len(fixed) - 1
-        return f"{line} ({equation}){f', and {more} more' if more else ''}"
+                fixed.setdefault(line, str(decision))
+        return fixed
 
     def list_notes(self, known: Collection[sympy.Basic] = ()) -> tuple[str, ...]:
         """Return the assumptions about sizes of a trace that succeeded, as notes for the user, but for those that are `known` to be right."""
-        described = self.describe_fixed(known)
-        return (f"assumed of sizes, so validate at others: {described}",) if described else ()
+        fixed = self.list_fixed(known)
+        return (f"assumed of sizes, so validate at others: {_shorten(fixed)}",) if fixed else ()
 
 
 @contextmanager
@@ -105,6 +99,12 @@ def log_specializations(files: Collection[str]) -> Generator[SpecializationLog]:
 
     with replace_functions(ShapeEnv, _log_guard=log_guard):
         yield log
+
+
+def _shorten(fixed: Mapping[str, str]) -> str:
+    """Return the first line in full, and the number of the others."""
+    (line, equation), more = next(iter(fixed.items())), len(fixed) - 1
+    return f"{line} ({equation}){f', and {more} more' if more else ''}"
 
 
 def _makes_constant(decision: sympy.Basic) -> bool:

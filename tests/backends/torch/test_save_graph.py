@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 ort = pytest.importorskip("onnxruntime")
 
 from dummyio.errors import ExportError
-from dummyio_torch.exporting.write_one_file import write_one_file
+from dummyio_torch.exporting.save_graph import write_one_file
 
 SIDE = 1024
 

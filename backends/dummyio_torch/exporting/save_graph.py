@@ -1,6 +1,6 @@
-"""Write an ONNX model and its weights as one file, while memory holds a copy of one large weight at a time.
+"""Save an ONNX model: as one file, with its weights in a second one, or without weights.
 
-ONNX's own writer holds the message with all weights, and its bytes besides: twice the size of the file, in addition to the model.
+One file is written while memory holds a copy of one large weight at a time: ONNX's own writer holds the message with all weights, and its bytes besides: twice the size of the file, in addition to the model.
 Here the message is made without large weights, and they follow as further fields of its graph, which is the same message:
 https://protobuf.dev/programming-guides/encoding/ ("Length-Delimited Records"; the order of fields has no meaning).
 """
@@ -13,14 +13,56 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx_ir as ir
+import torch
 
 from dummyio.backend.varint import encode_varint
 from dummyio.errors import ExportError
+from dummyio.exporting.onnx_precision import LARGEST_FILE
 
 _LARGE = 1 << 20
 """Bytes of a weight that is not written with the message."""
 _GRAPH, _INITIALIZER, _RAW_DATA = 7, 5, 9
 """Numbers of fields: ``ModelProto.graph``, ``GraphProto.initializer``, ``TensorProto.raw_data``."""
+
+
+def save_graph(model: ir.Model, path: Path, *, external_data: bool | None, weights: bool) -> None:
+    """Save a model with the options of `dummyio_torch.exporting.export_onnx.export_onnx`.
+
+    Raises
+    ------
+    ExportError
+        if the weights are too large for one file, and a second one is not wanted.
+    """
+    data_file = f"{path.name}.data"
+    if not weights:
+        _refer_to_absent_weights(model, data_file)
+        ir.save(model, path)
+        return
+    tensors = [value.const_value for value in model.graph.initializers.values()]
+    is_large = sum(tensor.nbytes for tensor in tensors if tensor is not None) > LARGEST_FILE
+    if is_large and external_data is False:
+        raise ExportError("external_data=False: the weights are too large for one file (2 GB). Leave the option out.")
+    if is_large or external_data:
+        ir.save(model, path, external_data=data_file)
+    else:
+        write_one_file(model, path)
+
+
+def _refer_to_absent_weights(model: ir.Model, data_file: str) -> None:
+    """Make each weight without memory refer to its place in a data file that does not exist, one after the other."""
+    offset = 0
+    for name, value in model.graph.initializers.items():
+        tensor = value.const_value
+        if tensor is not None and _has_no_memory(getattr(tensor, "raw", None)):
+            shape = ir.Shape(tensor.shape.numpy())
+            value.const_value = ir.ExternalTensor(
+                data_file, offset, tensor.nbytes, tensor.dtype, shape=shape, name=name
+            )
+            offset += tensor.nbytes
+
+
+def _has_no_memory(raw: object) -> bool:
+    return isinstance(raw, torch.Tensor) and (raw.is_meta or hasattr(raw, "fake_mode"))
 
 
 def write_one_file(model: ir.Model, path: Path) -> None:
