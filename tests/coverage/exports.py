@@ -1,10 +1,11 @@
 """Measure how many real model classes export with dynamic dims and pass the validation; write ``docs/reference/exports.md``.
 
-The cases are those of ``measure.py``, each in up to three ways: to ONNX, to ONNX with its past if its task generates, and to
-PyTorch's ``.pt2``. Each is described, exported by `dummyio.export`, and validated over the probe plan. If that fails, it is traced
+The cases are those of ``measure.py`` and, with ``--libraries``, those of PyTorch libraries in ``libraries``. Each is exported in up to three
+ways: to ONNX, to ONNX with its past if its task generates, and to PyTorch's ``.pt2``. Each is described, exported by `dummyio.export`, and validated over the probe plan. If that fails, it is traced
 once more with all dims static: a class that cannot be traced even then is at a limit of PyTorch, and does not count.
 
-    python tests/coverage/exports.py [--only bert,llama] [--every 4] [--ways onnx,past,pt2] [--workers 2] [--rows rows.jsonl] [--show] [--write]
+    python tests/coverage/exports.py [--only bert,llama] [--libraries timm_models,diffusers_components] [--every 4] [--ways onnx,past,pt2]
+        [--workers 2] [--rows rows.jsonl] [--show] [--write]
 
 All of them take hours: ``--rows`` stores the results, and a later run continues from there.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import importlib
 import json
 import re
 import signal
@@ -21,10 +23,13 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).parent / "libraries"))  # its `measure` comes after ours
 
 import torch
 import transformers
@@ -41,6 +46,9 @@ LIMIT = 600
 """Seconds for one step of one class."""
 WAYS = {"onnx": "ONNX", "past": "ONNX with past", "pt2": ".pt2"}
 """How a class is exported, and what the page calls it."""
+
+
+TRANSFORMERS = "Transformers"
 
 
 @dataclass
@@ -78,7 +86,9 @@ def limit(seconds: int) -> Any:
 
 def first_line(error: BaseException) -> str:
     """Return the message of an error if it names a line of the model, else its root cause with the message."""
-    if isinstance(error, ExportError) and str(error).startswith(("a size becomes", "the model decides")):
+    if isinstance(error, ExportError) and str(error).startswith(
+        ("a size becomes", "the model decides", "the trace failed")
+    ):
         return str(error)
     while error.__cause__ is not None:
         error = error.__cause__
@@ -87,24 +97,30 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0][:200]}"
 
 
-def list_ways(case: dict[str, Any]) -> list[str]:
+def list_ways(name: str) -> list[str]:
     """Return the ways in which a class can be exported: with past only if its task generates step by step."""
-    task = task_of_class(case["class"])
+    task = None if "/" in name else task_of_class(name)
     return [way for way in WAYS if way != "past" or (task is not None and find_task(task).takes_past)]
 
 
-def measure(case: dict[str, Any], way: str) -> Row:
+def list_library(library: str) -> dict[str, Callable[[], Any]]:
+    """Return ``library/model`` -> the function that builds it."""
+    cases = importlib.import_module(f"cases.{library}")
+    return {f"{library}/{name}": lambda name=name: cases.build(name).model for name in cases.list_names()}
+
+
+def measure(name: str, make_model: Callable[[], Any], way: str) -> Row:
     """Export and validate one class in one way."""
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)
-    row, began = Row(f"{case['class']} {way}", "describe"), time.perf_counter()
-    task = f"{task_of_class(case['class'])}-with-past" if way == "past" else None
+    row, began = Row(f"{name} {way}", "describe"), time.perf_counter()
+    task = f"{task_of_class(name)}-with-past" if way == "past" else None
     suffix = ".pt2" if way == "pt2" else ".onnx"
     with tempfile.TemporaryDirectory() as folder:
         try:
             with limit(LIMIT):
-                model = trained(build(case))
+                model = trained(make_model())
                 spec = dummyio.describe(model, task)
             row.state = "export"
             with limit(LIMIT):
@@ -147,13 +163,17 @@ def traces(model: Any, spec: dummyio.InputSpec, path: Path) -> bool:
 
 
 def table(rows: list[Row]) -> list[str]:
-    """Return the counts of each way, and each class that does not pass with its reason."""
-    lines = ["| to | classes | traced with every size fixed | export and pass | share |", "|---|---|---|---|---|"]
-    for way, title in WAYS.items():
-        counts = Counter(row.state for row in rows if row.name.endswith(f" {way}"))
-        traced = counts.total() - counts["trace"] - counts["describe"]
+    """Return the counts of each library and way, and each class that does not pass with its reason."""
+    lines = [
+        "| of | to | classes | traced with every size fixed | export and pass | share |",
+        "|---|---|---|---|---|---|",
+    ]
+    groups = Counter((find_library(row.name), row.name.split()[1]) for row in rows)
+    for (library, way), total in sorted(groups.items(), key=lambda group: (group[0][0] != TRANSFORMERS, *group[0])):
+        counts = Counter(row.state for row in rows if (find_library(row.name), row.name.split()[1]) == (library, way))
+        traced = total - counts["trace"] - counts["describe"]
         share = f"{counts['passed'] / traced:.1%}" if traced else "none"
-        lines.append(f"| {title} | {counts.total()} | {traced} | {counts['passed']} | {share} |")
+        lines.append(f"| {library} | {WAYS[way]} | {total} | {traced} | {counts['passed']} | {share} |")
     lines += ["", "| class | to | stops at | reason |", "|---|---|---|---|"]
     for row in sorted(rows, key=lambda row: (row.state, row.name)):
         if row.state != "passed":
@@ -163,10 +183,30 @@ def table(rows: list[Row]) -> list[str]:
     return lines
 
 
+def find_library(name: str) -> str:
+    """Return what the page calls the library of a row."""
+    return name.partition("/")[0].partition("_")[0] if "/" in name else TRANSFORMERS
+
+
+def find_cases(options: Any) -> dict[str, Callable[[], Any]]:
+    """Return the name of each case that is asked for -> the function that builds it."""
+    if options.libraries:
+        found = {}
+        for library in options.libraries.split(","):
+            found |= list_library(library)
+        return dict(list(found.items())[:: options.every])
+    with gzip.open(CASES, "rt", encoding="utf-8") as lines:
+        cases = list(map(json.loads, lines))[:: options.every]
+    for given, key in ((options.only, "folder"), (options.classes, "class")):
+        cases = [case for case in cases if given is None or case[key] in given.split(",")]
+    return {case["class"]: lambda case=case: build(case) for case in cases}
+
+
 def main() -> int:
     """Measure all cases, or the selected ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help="folders of Transformers' models, by comma")
+    parser.add_argument("--libraries", help="PyTorch libraries instead, by comma: timm_models, diffusers_components")
     parser.add_argument("--classes", help="classes, by comma")
     parser.add_argument("--every", type=int, default=1, help="only every n-th case")
     parser.add_argument("--ways", default=",".join(WAYS), help="by comma; otherwise all of them")
@@ -178,22 +218,17 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    with gzip.open(CASES, "rt", encoding="utf-8") as lines:
-        cases = list(map(json.loads, lines))[:: options.every]
-    for given, key in ((options.only, "folder"), (options.classes, "class")):
-        cases = [case for case in cases if given is None or case[key] in given.split(",")]
-    named = {case["class"]: case for case in cases}
+    named = find_cases(options)
     if options.serve:
-        serve(lambda line: asdict(measure(named[line.split()[0]], line.split()[1])))
+        serve(lambda line: asdict(measure(line.split()[0], named[line.split()[0]], line.split()[1])))
         return 0
-    asked = [
-        f"{name} {way}" for name, case in named.items() for way in list_ways(case) if way in options.ways.split(",")
-    ]
+    asked = [f"{name} {way}" for name in named for way in list_ways(name) if way in options.ways.split(",")]
     kept = KeptRows(options.rows)
     rows = [Row(**row) for row in kept.read()]
     done = {row.name for row in rows}
     left = [name for name in asked if name not in done]
-    for name, made, problem in run_in_children([__file__, "--serve"], left, workers=options.workers, seconds=4 * LIMIT):
+    served = [__file__, "--serve", *(["--libraries", options.libraries] if options.libraries else [])]
+    for name, made, problem in run_in_children(served, left, workers=options.workers, seconds=4 * LIMIT):
         row = Row(name, "export", problem) if made is None else Row(**made)
         rows.append(row)
         kept.add(asdict(row))

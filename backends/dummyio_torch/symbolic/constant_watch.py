@@ -14,6 +14,7 @@ import sympy
 from torch._subclasses.fake_tensor import UnsupportedOperatorException
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
+from dummyio.errors import DummyioError, format_error_line
 from dummyio.process_state import replace_functions
 
 _CONFLICT = "Found the following conflicts"
@@ -64,11 +65,17 @@ class SpecializationLog:
                 "operators, or leave the part with it out."
             )
         own = [frame for frame in traceback.extract_tb(inner.__traceback__) if frame.filename in self.files]
-        if "DataDependent" not in type(inner).__name__ or not own:
+        if "DataDependent" in type(inner).__name__ and own:
+            line = _format_line(own[-1].filename, own[-1].lineno or 0)
+            return (
+                f"the model decides by values, where a graph is one for all of them: {line}. Export the part before that."
+            )
+        looked = fixed or {line: str(decision) for decision, line in self.decisions.items() if line}
+        if not looked or isinstance(inner, DummyioError):
             return None
-        line = _format_line(own[-1].filename, own[-1].lineno or 0)
         return (
-            f"the model decides by values, where a graph is one for all of them: {line}. Export the part before that."
+            f"the trace failed: {format_error_line(error)}. Before that, the model's own Python looked at a size: {_shorten(looked)}. If "
+            "the failure stems from there, export with that size fixed, static=NAMES, 'all_but_batch' or 'all'."
         )
 
     def list_fixed(self, known: Collection[sympy.Basic] = ()) -> dict[str, str]:
