@@ -10,6 +10,7 @@ from dummyio.backend.formats import detect_path_format, list_suffixes
 from dummyio.backend.frameworks import FRAMEWORKS, detect_framework, qualified_name
 from dummyio.errors import DummyioError, OptionError, SourceError, SpecError, format_error_line
 from dummyio.input_spec import InputSpec
+from dummyio.keras.calls import is_keras
 from dummyio.sources.options import check_keywords
 from dummyio.sources.prove_model import check_level, is_torch_module, prove_live_model, prove_source, refuse_level
 from dummyio.sources.read_file import read_beginning, shorten_path
@@ -89,7 +90,7 @@ def describe(
         return prove_source(framework, model, _describe_by(framework, model, task, dims), prove, dims)
     if is_path:
         return _prove_configuration(source, _describe_path(_to_path(source), task, dims), prove, dims)
-    module = find_inner_module(source) if is_torch_module(source) else source
+    module = find_inner_module(source) if is_torch_module(source) and not is_keras(source) else source
     spec = _describe_object(module, task, dims, runs=prove != "off")
     if _is_configuration(source):
         return _prove_configuration(source, spec, prove, dims)

@@ -3,6 +3,7 @@
 Detection imports nothing: an object of a framework exists only if that framework has been imported.
 """
 
+import sys
 from collections.abc import Iterator
 from functools import partial
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
@@ -53,12 +54,22 @@ def detect_framework(model: object) -> str | None:
     return _framework_of_class(type(model)) or ("jax" if _refers_to_jax(model, set()) else None)
 
 
+def get_keras_backend() -> str | None:
+    """Return the framework that Keras 3 runs on in this process: its own name for it; None if it is not imported."""
+    keras: Any = sys.modules.get("keras")
+    return None if keras is None else str(keras.config.backend())
+
+
 def _framework_of_module(name: object) -> str | None:
     return MODEL_ROOTS.get(name.split(".", maxsplit=1)[0]) if isinstance(name, str) else None
 
 
 def _framework_of_class(kind: type) -> str | None:
-    return next(filter(None, (_framework_of_module(base.__module__) for base in kind.__mro__)), None)
+    roots = [base.__module__.split(".", maxsplit=1)[0] for base in kind.__mro__ if isinstance(base.__module__, str)]
+    if "keras" in roots:  # its classes inherit from those of the framework that it runs on
+        runs_on = get_keras_backend()
+        return next((each.name for each in FRAMEWORKS.values() if each.module == runs_on and each.model_roots), "tf")
+    return next((MODEL_ROOTS[root] for root in roots if root in MODEL_ROOTS), None)
 
 
 def _refers_to_jax(model: object, seen: set[int]) -> bool:

@@ -145,3 +145,24 @@ def test_what_does_not_open_is_refused():
 
     with pytest.raises(ExportError, match="does not open: damaged"):
         check_artifact(Path("model"), SPEC, ["sum", "ids"], opener=damaged)
+
+
+class Chooser:
+    """A model whose result in double precision is another one, as rounding chooses between equal scores."""
+
+    def __call__(self, feeds):
+        return model(feeds)
+
+    def in_double(self, feeds):
+        return {name: values[::-1].astype("float64") for name, values in model(feeds).items()}
+
+
+def test_a_model_that_differs_from_itself_in_double_precision_is_not_compared():
+    swapped = Artifact(run=lambda feeds: {name: values[::-1] for name, values in model(feeds).items()})
+    with pytest.raises(ExportError, match="'sum' is off by"):
+        check(swapped)
+    (note,) = check(swapped, reference=Chooser())
+    assert "in double precision differ as much" in note
+    short = Artifact(run=lambda feeds: {name: values[:1] for name, values in model(feeds).items()})
+    with pytest.raises(ExportError, match=r"'sum' is float32\[1\], and in the model float32\[3\]"):
+        check(short, reference=Chooser())

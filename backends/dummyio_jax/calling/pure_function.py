@@ -13,6 +13,9 @@ from typing import Any
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import SourceError
+from dummyio.input_spec import InputSpec
+from dummyio.keras.calls import bind_keras, is_keras
+from dummyio.keras.describe_inputs import describe_inputs
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Model:
     notes: tuple[str, ...] = ()
     package: str | None = None
     """The package that defines the class of a module."""
+    describe_inputs: Callable[[Mapping[str, Any]], InputSpec] | None = None
+    """Describes the inputs that the model declares, by the options of a reader; None if its signature or examples do."""
 
     def __call__(self, inputs: Mapping[str, Any]) -> Any:
         """Call the function: inputs go by position as far as all before them are given, since ``vmap`` and others count them; then by name."""
@@ -59,7 +64,7 @@ def to_pure_function(target: Any) -> Model:
     SourceError
         for a Linen module without variables, and for an object that cannot be called.
     """
-    for wrap in (_wrap_nnx, _wrap_linen, _wrap_linen_apply):
+    for wrap in (_wrap_keras, _wrap_nnx, _wrap_linen, _wrap_linen_apply):
         model = wrap(target)
         if model is not None:
             return model
@@ -76,6 +81,24 @@ def _inspect(function: Callable[..., Any]) -> inspect.Signature | None:
         return inspect.signature(function)
     except (TypeError, ValueError):  # functions of extension modules
         return None
+
+
+def _wrap_keras(target: Any) -> Model | None:
+    """Return a Keras model as a function of the inputs that it declares; None for other targets."""
+    if not is_keras(target):
+        return None
+    if not all(layer.built for layer in target._flatten_layers()):  # noqa: SLF001 - inner models have layers too
+        # A layer makes its weights in the first call: in a trace they would be values of that trace alone.
+        spec = describe_inputs(target, {})
+        bind_keras(target, list(spec))(spec.generate("jax"))
+
+    def function(**inputs: Any) -> Any:
+        return bind_keras(target, list(inputs))(inputs)
+
+    def describe(options: Mapping[str, Any]) -> InputSpec:
+        return describe_inputs(target, options)
+
+    return Model(str(target.name), function, None, "keras", package="keras", describe_inputs=describe)
 
 
 def _wrap_nnx(target: Any) -> Model | None:

@@ -82,6 +82,9 @@ def _describe_model(model: Model, options: Mapping[str, Any], given: Mapping[str
         spec, reasons = _find_shapes(model, InputSpec(nodes), options.get("dynamic"))
     elif "dynamic" in options:
         raise OptionError("dynamic: this option names the axes of example arguments; also give args or kwargs.")
+    elif model.describe_inputs is not None:
+        spec = model.describe_inputs(options)
+        reasons = dict(spec.provenance)
     else:
         spec, reasons = _fix_given_dims(model, InputSpec(read_annotated_inputs(model)), given), {}
     traced = _confirm(model, spec)

@@ -5,9 +5,7 @@ the spec's inputs have these names, and else with the whole dict as their first 
 """
 
 import inspect
-import re
-import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -15,11 +13,8 @@ import tensorflow as tf
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import OptionError, SourceError, suggest_names
 from dummyio.input_spec import InputSpec
+from dummyio.keras.calls import Call, bind_arguments, bind_keras, is_keras, list_parameters
 
-Call = Callable[[Mapping[str, Any]], Any]
-
-_COUNTED = re.compile(r"(keras_tensor|input_layer|input)(_\d+)?$")
-"""Names that Keras gives to unnamed inputs: their number counts earlier inputs, and differs from run to run."""
 _USUAL = ("serving_default", "__call__")
 """Names of the signature that is meant without `signature=`."""
 
@@ -44,12 +39,7 @@ def bind_model(model: Any, names: Sequence[str], signature: str | None = None) -
         if the model does not take inputs of these names.
     """
     if is_keras(model):
-        check_keras_backend(model)
-        struct = functional_inputs(model)
-        options = {"training": False} if "training" in _parameters(model.call) else {}
-        if struct is not None:
-            return _bind_functional(model, struct, names, options)
-        return _bind_arguments(model, model.call, names, options)
+        return bind_keras(model, names)
     if isinstance(model, tf.types.experimental.ConcreteFunction):
         return _bind_concrete(model)
     if isinstance(model, tf.types.experimental.PolymorphicFunction):
@@ -57,108 +47,20 @@ def bind_model(model: Any, names: Sequence[str], signature: str | None = None) -
         whole = plain.input_signature[0] if plain.input_signature and len(plain.input_signature) == 1 else None
         if isinstance(whole, Mapping) and set(whole) == set(names):
             return lambda inputs: plain(dict(inputs))  # its one argument, which may have the name of a key
-        return _bind_arguments(model, plain.python_function, names, {})
+        return bind_arguments(model, plain.python_function, names, {})
     if has_functions(model):
         known = signature if signature in _list_functions(model) else None
         function = choose_function(model, known, names)
         if function is not model:
             return bind_model(function, names)
     if callable(model):
-        return _bind_arguments(model, model, names, {})
+        return bind_arguments(model, model, names, {})
     raise SourceError(f"a {qualified_name(model)} cannot be called: give a Keras model, a tf.function or a tf.Module.")
 
 
 def has_functions(model: object) -> bool:
     """Whether `model` is a ``tf.Module``, or what ``tf.saved_model.load`` returns, which has signatures."""
     return isinstance(model, tf.Module) or isinstance(getattr(model, "signatures", None), Mapping)
-
-
-def is_keras(model: object) -> bool:
-    """Whether `model` is a layer or a model of Keras 2 or 3."""
-    for name in ("keras", "tf_keras"):
-        layers = getattr(sys.modules.get(name), "layers", None)
-        if layers is not None and isinstance(model, layers.Layer):
-            return True
-    return False
-
-
-def check_keras_backend(model: object) -> None:
-    """Raise `SourceError` for a Keras model that does not run on TensorFlow."""
-    keras = sys.modules.get("keras")
-    if keras is not None and isinstance(model, keras.layers.Layer) and keras.backend.backend() != "tensorflow":
-        raise SourceError(
-            f"Keras runs on {keras.backend.backend()!r} here, and a {qualified_name(model)} with it: only Keras on TensorFlow "
-            "is supported. Set KERAS_BACKEND=tensorflow before Keras is imported."
-        )
-
-
-def functional_inputs(model: Any) -> Any:
-    """Return the nest of symbolic inputs that a Keras model was made of; None for other models."""
-    inner = getattr(model, "_functional", None)  # of a Sequential that is built
-    structs = (getattr(candidate, "_inputs_struct", None) for candidate in (model, inner))
-    return next((struct for struct in structs if struct is not None), None)
-
-
-def name_keras_inputs(struct: Any) -> dict[str, Any]:
-    """Return top-level name → symbolic input, or nest of them, of a Keras model made of inputs."""
-    if isinstance(struct, Mapping):
-        return {str(key): value for key, value in struct.items()}
-    if isinstance(struct, (list, tuple)):
-        numbered = [f"inputs_{index}" for index in range(len(struct))]
-        names = [_keras_name(value, other) for value, other in zip(struct, numbered, strict=True)]
-        return dict(zip(names if len(set(names)) == len(names) else numbered, struct, strict=True))
-    return {_keras_name(struct, "inputs"): struct}
-
-
-def _keras_name(value: Any, otherwise: str) -> str:
-    name = getattr(value, "name", None)
-    return name if isinstance(name, str) and name and not _COUNTED.match(name) else otherwise
-
-
-def _bind_functional(model: Any, struct: Any, names: Sequence[str], options: Mapping[str, Any]) -> Call:
-    known = list(name_keras_inputs(struct))
-    if len(known) != len(names):
-        raise SourceError(
-            f"{model.name!r} takes {len(known)} inputs, {', '.join(known)}, and the spec has {len(names)}, {', '.join(names)}: "
-            "give the spec of this model."
-        )
-    order = known if set(known) == set(names) else names
-
-    def call(inputs: Mapping[str, Any]) -> Any:
-        values = [inputs[name] for name in order]
-        if isinstance(struct, Mapping):
-            return model(dict(zip(struct, values, strict=True)), **options)
-        return model(type(struct)(values) if isinstance(struct, (list, tuple)) else values[0], **options)
-
-    return call
-
-
-def _parameters(function: Any) -> Mapping[str, inspect.Parameter]:
-    try:
-        return inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return {}
-
-
-def _bind_arguments(function: Any, signed: Any, names: Sequence[str], options: Mapping[str, Any]) -> Call:
-    """Bind by the parameters of `signed`, which may be another function than the one to call."""
-    parameters = _parameters(signed)
-    by_name = {
-        name for name, item in parameters.items() if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)
-    }
-    if by_name.issuperset(names) or any(item.kind is item.VAR_KEYWORD for item in parameters.values()):
-        return lambda inputs: function(**inputs, **options)
-    if any(item.kind is item.VAR_POSITIONAL for item in parameters.values()):
-        return lambda inputs: function(*(inputs[name] for name in names), **options)
-    required = [name for name, item in parameters.items() if item.default is item.empty]
-    if len(required) == len(names):
-        return lambda inputs: function(*(inputs[name] for name in names), **options)
-    if len(required) == 1 or (not required and parameters):
-        return lambda inputs: function(dict(inputs), **options)
-    raise SourceError(
-        f"{getattr(function, '__qualname__', function)!r} takes {', '.join(parameters) or 'nothing'}, and the spec has "
-        f"{', '.join(names)}: name the inputs as its arguments."
-    )
 
 
 def _bind_concrete(function: Any) -> Call:
@@ -238,7 +140,7 @@ def _argument_names(function: Any) -> set[str]:
     if not hasattr(function, "python_function"):  # a concrete one
         positional, keywords = function.structured_input_signature or ((), {})
         return {str(getattr(spec, "name", "")) for spec in positional} | set(keywords)
-    return set(_parameters(function.python_function)) - {"self"}
+    return set(list_parameters(function.python_function)) - {"self"}
 
 
 def expand_composite_tensor(value: Any, path: str) -> Mapping[str, Any] | None:

@@ -7,10 +7,11 @@ import tensorflow as tf
 
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError, format_error_line
+from dummyio.sources.declared import Declared, Leaf
 from dummyio_tensorflow.calling.bind_model import SIGNATURE, choose_signature
 from dummyio_tensorflow.calling.saved_model_protos import SavedSignature, list_signatures, read_saved_model
 from dummyio_tensorflow.calling.shape_constants import guard_constants
-from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, leaf_from_spec
+from dummyio_tensorflow.declarations.declared_inputs import leaf_from_spec
 from dummyio_tensorflow.declarations.from_tflite import declared_from_tflite
 from dummyio_tensorflow.running.graph_runners import find_graph_outputs, load_graph
 

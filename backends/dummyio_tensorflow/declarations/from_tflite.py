@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from dummyio.sources.declared import Declared, Leaf
 from dummyio.spec.dtypes import DType
 from dummyio_tensorflow.calling.bind_model import SIGNATURE, choose_signature
 from dummyio_tensorflow.calling.tflite_schema import list_operators, read_model, refuse_damage
-from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf
 from dummyio_tensorflow.declarations.embedding_tables import Operation, find_indexed_tables
 from dummyio_tensorflow.running.tflite_runner import UNNAMED, declared_axes, list_signatures, open_interpreter
 

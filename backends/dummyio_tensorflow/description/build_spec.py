@@ -4,23 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-
 from dummyio.errors import OptionError, SourceError, format_error_line, suggest_names
 from dummyio.input_spec import InputSpec
-from dummyio.sources.graph.dim_bounds import bound_dims
-from dummyio.sources.graph.dim_symbols import DimTable
-from dummyio.sources.graph.graph_facts import GraphFacts
-from dummyio.sources.graph.input_roles import Input, InputRuleChooser
-from dummyio.sources.graph.shared_axes import resolve_shapes
-from dummyio.spec.dims import Dim, collect_dims, substitute_dims
+from dummyio.sources.declared import Declared, iterate_declared
+from dummyio.sources.graph.describe_declared import describe_declared
+from dummyio.sources.graph.dynamic_axes import get_part_prefix
+from dummyio.spec.dims import Dim
 from dummyio.spec.dtypes import DType
-from dummyio.spec.tensor_spec import TensorSpec
-from dummyio.spec.values import Rule, Uniform, get_mask_path
 from dummyio.typing import Axes
-from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, iterate_declared
 from dummyio_tensorflow.declarations.embedding_tables import TableFacts, find_graph_tables
-from dummyio_tensorflow.description.axis_names import get_part_prefix, name_axes
 from dummyio_tensorflow.description.output_shapes import describe_outputs
 from dummyio_tensorflow.description.trial_traces import Trace, find_bounds, note_results, trace_at_sizes, trace_symbolic
 
@@ -119,69 +111,11 @@ class SpecBuilder:
         self, facts: TableFacts, separate: Collection[str] | None = None
     ) -> tuple[InputSpec, list[str]]:
         """Return the spec of the inputs, and the names of which `separate` makes a difference; see `name_axes`."""
-        keys = {path: _role_name(path) for path in self._leaves}
-        axes, several = name_axes({keys[path]: leaf for path, leaf in self._leaves.items()}, separate)
-        shapes, past = resolve_shapes(DimTable(axes), axes)
-        inputs = InputRuleChooser(
-            all={key: Input(key, shapes[key], self._leaves[path][1]) for path, key in keys.items()},
-            evidence=GraphFacts(
-                rows={keys[path]: rows for path, rows in facts.rows.items()},
-                indices={keys[path]: shapes[keys[table]][axis] for path, (table, axis) in facts.axes.items()},
-            ),
-            past=past,
-            options=self._options,
+        found = describe_declared(
+            self._declared, self._leaves, self._options, rows=facts.rows, indices=facts.axes, separate=separate
         )
-        rules = {key: self._choose_rule(inputs, path, key) for path, key in keys.items()}
-        known = collect_dims(size for shape in shapes.values() for size in shape)
-        dims, reasons = bound_dims(known, inputs.limits(rules))
-        self._note_bounds(reasons)
-        paths = {key: path for path, key in keys.items()}
-        leaves = {
-            path: TensorSpec(
-                path,
-                [substitute_dims(size, dims) for size in shapes[key]],
-                self._leaves[path][1],
-                _rename_mask(rules[key], paths),
-            )
-            for path, key in keys.items()
-        }
-        return InputSpec(_nest_leaves(self._declared.tree, leaves)), several
-
-    def _choose_rule(self, inputs: InputRuleChooser, path: str, key: str) -> Rule:
-        span = self._declared.ranges.get(path)
-        if span is not None:
-            return Uniform(*span)
-        if path in self._declared.rules:
-            return self._declared.rules[path]
-        rule, note = inputs.rule(key)
-        if note:
-            self._notes[f"input {path}"] = note
-        if path in self._declared.guessed:
-            guess = "guessed: the model declares the shapes that it was built on, and no dtypes"
-            self._notes.setdefault(f"dtype {path}", guess)
-        return rule
-
-
-def _nest_leaves(tree: Any, leaves: Mapping[str, TensorSpec], prefix: str = "") -> Any:
-    if isinstance(tree, Leaf):
-        return leaves[prefix]
-    if isinstance(tree, dict):
-        return {key: _nest_leaves(value, leaves, f"{prefix}.{key}" if prefix else key) for key, value in tree.items()}
-    return type(tree)(_nest_leaves(value, leaves, f"{prefix}.{index}") for index, value in enumerate(tree))
-
-
-def _role_name(path: str) -> str:
-    """Return the name for rules by name, of which the last key counts; in lists, whose indices mean nothing, the whole path."""
-    parts = path.split(".")
-    return path if any(part.isdecimal() for part in parts) else "/".join(parts)
-
-
-def _rename_mask(rule: Rule, paths: Mapping[str, str]) -> Rule:
-    mask = get_mask_path(rule)
-    if mask is None:
-        return rule
-    changed: Rule = msgspec.structs.replace(rule, mask=paths[mask])
-    return changed
+        self._notes |= found.notes
+        return InputSpec(found.inputs), found.separable
 
 
 def _bound_sequences(facts: TableFacts, traced: Trace, dims: Mapping[str, Dim]) -> dict[str, tuple[int, str]]:

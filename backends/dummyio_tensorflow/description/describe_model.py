@@ -14,11 +14,13 @@ import tensorflow as tf
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import SourceError
 from dummyio.input_spec import InputSpec
+from dummyio.keras.calls import is_keras
+from dummyio.keras.declared_inputs import declared_from_keras
+from dummyio.sources.declared import Declared
 from dummyio.sources.options import apply_sizes, check_options
-from dummyio_tensorflow.calling.bind_model import SIGNATURE, bind_model, choose_function, has_functions, is_keras
-from dummyio_tensorflow.declarations.declared_inputs import Declared, declared_from_concrete_function
+from dummyio_tensorflow.calling.bind_model import SIGNATURE, bind_model, choose_function, has_functions
+from dummyio_tensorflow.declarations.declared_inputs import declared_from_concrete_function
 from dummyio_tensorflow.declarations.from_file import declared_from_file
-from dummyio_tensorflow.declarations.from_keras import declared_from_keras
 from dummyio_tensorflow.description.build_spec import SpecBuilder
 
 _OPTIONS = ("shapes", "signature")

@@ -9,12 +9,12 @@ import tensorflow as tf
 from dummyio.errors import DummyioError, RunError, SourceError, TrustError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.memory_budget import format_bytes
+from dummyio.sources.declared import Declared
 from dummyio.sources.proof.budget import Budget
 from dummyio.sources.proof.result_digest import digest_results
 from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
 from dummyio.typing import Array
-from dummyio_tensorflow.declarations.declared_inputs import Declared
 from dummyio_tensorflow.description.trial_traces import trace_at_sizes, trace_symbolic
 from dummyio_tensorflow.running.open_runner import open_runner
 from dummyio_tensorflow.signature import abstract

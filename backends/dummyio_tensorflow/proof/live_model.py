@@ -10,18 +10,19 @@ import tensorflow as tf
 
 from dummyio.errors import DummyioError, MemoryBudgetError, RunError
 from dummyio.input_spec import InputSpec
+from dummyio.keras.calls import is_keras
 from dummyio.materialize.generate import to_framework
 from dummyio.materialize.memory_budget import format_bytes
 from dummyio.process_state import ignore_warnings
+from dummyio.sources.declared import Declared
 from dummyio.sources.proof.budget import Budget
 from dummyio.sources.proof.result_digest import digest_results
 from dummyio.sources.proof.spec_changes import fix_sizes
 from dummyio.sources.proof.subject import Level, Run
 from dummyio.typing import Array
-from dummyio_tensorflow.calling.bind_model import bind_spec, is_keras
+from dummyio_tensorflow.calling.bind_model import bind_spec
 from dummyio_tensorflow.calling.frozen_function import trace_model, without_xla
 from dummyio_tensorflow.calling.silence import silence_output
-from dummyio_tensorflow.declarations.declared_inputs import Declared
 from dummyio_tensorflow.description.trial_traces import measure_results
 from dummyio_tensorflow.graph_edits.variable_writes import find_writes
 

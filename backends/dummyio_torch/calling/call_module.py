@@ -16,6 +16,7 @@ from torch import nn
 
 from dummyio.backend.result_names import name_outputs, separate_names
 from dummyio.input_spec import InputSpec
+from dummyio.keras.calls import bind_keras, is_keras
 from dummyio.sources.input_names import present_name
 from dummyio.spec.tensor_spec import build_nested
 from dummyio_torch.calling.transformers_cache import build_cache, read_cache
@@ -54,6 +55,7 @@ class ModuleCall:
         """The names of the spec's outputs in a file."""
         self._constants = _choose_constants(module, spec, self._outputs)
         self._positional = _list_positional(module, spec)
+        self._keras = bind_keras(module, list(spec)) if is_keras(module) else None
 
     def __call__(self, leaves: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Call the module; return name → tensor, in the order of the declared outputs."""
@@ -76,7 +78,7 @@ class ModuleCall:
         inputs = {name: build_nested(node, leaves, name, build_cache) for name, node in self.spec.items()}
         first = [inputs.pop(name) for name in self._positional]
         with end_transforms():
-            made = self.module(*first, **inputs, **self._constants)
+            made = self._keras(inputs) if self._keras else self.module(*first, **inputs, **self._constants)
         results = name_outputs(made, self._outputs, _expand_cache)
         return {name: value for name, value in results.items() if isinstance(value, torch.Tensor)}
 

@@ -15,6 +15,8 @@ from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import SourceError, format_error_line
 from dummyio.generators.own_classes import collect_generators
 from dummyio.input_spec import InputSpec
+from dummyio.keras.calls import is_keras
+from dummyio.keras.describe_inputs import describe_inputs
 from dummyio.process_state import hold_process_state
 from dummyio.sources.options import apply_sizes, check_options
 from dummyio_torch.calling.meta_copy import Kind, check_packed_weights, check_sizes, has_small_weights, iterate_weights
@@ -72,6 +74,8 @@ def describe(module: nn.Module, *, dims: Mapping[str, Any] | None = None) -> Inp
     check_sizes(module)
     check_packed_weights(module)
     chosen, given = check_options(dims, _OPTIONS)
+    if is_keras(module):
+        return apply_sizes(describe_inputs(module, chosen), given, _OPTIONS, "model")
     names = set(read_signature(module).parameters)
     constants = {name: given.pop(name) for name in list(given) if name in names}
     own = given.pop("generators", ())

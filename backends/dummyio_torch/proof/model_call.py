@@ -10,6 +10,7 @@ from torch import nn
 
 from dummyio.huggingface.diffusion.describe import HALVES
 from dummyio.input_spec import InputSpec
+from dummyio.keras.calls import bind_keras, is_keras
 from dummyio_torch.calling.meta_copy import MetaCopy
 from dummyio_torch.description.signature_arguments import read_signature
 
@@ -29,6 +30,9 @@ class ModelCall:
 
     def run(self, copy: MetaCopy, context: Any, inputs: Mapping[str, Any]) -> Any:
         """Call a copy of the module in a context."""
+        if is_keras(copy.module):
+            call = bind_keras(copy.module, list(inputs))
+            return copy.enter(lambda: call(inputs), context)
         named = {**inputs, **self.constants}
         first = [named.pop(name) for name in self.positional if name in named]
         target = copy.module if self.method == "forward" else getattr(copy.module, self.method)

@@ -31,7 +31,7 @@ class SpecializationLog:
     """The code of the model's functions that were running at a decision by a size or at the failure."""
     decisions: dict[sympy.Basic, str] = field(default_factory=dict)
     """What the trace took for true of its sizes -> the first line of the model that caused it, or an empty string."""
-    sizes: dict[sympy.Symbol, int] = field(default_factory=dict)
+    sizes: dict[sympy.Basic, int] = field(default_factory=dict)
     """Symbol -> its size in the trace."""
 
     def note_decision(self, guard: Any, frame: FrameType | None) -> None:
@@ -67,9 +67,7 @@ class SpecializationLog:
         own = [frame for frame in traceback.extract_tb(inner.__traceback__) if frame.filename in self.files]
         if "DataDependent" in type(inner).__name__ and own:
             line = _format_line(own[-1].filename, own[-1].lineno or 0)
-            return (
-                f"the model decides by values, where a graph is one for all of them: {line}. Export the part before that."
-            )
+            return f"the model decides by values, where a graph is one for all of them: {line}. Export the part before that."
         looked = fixed or {line: str(decision) for decision, line in self.decisions.items() if line}
         if not looked or isinstance(inner, DummyioError):
             return None

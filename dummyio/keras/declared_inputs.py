@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dummyio.backend.frameworks import qualified_name
-from dummyio.errors import SourceError
+from dummyio.errors import DTypeError, SourceError
+from dummyio.keras.calls import check_keras_backend, functional_inputs, name_keras_inputs
+from dummyio.sources.declared import Declared, Leaf, iterate_declared, leaves_from_nest
 from dummyio.sources.input_names import is_ids, is_padding_mask, is_parallel_ids
 from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Choices, Rule, Strings
-from dummyio_tensorflow.calling.bind_model import check_keras_backend, functional_inputs, name_keras_inputs
-from dummyio_tensorflow.declarations.declared_inputs import Declared, Leaf, iterate_declared, leaves_from_nest
 
 
 def declared_from_keras(model: Any) -> Declared:
@@ -19,12 +19,12 @@ def declared_from_keras(model: Any) -> Declared:
     Raises
     ------
     SourceError
-        for a model that is not built yet.
+        for a model that is not built yet, and if Keras runs on a framework that has no backend here.
     """
-    check_keras_backend(model)
+    check_keras_backend()
     struct = functional_inputs(model)
     if struct is not None:
-        tree = {name: leaves_from_nest(value, name) for name, value in name_keras_inputs(struct).items()}
+        tree = {name: leaves_from_nest(value, _make_leaf, name) for name, value in name_keras_inputs(struct).items()}
         declared = Declared(qualified_name(model), tree, callable=model)
         _read_pixels(model, declared)
         _read_vocabularies(model, struct, declared)
@@ -36,6 +36,14 @@ def declared_from_keras(model: Any) -> Declared:
             "model.build(shape), and describe it then."
         )
     return _declared_from_shapes(model, dict(shapes))
+
+
+def _make_leaf(tensor: Any, name: str) -> Leaf:
+    try:
+        # Keras 2 has the dtypes of TensorFlow, Keras 3 their names.
+        return Leaf(tuple(tensor.shape), DType.of(str(getattr(tensor.dtype, "name", tensor.dtype))))
+    except (DTypeError, TypeError) as error:
+        raise SourceError(f"input {name!r} has dtype {tensor.dtype}, which no array can have: {error}") from error
 
 
 def _read_pixels(model: Any, declared: Declared) -> None:
@@ -55,7 +63,7 @@ def _read_vocabularies(model: Any, struct: Any, declared: Declared) -> None:
         list_words = getattr(layer, "get_vocabulary", None)
         if list_words is None:
             continue
-        taken = next((name for name, value in named.items() if value is _read_input(layer)), None)
+        taken = next((name for name, value in named.items() if value is read_input(layer)), None)
         words = [
             value.item() if hasattr(value, "item") else value for value in list_words(include_special_tokens=False)
         ]
@@ -81,7 +89,7 @@ _MOST_WORDS = 64
 """Words of a vocabulary that a rule names."""
 
 
-def _read_input(layer: Any) -> Any:
+def read_input(layer: Any) -> Any:
     """Return the symbolic tensor that a layer of a model is called on; None if there is not exactly one."""
     try:
         return layer.input

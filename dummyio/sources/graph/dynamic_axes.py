@@ -1,4 +1,4 @@
-"""Names for dynamic axes: TensorFlow declares only that a size is dynamic, and not which sizes are equal.
+"""Names for dynamic axes of models that declare only that a size is dynamic, and not which sizes are equal.
 
 Names of related inputs come first (`dummyio.sources.graph.shared_axes`). All other names follow from the place: the first
 axis is the batch, images have a height and a width, and any other second axis is a sequence.
