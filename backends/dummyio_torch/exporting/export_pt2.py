@@ -97,7 +97,7 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
         flat = FlatModule(call, outputs)
         axes: dict[str, dict[int, Any]] = {name: {} for name in call.paths}
         for name, axis, _ in iterate_dynamic_axes(spec):
-            axes[name][axis] = Dim.AUTO  # with names, torch.export refuses sizes that are equal or sums
+            axes[name][axis] = Dim.DYNAMIC  # with names, torch.export refuses sizes that are equal or sums
 
         def trace() -> torch.export.ExportedProgram:
             with infer_recurrent_shapes():

@@ -42,52 +42,55 @@ class FlatModule(nn.Module):
         self.model = call.module
         self.training = False
         self.outputs = tuple(outputs)
-        self.states_equal_sizes = False
-        """Whether a trace is told from the start which sizes are one dim; else it finds that where they meet."""
+        self.states_sizes = False
+        """Whether a trace is told from the start which sizes are one dim, and their bounds; else it finds that where they meet."""
         self._call = call
 
     def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Call the module."""
-        if self.states_equal_sizes:
-            for size, other in self._pair_sizes(tensors):
-                torch._check(size == other)  # noqa: SLF001 - how models state facts of sizes
+        if self.states_sizes:
+            for fact in self._iterate_facts(tensors):
+                torch._check(fact)  # noqa: SLF001 - how models state facts of sizes
         # On copies: an input that is returned unchanged would be an output that is an input, which exporters rename; an input
         # that is written in place would become an extra output.
         leaves = {path: tensor.clone() for path, tensor in zip(self._call.paths, tensors, strict=True)}
         results = self._call(leaves)
         return tuple(results[name] for name in self.outputs)
 
-    def has_equal_sizes(self) -> bool:
-        """Return whether a dim is a size of several inputs."""
+    def has_facts(self) -> bool:
+        """Return whether a dim is a size of several inputs, or has a largest size."""
         sizes = [size for _, _, size in iterate_dynamic_axes(self._call.spec)]
-        return len(set(sizes)) < len(sizes)
+        return len(set(sizes)) < len(sizes) or any(isinstance(size, Dim) and size.max is not None for size in sizes)
 
-    def _pair_sizes(self, tensors: Sequence[torch.Tensor]) -> Iterator[tuple[Any, Any]]:
+    def _iterate_facts(self, tensors: Sequence[torch.Tensor]) -> Iterator[Any]:
         named = dict(zip(self._call.paths, tensors, strict=True))
         first: dict[Size, Any] = {}
         for path, axis, size in iterate_dynamic_axes(self._call.spec):
             found = named[path].shape[axis]
             if first.setdefault(size, found) is not found:
-                yield first[size], found
+                yield first[size] == found
+            elif isinstance(size, Dim) and size.max is not None:
+                yield found <= size.max
 
 
 def trace_flat(flat: FlatModule, trace: Callable[[], T]) -> T:
-    """Run a trace of a flat module; if it fails, run it once more and state which sizes are equal.
+    """Run a trace of a flat module; if it fails, run it once more and state which sizes are equal, and their bounds.
 
-    A model that mixes the sizes of two inputs, such as their numbers of rows, needs that; most do not, and have a plainer graph.
+    A model that mixes the sizes of two inputs, such as their numbers of rows, or cuts a text into windows needs that; most do not, and have a
+    plainer graph.
     """
     try:
         return trace()
     except Exception:
-        if not flat.has_equal_sizes():
+        if not flat.has_facts():
             raise
-        flat.states_equal_sizes = True
+        flat.states_sizes = True
         try:
             return trace()
         except Exception:  # noqa: BLE001, S110 - the first reason counts
             pass
         finally:
-            flat.states_equal_sizes = False
+            flat.states_sizes = False
         raise
 
 

@@ -70,11 +70,19 @@ class Loops:
             if loop is not None:
                 self.found += 1
                 return loop.code(self._block(node.body, after))
+            if isinstance(node.iter, ast.Call) and _is_range_of_steps(node.iter):
+                self.found += 1
+                node.iter = build_call("count_chunks", node.iter.args)
+                copy_location(node, node)
         for part in ("body", "orelse", "finalbody"):
             inner = getattr(node, part, None)
             if inner and not isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
                 setattr(node, part, self._block(inner, after))
         return [node]
+
+
+def _is_range_of_steps(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id == "range" and len(call.args) == 3
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dummyio_torch.symbolic.runtime.choices import (
 from dummyio_torch.symbolic.runtime.current_trace import is_tracing
 from dummyio_torch.symbolic.runtime.indexing import SymbolicIndex, SymbolicSlice, symbolic_getitem
 from dummyio_torch.symbolic.runtime.loops import (
+    count_chunks,
     run_scan,
     symbolic_enumerate,
     symbolic_map,
@@ -25,6 +26,7 @@ __all__ = [
     "SymbolicIndex",
     "SymbolicSlice",
     "compare_sizes",
+    "count_chunks",
     "is_tracing",
     "is_undecided",
     "run_scan",

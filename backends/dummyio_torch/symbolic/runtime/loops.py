@@ -47,6 +47,17 @@ def symbolic_range(*bounds: Any) -> LoopRange:
     return LoopRange((), (torch.arange(start, stop),), start, stop - start)
 
 
+def count_chunks(start: Any, stop: Any, step: Any) -> Any:
+    """``range(start, stop, step)`` of a loop that cannot become a scan: one iteration if the bounds of a size show that there is no second.
+
+    A text that is at most as long as a window is one chunk, whatever its length.
+    """
+    is_size = isinstance(stop, torch.SymInt)
+    if is_size and statically_known_true(start < stop) and statically_known_true(stop - start <= step):
+        return [start]
+    return range(start, stop, step)
+
+
 def symbolic_rows(values: Any) -> LoopRange:
     """``for row in values``."""
     whole = all_rows(values)

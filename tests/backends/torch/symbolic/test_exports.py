@@ -160,6 +160,28 @@ def test_a_decision_that_follows_from_the_multiples_of_a_dim_needs_no_note(tmp_p
     assert artifact.notes == ()
 
 
+class Windows(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+
+    def forward(self, x):
+        chunks = []
+        for start in range(0, x.shape[1], self.width):
+            chunks.append((start, min(x.shape[1], start + self.width)))  # noqa: PERF401 - as models write it
+        return torch.cat([x[:, start:end] - x[:, start:end].mean(1, keepdim=True) for start, end in chunks], 1)
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model.pt2"])
+def test_a_text_that_is_no_longer_than_a_window_is_one_chunk_at_each_length(file, tmp_path):
+    passes(Windows(40), SPEC, tmp_path, file)
+
+
+def test_a_text_of_several_windows_is_refused_with_the_line(tmp_path):
+    with pytest.raises(ExportError, match=r"a size becomes a constant .*test_exports.py, line \d+: .* static="):
+        dummyio.export(Windows(20), tmp_path / "model.onnx", spec=SPEC)
+
+
 def test_no_numbers_are_lost_between_numpy_and_the_graph(tmp_path):
     artifact = dummyio.export(Recurrent(), tmp_path / "model.onnx", spec=SPEC)
     run = dummyio.open_runner(artifact.path, artifact.spec)

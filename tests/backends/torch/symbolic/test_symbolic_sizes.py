@@ -40,7 +40,7 @@ def test_a_size_that_became_a_constant_is_traced_again_with_rewritten_functions(
     program, log, seen = export(Recurrent())
     assert seen == [False, True]
     assert free_axis(program)
-    assert not any("range(" in line for line in log.fixed)
+    assert not any("range(" in line for line in log.list_fixed())
     assert Recurrent.forward.__code__ is OWN
 
 
@@ -68,7 +68,7 @@ def test_rewriting_can_be_switched_off(way, monkeypatch):
     program, log, seen = export(Recurrent(), rewrite=way != "option")
     assert seen == [False]
     assert not free_axis(program)
-    assert any("for step in range(x.shape[1]):" in line for line in log.fixed)
+    assert any("for step in range(x.shape[1]):" in line for line in log.list_fixed())
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
