@@ -4,6 +4,7 @@ The contents of weights stay in the file, or in other files, which are never ope
 """
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -20,8 +21,8 @@ _MAX_BYTES = 1 << 31
 _MAX_OPSETS = 10
 _MAX_SHOWN = 80
 
-_NO_NAMES = {"", "?", "*", "-1", "None", "none", "unk", "unknown"}
-"""Texts that exporters write for an axis without a name."""
+_NO_NAME = re.compile(r"|\?|\*|-1|[Nn]one|unk|unknown|unk__\d+")
+"""Texts that exporters write for an axis without a name; the last are numbered by tf2onnx, and one number may stand for several sizes."""
 
 
 def read_model(source: str | os.PathLike[str] | onnx.ModelProto, *, opening: bool = False) -> onnx.ModelProto:
@@ -102,7 +103,7 @@ def _read_axis(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     text = f"{dim.dim_param}".strip()  # formatted, because protobuf returns names that are not UTF-8 as bytes
     if text.isdecimal():
         return int(text)
-    return None if text in _NO_NAMES else text
+    return None if _NO_NAME.fullmatch(text) else text
 
 
 def format_opsets(model: onnx.ModelProto) -> str:

@@ -1,7 +1,7 @@
 """The inputs that a Keras model declares: its symbolic inputs, or the shapes that it was built on."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from dummyio.backend.frameworks import qualified_name
@@ -9,8 +9,8 @@ from dummyio.errors import DTypeError, SourceError
 from dummyio.keras.calls import check_keras_backend, functional_inputs, name_keras_inputs
 from dummyio.sources.declared import Declared, Leaf, iterate_declared, leaves_from_nest
 from dummyio.sources.input_names import is_ids, is_padding_mask, is_parallel_ids
+from dummyio.sources.known_values import choose_known_values
 from dummyio.spec.dtypes import DType
-from dummyio.spec.values import Choices, Rule, Strings
 
 
 def declared_from_keras(model: Any) -> Declared:
@@ -70,23 +70,10 @@ def _read_vocabularies(model: Any, struct: Any, declared: Declared) -> None:
         if taken is None or not words:
             continue
         takes_others = getattr(layer, "num_oov_indices", 1) != 0
-        declared.rules[taken] = _choose_words(
+        declared.rules[taken] = choose_known_values(
             words, is_text=type(layer).__name__ == "TextVectorization", takes_others=takes_others
         )
         declared.notes[f"input {taken}"] = f"looked up in a vocabulary of {len(words)}"
-
-
-def _choose_words(words: Sequence[Any], *, is_text: bool, takes_others: bool) -> Rule:
-    """Return the rule of words or numbers of a vocabulary, and of one outside if a layer takes such; texts are several words."""
-    if isinstance(words[0], str):
-        known = (*words[:_MOST_WORDS], *(("unknown word",) if takes_others else ()))
-        return Strings(known) if is_text else Choices(known)
-    outside = (max(map(int, words)) + 1,) if takes_others else ()
-    return Choices((*map(int, words[:_MOST_WORDS]), *outside))
-
-
-_MOST_WORDS = 64
-"""Words of a vocabulary that a rule names."""
 
 
 def read_input(layer: Any) -> Any:

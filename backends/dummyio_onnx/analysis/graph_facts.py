@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 import onnx
 
 from dummyio.sources.graph.graph_facts import GraphFacts, InputAlias
+from dummyio.sources.input_names import is_padding_mask
 from dummyio.spec.dims import DimExpr, Size
 from dummyio_onnx.analysis.flat_graph import Constant, Op, read_constant, read_constants
+from dummyio_onnx.dtypes import find_dtype
 from dummyio_onnx.read_model import read_axes
 
 Known = Callable[[str], Size | None]
@@ -49,6 +51,13 @@ class ValueFacts:
         self.origins: dict[str, frozenset[InputAlias]] = {name: frozenset({InputAlias(name)}) for name in shapes}
         self.bounds: dict[str, Size] = {}
         """Value → the size that its elements are below."""
+
+        dtypes = {value.name: find_dtype(value.type.tensor_type.elem_type) for value in model.graph.input}
+        self.kinds = {name: dtype.kind for name, dtype in dtypes.items() if dtype is not None}
+        """Input → the kind of its dtype."""
+
+        self.flags = {name for name in shapes if self.kinds.get(name) == "bool" or is_padding_mask(name)}
+        """Values whose elements are 0 or 1."""
 
         self.work = 0
         """What the facts have cost so far, about in nanoseconds: a graph can be made so that few operations cost much."""

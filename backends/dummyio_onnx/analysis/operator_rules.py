@@ -10,7 +10,7 @@ from itertools import islice
 import onnx
 
 from dummyio.errors import DimError
-from dummyio.sources.graph.graph_facts import InputAlias
+from dummyio.sources.graph.graph_facts import InputAlias, KnownValues
 from dummyio.spec.dims import Size
 from dummyio_onnx.analysis.flat_graph import Op, iterate_operations
 from dummyio_onnx.analysis.graph_facts import COST_OF_EXPRESSION, Known, ValueFacts
@@ -24,6 +24,9 @@ MAX_WORK = 2_000_000_000
 
 _COST_OF_NAME, _COST_OF_CHARACTER = 100, 16
 """The work for a name and its characters: each call of a function has names of its own, and a name may be of any length."""
+
+_FEWEST_CATEGORIES = 2
+"""Constants of a comparison that are categories, not one special value."""
 
 _INDEXED: dict[str, tuple[tuple[int, int, str | int], ...]] = {
     "Gather": ((1, 0, "axis"),),
@@ -104,6 +107,8 @@ def _carry(op: Op, facts: ValueFacts) -> None:
         facts.origins[output] = facts.origins[source]
     if source in facts.bounds:
         facts.bounds[output] = facts.bounds[source]
+    if source in facts.flags:
+        facts.flags.add(output)
 
 
 def _carry_all(op: Op, facts: ValueFacts) -> None:
@@ -217,6 +222,59 @@ def _combine(op: Op, facts: ValueFacts, work: Callable[[Size, Size], Size]) -> N
         facts.add_contents(op.outputs[0], tuple(work(a, b) for a, b in zip(left, right, strict=True)))
 
 
+def _look_up(op: Op, facts: ValueFacts) -> None:
+    """Read the keys of an encoder: words, or whole numbers."""
+    prefix = "keys" if op.kind.endswith("LabelEncoder") else "cats"
+    words = op.attributes.get(f"{prefix}_strings")
+    numbers = op.attributes.get(f"{prefix}_int64s")
+    # The OneHotEncoder with zeros=0 refuses others; the rest have a default.
+    takes_others = bool(op.number("zeros", 1))
+    for origin in facts.origins.get(op.input(0), ()):
+        is_text = facts.kinds.get(origin.path) == "string"
+        found = words.strings if is_text and words is not None else numbers.ints if numbers is not None else ()
+        values = tuple(each.decode() if isinstance(each, bytes) else int(each) - origin.offset for each in found)
+        if values:
+            facts.evidence.choices[origin.path] = KnownValues(values, takes_others, op.kind)
+
+
+def _equal(op: Op, facts: ValueFacts) -> None:
+    """Read numbers that an input is compared with, if they are several: one may be padding."""
+    for values, other in ((op.input(0), op.input(1)), (op.input(1), op.input(0))):
+        numbers = facts.contents.get(other, ()) if other in facts.constants else ()
+        whole = [number for number in numbers if isinstance(number, int)]
+        if len(whole) < _FEWEST_CATEGORIES or len(whole) < len(numbers):
+            continue
+        for origin in facts.origins.get(values, ()):
+            if facts.kinds.get(origin.path) in ("int", "uint"):
+                shifted = tuple(number - origin.offset for number in whole)
+                facts.evidence.choices[origin.path] = KnownValues(shifted, takes_others=True, reason=op.kind)
+    _flag(op, facts)
+
+
+def _flag(op: Op, facts: ValueFacts) -> None:
+    """Note that a result is 0 or 1."""
+    facts.flags.add(op.outputs[0])
+
+
+def _count(op: Op, facts: ValueFacts) -> None:
+    """Count the ones along an axis: at most its size."""
+    axis = facts.scalar(op.input(1))
+    size = facts.axis_size(op.input(0), axis) if isinstance(axis, int) else None
+    if size is not None and op.input(0) in facts.flags:
+        facts.bounds[op.outputs[0]] = size + 1
+
+
+def _multiply(op: Op, facts: ValueFacts) -> None:
+    """Multiply sizes; hide elements by a mask."""
+    left, right, output = op.input(0), op.input(1), op.outputs[0]
+    _combine(op, facts, lambda a, b: a * b)
+    for values, mask in ((left, right), (right, left)):
+        if values in facts.bounds and mask in facts.flags:
+            facts.bounds[output] = facts.bounds[values]
+    if left in facts.flags and right in facts.flags:
+        facts.flags.add(output)
+
+
 def _range(op: Op, facts: ValueFacts) -> None:
     limit = facts.scalar(op.input(1))
     if limit is not None and facts.scalar(op.input(2)) == 1:
@@ -242,7 +300,13 @@ _READERS: dict[str, Callable[[Op, ValueFacts], None]] = {
     "Where": _where,
     "Add": _add,
     "Sub": partial(_add, sign=-1),
-    "Mul": lambda op, facts: _combine(op, facts, lambda left, right: left * right),
+    "Mul": _multiply,
+    "CumSum": _count,
+    "Equal": _equal,
+    **dict.fromkeys(
+        ("Not", "And", "Or", "Xor", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "IsNaN", "IsInf"), _flag
+    ),
+    **dict.fromkeys(("ai.onnx.ml.LabelEncoder", "ai.onnx.ml.OneHotEncoder", "ai.onnx.ml.CategoryMapper"), _look_up),
     "Div": _divide,
     "Mod": _divide,
     "Range": _range,

@@ -4,6 +4,7 @@ A convolution or a pool fails if its output would have no row or column, so each
 """
 
 from collections.abc import Callable
+from math import prod
 
 from dummyio.spec.dims import Dim, DimExpr, Size
 from dummyio_onnx.analysis.flat_graph import Op
@@ -13,6 +14,7 @@ Shape = tuple[Size | None, ...]
 
 _ALIKE = (
     *("Identity", "Cast", "CastLike", "Dropout", "Clip", "Abs", "Neg", "Sqrt", "Exp", "Erf", "Softmax", "LRN"),
+    *("Not", "IsNaN", "IsInf", "CumSum"),
     *("Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "Mish", "Softplus", "Tanh"),
     *("Sigmoid", "HardSigmoid", "HardSwish", "ThresholdedRelu", "QuantizeLinear", "DequantizeLinear"),
     *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LayerNormalization", "LpNormalization"),
@@ -62,6 +64,39 @@ def _pad(op: Op, facts: ValueFacts) -> Shape | None:
     if shape is None or pads is None or len(pads) != 2 * len(shape) or op.input(3):
         return None
     return tuple(None if size is None else _sum(size, pads[k], pads[k + len(shape)]) for k, size in enumerate(shape))
+
+
+def _reshape(op: Op, facts: ValueFacts) -> Shape | None:
+    """Return the shape that a reshape names: 0 is the size that was there, -1 what the others leave."""
+    shape, wanted = facts.shapes.get(op.input(0)), facts.contents.get(op.input(1))
+    if shape is None or wanted is None or op.number("allowzero", 0) or any(size is None for size in shape):
+        return None
+    if any(size == 0 and place >= len(shape) for place, size in enumerate(wanted)):
+        return None
+    found = [shape[place] if size == 0 else size for place, size in enumerate(wanted)]
+    if -1 not in found:
+        return tuple(found)
+    rest = _find_rest([size for size in shape if size is not None], [size for size in found if size is not None])
+    return tuple(rest if size == -1 else size for size in found)
+
+
+def _find_rest(before: list[Size], after: list[Size]) -> Size | None:
+    """Return the size that makes the product of the sizes after a reshape that of those before; None if it is not one of them."""
+    static = 1
+    for size in after:
+        if size in before:
+            before.remove(size)
+        elif not isinstance(size, int):
+            return None
+        elif size != -1:
+            static *= size
+    numbers = prod(size for size in before if isinstance(size, int))
+    if static == 0 or numbers % static:
+        return None
+    rest: Size = numbers // static
+    for size in before:
+        rest = rest if isinstance(size, int) else size * rest
+    return rest
 
 
 def _sum(*sizes: Size) -> Size:
@@ -117,9 +152,11 @@ def _windows(op: Op, facts: ValueFacts, sizes: Shape, window: tuple[int, ...]) -
 _READERS: dict[str, Callable[[Op, ValueFacts], Shape | None]] = {
     **dict.fromkeys(_ALIKE, lambda op, facts: facts.shapes.get(op.input(0))),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"), _broadcast),
+    **dict.fromkeys(("Equal", "And", "Or", "Xor", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"), _broadcast),
     **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), _pool),
     "Concat": _concat,
     **dict.fromkeys(("Conv", "ConvInteger", "QLinearConv"), _convolution),
     "Pad": _pad,
+    "Reshape": _reshape,
     "Transpose": _transpose,
 }

@@ -16,10 +16,12 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_onnx.read_model import find_graph_inputs
 from dummyio_onnx.running.declared_values import declare_session_values, declare_values, match_paths
+from dummyio_onnx.running.nested_results import expand_result
 from dummyio_onnx.running.sessions import load_model_proto, open_evaluator, open_session, open_wider_session
 from dummyio_onnx.tensors import run_with_ort_values
 
-Compute = Callable[[dict[str, Array]], Sequence[Array]]
+Compute = Callable[[dict[str, Array]], Sequence[Any]]
+"""Feeds → outputs in order: arrays, or sequences, maps and None."""
 _NARROW = DType.BFLOAT16
 
 
@@ -49,7 +51,8 @@ class OnnxRunner:
             results = self.compute(own)
         except Exception as error:  # the exceptions of ONNX Runtime have no common base class
             raise RunError(f"{self.engine} failed: {format_error_line(error)}") from error
-        return {declared.name: values for declared, values in zip(self.outputs, results, strict=True)}
+        named = zip(self.outputs, results, strict=True)
+        return dict(part for declared, value in named for part in expand_result(declared.name, value))
 
 
 def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> OnnxRunner:
@@ -123,18 +126,22 @@ def _run_session(
 ) -> OnnxRunner:
     names = [declared.name for declared in outputs]
 
-    def compute(feeds: dict[str, Array]) -> list[Array]:
-        return list(run_with_ort_values(session, feeds, names).values())
+    has_tensors = all(output.type.startswith("tensor(") for output in session.get_outputs())
+
+    def compute(feeds: dict[str, Array]) -> list[Any]:
+        if has_tensors:
+            return list(run_with_ort_values(session, feeds, names).values())
+        return list(session.run(names, feeds))
 
     engine = f"onnxruntime {ort.__version__} on {session.get_providers()[0]}"
     return OnnxRunner(engine, inputs, outputs, compute, spec)
 
 
-def _evaluate(evaluator: Any, feeds: dict[str, Array], inputs: Sequence[DeclaredTensor]) -> list[Array]:
+def _evaluate(evaluator: Any, feeds: dict[str, Array], inputs: Sequence[DeclaredTensor]) -> list[Any]:
     """Run the evaluator, which would accept any dtype, on copies: its operators may write on their inputs."""
     for declared in inputs:
         given = DType.of(feeds[declared.name].dtype)
         if declared.dtype not in (None, given):
             raise DTypeError(f"input {declared.name!r} is {given.value}; the model declares {declared.dtype}.")
     results = evaluator.run(None, {name: np.array(values) for name, values in feeds.items()})
-    return [np.asarray(values) for values in results]
+    return list(results)

@@ -56,10 +56,23 @@ def _largest(dim: Dim, limit: SizeLimit) -> int:
     """Return the largest size of one dim at which the whole is in its bound; 0 if there is none."""
     others = [other for other in find_dims(limit.size) if other != dim]
     sizes = {other.name: _SLACK * other.size for other in others}
-    if others and evaluate_size(limit.size, {**sizes, dim.name: dim.size}) > limit.most:  # a small table: share it out
-        return limit.most // (len(others) + 1)
     candidates = range(1, limit.most + 1)
+    if others and _needs_sharing(limit):
+        return bisect_right(candidates, limit.most, key=lambda each: _evaluate_alike(limit.size, each))
     return bisect_right(candidates, limit.most, key=lambda own: evaluate_size(limit.size, {**sizes, dim.name: own}))
+
+
+def _evaluate_alike(size: Size, each: int) -> int:
+    """Return a size at which all dims of it are the same."""
+    sizes = {dim.name: each for dim in find_dims(size)}
+    return evaluate_size(size, sizes)
+
+
+def _needs_sharing(limit: SizeLimit) -> bool:
+    """Whether a table is so small that its dims, each alone at most times its default size, do not fit."""
+    dims = list(find_dims(limit.size))
+    sizes = {dim.name: _SLACK * dim.size for dim in dims}
+    return any(evaluate_size(limit.size, {**sizes, dim.name: dim.size}) > limit.most for dim in dims)
 
 
 def _smallest(size: Size, dim: Dim) -> int:

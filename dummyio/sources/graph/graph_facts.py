@@ -22,6 +22,15 @@ class SizeLimit:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class KnownValues:
+    """Values that an operation knows."""
+
+    values: tuple[int | str, ...]
+    takes_others: bool
+    reason: str
+
+
 @dataclass(slots=True)
 class GraphFacts:
     """The facts by input."""
@@ -34,6 +43,9 @@ class GraphFacts:
 
     parameters: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
     """Input → the safe value, for elements that are a size, an axis or a step of the operation named."""
+
+    choices: dict[str, KnownValues] = field(default_factory=dict[str, "KnownValues"])
+    """Input → the values that it is looked up in or compared with."""
 
     divisors: set[str] = field(default_factory=set[str])
     limits: list[SizeLimit] = field(default_factory=list[SizeLimit])

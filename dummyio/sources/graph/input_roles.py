@@ -20,6 +20,7 @@ from dummyio.sources.input_names import (
     is_type_ids,
     strip_framework_parts,
 )
+from dummyio.sources.known_values import choose_known_values
 from dummyio.sources.options import make_padding_mask
 from dummyio.sources.row_lengths import choose_length_rule
 from dummyio.spec.dims import Dim, Size, find_dims
@@ -54,6 +55,10 @@ class InputRuleChooser:
         parameter = self.evidence.parameters.get(name)
         if parameter is not None and item.dtype.kind in ("int", "uint"):
             return Constant(parameter[0]), f"a parameter of {parameter[1]}: always {parameter[0]}"
+        known = self.evidence.choices.get(name)
+        if known is not None and name not in self.evidence.rows:
+            found = choose_known_values(known.values, takes_others=known.takes_others)
+            return found, f"{len(known.values)} values of {known.reason}"
         if is_length(name) and item.dtype.kind in _WHOLE:
             return self._lengths(item)
         for role in _ROLES:

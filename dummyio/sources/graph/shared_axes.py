@@ -1,10 +1,9 @@
 """Which axes of related inputs are one: ids and their mask, the layers of a past, and the sum of past and new tokens.
 
-Graphs leave axes without a name, or give each a new one (``unk__13``). If the inputs' names relate them, such axes get the
-names that their relatives have, else the usual ones.
+Graphs leave axes without a name. If the inputs' names relate them, such axes get the names that their relatives have, else the
+usual ones.
 """
 
-import re
 from collections.abc import Mapping
 
 from dummyio.sources.axis_names import usual_axes
@@ -14,7 +13,6 @@ from dummyio.spec.dims import Dim, Size
 from dummyio.typing import Axes
 
 _PAST = "past_sequence_length"
-_GENERATED = re.compile(r"unk__\d+")
 _Shapes = Mapping[str, tuple[Size, ...]]
 
 
@@ -24,25 +22,21 @@ def share_axis_names(inputs: Mapping[str, Axes]) -> dict[str, Axes]:
     named: dict[str, str] = {}
     for name, axes in inputs.items():
         for axis, usual_name in zip(axes, usual[name], strict=True):
-            if usual_name and isinstance(axis, str) and not _is_unnamed(axis):
+            if usual_name and isinstance(axis, str):
                 named.setdefault(usual_name, axis)
     has_past = any(_PAST in several for several in usual.values())
     decoded = {get_name_prefix(name) for name in inputs if is_ids(name)}
     shared: dict[str, Axes] = {}
     for name, axes in inputs.items():
         shared[name] = tuple(
-            named.get(other, other) if other and _is_unnamed(axis) else axis
+            named.get(other, other) if other and axis is None else axis
             for axis, other in zip(axes, usual[name], strict=True)
         )
         masks_past = has_past and is_padding_mask(name) and get_name_prefix(name) in decoded
-        if masks_past and len(axes) == 2 and _is_unnamed(axes[1]):
+        if masks_past and len(axes) == 2 and axes[1] is None:
             parts = (named.get(part, part) for part in (_PAST, usual[name][1]))
             shared[name] = (shared[name][0], " + ".join(parts))
     return shared
-
-
-def _is_unnamed(axis: int | str | None) -> bool:
-    return axis is None or (isinstance(axis, str) and _GENERATED.fullmatch(axis) is not None)
 
 
 def resolve_shapes(table: DimTable, axes: Mapping[str, Axes]) -> tuple[dict[str, tuple[Size, ...]], Size]:

@@ -12,7 +12,7 @@ ort = pytest.importorskip("onnxruntime")
 import ml_dtypes
 from onnx import TensorProto, helper, numpy_helper
 
-from dummyio import InputSpec, Nest, TensorSpec, open_runner
+from dummyio import InputSpec, Nest, TensorSpec, open_runner, validate
 from dummyio.errors import OptionError, RunError, SourceError
 from dummyio_onnx.description import describe
 
@@ -294,3 +294,53 @@ def _varint(number):
         out.append(number & 127 | 128)
         number >>= 7
     return bytes([*out, number])
+
+
+def sequence(name, kind=TensorProto.FLOAT):
+    return helper.make_value_info(name, helper.make_sequence_type_proto(helper.make_tensor_type_proto(kind, None)))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_parts_of_a_sequence_are_results_of_their_own(tmp_path, engine):
+    nodes = [
+        helper.make_node("Relu", ["x"], ["r"]),
+        helper.make_node("Neg", ["x"], ["n"]),
+        helper.make_node("SequenceConstruct", ["r", "n"], ["parts"]),
+    ]
+    run = open_runner(saved(model(nodes, [value("x")], [sequence("parts")]), tmp_path), engine=engine)
+    x = np.array([[1, -2]], np.float32)
+    found = run({"x": x})
+    assert list(found) == ["parts.0", "parts.1"]
+    np.testing.assert_array_equal(found["parts.0"], [[1, 0]])
+    np.testing.assert_array_equal(found["parts.1"], -x)
+
+
+def classifier(weights):
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["raw"]),
+        helper.make_node("ZipMap", ["raw"], ["scores"], domain="ai.onnx.ml", classlabels_strings=["no", "yes"]),
+    ]
+    maps = helper.make_map_type_proto(TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, None))
+    output = helper.make_value_info("scores", helper.make_sequence_type_proto(maps))
+    weights = numpy_helper.from_array(np.array(weights, np.float32), "w")
+    return model(nodes, [value("x")], [output], weights=[weights], domains=["ai.onnx.ml"], opset=18, ir=9)
+
+
+def test_the_maps_of_a_batch_are_one_array_and_are_compared(tmp_path):
+    right, wrong = (
+        saved(classifier([[1, 2], [3, last]]), tmp_path, name) for last, name in ((4, "a.onnx"), (4.5, "b.onnx"))
+    )
+    x = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
+    np.testing.assert_array_equal(open_runner(right)({"x": x})["scores"], [[1, 2], [3, 4], [4, 6]])
+    assert validate(right, right).ok
+    report = validate(wrong, right)
+    assert {found.kind for found in report.errors} == {"values"}
+    assert "scores" in report.errors[0].where
+
+
+def test_an_optional_without_a_value_is_no_result(tmp_path):
+    element = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+    nodes = [helper.make_node("Optional", [], ["nothing"], type=element), helper.make_node("Identity", ["x"], ["y"])]
+    output = helper.make_value_info("nothing", helper.make_optional_type_proto(element))
+    run = open_runner(saved(model(nodes, [value("x")], [output, value("y")], opset=18, ir=9), tmp_path))
+    assert list(run({"x": np.ones((1, 2), np.float32)})) == ["y"]
