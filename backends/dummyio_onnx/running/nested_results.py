@@ -1,4 +1,4 @@
-"""Results that are no tensors: sequences, maps and optionals, as named arrays."""
+"""Results other than tensors: sequences, maps and optionals, as named arrays."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

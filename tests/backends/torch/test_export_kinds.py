@@ -16,7 +16,7 @@ import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
 from dummyio.errors import ExportError, SourceError, TrustError
 from dummyio.spec.values import Uniform
-from dummyio_torch.exporting import write_onnx
+from dummyio_torch.exporting import save_graph
 
 ROWS, LONG, HEIGHT, WIDTH = Dim("rows", 3), Dim("long", 8), Dim("height", 9), Dim("width", 12)
 
@@ -259,7 +259,7 @@ def test_weights_that_are_packed_for_quantized_kernels_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_weights_above_the_limit_of_one_file_are_beside_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(write_onnx, "LARGEST_FILE", 1 << 10)
+    monkeypatch.setattr(save_graph, "LARGEST_FILE", 1 << 10)
     module, spec = nn.Linear(32, 32), spec_of(input=(ROWS, 32))
     with pytest.raises(ExportError, match=r"external_data=False: the weights are too large for one file \(2 GB\)"):
         dummyio.export(module, tmp_path / "m.onnx", spec=spec, external_data=False)

@@ -48,7 +48,7 @@ def symbolic_range(*bounds: Any) -> LoopRange:
 
 
 def count_chunks(start: Any, stop: Any, step: Any) -> Any:
-    """``range(start, stop, step)`` of a loop that cannot become a scan: one iteration if the bounds of a size show that there is no second.
+    """``range(start, stop, step)`` of a loop that cannot become a scan: one iteration if the bounds of a size exclude a second.
 
     A text that is at most as long as a window is one chunk, whatever its length.
     """
