@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import dummyio
 from dummyio.cli.tables import build_input_rows
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import Dim
@@ -50,3 +51,26 @@ def test_the_table_states_which_value_hides(spec):
     held = {row["name"]: row["holds"] for row in build_input_rows(spec)}
     assert held["attention_mask"] == "mask, ragged, padded right, 1 hides"
     assert held["input_ids"] == "ids [1, 99), 0 where attention_mask is 1"
+
+
+def average(input_ids, attention_mask):
+    shown = ~attention_mask
+    mean = (input_ids * shown).sum(1) / np.maximum(shown.sum(1), 1)
+    return {"mean": mean.astype("float32")}
+
+
+def spoil(input_ids, attention_mask):
+    """As models whose attention over nothing is NaN, which a sum over all rows spreads."""
+    shown = ~attention_mask
+    return (
+        average(input_ids, attention_mask) if shown.any(1).all() else {"mean": np.full(len(shown), np.nan, "float32")}
+    )
+
+
+def test_a_reference_that_is_nan_where_a_row_is_hidden_says_nothing(spec):
+    assert dummyio.validate(average, spoil, spec=spec).ok
+
+
+def test_an_artifact_that_is_nan_where_a_row_is_hidden_is_wrong(spec):
+    report = dummyio.validate(spoil, average, spec=spec)
+    assert [(found.kind, found.where) for found in report.errors] == [("nonfinite", "mean")]
