@@ -1,6 +1,6 @@
 """PyTorch functions that take numbers, lists or sizes, for symbolic ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -29,8 +29,11 @@ class SymbolicFunctions(TorchFunctionMode):
         """Call the replacement of a function if an argument is symbolic."""
         if getattr(func, "__name__", "") == _PACK:
             raise ExportError(_PACKED)
+        func = _OTHER_NAMES.get(func, func)
         given = kwargs or {}
         values = (*args, *given.values())
+        if func in _OF_MIXED and _mixes_dtypes(values):
+            return _OF_MIXED[func](*args, **given)
         if func in _OF_NUMBERS and any(map(_has_symbol, values)):
             return _OF_NUMBERS[func](*args, **given)
         if func in _OF_LISTS and any(isinstance(value, (StackedList, SplitSizes, SplitList)) for value in values):
@@ -40,6 +43,23 @@ class SymbolicFunctions(TorchFunctionMode):
         if func in _OF_SIZES and _is_untranslated(func, values[0]):
             return _OF_SIZES[func](*args, **given)
         return func(*args, **given)
+
+
+def _mixes_dtypes(values: Sequence[Any]) -> bool:
+    """Whether the operands are a tensor of integers or booleans and a real number."""
+    if len(values) != 2 or not isinstance(values[0], torch.Tensor) or not isinstance(values[1], float):
+        return False
+    return not (values[0].is_floating_point() or values[0].is_complex())
+
+
+def _subtract_from(values: torch.Tensor, number: float) -> torch.Tensor:
+    """``number - values``, in the dtype of the result."""
+    return torch.rsub(values.to(torch.get_default_dtype()), number)
+
+
+def _divide_down(values: torch.Tensor, number: float) -> torch.Tensor:
+    """``values // number``."""
+    return torch.div(values.to(torch.get_default_dtype()), number, rounding_mode="floor")
 
 
 def _has_symbol(values: Any) -> bool:
@@ -133,6 +153,26 @@ def _tensor_split(values: torch.Tensor, indices_or_sections: Any, dim: int = 0) 
     return tuple(values.narrow(dim, start, end - start) for start, end in pairwise(ends))
 
 
+_OTHER_NAMES: dict[Callable[..., Any], Callable[..., Any]] = {
+    alias: getattr(torch, name)
+    for owner in (torch, torch.Tensor)
+    for alias, name in (
+        (owner.divide, "div"),
+        (owner.multiply, "mul"),
+        (owner.subtract, "sub"),
+        (owner.greater, "gt"),
+        (owner.greater_equal, "ge"),
+        (owner.less, "lt"),
+        (owner.less_equal, "le"),
+        (owner.not_equal, "ne"),
+    )
+}
+"""Functions of two names: ``torch.onnx`` does not convert operands of different dtypes under the longer one."""
+_OF_MIXED: dict[Callable[..., Any], Callable[..., Any]] = {
+    **dict.fromkeys((torch.rsub, torch.Tensor.__rsub__), _subtract_from),
+    **dict.fromkeys((torch.floor_divide, torch.Tensor.floor_divide, torch.Tensor.__floordiv__), _divide_down),
+}
+"""The replacement for integers and a real number: ``torch.onnx`` has no overload, or no translation, for the two."""
 _OF_NUMBERS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.tensor: _tensor,
     torch.as_tensor: _tensor,
