@@ -14,8 +14,17 @@ from dummyio.spec.dtypes import DType
 from dummyio.typing import Axes
 from dummyio_tensorflow.declarations.embedding_tables import TableFacts, find_graph_tables
 from dummyio_tensorflow.description.output_shapes import describe_outputs
-from dummyio_tensorflow.description.trial_traces import Trace, find_bounds, note_results, trace_at_sizes, trace_symbolic
+from dummyio_tensorflow.description.trial_traces import (
+    Trace,
+    find_bounds,
+    list_windowed_dims,
+    note_results,
+    trace_at_sizes,
+    trace_symbolic,
+)
 
+_FACTORS = (2, 4, 8)
+"""How much larger than usual the sizes are that are tried."""
 _MOST_SHARED = 8
 """Inputs of shared sizes up to which each is tried with sizes of its own."""
 
@@ -51,16 +60,32 @@ class SpecBuilder:
         traced = self._trace_at_distinct_sizes(spec, facts)
         if several and (traced is None or traced.error is not None):
             spec, traced = self._share_sizes(facts, several)
+        defaults = spec.sizes()
+        if traced is not None and traced.error is not None:
+            spec, traced = self._enlarge(spec, traced, facts)
         if traced is not None and traced.error is not None:
             self._notes["trace"] = f"it does not trace at sizes that all differ: {_cause_line(traced.error)}"
         elif traced is not None:
             spec, reasons = find_bounds(self._declared.callable, spec, _bound_sequences(facts, traced, spec.dims))
             self._note_bounds(reasons)
+            spec = spec.with_dims(
+                **{n: replace(d, size=max(d.min, min(d.size, defaults[n]))) for n, d in spec.dims.items()}
+            )
         model, described = self._declared.callable, spec
         outputs = describe_outputs(
             spec, free, traced, self._declared.outputs, lambda sizes: trace_at_sizes(model, described, sizes)
         )
         return InputSpec(dict(spec), outputs=outputs, provenance=self._notes)
+
+    def _enlarge(self, spec: InputSpec, traced: Trace, facts: TableFacts) -> tuple[InputSpec, Trace]:
+        """Return a spec of larger sizes that traces, and its trace: windows without padding need more than the usual sizes."""
+        names = list_windowed_dims(spec)
+        for factor in _FACTORS if names else ():
+            larger = spec.with_dims(**{name: spec.dims[name].size * factor for name in names})
+            trial = self._trace_at_distinct_sizes(larger, facts)
+            if trial is not None and trial.error is None:
+                return larger, trial
+        return spec, traced
 
     def _share_sizes(self, facts: TableFacts, several: Sequence[str]) -> tuple[InputSpec, Trace | None]:
         """Return the spec in which inputs share sizes, but for those that trace with sizes of their own, and its trace."""

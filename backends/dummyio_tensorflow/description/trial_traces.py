@@ -137,16 +137,18 @@ def find_bounds(model: Any, spec: InputSpec, tables: Mapping[str, tuple[int, str
         if most >= max(dim.min, 1):
             dims[name] = replace(dim, size=min(dim.size, most), max=most)
             reasons[name] = f"at most {most}, because of {table}"
-    # Windows slide along the sizes of inputs of floats, behind the batch: these have a smallest size.
-    windowed = [
-        dim.name for _, leaf in spec.leaves if leaf.dtype.kind == "float" for dim in _dynamic_dims(leaf.shape[1:])
-    ]
-    for name in dict.fromkeys(windowed):
+    for name in list_windowed_dims(spec):
         least = _find_smallest_size(model, spec, name)
         if least > 1:
             dims[name] = replace(dims.get(name, spec.dims[name]), min=least)
             reasons[name] = f"at least {least}: it does not trace below"
     return (spec.with_dims(**dims) if dims else spec), reasons
+
+
+def list_windowed_dims(spec: InputSpec) -> list[str]:
+    """Return the dims along which windows may slide, which then have a smallest size: those of floats, behind the batch."""
+    floats = [leaf for _, leaf in spec.leaves if leaf.dtype.kind == "float"]
+    return list(dict.fromkeys(dim.name for leaf in floats for dim in _dynamic_dims(leaf.shape[1:])))
 
 
 def _find_smallest_size(model: Any, spec: InputSpec, name: str) -> int:

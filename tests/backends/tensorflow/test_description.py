@@ -281,3 +281,12 @@ def test_rows_from_the_first_on_bound_the_length(take, make):
     spec = dummyio.describe(net, prove="off")
     assert spec.dims["sequence_length"].max == 32
     assert spec.provenance["dim sequence_length"].startswith("at most 32, because of ")
+
+
+@pytest.mark.parametrize(("last", "least"), [(4, 71), (1, 47)])
+def test_windows_without_padding_need_images_larger_than_usual(last, least):
+    layers = keras.layers
+    steps = [layers.Conv2D(2, 3, strides=2) for _ in range(3)] + [layers.Conv2D(2, 5), layers.Conv2D(2, last)]
+    model = keras.Sequential([keras.Input((None, None, 3), name="image"), *steps])
+    spec = dummyio.describe(model)
+    assert [(size.min, size.size) for size in spec[next(iter(spec))].shape[1:3]] == [(least, max(least, 64))] * 2
