@@ -153,6 +153,17 @@ def _tensor_split(values: torch.Tensor, indices_or_sections: Any, dim: int = 0) 
     return tuple(values.narrow(dim, start, end - start) for start, end in pairwise(ends))
 
 
+def _chunk(values: torch.Tensor, chunks: int, dim: int = 0) -> tuple[torch.Tensor, ...]:
+    """``torch.chunk``, which the optimizer of onnxscript fails on at a symbolic size."""
+    size = values.shape[dim]
+    step = (size + chunks - 1) // chunks
+    if (chunks - 1) * step >= size:  # fewer pieces
+        return torch.chunk(values, chunks, dim)
+    starts = [place * step for place in range(chunks)]
+    ends = [*starts[1:], size]
+    return tuple(values.narrow(dim, start, end - start) for start, end in zip(starts, ends, strict=True))
+
+
 _OTHER_NAMES: dict[Callable[..., Any], Callable[..., Any]] = {
     alias: getattr(torch, name)
     for owner in (torch, torch.Tensor)
@@ -191,6 +202,8 @@ _OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {
 _OF_SHAPES: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.tensor_split: _tensor_split,
     torch.Tensor.tensor_split: _tensor_split,
+    torch.chunk: _chunk,
+    torch.Tensor.chunk: _chunk,
     functional.max_pool1d: maximize_windows,
     torch.max_pool1d: maximize_windows,
 }

@@ -148,6 +148,17 @@ def test_a_decision_by_a_size_that_changes_nothing_needs_no_note(tmp_path):
     assert dummyio.validate(artifact.path, Harmless(), spec=artifact.spec).ok
 
 
+class Streams(torch.nn.Module):
+    def forward(self, x):
+        first, second, third = torch.cat([x, x * 2, x * 3], 1).chunk(3, dim=1)
+        return first + second * third
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model.pt2"])
+def test_a_free_size_is_cut_into_equal_chunks(file, tmp_path):
+    passes(Streams(), SPEC, tmp_path, file)
+
+
 class Padding(torch.nn.Module):
     def forward(self, x):
         rest = x.shape[1] % 4
