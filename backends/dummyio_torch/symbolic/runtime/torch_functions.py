@@ -157,7 +157,7 @@ def _chunk(values: torch.Tensor, chunks: int, dim: int = 0) -> tuple[torch.Tenso
     """``torch.chunk``, which the optimizer of onnxscript fails on at a symbolic size."""
     size = values.shape[dim]
     step = (size + chunks - 1) // chunks
-    if (chunks - 1) * step >= size:  # fewer pieces
+    if isinstance(size, int) or (chunks - 1) * step >= size:  # fewer pieces
         return torch.chunk(values, chunks, dim)
     starts = [place * step for place in range(chunks)]
     ends = [*starts[1:], size]
