@@ -1,7 +1,7 @@
 """The inputs that a Keras model declares: its symbolic inputs, or the shapes that it was built on."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dummyio.backend.frameworks import qualified_name
@@ -58,16 +58,14 @@ def _read_pixels(model: Any, declared: Declared) -> None:
 
 def _read_vocabularies(model: Any, struct: Any, declared: Declared) -> None:
     """Note the values of inputs that a layer looks up: those of its vocabulary, and one outside if it takes such."""
-    named = name_keras_inputs(struct)
-    for layer in model._flatten_layers():  # noqa: SLF001 - inner models have layers too
+    for taken, layer in iterate_first_layers(model, struct):
         list_words = getattr(layer, "get_vocabulary", None)
         if list_words is None:
             continue
-        taken = next((name for name, value in named.items() if value is read_input(layer)), None)
         words = [
             value.item() if hasattr(value, "item") else value for value in list_words(include_special_tokens=False)
         ]
-        if taken is None or not words:
+        if not words:
             continue
         takes_others = getattr(layer, "num_oov_indices", 1) != 0
         declared.rules[taken] = choose_known_values(
@@ -76,7 +74,17 @@ def _read_vocabularies(model: Any, struct: Any, declared: Declared) -> None:
         declared.notes[f"input {taken}"] = f"looked up in a vocabulary of {len(words)}"
 
 
-def read_input(layer: Any) -> Any:
+def iterate_first_layers(model: Any, struct: Any) -> Iterator[tuple[str, Any]]:
+    """Yield each layer that is called on one of the model's inputs alone, after the name of that input."""
+    named = name_keras_inputs(struct)
+    for layer in model._flatten_layers():  # noqa: SLF001 - inner models have layers too
+        taken = _read_input(layer)
+        name = next((name for name, value in named.items() if value is taken), None)
+        if name is not None:
+            yield name, layer
+
+
+def _read_input(layer: Any) -> Any:
     """Return the symbolic tensor that a layer of a model is called on; None if there is not exactly one."""
     try:
         return layer.input

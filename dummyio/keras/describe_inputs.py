@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dummyio.input_spec import InputSpec
-from dummyio.keras.calls import functional_inputs, name_keras_inputs
-from dummyio.keras.declared_inputs import declared_from_keras, read_input
+from dummyio.keras.calls import functional_inputs
+from dummyio.keras.declared_inputs import declared_from_keras, iterate_first_layers
 from dummyio.sources.declared import iterate_declared
 from dummyio.sources.graph.describe_declared import describe_declared
 
@@ -34,11 +34,9 @@ def describe_inputs(model: Any, options: Mapping[str, Any]) -> InputSpec:
 def _find_tables(model: Any) -> dict[str, tuple[int, str]]:
     """Return input → the rows of the embedding that looks it up, and its name."""
     struct = functional_inputs(model)
-    named = {} if struct is None else name_keras_inputs(struct)
     found: dict[str, tuple[int, str]] = {}
-    for layer in model._flatten_layers():  # noqa: SLF001 - inner models have layers too
+    for taken, layer in () if struct is None else iterate_first_layers(model, struct):
         rows = getattr(layer, "input_dim", None)
-        taken = next((name for name, value in named.items() if value is read_input(layer)), None)
-        if isinstance(rows, int) and hasattr(layer, "embeddings") and taken is not None:
+        if isinstance(rows, int) and hasattr(layer, "embeddings"):
             found[taken] = min(found.get(taken, (rows, "")), (rows, layer.name))
     return found

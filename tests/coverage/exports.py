@@ -36,6 +36,7 @@ import transformers
 from child_runs import KeptRows, run_in_children, serve
 from marks import write_between
 from measure import CASES, ROOT, build
+from scores import escape
 
 import dummyio
 from dummyio.errors import ExportError
@@ -168,9 +169,11 @@ def table(rows: list[Row]) -> list[str]:
         "| of | to | classes | traced with every size fixed | export and pass | share |",
         "|---|---|---|---|---|---|",
     ]
-    groups = Counter((find_library(row.name), row.name.split()[1]) for row in rows)
-    for (library, way), total in sorted(groups.items(), key=lambda group: (group[0][0] != TRANSFORMERS, *group[0])):
-        counts = Counter(row.state for row in rows if (find_library(row.name), row.name.split()[1]) == (library, way))
+    groups: dict[tuple[str, str], Counter[str]] = {}
+    for row in rows:
+        groups.setdefault((find_library(row.name), row.name.split()[1]), Counter())[row.state] += 1
+    for (library, way), counts in sorted(groups.items(), key=lambda group: (group[0][0] != TRANSFORMERS, *group[0])):
+        total = counts.total()
         traced = total - counts["trace"] - counts["describe"]
         share = f"{counts['passed'] / traced:.1%}" if traced else "none"
         lines.append(f"| {library} | {WAYS[way]} | {total} | {traced} | {counts['passed']} | {share} |")
@@ -178,8 +181,7 @@ def table(rows: list[Row]) -> list[str]:
     for row in sorted(rows, key=lambda row: (row.state, row.name)):
         if row.state != "passed":
             name, way = row.name.split()
-            reason = row.reason.replace("|", "\\|").replace("<", "&lt;")
-            lines.append(f"| {name} | {WAYS[way]} | {row.state} | {reason} |")
+            lines.append(f"| {name} | {WAYS[way]} | {row.state} | {escape(row.reason)} |")
     return lines
 
 

@@ -1,4 +1,7 @@
-"""Describes, exports and validates small Keras models on the framework that the environment names; prints a row of JSON for each."""
+"""Describes, exports and validates small Keras models on the framework that the environment names; prints a row of JSON for each.
+
+python keras_stories.py SUFFIX ...
+"""
 
 import json
 import sys
@@ -11,7 +14,6 @@ import dummyio
 from dummyio.errors import DummyioError
 
 layers = keras.layers
-FORMATS = {"torch": (".onnx", ".pt2"), "jax": (".stablehlo", ".onnx", ".tflite")}
 
 
 class Dropping(keras.Model):
@@ -44,12 +46,12 @@ def subclass():
     return model
 
 
-def measure(make, backend, folder):
+def measure(make, suffixes, folder):
     keras.utils.set_random_seed(0)
     model = make()
     spec = dummyio.describe(model)
     row = {"name": make.__name__, "spec": str(spec)}
-    for suffix in FORMATS[backend]:
+    for suffix in suffixes:
         artifact = dummyio.export(model, folder / f"{make.__name__}{suffix}", spec=spec)
         row[suffix] = dummyio.validate(artifact.path, model, spec=artifact.spec).ok
     return row
@@ -58,7 +60,7 @@ def measure(make, backend, folder):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         for make in (attend, convolve, subclass):
-            print(json.dumps(measure(make, sys.argv[1], Path(folder))))  # noqa: T201
+            print(json.dumps(measure(make, sys.argv[1:], Path(folder))))  # noqa: T201
     try:
         dummyio.describe(Dropping())
     except DummyioError as error:

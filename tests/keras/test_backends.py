@@ -26,7 +26,11 @@ def told(request):
         pytest.importorskip(package)
     environment = os.environ | {"KERAS_BACKEND": request.param, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
-        [sys.executable, str(STORIES), request.param], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, str(STORIES), *FORMATS[request.param]],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in map(json.loads, done.stdout.splitlines())}

@@ -95,9 +95,7 @@ def _wrap_keras(target: Any) -> Model | None:
     def function(**inputs: Any) -> Any:
         return bind_keras(target, list(inputs))(inputs)
 
-    def describe(options: Mapping[str, Any]) -> InputSpec:
-        return describe_inputs(target, options)
-
+    describe = functools.partial(describe_inputs, target)
     return Model(str(target.name), function, None, "keras", package="keras", describe_inputs=describe)
 
 

@@ -14,7 +14,7 @@ from dummyio.sources.graph.graph_facts import InputAlias, KnownValues
 from dummyio.spec.dims import Size
 from dummyio_onnx.analysis.flat_graph import Op, iterate_operations
 from dummyio_onnx.analysis.graph_facts import COST_OF_EXPRESSION, Known, ValueFacts
-from dummyio_onnx.analysis.shape_rules import infer_output_shape
+from dummyio_onnx.analysis.shape_rules import COMPARISONS, TESTS, infer_output_shape
 
 MAX_OPERATIONS = 30_000
 """Operations that are read in addition to those of the graph itself: calls within calls can make any number of them."""
@@ -232,7 +232,9 @@ def _look_up(op: Op, facts: ValueFacts) -> None:
     for origin in facts.origins.get(op.input(0), ()):
         is_text = facts.kinds.get(origin.path) == "string"
         found = words.strings if is_text and words is not None else numbers.ints if numbers is not None else ()
-        values = tuple(each.decode() if isinstance(each, bytes) else int(each) - origin.offset for each in found)
+        values = tuple(
+            each.decode("utf-8", "replace") if isinstance(each, bytes) else int(each) - origin.offset for each in found
+        )
         if values:
             facts.evidence.choices[origin.path] = KnownValues(values, takes_others, op.kind)
 
@@ -302,10 +304,8 @@ _READERS: dict[str, Callable[[Op, ValueFacts], None]] = {
     "Sub": partial(_add, sign=-1),
     "Mul": _multiply,
     "CumSum": _count,
+    **dict.fromkeys((*COMPARISONS, *TESTS), _flag),
     "Equal": _equal,
-    **dict.fromkeys(
-        ("Not", "And", "Or", "Xor", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "IsNaN", "IsInf"), _flag
-    ),
     **dict.fromkeys(("ai.onnx.ml.LabelEncoder", "ai.onnx.ml.OneHotEncoder", "ai.onnx.ml.CategoryMapper"), _look_up),
     "Div": _divide,
     "Mod": _divide,

@@ -12,9 +12,14 @@ from dummyio_onnx.analysis.graph_facts import COST_OF_EXPRESSION, ValueFacts
 
 Shape = tuple[Size | None, ...]
 
+COMPARISONS = ("Equal", "And", "Or", "Xor", "Less", "LessOrEqual", "Greater", "GreaterOrEqual")
+"""Operations of two operands whose results are booleans."""
+TESTS = ("Not", "IsNaN", "IsInf")
+"""The same for one operand."""
+
 _ALIKE = (
     *("Identity", "Cast", "CastLike", "Dropout", "Clip", "Abs", "Neg", "Sqrt", "Exp", "Erf", "Softmax", "LRN"),
-    *("Not", "IsNaN", "IsInf", "CumSum"),
+    *(*TESTS, "CumSum"),
     *("Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "Mish", "Softplus", "Tanh"),
     *("Sigmoid", "HardSigmoid", "HardSwish", "ThresholdedRelu", "QuantizeLinear", "DequantizeLinear"),
     *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LayerNormalization", "LpNormalization"),
@@ -152,7 +157,7 @@ def _windows(op: Op, facts: ValueFacts, sizes: Shape, window: tuple[int, ...]) -
 _READERS: dict[str, Callable[[Op, ValueFacts], Shape | None]] = {
     **dict.fromkeys(_ALIKE, lambda op, facts: facts.shapes.get(op.input(0))),
     **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min"), _broadcast),
-    **dict.fromkeys(("Equal", "And", "Or", "Xor", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"), _broadcast),
+    **dict.fromkeys(COMPARISONS, _broadcast),
     **dict.fromkeys(("MaxPool", "AveragePool", "LpPool"), _pool),
     "Concat": _concat,
     **dict.fromkeys(("Conv", "ConvInteger", "QLinearConv"), _convolution),

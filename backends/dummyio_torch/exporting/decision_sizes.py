@@ -60,11 +60,9 @@ def check_traced_artifact(  # noqa: PLR0913 - as `check_artifact`
         for decision in log.decisions
         if all(log.sizes.get(symbol) in named for symbol in decision.free_symbols)
     }
-    doubtful = _choose_sizes(decisions, spec.probes() if has_guards else _iterate_sizes(spec, decisions))
-    contradicted = [
-        each for each, symbols in decisions.items() if any(not _holds(each, symbols, at) for at in doubtful)
-    ]
-    sizes = [*list_usual_sizes(spec), *doubtful]
+    usual = list_usual_sizes(spec)
+    doubtful, contradicted = _choose_sizes(decisions, spec.probes() if has_guards else _iterate_sizes(spec, decisions))
+    sizes = [*usual, *(each for each in doubtful if each not in usual)]
     try:
         notes = check_artifact(
             path, spec, outputs, reference=reference, sizes=sizes, tolerance=tolerance, opener=opener
@@ -80,8 +78,8 @@ def check_traced_artifact(  # noqa: PLR0913 - as `check_artifact`
 
 def _choose_sizes(
     decisions: Mapping[sympy.Basic, Mapping[Any, Size]], candidates: Iterable[dict[str, int]]
-) -> list[dict[str, int]]:
-    """Return the first few sizes that contradict a decision which those before do not."""
+) -> tuple[list[dict[str, int]], list[sympy.Basic]]:
+    """Return the first few sizes that contradict a decision which those before do not, and all decisions that they contradict."""
     left = dict(decisions)
     chosen: list[dict[str, int]] = []
     for sizes in candidates:
@@ -92,7 +90,7 @@ def _choose_sizes(
                 del left[decision]
         if len(chosen) == _MOST or not left:
             break
-    return chosen
+    return chosen, [decision for decision in decisions if decision not in left]
 
 
 def _iterate_sizes(spec: InputSpec, decisions: Iterable[sympy.Basic]) -> Iterator[dict[str, int]]:

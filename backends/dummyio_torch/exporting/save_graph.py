@@ -1,7 +1,7 @@
 """Save an ONNX model: as one file, with its weights in a second one, or without weights.
 
-One file is written while memory holds a copy of one large weight at a time: ONNX's own writer holds the message with all weights, and its bytes besides: twice the size of the file, in addition to the model.
-Here the message is made without large weights, and they follow as further fields of its graph, which is the same message:
+One file is written while memory holds a copy of one large weight at a time. ONNX's own writer holds the message with all weights, and its
+bytes besides: twice the size of the file, in addition to the model. Here the message is made without large weights, and they follow as further fields of its graph, which is the same message:
 https://protobuf.dev/programming-guides/encoding/ ("Length-Delimited Records"; the order of fields has no meaning).
 """
 

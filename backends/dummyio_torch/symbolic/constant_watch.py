@@ -99,7 +99,10 @@ def log_specializations(files: Collection[str]) -> Generator[SpecializationLog]:
     def log_guard(self: Any, prefix: str, guard: Any, *rest: Any, **options: Any) -> Any:
         if prefix == "eval":
             log.note_decision(guard, sys._getframe(1))  # noqa: SLF001 - costs nothing, unlike inspect.stack
-            log.sizes |= {symbol: int(size) for symbol, size in self.backed_var_to_val.items() if size.is_Integer}
+            known = self.backed_var_to_val
+            log.sizes |= {
+                each: int(known[each]) for each in guard.free_symbols if each in known and known[each].is_Integer
+            }
         return original(self, prefix, guard, *rest, **options)
 
     with replace_functions(ShapeEnv, _log_guard=log_guard):

@@ -150,7 +150,7 @@ def _tensor_split(values: torch.Tensor, indices_or_sections: Any, dim: int = 0) 
     if not (isinstance(count, int) and isinstance(size, torch.SymInt)):
         return torch.tensor_split(values, indices_or_sections, dim)
     ends: list[Any] = [place * (size // count) + torch.sym_min(place, size % count) for place in range(count + 1)]
-    return tuple(values.narrow(dim, start, end - start) for start, end in pairwise(ends))
+    return _cut(values, ends, dim)
 
 
 def _chunk(values: torch.Tensor, chunks: int, dim: int = 0) -> tuple[torch.Tensor, ...]:
@@ -159,9 +159,12 @@ def _chunk(values: torch.Tensor, chunks: int, dim: int = 0) -> tuple[torch.Tenso
     step = (size + chunks - 1) // chunks
     if isinstance(size, int) or (chunks - 1) * step >= size:  # fewer pieces
         return torch.chunk(values, chunks, dim)
-    starts = [place * step for place in range(chunks)]
-    ends = [*starts[1:], size]
-    return tuple(values.narrow(dim, start, end - start) for start, end in zip(starts, ends, strict=True))
+    return _cut(values, [*(place * step for place in range(chunks)), size], dim)
+
+
+def _cut(values: torch.Tensor, ends: Sequence[Any], dim: int) -> tuple[torch.Tensor, ...]:
+    """Return the parts between one of these places and the next."""
+    return tuple(values.narrow(dim, start, end - start) for start, end in pairwise(ends))
 
 
 _OTHER_NAMES: dict[Callable[..., Any], Callable[..., Any]] = {
