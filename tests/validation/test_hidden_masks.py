@@ -67,8 +67,18 @@ def spoil(input_ids, attention_mask):
     )
 
 
-def test_a_reference_that_is_nan_where_a_row_is_hidden_says_nothing(spec):
+def test_a_reference_whose_nan_spreads_from_a_hidden_row_says_nothing(spec):
     assert dummyio.validate(average, spoil, spec=spec).ok
+
+
+def test_a_hidden_row_that_is_nan_in_the_reference_alone_is_a_difference(spec):
+    def divide(input_ids, attention_mask):
+        shown = ~attention_mask
+        with np.errstate(invalid="ignore"):
+            return {"mean": ((input_ids * shown).sum(1) / shown.sum(1)).astype("float32")}
+
+    report = dummyio.validate(average, divide, spec=spec)
+    assert [(found.kind, found.where) for found in report.errors] == [("nonfinite", "mean")]
 
 
 def test_an_artifact_that_is_nan_where_a_row_is_hidden_is_wrong(spec):

@@ -130,9 +130,10 @@ class Pair:
             ours, theirs = np.asarray(expected.pop(name)), np.asarray(found.pop(other))
             is_alike = ours.shape == theirs.shape and ours.dtype == theirs.dtype and ours.dtype.kind in "fc"
             if rows is not None and is_alike:
-                theirs = _fill_places(ours, theirs, _mark_last_row(ours.shape, rows.get(name)))
-                # A reference that is NaN there, in other rows too, says nothing of what is right.
-                theirs = np.where(np.isnan(ours), ours, theirs)
+                last, unknown = _mark_last_row(ours.shape, rows.get(name)), np.isnan(ours)
+                theirs = _fill_places(ours, theirs, last)
+                if (unknown & ~last).any():  # NaN of the hidden row spreads to others: it says nothing of what is right
+                    theirs = np.where(unknown, ours, theirs)
             if not is_unusual(case):  # a scale for that case alone
                 self.tolerances.add_scale(name, ours)
             made.append(compare_arrays(name, ours, theirs, self.tolerances.of(name, ours.dtype, theirs.dtype)))

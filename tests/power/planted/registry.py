@@ -49,7 +49,7 @@ class Defect:
             module = copy.deepcopy(base(self.base).module)
             changed = self.rewrite(module) or module
             # The check at the end of an export finds some defects already; here the validation has to.
-            with mock.patch("dummyio_torch.exporting.write_onnx.check_artifact", return_value=()):
+            with mock.patch("dummyio_torch.exporting.write_onnx.check_traced_artifact", return_value=()):
                 dummyio.export(
                     changed, path, spec=base(self.base).spec, exporter="torchscript", force=True, **self.options
                 )
