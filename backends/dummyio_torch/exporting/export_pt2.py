@@ -2,11 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
-from torch.export import Dim
 
 from dummyio.errors import TrustError
 from dummyio.exporting.artifact import ExportResult
@@ -25,11 +23,11 @@ from dummyio_torch.exporting.implementation_fallback import Implementations, try
 from dummyio_torch.exporting.trace_inputs import (
     FlatModule,
     find_output_names,
-    iterate_dynamic_axes,
     make_other_inputs,
     make_trace_inputs,
     separate_outputs,
     trace_flat,
+    trace_program,
 )
 from dummyio_torch.exporting.weight_kinds import check_scripted, check_weights
 from dummyio_torch.onnx_passes.recurrent_shapes import infer_recurrent_shapes
@@ -95,13 +93,10 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
     with evaluation_mode(model), silence_exporters(), hide_export(), use_plain_layers():
         outputs, notes = find_output_names(call, make_other_inputs(spec, model))
         flat = FlatModule(call, outputs)
-        axes: dict[str, dict[int, Any]] = {name: {} for name in call.paths}
-        for name, axis, _ in iterate_dynamic_axes(spec):
-            axes[name][axis] = Dim.DYNAMIC  # with names, torch.export refuses sizes that are equal or sums
 
         def trace() -> torch.export.ExportedProgram:
             with infer_recurrent_shapes():
-                return torch.export.export(flat, tensors, dynamic_shapes=(tuple(axes.values()),), strict=strict)
+                return trace_program(flat, tensors, spec, strict=strict)
 
         with report_stage("trace", path.name):
             program, log = trace_flat(flat, lambda: trace_symbolic_sizes(model, trace, rewrite=rewrite))

@@ -39,6 +39,8 @@ _MEMBERS = {
 _WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 _NUMPY_ERROR = re.compile(r"\d+ requested and \d+ written")
 """NumPy does not keep the number of the error."""
+_SYMBOL_NUMBER = re.compile(r"\d+")
+"""A trace numbers its symbols anew."""
 _FALLBACKS = (
     Implementations(experts="batched_mm"),
     Implementations(attention="eager"),
@@ -67,7 +69,10 @@ def try_implementations(
     if not str(chosen):
         choices += [choice for choice in _FALLBACKS if _is_alternative(model, choice)]
     first: Exception | None = None
+    reasons: list[str] = []
     for choice in choices:
+        if choice is _FALLBACKS[-1] and len(set(reasons)) == 1 < len(reasons):
+            break  # each part was changed alone, and made no difference
         try:
             with _use(model, choice):
                 notes = attempt()
@@ -77,6 +82,7 @@ def try_implementations(
             if (failure := _find_write_error(error)) is not None:
                 raise failure from error
             first = first or error
+            reasons.append(_SYMBOL_NUMBER.sub("", format_error_line(error)))
         else:
             if first is None:
                 return notes
@@ -87,7 +93,8 @@ def try_implementations(
     kinds = explain_weights(model)
     if isinstance(first, ExportError) and not kinds:
         raise first
-    tried = f" Also tried: {'; '.join(map(str, choices[1:]))}." if len(choices) > 1 else ""
+    others = list(map(str, choices[1 : len(reasons)]))
+    tried = f" Also tried: {'; '.join(others)}." if others else ""
     reason = format_error_line(first) if first is not None else ""
     raise ExportError(f"{qualified_name(model)} cannot be exported on this route: {reason}{tried}{kinds}") from first
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import nn
+from torch.export import Dim as Axis
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.backend.result_names import separate_names
@@ -71,6 +72,16 @@ class FlatModule(nn.Module):
                 yield first[size] == found
             elif isinstance(size, Dim) and size.max is not None:
                 yield found <= size.max
+
+
+def trace_program(
+    flat: FlatModule, tensors: tuple[torch.Tensor, ...], spec: InputSpec, *, strict: bool = False
+) -> torch.export.ExportedProgram:
+    """Trace a flat module with `torch.export`; all axes that the spec leaves free are dynamic."""
+    axes: dict[str, dict[int, Any]] = {path: {} for path, _ in spec.leaves}
+    for path, axis, _ in iterate_dynamic_axes(spec):
+        axes[path][axis] = Axis.DYNAMIC  # with names, torch.export refuses sizes that are equal or sums
+    return torch.export.export(flat, tensors, dynamic_shapes=(tuple(axes.values()),), strict=strict)
 
 
 def trace_flat(flat: FlatModule, trace: Callable[[], T]) -> T:

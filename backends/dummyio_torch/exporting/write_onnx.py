@@ -32,6 +32,7 @@ from dummyio_torch.exporting.trace_inputs import (
     make_other_inputs,
     make_trace_inputs,
     trace_flat,
+    trace_program,
 )
 from dummyio_torch.exporting.weight_kinds import is_scripted
 from dummyio_torch.onnx_passes.registry import (
@@ -145,9 +146,11 @@ def _trace_dynamo(
 
     def trace() -> Any:
         with patch_libraries(passes), _explain_untranslated():
+            # The exporter's own trace is repeated by reading bytecode if it fails, which takes longer and fails as well.
+            with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # noqa: SLF001 - as the exporter's own trace
+                traced = trace_program(flat, tensors, spec)
             return torch.onnx.export(
-                flat,
-                tensors,
+                traced,
                 input_names=list(axes),
                 output_names=list(flat.outputs),
                 opset_version=opset,

@@ -17,7 +17,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from dummyio.errors import DummyioError, format_error_line
 from dummyio.process_state import replace_functions
 
-_CONFLICT = "Found the following conflicts"
+_CONFLICT = "Constraints violated"
 """The first words of the error of ``torch.export`` for a dynamic axis that has become a constant."""
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 _CLASSES = {"logits": "batch num_labels"}
 _TOKENS = {"logits": "batch length vocab_size", "encoder_last_hidden_state": "batch encoded ?encoder_size"}
 _SPAN = {"start_logits": "batch length", "end_logits": "batch length"}
-_BOXES = {"logits": "batch ?num_queries ?num_classes", "pred_boxes": "batch ?num_queries 4"}
+_BOXES = {"logits": "images ?num_queries ?num_classes", "pred_boxes": "images ?num_queries 4"}
 _QUERIES = {
     "class_queries_logits": "batch ?num_queries ?num_classes",
     "masks_queries_logits": "batch ?num_queries ?mask_height ?mask_width",

@@ -47,10 +47,11 @@ WHOLE = {
     "llama": ("LlamaForCausalLM", TEXT),
 }
 MODELS = {**WHOLE, "t5": ("T5ForConditionalGeneration", PAIR)}
+SPARSE = {"mixtral": ("MixtralForCausalLM", {**TEXT, "num_local_experts": 2})}
 
 
 def tiny(name, **changes):
-    class_name, values = MODELS[name]
+    class_name, values = (MODELS | SPARSE)[name]
     torch.manual_seed(0)
     cls = getattr(transformers, class_name)
     return cls(cls.config_class(**{**values, **changes})).eval()
@@ -147,6 +148,19 @@ def test_another_implementation_is_tried_noted_and_put_back():
         "a note",
     )
     assert model.config._attn_implementation == "sdpa"
+
+
+def test_parts_that_make_no_difference_alone_are_not_changed_together():
+    model = tiny("mixtral")
+    seen = []
+
+    def attempt():
+        seen.append((model.config._attn_implementation, model.config._experts_implementation))
+        raise RuntimeError(f"s{len(seen)} becomes a constant")
+
+    with pytest.raises(ExportError, match=r"Also tried: experts='batched_mm'; attention='eager'\.$"):
+        try_implementations(model, attempt, Implementations())
+    assert seen == [("sdpa", "grouped_mm"), ("sdpa", "batched_mm"), ("eager", "grouped_mm")]
 
 
 def test_what_was_chosen_is_not_replaced():
