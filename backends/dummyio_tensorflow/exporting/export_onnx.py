@@ -23,7 +23,7 @@ from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.exporting.converter_errors import clean_cause, summarize
 from dummyio_tensorflow.exporting.export_job import ExportJob, prepare_export
 from dummyio_tensorflow.exporting.onnx_names import declare_names
-from dummyio_tensorflow.exporting.onnx_operators import list_handlers
+from dummyio_tensorflow.exporting.onnx_operators import keep_copied_sizes, list_handlers
 from dummyio_tensorflow.exporting.operator_places import find_mentioned, name_operators
 
 _LARGEST = 1 << 31
@@ -84,7 +84,7 @@ def _convert(job: ExportJob, opset: int) -> Any:
         ) from error
     proto: Any = None
     problem: Exception | None = None
-    with silence_output() as log, complete_freezing():
+    with silence_output() as log, complete_freezing(), keep_copied_sizes():
         try:
             proto, _ = tf2onnx.convert.from_function(
                 frozen.function,

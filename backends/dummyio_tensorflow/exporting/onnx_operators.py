@@ -1,8 +1,12 @@
-"""Operators that tf2onnx lacks or writes wrongly, in those of ONNX; each function has the parameters of its handlers."""
+"""Operators that tf2onnx lacks or writes wrongly, in those of ONNX; each function that writes one has the parameters of its handlers."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
+from dummyio.process_state import replace_attributes
 
 _ADDS = 16
 """The opset from which ``ScatterND`` can add."""
@@ -101,6 +105,25 @@ def list_handlers(opset: int) -> dict[str, Any]:
     always = {"Erfc": write_erfc, "ScatterNd": write_scatter}
     later = {"Bucketize": write_bucketize, "RFFT": write_rfft, "ComplexAbs": write_complex_abs}
     return {kind: (write, []) for kind, write in (always | (later if opset >= _AXES_ARE_INPUTS else {})).items()}
+
+
+@contextmanager
+def keep_copied_sizes() -> Generator[None]:
+    """Let tf2onnx keep a ``Reshape`` before another that copies sizes of its result: it drops the first, and other sizes are copied."""
+    from tf2onnx.optimizer import back_to_back_optimizer as passes  # noqa: PLC0415 - lazy: it takes seconds
+
+    merge = passes._func_map[_RESHAPE]  # noqa: SLF001 - it has no option for one pass
+
+    def merge_unless_copied(graph: Any, node: Any, consumers: Any) -> Any:
+        shapes = [consumer.inputs[1] for consumer in consumers]
+        copies = any(shape.is_const() and 0 in shape.get_tensor_value(as_list=True) for shape in shapes)
+        return [] if copies else merge(graph, node, consumers)
+
+    with replace_attributes(passes, _func_map={**passes._func_map, _RESHAPE: merge_unless_copied}):  # noqa: SLF001
+        yield
+
+
+_RESHAPE = ("Reshape",)
 
 
 def _constant(ctx: Any, values: Any) -> Any:
