@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dummyio.backend.formats import detect_path_format, list_suffixes
+from dummyio.backend.formats import REMEDIES, detect_path_format, list_suffixes
 from dummyio.backend.frameworks import FRAMEWORKS, detect_framework, qualified_name
 from dummyio.errors import DummyioError, OptionError, SourceError, SpecError, format_error_line
 from dummyio.input_spec import InputSpec
@@ -236,6 +236,8 @@ def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> Inp
             f"{shorten_path(path)}: the folder contains neither a config.json nor a model.onnx, nor a saved_model.pb."
         )
     if path.is_file() and path.suffix != ".json":
+        if path.suffix in REMEDIES:
+            raise SourceError(f"{shorten_path(path)}: {REMEDIES[path.suffix]}.")
         suffixes = list_suffixes("described_by")
         raise SourceError(
             f"{shorten_path(path)}: this suffix cannot be described. Give a .json file (a configuration or a spec), {suffixes}, or a folder of these."
@@ -265,13 +267,13 @@ def _describe_by(framework: str, source: Any, task: str | None, dims: Mapping[st
     """Return the description that a framework's backend reads from `source`."""
     from dummyio.backend.registry import load_backend  # noqa: PLC0415 - lazy: configurations need no backend
 
+    title = FRAMEWORKS[framework].title if framework != "np" else "TFLite"  # NumPy's own functions declare nothing
     if task is not None:
-        title = FRAMEWORKS[framework].title
         raise OptionError(
             f"task={task!r}: a task can be chosen for Hugging Face models only, not for other {title} models."
         )
     if framework != "pt":
-        _refuse_generators(dims, f"a model of {FRAMEWORKS[framework].title}")
+        _refuse_generators(dims, f"a model of {title}")
     reader: Any = load_backend(framework)
     spec: InputSpec = reader.describe(source, dims=dims)
     return spec

@@ -23,7 +23,7 @@ from dummyio.typing import Axes
 from dummyio_onnx.analysis.graph_facts import ValueFacts
 from dummyio_onnx.analysis.operator_rules import propagate_facts
 from dummyio_onnx.dtypes import find_dtype
-from dummyio_onnx.read_model import find_graph_inputs, format_opsets, read_axes, read_model
+from dummyio_onnx.read_model import expand_inputs, find_graph_inputs, format_opsets, read_axes, read_model
 
 _OPTIONS = ("shapes",)
 
@@ -70,8 +70,8 @@ def describe(source: str | os.PathLike[str] | onnx.ModelProto, *, dims: Mapping[
 
 
 def _check_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    """Return the inputs; raise `SourceError` unless they are tensors with names of their own."""
-    values = find_graph_inputs(graph)
+    """Return the inputs; raise `SourceError` unless they hold tensors and have names of their own."""
+    values = expand_inputs(find_graph_inputs(graph))
     names = [value.name for value in (*values, *graph.output)]
     if not all(isinstance(name, str) and name for name in names) or len(set(names[: len(values)])) < len(values):
         raise SourceError(
@@ -81,7 +81,7 @@ def _check_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
         kind = value.type.WhichOneof("value")
         if kind != "tensor_type":
             raise SourceError(
-                f"input {value.name!r} is not a tensor but of {kind or 'no type'}: only tensors can be described. "
+                f"input {value.name!r} is of {kind or 'no type'}: only tensors, lists of tensors and optional tensors can be described. "
                 "Wrap the model so that it takes tensors."
             )
     return values

@@ -6,6 +6,7 @@ The contents of weights stay in the file, or in other files, which are never ope
 import os
 import re
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
@@ -20,6 +21,9 @@ _MAX_BYTES = 1 << 31
 
 _MAX_OPSETS = 10
 _MAX_SHOWN = 80
+
+PARTS = 2
+"""Tensors of a list: enough to tell what belongs to one of them from what belongs to all."""
 
 _NO_NAME = re.compile(r"|\?|\*|-1|[Nn]one|unk|unknown|unk__\d+")
 """Texts that exporters write for an axis without a name; the last are numbered by tf2onnx, and one number may stand for several sizes."""
@@ -45,6 +49,10 @@ def read_model(source: str | os.PathLike[str] | onnx.ModelProto, *, opening: boo
     elif isinstance(source, (str, os.PathLike)):
         path, model = Path(source), onnx.ModelProto()
         where = str(path)
+        if path.suffix == ".ort":
+            from dummyio_onnx.session_outline import read_session_outline  # noqa: PLC0415 - lazy: an .onnx file needs no runtime
+
+            return read_session_outline(path)
         try:
             model.ParseFromString(_read_file(path))
         except SourceError:
@@ -89,6 +97,33 @@ def find_graph_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     """Return the inputs to feed: before version 4 of the format, weights are among the graph's inputs too."""
     weights = {tensor.name for tensor in graph.initializer} | {part.values.name for part in graph.sparse_initializer}
     return [value for value in graph.input if value.name not in weights]
+
+
+def expand_inputs(values: Iterable[onnx.ValueInfoProto]) -> list[onnx.ValueInfoProto]:
+    """Return a graph's inputs with the tensors of lists and optionals in their place; what holds no tensors stays as it is.
+
+    A list ``parts`` has the inputs ``parts.0`` and ``parts.1``; an optional tensor is always there.
+    """
+    found: list[onnx.ValueInfoProto] = []
+    for value in values:
+        kind = value.type
+        while kind.WhichOneof("value") == "optional_type":
+            kind = kind.optional_type.elem_type
+        is_list = kind.WhichOneof("value") == "sequence_type"
+        element = kind.sequence_type.elem_type if is_list else kind
+        if element is value.type or element.WhichOneof("value") != "tensor_type":
+            found.append(value)
+        elif is_list:
+            found += [onnx.helper.make_value_info(f"{value.name}.{place}", element) for place in range(PARTS)]
+        else:
+            found.append(onnx.helper.make_value_info(value.name, element))
+    return found
+
+
+def list_parts(values: Iterable[onnx.ValueInfoProto]) -> dict[str, tuple[str, ...]]:
+    """Return each list -> the inputs that are its tensors."""
+    listed = (value.name for value in values if value.type.WhichOneof("value") != "tensor_type")
+    return {name: tuple(f"{name}.{place}" for place in range(PARTS)) for name in listed}
 
 
 def read_axes(value: onnx.ValueInfoProto) -> Axes | None:

@@ -28,13 +28,19 @@ class Format(NamedTuple):
     """The framework that makes a model from it, for the command line."""
     exported_by: tuple[str, ...] = ()
 
+    @property
+    def function_of(self) -> str | None:
+        """The framework of a function that is exported to it and does not tell its own: the one that runs it, or writes it for NumPy."""
+        return self.exported_by[0] if self.run_by == "np" else self.run_by
+
 
 FORMATS = {
     kind.name: kind
     for kind in (
         Format("onnx", ".onnx", described_by="ort", run_by="ort", exported_by=("pt", "tf", "jax")),
+        Format("ort", ".ort", described_by="ort", run_by="ort"),
         Format("pt2", ".pt2", run_by="pt", exported_by=("pt",)),
-        Format("tflite", ".tflite", described_by="tf", run_by="tf", exported_by=("tf", "jax")),
+        Format("tflite", ".tflite", described_by="np", run_by="np", exported_by=("tf", "jax")),
         Format("pb", ".pb", described_by="tf", run_by="tf", exported_by=("tf",)),
         Format("stablehlo", ".stablehlo", described_by="jax", run_by="jax", exported_by=("jax",)),
         Format(
@@ -55,6 +61,24 @@ FORMATS = {
     )
 }
 """Name → format. A folder has the first format whose pattern matches."""
+
+REMEDIES = {
+    ".pt": "a file of weights or a pickled module: load it with torch.load, and give the module",
+    ".pth": "a file of weights or a pickled module: load it with torch.load, and give the module",
+    ".bin": "a file of weights: give the folder that it lies in, with its config.json",
+    ".safetensors": "a file of weights: give the folder that it lies in, with its config.json",
+    ".gguf": "weights in the GGUF format: give the Hugging Face folder that it was converted from",
+    ".task": "a bundle of MediaPipe: unzip it, and give a .tflite file of it",
+    ".litertlm": "a bundle of LiteRT-LM: give the .tflite files or the Hugging Face folder that it was made from",
+    ".mlmodel": "a model of Core ML: give the model that it was converted from, or its .onnx file",
+    ".mlpackage": "a model of Core ML: give the model that it was converted from, or its .onnx file",
+    ".engine": "an engine of TensorRT, which runs on the machine that built it: give the .onnx file that it was built from",
+    ".plan": "an engine of TensorRT, which runs on the machine that built it: give the .onnx file that it was built from",
+    ".xml": "a model of OpenVINO, if it is one: give the .onnx file or the model that it was converted from",
+    ".pte": "a program of ExecuTorch: give the .pt2 file that it was made from",
+    ".vmfb": "a program of IREE: give the .onnx or .stablehlo file that it was compiled from",
+}
+"""Suffix of files that nothing here reads → what they are, and what to give instead."""
 
 
 def is_present(path: str | os.PathLike[str]) -> bool:

@@ -117,7 +117,12 @@ def _is_requirement(missing: str, point: EntryPoint) -> bool:
     from importlib.util import find_spec  # noqa: PLC0415 - lazy: used after a failure only
 
     own = point.module.split(".")[0]
-    return missing not in ("", own, "dummyio") and "." not in missing and find_spec(missing) is None
+    if missing in ("", own, "dummyio") or "." in missing:
+        return False
+    try:
+        return find_spec(missing) is None
+    except ImportError:  # an import hook refuses it
+        return True
 
 
 def _requirement(point: EntryPoint, name: str) -> str:

@@ -27,7 +27,7 @@ _DATA = re.compile(
 
 def strip_framework_parts(name: str) -> str:
     """Return an input's name in small letters, without scopes and output numbers."""
-    return re.sub(r":\d+$", "", name).split("/")[-1].lower().removeprefix("serving_default_")
+    return re.sub(r"(?<=\D)\.\d+$|:\d+$", "", name).split("/")[-1].lower().removeprefix("serving_default_")
 
 
 def get_leaf_name(path: str) -> str:

@@ -23,6 +23,9 @@ _MAX_CALLS = 50
 _MAX_RANK = 64
 """Axes of a constant that is read; no runtime has more."""
 
+HANDED, ROW = "(handed to a loop)", "(a row for each iteration)"
+"""Kinds of operations that stand for the inputs of a loop's body."""
+
 _FunctionKey = tuple[str, str, str]
 
 
@@ -120,8 +123,26 @@ def _walk(
         for part in node.attribute:
             for graph in (part.g, *part.graphs):
                 if graph.node:
+                    yield from _hand_over(op, graph, scope)
                     yield graph.node, scope
         yield op
+
+
+def _hand_over(op: Op, body: onnx.GraphProto, scope: _Scope) -> Iterator[Op]:
+    """Yield operations that give the inputs of a loop's body the facts of what the loop is given."""
+    names = [scope.name(value.name) for value in body.input]
+    if op.kind == "Loop":  # the body's first inputs are the iteration and a condition
+        pairs = zip(op.inputs[2:], names[2:], strict=False)
+        yield from (Op(HANDED, (given,), (name,), {}) for given, name in pairs)
+    elif op.kind == "Scan":
+        states = len(names) - op.number("num_scan_inputs", 0)
+        axes = op.numbers("scan_input_axes") or (0,) * (len(names) - states)
+        for place, (given, name) in enumerate(zip(op.inputs, names, strict=False)):
+            if place < states:
+                yield Op(HANDED, (given,), (name,), {})
+            elif place - states < len(axes):
+                axis = onnx.helper.make_attribute("axis", axes[place - states])
+                yield Op(ROW, (given,), (name,), {"axis": axis})
 
 
 def _read_node(node: onnx.NodeProto, scope: _Scope) -> Op:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 
 import onnx
 
-from dummyio.sources.graph.graph_facts import GraphFacts, InputAlias
+from dummyio.sources.graph.graph_facts import GraphFacts, InputAlias, ParameterValues
 from dummyio.sources.input_names import is_padding_mask
 from dummyio.spec.dims import DimExpr, Size
 from dummyio_onnx.analysis.flat_graph import Constant, Op, read_constant, read_constants
+from dummyio_onnx.analysis.parameter_rows import SAFE
+from dummyio_onnx.analysis.parameters import ParameterTable, follow_elements
 from dummyio_onnx.dtypes import find_dtype
-from dummyio_onnx.read_model import read_axes
+from dummyio_onnx.read_model import expand_inputs, list_parts, read_axes
 
 Known = Callable[[str], Size | None]
 """From the text of an axis to its size, if the inputs' axes define it."""
@@ -52,12 +54,22 @@ class ValueFacts:
         self.bounds: dict[str, Size] = {}
         """Value → the size that its elements are below."""
 
-        dtypes = {value.name: find_dtype(value.type.tensor_type.elem_type) for value in model.graph.input}
+        for name, parts in list_parts(model.graph.input).items():
+            if any(part in shapes for part in parts):
+                self.origins[name] = frozenset(map(InputAlias, parts))
+                alike = {self.shapes[part] for part in parts}
+                if len(alike) == 1:
+                    self.shapes[name] = alike.pop()
+        taken = expand_inputs(model.graph.input)
+        dtypes = {value.name: find_dtype(value.type.tensor_type.elem_type) for value in taken}
         self.kinds = {name: dtype.kind for name, dtype in dtypes.items() if dtype is not None}
         """Input → the kind of its dtype."""
 
         self.flags = {name for name in shapes if self.kinds.get(name) == "bool" or is_padding_mask(name)}
         """Values whose elements are 0 or 1."""
+
+        self.parameters = ParameterTable(follow_elements(shapes, self.kinds))
+        self.contents |= self.parameters.elements
 
         self.work = 0
         """What the facts have cost so far, about in nanoseconds: a graph can be made so that few operations cost much."""
@@ -103,7 +115,7 @@ class ValueFacts:
 
     def add_shape(self, name: str, shape: tuple[Size | None, ...]) -> None:
         """Enter a shape, or the sizes that it adds to the one that is known."""
-        shape = tuple(size if size is None or self._is_short(size) else None for size in shape)
+        shape = tuple(size if size is not None and self._is_known(size) else None for size in shape)
         before = self.shapes.get(name)
         if before is not None and len(before) == len(shape):
             shape = tuple(new if old is None else old for old, new in zip(before, shape, strict=True))
@@ -115,9 +127,9 @@ class ValueFacts:
         return shape[axis] if shape is not None and -len(shape) <= axis < len(shape) else None
 
     def scalar(self, name: str) -> Size | None:
-        """Return the content of a value that holds one size."""
+        """Return the content of a value that holds one size, if it is the same whatever the inputs hold."""
         contents = self.contents.get(name)
-        return contents[0] if contents is not None and len(contents) == 1 else None
+        return contents[0] if contents is not None and len(contents) == 1 and self._is_known(contents[0]) else None
 
     def add_index(self, indices: str, rows: Size | None, table: str) -> None:
         """Note that a value indexes an axis of that size."""
@@ -125,6 +137,25 @@ class ValueFacts:
             self.evidence.add_index(origin, rows, table)
         if indices in self.bounds and isinstance(rows, int):
             self.evidence.add_limit(self.bounds[indices], rows, table)
+
+    def read_parameters(self, op: Op) -> None:
+        """Note what an operation demands of inputs that are its parameters."""
+        pinned = self.parameters.read(op, self.contents, [self.shapes.get(name) for name in op.inputs])
+        for dim in pinned:
+            self.evidence.add_limit(dim, dim.size, op.kind)
+            self.evidence.floors.append((dim - dim.size, op.kind))
+        for place, safe in SAFE.get(op.kind, ()):
+            for origin in self.origins.get(op.input(place), ()):
+                if origin.path not in self.parameters.elements:
+                    self.evidence.parameters.setdefault(origin.path, ParameterValues((safe,), None, op.kind))
+
+    def add_limit(self, size: Size, most: int, table: str) -> None:
+        """Note that a size has a largest value."""
+        if self._is_known(size):
+            self.evidence.add_limit(size, most, table)
+
+    def _is_known(self, size: Size) -> bool:
+        return isinstance(size, int) or (not self.parameters.is_fed(size) and self._is_short(size))
 
     def _is_short(self, size: Size) -> bool:
         if isinstance(size, int):

@@ -12,7 +12,7 @@ import onnx
 from dummyio.errors import DimError
 from dummyio.sources.graph.graph_facts import InputAlias, KnownValues
 from dummyio.spec.dims import Size
-from dummyio_onnx.analysis.flat_graph import Op, iterate_operations
+from dummyio_onnx.analysis.flat_graph import HANDED, ROW, Op, iterate_operations
 from dummyio_onnx.analysis.graph_facts import COST_OF_EXPRESSION, Known, ValueFacts
 from dummyio_onnx.analysis.shape_rules import COMPARISONS, TESTS, infer_output_shape
 
@@ -40,25 +40,6 @@ _INDEXED: dict[str, tuple[tuple[int, int, str | int], ...]] = {
 }
 """Operation → (indices, table, axis of the table): places among its inputs; the axis, or the attribute that holds it."""
 
-_PARAMETERS: dict[str, dict[int, int]] = {
-    "ConstantOfShape": {0: 1},
-    "CumSum": {1: 0},
-    "Expand": {1: 1},
-    "OneHot": {1: 1},
-    "Pad": {1: 0},
-    "Range": {0: 0, 1: 1, 2: 1},
-    "Reshape": {1: 1},
-    "Resize": {3: 1},
-    "Slice": {1: 0, 2: 1, 3: 0, 4: 1},
-    "Split": {1: 1},
-    "Squeeze": {1: 0},
-    "Tile": {1: 1},
-    "TopK": {1: 1},
-    "Trilu": {1: 0},
-    "Unsqueeze": {1: 0},
-}
-"""Operation → the place of an input that is a size, an axis or a step → the value that is safe there."""
-
 
 def propagate_facts(model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...]], known: Known) -> ValueFacts:
     """Return the facts after a walk along the operations.
@@ -83,14 +64,13 @@ def propagate_facts(model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...
         else:
             with suppress(DimError):  # a size that dims cannot express is not followed
                 _read(op, facts)
+    facts.evidence.parameters |= dict(facts.parameters.list_values())
     return facts
 
 
 def _read(op: Op, facts: ValueFacts) -> None:
     """Enter the facts that one operation shows and carries on."""
-    for place, safe in _PARAMETERS.get(op.kind, {}).items():
-        for origin in facts.origins.get(op.input(place), ()):
-            facts.evidence.parameters.setdefault(origin.path, (safe, op.kind))
+    facts.read_parameters(op)
     for indices, table, axis in _INDEXED.get(op.kind, ()):
         place = axis if isinstance(axis, int) else op.number(axis, 0)
         facts.add_index(op.input(indices), facts.axis_size(op.input(table), place), op.input(table))
@@ -118,6 +98,22 @@ def _carry_all(op: Op, facts: ValueFacts) -> None:
         facts.add_contents(op.outputs[0], facts.contents[op.input(0)])
     if op.input(0) in facts.constants and op.kind == "Identity":
         facts.constants[op.outputs[0]] = facts.constants[op.input(0)]
+
+
+def _hand_over(op: Op, facts: ValueFacts) -> None:
+    """Carry on what a loop is given; only a constant keeps its shape through all iterations."""
+    _carry(op, facts)
+    if op.input(0) in facts.constants:
+        facts.add_shape(op.outputs[0], facts.shapes[op.input(0)])
+
+
+def _take_row(op: Op, facts: ValueFacts) -> None:
+    """Carry on one row of what a loop runs over."""
+    _carry(op, facts)
+    shape, axis = facts.shapes.get(op.input(0)), op.number("axis", 0)
+    if shape is not None and -len(shape) <= axis < len(shape):
+        axis %= len(shape)
+        facts.add_shape(op.outputs[0], (*shape[:axis], *shape[axis + 1 :]))
 
 
 def _shape(op: Op, facts: ValueFacts) -> None:
@@ -171,7 +167,7 @@ def _slice(op: Op, facts: ValueFacts) -> None:
         axis = place if axes is None else axes[place] if place < len(axes) else None
         size = facts.axis_size(data, axis) if isinstance(axis, int) else None
         if data in facts.constants and isinstance(size, int):
-            facts.evidence.add_limit(end, size, data)
+            facts.add_limit(end, size, data)
 
 
 def _concat(op: Op, facts: ValueFacts) -> None:
@@ -290,8 +286,13 @@ def _one_hot(op: Op, facts: ValueFacts) -> None:
 
 
 _READERS: dict[str, Callable[[Op, ValueFacts], None]] = {
+    **dict.fromkeys(("SequenceAt", "OptionalGetElement", "Optional"), _carry_all),
+    **dict.fromkeys(("ConcatFromSequence", "SplitToSequence"), _carry),
+    **dict.fromkeys(("SequenceConstruct", "SequenceInsert"), _merge),
     **dict.fromkeys(("Identity", "Cast", "CastLike", "Squeeze", "Unsqueeze", "Reshape", "Flatten"), _carry_all),
     **dict.fromkeys(("Transpose", "Expand", "Tile", "Dropout", "GatherElements", "Split", "ReverseSequence"), _carry),
+    HANDED: _hand_over,
+    ROW: _take_row,
     "Shape": _shape,
     "Gather": _gather,
     "GatherND": _gather_nd,

@@ -19,7 +19,7 @@ TESTS = ("Not", "IsNaN", "IsInf")
 
 _ALIKE = (
     *("Identity", "Cast", "CastLike", "Dropout", "Clip", "Abs", "Neg", "Sqrt", "Exp", "Erf", "Softmax", "LRN"),
-    *(*TESTS, "CumSum"),
+    *(*TESTS, "CumSum", "SequenceAt", "OptionalGetElement", "Optional"),
     *("Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "Gelu", "Mish", "Softplus", "Tanh"),
     *("Sigmoid", "HardSigmoid", "HardSwish", "ThresholdedRelu", "QuantizeLinear", "DequantizeLinear"),
     *("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LayerNormalization", "LpNormalization"),

@@ -81,6 +81,8 @@ class OnnxModel(FileRuns):
         outline.CopyFrom(self._outline)
         shapes = fix_sizes(spec, sizes).shapes()
         for value in find_graph_inputs(outline.graph):
+            if value.type.WhichOneof("value") != "tensor_type":
+                continue  # the tensors of a list keep the shapes that it declares
             shape = value.type.tensor_type.shape
             del shape.dim[:]
             for size in shapes[value.name]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import onnxruntime as ort
 
+from dummyio.backend.list_feeds import gather_lists
 from dummyio.sources.proof.processes.serve_runs import serve_runs
 
 
@@ -21,7 +22,8 @@ def open_session(settings: dict[str, Any], data: bytes) -> Callable[[Mapping[str
     options.enable_mem_pattern = False
     source = settings["path"] or data
     session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"], enable_fallback=0)
-    return lambda feeds: session.run(None, dict(feeds))
+    names = [value.name for value in session.get_inputs()]
+    return lambda feeds: session.run(None, gather_lists(feeds, names))
 
 
 if __name__ == "__main__":

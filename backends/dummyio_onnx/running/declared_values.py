@@ -1,18 +1,16 @@
 """The inputs and outputs that a model declares, and the paths that its spec has for them."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import onnx
 
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor
-from dummyio.spec.dtypes import DType
 from dummyio_onnx.dtypes import find_dtype
-from dummyio_onnx.read_model import read_axes
-
-_TYPE = re.compile(r"tensor\((\w+)\)")
+from dummyio_onnx.read_model import PARTS, read_axes
+from dummyio_onnx.session_outline import parse_type
 
 
 def declare_values(values: Iterable[onnx.ValueInfoProto]) -> tuple[DeclaredTensor, ...]:
@@ -25,9 +23,15 @@ def declare_values(values: Iterable[onnx.ValueInfoProto]) -> tuple[DeclaredTenso
     )
 
 
-def declare_session_values(values: Iterable[Any]) -> tuple[DeclaredTensor, ...]:
-    """Return a session's inputs or outputs; to a session, a tensor of unknown rank is a scalar."""
-    return tuple(DeclaredTensor(value.name, tuple(value.shape) or None, _session_dtype(value.type)) for value in values)
+def declare_session_values(values: Iterable[Any], *, expand: bool = False) -> tuple[DeclaredTensor, ...]:
+    """Return a session's inputs or outputs, with the tensors of lists if they are to be expanded; a tensor of unknown rank is a scalar."""
+    found = []
+    for value in values:
+        is_list, number = parse_type(value.type)
+        names = [f"{value.name}.{place}" for place in range(PARTS)] if expand and is_list else [value.name]
+        dtype = None if number is None else find_dtype(number)
+        found += [DeclaredTensor(name, tuple(value.shape) or None, dtype) for name in names]
+    return tuple(found)
 
 
 def match_paths(names: Sequence[str], spec: InputSpec | None) -> dict[str, str]:
@@ -42,10 +46,3 @@ def match_paths(names: Sequence[str], spec: InputSpec | None) -> dict[str, str]:
             plain.setdefault(re.sub(r"\W", "_", path), []).append(path)
     found = {name: [] if name in paths else plain.get(re.sub(r"\W", "_", name), []) for name in names}
     return {name: known[0] if len(known) == 1 else name for name, known in found.items()}
-
-
-def _session_dtype(text: str) -> DType | None:
-    """Return the dtype of ``tensor(float8e4m3fn)``, which is the format's own name for it in small letters."""
-    found = _TYPE.fullmatch(text)
-    numbers: Mapping[str, int] = dict(onnx.TensorProto.DataType.items())
-    return find_dtype(numbers.get(found[1].upper(), -1)) if found else None

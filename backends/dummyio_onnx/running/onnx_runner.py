@@ -9,12 +9,13 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
+from dummyio.backend.list_feeds import gather_lists
 from dummyio.errors import DTypeError, OptionError, RunError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
-from dummyio_onnx.read_model import find_graph_inputs
+from dummyio_onnx.read_model import expand_inputs, find_graph_inputs
 from dummyio_onnx.running.declared_values import declare_session_values, declare_values, match_paths
 from dummyio_onnx.running.nested_results import expand_result
 from dummyio_onnx.running.sessions import load_model_proto, open_evaluator, open_session, open_wider_session
@@ -77,10 +78,10 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> Onnx
     if isinstance(target, ort.InferenceSession):
         if engine == "reference":
             raise OptionError("engine='reference': a session belongs to ONNX Runtime; give the model itself.")
-        inputs, outputs = (declare_session_values(values) for values in (target.get_inputs(), target.get_outputs()))
-        return _run_session(target, inputs, outputs, spec)
+        inputs = declare_session_values(target.get_inputs(), expand=True)
+        return _run_session(target, inputs, declare_session_values(target.get_outputs()), spec)
     path, model = load_model_proto(target)
-    inputs, outputs = declare_values(find_graph_inputs(model.graph)), declare_values(model.graph.output)
+    inputs, outputs = declare_values(expand_inputs(find_graph_inputs(model.graph))), declare_values(model.graph.output)
     if engine != "reference":
         return _open_in_session(path, model, (inputs, outputs), spec)
     evaluator = open_evaluator(path, model)
@@ -126,12 +127,13 @@ def _run_session(
 ) -> OnnxRunner:
     names = [declared.name for declared in outputs]
 
-    has_tensors = all(output.type.startswith("tensor(") for output in session.get_outputs())
+    has_tensors = all(value.type.startswith("tensor(") for value in (*session.get_inputs(), *session.get_outputs()))
+    taken = [value.name for value in session.get_inputs()]
 
     def compute(feeds: dict[str, Array]) -> list[Any]:
         if has_tensors:
             return list(run_with_ort_values(session, feeds, names).values())
-        return list(session.run(names, feeds))
+        return list(session.run(names, gather_lists(feeds, taken)))
 
     engine = f"onnxruntime {ort.__version__} on {session.get_providers()[0]}"
     return OnnxRunner(engine, inputs, outputs, compute, spec)
@@ -143,5 +145,6 @@ def _evaluate(evaluator: Any, feeds: dict[str, Array], inputs: Sequence[Declared
         given = DType.of(feeds[declared.name].dtype)
         if declared.dtype not in (None, given):
             raise DTypeError(f"input {declared.name!r} is {given.value}; the model declares {declared.dtype}.")
-    results = evaluator.run(None, {name: np.array(values) for name, values in feeds.items()})
+    copied = {name: np.array(values) for name, values in feeds.items()}
+    results = evaluator.run(None, gather_lists(copied, evaluator.input_names))
     return list(results)

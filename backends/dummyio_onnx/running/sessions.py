@@ -11,12 +11,18 @@ import onnxruntime as ort
 
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import OptionError, SourceError, format_error_line
+from dummyio_onnx.external_data import iterate_graphs
 from dummyio_onnx.read_model import format_opsets, read_model
 from dummyio_onnx.running.model_structure import check_structure
 from dummyio_onnx.running.wider_floats import widen_bfloat16
 
 _FOLDER = FORMATS["onnx_folder"]
 _NEWER = re.compile(r"Unsupported model IR version|is under development|domain_version of|is not a registered function")
+_OWN_DOMAINS = re.compile(
+    r"(ai\.onnx(\.ml|\.training|\.preview\.training)?|com\.microsoft(\.\w+)?|com\.ms\.\w+|org\.pytorch\.aten)?"
+)
+"""Domains whose operators ONNX or a build of ONNX Runtime has."""
+_MOST_OPERATORS = 5
 
 
 def _find_file(target: str | os.PathLike[str]) -> Path:
@@ -126,7 +132,24 @@ def _refuse(path: Path | None, model: onnx.ModelProto, who: str, error: Exceptio
     remedy = "Export it again, or run it where its operators are known."
     if _NEWER.search(str(error)):
         remedy = "Upgrade the runtime, or export the model with an older opset."
+    if custom := _list_custom_operators(model):
+        remedy = (
+            f"{custom} is an extension: register its library of custom operators, options.register_custom_ops_library(path) of "
+            "onnxruntime.SessionOptions, and give the InferenceSession, or export the model without it."
+        )
     return SourceError(
         f"{path or 'this ModelProto'}: {who} does not open it (IR {model.ir_version}, opsets {format_opsets(model)}): "
         f"{format_error_line(error, limit=1000)} {remedy}"
     )
+
+
+def _list_custom_operators(model: onnx.ModelProto) -> str:
+    """Return the operators of domains that only an extension has; an empty text if there are none."""
+    functions = {(function.domain, function.name) for function in model.functions}
+    nodes = (node for graph in iterate_graphs(model) for node in graph.node)
+    found = dict.fromkeys(
+        f"{node.domain}.{node.op_type}"
+        for node in nodes
+        if not _OWN_DOMAINS.fullmatch(node.domain) and (node.domain, node.op_type) not in functions
+    )
+    return ", ".join(list(found)[:_MOST_OPERATORS])

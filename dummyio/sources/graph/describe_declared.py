@@ -1,11 +1,13 @@
 """From declared inputs to described ones: axes get names, inputs their rules, dims their bounds."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
-from dummyio.sources.declared import Declared, Leaf
+from dummyio.errors import OptionError, SourceError, suggest_names
+from dummyio.input_spec import InputSpec
+from dummyio.sources.declared import Declared, Leaf, iterate_declared
 from dummyio.sources.graph.dim_bounds import bound_dims
 from dummyio.sources.graph.dim_symbols import DimTable
 from dummyio.sources.graph.dynamic_axes import name_axes
@@ -14,6 +16,7 @@ from dummyio.sources.graph.input_roles import Input, InputRuleChooser
 from dummyio.sources.graph.shared_axes import resolve_shapes
 from dummyio.spec.dims import collect_dims, substitute_dims
 from dummyio.spec.dtypes import DType
+from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Rule, Uniform, get_mask_path
 from dummyio.typing import Axes
@@ -27,6 +30,52 @@ class Described(NamedTuple):
     separable: list[str]
     """The inputs of which `separate` makes a difference."""
     notes: dict[str, str]
+
+
+def choose_leaves(declared: Declared, options: Mapping[str, Any]) -> dict[str, tuple[Axes, DType]]:
+    """Return path → the axes and dtype that count: the axes of the option ``shapes``, else the declared ones.
+
+    Raises
+    ------
+    OptionError
+        for a shape of an input that the model does not have.
+    SourceError
+        for an input of which not even the number of axes is known.
+    """
+    leaves = dict(iterate_declared(declared.tree))
+    shapes: Mapping[str, Any] = options.get("shapes", {})
+    for path in shapes:
+        if path not in leaves:
+            raise OptionError(f"shapes: no input is named {path!r}. {suggest_names(path, leaves)}")
+    found: dict[str, tuple[Axes, DType]] = {}
+    for path, leaf in leaves.items():
+        axes = tuple(shapes[path]) if path in shapes else leaf.axes
+        if axes is None:
+            remedy = f"Give it, shapes={{{path!r}: ('batch_size', 3)}}."
+            raise SourceError(f"input {path!r} declares no shape, not even a number of axes. {remedy}")
+        found[path] = (axes, leaf.dtype)
+    return found
+
+
+def describe_untraced(declared: Declared, options: Mapping[str, Any]) -> InputSpec:
+    """Return the spec of a file of which no trace can tell more than it declares: of outputs the names alone.
+
+    Parameters and errors are those of `choose_leaves`.
+    """
+    leaves = choose_leaves(declared, options)
+    found = describe_declared(declared, leaves, options, rows=declared.rows)
+    notes = {"source": declared.label, **declared.notes, **found.notes}
+    if found.separable:
+        shared = note_shared_sizes(found.separable)
+        found = describe_declared(declared, leaves, options, rows=declared.rows, separate=())
+        notes |= found.notes | shared
+    return InputSpec(found.inputs, outputs=tuple(map(OutputSpec, declared.outputs)), provenance=notes)
+
+
+def note_shared_sizes(names: Iterable[str]) -> dict[str, str]:
+    """Return the note of inputs that are given the sizes of others, since nothing tells that they have sizes of their own."""
+    tied = ", ".join(names)
+    return {"lengths": f"sequences of one part of the model are taken to be of one length, images of one size: {tied}"}
 
 
 def describe_declared(

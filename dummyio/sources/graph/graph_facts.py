@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from dummyio.spec.dims import Size
 
+Number = int | float
+
 
 @dataclass(frozen=True, slots=True)
 class InputAlias:
@@ -31,6 +33,17 @@ class KnownValues:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ParameterValues:
+    """The values of an input that is a parameter of an operation: a size, an axis, a scale."""
+
+    options: tuple[Number, ...]
+    """Those that each element may have; empty if the elements differ."""
+    row: tuple[Number, ...] | None
+    """The value of each element."""
+    reason: str
+
+
 @dataclass(slots=True)
 class GraphFacts:
     """The facts by input."""
@@ -41,8 +54,7 @@ class GraphFacts:
     indices: dict[str, Size | None] = field(default_factory=dict[str, "Size | None"])
     """Input → the size of the axis that its elements index, if it is dynamic; None if it is unknown."""
 
-    parameters: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
-    """Input → the safe value, for elements that are a size, an axis or a step of the operation named."""
+    parameters: dict[str, ParameterValues] = field(default_factory=dict[str, ParameterValues])
 
     choices: dict[str, KnownValues] = field(default_factory=dict[str, "KnownValues"])
     """Input → the values that it is looked up in or compared with."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dummyio.sources.graph.graph_facts import GraphFacts, SizeLimit
+from dummyio.sources.graph.graph_facts import GraphFacts, ParameterValues, SizeLimit
 from dummyio.sources.input_names import (
     get_name_prefix,
     is_ids,
@@ -25,7 +25,7 @@ from dummyio.sources.options import make_padding_mask
 from dummyio.sources.row_lengths import choose_length_rule
 from dummyio.spec.dims import Dim, Size, find_dims
 from dummyio.spec.dtypes import DType
-from dummyio.spec.values import Boxes, Constant, Indices, Positions, Rule, Strings, TokenIds, Uniform
+from dummyio.spec.values import Boxes, Choices, Constant, Indices, Positions, Rows, Rule, Strings, TokenIds, Uniform
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class InputRuleChooser:
         """Return an input's value rule, and a note for people if it is a guess."""
         item = self.all[name]
         parameter = self.evidence.parameters.get(name)
-        if parameter is not None and item.dtype.kind in ("int", "uint"):
-            return Constant(parameter[0]), f"a parameter of {parameter[1]}: always {parameter[0]}"
+        if parameter is not None and item.dtype.kind in _CASTS:
+            return _parameter(parameter, _CASTS[item.dtype.kind])
         known = self.evidence.choices.get(name)
         if known is not None and name not in self.evidence.rows:
             found = choose_known_values(known.values, takes_others=known.takes_others)
@@ -199,15 +199,26 @@ def _boxes(inputs: InputRuleChooser, item: Input) -> Rule | None:
     return Boxes(0, min(_fitted(1001, item.dtype), rows))
 
 
+def _parameter(known: ParameterValues, cast: Callable[[Any], Any]) -> tuple[Rule, str | None]:
+    """Return the rule of a parameter, and which values it has."""
+    values = tuple(map(cast, known.row or known.options))
+    text, what = ", ".join(map(str, values)), f"a parameter of {known.reason}"
+    if known.row is not None:
+        return Rows(values), f"{what}: {text}"
+    if len(values) > 1:
+        return Choices(values), f"{what}: one of {text}"
+    return Constant(values[0]), f"{what}: always {text}"
+
+
 def _always(value: int) -> Callable[[InputRuleChooser, Input], Rule | None]:
-    kinds: dict[str, type[bool | int | float]] = {"bool": bool, "float": float}
-    return lambda _, item: Constant(kinds.get(item.dtype.kind, int)(value))
+    return lambda _, item: Constant(_CASTS[item.dtype.kind](value))
 
 
 def _matching(pattern: str) -> Callable[[str], Any]:
     return re.compile(pattern).search
 
 
+_CASTS: dict[str, type[bool | int | float]] = {"bool": bool, "float": float, "int": int, "uint": int}
 _WHOLE = ("int", "uint")
 _NUMBERS = (*_WHOLE, "float")
 _ROLES: tuple[_Role, ...] = (

@@ -16,6 +16,7 @@ from dummyio.spec.values import (
     Lengths,
     PaddingMask,
     Positions,
+    Rows,
     Strings,
     TokenIds,
     Uniform,
@@ -239,12 +240,15 @@ def test_weights_are_no_inputs():
     assert list(describe(model)) == ["x"]
 
 
-@pytest.mark.parametrize(
-    ("text", "kind"), [("seq(float[N])", "sequence_type"), ("optional(float[N])", "optional_type")]
-)
-def test_inputs_that_are_no_tensors(text, kind):
-    with pytest.raises(SourceError, match=f"input 'x' is not a tensor but of {kind}"):
-        describe(_model(f"({text} x) => (float[N] y) {{ y = Identity(x) }}"))
+def test_lists_of_maps_are_refused():
+    listed = helper.make_sequence_type_proto(
+        helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
+    )
+    graph = helper.make_graph([], "g", [helper.make_value_info("x", listed)], [])
+    with pytest.raises(
+        SourceError, match=r"input 'x' is of sequence_type: only tensors, lists of tensors and optional tensors"
+    ):
+        describe(helper.make_model(graph))
 
 
 def test_unknown_rank_and_its_remedy():
@@ -590,13 +594,14 @@ def test_parameters_and_divisors():
     model.graph.output[0].type.tensor_type.ClearField("shape")
     spec = describe(model)
     assert {name: spec[name].values for name in ("k", "start", "stretched", "d", "i")} == {
-        "k": Constant(1),
+        "k": Choices((1, 2, 3, 4)),
         "start": Constant(0),
-        "stretched": Constant(1),
+        "stretched": Rows((1, 4)),
         "d": Constant(1),
         "i": Uniform(0, 2),
     }
-    assert spec.provenance["input k"] == "a parameter of TopK: always 1"
+    assert spec.provenance["input k"] == "a parameter of Slice: one of 1, 2, 3, 4"
+    assert spec.provenance["input stretched"] == "a parameter of Expand: 1, 4"
     _run(model, spec)
 
 
