@@ -19,6 +19,7 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 FRAMEWORKS = {
     "torch": ["torch"],
     "tensorflow": ["tensorflow", "ai_edge_litert", "tf2onnx"],
+    "litert": ["ai_edge_litert"],
     "jax": ["jax", "flax"],
     "onnx": ["onnx", "onnxruntime"],
 }
@@ -57,6 +58,7 @@ OLDEST = {
             "--deselect=tests/backends/tensorflow/test_running.py::test_a_truncated_file",
         ],
     ),
+    "litert": (["litert"], ["tests/tflite"]),
     "jax": (
         ["jax", "flax", "jax2onnx"],
         [

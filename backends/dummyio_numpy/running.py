@@ -1,6 +1,7 @@
-"""Plain functions as runners: they take NumPy arrays by name, nested as the spec is, and return arrays."""
+"""What takes NumPy arrays by name, and returns arrays: plain functions, whose inputs are nested as the spec is, and TFLite files."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from dummyio.backend.result_names import name_outputs
 from dummyio.errors import OptionError, RunError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import to_framework
-from dummyio.running.runner import DeclaredTensor, check_feed_names
+from dummyio.running.runner import DeclaredTensor, Runner, check_feed_names
+from dummyio.tflite.runner import TfliteRunner
 from dummyio.typing import Array
 
 
@@ -42,12 +44,20 @@ class FunctionRunner:
         return {name: np.asarray(value) for name, value in name_outputs(result, declared).items()}
 
 
-def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> FunctionRunner:
-    """Return a function as a runner; raise `OptionError` for any `engine`, since a function has no other.
+def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Runner:
+    """Return a function or a TFLite file as a runner; errors of a file as `TfliteRunner`.
 
-    It was given as an object, so that it runs without `trust` too.
+    A function was given as an object, so that it runs without `trust` too.
+
+    Raises
+    ------
+    OptionError
+        for any `engine`, since neither has another one.
     """
-    del trust
+    if isinstance(target, Path):
+        if engine is not None:
+            raise OptionError(f"engine={engine!r}: a TFLite file has one engine, LiteRT; leave the option out.")
+        return TfliteRunner(target, spec, trust=trust)
     if engine is not None:
         raise OptionError(f"engine={engine!r}: a Python function has no engines; leave the engine out.")
     return FunctionRunner(target, spec)

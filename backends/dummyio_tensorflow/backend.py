@@ -61,6 +61,12 @@ class TensorflowBackend:
 
         return prove(source, spec, level, keywords)
 
+    def is_harmless(self, kind: str) -> bool | None:
+        """Whether an operator of TensorFlow can do no harm; see `dummyio_tensorflow.running.operator_trust.is_harmless`."""
+        from dummyio_tensorflow.running.operator_trust import is_harmless  # noqa: PLC0415 - lazy: for files that name one
+
+        return is_harmless(kind)
+
     def load(self, path: Path, task: str | None, *, trust: bool = False) -> tuple[Any, str]:
         """Return the Keras model of a file, and its name for messages."""
         from dummyio_tensorflow.calling.load_model import load_model  # noqa: PLC0415 - lazy: for loading

@@ -146,7 +146,7 @@ def find_backend(model: Any, kind: Format, spec: InputSpec | None = None) -> Any
     A function whose code does not tell is of the framework that described it.
     """
     described = "jax" if spec is not None and "jax" in spec.provenance else None
-    framework = detect_framework(model) or (described or kind.run_by if callable(model) else None)
+    framework = detect_framework(model) or (described or kind.function_of if callable(model) else None)
     if isinstance(model, (str, os.PathLike)):
         raise ExportError(
             f"{os.fspath(model)!r} is an artifact, and `export` takes a model: load it first, with tf.saved_model.load for a "

@@ -13,6 +13,7 @@ PAGE = ROOT / "docs" / "reference" / "versions.md"
 EXTRAS = (
     "torch",
     "tensorflow",
+    "litert",
     "quantize",
     "jax",
     "flax",

@@ -11,16 +11,10 @@ from typing import Any
 import tensorflow as tf
 
 from dummyio.backend.frameworks import qualified_name
-from dummyio.errors import OptionError, SourceError, suggest_names
+from dummyio.errors import SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.keras.calls import Call, bind_arguments, bind_keras, is_keras, list_parameters
-
-_USUAL = ("serving_default", "__call__")
-"""Names of the signature that is meant without `signature=`."""
-
-
-SIGNATURE = "signature"
-"""The key of a spec's provenance for the signature that it was described from."""
+from dummyio.running.signatures import SIGNATURE, choose_signature
 
 
 def bind_spec(model: Any, spec: InputSpec) -> Call:
@@ -80,26 +74,6 @@ def _bind_concrete(function: Any) -> Call:
         return function(*values, **named)
 
     return call
-
-
-def choose_signature(signatures: Collection[str], signature: str | None, label: str) -> str:
-    """Return the name of the signature that is meant: the one asked for, the usual one, the only one.
-
-    Raises
-    ------
-    OptionError
-        for a name that is not among them.
-    SourceError
-        if there are several, and none is the usual one.
-    """
-    if signature is not None and signature not in signatures:
-        raise OptionError(
-            f"signature={signature!r}: {label} has no signature of that name. {suggest_names(signature, signatures)}"
-        )
-    usual = [name for name in _USUAL if name in signatures] or (list(signatures) if len(signatures) == 1 else [])
-    if signature is None and not usual:
-        raise SourceError(f"{label} has the signatures {', '.join(signatures)}: choose one with signature='name'.")
-    return signature or usual[0]
 
 
 def choose_function(module: Any, signature: str | None = None, names: Collection[str] = ()) -> Any:

@@ -20,6 +20,7 @@ from dummyio.backend.result_names import name_outputs
 from dummyio.errors import ExportError, SourceError, format_error_line
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import replace_attributes
+from dummyio.running.signatures import argument_names
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import build_nested
 from dummyio_tensorflow.calling.bind_model import bind_spec, expand_composite_tensor
@@ -29,7 +30,7 @@ from dummyio_tensorflow.graph_edits.contrast import expand_contrasts
 from dummyio_tensorflow.graph_edits.new_axes import expand_dims_in_slices
 from dummyio_tensorflow.graph_edits.scopes import iterate_nodes, iterate_scopes
 from dummyio_tensorflow.graph_edits.variable_writes import leave_out_writes
-from dummyio_tensorflow.signature import abstract, argument_names
+from dummyio_tensorflow.signature import abstract
 
 _LARGEST = (1 << 31) - (1 << 24)
 """Bytes of constants that fit a graph: it is one protobuf message of at most 2 GiB."""

@@ -1,24 +1,12 @@
-"""The table that an input's elements index, and the longest sequence, from a graph of any format.
+"""The tables that inputs index, and the longest sequence, from a graph of TensorFlow."""
 
-A walk along the operations follows the elements of each input through operations that leave them as they are, up to those
-that choose rows of a table.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
 
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation: its kind and name, and the keys of the tensors that it takes and returns."""
-
-    kind: str
-    name: str
-    inputs: tuple[object, ...]
-    outputs: tuple[object, ...]
+from dummyio.sources.graph.indexed_tables import Operation, find_indexed_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,43 +53,11 @@ _PASS_THROUGH = {
     *("Cast", "Identity", "Reshape", "ExpandDims", "Squeeze", "StridedSlice", "Slice", "Transpose", "StopGradient"),
     *("BroadcastTo", "Tile", "Pad", "PadV2", "ConcatV2", "Pack", "SelectV2", "Select", "Minimum", "Maximum"),
     *("ClipByValue", "EnsureShape", "Abs", "Unpack", "SplitV", "Split"),
-    *("CAST", "RESHAPE", "EXPAND_DIMS", "SQUEEZE", "STRIDED_SLICE", "SLICE", "TRANSPOSE", "BROADCAST_TO", "TILE"),
-    *("PAD", "PADV2", "CONCATENATION", "PACK", "SELECT", "SELECT_V2", "MINIMUM", "MAXIMUM", "ABS", "UNPACK"),
 }
 """Operations whose results are elements of their inputs, or smaller."""
 
-_GATHERS: dict[str, int] = {
-    **dict.fromkeys(("GatherV2", "Gather", "ResourceGather", "GATHER"), 1),
-    **dict.fromkeys(("EMBEDDING_LOOKUP", "OneHot", "ONE_HOT"), 0),
-}
+_GATHERS: dict[str, int] = {"GatherV2": 1, "Gather": 1, "ResourceGather": 1, "OneHot": 0}
 """Operations that choose by index → the number of the input with the indices."""
-
-
-def find_indexed_tables(
-    operations: Iterable[Operation], origins: Mapping[Any, str], rows: Callable[[Operation], int | None]
-) -> dict[str, tuple[int, str]]:
-    """Return input → (rows, name of the operation) for the inputs that index a table of known length.
-
-    Parameters
-    ----------
-    operations
-        The graph's operations, each after those whose results it takes.
-    origins
-        The key of each input's tensor → its path.
-    rows
-        The number of rows that an operation chooses from; None if it varies.
-    """
-    known: dict[object, frozenset[str]] = {key: frozenset({path}) for key, path in origins.items()}
-    found: dict[str, tuple[int, str]] = {}
-    for op in operations:
-        if op.kind in _GATHERS and len(op.inputs) > _GATHERS[op.kind] and (count := rows(op)):
-            for path in known.get(op.inputs[_GATHERS[op.kind]], ()):
-                found[path] = min(found.get(path, (count, op.name)), (count, op.name), key=lambda table: table[0])
-        elif op.kind in _PASS_THROUGH:
-            paths = frozenset().union(*(known.get(key, frozenset[str]()) for key in op.inputs))
-            if paths:
-                known |= dict.fromkeys(op.outputs, paths)
-    return found
 
 
 def find_graph_tables(graph: Any, inputs: Mapping[str, str]) -> TableFacts:
@@ -112,7 +68,9 @@ def find_graph_tables(graph: Any, inputs: Mapping[str, str]) -> TableFacts:
         Operation(op.type, op.name, tuple(t.name for t in op.inputs), tuple(t.name for t in op.outputs))
         for op in operations
     )
-    found = find_indexed_tables(each, inputs, lambda op: _count_rows(by_name[op.name]))
+    found = find_indexed_tables(
+        each, inputs, lambda op: _count_rows(by_name[op.name]), passing=_PASS_THROUGH, choosing=_GATHERS
+    )
     rows = {path: (count, _table_name(name)) for path, (count, name) in found.items()}
     return TableFacts(rows, tuple(filter(None, map(_find_slice, operations))), _find_chosen_axes(operations, inputs))
 

@@ -1,18 +1,16 @@
-"""The inputs that a SavedModel, a frozen graph or a TFLite file declares."""
+"""The inputs that a SavedModel or a frozen graph declares."""
 
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from dummyio.backend.formats import FORMATS
 from dummyio.errors import SourceError, format_error_line
+from dummyio.running.signatures import SIGNATURE, choose_signature
 from dummyio.sources.declared import Declared, Leaf
-from dummyio_tensorflow.calling.bind_model import SIGNATURE, choose_signature
 from dummyio_tensorflow.calling.saved_model_protos import SavedSignature, list_signatures, read_saved_model
 from dummyio_tensorflow.calling.shape_constants import guard_constants
 from dummyio_tensorflow.declarations.declared_inputs import leaf_from_spec
-from dummyio_tensorflow.declarations.from_tflite import declared_from_tflite
 from dummyio_tensorflow.running.graph_runners import find_graph_outputs, load_graph
 
 
@@ -28,8 +26,6 @@ def declared_from_file(path: Path, signature: str | None) -> Declared:
     """
     if path.is_dir():
         return _declared_from_saved_model(path, signature)
-    if path.suffix == FORMATS["tflite"].suffix:
-        return declared_from_tflite(path, signature)
     return _declared_from_graph(path)
 
 

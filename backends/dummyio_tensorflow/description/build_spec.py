@@ -4,14 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dummyio.errors import OptionError, SourceError, format_error_line, suggest_names
+from dummyio.errors import format_error_line
 from dummyio.input_spec import InputSpec
-from dummyio.sources.declared import Declared, iterate_declared
-from dummyio.sources.graph.describe_declared import describe_declared
+from dummyio.sources.declared import Declared
+from dummyio.sources.graph.describe_declared import choose_leaves, describe_declared, note_shared_sizes
 from dummyio.sources.graph.dynamic_axes import get_part_prefix
 from dummyio.spec.dims import Dim
 from dummyio.spec.dtypes import DType
-from dummyio.typing import Axes
 from dummyio_tensorflow.declarations.embedding_tables import TableFacts, find_graph_tables
 from dummyio_tensorflow.description.output_shapes import describe_outputs
 from dummyio_tensorflow.description.trial_traces import (
@@ -36,18 +35,7 @@ class SpecBuilder:
         self._declared = declared
         self._options = options
         self._notes = {"source": declared.label, **declared.notes}
-        leaves = dict(iterate_declared(declared.tree))
-        shapes: Mapping[str, Any] = options.get("shapes", {})
-        for path in shapes:
-            if path not in leaves:
-                raise OptionError(f"shapes: no input is named {path!r}. {suggest_names(path, leaves)}")
-        self._leaves: dict[str, tuple[Axes, DType]] = {}
-        for path, leaf in leaves.items():
-            axes = tuple(shapes[path]) if path in shapes else leaf.axes
-            if axes is None:
-                remedy = f"Give it, shapes={{{path!r}: ('batch_size', 3)}}."
-                raise SourceError(f"input {path!r} declares no shape, not even a number of axes. {remedy}")
-            self._leaves[path] = (axes, leaf.dtype)
+        self._leaves = choose_leaves(declared, options)
 
     def spec(self) -> InputSpec:
         """Return the spec."""
@@ -97,10 +85,7 @@ class SpecBuilder:
             trial = self._trace_at_distinct_sizes(other, facts)
             if trial is not None and trial.error is None:
                 own, spec, traced = [*own, name], other, trial
-        tied = ", ".join(name for name in several if name not in own)
-        self._notes["lengths"] = (
-            f"sequences of one part of the model are taken to be of one length, images of one size: {tied}"
-        )
+        self._notes |= note_shared_sizes([name for name in several if name not in own])
         return spec, traced
 
     def _note_bounds(self, reasons: Mapping[str, str]) -> None:
@@ -123,8 +108,6 @@ class SpecBuilder:
         declared = self._declared
         if declared.graph is not None:
             return find_graph_tables(declared.graph, {f"{path}:0": path for path in self._leaves}), None
-        if declared.callable is None:
-            return TableFacts(declared.rows), None
         plain, _ = self._describe_inputs(TableFacts({}))
         trace = trace_symbolic(declared.callable, plain)
         if trace.error is not None:

@@ -1,4 +1,4 @@
-"""Describe TensorFlow models and files: Keras models, functions, modules, SavedModels, frozen graphs, TFLite files.
+"""Describe TensorFlow models and files: Keras models, functions, modules, SavedModels, frozen graphs.
 
 They declare names, dtypes and which sizes are dynamic. Which of these are equal, and what the inputs hold, follows from
 names, from the graph, and, for models that can be traced, from traces at sizes that all differ: sizes that must be equal do
@@ -16,9 +16,10 @@ from dummyio.errors import SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.keras.calls import is_keras
 from dummyio.keras.declared_inputs import declared_from_keras
+from dummyio.running.signatures import SIGNATURE
 from dummyio.sources.declared import Declared
 from dummyio.sources.options import apply_sizes, check_options
-from dummyio_tensorflow.calling.bind_model import SIGNATURE, bind_model, choose_function, has_functions
+from dummyio_tensorflow.calling.bind_model import bind_model, choose_function, has_functions
 from dummyio_tensorflow.declarations.declared_inputs import declared_from_concrete_function
 from dummyio_tensorflow.declarations.from_file import declared_from_file
 from dummyio_tensorflow.description.build_spec import SpecBuilder
@@ -33,7 +34,7 @@ def describe(model: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
     ----------
     model
         A Keras model, a ``tf.function`` with a signature or a trace, a concrete function, a ``tf.Module``; a path to a
-        SavedModel's folder, a frozen graph (``.pb``) or a ``.tflite`` file.
+        SavedModel's folder or a frozen graph (``.pb``).
     dims
         Default sizes of dims, by name. Options: ``padding_side``, ``mask_policy``: as in `PaddingMask`; ``shapes``: input →
         sizes and names of its axes; ``signature``: the name of one, for a module or a file with several.

@@ -13,12 +13,12 @@ from dummyio.exporting.artifact_check import check_artifact
 from dummyio.exporting.stages import report_stage
 from dummyio.exporting.static_dims import fix_dims, split_into_buckets
 from dummyio.input_spec import InputSpec
+from dummyio.running.signatures import argument_names
 from dummyio.typing import Buckets, StaticDims
 from dummyio_tensorflow.calling.frozen_function import Frozen, add_output_specs, freeze_model, trace_model
 from dummyio_tensorflow.exporting.operator_places import name_operators
 from dummyio_tensorflow.graph_edits.scopes import iterate_nodes
 from dummyio_tensorflow.running.model_runner import ModelRunner
-from dummyio_tensorflow.signature import argument_names
 
 Freeze = Callable[[Any, InputSpec], Frozen]
 

@@ -18,17 +18,17 @@ from dummyio.exporting.artifact import ExportResult, record_precision
 from dummyio.exporting.artifact_check import TOLERANCE
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
+from dummyio.running.signatures import argument_names
 from dummyio.temporaries import temporary_folder
+from dummyio.tflite.read_model import list_operator_kinds, read_model
+from dummyio.tflite.runner import TfliteRunner
 from dummyio.typing import Buckets, StaticDims
 from dummyio_tensorflow.calling.silence import silence_output
-from dummyio_tensorflow.calling.tflite_schema import list_operator_kinds, read_model
 from dummyio_tensorflow.exporting.calibration_worker import convert_in_subprocess
 from dummyio_tensorflow.exporting.converter_errors import clean_cause, explain_tflite_error
 from dummyio_tensorflow.exporting.export_job import ExportJob, prepare_export
 from dummyio_tensorflow.exporting.export_saved_model import save_signatures
 from dummyio_tensorflow.exporting.quantize_products import quantize_products
-from dummyio_tensorflow.running.tflite_runner import TfliteRunner
-from dummyio_tensorflow.signature import argument_names
 
 Quantize = Literal["float16", "fp16", "dynamic", "int8", "int16x8"] | None
 _ACTIVATION_BITS = {"int8": 8, "int16x8": 16}

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dummyio.errors import ExportError, NotInstalledError, format_error_line
+from dummyio.tflite.read_model import list_builtin_kinds
 from dummyio.typing import Array
 from dummyio_tensorflow.calling.silence import silence_output
-from dummyio_tensorflow.calling.tflite_schema import list_builtin_kinds
 
 _PRODUCTS = ("FULLY_CONNECTED", "BATCH_MATMUL", "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE")
 

@@ -1,17 +1,14 @@
 """Proves the spec of a Keras model, a function, a module or a file."""
 
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from dummyio.backend.formats import FORMATS
 from dummyio.input_spec import InputSpec
 from dummyio.sources.proof.prove_spec import prove_spec
 from dummyio_tensorflow.description.describe_model import read_declared
 from dummyio_tensorflow.proof.graph_file import GraphFile
 from dummyio_tensorflow.proof.live_model import LiveModel
-from dummyio_tensorflow.proof.tflite_file import TfliteFile
 
 
 def prove(source: Any, spec: InputSpec, level: str, keywords: Mapping[str, Any]) -> InputSpec:
@@ -20,8 +17,5 @@ def prove(source: Any, spec: InputSpec, level: str, keywords: Mapping[str, Any])
     if not isinstance(source, (str, Path)):
         return prove_spec(LiveModel(read_declared(source, keywords.get("signature"))), spec, level, given=given)
     path = Path(source)
-    if path.suffix != FORMATS["tflite"].suffix:
-        declared = read_declared(path, keywords.get("signature"))
-        return prove_spec(GraphFile(path, declared, spec), spec, level, given=given)
-    with closing(TfliteFile(path, spec.provenance.get("signature", ""))) as file:
-        return prove_spec(file, spec, level, given=given)
+    declared = read_declared(path, keywords.get("signature"))
+    return prove_spec(GraphFile(path, declared, spec), spec, level, given=given)

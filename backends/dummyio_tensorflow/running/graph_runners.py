@@ -11,18 +11,13 @@ import tensorflow as tf
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import DTypeError, RunError, SourceError, build_trust_error, format_error_line
 from dummyio.input_spec import InputSpec
+from dummyio.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures, put_signature_first
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_tensorflow.calling.saved_model_protos import read_saved_model
 from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.dtypes import from_native
-from dummyio_tensorflow.running.named_feeds import (
-    FeedMap,
-    choose_fitting_signature,
-    merge_signatures,
-    put_signature_first,
-)
 from dummyio_tensorflow.running.operator_trust import find_graph_dangers, find_saved_model_dangers
 from dummyio_tensorflow.tensors import from_numpy, to_numpy
 

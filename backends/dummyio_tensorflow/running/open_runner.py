@@ -1,4 +1,4 @@
-"""The runner of each kind of target: models in memory, SavedModels, frozen graphs, TFLite files."""
+"""The runner of each kind of target: models in memory, SavedModels, frozen graphs."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,13 +10,8 @@ from dummyio.input_spec import InputSpec
 from dummyio.running.runner import Runner
 from dummyio_tensorflow.running.graph_runners import GraphRunner, SavedModelRunner
 from dummyio_tensorflow.running.model_runner import ModelRunner
-from dummyio_tensorflow.running.tflite_runner import TfliteRunner
 
-_FILE_RUNNERS: Mapping[str, Callable[..., Runner]] = {
-    "saved_model": SavedModelRunner,
-    "tflite": TfliteRunner,
-    "pb": GraphRunner,
-}
+_FILE_RUNNERS: Mapping[str, Callable[..., Runner]] = {"saved_model": SavedModelRunner, "pb": GraphRunner}
 """Format → its runner."""
 
 
@@ -40,5 +35,5 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trus
         return ModelRunner(target, spec)
     kind = detect_path_format(target)
     if kind is None or kind.name not in _FILE_RUNNERS:
-        raise SourceError(f"{target}: TensorFlow runs the folder of a SavedModel, .pb and .tflite files.")
+        raise SourceError(f"{target}: TensorFlow runs the folder of a SavedModel, and .pb files.")
     return _FILE_RUNNERS[kind.name](target, spec, trust=trust)

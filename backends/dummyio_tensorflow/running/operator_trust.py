@@ -19,7 +19,6 @@ from tensorflow.python.framework import op_def_registry  # pyright: ignore[repor
 from dummyio.backend.formats import FORMATS
 from dummyio.sources.read_file import is_inside
 from dummyio_tensorflow.calling.saved_model_protos import INITIALIZERS
-from dummyio_tensorflow.calling.tflite_schema import list_builtin_kinds, list_external_files, list_operator_kinds
 
 _MOST_CONTEXTS = 10_000
 """Functions are checked for the kinds of their arguments; beyond this number of combinations, for none."""
@@ -31,9 +30,6 @@ _BRANCHES = ("If", "StatelessIf", "_If", "Case", "StatelessCase")
 """Operators whose inputs behind the first are the arguments of their functions."""
 _SAME = ("Identity", "PlaceholderWithDefault")
 """Operators whose result is their input."""
-
-_FOREIGN = {"CUSTOM", "DELEGATE", "STABLEHLO_CUSTOM_CALL"}
-"""Operators in TFLite's own table whose code is elsewhere."""
 
 Kinds = Sequence[str]
 """For each argument: ``"asset"``, the name of a file of the SavedModel, ``"checkpoint"``, that of its variables, or an empty text."""
@@ -123,16 +119,6 @@ def _list_loaded(meta: Any) -> list[str]:
         if "variables" in key:
             found += [VariableDef.FromString(value).initializer_name for value in collection.bytes_list.value]
     return [*found, meta.saver_def.restore_op_name]
-
-
-def find_tflite_dangers(model: Any) -> list[str]:
-    """Return the parts of a TFLite file that can run code or touch files: operators that are not TFLite's own, weights in other files."""
-    known = list_builtin_kinds().keys() - _FOREIGN
-    foreign = [kind for kind in dict.fromkeys(list_operator_kinds(model)) if kind not in known]
-    flex = {kind: is_harmless(kind.removeprefix("Flex")) is True for kind in foreign if kind.startswith("Flex")}
-    own = _read_table()["custom operators of TFLite"]
-    found = [f"operator {kind[:80]}" for kind in foreign if not flex.get(kind, _is_listed(kind, own))]
-    return found + [f"weights in the file {name[:80]!r}" for name in list_external_files(model)]
 
 
 def _is_asset(objects: Any, number: int) -> bool:

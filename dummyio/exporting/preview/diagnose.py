@@ -72,7 +72,7 @@ def diagnose(
 
 def _find_framework(model: Any, format_name: str | None) -> str:
     kind = FORMATS.get(format_name or "")
-    framework = detect_framework(model) or (kind.run_by if kind is not None and callable(model) else None)
+    framework = detect_framework(model) or (kind.function_of if kind is not None and callable(model) else None)
     if framework is None:
         raise ExportError(f"a {qualified_name(model)} cannot be exported: give a model of a framework, or a function.")
     return framework

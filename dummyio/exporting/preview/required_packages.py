@@ -28,7 +28,7 @@ _NEEDED: dict[tuple[str, str], tuple[tuple[str, tuple[str, ...]], ...]] = {
 _RUNTIMES = {
     "onnx": ("onnx", "onnxruntime"),
     "onnx_folder": ("onnx", "onnxruntime"),
-    "tflite": ("tensorflow", "ai-edge-litert"),
+    "tflite": ("litert", "ai-edge-litert"),
 }
 """Format → the extra and the package that runs it: without it a written artifact cannot be checked."""
 _LIBRARIES = {"transformers": "hf", "diffusers": "diffusers"}

@@ -8,12 +8,12 @@ tf = pytest.importorskip("tensorflow")
 
 from dummyio.errors import DTypeError, OptionError
 from dummyio.input_spec import InputSpec
+from dummyio.running.signatures import argument_names
 from dummyio.spec.dims import Dim
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.testing.backend_conformance import BackendConformance
 from dummyio_tensorflow import BACKEND, DTYPE_MAPPER, from_native, to_native
-from dummyio_tensorflow.signature import argument_names
 
 BATCH, LENGTH = Dim("batch_size", 2), Dim("sequence_length", 5)
 

@@ -6,16 +6,24 @@ from typing import Any
 
 import numpy as np
 
+from dummyio.running.signatures import SIGNATURE, choose_signature
 from dummyio.sources.declared import Declared, Leaf
+from dummyio.sources.graph.indexed_tables import Operation, find_indexed_tables
 from dummyio.spec.dtypes import DType
-from dummyio_tensorflow.calling.bind_model import SIGNATURE, choose_signature
-from dummyio_tensorflow.calling.tflite_schema import list_operators, read_model, refuse_damage
-from dummyio_tensorflow.declarations.embedding_tables import Operation, find_indexed_tables
-from dummyio_tensorflow.running.tflite_runner import UNNAMED, declared_axes, list_signatures, open_interpreter
+from dummyio.tflite.interpreter import UNNAMED, declared_axes, list_signatures, open_interpreter
+from dummyio.tflite.read_model import list_operators, read_model, refuse_damage
+
+_PASSING = (
+    *("CAST", "RESHAPE", "EXPAND_DIMS", "SQUEEZE", "STRIDED_SLICE", "SLICE", "TRANSPOSE", "BROADCAST_TO", "TILE"),
+    *("PAD", "PADV2", "CONCATENATION", "PACK", "SELECT", "SELECT_V2", "MINIMUM", "MAXIMUM", "ABS", "UNPACK"),
+)
+"""Operators whose results are elements of their inputs, or smaller."""
+_CHOOSING = {"GATHER": 1, "EMBEDDING_LOOKUP": 0, "ONE_HOT": 0}
+"""Operators that choose by index → the number of the input with the indices."""
 
 
 def declared_from_tflite(path: Path, signature: str | None) -> Declared:
-    """Return the inputs of a signature; errors as `dummyio_tensorflow.declarations.from_file.declared_from_file`."""
+    """Return the inputs of a signature; errors as `dummyio.tflite.describe.describe`."""
     with refuse_damage(path):
         return _read_declared(path, signature)
 
@@ -57,7 +65,7 @@ def _find_tables(path: Path, signature: str, inputs: Mapping[Any, str]) -> dict[
             return None  # not a constant table
         return int(tensor.Shape(0))
 
-    found = find_indexed_tables(operations, inputs, rows)
+    found = find_indexed_tables(operations, inputs, rows, passing=_PASSING, choosing=_CHOOSING)
     return {
         key: (count, table(operations[int(number)]).Name().decode("utf-8", "replace"))
         for key, (count, number) in found.items()

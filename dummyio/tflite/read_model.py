@@ -18,7 +18,7 @@ def import_litert() -> Any:
         return import_module("ai_edge_litert")
     except ModuleNotFoundError as error:
         raise NotInstalledError(
-            "TFLite files need ai-edge-litert, which is not installed. Install it: pip install 'dummyio[tensorflow]'"
+            "TFLite files need ai-edge-litert, which is not installed. Install it: pip install 'dummyio[litert]'"
         ) from error
 
 

@@ -7,9 +7,8 @@ from typing import TypeVar
 from dummyio.errors import RunError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, check_feed_names
+from dummyio.running.signatures import SIGNATURE, argument_names
 from dummyio.typing import Array, Axes
-from dummyio_tensorflow.calling.bind_model import SIGNATURE
-from dummyio_tensorflow.signature import argument_names
 
 T = TypeVar("T")
 

@@ -10,25 +10,21 @@ import numpy as np
 
 from dummyio.errors import DTypeError, RunError, build_trust_error, format_error_line
 from dummyio.input_spec import InputSpec
+from dummyio.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures, put_signature_first
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dtypes import DType
-from dummyio.typing import Array, Axes
-from dummyio_tensorflow.calling.silence import silence_output
-from dummyio_tensorflow.calling.tflite_checks import check_numbers
-from dummyio_tensorflow.calling.tflite_schema import import_litert, read_model, refuse_damage
-from dummyio_tensorflow.running.named_feeds import (
-    FeedMap,
-    choose_fitting_signature,
-    merge_signatures,
-    put_signature_first,
+from dummyio.tflite.interpreter import (
+    UNNAMED,
+    Details,
+    declared_axes,
+    list_signatures,
+    open_interpreter,
+    silence_litert,
 )
-from dummyio_tensorflow.running.operator_trust import find_tflite_dangers
+from dummyio.tflite.operator_trust import find_tflite_dangers
+from dummyio.tflite.read_model import read_model, refuse_damage
+from dummyio.typing import Array
 
-Details = Mapping[str, Any]
-"""LiteRT's description of one tensor."""
-
-UNNAMED = ""
-"""The name of the signature of a file that has none."""
 _WHOLE = ("int", "uint")
 
 
@@ -81,7 +77,7 @@ class TfliteRunner:
             if self._called:
                 found = self._run(name, values)
             else:
-                with silence_output():  # the first call makes delegates, which print messages
+                with silence_litert():  # the first call makes delegates, which print messages
                     found = self._run(name, values)
                 self._called = True
         except Exception as error:
@@ -104,34 +100,6 @@ class TfliteRunner:
             self._interpreter.set_tensor(self._inputs[name][key]["index"], array)
         self._interpreter.invoke()
         return {key: self._interpreter.get_tensor(one["index"]) for key, one in self._outputs[name].items()}
-
-
-def open_interpreter(path: Path) -> Any:
-    """Return LiteRT's interpreter of a file; errors as `TfliteRunner`."""
-    litert = import_litert()
-    with refuse_damage(path), silence_output():
-        check_numbers(path, read_model(path))
-        return litert.interpreter.Interpreter(model_path=str(path))
-
-
-def list_signatures(interpreter: Any) -> tuple[dict[str, dict[str, Details]], dict[str, dict[str, Details]]]:
-    """Return signature → name → details, of inputs and of outputs, the usual signature first."""
-    order = sorted(interpreter.get_signature_list(), key=lambda name: name != "serving_default")
-    if not order:
-        sides = (interpreter.get_input_details(), interpreter.get_output_details())
-        inputs, outputs = ({UNNAMED: {one["name"]: one for one in side}} for side in sides)
-        return inputs, outputs
-    runners = {name: interpreter.get_signature_runner(name) for name in order}
-    return (
-        {name: dict(runner.get_input_details()) for name, runner in runners.items()},
-        {name: dict(runner.get_output_details()) for name, runner in runners.items()},
-    )
-
-
-def declared_axes(details: Details) -> Axes:
-    """Return a tensor's sizes; None for dynamic ones."""
-    sizes = details["shape_signature"] if len(details["shape_signature"]) else details["shape"]
-    return tuple(None if size < 0 else int(size) for size in sizes)
 
 
 def _declared_tensor(name: str, details: Details) -> DeclaredTensor:
