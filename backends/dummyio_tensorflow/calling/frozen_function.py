@@ -29,6 +29,7 @@ from dummyio_tensorflow.dtypes import from_native
 from dummyio_tensorflow.graph_edits.contrast import expand_contrasts
 from dummyio_tensorflow.graph_edits.new_axes import expand_dims_in_slices
 from dummyio_tensorflow.graph_edits.scopes import iterate_nodes, iterate_scopes
+from dummyio_tensorflow.graph_edits.sign_bits import compare_signs
 from dummyio_tensorflow.graph_edits.variable_writes import leave_out_writes
 from dummyio_tensorflow.signature import abstract
 
@@ -155,7 +156,7 @@ def complete_freezing() -> Generator[list[str]]:
         definition: Any = inline(*args, **options)
         left_out.extend(leave_out_writes(definition, [tensor.op.name for tensor in args[0].outputs]))
         for nodes, reference in iterate_scopes(definition):
-            for edit in (_read_whole_variables, expand_dims_in_slices, expand_contrasts):
+            for edit in (_read_whole_variables, expand_dims_in_slices, expand_contrasts, compare_signs):
                 edit(nodes, reference)
         _rename_functions(definition)
         return definition
