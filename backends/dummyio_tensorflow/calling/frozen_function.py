@@ -64,6 +64,16 @@ class Frozen:
     """The operations that write variables which no result depends on: the graph has them no more."""
 
 
+class UntracedError(ExportError):
+    """A model that does not trace on the inputs of its spec, for a `reason` that TensorFlow gave."""
+
+    def __init__(
+        self, reason: str, remedy: str = "Check that the spec is this model's, or fix sizes with static=."
+    ) -> None:
+        super().__init__(f"the model does not trace on the inputs of its spec: {reason} {remedy}")
+        self.reason = reason
+
+
 def nest_tensors(spec: InputSpec, leaves: Mapping[str, Any]) -> dict[str, Any]:
     """Return tensors by path as the spec nests them."""
     return {name: build_nested(node, leaves, name, tuple) for name, node in spec.items()}
@@ -75,7 +85,7 @@ def trace_model(model: Any, spec: InputSpec) -> tuple[Any, tuple[str, ...]]:
     Raises
     ------
     ExportError
-        if the model does not trace on these inputs, or returns something other than tensors.
+        if the model does not trace on these inputs (`UntracedError`), or returns something other than tensors.
     """
     call = bind_spec(model, spec)
     specs = abstract(dict(spec.leaves))
@@ -94,10 +104,7 @@ def trace_model(model: Any, spec: InputSpec) -> tuple[Any, tuple[str, ...]]:
     except SourceError:
         raise
     except Exception as error:
-        raise ExportError(
-            f"the model does not trace on the inputs of its spec: {format_error_line(error)} Check that the spec is this "
-            "model's, or fix sizes with static=."
-        ) from error
+        raise UntracedError(format_error_line(error)) from error
     return function, tuple(names)
 
 

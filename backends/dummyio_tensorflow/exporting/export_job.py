@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from dummyio.errors import ExportError
+from dummyio.errors import DummyioError, ExportError
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import check_artifact
 from dummyio.exporting.stages import report_stage
@@ -15,7 +15,13 @@ from dummyio.exporting.static_dims import fix_dims, split_into_buckets
 from dummyio.input_spec import InputSpec
 from dummyio.running.signatures import argument_names
 from dummyio.typing import Buckets, StaticDims
-from dummyio_tensorflow.calling.frozen_function import Frozen, add_output_specs, freeze_model, trace_model
+from dummyio_tensorflow.calling.frozen_function import (
+    Frozen,
+    UntracedError,
+    add_output_specs,
+    freeze_model,
+    trace_model,
+)
 from dummyio_tensorflow.exporting.operator_places import name_operators
 from dummyio_tensorflow.graph_edits.scopes import iterate_nodes
 from dummyio_tensorflow.running.model_runner import ModelRunner
@@ -56,12 +62,36 @@ def prepare_export(
     spec, notes = fix_dims(spec, static)
     spec, specs, more = split_into_buckets(spec, buckets)
     with report_stage("trace", type(model).__name__):
-        signatures = {name: freeze(model, each) for name, each in specs.items()}
+        signatures = {name: _freeze(model, each, freeze) for name, each in specs.items()}
     _refuse_python(model, spec, signatures["serving_default"].graph.graph)
     spec = add_output_specs(spec, signatures["serving_default"])
     written = signatures["serving_default"].left_out
     dropped = (_LEFT_OUT.format(", ".join(written[:5])),) if written else ()
     return ExportJob(model, spec, specs, signatures, (*notes, *more, *dropped))
+
+
+def _freeze(model: Any, spec: InputSpec, freeze: Freeze) -> Frozen:
+    """Return the frozen model; if it does not trace, its error proposes the sizes with which it does."""
+    try:
+        return freeze(model, spec)
+    except UntracedError as error:
+        static = _find_static(model, spec)
+        if static is None:
+            raise
+        raise UntracedError(error.reason, f"With static={static!r} it traces.") from error.__cause__
+
+
+def _find_static(model: Any, spec: InputSpec) -> str | None:
+    """Return the option ``static=`` with which a model traces; None if there is none."""
+    for static in ("all_but_batch", "all"):
+        fixed, changes = fix_dims(spec, static)
+        if changes:
+            try:
+                trace_model(model, fixed)
+            except DummyioError:
+                continue
+            return static
+    return None
 
 
 _LEFT_OUT = "a call of the model changes variables that no result depends on ({}): the file does not have them."

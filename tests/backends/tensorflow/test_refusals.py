@@ -38,3 +38,26 @@ def test_the_remedy_for_an_unknown_rank():
     with pytest.raises(SourceError, match=r"not even a number of axes. Give it, shapes=\{'x': \('batch_size', 3\)\}"):
         dummyio.describe(net)
     assert tuple(map(str, dummyio.describe(net, shapes={"x": ("batch_size", 3)})["x"].shape)) == ("batch_size", "3")
+
+
+class Running(keras.layers.Layer):
+    """A sum with a loop of Python, which traces at a fixed length only."""
+
+    def call(self, x):
+        total = x[:, 0]
+        for step in range(1, keras.ops.shape(x)[1]):
+            total = keras.ops.tanh(total) + x[:, step]
+        return total
+
+    def compute_output_shape(self, shape):
+        return shape[0], shape[2]
+
+
+@pytest.mark.parametrize("file", ["saved_model", "model.pb"])
+def test_a_model_that_traces_at_fixed_sizes_only(file, tmp_path):
+    x = keras.Input((None, 4), name="x")
+    model = keras.Model(x, Running()(x))
+    with pytest.raises(ExportError, match=r"interpreted as an integer.* With static='all_but_batch' it traces\.$"):
+        dummyio.export(model, tmp_path / file)
+    artifact = dummyio.export(model, tmp_path / file, static="all_but_batch")
+    assert dummyio.validate(artifact.path, model).ok
