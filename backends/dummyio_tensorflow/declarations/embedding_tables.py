@@ -184,4 +184,8 @@ def _shape_taken(op: Any) -> list[int | None] | None:
     if op.type in ("Slice", "StridedSlice"):
         return _shape(op.outputs[0])
     table, places = _shape(op.inputs[0]), _shape(_find_places(op.inputs[1]).outputs[0])
-    return None if not table or not places else [places[0], *table[1:]]
+    axis = _chosen_axis(op)
+    if not table or not places or axis is None or not -len(table) <= axis < len(table):
+        return None
+    axis %= len(table)
+    return [*table[:axis], places[0], *table[axis + 1 :]]

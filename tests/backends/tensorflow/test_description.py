@@ -126,6 +126,22 @@ def test_tables_of_positions_bound_the_lengths():
     assert (spec.dims["decoder_sequence_length"].size, spec.dims["decoder_sequence_length"].max) == (12, 12)
 
 
+class TakenPositions(Positions):
+    """Takes its rows along the second axis of a table with a batch of one."""
+
+    def build(self, shape):
+        self.table = self.add_weight(shape=(1, self.rows, shape[-1]))
+
+    def call(self, x):
+        return x + keras.ops.take(self.table, keras.ops.arange(keras.ops.shape(x)[1]), axis=1)
+
+
+def test_rows_of_a_table_are_counted_along_the_axis_they_are_taken_from():
+    ids = keras.Input((None,), dtype="int32", name="token_ids")
+    spec = dummyio.describe(keras.Model(ids, TakenPositions(12)(keras.layers.Embedding(9, 4)(ids))))
+    assert spec.dims["sequence_length"].max == 12
+
+
 def test_a_module_with_nested_inputs():
     spec = dummyio.describe(Module())
     assert sorted(path for path, _ in spec.leaves) == ["inputs.a", "inputs.z", "scale"]
