@@ -239,6 +239,13 @@ def exports(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def files(session: nox.Session) -> None:
+    """Describe, run and validate the operator models of the onnx package; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
+    install(session, "onnx")
+    session.run("python", "tests/coverage/onnx_operators.py", *session.posargs)
+
+
+@nox.session(default=False)
 def libraries(session: nox.Session) -> None:
     """Check the inputs and names of axes of timm's families and torchvision's models; with ``-- --write`` and the like: measure libraries."""
     install(session, "all", "test-models")

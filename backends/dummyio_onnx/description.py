@@ -118,7 +118,7 @@ def _input_dtype(value: onnx.ValueInfoProto) -> DType:
 def _describe_output(table: DimTable, facts: ValueFacts, value: onnx.ValueInfoProto) -> OutputSpec:
     if value.type.WhichOneof("value") != "tensor_type":
         return OutputSpec(value.name)
-    axes = read_axes(value)
+    axes = None if value.name in facts.reshaped else read_axes(value)
     found = facts.shapes.get(value.name) or ()
     shape = None if axes is None else table.output(value.name, axes, found)
     return OutputSpec(value.name, shape, find_dtype(value.type.tensor_type.elem_type))

@@ -114,10 +114,19 @@ def expand_inputs(values: Iterable[onnx.ValueInfoProto]) -> list[onnx.ValueInfoP
         if element is value.type or element.WhichOneof("value") != "tensor_type":
             found.append(value)
         elif is_list:
+            if not element.tensor_type.HasField("shape"):  # its tensors may have any number of axes: one is enough
+                element = _give_one_axis(element)
             found += [onnx.helper.make_value_info(f"{value.name}.{place}", element) for place in range(PARTS)]
         else:
             found.append(onnx.helper.make_value_info(value.name, element))
     return found
+
+
+def _give_one_axis(kind: onnx.TypeProto) -> onnx.TypeProto:
+    given = onnx.TypeProto()
+    given.CopyFrom(kind)
+    given.tensor_type.shape.dim.add()
+    return given
 
 
 def list_parts(values: Iterable[onnx.ValueInfoProto]) -> dict[str, tuple[str, ...]]:

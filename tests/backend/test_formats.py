@@ -68,7 +68,7 @@ def test_an_unknown_format_names_the_known_ones():
 
 
 def test_suffixes_for_messages():
-    assert list_suffixes("described_by") == ".onnx, .tflite, .pb, .stablehlo"
+    assert list_suffixes("described_by") == ".onnx, .ort, .tflite, .pb, .stablehlo"
 
 
 PIPES = {

@@ -32,6 +32,10 @@ _COST_OF_TEXT, _COST_OF_CHARACTER, _COST_OF_ORIGIN = 5_000, 100, 200
 """The work to write an expression, for each of its characters, and for an input whose elements a value holds."""
 
 
+_BY_VALUES = ("NonZero", "Unique", "Compress", "NonMaxSuppression", "StringSplit", "StringNormalizer")
+"""Operations whose result is as large as the values of their inputs make it."""
+
+
 class ValueFacts:
     """The facts so far.
 
@@ -70,6 +74,9 @@ class ValueFacts:
 
         self.parameters = ParameterTable(follow_elements(shapes, self.kinds))
         self.contents |= self.parameters.elements
+
+        self.reshaped: set[str] = set()
+        """Values whose shape depends on what inputs hold, so that a declared one is that of the values its author had."""
 
         self.work = 0
         """What the facts have cost so far, about in nanoseconds: a graph can be made so that few operations cost much."""
@@ -141,6 +148,12 @@ class ValueFacts:
     def read_parameters(self, op: Op) -> None:
         """Note what an operation demands of inputs that are its parameters."""
         pinned = self.parameters.read(op, self.contents, [self.shapes.get(name) for name in op.inputs])
+        if (
+            op.kind in _BY_VALUES
+            or self.parameters.has_fed(op, self.contents)
+            or not self.reshaped.isdisjoint(op.inputs)
+        ):
+            self.reshaped.update(op.outputs)
         for dim in pinned:
             self.evidence.add_limit(dim, dim.size, op.kind)
             self.evidence.floors.append((dim - dim.size, op.kind))

@@ -173,6 +173,46 @@ def _takes_sizes(call: Call) -> bool:
     )
 
 
+def _grid_options(_op: Op, shape: Shape, _place: int, element: int) -> list[int]:
+    return [shape[0] or 1] if element == 0 and shape else [2, 3]
+
+
+def _transform_options(op: Op, shape: Shape, place: int, element: int) -> list[int]:
+    return [8, 4] if place == 1 else [*range(1, len(shape) - 1)] or _axis_options(op, shape, place, element)
+
+
+def _fold_options(_op: Op, shape: Shape, place: int, _element: int) -> list[int]:
+    columns = shape[-1] if shape else None
+    return list(range(1, min(columns or 1, 8) + 1)) if place == 1 else [2, 1, 3, 4, 5]
+
+
+def _takes_fold(call: Call) -> bool:
+    """Whether the blocks of an image are as many as the columns, and as large as the channels allow."""
+    image, block, op = call.values.get(1, ()), call.values.get(2, ()), call.op
+    count = len(block)
+    strides, dilations, pads = (
+        op.numbers("strides") or (1,) * count,
+        op.numbers("dilations") or (1,) * count,
+        op.numbers("pads"),
+    )
+    shape, pads = call.shape, pads or (0,) * 2 * count
+    if len(shape) != 3 or not len(image) == count == len(strides) == len(dilations) == len(pads) // 2:
+        return False
+    places = prod(
+        (int(image[k]) + pads[k] + pads[k + count] - dilations[k] * (int(block[k]) - 1) - 1) // strides[k] + 1
+        for k in range(count)
+    )
+    return shape[1] is not None and shape[1] % int(prod(block)) == 0 and places == shape[2]
+
+
+def _takes_frames(call: Call) -> bool:
+    signal, window = call.shape, call.shapes[2] if len(call.shapes) > 2 else None
+    length = call.values[3][0] if 3 in call.values else window[0] if window else None
+    if len(signal) < 2 or signal[1] is None or length is None:
+        return False
+    return length <= signal[1] and (not window or window[0] == length)
+
+
 def _takes_few(place: int) -> Callable[[Call], bool]:
     """Whether a shape has few elements, and each axis one."""
     return lambda call: min(call.values[place], default=1) > 0 and prod(call.values[place]) <= _MOST_PLACES
@@ -212,8 +252,13 @@ def _anything(_: Call) -> bool:
 _REDUCTIONS = ("Max", "Mean", "Min", "Prod", "Sum", "SumSquare", "L1", "L2", "LogSum", "LogSumExp")
 
 PARAMETERS: dict[str, ParameterRow] = {
+    "AffineGrid": ParameterRow((1,), _grid_options, _anything),
+    "CenterCropPad": ParameterRow((1,), _split_options, _takes_few(1)),
+    "Col2Im": ParameterRow((1, 2), _fold_options, _takes_fold),
     "ConstantOfShape": ParameterRow((0,), _each(2, 1, 3), _takes_few(0)),
     "CumSum": ParameterRow((1,), _axis_options, _takes_axes(1)),
+    "CumProd": ParameterRow((1,), _axis_options, _takes_axes(1)),
+    "DFT": ParameterRow((1, 2), _transform_options, _takes_axes(2)),
     "Dropout": ParameterRow((1, 2), _at(at_1=(0.5,), at_2=(0,)), _anything),
     "Expand": ParameterRow((1,), _expand_options, _takes_expand),
     "HammingWindow": ParameterRow((0,), _each(8, 5, 4), _takes_few(0)),
@@ -233,6 +278,7 @@ PARAMETERS: dict[str, ParameterRow] = {
     "Slice": ParameterRow((1, 2, 3, 4), _slice_options, _takes_slice),
     "Split": ParameterRow((1,), _split_options, _takes_split),
     "SplitToSequence": ParameterRow((1,), _split_options, lambda call: len(call.values[1]) == 1 or _takes_split(call)),
+    "STFT": ParameterRow((1, 3), _at(at_1=(4, 2, 1), at_3=(16, 8, 4, 2)), _takes_frames),
     "Squeeze": ParameterRow((1,), _axis_options, _takes_squeezed),
     "Tile": ParameterRow((1,), _each(2, 1), _takes_few(1)),
     "TopK": ParameterRow((1,), _top_options, _takes_top),

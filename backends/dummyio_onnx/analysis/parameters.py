@@ -44,6 +44,12 @@ class ParameterTable:
         """Whether a size depends on the elements of an input."""
         return any(dim in self._fed for dim in find_dims(size))
 
+    def has_fed(self, op: Op, contents: Mapping[str, tuple[Size, ...]]) -> bool:
+        """Whether an operation has a parameter that depends on the elements of an input."""
+        row = PARAMETERS.get(op.kind)
+        sizes = (size for place in row.places for size in contents.get(op.input(place), ())) if row is not None else ()
+        return any(map(self.is_fed, sizes))
+
     def read(
         self, op: Op, contents: Mapping[str, tuple[Size, ...]], shapes: Sequence[tuple[Size | None, ...] | None]
     ) -> list[Dim]:

@@ -147,7 +147,7 @@ def _trace_dynamo(
     def trace() -> Any:
         with patch_libraries(passes), _explain_untranslated():
             # The exporter's own trace is repeated by reading bytecode if it fails, which takes longer and fails as well.
-            with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # noqa: SLF001 - as the exporter's own trace
+            with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined] # noqa: SLF001 - as the exporter
                 traced = trace_program(flat, tensors, spec)
             return torch.onnx.export(
                 traced,

@@ -201,12 +201,12 @@ def _boxes(inputs: InputRuleChooser, item: Input) -> Rule | None:
 
 def _parameter(known: ParameterValues, cast: Callable[[Any], Any]) -> tuple[Rule, str | None]:
     """Return the rule of a parameter, and which values it has."""
-    values = tuple(map(cast, known.row or known.options))
+    values = [cast(value) for value in known.row or known.options]
     text, what = ", ".join(map(str, values)), f"a parameter of {known.reason}"
     if known.row is not None:
-        return Rows(values), f"{what}: {text}"
+        return Rows(tuple(values)), f"{what}: {text}"
     if len(values) > 1:
-        return Choices(values), f"{what}: one of {text}"
+        return Choices(tuple(values)), f"{what}: one of {text}"
     return Constant(values[0]), f"{what}: always {text}"
 
 

@@ -132,6 +132,8 @@ class DeclaredShapes:
         self._spec = spec
         self._inputs = {port.name: port for port in actual.inputs or ()}
         self._outputs = {port.name: port for port in actual.outputs or ()}
+        self._open = {output.name for output in spec.outputs if output.shape is None}
+        """Outputs whose sizes the spec leaves open, such as those that depend on values: another declaration is that of one run."""
         self._of_inputs = collect_dims(size for _, leaf in spec.leaves for size in leaf.shape)
         self._wrong: dict[tuple[str, int], tuple[str, list[str]]] = {}
 
@@ -158,7 +160,8 @@ class DeclaredShapes:
         """Yield a finding for each axis with a wrong declaration."""
         for (name, axis), (message, cases) in self._wrong.items():
             where = f"axis {axis}: " if axis >= 0 else ""
-            yield Finding("symbols", "error", name, f"{where}{message}.", tuple(cases))
+            severity: Severity = "warning" if name in self._open and axis >= 0 else "error"
+            yield Finding("symbols", severity, name, f"{where}{message}.", tuple(cases))
 
     def _note(self, name: str, axis: int, message: str, case: str) -> None:
         self._wrong.setdefault((name, axis), (message, []))[1].append(case)

@@ -62,7 +62,7 @@ def _list_illegal(cases: Cases, case: Case, casts: Collection[str]) -> Iterator[
     yield from _list_too_long(spec, case)
     plain = [(path, leaf) for path, leaf in spec.leaves if "." not in path][:_MOST]
     for path, leaf in plain:
-        if leaf.rank > 1:
+        if leaf.rank > 1 and feeds[path].shape[-1] > 0:
             yield _Illegal(path, f"{leaf.rank - 1} axes instead of {leaf.rank}", {**feeds, path: feeds[path][..., 0]})
         kind = feeds[path].dtype.kind
         if kind in "iuf" and path not in casts:

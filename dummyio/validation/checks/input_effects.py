@@ -64,7 +64,9 @@ def _compare_effects(pair: Pair, case: Case, *, compares: bool) -> Iterator[Find
             continue
         feeds = {**first, **changed}
         after = pair.run(known, feeds)
-        if all(np.array_equal(before[each], after[each], equal_nan=_is_number(after[each])) for each in after):
+        if before.keys() == after.keys() and all(
+            np.array_equal(before[each], after[each], equal_nan=_is_number(after[each])) for each in after
+        ):
             yield _build_vacuous(name, NO_EFFECT)
         elif compares:
             yield from _compare(pair, case, name, (before, after), (found, pair.run("actual", feeds)))
@@ -82,7 +84,11 @@ def _compare(
     found: tuple[Mapping[str, Array], Mapping[str, Array]],
 ) -> Iterator[Finding]:
     """Yield a finding if outputs of the reference change with an input, and those of the artifact do not, or in another direction."""
-    pairs = pair.match_names(list(expected[0]), list(found[0]))
+    pairs = [
+        (ours, theirs)
+        for ours, theirs in pair.match_names(list(expected[0]), list(found[0]))
+        if ours in expected[1] and theirs in found[1]  # a list of results may have another length
+    ]
     lost = [
         text
         for ours, theirs in pairs

@@ -105,3 +105,35 @@ def test_a_custom_operator_is_named_with_what_to_register():
     with pytest.raises(SourceError, match=r"my\.company\.FancyPool is an extension: register its library") as error:
         dummyio.open_runner(model)
     assert "Upgrade" not in str(error.value)
+
+
+def test_a_list_of_results_may_have_another_length():
+    """As many results as the loop has iterations."""
+    text = """<ir_version: 9, opset_import: ["" : 18]> graph (int64 count, float[rows] x) => (seq(float[rows]) y) {
+        none = SequenceEmpty()
+        y = Loop(count, , none) <body = b (int64 i, bool c, seq(float[rows]) now) => (bool d, seq(float[rows]) next) {
+            d = Identity(c) next = SequenceInsert(now, x) }> }"""
+    model = onnx.parser.parse_model(text)
+    report = dummyio.validate(model, reference=model)
+    assert report.ok
+    assert {len(outcome.comparisons) for outcome in report.outcomes} > {1}
+
+
+def test_sizes_that_depend_on_values_are_not_declared():
+    model = onnx.parser.parse_model(
+        '<ir_version: 9, opset_import: ["" : 18]> graph (float[4, 4] x, int64[1] k) => (float[4, 3] y, int64[2, 9] z) '
+        "{ y, i = TopK(x, k) z = NonZero(x) }"
+    )
+    report = dummyio.validate(model, reference=model)
+    assert report.ok
+    assert {(found.kind, found.severity, found.where) for found in report.findings if found.kind == "symbols"} == {
+        ("symbols", "warning", "y"),
+        ("symbols", "warning", "z"),
+    }
+
+
+def test_an_input_without_elements_is_validated():
+    model = onnx.parser.parse_model(
+        '<ir_version: 9, opset_import: ["" : 18]> graph (float[2, 0] x) => (float[2, 1] y) <int64[1] last = {1}> { y = ReduceSum(x, last) }'
+    )
+    assert dummyio.validate(model, reference=model).ok
