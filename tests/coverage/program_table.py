@@ -1,12 +1,14 @@
-"""The table of plain TensorFlow and Keras programs, and the routes that carry each."""
+"""The tables of TensorFlow and Keras programs, and of Keras models, with the routes that carry each."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import keras
+from keras_models import MODELS
 from keras_programs import PROGRAMS as KERAS
 from route_table import ROUTES, Found, build_table, measure_routes, measure_rows
 from tensorflow_programs import PROGRAMS as PLAIN
@@ -17,10 +19,10 @@ from dummyio.errors import DummyioError
 PROGRAMS = {**PLAIN, **KERAS}
 
 
-def measure_program(name: str, folder: Path) -> Found:
+def measure_program(build: Callable[[], Any], folder: Path) -> Found:
     """Return what a program's description and each route came to: "yes", "yes" and the sizes that were made static, or an error."""
     keras.utils.set_random_seed(0)
-    made = PROGRAMS[name]()
+    made = build()
     model, options = made if isinstance(made, tuple) else (made, {})
     try:
         spec = dummyio.describe(model, **options)
@@ -53,7 +55,18 @@ def attempt(model: Any, options: dict[str, Any], path: Path, static: str | None)
 
 
 def measure_programs(only: list[str], kept: Path | None) -> str:
-    """Return the table of the selected programs; what a file has already is not measured again."""
-    rows = measure_rows(PROGRAMS, only, kept, measure_program)
-    used = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "tf2onnx", "ai-edge-litert"))
-    return build_table(rows, "program", ("described", "run", *ROUTES), f"{{rows}} programs ({{counts}}); {used}:")
+    """Return the table of the selected plain programs; what a file has already is not measured again."""
+    return _measure(PROGRAMS, "program", ("tensorflow", "keras", "tf2onnx", "ai-edge-litert"), only, kept)
+
+
+def measure_models(only: list[str], kept: Path | None) -> str:
+    """Return the table of the selected Keras models; what a file has already is not measured again."""
+    return _measure(MODELS, "model", ("tensorflow", "keras", "keras-hub", "tf2onnx", "ai-edge-litert"), only, kept)
+
+
+def _measure(
+    programs: Mapping[str, Callable[[], Any]], what: str, packages: tuple[str, ...], only: list[str], kept: Path | None
+) -> str:
+    rows = measure_rows(programs, only, kept, lambda name, folder: measure_program(programs[name], folder))
+    used = ", ".join(f"{name} {version(name)}" for name in packages)
+    return build_table(rows, what, ("described", "run", *ROUTES), f"{{rows}} {what}s ({{counts}}); {used}:")

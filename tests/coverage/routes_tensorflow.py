@@ -1,11 +1,12 @@
 """Measure which export formats of TensorFlow work on real models, compared with the model itself; write ``docs/reference/tensorflow.md``.
 
-    python tests/coverage/routes_tensorflow.py [--only Bert,T5] [--rows FILE] [--precisions | --programs] [--write]
+    python tests/coverage/routes_tensorflow.py [--only Bert,T5] [--rows FILE] [--precisions | --programs | --models] [--write]
 
 Each model is described, exported to each format, and run at two sizes of every dynamic axis, or on two samples if there is none.
 If sizes cannot stay dynamic, they are made static: first all but the batch, then all. It takes minutes; ``--rows`` stores the
 results in a file, and they are not measured again. ``--precisions`` compares the errors of quantized TFLite files with what rounding to that
-precision changes in the model itself. ``--programs`` validates plain TensorFlow and Keras programs instead, on the routes without quantization.
+precision changes in the model itself. ``--programs`` validates plain TensorFlow and Keras programs instead, on the routes without quantization, and
+``--models`` every family of Keras Applications and the backbones of Keras Hub.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ sys.path.append(str(Path(__file__).parent))
 import keras
 import numpy as np
 from marks import write_between
-from program_table import measure_programs
+from program_table import measure_models, measure_programs
 from tensorflow_cases import CASES, PRECISIONS
 
 import dummyio
@@ -240,6 +241,7 @@ def main() -> int:
     parser.add_argument("--rows", type=Path, help="a file that keeps what was measured")
     parser.add_argument("--precisions", action="store_true", help="measure quantized TFLite files only")
     parser.add_argument("--programs", action="store_true", help="measure plain programs only")
+    parser.add_argument("--models", action="store_true", help="measure Keras applications and backbones only")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -249,11 +251,12 @@ def main() -> int:
         if options.write:
             write_between(PAGE, text, "precisions")
         return 1 if "not valid" in text else 0
-    if options.programs:
-        text = measure_programs(only, options.rows)
-        if options.write:
-            write_between(PAGE, text, "programs")
-        return 0
+    for name, measure_table in {"programs": measure_programs, "models": measure_models}.items():
+        if getattr(options, name):
+            text = measure_table(only, options.rows)
+            if options.write:
+                write_between(PAGE, text, name)
+            return 0
     rows = [row for name in CASES if any(part in name for part in only) for row in [measured(name, options.rows)]]
     text = page(rows)
     print(text)  # noqa: T201

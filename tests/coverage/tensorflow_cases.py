@@ -18,8 +18,18 @@ SMALL = {"vocabulary_size": 64, "num_layers": 2, "hidden_dim": 32, "intermediate
 
 
 def hub(name: str, **options: Any) -> Callable[[], Any]:
-    """Return a function that builds a backbone of Keras Hub."""
-    return lambda: getattr(import_module("keras_hub.models"), f"{name}Backbone")(**options)
+    """Return a function that builds a backbone of Keras Hub; options that are such functions are called."""
+    return hub_part(f"{name}Backbone", **options)
+
+
+def hub_part(name: str, module: str = "keras_hub.models", **options: Any) -> Callable[[], Any]:
+    """Return a function that builds a model or a layer of Keras Hub; options that are such functions are called."""
+
+    def build() -> Any:
+        made = {key: value() if callable(value) else value for key, value in options.items()}
+        return getattr(import_module(module), name)(**made)
+
+    return build
 
 
 def gemma_with_cache() -> tuple[Any, InputSpec]:
@@ -148,15 +158,15 @@ def subclassed() -> Any:
     return model
 
 
-def with_softmax_off(name: str) -> Callable[[], Any]:
-    """Return a function that builds a Keras application without its softmax, which hides differences."""
+def with_softmax_off(name: str, size: int = 96) -> Callable[[], Any]:
+    """Return a function that builds a Keras application for images of a size, without its softmax, which hides differences."""
     make = getattr(keras.applications, name)
-    return lambda: warm(make(weights=None, input_shape=(96, 96, 3), classes=10, classifier_activation=None))
+    return lambda: warm(make(weights=None, input_shape=(size, size, 3), classes=10, classifier_activation=None))
 
 
-_HEADS = {**SMALL, "num_heads": 2, "max_sequence_length": 40}
-_QUERIES = {**SMALL, "num_query_heads": 2, "num_key_value_heads": 1}
-_MIT = {
+HEADS = {**SMALL, "num_heads": 2, "max_sequence_length": 40}
+QUERIES = {**SMALL, "num_query_heads": 2, "num_key_value_heads": 1}
+MIT = {
     "layerwise_depths": [1, 1],
     "num_layers": 2,
     "layerwise_num_heads": [1, 2],
@@ -167,7 +177,7 @@ _MIT = {
     "image_shape": (32, 32, 3),
     "hidden_dims": [16, 32],
 }
-_VIT = {
+VIT = {
     "image_shape": (32, 32, 3),
     "patch_size": (8, 8),
     "num_layers": 2,
@@ -175,25 +185,25 @@ _VIT = {
     "hidden_dim": 32,
     "mlp_dim": 64,
 }
-_WHISPER = {"num_mels": 80, "max_encoder_sequence_length": 60, "max_decoder_sequence_length": 40}
+WHISPER = {"num_mels": 80, "max_encoder_sequence_length": 60, "max_decoder_sequence_length": 40}
 
 CASES: dict[str, Callable[[], Any]] = {
     "tf.Module, nested inputs": Module,
     "Keras functional, attention and GELU": functional,
     "Keras Sequential, grouped convolutions": sequential,
     "Keras subclassed, a dict": subclassed,
-    "BertBackbone": hub("Bert", **_HEADS),
-    "RobertaBackbone": hub("Roberta", **_HEADS),
-    "AlbertBackbone": hub("Albert", **_HEADS, embedding_dim=16),
-    "DebertaV3Backbone": hub("DebertaV3", **_HEADS, bucket_size=8),
-    "GPT2Backbone": hub("GPT2", **_HEADS),
-    "LlamaBackbone": hub("Llama", **_QUERIES),
-    "GemmaBackbone": hub("Gemma", **_QUERIES, head_dim=16),
+    "BertBackbone": hub("Bert", **HEADS),
+    "RobertaBackbone": hub("Roberta", **HEADS),
+    "AlbertBackbone": hub("Albert", **HEADS, embedding_dim=16),
+    "DebertaV3Backbone": hub("DebertaV3", **HEADS, bucket_size=8),
+    "GPT2Backbone": hub("GPT2", **HEADS),
+    "LlamaBackbone": hub("Llama", **QUERIES),
+    "GemmaBackbone": hub("Gemma", **QUERIES, head_dim=16),
     "T5Backbone": hub("T5", **SMALL, num_heads=2),
-    "BartBackbone": hub("Bart", **_HEADS),
-    "WhisperBackbone": hub("Whisper", **SMALL, num_heads=2, **_WHISPER),
-    "ViTBackbone": hub("ViT", **_VIT),
-    "MiTBackbone": hub("MiT", **_MIT),
+    "BartBackbone": hub("Bart", **HEADS),
+    "WhisperBackbone": hub("Whisper", **SMALL, num_heads=2, **WHISPER),
+    "ViTBackbone": hub("ViT", **VIT),
+    "MiTBackbone": hub("MiT", **MIT),
     "FNetBackbone": hub("FNet", **{**SMALL, "max_sequence_length": 40}),
     "GemmaCausalLM.call_with_cache": gemma_with_cache,
     "applications.MobileNetV2": with_softmax_off("MobileNetV2"),
