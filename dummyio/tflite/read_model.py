@@ -79,6 +79,14 @@ def list_operators(model: Any, graph: Any) -> list[tuple[str, list[int], list[in
     ]
 
 
+def keeps_state(model: Any) -> bool:
+    """Whether a file has variables: what one call writes, the next one reads."""
+    graphs = map(model.Subgraphs, range(model.SubgraphsLength()))
+    return "VAR_HANDLE" in list_operator_kinds(model) or any(
+        graph.Tensors(index).IsVariable() for graph in graphs for index in range(graph.TensorsLength())
+    )
+
+
 def list_external_files(model: Any) -> list[str]:
     """Return the names of the files outside of a model that have a part of its weights."""
     if not hasattr(model, "ExternalBufferGroups"):  # a LiteRT that has no such files

@@ -22,7 +22,7 @@ from dummyio.tflite.interpreter import (
     silence_litert,
 )
 from dummyio.tflite.operator_trust import find_tflite_dangers
-from dummyio.tflite.read_model import read_model, refuse_damage
+from dummyio.tflite.read_model import keeps_state, read_model, refuse_damage
 from dummyio.typing import Array
 
 _WHOLE = ("int", "uint")
@@ -44,9 +44,11 @@ class TfliteRunner:
             without LiteRT.
         """
         with refuse_damage(path):
-            dangers = [] if trust else find_tflite_dangers(read_model(path))
+            model = read_model(path)
+            dangers = [] if trust else find_tflite_dangers(model)
             if dangers:
                 raise build_trust_error(path, dangers)
+            self._path, self._keeps_state = path, keeps_state(model)
             self._interpreter = open_interpreter(path)
             self._inputs, self._outputs = (
                 put_signature_first(side, spec) for side in list_signatures(self._interpreter)
@@ -69,10 +71,12 @@ class TfliteRunner:
         )
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run the signature that takes these shapes; see `dummyio.running.runner.Runner`."""
+        """Run the signature that takes these shapes, from a fresh state; see `dummyio.running.runner.Runner`."""
         own = self._feed_map.check_feeds(feeds)
         name = choose_fitting_signature(self._declared, own, self.engine)
         values = {key: _encode(array, self._inputs[name][key]) for key, array in own.items()}
+        if self._called and self._keeps_state:  # no interpreter writes the first values of its variables again
+            self._interpreter, self._called = open_interpreter(self._path), False
         try:
             if self._called:
                 found = self._run(name, values)

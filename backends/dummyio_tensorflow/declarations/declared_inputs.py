@@ -9,11 +9,18 @@ from dummyio.errors import DTypeError, SourceError
 from dummyio.sources.declared import Declared, Leaf, leaves_from_nest
 from dummyio_tensorflow.dtypes import from_native
 
+_COMPOSITE = (tf.RaggedTensorSpec, tf.SparseTensorSpec)
 _CONSTANTS = (bool, int, float, str, bytes)
 
 
 def leaf_from_spec(spec: Any, name: str) -> Leaf:
-    """Return the leaf of an object with a shape and a dtype."""
+    """Return the leaf of an object with a shape and a dtype; raise `SourceError` for a ragged or sparse tensor."""
+    if isinstance(spec, _COMPOSITE):
+        kind = "ragged" if isinstance(spec, tf.RaggedTensorSpec) else "sparse"
+        raise SourceError(
+            f"input {name!r} is {kind}, and {kind} inputs are not described. Take its parts as tensors, such as values and row lengths, and "
+            f"make the {kind} tensor in the model."
+        )
     shape: Any = tf.TensorShape(spec.shape)
     try:
         return Leaf(None if shape.rank is None else tuple(shape.as_list()), from_native(tf.dtypes.as_dtype(spec.dtype)))

@@ -306,3 +306,16 @@ def test_windows_without_padding_need_images_larger_than_usual(last, least):
     model = keras.Sequential([keras.Input((None, None, 3), name="image"), *steps])
     spec = dummyio.describe(model)
     assert [(size.min, size.size) for size in spec[next(iter(spec))].shape[1:3]] == [(least, max(least, 64))] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [("ragged", tf.RaggedTensorSpec([None, None], tf.int32)), ("sparse", tf.SparseTensorSpec([None, 5], tf.float32))],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_ragged_and_sparse_inputs_are_refused_by_name(kind, part, nested):
+    function = tf.function(lambda tags: tags, input_signature=[{"tags": part} if nested else part])
+    with pytest.raises(
+        SourceError, match=rf"input '[\w.]*tags' is {kind}, and {kind} inputs are not described\. Take its parts"
+    ):
+        dummyio.describe(function)

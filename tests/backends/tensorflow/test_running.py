@@ -195,3 +195,28 @@ def test_keras_on_a_framework_without_a_backend_is_refused(monkeypatch):
         dummyio.describe(model)
     with pytest.raises(SourceError, match=r"Keras runs on 'numpy' here.*KERAS_BACKEND"):
         dummyio.open_runner(model, spec)
+
+
+class Counter(tf.Module):
+    """A model that counts its calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = tf.Variable(0.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 3], tf.float32, name="x")])
+    def __call__(self, x):
+        self.count.assign_add(1.0)
+        return {"y": x + self.count}
+
+
+def test_each_run_of_a_tflite_file_begins_with_its_first_state(tmp_path):
+    model = Counter()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([model.__call__.get_concrete_function()], model)
+    converter.experimental_enable_resource_variables = True
+    (tmp_path / "model.tflite").write_bytes(converter.convert())
+    spec = dummyio.describe(tmp_path / "model.tflite")
+    run, feeds = dummyio.open_runner(tmp_path / "model.tflite", spec), spec.feeds()
+    for _ in range(3):
+        np.testing.assert_array_equal(run(feeds)["y"], feeds["x"] + 1)
+    assert dummyio.validate(tmp_path / "model.tflite", reference=tmp_path / "model.tflite").ok
