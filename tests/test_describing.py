@@ -56,9 +56,24 @@ def test_a_folder_without_a_model_is_an_error(tmp_path):
 
 
 def test_another_suffix_is_an_error(tmp_path):
-    (tmp_path / "weights.bin").write_bytes(b"123")
-    with pytest.raises(SourceError, match=r"\.onnx"):
-        dummyio.describe(tmp_path / "weights.bin")
+    (tmp_path / "model.other").write_bytes(b"123")
+    with pytest.raises(SourceError, match=r"this suffix cannot be described\. Give .*\.onnx"):
+        dummyio.describe(tmp_path / "model.other")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "said"),
+    [
+        (".gguf", "GGUF format"),
+        (".engine", "engine of TensorRT"),
+        (".task", "bundle of MediaPipe"),
+        (".bin", "give the folder"),
+    ],
+)
+def test_a_file_of_another_tool_gets_a_hint(tmp_path, suffix, said):
+    (tmp_path / f"model{suffix}").write_bytes(b"?")
+    with pytest.raises(SourceError, match=said):
+        dummyio.describe(tmp_path / f"model{suffix}")
 
 
 @pytest.mark.parametrize("source", [3, None, object(), [1], print])

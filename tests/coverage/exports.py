@@ -50,6 +50,7 @@ WAYS = {"onnx": "ONNX", "past": "ONNX with past", "pt2": ".pt2"}
 
 
 TRANSFORMERS = "Transformers"
+_NO_PAST = "takes no past_key_values"
 
 
 @dataclass
@@ -59,7 +60,8 @@ class Row:
     name: str
     """The class and the way: ``BertModel onnx``."""
     state: str
-    """``passed``; ``validation``, ``export``, ``describe``: the step that failed; ``trace``: not even with fixed sizes."""
+    """``passed``; ``validation``, ``export``, ``describe``: the step that failed; ``trace``: not even with fixed sizes; ``absent``: the
+    class has no past."""
     reason: str = ""
     notes: str = ""
     seconds: float = 0.0
@@ -134,6 +136,8 @@ def measure(name: str, make_model: Callable[[], Any], way: str) -> Row:
             row.reason = "; ".join(f"{found.kind} {found.where}: {found.message}" for found in report.errors)[:400]
         except (Exception, _TooLongError) as error:  # noqa: BLE001 - any exception of a model is a result
             row.reason = first_line(error)
+            if row.state == "describe" and _NO_PAST in row.reason:
+                row.state = "absent"
         if row.state == "export" and not traces(model, spec, Path(folder) / f"fixed{suffix}"):
             row.state = "trace"
     row.seconds = round(time.perf_counter() - began, 1)
@@ -170,6 +174,7 @@ def table(rows: list[Row]) -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     groups: dict[tuple[str, str], Counter[str]] = {}
+    rows = [row for row in rows if row.state != "absent"]
     for row in rows:
         groups.setdefault((find_library(row.name), row.name.split()[1]), Counter())[row.state] += 1
     for (library, way), counts in sorted(groups.items(), key=lambda group: (group[0][0] != TRANSFORMERS, *group[0])):

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
@@ -162,6 +163,16 @@ def _chunk(values: torch.Tensor, chunks: int, dim: int = 0) -> tuple[torch.Tenso
     return _cut(values, [*(place * step for place in range(chunks)), size], dim)
 
 
+def _split_evenly(values: torch.Tensor, split_size: Any, dim: int = 0) -> tuple[torch.Tensor, ...]:
+    """``torch.split`` by a symbolic size, which the optimizer of onnxscript fails on."""
+    if isinstance(split_size, (list, tuple)):
+        return torch.split(values, split_size, dim)
+    size = values.shape[dim]
+    divides = statically_known_true(size % split_size == 0)
+    count = int(size // split_size if divides else (size + split_size - 1) // split_size)
+    return _cut(values, [*(place * split_size for place in range(count)), size], dim)
+
+
 def _cut(values: torch.Tensor, ends: Sequence[Any], dim: int) -> tuple[torch.Tensor, ...]:
     """Return the parts between one of these places and the next."""
     return tuple(values.narrow(dim, start, end - start) for start, end in pairwise(ends))
@@ -192,6 +203,8 @@ _OF_NUMBERS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.as_tensor: _tensor,
     torch.linspace: _linspace,
     functional.affine_grid: _affine_grid,
+    torch.split: _split_evenly,
+    torch.Tensor.split: _split_evenly,
 }
 """The replacement if a number is symbolic."""
 _OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {

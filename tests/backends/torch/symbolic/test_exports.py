@@ -159,6 +159,20 @@ def test_a_free_size_is_cut_into_equal_chunks(file, tmp_path):
     passes(Streams(), SPEC, tmp_path, file)
 
 
+class Stages(torch.nn.Module):
+    def forward(self, x):
+        parts = torch.cat([x, x * 2, x * 3], 0).split(x.shape[0], dim=0)
+        return sum(part * number for number, part in enumerate(parts))
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "model.pt2"])
+def test_a_free_size_is_split_by_another(file, tmp_path):
+    passes(Stages(), SPEC, tmp_path, file)
+    assert not any(
+        "assumed of sizes" in note for note in dummyio.export(Stages(), tmp_path / f"again_{file}", spec=SPEC).notes
+    )
+
+
 class Padding(torch.nn.Module):
     def forward(self, x):
         rest = x.shape[1] % 4
