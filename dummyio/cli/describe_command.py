@@ -9,10 +9,12 @@ import dummyio
 from dummyio.cli.shared_options import (
     EPILOG,
     collect_settings,
+    describe_asked,
+    input_option,
     json_option,
+    optional_source_argument,
     print_warnings,
     set_option,
-    source_argument,
     task_option,
 )
 from dummyio.cli.tables import (
@@ -27,7 +29,8 @@ from dummyio.sources.prove_model import LEVELS
 
 
 @click.command(epilog=EPILOG)
-@source_argument
+@optional_source_argument
+@input_option
 @task_option
 @set_option
 @click.option(
@@ -42,14 +45,21 @@ from dummyio.sources.prove_model import LEVELS
 @json_option
 @print_warnings
 def describe(
-    source: str, task: str | None, settings: tuple[Any, ...], prove: str, output: str | None, force: bool, as_json: bool
+    source: str | None,
+    inputs: tuple[str, ...],
+    task: str | None,
+    settings: tuple[Any, ...],
+    prove: str,
+    output: str | None,
+    force: bool,
+    as_json: bool,
 ) -> None:
-    """Describe the inputs of SOURCE: a config.json or its folder, an .onnx file, a saved spec."""
+    """Describe the inputs of SOURCE, a config.json or its folder, an .onnx file, a saved spec, or of what --input writes."""
     if output is not None:
         from dummyio.atomic_files import check_file_path  # noqa: PLC0415 - lazy: only for --output
 
         check_file_path(output, force=force)  # before the work
-    spec = dummyio.describe(source, task, prove=prove, **collect_settings(settings, dummyio.describe))
+    spec = describe_asked(source, inputs, task, prove=prove, **collect_settings(settings, dummyio.describe))
     if output is not None:
         from dummyio.spec.json_format import save_spec  # noqa: PLC0415 - lazy: only for --output
 
@@ -62,5 +72,10 @@ def describe(
     if spec.dims:
         console.print(build_dim_table(spec))
     print_lines(
-        console, [*list_provenance(spec), str(spec.proof), *([f"Wrote {output}"] if output is not None else [])]
+        console,
+        [
+            *list_provenance(spec),
+            *([str(spec.proof)] if source is not None else []),
+            *([f"Wrote {output}"] if output is not None else []),
+        ],
     )

@@ -12,13 +12,15 @@ import dummyio
 from dummyio.cli.shared_options import (
     EPILOG,
     collect_settings,
+    describe_asked,
+    input_option,
     json_option,
+    optional_source_argument,
     print_warnings,
     quiet_option,
     refuse_empty,
     seed_option,
     set_option,
-    source_argument,
     task_option,
 )
 from dummyio.cli.tables import (
@@ -40,7 +42,8 @@ _LONG_BYTES, _LONG_SAMPLES = 256 << 20, 1000
 
 
 @click.command(epilog=EPILOG)
-@source_argument
+@optional_source_argument
+@input_option
 @task_option
 @set_option
 @click.option(
@@ -64,7 +67,8 @@ _LONG_BYTES, _LONG_SAMPLES = 256 << 20, 1000
 @json_option
 @print_warnings
 def generate(
-    source: str,
+    source: str | None,
+    inputs: tuple[str, ...],
     task: str | None,
     settings: tuple[Any, ...],
     framework: str,
@@ -76,13 +80,13 @@ def generate(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Generate inputs of SOURCE, show them, and write them to a file."""
+    """Generate inputs of SOURCE, or those that --input writes, show them, and write them to a file."""
     if output is not None:
         from dummyio.feeds.save_load import check_output  # noqa: PLC0415 - lazy: only for --output
 
         check_output(output, format=format_, samples=samples, force=force)  # before the work
     backend = dummyio.load_backend(framework)
-    spec = dummyio.describe(source, task, **collect_settings(settings, dummyio.describe))
+    spec = describe_asked(source, inputs, task, **collect_settings(settings, dummyio.describe))
     rows = _input_rows_with_range(spec, backend, seed)
     written: list[str] = []
     if output is not None:

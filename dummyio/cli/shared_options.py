@@ -1,17 +1,23 @@
 """The options that commands share, and the warnings that they print."""
 
+from __future__ import annotations
+
 import inspect
 import math
 import re
 import warnings
 from collections.abc import Callable, Collection
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+import dummyio
 from dummyio.cli.program import print_error
 from dummyio.errors import OptionError, escape_and_shorten
+
+if TYPE_CHECKING:
+    from dummyio.input_spec import InputSpec
 
 EPILOG = (
     "Exit codes: 0 done, 1 a validation found a mismatch or doctor what stops an export, 2 not possible, 130 interrupted, 143 terminated. "
@@ -100,7 +106,33 @@ def print_warnings(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def describe_asked(source: str | None, written: tuple[str, ...], task: str | None, **given: Any) -> InputSpec:
+    """Return the spec of a source, or of the inputs that are written on the command line.
+
+    Raises
+    ------
+    OptionError
+        if both are given, or none, or a task beside written inputs.
+    """
+    if (source is None) != bool(written) or (written and task is not None):
+        raise OptionError(
+            "give a SOURCE, or inputs with --input NAME:DTYPE[AXES]:LOW..HIGH, and --task with a SOURCE only."
+        )
+    if source is not None:
+        return dummyio.describe(source, task, **given)
+    from dummyio.sources.written_inputs import describe_written  # noqa: PLC0415 - lazy: only for --input
+
+    return describe_written(written, {name: value for name, value in given.items() if name != "prove"})
+
+
 source_argument = click.argument("source", type=click.Path(), callback=refuse_empty)
+optional_source_argument = click.argument("source", type=click.Path(), callback=refuse_empty, required=False)
+input_option = click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    help="Without a SOURCE: an input as NAME:DTYPE[AXES]:LOW..HIGH, such as ids:int64[batch,seq]:0..30522. Repeat.",
+)
 task_option = click.option(
     "--task", callback=refuse_empty, help="The task, such as text-classification or text-generation-with-past."
 )

@@ -166,7 +166,7 @@ def _chunk(values: torch.Tensor, chunks: int, dim: int = 0) -> tuple[torch.Tenso
 def _split_evenly(values: torch.Tensor, split_size: Any, dim: int = 0) -> tuple[torch.Tensor, ...]:
     """``torch.split`` by a symbolic size, which the optimizer of onnxscript fails on."""
     if isinstance(split_size, (list, tuple)):
-        return torch.split(values, split_size, dim)
+        return torch.split(values, list(split_size), dim)
     size = values.shape[dim]
     divides = statically_known_true(size % split_size == 0)
     count = int(size // split_size if divides else (size + split_size - 1) // split_size)
