@@ -44,7 +44,7 @@ from dummyio_torch.onnx_passes.registry import (
 )
 from dummyio_torch.running.module_runner import ModuleRunner
 from dummyio_torch.symbolic import trace_symbolic_sizes
-from dummyio_torch.symbolic.constant_watch import SpecializationLog, iterate_causes
+from dummyio_torch.symbolic.constant_watch import SpecializationLog, depends_on_values, iterate_causes
 
 _OLDEST_OPSET = 18
 """The oldest opset of the dynamo exporter; if an older one is requested, it writes this one without an error."""
@@ -146,9 +146,8 @@ def _trace_dynamo(
 
     def trace() -> Any:
         with patch_libraries(passes), _explain_untranslated():
-            # The exporter's own trace is repeated by reading bytecode if it fails, which takes longer and fails as well.
             with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined] # noqa: SLF001 - as the exporter
-                traced = trace_program(flat, tensors, spec)
+                traced = _trace_program(flat, tensors, spec)
             return torch.onnx.export(
                 traced,
                 input_names=list(axes),
@@ -162,6 +161,21 @@ def _trace_dynamo(
 
     program, log = trace_flat(flat, lambda: trace_symbolic_sizes(flat.model, trace, rewrite=options.rewrite))
     return program.model, log
+
+
+def _trace_program(
+    flat: FlatModule, tensors: tuple[torch.Tensor, ...], spec: InputSpec
+) -> torch.export.ExportedProgram:
+    """Trace a module; by its bytecode if it makes a size of a value, ``int(lengths.max())``, which only that can."""
+    try:
+        return trace_program(flat, tensors, spec)
+    except Exception as error:
+        if not depends_on_values(error):
+            raise
+        try:
+            return trace_program(flat, tensors, spec, strict=True)
+        except Exception:  # noqa: BLE001 - the first reason counts
+            raise error from None
 
 
 @contextmanager

@@ -65,7 +65,7 @@ class SpecializationLog:
                 "operators, or leave the part with it out."
             )
         own = [frame for frame in traceback.extract_tb(inner.__traceback__) if frame.filename in self.files]
-        if "DataDependent" in type(inner).__name__ and own:
+        if depends_on_values(error) and own:
             line = _format_line(own[-1].filename, own[-1].lineno or 0)
             return f"the model decides by values, where a graph is one for all of them: {line}. Export the part before that."
         looked = fixed or {line: str(decision) for decision, line in self.decisions.items() if line}
@@ -123,6 +123,12 @@ def _iterate_frames(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def depends_on_values(error: BaseException) -> bool:
+    """Whether a trace failed since the model decides by values, or makes a size of one."""
+    *_, inner = iterate_causes(error)
+    return "DataDependent" in type(inner).__name__
 
 
 def iterate_causes(error: BaseException) -> Iterator[BaseException]:
