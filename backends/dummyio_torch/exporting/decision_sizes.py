@@ -5,6 +5,7 @@ sizes to compare with the model; a decision that changes nothing, such as a chec
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,31 +29,32 @@ _LONGEST = 512
 """The largest size that is tried for a number in a decision: a run of it must stay cheap."""
 
 
-def check_traced_artifact(  # noqa: PLR0913 - as `check_artifact`
-    path: Path,
+@dataclass(frozen=True, slots=True)
+class CheckSizes:
+    """The sizes at which an artifact is compared with the model."""
+
+    sizes: Sequence[Mapping[str, int]]
+    """The usual ones, and some that contradict decisions of the trace."""
+    lines: Sequence[str]
+    """The lines of the model that decide otherwise there."""
+    notes: tuple[str, ...]
+    """Notes for the user on decisions that no size contradicts."""
+
+
+def choose_check_sizes(
     spec: InputSpec,
-    outputs: Sequence[str],
     log: SpecializationLog,
     tensors: Mapping[str, torch.Tensor],
-    *,
-    reference: Run,
-    tolerance: float | None = TOLERANCE,
-    opener: Callable[[Path, InputSpec], Runner] = open_runner,
-    has_guards: bool = False,
-) -> tuple[str, ...]:
-    """Check an artifact as `check_artifact` does, and where a decision of its trace would have been another; return notes.
+    refused: Sequence[dict[str, int]] | None = None,
+) -> CheckSizes:
+    """Return the sizes at which to compare what a trace became with the model.
 
     Parameters
     ----------
     log, tensors
         The log of the trace, and path → tensor that it was traced with.
-    has_guards
-        Whether the artifact refuses sizes that contradict its trace; then only those of the probe plan are tried.
-
-    Raises
-    ------
-    ExportError
-        as `check_artifact`; it names the lines of the model that decide by a size, if there are some.
+    refused
+        For an artifact that has guards, the sizes that they refuse and that are to be compared.
     """
     named = {tensors[path].shape[axis]: size for path, axis, size in iterate_dynamic_axes(spec)}
     decisions = {
@@ -61,24 +63,49 @@ def check_traced_artifact(  # noqa: PLR0913 - as `check_artifact`
         if all(log.sizes.get(symbol) in named for symbol in decision.free_symbols)
     }
     usual = list_usual_sizes(spec)
-    doubtful, contradicted = _choose_sizes(decisions, spec.probes() if has_guards else _iterate_sizes(spec, decisions))
-    sizes = [*usual, *(each for each in doubtful if each not in usual)]
+    if refused is None:
+        doubtful, contradicted = _choose_sizes(decisions, _iterate_sizes(spec, decisions))
+    else:
+        doubtful, contradicted = refused, _find_contradicted(decisions, refused)
+    certain = [each for each, symbols in decisions.items() if _follows_from_multiples(each, symbols)]
+    return CheckSizes(
+        sizes=[*usual, *(each for each in doubtful if each not in usual)],
+        lines=list(dict.fromkeys(line for decision in contradicted if (line := log.decisions[decision]))),
+        notes=log.list_notes([*contradicted, *certain]),
+    )
+
+
+def check_traced_artifact(
+    path: Path,
+    spec: InputSpec,
+    outputs: Sequence[str],
+    chosen: CheckSizes,
+    *,
+    reference: Run,
+    tolerance: float | None = TOLERANCE,
+    opener: Callable[[Path, InputSpec], Runner] = open_runner,
+) -> tuple[str, ...]:
+    """Check an artifact at the chosen sizes as `check_artifact` does, and return notes.
+
+    Raises
+    ------
+    ExportError
+        as `check_artifact`; it names the lines of the model that decide by a size, if there are some.
+    """
     try:
         notes = check_artifact(
-            path, spec, outputs, reference=reference, sizes=sizes, tolerance=tolerance, opener=opener
+            path, spec, outputs, reference=reference, sizes=chosen.sizes, tolerance=tolerance, opener=opener
         )
     except ExportError as error:
-        lines = list(dict.fromkeys(line for decision in contradicted if (line := log.decisions[decision])))
-        if not lines:
+        if not chosen.lines:
             raise
-        raise ExportError(f"{error} The model's Python decides by sizes: {'; '.join(lines[:3])}.") from error
-    certain = [each for each, symbols in decisions.items() if _follows_from_multiples(each, symbols)]
-    return (*log.list_notes([*contradicted, *certain]), *notes)
+        raise ExportError(f"{error} The model's Python decides by sizes: {'; '.join(chosen.lines[:3])}.") from error
+    return (*chosen.notes, *notes)
 
 
 def _choose_sizes(
     decisions: Mapping[sympy.Basic, Mapping[Any, Size]], candidates: Iterable[dict[str, int]]
-) -> tuple[list[dict[str, int]], list[sympy.Basic]]:
+) -> tuple[Sequence[dict[str, int]], list[sympy.Basic]]:
     """Return the first few sizes that contradict a decision which those before do not, and all decisions that they contradict."""
     left = dict(decisions)
     chosen: list[dict[str, int]] = []
@@ -91,6 +118,16 @@ def _choose_sizes(
         if len(chosen) == _MOST or not left:
             break
     return chosen, [decision for decision in decisions if decision not in left]
+
+
+def _find_contradicted(
+    decisions: Mapping[sympy.Basic, Mapping[Any, Size]], candidates: Iterable[Mapping[str, int]]
+) -> list[sympy.Basic]:
+    return [
+        decision
+        for decision, symbols in decisions.items()
+        if not all(_holds(decision, symbols, sizes) for sizes in candidates)
+    ]
 
 
 def _iterate_sizes(spec: InputSpec, decisions: Iterable[sympy.Basic]) -> Iterator[dict[str, int]]:

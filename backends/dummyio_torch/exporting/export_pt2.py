@@ -1,12 +1,13 @@
 """``torch.export`` to a ``.pt2`` file."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from dummyio.errors import TrustError
+from dummyio.errors import ExportError, TrustError
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.stages import report_stage
 from dummyio.exporting.static_dims import fix_dims
@@ -18,8 +19,9 @@ from dummyio_torch.calling.meta_copy import check_packed_weights
 from dummyio_torch.calling.private_copy import copy_to_trace
 from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
 from dummyio_torch.description.describe_module import unwrap_module
-from dummyio_torch.exporting.decision_sizes import check_traced_artifact
-from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
+from dummyio_torch.exporting.decision_sizes import check_traced_artifact, choose_check_sizes
+from dummyio_torch.exporting.implementation_fallback import Implementations, has_alternatives, try_implementations
+from dummyio_torch.exporting.trace_guards import relax_guards
 from dummyio_torch.exporting.trace_inputs import (
     FlatModule,
     find_output_names,
@@ -37,9 +39,12 @@ from dummyio_torch.running.module_runner import ModuleRunner
 from dummyio_torch.running.program_runner import ProgramRunner, open_program
 from dummyio_torch.symbolic import trace_symbolic_sizes
 
-_UNTRUSTED = (
-    "the program has operators that are not PyTorch's: the file opens with trust=True alone, where they are registered"
-)
+_FOREIGN = "the program has operators that are not PyTorch's"
+_UNTRUSTED = f"{_FOREIGN}: the file opens with trust=True alone, where they are registered"
+
+
+class _ForeignOperatorsError(ExportError):
+    """A program has operators that PyTorch does not have without a library."""
 
 
 def export_pt2(  # noqa: PLR0913 - each is an option of its own
@@ -79,15 +84,24 @@ def export_pt2(  # noqa: PLR0913 - each is an option of its own
     with hold_process_state():
         copied, reasons = copy_to_trace(model)
 
-        def attempt() -> tuple[str, ...]:
-            return _write_pt2(copied, spec, path, strict=strict, rewrite=rewrite)
+        def attempt(*, own_operators: bool = False) -> tuple[str, ...]:
+            return _write_pt2(copied, spec, path, strict=strict, rewrite=rewrite, own_operators=own_operators)
 
-        tried = try_implementations(copied, attempt, Implementations(attention, experts))
+        chosen = Implementations(attention, experts)
+        try:
+            # Another implementation may have PyTorch's operators alone: its file opens without trust.
+            first = partial(attempt, own_operators=has_alternatives(copied, chosen))
+            tried = try_implementations(copied, first, chosen)
+        except _ForeignOperatorsError:
+            tried = try_implementations(copied, attempt, chosen)
     return ExportResult(spec, (*notes, *reasons, *tried))
 
 
-def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, rewrite: bool) -> tuple[str, ...]:
+def _write_pt2(
+    model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, rewrite: bool, own_operators: bool
+) -> tuple[str, ...]:
     call = ModuleCall(model, spec)
+    reference = ModuleRunner(model, spec)
     inputs = make_trace_inputs(spec, model)
     tensors = tuple(inputs.values())
     with evaluation_mode(model), silence_exporters(), hide_export(), use_plain_layers():
@@ -100,20 +114,20 @@ def _write_pt2(model: nn.Module, spec: InputSpec, path: Path, *, strict: bool, r
 
         with report_stage("trace", path.name):
             program, log = trace_flat(flat, lambda: trace_symbolic_sizes(model, trace, rewrite=rewrite))
+        sizes = choose_check_sizes(spec, log, inputs, relax_guards(program, spec, reference))
         names = {"inputs": list(call.paths), "outputs": list(outputs)}
         with report_stage("write", path.name):
             write_program(program, path, {NAMES_FILE: json.dumps(names)})
-    reference = ModuleRunner(model, spec)
     untrusted: list[str] = []
 
     def open_own(path: Path, spec: InputSpec) -> ProgramRunner:
         try:
             return open_program(path, spec)
-        except TrustError:
+        except TrustError as error:
+            if own_operators:
+                raise _ForeignOperatorsError(f"{_FOREIGN}.") from error
             untrusted.append(_UNTRUSTED)
             return open_program(path, spec, trust=True)
 
-    checked = check_traced_artifact(
-        path, spec, outputs, log, inputs, reference=reference, opener=open_own, has_guards=True
-    )
+    checked = check_traced_artifact(path, spec, outputs, sizes, reference=reference, opener=open_own)
     return (*notes, *checked, *untrusted)

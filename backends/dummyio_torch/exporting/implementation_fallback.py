@@ -65,9 +65,7 @@ def try_implementations(
     OSError
         if the artifact cannot be written, which no other implementation changes.
     """
-    choices = [chosen]
-    if not str(chosen):
-        choices += [choice for choice in _FALLBACKS if _is_alternative(model, choice)]
+    choices = [chosen, *_list_alternatives(model, chosen)]
     first: Exception | None = None
     reasons: list[str] = []
     for choice in choices:
@@ -97,6 +95,15 @@ def try_implementations(
     tried = f" Also tried: {'; '.join(others)}." if others else ""
     reason = format_error_line(first) if first is not None else ""
     raise ExportError(f"{qualified_name(model)} cannot be exported on this route: {reason}{tried}{kinds}") from first
+
+
+def has_alternatives(model: nn.Module, chosen: Implementations) -> bool:
+    """Return whether `try_implementations` has more than one attempt for a model."""
+    return bool(_list_alternatives(model, chosen))
+
+
+def _list_alternatives(model: nn.Module, chosen: Implementations) -> list[Implementations]:
+    return [] if str(chosen) else [choice for choice in _FALLBACKS if _is_alternative(model, choice)]
 
 
 def _find_write_error(error: BaseException) -> OSError | None:

@@ -81,7 +81,9 @@ def trace_program(
     axes: dict[str, dict[int, Any]] = {path: {} for path, _ in spec.leaves}
     for path, axis, _ in iterate_dynamic_axes(spec):
         axes[path][axis] = Axis.DYNAMIC  # with names, torch.export refuses sizes that are equal or sums
-    return torch.export.export(flat, tensors, dynamic_shapes=(tuple(axes.values()),), strict=strict)
+    # No size is taken for one that may be 1, as in PyTorch's exporter to ONNX: fewer guards refuse small sizes.
+    with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined] # noqa: SLF001
+        return torch.export.export(flat, tensors, dynamic_shapes=(tuple(axes.values()),), strict=strict)
 
 
 def trace_flat(flat: FlatModule, trace: Callable[[], T]) -> T:

@@ -24,7 +24,7 @@ from dummyio.spec.dtypes import DType
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
 from dummyio_torch.calling.meta_copy import MetaCopy
 from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
-from dummyio_torch.exporting.decision_sizes import check_traced_artifact
+from dummyio_torch.exporting.decision_sizes import check_traced_artifact, choose_check_sizes
 from dummyio_torch.exporting.save_graph import save_graph
 from dummyio_torch.exporting.trace_inputs import (
     FlatModule,
@@ -130,7 +130,8 @@ def write_onnx(
     # In deep networks of random weights, the error of 8 bits is as large as the values themselves.
     tolerance = None if options.precision.quantize else COARSE_TOLERANCE if options.precision.dtype else TOLERANCE
     reference = ModuleRunner(model, spec)
-    checked = check_traced_artifact(path, spec, outputs, log, inputs, reference=reference, tolerance=tolerance)
+    sizes = choose_check_sizes(spec, log, inputs)
+    checked = check_traced_artifact(path, spec, outputs, sizes, reference=reference, tolerance=tolerance)
     return (*notes, *((_SCRIPTED,) if scripted else ()), *checked)
 
 
@@ -146,10 +147,8 @@ def _trace_dynamo(
 
     def trace() -> Any:
         with patch_libraries(passes), _explain_untranslated():
-            with torch.fx.experimental._config.patch(backed_size_oblivious=True):  # type: ignore[attr-defined] # noqa: SLF001 - as the exporter
-                traced = _trace_program(flat, tensors, spec)
             return torch.onnx.export(
-                traced,
+                _trace_program(flat, tensors, spec),
                 input_names=list(axes),
                 output_names=list(flat.outputs),
                 opset_version=opset,
