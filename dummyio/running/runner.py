@@ -41,7 +41,8 @@ class Runner(Protocol):
     """A model or an artifact, ready to be called.
 
     A model may also have ``in_double(feeds)``, its outputs in double precision, ``in_precision(feeds, preset)``, its outputs with all
-    numbers rounded, and ``computes_in``, the narrowest dtype of its real numbers; a file ``sorts_inputs``, if its format sorts them by name.
+    numbers rounded, ``computes_in``, the narrowest dtype of its real numbers, and ``random_arguments``, those that it draws at random
+    because they are no inputs; a file ``sorts_inputs``, if its format sorts them by name.
     """
 
     @property

@@ -94,7 +94,7 @@ class ValidationRun:
         if apart:
             raise RunError(
                 f"the reference is not deterministic: {', '.join(apart)} differ between two runs on the same inputs. "
-                "Set it to evaluation mode, or fix its seed, and validate again."
+                f"{_explain_draws(self.pair.reference)}"
             )
         self._measure_rounding(feeds, first)
 
@@ -255,3 +255,15 @@ def _add_rounding_step(values: Array) -> Array:
         return values
     away: Array = np.nextafter(values, np.copysign(np.array(np.inf, values.dtype), values))
     return away
+
+
+def _explain_draws(reference: Any) -> str:
+    """Return what to do about a reference that draws random numbers."""
+    names = getattr(reference, "random_arguments", ())
+    if not names:
+        return "Set it to evaluation mode, or fix its seed, and validate again."
+    feed = ", ".join(map(repr, names))
+    return (
+        f"It draws {', '.join(names)} at random where that is no input: make it one, describe(model, feed=({feed},)), export with that "
+        "spec, and validate again."
+    )

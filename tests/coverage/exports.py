@@ -41,6 +41,7 @@ from scores import escape
 import dummyio
 from dummyio.errors import ExportError
 from dummyio.huggingface.tasks.find_task import find_task, task_of_class
+from dummyio_torch.running.random_arguments import find_random_arguments
 
 PAGE = ROOT / "docs" / "reference" / "exports.md"
 LIMIT = 600
@@ -124,7 +125,8 @@ def measure(name: str, make_model: Callable[[], Any], way: str) -> Row:
         try:
             with limit(LIMIT):
                 model = trained(make_model())
-                spec = dummyio.describe(model, task)
+                drawn = find_random_arguments(model, ())
+                spec = dummyio.describe(model, task, **({"feed": drawn} if drawn else {}))
             row.state = "export"
             with limit(LIMIT):
                 artifact = dummyio.export(model, Path(folder) / f"model{suffix}", spec=spec)

@@ -17,6 +17,7 @@ from dummyio_torch.calling.array_conversion import to_arrays, to_tensors
 from dummyio_torch.calling.call_module import ModuleCall, device_of, evaluation_mode
 from dummyio_torch.calling.silence import use_plain_layers
 from dummyio_torch.dtypes import from_native
+from dummyio_torch.running.random_arguments import find_random_arguments
 from dummyio_torch.running.rounded_run import Rounding
 
 _NARROW = (torch.bfloat16, torch.float16)
@@ -37,6 +38,11 @@ class ModuleRunner:
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run the module; see `dummyio.running.runner.Runner`."""
         return self._run(self._module, feeds)
+
+    @property
+    def random_arguments(self) -> tuple[str, ...]:
+        """The arguments that the module draws at random, because the spec leaves them out."""
+        return find_random_arguments(self._module.module, {path.partition(".")[0] for path in self._module.paths})
 
     def in_double(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Run a copy of the module in float64 on the same feeds, which gives its outputs almost without rounding.

@@ -6,9 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import lcm
 
+import msgspec
+
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
+from dummyio.sources.proof.spec_changes import map_leaves
 from dummyio.spec.dims import Dim, find_dims
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import PaddingMask
 
 Takes = Callable[[InputSpec, Mapping[str, int]], bool | None]
 """Whether a module takes a spec's inputs at some sizes; None if that cannot be shown."""
@@ -39,9 +44,21 @@ def fit_dims(spec: InputSpec, refused: Mapping[str, int], takes: Takes) -> Input
         alone = [name for name in changed if takes(spec, {**refused, name: base[name]})]
         new = {name: Dim.static(name, base[name]) for name in alone[:1] or changed}
     try:
-        return spec.with_dims(**new) if new else None
+        return _keep_least(spec.with_dims(**new)) if new else None
     except DummyioError:
         return None
+
+
+def _keep_least(spec: InputSpec) -> InputSpec:
+    """Return the spec with masks that keep as much of each row as the module takes of a row alone."""
+
+    def change(_path: str, leaf: TensorSpec) -> TensorSpec:
+        size, rule = leaf.shape[-1] if leaf.shape else None, leaf.values
+        if not (isinstance(size, Dim) and isinstance(rule, PaddingMask) and not size.fixed and size.min > rule.least):
+            return leaf
+        return leaf.replace(values=msgspec.structs.replace(rule, least=size.min))
+
+    return map_leaves(spec, change)
 
 
 def _find_equal(spec: InputSpec, faults: list[str], takes: Takes) -> list[str]:

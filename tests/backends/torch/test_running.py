@@ -247,3 +247,26 @@ def test_a_program_that_fails_inside_vmap_leaves_it(as_module):
     with pytest.raises(RunError, match=r"softmax.* not implemented for 'Long'"):
         run({"x": np.zeros((3, 4), np.int64)})
     assert torch.rand(2).shape == (2,)  # vmap would refuse random numbers
+
+
+class Masking(nn.Module):
+    """Hides random columns, unless the caller says which."""
+
+    def forward(self, x, noise=None):
+        if noise is None:
+            noise = torch.rand(x.shape)
+        return x * (noise > 0.5)
+
+
+class Masked(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.hide = Masking()
+
+    def forward(self, x, noise=None):
+        return {"y": self.hide(x, noise)}
+
+
+def test_a_module_that_draws_an_argument_is_told_to_take_it():
+    with pytest.raises(RunError, match=r"y differ .* It draws noise at random .* feed=\('noise',\)"):
+        dummyio.validate(Masked(), Masked(), spec=spec_of("y"))
