@@ -176,11 +176,13 @@ class DummyDocumentedInputGenerator(ImageInputGenerator):
         return Uniform(0, limit) if isinstance(limit, int) and limit > 0 else Constant(0)
 
     def float_rule(self, name: str, shape: tuple[Size, ...]) -> Rule:
-        """Return the values of numbers: masks of ones, pixels in [-1, 1), boxes in [0, 1), features normal."""
+        """Return the values of numbers: masks of ones, pixels in [-1, 1), boxes and random numbers in [0, 1), features normal."""
         if _ends(name, _MASKS) and "prompt" not in name:
             return PaddingMask(policy="full")
         if name.endswith(("boxes", "bbox", "_pos")) and shape[-1] == 4:
             return Boxes(0, 1)
+        if self.context.facts.arguments[name].drawn_below_one:
+            return Uniform(0, 1)
         return Uniform(-1, 1) if "pixel" in name else Normal()
 
 

@@ -29,6 +29,7 @@ from dummyio_torch.onnx_passes.translations import (
     numbers,
     prefixes,
     recurrent_layers,
+    resizing,
     scattering,
     sorting,
 )
@@ -70,6 +71,8 @@ _RECURRENT: dict[str, Callable[..., Any]] = {
     "rnn_relu": recurrent_layers.make_rnn_translation("Relu"),
     "lstm": recurrent_layers.translate_lstm,
 }
+
+_RESIZES = ("upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d")
 
 _ABSENT: dict[str, tuple[str, Callable[..., Any]]] = {
     "sort.stable": ("sorting", sorting.sort),
@@ -144,6 +147,10 @@ PASSES: tuple[GraphPass, ...] = (
         "Of several values that scatter_reduce averages in one place, the exported graph keeps the last.",
         "https://github.com/onnx/onnx/issues/5100", "onnxscript<=0.7.2", "test_a_mean_of_the_values_scattered_to_one_place",
         kind="translation", replaces="aten.scatter_reduce.two"),
+    *(GraphPass(f"resizing.{operator}", resizing.resize_to_nearest,
+        "ONNX Runtime resizes to the nearest element by a rounded quotient of the sizes: from 14 to 8 it takes an element too early.",
+        "not reported", "onnxruntime<=1.31.1", "test_a_resize_to_a_constant_size_takes_the_nearest_elements",
+        kind="translation", replaces=f"aten.{operator}.vec") for operator in _RESIZES),
     GraphPass("attention.attend", attention.attend,
         "Attention of a row that a float mask hides completely returns NaN instead of zeros, and 3-D attention is not translated.",
         "not reported", "onnxscript<=0.7.2", "test_a_row_that_a_float_mask_hides_attends_to_nothing",

@@ -21,6 +21,8 @@ class ArgumentFacts:
 
     kind: Kind | None = None
     shape: tuple[str, ...] | None = None
+    drawn_below_one: bool = False
+    """Whether the model draws random numbers of [0, 1) in its place."""
 
 
 @dataclass(frozen=True, slots=True)

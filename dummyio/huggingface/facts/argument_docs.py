@@ -19,6 +19,7 @@ _CODE_SHAPE = re.compile(r"tensor of shape \(([\w, .]*)\)")
 _RANK_CHECK = re.compile(r"\b(\w+)\.(?:ndim|dim\(\)) *!=")
 _REFUSAL = re.compile(r"^ {8}if (\w+) is None:\n +raise ", re.MULTILINE)
 _DEFAULT = re.compile(r"^ {8}if (\w+) is None:\n +\1 = ", re.MULTILINE)
+_UNIT_DRAW = re.compile(r"^ +(\w+) = torch\.rand\(", re.MULTILINE)
 _COMMENTS = re.compile(r"\"{3}.*?\"{3}|#[^\n]*", re.DOTALL)
 _READ = re.compile(
     r"(?<![\w.])(\w+)(?:\.(?:shape|size|sum|to|device|dtype|bool|long|float|view|flatten|unsqueeze)\b|\[)"
@@ -45,6 +46,7 @@ def read_documented_arguments(class_name: str, model_type: str | None = None) ->
     texts = [*reversed(list(module_source(class_name, model_type).values())), own]
     shapes = {name: shape for text in texts for name, shape in _entries(text)}
     demands = [_demands(text) for text in texts]
+    drawn = {name for text in texts for name in _matches(_UNIT_DRAW, text)}
     found: dict[str, ArgumentFacts] = {}
     for parameter in forward_parameters(class_name, model_type):
         shape = (
@@ -56,7 +58,7 @@ def read_documented_arguments(class_name: str, model_type: str | None = None) ->
             shape = _USUAL.get(parameter.name)
         kind = _kind(parameter.annotation) or _kind(shapes.get(parameter.name, ("", None))[0])
         if shape is not None or kind is not None:
-            found[parameter.name] = ArgumentFacts(kind, shape)
+            found[parameter.name] = ArgumentFacts(kind, shape, drawn_below_one=parameter.name in drawn)
     return MappingProxyType(found)
 
 

@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 
 from dummyio.errors import ExportError
 from dummyio_torch.symbolic.runtime.pooling import average_adaptively, maximize_adaptively, maximize_windows
+from dummyio_torch.symbolic.runtime.sized_tensors import list_triangle, make_hamming_window, make_window
 from dummyio_torch.symbolic.runtime.symbolic_lists import SplitList, SplitSizes, StackedList
 
 _PACK = "_pack_padded_sequence"
@@ -205,6 +206,11 @@ _OF_NUMBERS: dict[Callable[..., Any], Callable[..., Any]] = {
     functional.affine_grid: _affine_grid,
     torch.split: _split_evenly,
     torch.Tensor.split: _split_evenly,
+    torch.hann_window: partial(make_window, cosines=(0.5, 0.5)),
+    torch.hamming_window: make_hamming_window,
+    torch.blackman_window: partial(make_window, cosines=(0.42, 0.5, 0.08)),
+    torch.triu_indices: partial(list_triangle, torch.triu),
+    torch.tril_indices: partial(list_triangle, torch.tril),
 }
 """The replacement if a number is symbolic."""
 _OF_LISTS: dict[Callable[..., Any], Callable[..., Any]] = {

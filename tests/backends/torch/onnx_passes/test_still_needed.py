@@ -424,6 +424,24 @@ def test_attention_without_an_axis_of_heads_is_translated(tmp_path, kind):
         write(module, spec, tmp_path / "wrong.onnx", "attention.attend")
 
 
+RESIZES = {
+    "upsample_nearest1d": lambda x: nn.functional.interpolate(x[..., 0], size=8),
+    "upsample_nearest2d": lambda x: nn.functional.interpolate(x, size=(8, 8)),
+    "upsample_nearest3d": lambda x: nn.functional.interpolate(x[..., None], size=(8, 10, 1)),
+}
+
+
+@pytest.mark.parametrize("operator", RESIZES)
+def test_a_resize_to_a_constant_size_takes_the_nearest_elements(tmp_path, operator):
+    edge = Dim("edge", 14)
+    spec = InputSpec({"x": TensorSpec("x", (ROWS, 2, edge, 7))})
+    module, feeds = Function(RESIZES[operator]), spec.feeds()
+    own, right, wrong = run_three(f"resizing.{operator}", module, spec, feeds, tmp_path)
+    np.testing.assert_array_equal(right["output"], own["output"])
+    assert not np.array_equal(wrong["output"], own["output"])
+    assert validate(tmp_path / "right.onnx", reference=module, spec=spec).ok
+
+
 ABSENT = {
     "sort.stable": lambda x: torch.sort(x > 0.5, stable=True, dim=1, descending=True),
     "median.dim": lambda x: x.median(1),

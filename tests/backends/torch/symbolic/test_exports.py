@@ -9,6 +9,7 @@ pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
 from symbolic_modules import ONE, Lengths, Pieces, Recurrent
+from torch_modules import Function
 
 import dummyio
 from dummyio import Dim, InputSpec, TensorSpec
@@ -144,6 +145,21 @@ def test_a_program_takes_the_sizes_that_only_a_guard_refused(tmp_path):
     assert found.shape == (1, 4, 1, 1)
     with pytest.raises(AssertionError, match=r"size\(\)\[2\] >= 32"):
         module(torch.zeros(1, 3, 31, 40))
+
+
+OF_SIZES = {
+    "hann": lambda x: x * torch.hann_window(x.shape[1])[:, None],
+    "hamming": lambda x: x * torch.hamming_window(x.shape[1], False, 0.6)[:, None],
+    "blackman": lambda x: x * torch.blackman_window(x.shape[1], periodic=False)[:, None],
+    "triu": lambda x: x[:, torch.triu_indices(x.shape[1], x.shape[1], 1)[0]],
+    "tril": lambda x: x[:, torch.tril_indices(x.shape[1], x.shape[1])[1]],
+}
+
+
+@pytest.mark.parametrize("kind", OF_SIZES)
+@pytest.mark.parametrize("suffix", [".onnx", ".pt2"])
+def test_a_tensor_made_of_a_size_alone_follows_it(kind, suffix, tmp_path):
+    passes(Function(OF_SIZES[kind]), SPEC, tmp_path, f"model{suffix}")
 
 
 class Harmless(torch.nn.Module):
