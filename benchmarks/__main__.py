@@ -30,6 +30,7 @@ TOPICS = {
     "describe": "Hugging Face models; the ratio compares seconds, so small is good",
     "proof": "Descriptions that are run; the ratio compares seconds, so small is good",
     "exports": "Whole exports with their validation; the ratio compares seconds, so small is good",
+    "routes": "Whole exports from TensorFlow and JAX; the ratio compares seconds, so small is good",
     "onnx_models": "Steps of generation in ONNX Runtime; the ratio compares seconds, so small is good",
     "scaling": "Growth of cost; the ratio compares seconds, so small is good",
 }

@@ -38,16 +38,24 @@ class TensorflowBackend:
 
         return EXPORTERS
 
-    def runner(self, target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Runner:
+    def runner(
+        self,
+        target: Any,
+        spec: InputSpec | None,
+        engine: str | None,
+        *,
+        trust: bool = False,
+        signature: str | None = None,
+    ) -> Runner:
         """Return a model or an artifact as a runner; a model without a spec is described first."""
         from dummyio_tensorflow.running.open_runner import open_runner  # noqa: PLC0415 - lazy: for running
 
         if spec is None and not isinstance(target, Path):
             try:
-                spec = self.describe(target)
+                spec = self.describe(target, dims={} if signature is None else {"signature": signature})
             except SourceError as error:
                 raise SourceError(f"{error} Or give its spec: open_runner(model, spec).") from error
-        return open_runner(target, spec, engine, trust=trust)
+        return open_runner(target, spec, engine, trust=trust, signature=signature)
 
     def describe(self, model: Any, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
         """Return the spec of a model or an artifact; see `dummyio_tensorflow.description.describe_model.describe`."""

@@ -48,7 +48,10 @@ def export_stablehlo(
     if not can_run:
         job = replace(job, notes=(*job.notes, f"It was not run: JAX runs on {jax.default_backend()} here."))
     return job.finish(
-        path, can_run=can_run, ordered=False, opener=lambda file, own: ExportedRunner(_read_back(file), own)
+        path,
+        can_run=can_run,
+        ordered=False,
+        opener=lambda file, own: ExportedRunner(_read_back(file), own, is_quick=True),
     )
 
 

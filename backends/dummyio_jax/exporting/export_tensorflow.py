@@ -56,7 +56,6 @@ def _write(kind: str, job: ExportJob, path: Path, options: Mapping[str, Any], to
     backend: Any = load_backend("tf")
     with raise_export_error(f"{job.model.name} cannot be converted by TensorFlow"):
         written: ExportResult = backend.exporters[kind](_convert(job), job.spec, path, **options)
-    # TensorFlow's exporter has compared the artifact with the converted function; this compares it with the JAX model.
     job = replace(job, spec=written.spec, notes=(*job.notes, *written.notes))
     return job.finish(path, ordered=False, tolerance=tolerance)
 
@@ -92,4 +91,5 @@ def _convert(job: ExportJob) -> Callable[..., dict[str, Any]]:
             )(*tensors)
         return {name: results[name] for name in job.outputs}  # JAX sorts the keys of dicts
 
+    function.is_compared_by_caller = True  # type: ignore[attr-defined] # with the JAX model itself
     return function

@@ -27,17 +27,28 @@ from dummyio_jax.precision import enable_wide_dtypes
 from dummyio_jax.tensors import from_numpy
 
 
+_QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+"""Options of XLA with which it compiles in half the time."""
+
+
 class FunctionRunner:
     """A function or a module; it declares nothing."""
 
     inputs: tuple[DeclaredTensor, ...] | None = None
     outputs: tuple[DeclaredTensor, ...] | None = None
 
-    def __init__(self, function: Callable[[dict[str, Any]], Any], spec: InputSpec | None) -> None:
-        """Keep a function of named inputs, and the spec that nests them; without a spec, feeds are passed flat."""
+    def __init__(
+        self, function: Callable[[dict[str, Any]], Any], spec: InputSpec | None, *, is_quick: bool = False
+    ) -> None:
+        """Keep a function of named inputs, and the spec that nests them; without a spec, feeds are passed flat.
+
+        `is_quick` compiles without costly optimizations, for a function that is run once for each set of sizes.
+        """
         self.engine = f"jax {jax.__version__}"
         # Compiled once per set of sizes: running operation by operation takes many times as long.
-        self._compiled: Callable[[dict[str, Any]], Any] | None = jax.jit(partial(function))
+        self._compiled: Callable[[dict[str, Any]], Any] | None = jax.jit(
+            partial(function), compiler_options=_QUICK if is_quick else None
+        )
         self._function = function
         self._spec = spec
 
@@ -77,10 +88,10 @@ class ExportedRunner(FunctionRunner):
     sorts_inputs = True
     """Named arguments are in the order of the alphabet, whatever that of the function: JAX flattens a dict so."""
 
-    def __init__(self, exported: jax.export.Exported, spec: InputSpec | None) -> None:
-        """Keep the exported function; a spec gives paths to its inputs, since JAX keeps no names of positional ones."""
+    def __init__(self, exported: jax.export.Exported, spec: InputSpec | None, *, is_quick: bool = False) -> None:
+        """Keep the exported function, as `FunctionRunner`; a spec gives paths to its inputs, since JAX keeps no names of positional ones."""
         spec = spec if spec is not None else InputSpec(describe_exported_inputs(exported))
-        super().__init__(wrap_exported(exported), spec)
+        super().__init__(wrap_exported(exported), spec, is_quick=is_quick)
         avals = zip(_input_paths(exported, spec), exported.in_avals, strict=True)
         self.inputs = tuple(_declare_tensor(path, aval.shape, from_native(aval.dtype)) for path, aval in avals)
         names = tuple(output.name for output in spec.outputs)

@@ -53,7 +53,7 @@ class GraphFile:
         if size > most:
             return f"it has {format_bytes(size)}, and the limit is {format_bytes(most)}"
         try:
-            self._runner = open_runner(self._path, None, None)
+            self._runner = open_runner(self._path, self._spec, None)
         except (TrustError, SourceError) as error:
             return format_error_line(error)
         return None

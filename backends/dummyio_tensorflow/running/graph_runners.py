@@ -11,7 +11,7 @@ import tensorflow as tf
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import DTypeError, RunError, SourceError, build_trust_error, format_error_line
 from dummyio.input_spec import InputSpec
-from dummyio.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures, put_signature_first
+from dummyio.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures, select_signatures
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
@@ -70,11 +70,15 @@ def _declared_tensor(name: str, spec: Any) -> DeclaredTensor:
 class SavedModelRunner(_FunctionsRunner):
     """The signature ``serving_default`` of a SavedModel, or its only one, and all further signatures of the same inputs."""
 
-    def __init__(self, folder: Path, spec: InputSpec | None, *, trust: bool = False) -> None:
-        """Load the folder, which runs its initializers.
+    def __init__(
+        self, folder: Path, spec: InputSpec | None, *, trust: bool = False, signature: str | None = None
+    ) -> None:
+        """Load the folder, which runs its initializers, to call one signature of it alone if that is given.
 
         Raises
         ------
+        OptionError
+            if it lacks the signature.
         SourceError
             if it is not a SavedModel, or has no signature with the spec's inputs.
         TrustError
@@ -84,8 +88,11 @@ class SavedModelRunner(_FunctionsRunner):
         if dangers:
             raise build_trust_error(folder, dangers)
         self._keep, signatures = load_signatures(folder)
-        ordered = put_signature_first(signatures, spec)
-        super().__init__(folder, {name: _from_signature(function) for name, function in ordered.items()}, spec)
+        sides = {
+            name: (each.structured_input_signature[1], each.structured_outputs) for name, each in signatures.items()
+        }
+        chosen = select_signatures(sides, spec, signature, str(folder))
+        super().__init__(folder, {name: _from_signature(signatures[name]) for name in chosen}, spec)
 
 
 def _find_dangers(folder: Path) -> list[str]:
