@@ -15,6 +15,7 @@ from dummyio.sources.options import check_keywords
 from dummyio.sources.prove_model import check_level, is_torch_module, prove_live_model, prove_source, refuse_level
 from dummyio.sources.read_file import read_beginning, shorten_path
 from dummyio.sources.wrapped_module import find_inner_module
+from dummyio.sources.written.settings import describe_as_set
 
 
 def describe(
@@ -44,7 +45,8 @@ def describe(
     dims
         Sizes by name (``batch_size=4``), which override those of the model; ``random_<name>_range=(low, high)`` to draw
         one from ``seed``; options ``padding_side``, ``mask_policy``, ``int_dtype``, ``float_dtype``; and values that a
-        configuration lacks (``vocab_size=...``). For a Hugging Face model, ``feed`` and ``leave_out``: names of arguments to feed that
+        configuration lacks (``vocab_size=...``). A list under the name of an input is its shape (``pixels=[2, 3, 64, 64]``),
+        ``**{"ids.max": 100}`` and ``min`` bound the values of one. For a Hugging Face model, ``feed`` and ``leave_out``: names of arguments to feed that
         rules would not, and the other way round (``leave_out=("pixel_values",)`` describes texts alone). For a JAX function, ``args`` and ``kwargs``: example arguments (arrays or
         their shapes) that its signature does not declare; and ``dynamic``, which names their dynamic axes.
 
@@ -81,17 +83,20 @@ def describe(
         dims = {**dims, "generators": kinds} if kinds else dims
     if isinstance(source, InputSpec):
         refuse_level(prove, "a spec")
-        return _resize_spec(source, task, dims)
+        return describe_as_set(lambda dims: _resize_spec(source, task, dims), dims)[0]
     if isinstance(source, Mapping):
-        return _prove_configuration(source, _describe_mapping(source, task, dims), prove, dims)
+        spec, dims = describe_as_set(lambda dims: _describe_mapping(source, task, dims), dims)
+        return _prove_configuration(source, spec, prove, dims)
     is_path = isinstance(source, (str, os.PathLike))
     framework, model = _find_model(_to_path(source)) if is_path else (_find_framework(source, dims), source)
     if framework is not None:
-        return prove_source(framework, model, _describe_by(framework, model, task, dims), prove, dims)
+        spec, dims = describe_as_set(lambda dims: _describe_by(framework, model, task, dims), dims)
+        return prove_source(framework, model, spec, prove, dims)
     if is_path:
-        return _prove_configuration(source, _describe_path(_to_path(source), task, dims), prove, dims)
+        spec, dims = describe_as_set(lambda dims: _describe_path(_to_path(source), task, dims), dims)
+        return _prove_configuration(source, spec, prove, dims)
     module = find_inner_module(source) if is_torch_module(source) and not is_keras(source) else source
-    spec = _describe_object(module, task, dims, runs=prove != "off")
+    spec, dims = describe_as_set(lambda dims: _describe_object(module, task, dims, runs=prove != "off"), dims)
     if _is_configuration(source):
         return _prove_configuration(source, spec, prove, dims)
     return prove_live_model(source, spec, prove, dims)

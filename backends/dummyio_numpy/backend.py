@@ -32,11 +32,19 @@ class NumpyBackend:
         del dtype
         return 0
 
-    def runner(self, target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Runner:
+    def runner(
+        self,
+        target: Any,
+        spec: InputSpec | None,
+        engine: str | None,
+        *,
+        trust: bool = False,
+        signature: str | None = None,
+    ) -> Runner:
         """Return a function or a TFLite file as a runner."""
         from dummyio_numpy.running import open_runner  # noqa: PLC0415 - lazy: for running
 
-        return open_runner(target, spec, engine, trust=trust)
+        return open_runner(target, spec, engine, trust=trust, signature=signature)
 
     def describe(self, model: Path, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
         """Return the spec of a TFLite file; see `dummyio.tflite.describe.describe`."""

@@ -44,7 +44,9 @@ class FunctionRunner:
         return {name: np.asarray(value) for name, value in name_outputs(result, declared).items()}
 
 
-def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Runner:
+def open_runner(
+    target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False, signature: str | None = None
+) -> Runner:
     """Return a function or a TFLite file as a runner; errors of a file as `TfliteRunner`.
 
     A function was given as an object, so that it runs without `trust` too.
@@ -52,12 +54,14 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None, *, trus
     Raises
     ------
     OptionError
-        for any `engine`, since neither has another one.
+        for any `engine`, since neither has another one, and for a `signature` of a function.
     """
     if isinstance(target, Path):
         if engine is not None:
             raise OptionError(f"engine={engine!r}: a TFLite file has one engine, LiteRT; leave the option out.")
-        return TfliteRunner(target, spec, trust=trust)
+        return TfliteRunner(target, spec, trust=trust, signature=signature)
     if engine is not None:
         raise OptionError(f"engine={engine!r}: a Python function has no engines; leave the engine out.")
+    if signature is not None:
+        raise OptionError(f"signature={signature!r}: a Python function has no signatures; leave the option out.")
     return FunctionRunner(target, spec)

@@ -1,11 +1,12 @@
 """The backend object: this framework's members of `dummyio.backend.Backend`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dtypes import DType
+from dummyio.typing import FilePath
 from dummyio_onnx import signature, tensors
 from dummyio_onnx.dtypes import DTYPE_MAPPER
 
@@ -38,12 +39,20 @@ class OnnxBackend:
 
         return prove(source, spec, level, keywords)
 
-    def runner(self, target: Any, spec: InputSpec | None, engine: str | None, *, trust: bool = False) -> Any:
+    def runner(
+        self,
+        target: Any,
+        spec: InputSpec | None,
+        engine: str | None,
+        *,
+        trust: bool = False,
+        custom_ops: FilePath | Sequence[FilePath] | None = None,
+    ) -> Any:
         """Return a model as a function of named feeds; ONNX has no operator that runs code or opens a file."""
         del trust
         from dummyio_onnx.running.onnx_runner import open_runner  # noqa: PLC0415 - lazy: only for runs
 
-        return open_runner(target, spec, engine)
+        return open_runner(target, spec, engine, custom_ops)
 
     def convert_precision(self, path: Path, spec: InputSpec, precision: str, samples: int) -> str:
         """Rewrite an ONNX file with narrower numbers; return what has become narrower."""

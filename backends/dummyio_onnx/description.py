@@ -25,7 +25,7 @@ from dummyio_onnx.analysis.operator_rules import propagate_facts
 from dummyio_onnx.dtypes import find_dtype
 from dummyio_onnx.read_model import expand_inputs, find_graph_inputs, format_opsets, read_axes, read_model
 
-_OPTIONS = ("shapes",)
+_OPTIONS = ("shapes", "custom_ops")
 
 
 def describe(source: str | os.PathLike[str] | onnx.ModelProto, *, dims: Mapping[str, Any] | None = None) -> InputSpec:
@@ -37,7 +37,8 @@ def describe(source: str | os.PathLike[str] | onnx.ModelProto, *, dims: Mapping[
         A file, or a model in memory.
     dims
         Default sizes of dims, by name. Options: ``padding_side``, ``mask_policy``: as in `PaddingMask`; ``shapes``: input →
-        sizes and names of its axes, for inputs whose rank the graph does not declare.
+        sizes and names of its axes, for inputs whose rank the graph does not declare; ``custom_ops``: libraries of custom
+        operators, for the runs that prove the description.
 
     Raises
     ------

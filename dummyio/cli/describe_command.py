@@ -8,13 +8,16 @@ import click
 import dummyio
 from dummyio.cli.shared_options import (
     EPILOG,
+    collect_file_options,
     collect_settings,
+    custom_ops_option,
     describe_asked,
     input_option,
     json_option,
     optional_source_argument,
     print_warnings,
     set_option,
+    signature_option,
     task_option,
 )
 from dummyio.cli.tables import (
@@ -33,6 +36,8 @@ from dummyio.sources.prove_model import LEVELS
 @input_option
 @task_option
 @set_option
+@signature_option
+@custom_ops_option
 @click.option(
     "--prove",
     type=click.Choice(LEVELS),
@@ -49,6 +54,8 @@ def describe(
     inputs: tuple[str, ...],
     task: str | None,
     settings: tuple[Any, ...],
+    signature: str | None,
+    custom_ops: tuple[str, ...],
     prove: str,
     output: str | None,
     force: bool,
@@ -59,7 +66,8 @@ def describe(
         from dummyio.atomic_files import check_file_path  # noqa: PLC0415 - lazy: only for --output
 
         check_file_path(output, force=force)  # before the work
-    spec = describe_asked(source, inputs, task, prove=prove, **collect_settings(settings, dummyio.describe))
+    options = collect_settings(settings, dummyio.describe) | collect_file_options(signature, custom_ops)
+    spec = describe_asked(source, inputs, task, prove=prove, **options)
     if output is not None:
         from dummyio.spec.json_format import save_spec  # noqa: PLC0415 - lazy: only for --output
 

@@ -11,7 +11,9 @@ import click
 import dummyio
 from dummyio.cli.shared_options import (
     EPILOG,
+    collect_file_options,
     collect_settings,
+    custom_ops_option,
     describe_asked,
     input_option,
     json_option,
@@ -21,6 +23,7 @@ from dummyio.cli.shared_options import (
     refuse_empty,
     seed_option,
     set_option,
+    signature_option,
     task_option,
 )
 from dummyio.cli.tables import (
@@ -46,6 +49,8 @@ _LONG_BYTES, _LONG_SAMPLES = 256 << 20, 1000
 @input_option
 @task_option
 @set_option
+@signature_option
+@custom_ops_option
 @click.option(
     "-f",
     "--framework",
@@ -71,6 +76,8 @@ def generate(
     inputs: tuple[str, ...],
     task: str | None,
     settings: tuple[Any, ...],
+    signature: str | None,
+    custom_ops: tuple[str, ...],
     framework: str,
     seed: int,
     samples: int,
@@ -86,7 +93,8 @@ def generate(
 
         check_output(output, format=format_, samples=samples, force=force)  # before the work
     backend = dummyio.load_backend(framework)
-    spec = describe_asked(source, inputs, task, **collect_settings(settings, dummyio.describe))
+    options = collect_settings(settings, dummyio.describe) | collect_file_options(signature, custom_ops)
+    spec = describe_asked(source, inputs, task, **options)
     rows = _input_rows_with_range(spec, backend, seed)
     written: list[str] = []
     if output is not None:

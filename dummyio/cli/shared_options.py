@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,1000}")
 
 
 class Setting(click.ParamType[tuple[str, Any]]):
-    """``name=value``: an int, ``true`` or ``false``, or a word; several of these with commas between are a tuple."""
+    """``name=value``: an int, ``true`` or ``false``, or a word; several of these with commas between are a tuple, in brackets a list."""
 
     name = "name=value"
 
@@ -41,6 +41,9 @@ class Setting(click.ParamType[tuple[str, Any]]):
 
 
 def _parse_value(text: str) -> Any:
+    if text.startswith("[") and text.endswith("]"):
+        inner = text[1:-1].strip()
+        return [_parse_word(part.strip()) for part in inner.split(",")] if inner else []
     parts = [part.strip() for part in text.split(",")]
     return _parse_word(text) if len(parts) == 1 or "" in parts else tuple(map(_parse_word, parts))
 
@@ -89,6 +92,12 @@ def collect_settings(
     return found
 
 
+def collect_file_options(signature: str | None, custom_ops: tuple[str, ...]) -> dict[str, Any]:
+    """Return ``--signature`` and ``--custom-ops`` as keywords of `dummyio.describe`, those that are given."""
+    given = {"signature": signature, "custom_ops": custom_ops}
+    return {name: value for name, value in given.items() if value}
+
+
 def print_warnings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Print the warnings of a command as lines, also if it fails."""
 
@@ -120,9 +129,11 @@ def describe_asked(source: str | None, written: tuple[str, ...], task: str | Non
         )
     if source is not None:
         return dummyio.describe(source, task, **given)
-    from dummyio.sources.written_inputs import describe_written  # noqa: PLC0415 - lazy: only for --input
+    from dummyio.sources.written.inputs import describe_written  # noqa: PLC0415 - lazy: only for --input
+    from dummyio.sources.written.settings import describe_as_set  # noqa: PLC0415 - lazy: the same
 
-    return describe_written(written, {name: value for name, value in given.items() if name != "prove"})
+    options = {name: value for name, value in given.items() if name != "prove"}
+    return describe_as_set(lambda dims: describe_written(written, dims), options)[0]
 
 
 source_argument = click.argument("source", type=click.Path(), callback=refuse_empty)
@@ -141,7 +152,17 @@ set_option = click.option(
     "settings",
     type=Setting(),
     multiple=True,
-    help="A size or an option: batch_size=4, padding_side=left, optimize=false. Repeat.",
+    help="A size or an option: batch_size=4, padding_side=left, optimize=false; of an input its shape or a bound: x=[2,3,64,64], ids.max=100. Repeat.",
+)
+signature_option = click.option(
+    "--signature", callback=refuse_empty, help="The one that is meant, of a SavedModel or a TFLite file with several."
+)
+custom_ops_option = click.option(
+    "--custom-ops",
+    multiple=True,
+    type=click.Path(),
+    callback=refuse_empty,
+    help="A library of custom operators for ONNX Runtime, such as libmy_ops.so; its code runs. Repeat.",
 )
 seed_option = click.option("--seed", type=int, default=0, show_default=True, help="Selects the values.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress on a terminal.")

@@ -8,12 +8,15 @@ import click
 from dummyio.cli.comparison_options import check_reports, comparison_options, print_written, validate_and_save
 from dummyio.cli.shared_options import (
     EPILOG,
+    collect_file_options,
     collect_settings,
+    custom_ops_option,
     json_option,
     print_warnings,
     quiet_option,
     refuse_empty,
     set_option,
+    signature_option,
     task_option,
 )
 from dummyio.cli.tables import show_stages
@@ -25,6 +28,8 @@ from dummyio.exporting.stages import report_stage
 @click.option("--reference", callback=refuse_empty, help="The exported model: as MODEL of export, or another artifact.")
 @task_option
 @set_option
+@signature_option
+@custom_ops_option
 @click.option("--spec", "spec_path", type=click.Path(exists=True, dir_okay=False), help="The inputs, as a saved spec.")
 @click.option("--engine", callback=refuse_empty, help="Another runtime than the default, such as reference for ONNX.")
 @click.option(
@@ -45,6 +50,8 @@ def validate(
     reference: str | None,
     task: str | None,
     settings: tuple[Any, ...],
+    signature: str | None,
+    custom_ops: tuple[str, ...],
     spec_path: str | None,
     force: bool,
     quiet: bool,
@@ -58,7 +65,8 @@ def validate(
     from dummyio.validation import validate as validate_model  # noqa: PLC0415 - lazy: only for validations
 
     check_reports(reports, force=force)
-    choices |= collect_settings(settings, validate_model, ["relations"])
+    choices |= collect_settings(settings, validate_model, ["relations", "signature", "custom_ops"])
+    choices |= collect_file_options(signature, custom_ops)
     spec = InputSpec.load(spec_path) if spec_path is not None else None
     with show_stages(quiet=quiet or as_json):
         model = None

@@ -1,16 +1,13 @@
 """Feeds by the spec's paths for an artifact whose inputs have other names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from dummyio.errors import RunError, SourceError
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, check_feed_names
-from dummyio.running.signatures import SIGNATURE, argument_names
+from dummyio.running.signatures import SIGNATURE, argument_names, choose_signature
 from dummyio.typing import Array, Axes
-
-T = TypeVar("T")
 
 Signatures = Mapping[str, Sequence[DeclaredTensor]]
 """Signature → its inputs or outputs, by the artifact's names."""
@@ -88,10 +85,51 @@ def _merge_shapes(shapes: Sequence[Axes | None]) -> Axes | None:
     return tuple(sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*known, strict=True))
 
 
-def put_signature_first(signatures: Mapping[str, T], spec: InputSpec | None) -> dict[str, T]:
-    """Return the signatures, first the one that the spec was described from, if it is among them."""
+def select_signatures(
+    names: Mapping[str, tuple[Collection[str], Collection[str]]],
+    spec: InputSpec | None,
+    signature: str | None,
+    label: str,
+) -> list[str]:
+    """Return the signatures that a runner calls: the one that is meant, and those with the same inputs and outputs after it.
+
+    Parameters
+    ----------
+    names
+        Signature → the names of its inputs and of its outputs, the usual one first.
+    spec
+        The inputs: the signature that they were described from is meant, if it is among these, else one that takes them.
+    signature
+        The only one to call, whatever the spec says.
+    label
+        The artifact, for messages.
+
+    Raises
+    ------
+    OptionError
+        if the artifact lacks `signature`.
+    SourceError
+        if nothing tells which of several is meant.
+    """
+    if signature is not None:
+        return [choose_signature([name for name in names if name], signature, label)]
     meant = None if spec is None else spec.provenance.get(SIGNATURE)
-    return dict(sorted(signatures.items(), key=lambda item: item[0] != meant))
+    first = meant if meant is not None and meant in names else _find_first(names, spec, label)
+    wanted = [set(side) for side in names[first]]
+    alike = [name for name, sides in names.items() if name != first and [set(side) for side in sides] == wanted]
+    return [first, *alike]
+
+
+def _find_first(
+    names: Mapping[str, tuple[Collection[str], Collection[str]]], spec: InputSpec | None, label: str
+) -> str:
+    paths = [path for path, _ in spec.leaves] if spec is not None else []
+    alike = [{*paths}, {*argument_names(paths).values()}]
+    taking = [name for name, (inputs, _) in names.items() if spec is not None and set(inputs) in alike]
+    able = taking or list(names)
+    if all([*map(set, names[name])] == [*map(set, names[able[0]])] for name in able):
+        return able[0]
+    return choose_signature(able, None, label)
 
 
 def choose_fitting_signature(declared: Signatures, feeds: Mapping[str, Array], engine: str) -> str:

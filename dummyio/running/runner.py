@@ -6,8 +6,9 @@ Feeds and inputs are named by the paths of the spec (``past_key_values.0.key``),
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,8 +18,9 @@ from dummyio.backend.frameworks import detect_framework, qualified_name
 from dummyio.backend.registry import load_backend
 from dummyio.errors import OptionError, RunError, SourceError, suggest_names
 from dummyio.option_types import convert_option
+from dummyio.running.file_options import refuse_unused
 from dummyio.spec.dtypes import DType
-from dummyio.typing import Array, Axes
+from dummyio.typing import Array, Axes, FilePath
 
 if TYPE_CHECKING:
     from dummyio.input_spec import InputSpec
@@ -42,7 +44,7 @@ class Runner(Protocol):
 
     A model may also have ``in_double(feeds)``, its outputs in double precision, ``in_precision(feeds, preset)``, its outputs with all
     numbers rounded, ``computes_in``, the narrowest dtype of its real numbers, and ``random_arguments``, those that it draws at random
-    because they are no inputs; a file ``sorts_inputs``, if its format sorts them by name.
+    because they are not inputs; a file ``sorts_inputs``, if its format sorts them by name.
     """
 
     @property
@@ -73,7 +75,13 @@ class Runner(Protocol):
 
 
 def open_runner(
-    target: Any, spec: InputSpec | None = None, *, engine: str | None = None, trust: bool = False
+    target: Any,
+    spec: InputSpec | None = None,
+    *,
+    engine: str | None = None,
+    trust: bool = False,
+    signature: str | None = None,
+    custom_ops: FilePath | Sequence[FilePath] | None = None,
 ) -> Runner:
     """Return `target` as a function of named NumPy feeds.
 
@@ -89,6 +97,11 @@ def open_runner(
     trust
         Whether a file may contain what runs code or touches files when it is opened or run; ``SECURITY.md`` lists it for
         each format. The operators of a model that is given as an object are the caller's own.
+    signature
+        The one to call, of a SavedModel, a TFLite file or a ``tf.Module`` with several; by default the one that `spec` was
+        described from, else ``serving_default``.
+    custom_ops
+        Libraries of custom operators for ONNX Runtime, such as ``"libmy_ops.so"``. Their code runs.
 
     Returns
     -------
@@ -102,7 +115,7 @@ def open_runner(
     TrustError
         if the file can run code or touch files, unless `trust`.
     OptionError
-        if the target does not have this engine.
+        if the target does not have this engine or this signature, or takes no libraries, or one is not a library.
 
     Examples
     --------
@@ -122,8 +135,11 @@ def open_runner(
     opening = getattr(backend, "runner", None)
     if opening is None:
         raise OptionError(f"{target!r} cannot be opened: the backend {framework!r} does not run models.")
+    options = {"signature": convert_option("signature", signature, str | None), "custom_ops": custom_ops}
+    given = {name: value for name, value in options.items() if value is not None}
+    refuse_unused(given, inspect.signature(opening).parameters, target)
     # A backend whose artifacts cannot run code needs no such parameter.
-    runner: Runner = opening(target, spec, engine, **({"trust": True} if trust else {}))
+    runner: Runner = opening(target, spec, engine, **({"trust": True} if trust else {}), **given)
     return runner
 
 

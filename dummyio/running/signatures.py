@@ -9,6 +9,7 @@ SIGNATURE = "signature"
 """The key of a spec's provenance for the signature that it was described from."""
 _USUAL = ("serving_default", "__call__")
 """Names of the signature that is meant without `signature=`."""
+_MOST_SHOWN = 20
 
 
 def choose_signature(signatures: Collection[str], signature: str | None, label: str) -> str:
@@ -22,13 +23,20 @@ def choose_signature(signatures: Collection[str], signature: str | None, label: 
         if there are several, and none is the usual one.
     """
     if signature is not None and signature not in signatures:
-        raise OptionError(
-            f"signature={signature!r}: {label} has no signature of that name. {suggest_names(signature, signatures)}"
-        )
+        near = suggest_names(signature, signatures)
+        others = "" if near.startswith("Known") else f" It has {_list_names(signatures)}."
+        raise OptionError(f"signature={signature!r}: {label} has no signature of that name. {near}{others}")
     usual = [name for name in _USUAL if name in signatures] or (list(signatures) if len(signatures) == 1 else [])
     if signature is None and not usual:
-        raise SourceError(f"{label} has the signatures {', '.join(signatures)}: choose one with signature='name'.")
+        raise SourceError(
+            f"{label} has the signatures {_list_names(signatures)}: choose one with signature='name', or --signature name."
+        )
     return signature or usual[0]
+
+
+def _list_names(signatures: Collection[str]) -> str:
+    shown = ", ".join(list(signatures)[:_MOST_SHOWN])
+    return f"{shown} and {len(signatures) - _MOST_SHOWN} more" if len(signatures) > _MOST_SHOWN else shown
 
 
 def argument_names(paths: Iterable[str]) -> dict[str, str]:

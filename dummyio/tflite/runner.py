@@ -10,7 +10,7 @@ import numpy as np
 
 from dummyio.errors import DTypeError, RunError, build_trust_error, format_error_line
 from dummyio.input_spec import InputSpec
-from dummyio.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures, put_signature_first
+from dummyio.running.named_feeds import FeedMap, choose_fitting_signature, merge_signatures, select_signatures
 from dummyio.running.runner import DeclaredTensor
 from dummyio.spec.dtypes import DType
 from dummyio.tflite.interpreter import (
@@ -31,11 +31,15 @@ _WHOLE = ("int", "uint")
 class TfliteRunner:
     """A TFLite file. Numbers that it holds as integers with a scale are real numbers here, if the spec has real numbers."""
 
-    def __init__(self, path: Path, spec: InputSpec | None, *, trust: bool = False) -> None:
-        """Open the file.
+    def __init__(
+        self, path: Path, spec: InputSpec | None, *, trust: bool = False, signature: str | None = None
+    ) -> None:
+        """Open the file, to call one signature of it alone if that is given.
 
         Raises
         ------
+        OptionError
+            if the file lacks the signature.
         SourceError
             if LiteRT does not read it, or the spec's inputs are not the file's.
         TrustError
@@ -50,19 +54,20 @@ class TfliteRunner:
                 raise build_trust_error(path, dangers)
             self._path, self._keeps_state = path, keeps_state(model)
             self._interpreter = open_interpreter(path)
-            self._inputs, self._outputs = (
-                put_signature_first(side, spec) for side in list_signatures(self._interpreter)
-            )
+            inputs, outputs = list_signatures(self._interpreter)
+            sides = {name: (inputs[name], outputs[name]) for name in inputs}
+            chosen = select_signatures(sides, spec, signature, str(path))
+            self._inputs, self._outputs = ({name: side[name] for name in chosen} for side in (inputs, outputs))
             self._declared, each = (
                 {name: [_declared_tensor(key, one) for key, one in details.items()] for name, details in side.items()}
                 for side in (self._inputs, self._outputs)
             )
         self.engine = f"ai-edge-litert {importlib.metadata.version('ai-edge-litert')}"
-        outputs = merge_signatures(each)
-        self._feed_map = FeedMap(str(path), self._declared, [tensor.name for tensor in outputs], spec)
-        self._real = _find_real_names(spec, self._feed_map.inputs, outputs)
+        given = merge_signatures(each)
+        self._feed_map = FeedMap(str(path), self._declared, [tensor.name for tensor in given], spec)
+        self._real = _find_real_names(spec, self._feed_map.inputs, given)
         self.inputs = self._feed_map.inputs = self._with_real_dtypes(self._feed_map.inputs)
-        self.outputs = self._with_real_dtypes(self._feed_map.order_outputs(outputs))
+        self.outputs = self._with_real_dtypes(self._feed_map.order_outputs(given))
         self._called = False
 
     def _with_real_dtypes(self, tensors: tuple[DeclaredTensor, ...]) -> tuple[DeclaredTensor, ...]:

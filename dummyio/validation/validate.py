@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,8 +15,10 @@ from dummyio.exporting.artifact import PRECISION, find_spec_path
 from dummyio.generators.base.context import PAST
 from dummyio.input_spec import InputSpec
 from dummyio.option_types import convert_option
+from dummyio.running.file_options import choose_file_options, refuse_unused
 from dummyio.running.runner import open_runner
 from dummyio.sources.proof.spec_changes import map_leaves
+from dummyio.typing import FilePath
 from dummyio.validation.checks.regression import find_regressions, mark_known
 from dummyio.validation.comparing.cases import Cases
 from dummyio.validation.comparing.match_inputs import match_inputs
@@ -41,6 +43,8 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     match: Match = "name",
     engine: str | None = None,
     trust: bool = False,
+    signature: str | None = None,
+    custom_ops: FilePath | Sequence[FilePath] | None = None,
     relations: bool = True,
     strict: bool = False,
     baseline: Report | str | os.PathLike[str] | None = None,
@@ -75,6 +79,10 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         As in `dummyio.open_runner`, for `actual`.
     trust
         As in `dummyio.open_runner`, for `actual` and `reference`.
+    signature
+        As in `dummyio.open_runner`, for `actual`, and for a `reference` that has signatures.
+    custom_ops
+        As in `dummyio.open_runner`, for `actual`, and for a `reference` that is a model of ONNX.
     relations
         Whether to check that rows, padding and steps do not change results.
     strict
@@ -126,6 +134,8 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
             "match": match,
             "engine": engine,
             "trust": trust,
+            "signature": signature,
+            "custom_ops": custom_ops,
             "relations": relations,
             "strict": strict,
             "failing": failing,
@@ -134,7 +144,9 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         }
         return _compare_with(earlier, validate_parts(actual, reference, lambda *paths: validate(*paths, **same)))
     is_given = spec is not None
-    spec = _choose_spec(actual, reference, spec, task, dims)
+    own, others = (choose_file_options(target, signature, custom_ops) for target in (actual, reference))
+    refuse_unused({"signature": signature, "custom_ops": custom_ops}, own, actual)
+    spec = _choose_spec(actual, reference, spec, task, dims, (own, others))
     if (
         reference is not None and spec.provenance.get(PRECISION) == "bfloat16"
     ):  # the reference takes what it was cast from
@@ -148,10 +160,10 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         raise OptionError(f"match={match!r}: outputs are compared by 'name' or by 'position'.")
     matched = match_inputs(
         spec,
-        lambda spec: open_runner(actual, spec, engine=engine, trust=trust),
-        None if reference is None else lambda spec: open_runner(reference, spec, trust=trust),
-        lambda: describe(actual, prove="off"),
-        None if past_task is None else lambda: describe(reference, past_task, **dims),
+        lambda spec: open_runner(actual, spec, engine=engine, trust=trust, **own),
+        None if reference is None else lambda spec: open_runner(reference, spec, trust=trust, **others),
+        lambda: describe(actual, prove="off", **own),
+        None if past_task is None else lambda: describe(reference, past_task, **dims, **others),
         is_derived=is_derived and reference is not None,
     )
     stated = next(map(str, matched.casts.values()), matched.spec.provenance.get(PRECISION))
@@ -176,7 +188,12 @@ def _compare_with(earlier: Report | None, report: Report) -> Report:
 
 
 def _choose_spec(
-    actual: Any, reference: Any, spec: InputSpec | None, task: str | None, dims: Mapping[str, Any]
+    actual: Any,
+    reference: Any,
+    spec: InputSpec | None,
+    task: str | None,
+    dims: Mapping[str, Any],
+    options: tuple[Mapping[str, Any], Mapping[str, Any]],
 ) -> InputSpec:
     """Return the given spec, else the one next to the artifact, else the description of the reference or the artifact."""
     if spec is not None:
@@ -185,9 +202,11 @@ def _choose_spec(
         if not is_present(actual):
             raise SourceError(f"{os.fspath(actual)}: no such file or folder.")
         saved = find_spec_path(actual)
-        if saved is not None and task is None:
+        if saved is not None and task is None and "signature" not in options[0]:
             return describe(saved, None, **dims)
-    return describe(actual if reference is None else reference, task, **dims)
+    if reference is None:
+        return describe(actual, task, **dims, **options[0])
+    return describe(reference, task, **dims, **options[1])
 
 
 def _target_name(target: Any) -> str:

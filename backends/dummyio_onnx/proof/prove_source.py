@@ -1,7 +1,7 @@
 """Proves the spec of an ONNX model: a small one runs in ONNX Runtime, the shapes of a large one are inferred."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from dummyio.spec.proof import Proof
 from dummyio.typing import Array
 from dummyio_onnx.external_data import list_external_files
 from dummyio_onnx.read_model import find_graph_inputs
+from dummyio_onnx.running.custom_operators import check_libraries, list_libraries
 from dummyio_onnx.running.sessions import load_model_proto
 
 _WORKER = Path(__file__).with_name("session_worker.py")
@@ -26,8 +27,11 @@ _WORKER = Path(__file__).with_name("session_worker.py")
 
 def prove(source: Any, spec: InputSpec, level: str, keywords: Mapping[str, Any]) -> InputSpec:
     """Return a spec that a model takes, with its proof; parameters and errors as in `dummyio.sources.prove_model.prove_source`."""
+    libraries = list_libraries(keywords.get("custom_ops"))
+    if libraries:
+        check_libraries(libraries)
     try:
-        subject = OnnxModel(source)
+        subject = OnnxModel(source, libraries)
     except DummyioError as error:  # it can be described, and cannot be opened
         if level != "auto":
             raise
@@ -42,14 +46,14 @@ class OnnxModel(FileRuns):
     levels: tuple[Level, ...] = ("values", "shapes")
     unseen: tuple[str, ...] = ("values and computed shapes, which prove='values' runs",)
 
-    def __init__(self, source: str | os.PathLike[str] | onnx.ModelProto) -> None:
+    def __init__(self, source: str | os.PathLike[str] | onnx.ModelProto, libraries: Sequence[Path] = ()) -> None:
         path, self._outline = load_model_proto(source)
         self._others = list_external_files(self._outline, path) if path is not None else []
         nbytes = (
             self._outline.ByteSize() if path is None else sum(each.stat().st_size for each in (path, *self._others))
         )
         label = "the ModelProto" if path is None else str(path)
-        settings = {"path": None if path is None else str(path.resolve())}
+        settings = {"path": None if path is None else str(path.resolve()), "libraries": [*map(str, libraries)]}
         super().__init__(label, _WORKER, settings, nbytes, {"onnxruntime": find_version("onnxruntime")})
         self._runtime = self.versions
 

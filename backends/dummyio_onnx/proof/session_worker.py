@@ -20,6 +20,8 @@ def open_session(settings: dict[str, Any], data: bytes) -> Callable[[Mapping[str
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_mem_pattern = False
+    for library in settings.get("libraries", ()):
+        options.register_custom_ops_library(library)
     source = settings["path"] or data
     session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     names = [value.name for value in session.get_inputs()]

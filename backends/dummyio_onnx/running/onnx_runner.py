@@ -16,6 +16,7 @@ from dummyio.running.runner import DeclaredTensor, check_feed_names
 from dummyio.spec.dtypes import DType
 from dummyio.typing import Array
 from dummyio_onnx.read_model import expand_inputs, find_graph_inputs
+from dummyio_onnx.running.custom_operators import Libraries, list_libraries
 from dummyio_onnx.running.declared_values import declare_session_values, declare_values, match_paths
 from dummyio_onnx.running.nested_results import expand_result
 from dummyio_onnx.running.sessions import load_model_proto, open_evaluator, open_session, open_wider_session
@@ -56,7 +57,7 @@ class OnnxRunner:
         return dict(part for declared, value in named for part in expand_result(declared.name, value))
 
 
-def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> OnnxRunner:
+def open_runner(target: Any, spec: InputSpec | None, engine: str | None, custom_ops: Libraries = None) -> OnnxRunner:
     """Open a file, a folder with one model, a ``ModelProto`` or an ``InferenceSession`` as a runner.
 
     Parameters
@@ -65,16 +66,23 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> Onnx
         As in `dummyio.open_runner`.
     engine
         ``"onnxruntime"``, or ``"reference"`` for ONNX's own evaluator, which is slow and has every operator's definition.
+    custom_ops
+        Libraries of custom operators for ONNX Runtime.
 
     Raises
     ------
     SourceError
-        If the target is not a model, or the engine does not open it.
+        If the target is not a model, or the engine does not open it; or a library is none.
     OptionError
-        If the engine has another name.
+        If the engine has another name, or takes no libraries.
     """
     if engine not in (None, "onnxruntime", "reference"):
         raise OptionError(f"engine={engine!r} does not run ONNX models: use 'onnxruntime' or 'reference'.")
+    libraries = list_libraries(custom_ops)
+    if libraries and (engine == "reference" or isinstance(target, ort.InferenceSession)):
+        raise OptionError(
+            "custom_ops: a library is registered before ONNX Runtime opens a model: give the model's file."
+        )
     if isinstance(target, ort.InferenceSession):
         if engine == "reference":
             raise OptionError("engine='reference': a session belongs to ONNX Runtime; give the model itself.")
@@ -83,7 +91,7 @@ def open_runner(target: Any, spec: InputSpec | None, engine: str | None) -> Onnx
     path, model = load_model_proto(target)
     inputs, outputs = declare_values(expand_inputs(find_graph_inputs(model.graph))), declare_values(model.graph.output)
     if engine != "reference":
-        return _open_in_session(path, model, (inputs, outputs), spec)
+        return _open_in_session(path, model, (inputs, outputs), spec, libraries)
     evaluator = open_evaluator(path, model)
     name = f"onnx.reference {onnx.__version__}"
     return OnnxRunner(name, inputs, outputs, lambda feeds: _evaluate(evaluator, feeds, inputs), spec)
@@ -94,10 +102,11 @@ def _open_in_session(
     model: onnx.ModelProto,
     values: tuple[Sequence[DeclaredTensor], Sequence[DeclaredTensor]],
     spec: InputSpec | None,
+    libraries: Sequence[Path],
 ) -> OnnxRunner:
     """Open a model in ONNX Runtime; in float32 if it is in bfloat16 and the processor lacks kernels for that."""
     try:
-        return _run_session(open_session(path, model), *values, spec)
+        return _run_session(open_session(path, model, libraries=libraries), *values, spec)
     except SourceError as error:
         session = open_wider_session(path, model) if "NOT_IMPLEMENTED" in str(error) else None
         if session is None:

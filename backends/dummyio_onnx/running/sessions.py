@@ -13,6 +13,7 @@ from dummyio.backend.formats import FORMATS
 from dummyio.errors import OptionError, SourceError, format_error_line
 from dummyio_onnx.external_data import iterate_graphs
 from dummyio_onnx.read_model import format_opsets, read_model
+from dummyio_onnx.running.custom_operators import register_libraries
 from dummyio_onnx.running.model_structure import check_structure
 from dummyio_onnx.running.wider_floats import widen_bfloat16
 
@@ -57,13 +58,16 @@ def open_session(
     providers: Sequence[str] = ("CPUExecutionProvider",),
     provider_options: Sequence[Mapping[str, Any]] | None = None,
     options: Any = None,
+    libraries: Sequence[Path] = (),
 ) -> ort.InferenceSession:
     """Return a session, by default on the CPU; without `options` it writes no log: the exceptions have the same text.
+
+    `libraries` have custom operators.
 
     Raises
     ------
     SourceError
-        If ONNX Runtime refuses the model: of a newer version, without a kernel, not valid.
+        If ONNX Runtime refuses the model: of a newer version, without a kernel, not valid; or refuses a library.
     OptionError
         If this ONNX Runtime has no such provider.
     """
@@ -72,6 +76,7 @@ def open_session(
     if options is None:
         options = ort.SessionOptions()
         options.log_severity_level = 4
+    register_libraries(options, libraries)
     try:
         # The fallback to other providers would print to stdout, and try the same provider again.
         return ort.InferenceSession(
@@ -134,8 +139,8 @@ def _refuse(path: Path | None, model: onnx.ModelProto, who: str, error: Exceptio
         remedy = "Upgrade the runtime, or export the model with an older opset."
     if custom := _list_custom_operators(model):
         remedy = (
-            f"{custom} is an extension: register its library of custom operators, options.register_custom_ops_library(path) of "
-            "onnxruntime.SessionOptions, and give the InferenceSession, or export the model without it."
+            f"{custom} is an extension: register its library of custom operators, custom_ops='lib.so' or --custom-ops lib.so, "
+            "or export the model without it."
         )
     return SourceError(
         f"{path or 'this ModelProto'}: {who} does not open it (IR {model.ir_version}, opsets {format_opsets(model)}): "

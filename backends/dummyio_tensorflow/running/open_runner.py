@@ -42,7 +42,9 @@ def open_runner(
     if kind is None or kind.name not in _FILE_RUNNERS:
         raise SourceError(f"{target}: TensorFlow runs the folder of a SavedModel, and .pb files.")
     if signature is not None and kind.name != "saved_model":
-        raise OptionError(f"signature={signature!r}: {target} is a frozen graph, which has no signatures. Leave it out.")
+        raise OptionError(
+            f"signature={signature!r}: {target} is a frozen graph, which has no signatures. Leave it out."
+        )
     options = {} if signature is None else {"signature": signature}
     return _FILE_RUNNERS[kind.name](target, spec, trust=trust, **options)
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from dummyio.cli import main
 from dummyio.errors import OptionError
-from dummyio.sources.written_inputs import describe_written
+from dummyio.sources.written.inputs import describe_written
 from dummyio.spec.values import PaddingMask, TokenIds, Uniform
 
 IDS, MASK = "ids:int64[batch,seq]:0..30522", "attention_mask:int64[batch,seq]"

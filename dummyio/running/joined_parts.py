@@ -1,0 +1,74 @@
+"""The parts of a model of text and images, or sounds, run one after the other as the whole model runs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from dummyio.errors import RunError
+from dummyio.exporting.media_parts import DECODER, EMBEDDING, EMBEDS, IDS, LOGITS, MASK, PAST, list_media_inputs
+from dummyio.input_spec import InputSpec
+from dummyio.running.runner import DeclaredTensor, Runner
+from dummyio.sources.input_names import present_name
+from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.values import TokenIds
+from dummyio.typing import Array
+
+
+class JoinedParts:
+    """A runner of the whole model: its parts, and between them the features in the place of the placeholders' embeddings."""
+
+    def __init__(self, spec: InputSpec, parts: Mapping[str, Runner], specs: Mapping[str, InputSpec]) -> None:
+        """Keep the spec of the whole model without its past, and by its name the runner and the spec of each part."""
+        self.engine = parts[DECODER].engine
+        self.inputs = tuple(DeclaredTensor(path, None, leaf.dtype) for path, leaf in spec.leaves)
+        self.outputs = (DeclaredTensor(LOGITS),)
+        (encoder,) = (name for name in parts if name not in (EMBEDDING, DECODER))
+        self._encode, self._embed, self._decode = parts[encoder], parts[EMBEDDING], parts[DECODER]
+        self._media = list_media_inputs(spec)
+        ids = spec[IDS]
+        assert isinstance(ids, TensorSpec)
+        assert isinstance(ids.values, TokenIds)
+        self._placeholders = {run.id for run in ids.values.runs}
+        self._past = {path: leaf for path, leaf in specs[DECODER].leaves if path.startswith(PAST)}
+
+    def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the logits of all tokens; see `dummyio.running.runner.Runner`."""
+        return {LOGITS: self.begin(feeds)[LOGITS]}
+
+    def begin(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the logits of all tokens, and the cache as the next step takes it.
+
+        Raises
+        ------
+        RunError
+            if a part does not run, or the number of features is that of no placeholder in the text.
+        """
+        (features,) = self._encode({name: feeds[name] for name in self._media}).values()
+        embeds = self._embed({IDS: feeds[IDS]})[EMBEDS]
+        rows = features.reshape(-1, features.shape[-1])
+        counts = {each: int(np.sum(feeds[IDS] == each)) for each in sorted(self._placeholders)}
+        fitting = [each for each, count in counts.items() if count == len(rows)]
+        if not fitting:
+            raise RunError(
+                f"the encoder returns {len(rows)} features, and the text has placeholders {counts}: their numbers must agree. Make the "
+                "feeds from the spec of the whole model."
+            )
+        embeds = embeds.copy()
+        embeds[feeds[IDS] == fitting[0]] = rows
+        return self._run_decoder(embeds, feeds[MASK], self._make_empty_past(len(embeds)))
+
+    def step(self, ids: Array, mask: Array, past: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the logits of some more tokens, and the longer cache; `mask` covers past and new tokens."""
+        return self._run_decoder(self._embed({IDS: ids})[EMBEDS], mask, past)
+
+    def _run_decoder(self, embeds: Array, mask: Array, past: Mapping[str, Array]) -> dict[str, Array]:
+        made = self._decode({EMBEDS: embeds, MASK: mask, **past})
+        presents: dict[str, Any] = {path: made[str(present_name(path))] for path in self._past}
+        return {LOGITS: made[LOGITS], **presents}
+
+    def _make_empty_past(self, batch: int) -> dict[str, Array]:
+        return {
+            path: np.zeros(leaf.sizes({"batch_size": batch, "past_sequence_length": 0}), leaf.dtype.numpy)
+            for path, leaf in self._past.items()
+        }
