@@ -16,6 +16,7 @@ from dummyio.sources.prove_model import check_level, is_torch_module, prove_live
 from dummyio.sources.read_file import read_beginning, shorten_path
 from dummyio.sources.wrapped_module import find_inner_module
 from dummyio.sources.written.settings import describe_as_set
+from dummyio.sources.written.spec_file import SUFFIXES, describe_file
 
 
 def describe(
@@ -29,7 +30,7 @@ def describe(
         A Hugging Face configuration (``config.json``, its folder, a dict, a ``PretrainedConfig``) or model, of Transformers
         or Diffusers; any other ``torch.nn.Module``; a Keras model or its ``.keras`` file, a ``tf.function``, a SavedModel folder, a ``.tflite`` or
         ``.pb`` file; an ``.onnx`` file or ``ModelProto``; a JAX function, a Flax module, a `jax.export.Exported` or its
-        ``.stablehlo`` file; a saved spec (file or dict), or an `InputSpec`.
+        ``.stablehlo`` file; a saved spec (file or dict), one written as ``.yaml``, or an `InputSpec`.
     task
         The task, such as ``"text-classification"`` or ``"text-generation-with-past"``: the description has the inputs that
         an export for this task needs. Without it, the task follows from the model's class, and all inputs with data that
@@ -171,9 +172,15 @@ def _prove_configuration(source: Any, spec: InputSpec, level: str, dims: Mapping
 
 def _resize_spec(spec: InputSpec, task: str | None, dims: Mapping[str, Any]) -> InputSpec:
     _refuse_generators(dims, "a saved spec")
+    spec = _choose_task(spec, task)
+    return spec.with_dims(**dims) if dims else spec
+
+
+def _choose_task(spec: InputSpec, task: str | None) -> InputSpec:
+    """Return a spec if it has the task that is asked for."""
     if task is not None and task != spec.task:
         raise OptionError(f"task={task!r}: this spec has the task {spec.task!r}; describe its model again.")
-    return spec.with_dims(**dims) if dims else spec
+    return spec
 
 
 def _describe_mapping(source: Mapping[str, Any], task: str | None, dims: Mapping[str, Any]) -> InputSpec:
@@ -240,12 +247,15 @@ def _describe_path(path: Path, task: str | None, dims: Mapping[str, Any]) -> Inp
         raise SourceError(
             f"{shorten_path(path)}: the folder contains neither a config.json nor a model.onnx, nor a saved_model.pb."
         )
+    if path.is_file() and path.suffix in SUFFIXES:
+        _refuse_generators(dims, "a spec")
+        return _choose_task(describe_file(path, dims), task)
     if path.is_file() and path.suffix != ".json":
         if path.suffix in REMEDIES:
             raise SourceError(f"{shorten_path(path)}: {REMEDIES[path.suffix]}.")
         suffixes = list_suffixes("described_by")
         raise SourceError(
-            f"{shorten_path(path)}: this suffix cannot be described. Give a .json file (a configuration or a spec), {suffixes}, or a folder of these."
+            f"{shorten_path(path)}: this suffix cannot be described. Give a .json file (a configuration or a spec), a .yaml file (a spec), {suffixes}, or a folder of these."
         )
     from dummyio.huggingface.describe import describe_configuration  # noqa: PLC0415 - lazy: one reader of several
 

@@ -4,7 +4,6 @@ The contents of weights stay in the file, or in other files, which are never ope
 """
 
 import os
-import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import onnx
 
 from dummyio.errors import SourceError
+from dummyio.sources.axis_names import is_anonymous
 from dummyio.typing import Axes
 from dummyio_onnx.external_data import check_external_data
 from dummyio_onnx.proto_outline import read_outline
@@ -24,9 +24,6 @@ _MAX_SHOWN = 80
 
 PARTS = 2
 """Tensors of a list: enough to tell what belongs to one of them from what belongs to all."""
-
-_NO_NAME = re.compile(r"|\?|\*|-1|[Nn]one|unk|unknown|unk__\d+")
-"""Texts that exporters write for an axis without a name; the last are numbered by tf2onnx, and one number may stand for several sizes."""
 
 
 def read_model(source: str | os.PathLike[str] | onnx.ModelProto, *, opening: bool = False) -> onnx.ModelProto:
@@ -147,7 +144,7 @@ def _read_axis(dim: onnx.TensorShapeProto.Dimension) -> int | str | None:
     text = f"{dim.dim_param}".strip()  # formatted, because protobuf returns names that are not UTF-8 as bytes
     if text.isdecimal():
         return int(text)
-    return None if _NO_NAME.fullmatch(text) else text
+    return None if is_anonymous(text) else text
 
 
 def format_opsets(model: onnx.ModelProto) -> str:

@@ -1,7 +1,9 @@
 """``dummyio validate``."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +24,9 @@ from dummyio.cli.shared_options import (
 from dummyio.cli.tables import show_stages
 from dummyio.exporting.stages import report_stage
 
+if TYPE_CHECKING:
+    from dummyio.input_spec import InputSpec
+
 
 @click.command(epilog=EPILOG)
 @click.argument("actual", type=click.Path(), callback=refuse_empty)
@@ -30,7 +35,12 @@ from dummyio.exporting.stages import report_stage
 @set_option
 @signature_option
 @custom_ops_option
-@click.option("--spec", "spec_path", type=click.Path(exists=True, dir_okay=False), help="The inputs, as a saved spec.")
+@click.option(
+    "--spec",
+    "spec_path",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The inputs, as a spec: saved, or written as .yaml.",
+)
 @click.option("--engine", callback=refuse_empty, help="Another runtime than the default, such as reference for ONNX.")
 @click.option(
     "--match",
@@ -60,14 +70,13 @@ def validate(
     **choices: Any,
 ) -> int:
     """Compare the artifact ACTUAL with its reference at many sizes, values and masks."""
-    from dummyio.input_spec import InputSpec  # noqa: PLC0415 - lazy: only for validations
     from dummyio.running.load_model import load_model  # noqa: PLC0415 - lazy: only for validations
     from dummyio.validation import validate as validate_model  # noqa: PLC0415 - lazy: only for validations
 
     check_reports(reports, force=force)
     choices |= collect_settings(settings, validate_model, ["relations", "signature", "custom_ops"])
     choices |= collect_file_options(signature, custom_ops)
-    spec = InputSpec.load(spec_path) if spec_path is not None else None
+    spec = None if spec_path is None else _load_spec(spec_path)
     with show_stages(quiet=quiet or as_json):
         model = None
         if reference is not None:
@@ -79,3 +88,10 @@ def validate(
     else:
         print_written([*reports, *report.failing])
     return 0 if report.ok else 1
+
+
+def _load_spec(path: str) -> InputSpec:
+    from dummyio.input_spec import InputSpec  # noqa: PLC0415 - lazy: only for validations
+    from dummyio.sources.written.spec_file import SUFFIXES, describe_file  # noqa: PLC0415 - lazy: the same
+
+    return describe_file(Path(path)) if path.endswith(SUFFIXES) else InputSpec.load(path)

@@ -17,6 +17,9 @@ from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 
 IMAGE_RANK = 4
 """The axes of a batch of images; videos have one more."""
+_ANONYMOUS = re.compile(
+    r"|\?+|\*+|-\d+|(none|unk|unknown)(_*\d+)?|null|nan|any|undefined|unnamed|dynamic|dyn", re.IGNORECASE
+)
 _KEYWORDS = frozenset(
     "self spec source task framework device seed sample samples n start path index format force progress".split()  # noqa: SIM905
 )
@@ -36,6 +39,14 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
     (r"seq|len|token|time|^[stl]$", "sequence_length"),
 )
 """Part of a dim's name → the dim whose default size it has; the first match counts."""
+
+
+def is_anonymous(text: str) -> bool:
+    """Return whether a text stands for an axis without a name: exporters write ``?``, ``None`` or ``unk__4`` for axes of any size.
+
+    Two axes with one such text are not one size: the numbers of tf2onnx are given anew for each value.
+    """
+    return _ANONYMOUS.fullmatch(text.strip()) is not None
 
 
 def to_identifier(text: str) -> str:

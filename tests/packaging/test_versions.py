@@ -23,6 +23,7 @@ EXTRAS = (
     "diffusers",
     "safetensors",
     "report",
+    "yaml",
 )
 """The extras for users; those of the tests and tools are not claims about what dummyio works with."""
 UNTESTED = "declared, not tested"
