@@ -27,7 +27,7 @@ import sys
 import dummyio
 from benchmarks.plain_routes import make_jax_function
 from dummyio import Dim, InputSpec, TensorSpec
-spec = InputSpec({"features": TensorSpec("float32", (Dim("batch", 2), Dim("length", 16), 32))})
+spec = InputSpec({"features": TensorSpec("features", (Dim("batch", 2), Dim("length", 16), 32))})
 dummyio.export(make_jax_function(), sys.argv[1], spec=spec, force=True)
 """,
 }

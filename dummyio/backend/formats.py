@@ -98,6 +98,8 @@ def detect_path_format(path: str | os.PathLike[str]) -> Format | None:
     files: Iterable[Path] = (place,)
     if place.is_dir():
         found = next((kind for kind in FORMATS.values() if kind.contains and any(place.glob(kind.contains))), None)
+        if found is not None and found.loaded_by and _has_parts_alone(place):
+            found = FORMATS["onnx_folder"]
         if found is not None:
             files = chain.from_iterable(map(place.glob, (found.contains, *found.reads)))
     else:
@@ -106,6 +108,11 @@ def detect_path_format(path: str | os.PathLike[str]) -> Format | None:
         for file in files:
             _check_regular_file(file)
     return found
+
+
+def _has_parts_alone(folder: Path) -> bool:
+    """Return whether the folder of a configuration has ONNX files in a sub-folder, and no weights to load."""
+    return any(folder.glob("onnx/*.onnx")) and not any(chain.from_iterable(map(folder.glob, ("*.safetensors", "*.bin"))))
 
 
 def _check_regular_file(path: Path) -> None:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 @task_option
 @set_option
 @click.option("--format", "format_", callback=refuse_empty, help="The format; by default from the suffix of OUT.")
+@click.option("--layout", callback=refuse_empty, help="The files of a folder: optimum, transformers.js.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--no-validate", is_flag=True, help="Do not validate the written artifact.")
 @click.option("--dry-run", is_flag=True, help="Show files, inputs, dims and options; write nothing.")
@@ -65,6 +66,7 @@ def export(
     task: str | None,
     settings: tuple[Any, ...],
     format_: str | None,
+    layout: str | None,
     force: bool,
     no_validate: bool,
     dry_run: bool,
@@ -84,7 +86,7 @@ def export(
     from dummyio.running.load_model import load_model  # noqa: PLC0415 - lazy: only for exports
 
     check_reports(choices["reports"], force=force)
-    options = collect_settings(settings, export_model)
+    options = collect_settings(settings, export_model) | ({"layout": layout} if layout else {})
     check_target(out, format_, force=force, weights=options.get("weights"))  # before the model is loaded
     with show_stages(quiet=quiet or as_json):
         with report_stage("load", model):

@@ -18,6 +18,8 @@ _ONNX_WEIGHTS = re.compile(rf"(?P<model>.+{re.escape(_ONNX)})(?:\.data|_data(?:_
 """The names that our exporters and those of Optimum give to the weights of an ONNX file."""
 _CHECKPOINT = re.compile(r"variables\.(?:index|data-\d{5}-of-\d{5})")
 _COMPANIONS = frozenset((*COPIED, *WRITTEN))
+PARTS = "onnx"
+"""The sub-folder of the ONNX files, where a layout has one."""
 _MOST_NAMED = 3
 
 
@@ -37,7 +39,7 @@ def check_folder_content(folder: Path) -> None:
         raise OutputError(
             f"{folder}: cannot be read ({error.strerror}), so it is not replaced, not even by force. Choose another name."
         ) from error
-    if names and not other and not any(name == _SAVED_MODEL or name.endswith(_ONNX) for name in names):
+    if names and not other and not any(name in (_SAVED_MODEL, PARTS) or name.endswith(_ONNX) for name in names):
         other = names
     if other:
         more = f" and {len(other) - _MOST_NAMED} more" if len(other) > _MOST_NAMED else ""
@@ -54,7 +56,7 @@ def _is_written(path: Path, names: list[str]) -> bool:
         return False
     has_saved_model = _SAVED_MODEL in names
     if path.is_dir():
-        return has_saved_model and _is_saved_model_part(path)
+        return (has_saved_model and _is_saved_model_part(path)) or (path.name == PARTS and _has_parts_alone(path))
     if not path.is_file():
         return False
     name = path.name
@@ -69,6 +71,13 @@ def _is_written(path: Path, names: list[str]) -> bool:
         or name in _COMPANIONS
         or (not name.startswith(".") and is_report(path))
     )
+
+
+def _has_parts_alone(folder: Path) -> bool:
+    """Return whether a folder within another has ONNX files and what is written next to them, and nothing else."""
+    names = sorted(file.name for file in folder.iterdir())
+    has_parts = any(name.endswith(_ONNX) and f"{name}{SPEC_SUFFIX}" in names for name in names)
+    return has_parts and all(_is_written(folder / name, names) and not (folder / name).is_dir() for name in names)
 
 
 def _is_saved_model_part(folder: Path) -> bool:

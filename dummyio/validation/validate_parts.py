@@ -11,6 +11,7 @@ import msgspec
 from dummyio.backend.formats import is_present
 from dummyio.errors import SourceError
 from dummyio.exporting.artifact import find_spec_path
+from dummyio.exporting.folder_content import PARTS
 from dummyio.validation.data.records import Case, Comparison, Finding, Outcome
 from dummyio.validation.report.report import Report
 
@@ -21,7 +22,9 @@ def list_parts(place: Any) -> tuple[str, ...]:
     """Return the files of a folder that holds several models, each with its spec beside it; none for anything else."""
     if not isinstance(place, (str, os.PathLike)) or not is_present(place) or not Path(place).is_dir():
         return ()
-    found = sorted(file.name for file in Path(place).iterdir() if file.is_file() and find_spec_path(file) is not None)
+    folders = [folder for folder in (Path(place), Path(place) / PARTS) if folder.is_dir()]
+    files = (file for folder in folders for file in folder.iterdir() if file.is_file())
+    found = sorted(str(file.relative_to(place)) for file in files if find_spec_path(file) is not None)
     is_alone = len(found) < 2 or any(Path(name).stem == _MAIN for name in found)
     return () if is_alone else tuple(found)
 

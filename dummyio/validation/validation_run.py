@@ -258,12 +258,12 @@ def _add_rounding_step(values: Array) -> Array:
 
 
 def _explain_draws(reference: Any) -> str:
-    """Return what to do about a reference that draws random numbers."""
+    """Return the remedy for a reference that draws random numbers."""
     names = getattr(reference, "random_arguments", ())
     if not names:
         return "Set it to evaluation mode, or fix its seed, and validate again."
     feed = ", ".join(map(repr, names))
     return (
-        f"It draws {', '.join(names)} at random where that is no input: make it one, describe(model, feed=({feed},)), export with that "
+        f"It draws {', '.join(names)} at random, since that is not an input: make it one, describe(model, feed=({feed},)), export with that "
         "spec, and validate again."
     )

@@ -1,4 +1,4 @@
-"""A folder of ONNX files that the ``ORTModelFor...`` classes of Optimum load, one for each part of a model."""
+"""A folder of ONNX files, one for each part of a model: as the ``ORTModelFor...`` classes of Optimum load them, or Transformers.js."""
 
 from collections.abc import Container
 from pathlib import Path
@@ -7,12 +7,19 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 from torch import nn
 
+from dummyio.errors import ExportError
 from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.folder_content import PARTS
 from dummyio.exporting.onnx_precision import OnnxDtype, OnnxQuantization
+from dummyio.exporting.parts.media_parts import EMBEDDING, has_placeholders
+from dummyio.generators.base.context import PAST
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_torch.exporting.export_onnx import export_onnx
-from dummyio_torch.exporting.optimum_components import MODEL, split_into_components
+from dummyio_torch.exporting.media_components import check_joined_parts, split_into_media_components
+from dummyio_torch.exporting.optimum_components import MODEL, Components, describe_task, split_into_components
+
+Layout = Literal["optimum", "transformers.js"]
 
 
 def export_folder(  # noqa: PLR0913 - each is an option of its own
@@ -21,6 +28,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     path: Path,
     *,
     past: bool = True,
+    layout: Layout = "optimum",
     opset: Annotated[int, Meta(ge=7)] | None = None,
     exporter: Literal["dynamo", "torchscript"] = "dynamo",
     external_data: bool | None = None,
@@ -42,6 +50,9 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     past
         Whether a model that generates text takes its past; without it, each token costs a run over all tokens before it.
         ``False`` writes the whole model as one file, with the inputs of `spec`.
+    layout
+        ``"transformers.js"`` writes into the sub-folder ``onnx``, and a model of text and images, or sounds, as three files: its encoder,
+        the embeddings of its text, and its decoder. Together they are compared with the whole model.
     opset, exporter, external_data, optimize, static, attention, experts, rewrite, dtype, quantize, calibration_samples
         As in `dummyio_torch.exporting.export_onnx.export_onnx`, for all files.
 
@@ -62,17 +73,45 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
         "quantize": quantize,
         "calibration_samples": calibration_samples,
     }
-    parts = split_into_components(model, spec, past=past)
+    parts = split_by_layout(model, spec, layout, past=past)
     known = {name for _, own in parts.values() for name in own.dims}
+    (path / next(iter(parts))).parent.mkdir(exist_ok=True)
     written = {
         file: export_onnx(part, own, path / file, static=_select_static(static, own, known), **options)
         for file, (part, own) in parts.items()
     }
     notes = tuple(f"{file}: {note}" for file, result in written.items() for note in result.notes)
-    if list(written) == [MODEL]:
-        return ExportResult(written[MODEL].spec, notes)
+    names = {Path(file).stem: file for file in written}
+    if EMBEDDING in names:
+        plain = describe_task(model, (spec.task or "").removesuffix(PAST), spec) or spec
+        files = {name: path / file for name, file in names.items()}
+        notes += check_joined_parts(model, plain, files, {name: written[file].spec for name, file in names.items()})
+    if len(written) == 1:
+        (only,) = written
+        return ExportResult(
+            written[only].spec, notes, *(({only: written[only].spec}, {only: model}) if only != MODEL else ())
+        )
     references = {file: part for file, (part, _) in parts.items()}
     return ExportResult(spec, notes, {file: result.spec for file, result in written.items()}, references)
+
+
+def split_by_layout(model: nn.Module, spec: InputSpec, layout: Layout, *, past: bool) -> Components:
+    """Return file → module and its spec; raise `ExportError` for a model that a layout has no files for."""
+    if layout == "optimum":
+        return split_into_components(model, spec, past=past)
+    task = (spec.task or "").removesuffix(PAST)
+    if past and has_placeholders(spec):
+        plain, with_past = describe_task(model, task, spec), describe_task(model, f"{task}{PAST}", spec)
+        if plain is not None and with_past is not None:
+            parts = split_into_media_components(model, plain, with_past)
+            return {f"{PARTS}/{name}.onnx": part for name, part in parts.items()}
+    parts = split_into_components(model, spec, past=past)
+    if list(parts) != [MODEL]:
+        raise ExportError(
+            f"layout={layout!r}: Transformers.js runs the decoder of an encoder-decoder as one file for all steps, which is not written. "
+            "Use layout='optimum'."
+        )
+    return {f"{PARTS}/{name}": part for name, part in parts.items()}
 
 
 def _select_static(static: StaticDims, spec: InputSpec, known: Container[str]) -> StaticDims:

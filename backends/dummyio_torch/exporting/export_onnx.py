@@ -21,7 +21,7 @@ from dummyio_torch.calling.meta_copy import check_packed_weights
 from dummyio_torch.calling.private_copy import cast_weights, copy_to_trace
 from dummyio_torch.description.describe_module import unwrap_module
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
-from dummyio_torch.exporting.trace_inputs import separate_outputs
+from dummyio_torch.exporting.tracing.trace_inputs import separate_outputs
 from dummyio_torch.exporting.weight_kinds import check_weights
 
 

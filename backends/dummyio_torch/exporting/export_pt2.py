@@ -19,10 +19,10 @@ from dummyio_torch.calling.meta_copy import check_packed_weights
 from dummyio_torch.calling.private_copy import copy_to_trace
 from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
 from dummyio_torch.description.describe_module import unwrap_module
-from dummyio_torch.exporting.decision_sizes import check_traced_artifact, choose_check_sizes
 from dummyio_torch.exporting.implementation_fallback import Implementations, has_alternatives, try_implementations
-from dummyio_torch.exporting.trace_guards import relax_guards
-from dummyio_torch.exporting.trace_inputs import (
+from dummyio_torch.exporting.tracing.decision_sizes import check_traced_artifact, choose_check_sizes
+from dummyio_torch.exporting.tracing.trace_guards import relax_guards
+from dummyio_torch.exporting.tracing.trace_inputs import (
     FlatModule,
     find_output_names,
     make_other_inputs,

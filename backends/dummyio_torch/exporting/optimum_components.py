@@ -90,10 +90,10 @@ def split_into_components(model: nn.Module, spec: InputSpec, *, past: bool = Tru
     if not past or not callable(can_generate) or not can_generate():
         return {MODEL: (model, spec)}
     task = (spec.task or "").removesuffix(PAST)
-    with_past = _describe_task(model, f"{task}{PAST}", spec)
+    with_past = describe_task(model, f"{task}{PAST}", spec)
     if not getattr(model.config, "is_encoder_decoder", False):
         return {MODEL: (model, with_past or spec)}
-    plain = _describe_task(model, task, spec)
+    plain = describe_task(model, task, spec)
     if plain is None or with_past is None or STATES not in with_past:
         raise ExportError(
             f"task={task!r}: the inputs of the decoder are not known for {type(model).__name__}. Export the model whole, to one "
@@ -102,7 +102,7 @@ def split_into_components(model: nn.Module, spec: InputSpec, *, past: bool = Tru
     return dict(_split_encoder_decoder(model, plain, with_past))
 
 
-def _describe_task(model: nn.Module, task: str, spec: InputSpec) -> InputSpec | None:
+def describe_task(model: nn.Module, task: str, spec: InputSpec) -> InputSpec | None:
     """Return the inputs of a task, at the sizes and dtypes of `spec`; None if the model does not support the task.
 
     `spec` itself may have more inputs, which Optimum never feeds.

@@ -24,9 +24,9 @@ from dummyio.spec.dtypes import DType
 from dummyio_torch.calling.call_module import ModuleCall, evaluation_mode
 from dummyio_torch.calling.meta_copy import MetaCopy
 from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
-from dummyio_torch.exporting.decision_sizes import check_traced_artifact, choose_check_sizes
 from dummyio_torch.exporting.save_graph import save_graph
-from dummyio_torch.exporting.trace_inputs import (
+from dummyio_torch.exporting.tracing.decision_sizes import check_traced_artifact, choose_check_sizes
+from dummyio_torch.exporting.tracing.trace_inputs import (
     FlatModule,
     find_output_names,
     make_other_inputs,

@@ -21,7 +21,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
 from dummyio.process_state import replace_functions
-from dummyio_torch.exporting.trace_inputs import FlatModule, iterate_dynamic_axes
+from dummyio_torch.exporting.tracing.trace_inputs import FlatModule, iterate_dynamic_axes
 from dummyio_torch.onnx_passes.recurrent_shapes import infer_recurrent_shapes
 from dummyio_torch.symbolic import trace_symbolic_sizes
 from dummyio_torch.symbolic.constant_watch import SpecializationLog

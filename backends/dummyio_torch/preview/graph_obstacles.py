@@ -13,7 +13,7 @@ from dummyio.errors import format_error_line
 from dummyio.exporting.preview.obstacle import Obstacle
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dims import find_dims
-from dummyio_torch.exporting.trace_inputs import iterate_dynamic_axes
+from dummyio_torch.exporting.tracing.trace_inputs import iterate_dynamic_axes
 from dummyio_torch.preview.draft_trace import Kernel
 from dummyio_torch.preview.own_lines import Line, choose_line, find_line_of_trace, resolve_line
 

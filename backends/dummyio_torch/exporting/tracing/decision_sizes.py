@@ -18,7 +18,7 @@ from dummyio.input_spec import InputSpec
 from dummyio.running.runner import Runner, open_runner
 from dummyio.spec.dims import Dim, Size, collect_dims, evaluate_size
 from dummyio.spec.probe_plan import sizes_are_valid
-from dummyio_torch.exporting.trace_inputs import iterate_dynamic_axes
+from dummyio_torch.exporting.tracing.trace_inputs import iterate_dynamic_axes
 from dummyio_torch.symbolic.constant_watch import SpecializationLog
 
 _MOST = 3

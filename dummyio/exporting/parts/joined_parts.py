@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from dummyio.errors import RunError
-from dummyio.exporting.media_parts import DECODER, EMBEDDING, EMBEDS, IDS, LOGITS, MASK, PAST, list_media_inputs
+from dummyio.exporting.parts.media_parts import DECODER, EMBEDDING, EMBEDS, IDS, LOGITS, MASK, PAST, list_media_inputs
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, Runner
 from dummyio.sources.input_names import present_name
+from dummyio.spec.dims import evaluate_size, is_static
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import TokenIds
 from dummyio.typing import Array
@@ -21,7 +22,7 @@ class JoinedParts:
     def __init__(self, spec: InputSpec, parts: Mapping[str, Runner], specs: Mapping[str, InputSpec]) -> None:
         """Keep the spec of the whole model without its past, and by its name the runner and the spec of each part."""
         self.engine = parts[DECODER].engine
-        self.inputs = tuple(DeclaredTensor(path, None, leaf.dtype) for path, leaf in spec.leaves)
+        self.inputs = tuple(_declare(path, leaf) for path, leaf in spec.leaves)
         self.outputs = (DeclaredTensor(LOGITS),)
         (encoder,) = (name for name in parts if name not in (EMBEDDING, DECODER))
         self._encode, self._embed, self._decode = parts[encoder], parts[EMBEDDING], parts[DECODER]
@@ -72,3 +73,9 @@ class JoinedParts:
             path: np.zeros(leaf.sizes({"batch_size": batch, "past_sequence_length": 0}), leaf.dtype.numpy)
             for path, leaf in self._past.items()
         }
+
+
+def _declare(path: str, leaf: TensorSpec) -> DeclaredTensor:
+    return DeclaredTensor(
+        path, tuple(evaluate_size(size) if is_static(size) else str(size) for size in leaf.shape), leaf.dtype
+    )

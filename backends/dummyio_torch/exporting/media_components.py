@@ -1,0 +1,163 @@
+"""The parts by which a model of text and images, or sounds, runs, each as a module with its own spec; see `media_parts`."""
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from dummyio.errors import ExportError
+from dummyio.exporting.artifact_check import TOLERANCE, check_artifact, list_usual_sizes
+from dummyio.exporting.parts.joined_parts import JoinedParts
+from dummyio.exporting.parts.media_parts import (
+    DECODER,
+    EMBEDDING,
+    ENCODERS,
+    IDS,
+    LOGITS,
+    MASK,
+    PAST,
+    features_name,
+    list_media_inputs,
+    split_media,
+)
+from dummyio.input_spec import InputSpec
+from dummyio.running.runner import open_runner
+from dummyio.typing import Array
+from dummyio_torch.exporting.optimum_components import Components
+from dummyio_torch.running.module_runner import ModuleRunner
+
+_STEPS = 3
+"""Steps of generation that are compared with the whole model."""
+_WHOLE = "Its decoder may treat what comes from images or sounds in another way than text: export it whole, with layout='optimum'."
+
+
+class MediaEncoder(nn.Module):
+    """What a model makes of images or sounds: the features of all of them, one after the other, [places, width]."""
+
+    def __init__(self, model: nn.Module, medium: str) -> None:
+        super().__init__()
+        self.whole = model
+        self._medium = medium
+
+    def forward(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the features."""
+        made = getattr(self.whole, _getter_name(self._medium))(**inputs)
+        found = getattr(made, "pooler_output", made)
+        rows = found if isinstance(found, torch.Tensor) else torch.cat(found, dim=0)
+        return {features_name(self._medium): rows.reshape(-1, rows.shape[-1])}
+
+
+class TextEmbedding(nn.Module):
+    """The embeddings of token ids."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.embedding = model.get_input_embeddings()
+
+    def forward(self, input_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the embeddings."""
+        return {"inputs_embeds": self.embedding(input_ids)}
+
+
+class EmbeddedDecoder(nn.Module):
+    """The whole model from the embeddings on."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.whole = model
+
+    def forward(self, inputs_embeds: torch.Tensor, attention_mask: torch.Tensor, past_key_values: Any) -> Any:
+        """Return logits and the caches."""
+        return self.whole(
+            inputs_embeds=inputs_embeds, attention_mask=attention_mask, past_key_values=past_key_values, use_cache=True
+        )
+
+
+def split_into_media_components(model: Any, plain: InputSpec, with_past: InputSpec) -> Components:
+    """Return part → module and its spec, for a model whose text has placeholders for images or sounds.
+
+    Raises
+    ------
+    ExportError
+        if the model does not state how it makes features of its other inputs.
+    """
+    media = list_media_inputs(plain)
+    medium = next((each for each in ENCODERS if _encodes(model, each, media)), None)
+    if medium is None:
+        names = ", ".join(_getter_name(each) for each in ENCODERS)
+        raise ExportError(
+            f"{type(model).__name__} has no {names} that takes {', '.join(media)}: its parts are not known. Export it whole, with "
+            "layout='optimum' or to one file."
+        )
+    weights = model.get_input_embeddings().weight
+    specs = split_media(plain, with_past, medium, weights.shape[-1])
+    modules = {
+        ENCODERS[medium]: MediaEncoder(model, medium),
+        EMBEDDING: TextEmbedding(model),
+        DECODER: EmbeddedDecoder(model),
+    }
+    return {name: (modules[name], spec) for name, spec in specs.items()}
+
+
+def _getter_name(medium: str) -> str:
+    return f"get_{medium}_features"
+
+
+def _encodes(model: Any, medium: str, inputs: tuple[str, ...]) -> bool:
+    getter = getattr(model, _getter_name(medium), None)
+    return callable(getter) and set(inputs) <= set(inspect.signature(getter).parameters)
+
+
+def check_joined_parts(
+    model: nn.Module, plain: InputSpec, files: Mapping[str, Path], specs: Mapping[str, InputSpec]
+) -> tuple[str, ...]:
+    """Compare the parts, run one after the other, with the whole model: logits at several sizes, and tokens step by step.
+
+    Raises
+    ------
+    ExportError
+        if they differ, or do not run together.
+    """
+    reference = ModuleRunner(model, plain)
+    joined = JoinedParts(plain, {name: open_runner(file, specs[name]) for name, file in files.items()}, specs)
+    try:
+        notes = check_artifact(
+            files[DECODER],
+            plain,
+            (LOGITS,),
+            reference=lambda feeds: {LOGITS: reference(feeds)[LOGITS]},
+            sizes=[*list_usual_sizes(plain), *plain.probes()[1:3]],
+            opener=lambda _path, _spec: joined,
+        )
+    except ExportError as error:
+        raise ExportError(f"the parts, run one after the other, are not the whole model: {error} {_WHOLE}") from error
+    _compare_steps(reference, joined, plain)
+    return notes
+
+
+def _compare_steps(reference: ModuleRunner, joined: JoinedParts, plain: InputSpec) -> None:
+    """Generate some tokens by the parts, and compare each step with the whole model on the whole text."""
+    feeds = dict(plain.feeds())
+    feeds[MASK] = np.ones_like(feeds[MASK])
+    made = joined.begin(feeds)
+    for step in range(_STEPS):
+        expected = reference(feeds)[LOGITS][:, -1]
+        found = made[LOGITS][:, -1]
+        error, scale = float(np.abs(found - expected).max()), float(np.abs(expected).max())
+        if error > TOLERANCE * scale:
+            raise ExportError(
+                f"the parts, run one after the other, are not the whole model at step {step} of generation: logits are off by {error:.2g}, "
+                f"where the largest is {scale:.2g}. {_WHOLE}"
+            )
+        tokens = expected.argmax(-1)[:, None].astype(feeds[IDS].dtype)
+        feeds = {**feeds, IDS: _append(feeds[IDS], tokens), MASK: _append(feeds[MASK], np.ones_like(tokens))}
+        past = {name: values for name, values in made.items() if name.startswith(PAST)}
+        made = joined.step(tokens, feeds[MASK], past)
+
+
+def _append(values: Array, more: Array) -> Array:
+    return np.concatenate([values, more.astype(values.dtype)], axis=1)

@@ -1,0 +1,1 @@
+"""The parts by which a model of text and another medium runs."""
