@@ -16,7 +16,7 @@ def choose_known_values(values: Sequence[Any], *, takes_others: bool, is_text: b
     Parameters
     ----------
     values
-        Whole numbers or words, at least one.
+        Numbers or words, at least one.
     takes_others
         Whether the model takes values that are not in the list.
     is_text
@@ -26,5 +26,7 @@ def choose_known_values(values: Sequence[Any], *, takes_others: bool, is_text: b
     if isinstance(known[0], str):
         words = (*known, *((_UNKNOWN_WORD,) if takes_others else ()))
         return Strings(words) if is_text else Choices(words)
+    if not all(float(value).is_integer() for value in known):
+        return Choices((*map(float, known), *((float(max(values)) + 1,) if takes_others else ())))
     outside = (max(map(int, values)) + 1,) if takes_others else ()
     return Choices((*map(int, known), *outside))

@@ -7,7 +7,7 @@ calls the next twice, become 2**30 operations. Here they come one by one, and th
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from math import prod
+from math import isfinite, prod
 
 import onnx
 from onnx import numpy_helper
@@ -16,6 +16,9 @@ from dummyio_onnx.external_data import iterate_graphs
 
 _SMALL = 64
 """Elements up to which a constant's contents are read: shapes, axes and indices are shorter."""
+
+_WHOLE = (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
+_READABLE = (*_WHOLE, onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.STRING)
 
 _MAX_CALLS = 50
 """Calls within calls that are followed."""
@@ -75,10 +78,13 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The sizes of a constant, and its elements row by row if they are few whole numbers."""
+    """The sizes of a constant, and its elements row by row if they are few."""
 
     dims: tuple[int, ...]
     elements: tuple[int, ...] | None
+    """Whole numbers."""
+    values: tuple[int | float | str, ...] | None = None
+    """Numbers or words."""
 
 
 def iterate_operations(model: onnx.ModelProto) -> Iterator[Op]:
@@ -172,16 +178,19 @@ def read_constants(model: onnx.ModelProto) -> dict[str, Constant]:
 def read_constant(tensor: onnx.TensorProto) -> Constant | None:
     """Return a tensor as a constant; None if its sizes are not valid."""
     constant = _read_sizes(tensor.dims)
-    whole = tensor.data_type in (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
-    if constant is None or not whole or prod(constant.dims) > _SMALL:
+    if constant is None or tensor.data_type not in _READABLE or prod(constant.dims) > _SMALL:
         return constant
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         return constant
     try:
-        elements = tuple(int(element) for element in numpy_helper.to_array(tensor).reshape(-1))
+        values = tuple(numpy_helper.to_array(tensor).reshape(-1).tolist())
     except (TypeError, ValueError):  # its sizes do not fit its data: the runtime reports that the model is damaged
         return constant
-    return Constant(constant.dims, elements)
+    if tensor.data_type in _WHOLE:
+        return Constant(constant.dims, values, values)
+    words = (value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values)
+    known = tuple(value for value in words if not isinstance(value, float) or isfinite(value))
+    return Constant(constant.dims, None, known)
 
 
 def _read_sizes(dims: Iterable[int]) -> Constant | None:

@@ -16,6 +16,7 @@ from dummyio_onnx.analysis.parameters import ParameterTable, follow_elements
 from dummyio_onnx.dtypes import find_dtype
 from dummyio_onnx.read_model import expand_inputs, list_parts, read_axes
 
+Scalar = int | float | str
 Known = Callable[[str], Size | None]
 """From the text of an axis to its size, if the inputs' axes define it."""
 
@@ -75,6 +76,15 @@ class ValueFacts:
         self.parameters = ParameterTable(follow_elements(shapes, self.kinds))
         self.contents |= self.parameters.elements
 
+        self.compared: dict[str, dict[Scalar, None]] = {}
+        """Input → the constants that it is compared with."""
+
+        self.defaults: dict[str, tuple[frozenset[str], int]] = {}
+        """Value → the inputs whose elements an encoder looked up for it, and its number for those that it lacks."""
+
+        self.strict: set[str] = set()
+        """Inputs whose elements must be among the keys of their encoder: its default indexes nothing."""
+
         self.reshaped: set[str] = set()
         """Values whose shape depends on what inputs hold, so that a declared one is that of the values its author had."""
 
@@ -116,9 +126,16 @@ class ValueFacts:
             if kind == "value":
                 self.add_constant(op.outputs[0], read_constant(part.t))
             elif kind == "value_int":
-                self.add_constant(op.outputs[0], Constant((), (part.i,)))
+                self.add_constant(op.outputs[0], Constant((), (part.i,), (part.i,)))
             elif kind == "value_ints":
-                self.add_constant(op.outputs[0], Constant((len(part.ints),), tuple(part.ints)))
+                self.add_constant(op.outputs[0], Constant((len(part.ints),), tuple(part.ints), tuple(part.ints)))
+            elif kind == "value_float":
+                self.add_constant(op.outputs[0], Constant((), None, (part.f,)))
+            elif kind in ("value_string", "value_strings"):
+                words = tuple(
+                    word.decode("utf-8", "replace") for word in (part.strings if kind[-1] == "s" else (part.s,))
+                )
+                self.add_constant(op.outputs[0], Constant((len(words),) if kind[-1] == "s" else (), None, words))
 
     def add_shape(self, name: str, shape: tuple[Size | None, ...]) -> None:
         """Enter a shape, or the sizes that it adds to the one that is known."""
@@ -140,6 +157,9 @@ class ValueFacts:
 
     def add_index(self, indices: str, rows: Size | None, table: str) -> None:
         """Note that a value indexes an axis of that size."""
+        paths, default = self.defaults.get(indices, (frozenset[str](), 0))
+        if isinstance(rows, int) and not -rows <= default < rows:
+            self.strict |= paths
         for origin in self.origins.get(indices, ()):
             self.evidence.add_index(origin, rows, table)
         if indices in self.bounds and isinstance(rows, int):

@@ -10,8 +10,9 @@ from itertools import islice
 import onnx
 
 from dummyio.errors import DimError
-from dummyio.sources.graph.graph_facts import InputAlias, KnownValues
+from dummyio.sources.graph.graph_facts import InputAlias
 from dummyio.spec.dims import Size
+from dummyio_onnx.analysis import known_values
 from dummyio_onnx.analysis.flat_graph import HANDED, ROW, Op, iterate_operations
 from dummyio_onnx.analysis.graph_facts import COST_OF_EXPRESSION, Known, ValueFacts
 from dummyio_onnx.analysis.shape_rules import COMPARISONS, TESTS, infer_output_shape
@@ -24,9 +25,6 @@ MAX_WORK = 2_000_000_000
 
 _COST_OF_NAME, _COST_OF_CHARACTER = 100, 16
 """The work for a name and its characters: each call of a function has names of its own, and a name may be of any length."""
-
-_FEWEST_CATEGORIES = 2
-"""Constants of a comparison that are categories, not one special value."""
 
 _INDEXED: dict[str, tuple[tuple[int, int, str | int], ...]] = {
     "Gather": ((1, 0, "axis"),),
@@ -65,6 +63,8 @@ def propagate_facts(model: onnx.ModelProto, shapes: Mapping[str, tuple[Size, ...
             with suppress(DimError):  # a size that dims cannot express is not followed
                 _read(op, facts)
     facts.evidence.parameters |= dict(facts.parameters.list_values())
+    for path in facts.strict & facts.evidence.choices.keys():
+        facts.evidence.choices[path] = replace(facts.evidence.choices[path], takes_others=False)
     return facts
 
 
@@ -89,6 +89,8 @@ def _carry(op: Op, facts: ValueFacts) -> None:
         facts.bounds[output] = facts.bounds[source]
     if source in facts.flags:
         facts.flags.add(output)
+    if source in facts.defaults:
+        facts.defaults[output] = facts.defaults[source]
 
 
 def _carry_all(op: Op, facts: ValueFacts) -> None:
@@ -218,37 +220,6 @@ def _combine(op: Op, facts: ValueFacts, work: Callable[[Size, Size], Size]) -> N
         facts.add_contents(op.outputs[0], tuple(work(a, b) for a, b in zip(left, right, strict=True)))
 
 
-def _look_up(op: Op, facts: ValueFacts) -> None:
-    """Read the keys of an encoder: words, or whole numbers."""
-    prefix = "keys" if op.kind.endswith("LabelEncoder") else "cats"
-    words = op.attributes.get(f"{prefix}_strings")
-    numbers = op.attributes.get(f"{prefix}_int64s")
-    # The OneHotEncoder with zeros=0 refuses others; the rest have a default.
-    takes_others = bool(op.number("zeros", 1))
-    for origin in facts.origins.get(op.input(0), ()):
-        is_text = facts.kinds.get(origin.path) == "string"
-        found = words.strings if is_text and words is not None else numbers.ints if numbers is not None else ()
-        values = tuple(
-            each.decode("utf-8", "replace") if isinstance(each, bytes) else int(each) - origin.offset for each in found
-        )
-        if values:
-            facts.evidence.choices[origin.path] = KnownValues(values, takes_others, op.kind)
-
-
-def _equal(op: Op, facts: ValueFacts) -> None:
-    """Read numbers that an input is compared with, if they are several: one may be padding."""
-    for values, other in ((op.input(0), op.input(1)), (op.input(1), op.input(0))):
-        numbers = facts.contents.get(other, ()) if other in facts.constants else ()
-        whole = [number for number in numbers if isinstance(number, int)]
-        if len(whole) < _FEWEST_CATEGORIES or len(whole) < len(numbers):
-            continue
-        for origin in facts.origins.get(values, ()):
-            if facts.kinds.get(origin.path) in ("int", "uint"):
-                shifted = tuple(number - origin.offset for number in whole)
-                facts.evidence.choices[origin.path] = KnownValues(shifted, takes_others=True, reason=op.kind)
-    _flag(op, facts)
-
-
 def _flag(op: Op, facts: ValueFacts) -> None:
     """Note that a result is 0 or 1."""
     facts.flags.add(op.outputs[0])
@@ -306,8 +277,7 @@ _READERS: dict[str, Callable[[Op, ValueFacts], None]] = {
     "Mul": _multiply,
     "CumSum": _count,
     **dict.fromkeys((*COMPARISONS, *TESTS), _flag),
-    "Equal": _equal,
-    **dict.fromkeys(("ai.onnx.ml.LabelEncoder", "ai.onnx.ml.OneHotEncoder", "ai.onnx.ml.CategoryMapper"), _look_up),
+    **known_values.READERS,
     "Div": _divide,
     "Mod": _divide,
     "Range": _range,

@@ -28,7 +28,7 @@ class SizeLimit:
 class KnownValues:
     """Values that an operation knows."""
 
-    values: tuple[int | str, ...]
+    values: tuple[Number | str, ...]
     takes_others: bool
     reason: str
 

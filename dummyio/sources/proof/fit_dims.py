@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from math import lcm
+from typing import Any
 
 import msgspec
 
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
 from dummyio.sources.proof.spec_changes import map_leaves
-from dummyio.spec.dims import Dim, find_dims
-from dummyio.spec.tensor_spec import TensorSpec
+from dummyio.spec.dims import Dim, find_dims, substitute_dims
+from dummyio.spec.tensor_spec import TensorSpec, replace_dims
 from dummyio.spec.values import PaddingMask
 
 Takes = Callable[[InputSpec, Mapping[str, int]], bool | None]
 """Whether a module takes a spec's inputs at some sizes; None if that cannot be shown."""
+_MOST_DISTANT = 8
+"""Dims of other tensors with which one is compared."""
 _STEPS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128)
 
 
@@ -33,6 +36,9 @@ def fit_dims(spec: InputSpec, refused: Mapping[str, int], takes: Takes) -> Input
     equal = _find_equal(spec, faults, takes)
     if equal:
         return _merge_dims(spec, equal)
+    scaled = _scale_dim(spec, faults, takes)
+    if scaled is not None:
+        return scaled
     new: dict[str, Dim] = {}
     for name in faults:
         square = next((other for other in _list_partners(spec, name) if _are_equal(spec, name, other, takes)), None)
@@ -71,13 +77,63 @@ def _find_equal(spec: InputSpec, faults: list[str], takes: Takes) -> list[str]:
             other for other in faults if other != name and other not in near and spec.dims[other].size == dim.size
         ]
         size = dim.size + dim.multiple_of
-        for group in ([name, other] for other in others):
+        for group in ([name, other] for other in (*others, *_list_distant(spec, name, dim.size, others))):
             if _are_equal(spec, group[0], group[1], takes):
                 return group
         group = [name, *others]
         if len(group) > 2 and takes(spec, {**base, **dict.fromkeys(group, size)}):
             return group
     return []
+
+
+def _list_distant(spec: InputSpec, name: str, size: int, known: Collection[str]) -> list[str]:
+    """Return the dims of other tensors with a default size, at most a few, that are not `known`."""
+    near = {other for names in _list_dims_of_tensors(spec) if name in names for other in names}
+    found = (other for other, dim in spec.dims.items() if other not in near and other not in known)
+    return [other for other in found if spec.dims[other].size == size and not spec.dims[other].fixed][:_MOST_DISTANT]
+
+
+def _scale_dim(spec: InputSpec, faults: list[str], takes: Takes) -> InputSpec | None:
+    """Return the spec with a dim that is a multiple of one of another tensor as that multiple; None if there is none.
+
+    A network with an image and a coarser map of it takes sides that are a multiple of those of the map.
+    """
+    base = spec.sizes()
+    for name in faults:
+        for factor in _STEPS:
+            larger = _list_distant(spec, name, base[name] * factor, ())
+            smaller = _list_distant(spec, name, base[name] // factor, ()) if base[name] % factor == 0 else []
+            pairs = [*((other, name) for other in larger), *((name, other) for other in smaller)]
+            for scaled, unit in pairs:
+                if _is_multiple(spec, scaled, unit, factor, takes):
+                    return _replace_by_multiple(spec, scaled, unit, factor)
+    return None
+
+
+def _is_multiple(spec: InputSpec, scaled: str, unit: str, factor: int, takes: Takes) -> bool:
+    """Whether one dim can only be so many times another: each alone is refused at a size at which both are taken."""
+    base, dim = spec.sizes(), spec.dims[unit]
+    size = dim.size + dim.multiple_of
+    if not (dim.takes(size) and spec.dims[scaled].takes(size * factor)):
+        return False
+    sides = ({**base, scaled: size * factor}, {**base, unit: size}, {**base, scaled: size * factor, unit: size})
+    return [bool(takes(spec, each)) for each in sides] == [False, False, True]
+
+
+def _replace_by_multiple(spec: InputSpec, scaled: str, unit: str, factor: int) -> InputSpec | None:
+    """Return the spec with a multiple of a dim in the place of another dim."""
+    new: Any = {scaled: spec.dims[unit] * factor}
+    try:
+        inputs = {name: replace_dims(node, spec.dims, new) for name, node in spec.items()}
+        outputs = tuple(
+            output
+            if output.shape is None
+            else replace(output, shape=tuple(substitute_dims(s, new) for s in output.shape))
+            for output in spec.outputs
+        )
+        return InputSpec(inputs, task=spec.task, outputs=outputs, provenance=spec.provenance, proof=spec.proof)
+    except DummyioError:
+        return None
 
 
 def _merge_dims(spec: InputSpec, names: list[str]) -> InputSpec | None:
@@ -109,10 +165,14 @@ def _fit_dim(spec: InputSpec, name: str, refused: int, takes: Takes) -> Dim:
     return Dim.static(name, dim.size)
 
 
+def _list_dims_of_tensors(spec: InputSpec) -> list[set[str]]:
+    """Return the names of the dims of each tensor."""
+    return [{dim.name for size in leaf.shape for dim in find_dims(size)} for _, leaf in spec.leaves]
+
+
 def _list_partners(spec: InputSpec, name: str) -> list[str]:
     """Return the dims with the same default size that stand in one tensor with a dim: the sides of a square."""
-    shapes = [{dim.name for size in leaf.shape for dim in find_dims(size)} for _, leaf in spec.leaves]
-    near = {other for names in shapes if name in names for other in names}
+    near = {other for names in _list_dims_of_tensors(spec) if name in names for other in names}
     return [other for other in near - {name} if spec.dims[other].size == spec.dims[name].size]
 
 
