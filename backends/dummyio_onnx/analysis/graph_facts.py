@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 import onnx
 
@@ -35,6 +36,14 @@ _COST_OF_TEXT, _COST_OF_CHARACTER, _COST_OF_ORIGIN = 5_000, 100, 200
 
 _BY_VALUES = ("NonZero", "Unique", "Compress", "NonMaxSuppression", "StringSplit", "StringNormalizer")
 """Operations whose result is as large as the values of their inputs make it."""
+
+
+class Line(NamedTuple):
+    """An input times `scale` plus `shift`."""
+
+    path: str
+    scale: float = 1.0
+    shift: float = 0.0
 
 
 class ValueFacts:
@@ -75,6 +84,9 @@ class ValueFacts:
 
         self.parameters = ParameterTable(follow_elements(shapes, self.kinds))
         self.contents |= self.parameters.elements
+
+        self.lines: dict[str, Line] = {name: Line(name) for name in shapes if self.kinds.get(name) == "float"}
+        """Value → the input of real numbers of which it is a multiple plus a number."""
 
         self.compared: dict[str, dict[Scalar, None]] = {}
         """Input → the constants that it is compared with."""

@@ -16,6 +16,7 @@ from dummyio_onnx.analysis import known_values
 from dummyio_onnx.analysis.flat_graph import HANDED, ROW, Op, iterate_operations
 from dummyio_onnx.analysis.graph_facts import COST_OF_EXPRESSION, Known, ValueFacts
 from dummyio_onnx.analysis.shape_rules import COMPARISONS, TESTS, infer_output_shape
+from dummyio_onnx.analysis.value_ranges import read_ranges
 
 MAX_OPERATIONS = 30_000
 """Operations that are read in addition to those of the graph itself: calls within calls can make any number of them."""
@@ -77,6 +78,7 @@ def _read(op: Op, facts: ValueFacts) -> None:
     reader = _READERS.get(op.kind)
     if reader is not None:
         reader(op, facts)
+    read_ranges(op, facts)
     infer_output_shape(op, facts)
 
 

@@ -59,6 +59,9 @@ class GraphFacts:
     choices: dict[str, KnownValues] = field(default_factory=dict[str, "KnownValues"])
     """Input → the values that it is looked up in or compared with."""
 
+    ranges: dict[str, tuple[float, float, str]] = field(default_factory=dict[str, tuple[float, float, str]])
+    """Input → the smallest number, the largest, and the operation that is defined between them alone."""
+
     divisors: set[str] = field(default_factory=set[str])
     limits: list[SizeLimit] = field(default_factory=list[SizeLimit])
     floors: list[tuple[Size, str]] = field(default_factory=list[tuple[Size, str]])
@@ -71,6 +74,18 @@ class GraphFacts:
             self.indices[alias.path] = self.indices.get(alias.path) or known
         elif alias.path not in self.rows or rows - alias.offset < self.rows[alias.path][0]:
             self.rows[alias.path] = (rows - alias.offset, table)
+
+    def add_range(self, path: str, low: float, high: float, reason: str) -> None:
+        """Note the interval of an input's numbers: the part that it has in common with those that are known, if there is one."""
+        before = self.ranges.get(path)
+        if before is not None:
+            low, high, reason = (
+                max(low, before[0]),
+                min(high, before[1]),
+                before[2] if reason in before[2] else f"{before[2]}, {reason}",
+            )
+        if low < high:
+            self.ranges[path] = (low, high, reason)
 
     def add_limit(self, size: Size, most: int, table: str) -> None:
         """Note that a size has a largest value."""

@@ -4,6 +4,7 @@
 value rule, or None if it does not fit after all.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,12 @@ from dummyio.sources.row_lengths import choose_length_rule
 from dummyio.spec.dims import Dim, Size, find_dims
 from dummyio.spec.dtypes import DType
 from dummyio.spec.values import Boxes, Choices, Constant, Indices, Positions, Rows, Rule, Strings, TokenIds, Uniform
+
+_ENOUGH = 0.25
+"""The length of a part of [0, 1) from which it is taken."""
+_MOST_EXACT = 1 << 24
+"""Whole numbers up to this one are exact in float32."""
+_MOST_QUANTIZED = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +92,21 @@ class InputRuleChooser:
                 return Strings(), None
             case "int" | "uint":
                 return self._whole_numbers(item)
+            case "float":
+                return self._real_numbers(item)
             case _:
                 return Uniform(0, 2 if item.dtype.kind == "bool" else 1), None
+
+    def _real_numbers(self, item: Input) -> tuple[Rule, str | None]:
+        found = self.evidence.rows.get(item.name)
+        if found is not None:  # cast before they are indices
+            rule = Uniform(0, min(found[0], _MOST_EXACT))
+            return rule, self._note(item, rule)
+        low, high, reason = self.evidence.ranges.get(item.name, (0.0, 1.0, ""))
+        ends = _choose_interval(low, high)
+        if ends == (0, 1):
+            return Uniform(), None
+        return Uniform(*ends), f"in [{ends[0]:g}, {ends[1]:g}), where {reason} is defined"
 
     def _whole_numbers(self, item: Input) -> tuple[Rule, str | None]:
         found = self.evidence.rows.get(item.name)
@@ -99,6 +119,13 @@ class InputRuleChooser:
             if size is not None and held.issuperset(find_dims(size)):
                 return Indices(str(size)), f"indices below {size}, an axis that the model gathers from"
             return Constant(0), "an index of an axis of which the size is not known: always 0"
+        if item.name in self.evidence.ranges:
+            low, high, reason = self.evidence.ranges[item.name]
+            least, most = (
+                max(low, float(item.dtype.limits.min), -_MOST_QUANTIZED),
+                min(high, float(item.dtype.limits.max), _MOST_QUANTIZED),
+            )
+            return Uniform(int(least), int(most) + 1), f"quantized numbers, for {reason}"
         if item.name in self.evidence.divisors:
             return Constant(1), "a divisor: always 1"
         if item.dtype is DType.UINT8 and len(item.shape) >= 3:
@@ -141,6 +168,23 @@ def _covers(longer: Size, shorter: Size) -> bool:
     if isinstance(rest, int):
         return rest >= 0
     return isinstance(rest, Dim) or all(count > 0 for _, count in rest.terms)
+
+
+def _choose_interval(low: float, high: float) -> tuple[float, float]:
+    """Return an interval to draw from inside of another one: [0, 1) or most of it if possible, else one that is as long."""
+    usual = (max(low, 0.0), min(high, 1.0))
+    if usual[1] - usual[0] >= _ENOUGH:
+        found = usual
+    elif math.isinf(low) and math.isinf(high):
+        found = (0.0, 1.0)
+    elif math.isinf(high):
+        found = (low, low + 1)
+    elif math.isinf(low):
+        found = (high - 1, high)
+    else:
+        found = (max(low, high - 1), high) if high <= 0 else (low, min(high, low + 1))
+    ends = [float(f"{end:.6g}") for end in found]
+    return ends[0], ends[1]
 
 
 def _fitted(rows: int, dtype: DType) -> int:
