@@ -98,6 +98,36 @@ class Interrupted(nn.Module):
         raise TimeoutError("the caller's time is over")
 
 
+class Placed(nn.Module):
+    """Makes positions of ids and mask, which fails if the mask also covers a past."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.places = nn.Embedding(9, 4), nn.Embedding(64, 4)
+
+    def place(self, ids, mask):
+        places = mask.cumsum(1) - 1
+        if places.shape != ids.shape:
+            raise IndexError(f"a mask of {tuple(mask.shape)} for ids of {tuple(ids.shape)}")
+        return places
+
+    def forward(self, input_ids, mask, position_ids=None):
+        if position_ids is None:
+            position_ids = self.place(input_ids, mask)
+        return self.words(input_ids) + self.places(position_ids)
+
+
+def test_an_argument_that_a_failing_statement_was_to_make_is_an_input():
+    length = Dim("length", 6)
+    spec = prove(
+        Placed(),
+        input_ids=TensorSpec("", (BATCH, length), "int64", TokenIds(9)),
+        mask=TensorSpec("", (BATCH, length + 5), "int64"),
+    )
+    assert shapes(spec)["position_ids"] == ["batch_size", "length"]
+    assert "inputs that are needed" in spec.proof.corrections[0]
+
+
 def test_a_time_out_of_the_caller_is_no_answer_of_the_module():
     with pytest.raises(TimeoutError, match="the caller's time is over"):
         prove(Interrupted(), hidden_states=TensorSpec("", (BATCH, 4), "float32"))

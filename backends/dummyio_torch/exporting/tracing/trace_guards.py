@@ -36,14 +36,14 @@ class _Sized:
 def relax_guards(program: ExportedProgram, spec: InputSpec, reference: Run) -> list[dict[str, int]]:
     """Remove from a flat program what refuses sizes at which the model runs, and return these sizes of dims.
 
-    The sizes are those of the probe plan, and all dims at their least. Whether the program computes there what the model does is for
+    The sizes are the default ones, those of the probe plan, and all dims at their least. Whether the program computes there what the model does is for
     the check of the written file to tell.
     """
     guards = program._guards_code  # noqa: SLF001 - PyTorch has no public access to them
     ranges = program.range_constraints
     symbols = _find_symbols(program)
     refused: list[dict[str, int]] = []
-    plan = spec.probes()
+    plan = [spec.sizes(), *spec.probes()]
     least = {name: min(sizes[name] for sizes in plan) for name in plan[0]}
     for sizes in [*plan, least] if sizes_are_valid(spec, least) else plan:
         shapes = [leaf.sizes(sizes) for _, leaf in spec.leaves]
