@@ -15,6 +15,7 @@ from dummyio.cli.describe_command import describe
 from dummyio.cli.doctor_command import doctor
 from dummyio.cli.export_command import export
 from dummyio.cli.generate_command import generate
+from dummyio.cli.optimum.export_onnx_command import optimum
 from dummyio.cli.program import NOT_POSSIBLE, open_streams, run_program
 from dummyio.cli.shared_options import EPILOG
 from dummyio.cli.validate_command import validate
@@ -61,5 +62,5 @@ def main() -> None:
     """Describe the inputs of a model once; generate them in any framework, export with them, and validate the export."""
 
 
-for command in (describe, generate, export, doctor, validate, backends):
+for command in (describe, generate, export, doctor, validate, optimum, backends):
     main.add_command(command)

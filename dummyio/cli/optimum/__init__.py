@@ -1,0 +1,1 @@
+"""``dummyio optimum``: the command line of Optimum's exporter, option by option."""
