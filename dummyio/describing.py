@@ -1,5 +1,6 @@
 """`describe`: chooses the reader for a model, a configuration, a file or a saved spec."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -17,6 +18,9 @@ from dummyio.sources.read_file import read_beginning, shorten_path
 from dummyio.sources.wrapped_module import find_inner_module
 from dummyio.sources.written.settings import describe_as_set
 from dummyio.sources.written.spec_file import SUFFIXES, describe_file
+
+_MOST_ELEMENTS = 1 << 48
+"""Elements of one input that no machine addresses."""
 
 
 def describe(
@@ -291,7 +295,19 @@ def _describe_by(framework: str, source: Any, task: str | None, dims: Mapping[st
         _refuse_generators(dims, f"a model of {title}")
     reader: Any = load_backend(framework)
     spec: InputSpec = reader.describe(source, dims=dims)
+    _refuse_endless(spec)
     return spec
+
+
+def _refuse_endless(spec: InputSpec) -> None:
+    """Raise `SourceError` for an input that no machine holds, whatever the sizes of its dims: its model is damaged."""
+    for path, leaf in spec.leaves:
+        least = math.prod(size for size in leaf.shape if isinstance(size, int))
+        if least > _MOST_ELEMENTS:
+            raise SourceError(
+                f"input {path!r} is {leaf.dtype}[{', '.join(map(str, leaf.shape))}], of {least:.3g} elements or more: no memory holds "
+                "it. The model is damaged, or declares a wrong size."
+            )
 
 
 def _refuse_generators(dims: Mapping[str, Any], what: str) -> None:

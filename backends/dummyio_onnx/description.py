@@ -9,7 +9,7 @@ from typing import Any
 
 import onnx
 
-from dummyio.errors import OptionError, SourceError, suggest_names
+from dummyio.errors import DimError, OptionError, SourceError, SpecError, suggest_names
 from dummyio.input_spec import InputSpec
 from dummyio.sources.graph.dim_bounds import bound_dims
 from dummyio.sources.graph.dim_symbols import DimTable
@@ -22,6 +22,7 @@ from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.typing import Axes
 from dummyio_onnx.analysis.graph_facts import ValueFacts
 from dummyio_onnx.analysis.operator_rules import propagate_facts
+from dummyio_onnx.analysis.soundness import check_graph
 from dummyio_onnx.dtypes import find_dtype
 from dummyio_onnx.read_model import expand_inputs, find_graph_inputs, format_opsets, read_axes, read_model
 
@@ -49,6 +50,17 @@ def describe(source: str | os.PathLike[str] | onnx.ModelProto, *, dims: Mapping[
     """
     chosen, sizes = check_options(dims, _OPTIONS)
     model = read_model(source)
+    try:
+        check_graph(model)
+        spec = _describe_model(model, source, chosen)
+    except (DimError, SourceError, SpecError) as error:
+        raise SourceError(f"{_origin(model, source)['source']}: {error}") from error
+    return apply_sizes(spec, sizes, _OPTIONS, "model")
+
+
+def _describe_model(
+    model: onnx.ModelProto, source: str | os.PathLike[str] | onnx.ModelProto, chosen: Mapping[str, Any]
+) -> InputSpec:
     values = _check_inputs(model.graph)
     axes = share_axis_names(_choose_axes(values, chosen.get("shapes", {})))
     table = DimTable(axes)
@@ -66,8 +78,7 @@ def describe(source: str | os.PathLike[str] | onnx.ModelProto, *, dims: Mapping[
     bounded, reasons = bound_dims(spec.dims, limits, facts.evidence.floors)
     spec = spec.with_dims(**bounded)
     notes |= {f"dim {name}": reason for name, reason in reasons.items()}
-    spec = InputSpec(dict(spec), outputs=spec.outputs, provenance={**_origin(model, source), **notes})
-    return apply_sizes(spec, sizes, _OPTIONS, "model")
+    return InputSpec(dict(spec), outputs=spec.outputs, provenance={**_origin(model, source), **notes})
 
 
 def _check_inputs(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:

@@ -17,6 +17,7 @@ from dummyio.sources.proof.subject import Level, Run
 from dummyio.sources.proof.versions import find_version
 from dummyio.spec.proof import Proof
 from dummyio.typing import Array
+from dummyio_onnx.analysis.soundness import has_small_contents
 from dummyio_onnx.external_data import list_external_files
 from dummyio_onnx.read_model import find_graph_inputs
 from dummyio_onnx.running.custom_operators import check_libraries, list_libraries
@@ -100,7 +101,7 @@ class OnnxModel(FileRuns):
 def _infer_shapes(model: onnx.ModelProto) -> Run:
     """Infer the shapes of a model's outline; what is not an error of shapes shows nothing of its inputs."""
     try:
-        onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=has_small_contents(model))
     except Exception as error:  # noqa: BLE001 - an error of C++, whose class is not public
         return Run("refused" if "ShapeInferenceError" in str(error) else "unknown", error)
     return Run("took")

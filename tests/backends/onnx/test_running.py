@@ -271,7 +271,7 @@ def test_branches_in_branches_without_end(tmp_path):
     proto = identity()
     graph = proto.graph
     for _ in range(3000):
-        node = graph.node.add(op_type="If", input=["x"], output=["y"])
+        node = graph.node.add(op_type="If", input=["x"], output=["z"])
         graph = node.attribute.add(name="then_branch", type=onnx.AttributeProto.GRAPH).g
     graph.initializer.add(name="w", dims=[1], data_type=7, raw_data=bytes(8))
     assert list(describe(proto)) == ["x"]
