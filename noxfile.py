@@ -296,6 +296,15 @@ def optimum_folders(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def optimum_drop_in(session: nox.Session) -> None:
+    """Export tiny models with Optimum on inputs of `dummyio.compat.optimum`; arguments after ``--`` go to the tool: ``--only``, ``--write``."""
+    python = install_optimum(session)
+    session.run(python, "-m", "pip", "install", "--quiet", "--constraint", "constraints.txt", ".", external=True)
+    env = {"HF_HUB_OFFLINE": "1"}
+    session.run(python, "tests/coverage/optimum_drop_in.py", *session.posargs, external=True, env=env)
+
+
+@nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
     """Attack the readers with all mutated inputs, export in threads and in three orders; arguments after ``--`` go to pytest: ``--fuzz-seed=1``."""
     install(session, "all", "test")
