@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 from torch import nn
 
-from dummyio.errors import ExportError
 from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.folder_content import PARTS
 from dummyio.exporting.onnx_precision import OnnxDtype, OnnxQuantization
@@ -17,8 +16,17 @@ from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_torch.exporting.export_onnx import export_onnx
 from dummyio_torch.exporting.media_components import check_joined_parts, split_into_media_components
-from dummyio_torch.exporting.optimum_components import MODEL, Components, describe_task, split_into_components
+from dummyio_torch.exporting.merge_decoders import MERGED, merge_decoders
+from dummyio_torch.exporting.optimum_components import (
+    DECODER,
+    DECODER_WITH_PAST,
+    MODEL,
+    Components,
+    describe_task,
+    split_into_components,
+)
 
+FIRST, LATER = Path(DECODER).stem, Path(DECODER_WITH_PAST).stem
 Layout = Literal["optimum", "transformers.js"]
 
 
@@ -51,8 +59,9 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
         Whether a model that generates text takes its past; without it, each token costs a run over all tokens before it.
         ``False`` writes the whole model as one file, with the inputs of `spec`.
     layout
-        ``"transformers.js"`` writes into the sub-folder ``onnx``, and a model of text and images, or sounds, as three files: its encoder,
-        the embeddings of its text, and its decoder. Together they are compared with the whole model.
+        ``"transformers.js"`` writes into the sub-folder ``onnx``: the decoder of an encoder-decoder as one file for all steps; a model of
+        text and images, or sounds, as three files, its encoder, the embeddings of its text, and its decoder. Together these are compared
+        with the whole model.
     opset, exporter, external_data, optimize, static, attention, experts, rewrite, dtype, quantize, calibration_samples
         As in `dummyio_torch.exporting.export_onnx.export_onnx`, for all files.
 
@@ -81,7 +90,16 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
         for file, (part, own) in parts.items()
     }
     notes = tuple(f"{file}: {note}" for file, result in written.items() for note in result.notes)
+    references = {file: part for file, (part, _) in parts.items()}
     names = {Path(file).stem: file for file in written}
+    if layout != "optimum" and FIRST in names:
+        steps = {FIRST: "first", LATER: "later"}
+        files = {steps[name]: (path / file, written[file].spec) for name, file in names.items() if name in steps}
+        module, merged, more = merge_decoders(references[names[FIRST]], files, external_data)
+        for name in steps:
+            del written[names[name]], references[names[name]]
+        written[f"{PARTS}/{MERGED}"], references[f"{PARTS}/{MERGED}"] = ExportResult(merged), module
+        notes += more
     if EMBEDDING in names:
         plain = describe_task(model, (spec.task or "").removesuffix(PAST), spec) or spec
         files = {name: path / file for name, file in names.items()}
@@ -91,7 +109,6 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
         return ExportResult(
             written[only].spec, notes, *(({only: written[only].spec}, {only: model}) if only != MODEL else ())
         )
-    references = {file: part for file, (part, _) in parts.items()}
     return ExportResult(spec, notes, {file: result.spec for file, result in written.items()}, references)
 
 
@@ -106,11 +123,6 @@ def split_by_layout(model: nn.Module, spec: InputSpec, layout: Layout, *, past: 
             parts = split_into_media_components(model, plain, with_past)
             return {f"{PARTS}/{name}.onnx": part for name, part in parts.items()}
     parts = split_into_components(model, spec, past=past)
-    if list(parts) != [MODEL]:
-        raise ExportError(
-            f"layout={layout!r}: Transformers.js runs the decoder of an encoder-decoder as one file for all steps, which is not written. "
-            "Use layout='optimum'."
-        )
     return {f"{PARTS}/{name}": part for name, part in parts.items()}
 
 
