@@ -26,7 +26,6 @@ from dummyio_jax.dtypes import from_native
 from dummyio_jax.precision import enable_wide_dtypes
 from dummyio_jax.tensors import from_numpy
 
-
 _QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 """Options of XLA with which it compiles in half the time."""
 
