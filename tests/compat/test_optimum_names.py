@@ -86,6 +86,9 @@ def exporter(monkeypatch):
     class DummyVisionInputGenerator:
         SUPPORTED_INPUT_NAMES = ("pixel_values",)
 
+    class DummyVisionEncoderDecoderPastKeyValuesGenerator(DummyPastKeyValuesGenerator):
+        pass
+
     class OfUser:
         SUPPORTED_INPUT_NAMES = ("mine",)
 
@@ -98,6 +101,7 @@ def exporter(monkeypatch):
 
     class Decoder(Text):
         DUMMY_INPUT_GENERATOR_CLASSES = (DummySeq2SeqDecoderTextInputGenerator,)
+        DUMMY_PKV_GENERATOR_CLASS = DummyVisionEncoderDecoderPastKeyValuesGenerator
 
     for name in ("optimum", "optimum.exporters", "optimum.exporters.onnx", "optimum.exporters.onnx.model_configs"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
@@ -163,6 +167,22 @@ def test_states_of_an_encoder_are_in_a_tuple(exporter):
         states, *rest = generator.generate("encoder_outputs", framework="pt")
     assert states.shape == (2, 16, 16)
     assert rest == [None, None]
+
+
+@pytest.mark.parametrize(("name", "entries"), [("NormalizedTextConfig", 2), ("NormalizedSeq2SeqConfig", 4)])
+def test_the_decoders_own_configuration_says_whether_states_are_cached(exporter, name, entries):
+    config = SimpleNamespace(**{**vars(CONFIG), "is_encoder_decoder": True})
+    normalized = SimpleNamespace(config=config, DECODER_NORMALIZED_CONFIG_CLASS=type(name, (), {})())
+    with optimum.installed():
+        cache = exporter.Decoder.DUMMY_PKV_GENERATOR_CLASS("image-to-text", normalized).generate("past_key_values")
+    assert {len(layer) for layer in cache} == {entries}
+
+
+def test_a_window_does_not_shorten_a_cache(exporter):
+    config = SimpleNamespace(to_dict=lambda: {**vars(CONFIG), "sliding_window": 4})
+    with optimum.installed():
+        generator = exporter.Text.DUMMY_PKV_GENERATOR_CLASS("text-generation", SimpleNamespace(config=config))
+        assert generator.generate("past_key_values")[0][0].shape == (2, 2, 16, 4)
 
 
 def test_an_input_that_no_rule_describes_is_an_error(exporter):

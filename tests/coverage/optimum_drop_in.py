@@ -25,6 +25,7 @@ sys.path.append(str(Path(__file__).parents[1] / "models"))
 import torch
 import transformers
 from optimum.exporters.onnx import onnx_export_from_model
+from optimum.exporters.tasks import TasksManager
 from optimum.utils.input_generators import DummyInputGenerator
 from transformers_cases import build_model, list_cases
 
@@ -33,16 +34,22 @@ from dummyio.compat.optimum import installed
 TASKS = (
     ("ForCausalLM", "text-generation-with-past"),
     ("LMHeadModel", "text-generation-with-past"),
-    ("ForSequenceClassification", "text-classification"),
+    (
+        "ForConditionalGeneration",
+        "automatic-speech-recognition-with-past text2text-generation-with-past image-to-text-with-past",
+    ),
+    ("MTModel", "text2text-generation-with-past"),
+    ("DecoderModel", "text2text-generation-with-past image-to-text-with-past"),
+    ("ForSequenceClassification", "text-classification audio-classification"),
     ("ForTokenClassification", "token-classification"),
     ("ForQuestionAnswering", "question-answering"),
     ("ForMultipleChoice", "multiple-choice"),
     ("ForMaskedLM", "fill-mask"),
-    ("MTModel", "text2text-generation-with-past"),
     ("ForImageClassification", "image-classification"),
     ("ForMaskedImageModeling", "masked-im"),
-    ("ForSemanticSegmentation", "semantic-segmentation"),
-    ("ForObjectDetection", "object-detection"),
+    ("ForSemanticSegmentation", "semantic-segmentation image-segmentation"),
+    ("ForInstanceSegmentation", "image-segmentation"),
+    ("ForObjectDetection", "object-detection zero-shot-object-detection"),
     ("ForDepthEstimation", "depth-estimation"),
     ("ForImageSuperResolution", "image-to-image"),
     ("ForCTC", "automatic-speech-recognition"),
@@ -51,7 +58,7 @@ TASKS = (
     ("ForPrediction", "time-series-forecasting"),
     ("Model", "feature-extraction"),
 )
-"""The end of a class's name → its task in Optimum."""
+"""The end of a class's name → tasks, of which that counts which Optimum has for the model type."""
 
 
 class Warned(logging.Handler):
@@ -83,12 +90,16 @@ def count_own() -> Iterator[list[str]]:
             setattr(DummyInputGenerator, name, saved[name])
 
 
-def find_task(name: str) -> str | None:
-    """Return the task of a class."""
-    if name.endswith("ForConditionalGeneration"):
-        speech = getattr(getattr(transformers, name), "main_input_name", "input_ids").startswith("input_f")
-        return "automatic-speech-recognition-with-past" if speech else "text2text-generation-with-past"
-    return next((task for end, task in TASKS if name.endswith(end)), None)
+def find_task(cls: Any) -> str | None:
+    """Return the task of a class; None if Optimum has no such task for the model type, or no such model type."""
+    words = next((words for end, words in TASKS if cls.__name__.endswith(end)), "")
+    try:
+        known = TasksManager.get_supported_tasks_for_model_type(
+            cls.config_class.model_type, "onnx", library_name="transformers"
+        )
+    except KeyError:
+        return None
+    return next((task for task in words.split() if task in known), None)
 
 
 def export(name: str, task: str, *, ours: bool) -> dict[str, Any]:
@@ -125,7 +136,7 @@ def main() -> int:
     start = time.monotonic()
     for name in chosen:
         cls = getattr(transformers, name, None)
-        task = find_task(name) if cls is not None else None
+        task = find_task(cls) if cls is not None else None
         if task is None or (not options.only and cls.config_class.model_type in types):
             continue
         if time.monotonic() - start > options.seconds:

@@ -27,7 +27,7 @@ def _export_onnx(output: str, **given: Any) -> int:
     model, task = given["model"], None if given["task"] == _AUTO else given["task"]
     if not Path(model).exists():
         raise SourceError(
-            f"--model {model}: there is no such folder, and nothing is downloaded. Download the model first, with hf download, and "
+            f"--model {model}: the folder does not exist, and nothing is downloaded. Download the model first, with hf download, and "
             "give the folder."
         )
     past = _check_past(model, task, monolith=given["monolith"])

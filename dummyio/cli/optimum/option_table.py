@@ -117,7 +117,7 @@ OPTIONS = (
     OptimumOption(
         ("--cache_dir",),
         REFUSED,
-        "Nothing is downloaded, so there is no cache: give the folder of the model as `--model`.",
+        "Nothing is downloaded, so a cache has no use: give the folder of the model as `--model`.",
     ),
     OptimumOption(
         ("--trust-remote-code",),

@@ -70,6 +70,8 @@ class ExporterInputs:
             )
         path = "encoder_outputs.last_hidden_state" if input_name == _STATES[0] else input_name
         value = found.generate(path, framework=framework, int_dtype=int_dtype, float_dtype=float_dtype)
+        if cached and self._leaves_out_states():
+            return [layer[:2] for layer in value]
         return (value, None, None) if input_name in _STATES and self._states_in_tuple() else value
 
     def _collect_sizes(self, *, cached: bool) -> dict[str, int]:
@@ -79,6 +81,13 @@ class ExporterInputs:
             return {name: given[name] for name in _OF_CACHE if name in given} | {"past_sequence_length": given[_LENGTH]}
         kept = ("batch_size", _LENGTH)
         return {name: size for name, size in given.items() if name in kept or size != DEFAULT_DUMMY_SHAPES[name]}
+
+    def _leaves_out_states(self) -> bool:
+        """Return whether the files have no cache of the encoder's states: so for a decoder whose own configuration knows no encoder."""
+        decoder = getattr(self.normalized_config, "DECODER_NORMALIZED_CONFIG_CLASS", None)
+        if decoder is None or self.original.__name__ != "DummyVisionEncoderDecoderPastKeyValuesGenerator":
+            return False
+        return not any(base.__name__ == "NormalizedSeq2SeqConfig" for base in type(decoder).__mro__)
 
     def _states_in_tuple(self) -> bool:
         return any(base.__name__ == "DummySeq2SeqDecoderTextInputGenerator" for base in self.original.__mro__)
