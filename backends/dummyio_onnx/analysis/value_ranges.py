@@ -91,7 +91,7 @@ def _find_power(op: Op, facts: ValueFacts) -> _Domain | None:
 
 
 def _follow(op: Op, facts: ValueFacts) -> Line | None:
-    """Return what the result is of an input: a multiple of it plus a number."""
+    """Return the result as a multiple of an input plus a number; None if it is something else."""
     left, right = facts.lines.get(op.input(0)), facts.lines.get(op.input(1))
     if op.kind in _MOVING:
         return left
