@@ -104,11 +104,11 @@ def find_task(cls: Any) -> str | None:
 
 def export(name: str, task: str, *, ours: bool) -> dict[str, Any]:
     """Return what became of an export: files, warnings, the error."""
-    model = build_model(name, scale=0.5, embeddings=0.2)
     warned = Warned()
     logger = logging.getLogger("optimum.exporters.onnx.convert")
     logger.addHandler(warned)
     try:
+        model = build_model(name, scale=0.5, embeddings=0.2)
         with tempfile.TemporaryDirectory() as folder, count_own() as asked, installed() if ours else nullcontext():
             onnx_export_from_model(model, folder, task=task, do_validation=True)
             files = sorted(file.name for file in Path(folder).glob("*.onnx"))

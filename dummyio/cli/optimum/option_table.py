@@ -93,8 +93,8 @@ OPTIONS = (
     OptimumOption(
         ("--no-post-process",),
         SAME,
-        "No decoder_model_merged.onnx, which is never written here: runtimes that load it load decoder_model.onnx and "
-        "decoder_with_past_model.onnx too.",
+        "No decoder_model_merged.onnx, which this command never writes: Optimum loads decoder_model.onnx and decoder_with_past_model.onnx "
+        "instead. `dummyio export --layout transformers.js` writes it.",
         flag=True,
     ),
     OptimumOption(
