@@ -1,6 +1,6 @@
 """A folder of ONNX files, one for each part of a model: as the ``ORTModelFor...`` classes of Optimum load them, or Transformers.js."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,6 +8,7 @@ from msgspec import Meta
 from torch import nn
 
 from dummyio.exporting.artifact import ExportResult
+from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE
 from dummyio.exporting.folder_content import PARTS
 from dummyio.exporting.onnx_precision import OnnxDtype, OnnxQuantization
 from dummyio.exporting.parts.media_parts import EMBEDDING, has_placeholders
@@ -22,11 +23,11 @@ from dummyio_torch.exporting.optimum_components import (
     DECODER_WITH_PAST,
     MODEL,
     Components,
+    DecoderStep,
     describe_task,
     split_into_components,
 )
 
-FIRST, LATER = Path(DECODER).stem, Path(DECODER_WITH_PAST).stem
 Layout = Literal["optimum", "transformers.js"]
 
 
@@ -90,26 +91,45 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
         for file, (part, own) in parts.items()
     }
     notes = tuple(f"{file}: {note}" for file, result in written.items() for note in result.notes)
+    specs = {file: result.spec for file, result in written.items()}
     references = {file: part for file, (part, _) in parts.items()}
-    names = {Path(file).stem: file for file in written}
-    if layout != "optimum" and FIRST in names:
-        steps = {FIRST: "first", LATER: "later"}
-        files = {steps[name]: (path / file, written[file].spec) for name, file in names.items() if name in steps}
-        module, merged, more = merge_decoders(references[names[FIRST]], files, external_data)
-        for name in steps:
-            del written[names[name]], references[names[name]]
-        written[f"{PARTS}/{MERGED}"], references[f"{PARTS}/{MERGED}"] = ExportResult(merged), module
-        notes += more
-    if EMBEDDING in names:
-        plain = describe_task(model, (spec.task or "").removesuffix(PAST), spec) or spec
-        files = {name: path / file for name, file in names.items()}
-        notes += check_joined_parts(model, plain, files, {name: written[file].spec for name, file in names.items()})
-    if len(written) == 1:
-        (only,) = written
-        return ExportResult(
-            written[only].spec, notes, *(({only: written[only].spec}, {only: model}) if only != MODEL else ())
-        )
-    return ExportResult(spec, notes, {file: result.spec for file, result in written.items()}, references)
+    if layout != "optimum":
+        tolerance = None if quantize else COARSE_TOLERANCE if dtype else TOLERANCE
+        notes += _join_steps(path, specs, references, external_data, tolerance)
+        notes += _check_joined(model, spec, path, specs, tolerance)
+    if list(specs) == [MODEL]:
+        return ExportResult(specs[MODEL], notes)
+    return ExportResult(spec, notes, specs, references)
+
+
+def _join_steps(
+    path: Path,
+    specs: dict[str, InputSpec],
+    references: dict[str, nn.Module],
+    external_data: bool | None,
+    tolerance: float | None,
+) -> tuple[str, ...]:
+    """Replace the two files of a decoder by one, if there are two, and return notes."""
+    first, later, merged = (f"{PARTS}/{name}" for name in (DECODER, DECODER_WITH_PAST, MERGED))
+    step = references.get(first)
+    if not isinstance(step, DecoderStep):
+        return ()
+    one, other = ((path / name, specs.pop(name)) for name in (first, later))
+    del references[first], references[later]
+    references[merged], specs[merged], notes = merge_decoders(step, one, other, external_data, tolerance)
+    return notes
+
+
+def _check_joined(
+    model: nn.Module, spec: InputSpec, path: Path, specs: Mapping[str, InputSpec], tolerance: float | None
+) -> tuple[str, ...]:
+    """Compare the files with the whole model, if they are the parts of one of text and another medium, and return notes."""
+    parts = {Path(file).stem: file for file in specs}
+    if EMBEDDING not in parts:
+        return ()
+    plain = describe_task(model, (spec.task or "").removesuffix(PAST), spec) or spec
+    files = {name: path / file for name, file in parts.items()}
+    return check_joined_parts(model, plain, files, {name: specs[file] for name, file in parts.items()}, tolerance)
 
 
 def split_by_layout(model: nn.Module, spec: InputSpec, layout: Layout, *, past: bool) -> Components:

@@ -5,7 +5,6 @@ The weights that both have are kept once. The first step ignores the past, which
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +41,12 @@ class MergedDecoder(nn.Module):
         return self.step(**inputs, past_key_values=past_key_values if bool(use_cache_branch) else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The file of a step, and its spec."""
-
-    path: Path
-    spec: InputSpec
-
-
 def merge_decoders(
-    step: DecoderStep, files: Mapping[str, tuple[Path, InputSpec]], external_data: bool | None
+    step: DecoderStep,
+    first: tuple[Path, InputSpec],
+    later: tuple[Path, InputSpec],
+    external_data: bool | None,
+    tolerance: float | None,
 ) -> tuple[nn.Module, InputSpec, tuple[str, ...]]:
     """Replace the files of the first and of the later steps by one; return its module, its spec and notes.
 
@@ -59,34 +54,32 @@ def merge_decoders(
     ----------
     step
         The decoder.
-    files
-        ``"first"`` and ``"later"`` → the file, and the spec of its inputs and outputs.
+    first, later
+        The file of the first step and of the later ones, each with the spec of its inputs and outputs.
     external_data
         As in `dummyio_torch.exporting.export_onnx.export_onnx`.
+    tolerance
+        As in `dummyio.exporting.artifact_check.check_artifact`.
 
     Raises
     ------
     ExportError
         if the merged file does not compute what the decoder does, in one of the two ways.
     """
-    first, later = (_Part(*files[name]) for name in ("first", "later"))
-    target = first.path.with_name(MERGED)
-    spec = _describe(first.spec, later.spec)
-    save_graph(
-        ir.from_proto(_merge(onnx.load(first.path), onnx.load(later.path), spec)),
-        target,
-        external_data=external_data,
-        weights=True,
-    )
-    for part in (first, later):
-        for file in (part.path, part.path.with_name(f"{part.path.name}.data")):
-            file.unlink(missing_ok=True)
+    files = (first[0], later[0])
+    spec = _describe(first[1], later[1])
+    merged = ir.from_proto(_merge(onnx.load(first[0]), onnx.load(later[0]), spec))
+    target = first[0].with_name(MERGED)
+    save_graph(merged, target, external_data=external_data, weights=True)
+    for file in files:
+        for each in (file, file.with_name(f"{file.name}.data")):
+            each.unlink(missing_ok=True)
     module = MergedDecoder(step).eval()
+    outputs = [output.name for output in spec.outputs]
     notes: tuple[str, ...] = ()
     for way in (True, False):
         asked = _choose_way(spec, way=way)
-        outputs = [output.name for output in spec.outputs]
-        notes += check_artifact(target, asked, outputs, reference=ModuleRunner(module, asked))
+        notes += check_artifact(target, asked, outputs, reference=ModuleRunner(module, asked), tolerance=tolerance)
     return module, spec, notes
 
 

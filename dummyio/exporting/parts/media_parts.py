@@ -42,8 +42,8 @@ def list_media_inputs(plain: InputSpec) -> tuple[str, ...]:
 def has_placeholders(plain: InputSpec) -> bool:
     """Return whether a text holds places for what other inputs become."""
     ids = plain.get(IDS)
-    is_text = isinstance(ids, TensorSpec) and isinstance(ids.values, TokenIds)
-    return is_text and bool(ids.values.runs) and bool(list_media_inputs(plain))
+    rule = ids.values if isinstance(ids, TensorSpec) else None
+    return isinstance(rule, TokenIds) and bool(rule.runs) and bool(list_media_inputs(plain))
 
 
 def split_media(plain: InputSpec, with_past: InputSpec, medium: str, width: int) -> dict[str, InputSpec]:
