@@ -4,6 +4,7 @@
 """
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,15 +58,13 @@ def convert_keras(route: str, path: str, features: Any) -> None:
         return
     concrete = tf.function(model).get_concrete_function(*signature)
     if route == "tflite":
-        with open(path, "wb") as file:
-            file.write(tf.lite.TFLiteConverter.from_concrete_functions([concrete], model).convert())
+        Path(path).write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], model).convert())
         run_tflite(path, features)
         return
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     frozen = convert_variables_to_constants_v2(concrete)
-    with open(path, "wb") as file:
-        file.write(frozen.graph.as_graph_def().SerializeToString())
+    Path(path).write_bytes(frozen.graph.as_graph_def().SerializeToString())
     frozen(tf.constant(features))
 
 
@@ -83,8 +82,7 @@ def convert_jax(route: str, path: str, features: Any) -> None:
     shape = jax.export.symbolic_shape(f"batch, length, {WIDTH}")
     if route == "stablehlo":
         exported = jax.export.export(jax.jit(function))(jax.ShapeDtypeStruct(shape, "float32"))
-        with open(path, "wb") as file:
-            file.write(exported.serialize())
+        Path(path).write_bytes(exported.serialize())
         exported.call(features)
         return
     import tensorflow as tf
@@ -101,9 +99,8 @@ def convert_jax(route: str, path: str, features: Any) -> None:
         loaded = tf.saved_model.load(path)
         loaded.serve(features)
         return
-    with open(path, "wb") as file:
-        concrete = converted.get_concrete_function()
-        file.write(tf.lite.TFLiteConverter.from_concrete_functions([concrete], module).convert())
+    concrete = converted.get_concrete_function()
+    Path(path).write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], module).convert())
     run_tflite(path, features)
 
 

@@ -112,7 +112,9 @@ def detect_path_format(path: str | os.PathLike[str]) -> Format | None:
 
 def _has_parts_alone(folder: Path) -> bool:
     """Return whether the folder of a configuration has ONNX files in a sub-folder, and no weights to load."""
-    return any(folder.glob("onnx/*.onnx")) and not any(chain.from_iterable(map(folder.glob, ("*.safetensors", "*.bin"))))
+    return any(folder.glob("onnx/*.onnx")) and not any(
+        chain.from_iterable(map(folder.glob, ("*.safetensors", "*.bin")))
+    )
 
 
 def _check_regular_file(path: Path) -> None:

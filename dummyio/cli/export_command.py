@@ -86,7 +86,9 @@ def export(
     from dummyio.running.load_model import load_model  # noqa: PLC0415 - lazy: only for exports
 
     check_reports(choices["reports"], force=force)
-    options = collect_settings(settings, export_model) | ({"layout": layout} if layout else {})
+    options = collect_settings(settings, export_model)
+    if layout:
+        options["layout"] = layout
     check_target(out, format_, force=force, weights=options.get("weights"))  # before the model is loaded
     with show_stages(quiet=quiet or as_json):
         with report_stage("load", model):

@@ -105,7 +105,7 @@ def _merge(first: onnx.ModelProto, later: onnx.ModelProto, spec: InputSpec) -> o
     shared = {each.name: name for each in later.graph.initializer if (name := known.get(_content(each)))}
     kept = {name: name for name in shared.values()}
     wanted = [output.name for output in first.graph.output]
-    branches = {
+    branches: dict[str, Any] = {
         "then_branch": _make_branch(later.graph, _LATER, shared, wanted),
         "else_branch": _make_branch(first.graph, _FIRST, kept, wanted),
     }

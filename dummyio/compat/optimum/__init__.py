@@ -12,7 +12,6 @@ from dummyio.compat.optimum.named_classes import CLASSES
 from dummyio.spec.default_sizes import DEFAULT_DUMMY_SHAPES
 
 __all__ = ["DEFAULT_DUMMY_SHAPES", "DTYPE_MAPPER", "install", "installed", "uninstall"]
-__all__ += list(CLASSES)
 
 
 def __getattr__(name: str) -> Any:
@@ -22,4 +21,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted({*__all__, *CLASSES})

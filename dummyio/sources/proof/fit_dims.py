@@ -89,7 +89,7 @@ def _find_equal(spec: InputSpec, faults: list[str], takes: Takes) -> list[str]:
 def _list_distant(spec: InputSpec, name: str, size: int, known: Collection[str]) -> list[str]:
     """Return the dims of other tensors with a default size, at most a few, that are not `known`."""
     near = {other for names in _list_dims_of_tensors(spec) if name in names for other in names}
-    found = (other for other, dim in spec.dims.items() if other not in near and other not in known)
+    found = (other for other in spec.dims if other not in near and other not in known)
     return [other for other in found if spec.dims[other].size == size and not spec.dims[other].fixed][:_MOST_DISTANT]
 
 

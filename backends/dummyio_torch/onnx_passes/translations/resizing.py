@@ -12,9 +12,7 @@ _SPACE = 2
 """The first axis that is resized."""
 
 
-def resize_to_nearest(
-    values: Any, output_size: Sequence[Any] | None = None, scale_factors: Sequence[float] | None = None
-) -> Any:
+def resize_to_nearest(values: Any, output_size: Any = None, scale_factors: Sequence[float] | None = None) -> Any:
     """Translate ``aten.upsample_nearest2d.vec`` and its like: to constant sizes, by the product in float32 that PyTorch computes.
 
     Sizes that grow by a whole number are left to ONNX's operator, which is fast and right there. So are sizes computed from others: most
