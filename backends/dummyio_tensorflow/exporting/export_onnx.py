@@ -23,7 +23,7 @@ from dummyio_tensorflow.calling.silence import silence_output
 from dummyio_tensorflow.exporting.converter_errors import clean_cause, summarize
 from dummyio_tensorflow.exporting.export_job import ExportJob, prepare_export
 from dummyio_tensorflow.exporting.onnx_names import declare_names
-from dummyio_tensorflow.exporting.onnx_operators import keep_copied_sizes, list_handlers
+from dummyio_tensorflow.exporting.onnx_operators import add_pad_axes, keep_copied_sizes, list_handlers
 from dummyio_tensorflow.exporting.operator_places import find_mentioned, name_operators
 
 _LARGEST = 1 << 31
@@ -109,6 +109,7 @@ def _convert(job: ExportJob, opset: int) -> Any:
             "the model is larger than 2 GiB, which one ONNX file of tf2onnx cannot hold: export a SavedModel."
         )
     _check_operators(proto, opset)
+    add_pad_axes(proto, opset)
     return proto
 
 

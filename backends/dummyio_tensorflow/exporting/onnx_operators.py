@@ -14,6 +14,24 @@ _AXES_ARE_INPUTS = 13
 """The opset from which ``Unsqueeze`` and ``ReduceSum`` take their axes as inputs."""
 
 
+_PADS_HAVE_AXES = 18
+"""The opset from which ``Pad`` can have axes."""
+
+
+def add_pad_axes(proto: Any, opset: int) -> None:
+    """Give each ``Pad`` its axes: ONNX Runtime makes one without axes a part of the maximum behind it, which ignores the padding."""
+    from onnx import numpy_helper  # noqa: PLC0415 - lazy: tf2onnx has imported it
+
+    known = {each.name: each for each in proto.graph.initializer}
+    pads = [node for node in proto.graph.node if node.op_type == "Pad" and len(node.input) in (2, 3)]
+    for node in pads if opset >= _PADS_HAVE_AXES else ():
+        if node.input[1] in known:
+            rank = numpy_helper.to_array(known[node.input[1]]).size // 2
+            name = f"{node.output[0]}_axes"
+            proto.graph.initializer.append(numpy_helper.from_array(np.arange(rank), name))
+            node.input.extend(["", name][len(node.input) - 2 :])
+
+
 def write_erfc(ctx: Any, node: Any, name: str, args: Any) -> None:
     """Write ``1 - Erf(x)`` for ``Erfc``, which exact GELUs of Keras contain: tf2onnx does not support it."""
     del args

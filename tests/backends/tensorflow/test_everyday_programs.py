@@ -86,6 +86,20 @@ def test_a_value_on_a_boundary_is_in_the_bucket_above_it_in_onnx_too(tmp_path):
     assert buckets.tolist() == [[0, 1, 2, 2, 3]]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("onnx_packages")
+def test_padding_before_a_maximum_counts_in_onnx_too(tmp_path):
+    """All values are negative, so that the zeros of the padding are the largest."""
+    inputs = keras.Input((None, None, 3))
+    below = keras.layers.Conv2D(4, 3, padding="same", bias_initializer=keras.initializers.Constant(-9))(inputs)
+    model = keras.Model(inputs, keras.layers.MaxPooling2D(3, strides=2)(keras.layers.ZeroPadding2D(1)(below)))
+    written = dummyio.export(model, tmp_path / "model.onnx")
+    feeds = written.spec.feeds()
+    found = dummyio.open_runner(written.path, written.spec)(feeds)["output"]
+    assert found[:, 0].max() == 0 > found[:, 1:-1, 1:-1].max()
+    assert dummyio.validate(written.path, model, spec=written.spec).ok
+
+
 def test_a_class_of_a_module_whose_name_begins_with_keras_is_described():
     kind = type("Net", (keras.Model,), {"__module__": "keras_nets", "call": lambda self, x: 2 * x})
     model = kind()
