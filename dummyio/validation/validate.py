@@ -12,11 +12,12 @@ from dummyio.backend.frameworks import qualified_name
 from dummyio.describing import describe
 from dummyio.errors import OptionError, SourceError
 from dummyio.exporting.artifact import PRECISION, find_spec_path
+from dummyio.exporting.parts.joined_parts import find_joined_files, join_files
 from dummyio.generators.base.context import PAST
 from dummyio.input_spec import InputSpec
 from dummyio.option_types import convert_option
 from dummyio.running.file_options import choose_file_options, refuse_unused
-from dummyio.running.runner import open_runner
+from dummyio.running.runner import Runner, open_runner
 from dummyio.sources.proof.spec_changes import map_leaves
 from dummyio.typing import FilePath
 from dummyio.validation.checks.regression import find_regressions, mark_known
@@ -58,7 +59,8 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     ----------
     actual
         The path of an artifact, or any other target of `dummyio.open_runner`; or a folder of several models, if the reference is one
-        too: files of one name are compared, and all are in one report.
+        too: files of one name are compared, and all are in one report. The parts of a model of text and another medium run one after
+        the other, as the whole model.
     reference
         The model that was exported: any target of `dummyio.open_runner`. Without it only the relations are checked.
     spec
@@ -160,7 +162,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
         raise OptionError(f"match={match!r}: outputs are compared by 'name' or by 'position'.")
     matched = match_inputs(
         spec,
-        lambda spec: open_runner(actual, spec, engine=engine, trust=trust, **own),
+        lambda spec: _open(actual, spec, engine=engine, trust=trust, **own),
         None if reference is None else lambda spec: open_runner(reference, spec, trust=trust, **others),
         lambda: describe(actual, prove="off", **own),
         None if past_task is None else lambda: describe(reference, past_task, **dims, **others),
@@ -185,6 +187,14 @@ def _compare_with(earlier: Report | None, report: Report) -> Report:
         return report
     found = (*mark_known(earlier, report), *find_regressions(earlier, report))
     return msgspec.structs.replace(report, findings=found)
+
+
+def _open(target: Any, spec: InputSpec, **options: Any) -> Runner:
+    """Open an artifact; a folder with the parts of one model of text and another medium as the whole model."""
+    files = find_joined_files(target)
+    if files:
+        return join_files(files, spec, lambda file, own: open_runner(file, own, **options))
+    return open_runner(target, spec, **options)
 
 
 def _choose_spec(

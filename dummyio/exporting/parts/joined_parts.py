@@ -1,12 +1,26 @@
 """The parts of a model of text and images, or sounds, run one after the other as the whole model runs."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dummyio.errors import RunError
-from dummyio.exporting.parts.media_parts import DECODER, EMBEDDING, EMBEDS, IDS, LOGITS, MASK, PAST, list_media_inputs
+from dummyio.errors import OptionError, RunError
+from dummyio.exporting.artifact import find_spec_path, spec_path
+from dummyio.exporting.folder_content import PARTS
+from dummyio.exporting.parts.media_parts import (
+    DECODER,
+    EMBEDDING,
+    EMBEDS,
+    IDS,
+    LOGITS,
+    MASK,
+    PAST,
+    has_placeholders,
+    list_media_inputs,
+)
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, Runner
 from dummyio.sources.input_names import present_name
@@ -73,6 +87,33 @@ class JoinedParts:
             path: np.zeros(leaf.sizes({"batch_size": batch, "past_sequence_length": 0}), leaf.dtype.numpy)
             for path, leaf in self._past.items()
         }
+
+
+def find_joined_files(place: Any) -> dict[str, Path]:
+    """Return part → file of a folder that has the parts of one model of text and another medium; none for anything else."""
+    if not isinstance(place, (str, os.PathLike)):
+        return {}
+    files = {file.stem: file for file in (Path(place) / PARTS).glob("*.onnx") if find_spec_path(file) is not None}
+    return files if {EMBEDDING, DECODER} < set(files) else {}
+
+
+def join_files(
+    files: Mapping[str, Path], spec: InputSpec, open_file: Callable[[Path, InputSpec], Runner]
+) -> JoinedParts:
+    """Return the files of `find_joined_files` as one runner of the whole model, whose inputs are `spec`.
+
+    Raises
+    ------
+    OptionError
+        if the inputs are those of a step with a past, or without placeholders: the parts are joined at the start of a text.
+    """
+    if PAST in spec or not has_placeholders(spec):
+        raise OptionError(
+            f"the parts of a model are joined for its text with placeholders, without {PAST}: give the spec of such a task, or validate "
+            "each file alone."
+        )
+    specs = {name: InputSpec.load(spec_path(file)) for name, file in files.items()}
+    return JoinedParts(spec, {name: open_file(file, specs[name]) for name, file in files.items()}, specs)
 
 
 def _declare(path: str, leaf: TensorSpec) -> DeclaredTensor:

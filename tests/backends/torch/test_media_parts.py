@@ -88,6 +88,14 @@ def test_each_part_is_what_it_was_made_from(written):
         assert report.ok, [finding.message for finding in report.errors]
 
 
+def test_the_folder_is_the_whole_model_at_all_sizes(written):
+    model, artifact = written
+    report = dummyio.validate(artifact.path, model)
+    assert report.ok, [finding.message for finding in report.errors]
+    assert len([outcome for outcome in report.outcomes if outcome.status == "passed"]) > 10
+    assert {made.output for outcome in report.outcomes for made in outcome.comparisons} == {"logits"}
+
+
 def test_the_tokens_are_those_of_generate(written):
     model, artifact = written
     plain = dummyio.describe(model, TASK)
