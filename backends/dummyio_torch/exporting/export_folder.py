@@ -17,7 +17,6 @@ from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_torch.exporting.export_onnx import export_onnx
 from dummyio_torch.exporting.media_components import check_joined_parts, split_into_media_components
-from dummyio_torch.exporting.merge_decoders import MERGED, merge_decoders
 from dummyio_torch.exporting.optimum_components import (
     DECODER,
     DECODER_WITH_PAST,
@@ -110,6 +109,8 @@ def _join_steps(
     tolerance: float | None,
 ) -> tuple[str, ...]:
     """Replace the two files of a decoder by one, if there are two, and return notes."""
+    from dummyio_torch.exporting.merge_decoders import MERGED, merge_decoders  # noqa: PLC0415 - lazy: it needs onnx
+
     first, later, merged = (f"{PARTS}/{name}" for name in (DECODER, DECODER_WITH_PAST, MERGED))
     step = references.get(first)
     if not isinstance(step, DecoderStep):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dummyio.backend.formats import FORMATS
 from dummyio.errors import OptionError, RunError
 from dummyio.exporting.artifact import find_spec_path, spec_path
 from dummyio.exporting.folder_content import PARTS
@@ -93,7 +94,11 @@ def find_joined_files(place: Any) -> dict[str, Path]:
     """Return part → file of a folder that has the parts of one model of text and another medium; none for anything else."""
     if not isinstance(place, (str, os.PathLike)):
         return {}
-    files = {file.stem: file for file in (Path(place) / PARTS).glob("*.onnx") if find_spec_path(file) is not None}
+    files = {
+        file.stem: file
+        for file in (Path(place) / PARTS).glob(f"*{FORMATS['onnx'].suffix}")
+        if find_spec_path(file) is not None
+    }
     return files if {EMBEDDING, DECODER} < set(files) else {}
 
 
