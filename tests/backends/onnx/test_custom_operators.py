@@ -54,15 +54,14 @@ def count(library):
 
 
 def test_a_library_is_registered_before_the_model_is_opened(library, model):
-    spec = dummyio.describe(model, custom_ops=library)
-    assert (spec.proof.level, count(library)) == (
-        "values",
-        2,
-    )  # checked here, and registered in the process that runs it
+    spec = dummyio.describe(model, custom_ops=library, prove="values")
+    assert spec.proof.level == "values"
+    described = count(library)
+    assert described >= 2  # checked here, and registered in the process that runs it
     dummyio.open_runner(model, spec, custom_ops=[library])(spec.feeds())
-    assert count(library) == 3
+    assert count(library) == described + 1
     assert dummyio.validate(model, model, custom_ops=str(library)).ok
-    assert count(library) > 5
+    assert count(library) > described + 1
 
 
 def test_the_command_line_registers_a_library(library, model):

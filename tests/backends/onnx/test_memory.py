@@ -82,7 +82,7 @@ def save_product(path, megabytes, *, count=1, form="raw", where="initializers"):
             helper.make_node("If", ["yes"], ["y"], then_branch=branch, else_branch=helper.make_graph(
                 [helper.make_node("ReduceSum", ["x"], ["z"])], "other", [], [y])),
         ]  # fmt: skip
-        nodes[1].attribute[1].g.output[0].name = "z"
+        next(each for each in nodes[1].attribute if each.name == "else_branch").g.output[0].name = "z"
     elif where == "functions":
         functions = [helper.make_function("f", "product", ["x"], ["y"], nodes, opsets)]
         nodes = [helper.make_node("product", ["x"], ["y"], domain="f")]
