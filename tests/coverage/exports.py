@@ -178,7 +178,7 @@ def table(rows: list[Row]) -> list[str]:
     groups: dict[tuple[str, str], Counter[str]] = {}
     rows = [row for row in rows if row.state != "absent"]
     for row in rows:
-        groups.setdefault((find_library(row.name), row.name.split()[1]), Counter())[row.state] += 1
+        groups.setdefault((find_library(row.name), row.name.rpartition(" ")[2]), Counter())[row.state] += 1
     for (library, way), counts in sorted(groups.items(), key=lambda group: (group[0][0] != TRANSFORMERS, *group[0])):
         total = counts.total()
         traced = total - counts["trace"] - counts["describe"]
@@ -187,7 +187,7 @@ def table(rows: list[Row]) -> list[str]:
     lines += ["", "| class | to | stops at | reason |", "|---|---|---|---|"]
     for row in sorted(rows, key=lambda row: (row.state, row.name)):
         if row.state != "passed":
-            name, way = row.name.split()
+            name, _, way = row.name.rpartition(" ")
             lines.append(f"| {name} | {WAYS[way]} | {row.state} | {escape(row.reason)} |")
     return lines
 
@@ -229,7 +229,7 @@ def main() -> int:
     options = parser.parse_args()
     named = find_cases(options)
     if options.serve:
-        serve(lambda line: asdict(measure(line.split()[0], named[line.split()[0]], line.split()[1])))
+        serve(lambda line: asdict(measure((name := line.strip().rpartition(" ")[0]), named[name], line.split()[-1])))
         return 0
     asked = [f"{name} {way}" for name in named for way in list_ways(name) if way in options.ways.split(",")]
     kept = KeptRows(options.rows)
