@@ -86,8 +86,11 @@ def _describe_otherwise(
         return describe(options), {}, options
     except DummyioError:
         pass
+    own = rest.get("shapes", {})
+    if not isinstance(own, Mapping):  # the reader says what is wrong with it
+        return None
     ranks = {name: (None,) * len(shape) for name, shape in shapes.items()}
-    options = {**rest, "shapes": {**ranks, **rest.get("shapes", {})}}
+    options = {**rest, "shapes": {**ranks, **own}}
     try:
         return describe(options), shapes, options
     except DummyioError:
