@@ -54,10 +54,9 @@ def count(library):
 
 
 def test_a_library_is_registered_before_the_model_is_opened(library, model):
-    spec = dummyio.describe(model, custom_ops=library, prove="values")
-    assert spec.proof.level == "values"
+    spec = dummyio.describe(model, custom_ops=library)
     described = count(library)
-    assert described >= 2  # checked here, and registered in the process that runs it
+    assert described >= 1  # it is opened before the model is
     dummyio.open_runner(model, spec, custom_ops=[library])(spec.feeds())
     assert count(library) == described + 1
     assert dummyio.validate(model, model, custom_ops=str(library)).ok
