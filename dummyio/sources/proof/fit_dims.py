@@ -88,7 +88,7 @@ def _find_equal(spec: InputSpec, faults: list[str], takes: Takes) -> list[str]:
 
 def _list_distant(spec: InputSpec, name: str, size: int, known: Collection[str]) -> list[str]:
     """Return the dims of other tensors with a default size, at most a few, that are not `known`."""
-    near = {other for names in _list_dims_of_tensors(spec) if name in names for other in names}
+    near = {other for names in list_dims_of_tensors(spec) if name in names for other in names}
     found = (other for other in spec.dims if other not in near and other not in known)
     return [other for other in found if spec.dims[other].size == size and not spec.dims[other].fixed][:_MOST_DISTANT]
 
@@ -165,14 +165,14 @@ def _fit_dim(spec: InputSpec, name: str, refused: int, takes: Takes) -> Dim:
     return Dim.static(name, dim.size)
 
 
-def _list_dims_of_tensors(spec: InputSpec) -> list[set[str]]:
+def list_dims_of_tensors(spec: InputSpec) -> list[set[str]]:
     """Return the names of the dims of each tensor."""
     return [{dim.name for size in leaf.shape for dim in find_dims(size)} for _, leaf in spec.leaves]
 
 
 def _list_partners(spec: InputSpec, name: str) -> list[str]:
     """Return the dims with the same default size that stand in one tensor with a dim: the sides of a square."""
-    near = {other for names in _list_dims_of_tensors(spec) if name in names for other in names}
+    near = {other for names in list_dims_of_tensors(spec) if name in names for other in names}
     return [other for other in near - {name} if spec.dims[other].size == spec.dims[name].size]
 
 

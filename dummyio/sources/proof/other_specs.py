@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from dummyio.errors import DummyioError
 from dummyio.input_spec import InputSpec
+from dummyio.sources.proof.fit_dims import list_dims_of_tensors
 from dummyio.sources.proof.spec_changes import map_leaves
-from dummyio.spec.dims import find_dims
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Rule, get_mask_path
@@ -58,8 +58,8 @@ def change_sizes(spec: InputSpec, given: Collection[str]) -> Iterator[InputSpec]
     free = [dim for name, dim in spec.dims.items() if not dim.fixed and name not in given]
     alike = {size: [dim for dim in free if dim.size == size] for size in dict.fromkeys(dim.size for dim in free)}
     groups = [dims for dims in alike.values() if len(dims) > 1]
-    shapes = [{dim.name for size in leaf.shape for dim in find_dims(size)} for _, leaf in spec.leaves]
-    parts = [[dim for dim in dims if dim.name in names] for dims in groups for names in shapes]
+    tensors = list_dims_of_tensors(spec)
+    parts = [[dim for dim in dims if dim.name in names] for dims in groups for names in tensors]
     some = [part for dims in groups for part in parts if 1 < len(part) < len(dims)]  # those of one tensor of several
     alone = [[dim] for dim in free]
     distinct = [{name: size for name, size in sizes.items() if name not in given} for sizes in spec.probes()]
