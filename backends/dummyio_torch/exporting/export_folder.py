@@ -1,6 +1,6 @@
 """A folder of ONNX files, one for each part of a model: as the ``ORTModelFor...`` classes of Optimum load them, or Transformers.js."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE
 from dummyio.exporting.folder_content import PARTS
 from dummyio.exporting.onnx_precision import OnnxDtype, OnnxQuantization
-from dummyio.exporting.parts.media_parts import EMBEDDING, has_placeholders
+from dummyio.exporting.parts.media_parts import has_placeholders
 from dummyio.generators.base.context import PAST
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
@@ -82,7 +82,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
         "quantize": quantize,
         "calibration_samples": calibration_samples,
     }
-    parts = split_by_layout(model, spec, layout, past=past)
+    parts, whole = split_by_layout(model, spec, layout, past=past)
     known = {name for _, own in parts.values() for name in own.dims}
     (path / next(iter(parts))).parent.mkdir(exist_ok=True)
     written = {
@@ -95,7 +95,12 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     if layout != "optimum":
         tolerance = None if quantize else COARSE_TOLERANCE if dtype else TOLERANCE
         notes += _join_steps(path, specs, references, external_data, tolerance)
-        notes += _check_joined(model, spec, path, specs, tolerance)
+        if whole is not None:
+            names = {Path(file).stem: file for file in specs}
+            files = {name: path / file for name, file in names.items()}
+            notes += check_joined_parts(
+                model, whole, files, {name: specs[file] for name, file in names.items()}, tolerance
+            )
     if list(specs) == [MODEL]:
         return ExportResult(specs[MODEL], notes)
     return ExportResult(spec, notes, specs, references)
@@ -121,30 +126,26 @@ def _join_steps(
     return notes
 
 
-def _check_joined(
-    model: nn.Module, spec: InputSpec, path: Path, specs: Mapping[str, InputSpec], tolerance: float | None
-) -> tuple[str, ...]:
-    """Compare the files with the whole model, if they are the parts of one of text and another medium, and return notes."""
-    parts = {Path(file).stem: file for file in specs}
-    if EMBEDDING not in parts:
-        return ()
-    plain = describe_task(model, (spec.task or "").removesuffix(PAST), spec) or spec
-    files = {name: path / file for name, file in parts.items()}
-    return check_joined_parts(model, plain, files, {name: specs[file] for name, file in parts.items()}, tolerance)
+def split_by_layout(
+    model: nn.Module, spec: InputSpec, layout: Layout, *, past: bool
+) -> tuple[Components, InputSpec | None]:
+    """Return file → module and its spec, and the inputs of the whole model if the files are compared with it as one.
 
-
-def split_by_layout(model: nn.Module, spec: InputSpec, layout: Layout, *, past: bool) -> Components:
-    """Return file → module and its spec; raise `ExportError` for a model that a layout has no files for."""
+    Raises
+    ------
+    ExportError
+        for a model that a layout has no files for.
+    """
     if layout == "optimum":
-        return split_into_components(model, spec, past=past)
+        return split_into_components(model, spec, past=past), None
     task = (spec.task or "").removesuffix(PAST)
     if past and has_placeholders(spec):
         plain, with_past = describe_task(model, task, spec), describe_task(model, f"{task}{PAST}", spec)
         if plain is not None and with_past is not None:
             parts = split_into_media_components(model, plain, with_past)
-            return {f"{PARTS}/{name}.onnx": part for name, part in parts.items()}
+            return {f"{PARTS}/{name}.onnx": part for name, part in parts.items()}, plain
     parts = split_into_components(model, spec, past=past)
-    return {f"{PARTS}/{name}": part for name, part in parts.items()}
+    return {f"{PARTS}/{name}": part for name, part in parts.items()}, None
 
 
 def _select_static(static: StaticDims, spec: InputSpec, known: Container[str]) -> StaticDims:
