@@ -187,7 +187,7 @@ def framework(session: nox.Session, name: str) -> None:
 @nox.session
 def everything(session: nox.Session) -> None:
     """Check types, and run the tests with all frameworks in one process, but for those that other sessions run."""
-    install(session, "all", "flax", "jax2onnx", "test", "package", "browser", "types")
+    install(session, "all", "flax", "jax2onnx", "test", "test-consumers", "package", "browser", "types")
     if not session.posargs:
         check_types(session)
     # `fuzz` exports in threads; the other two need JAX alone, and `framework` runs them.

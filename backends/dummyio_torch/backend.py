@@ -114,7 +114,7 @@ class TorchBackend:
         self, model: nn.Module, spec: InputSpec, *, past: bool = True
     ) -> Mapping[str, tuple[Any, InputSpec]]:
         """Return file → module and spec for each file in a folder of ONNX files; each part runs like any module."""
-        from dummyio_torch.exporting.optimum_components import split_into_components  # noqa: PLC0415 - lazy: only for exports
+        from dummyio_torch.exporting.parts.optimum_components import split_into_components  # noqa: PLC0415 - lazy: only for exports
 
         return split_into_components(model, spec, past=past)
 

@@ -29,8 +29,8 @@ COPIED = (
     "sentencepiece.bpe.model",
 )
 """The names that Transformers' tokenizers, feature extractors and processors write and read."""
-WRITTEN = ("config.json", "generation_config.json", "ort_config.json")
-"""The names of configurations, the last one of Optimum's quantization."""
+WRITTEN = ("config.json", "generation_config.json", "ort_config.json", "genai_config.json")
+"""The names of configurations: of the model, of its generation, of Optimum's quantization, of ONNX Runtime GenAI."""
 
 
 def write_companion_files(model: Any, folder: Path) -> list[Path]:

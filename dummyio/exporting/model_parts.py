@@ -69,7 +69,7 @@ class _Descriptions:
         if has_decoder(self.plain):
             known = self.with_past is not None and STATES in self.with_past
             return (ENCODER, *((DECODER, DECODER_WITH_PAST) if known else ()))
-        return tuple(_split_by_batch(self.plain))
+        return tuple(split_by_batch(self.plain))
 
 
 def list_parts(source: Any, task: str) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ def describe_part(source: Any, task: str, part: str, keywords: Mapping[str, Any]
         return describe(source, plain if part == DECODER else with_past, **keywords)
     if found.with_past is None or STATES not in found.with_past:
         whole = describe(source, plain, **keywords)
-        return split_encoder(whole) if part == ENCODER else _split_by_batch(whole)[part]
+        return split_encoder(whole) if part == ENCODER else split_by_batch(whole)[part]
     if part == ENCODER:
         whole = describe(source, plain, **keywords)
         return split_encoder_decoder(whole, _take_sizes(found.with_past, whole))[part]
@@ -241,7 +241,7 @@ def find_states(with_past: InputSpec) -> Nest:
     return states
 
 
-def _split_by_batch(plain: InputSpec) -> dict[str, InputSpec]:
+def split_by_batch(plain: InputSpec) -> dict[str, InputSpec]:
     """Return the parts of a model whose texts and images share no dim, so that each can run without the other."""
     texts = {name: node for name, node in plain.items() if name in ("input_ids", "attention_mask", "token_type_ids")}
     images = {name: node for name, node in plain.items() if name.startswith("pixel_")}

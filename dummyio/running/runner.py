@@ -44,7 +44,8 @@ class Runner(Protocol):
 
     A model may also have ``in_double(feeds)``, its outputs in double precision, ``in_precision(feeds, preset)``, its outputs with all
     numbers rounded, ``computes_in``, the narrowest dtype of its real numbers, and ``random_arguments``, those that it draws at random
-    because they are not inputs; a file ``sorts_inputs``, if its format sorts them by name.
+    because they are not inputs; a file ``sorts_inputs``, if its format sorts them by name; the parts of a model ``leaves_out_outputs``, if
+    none of them computes what the whole model makes of all.
     """
 
     @property

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from dummyio.backend.frameworks import qualified_name
 from dummyio.describing import describe
 from dummyio.errors import OptionError, SourceError
 from dummyio.exporting.artifact import PRECISION, find_spec_path
-from dummyio.exporting.parts.joined_parts import find_joined_files, join_files
+from dummyio.exporting.parts.joined_parts import join_files
 from dummyio.generators.base.context import PAST
 from dummyio.input_spec import InputSpec
 from dummyio.option_types import convert_option
@@ -190,8 +191,8 @@ def _compare_with(earlier: Report | None, report: Report) -> Report:
 
 
 def _open(target: Any, spec: InputSpec, **options: Any) -> Runner:
-    """Open an artifact; a folder with the parts of one model of text and another medium as the whole model."""
-    files = find_joined_files(target)
+    """Open an artifact; a folder with the parts of one model as the whole model."""
+    files = {Path(name).stem: Path(target) / name for name in list_parts(target)}
     if files:
         return join_files(files, spec, lambda file, own: open_runner(file, own, **options))
     return open_runner(target, spec, **options)

@@ -35,7 +35,9 @@ ONNX = TORCH | {
 TFLITE = {"quantize": QUANTIZE, "calibration_samples": SAMPLES, "static": STATIC, "buckets": BUCKETS}
 OPTIONS = {
     ("pt", "onnx"): ONNX | {"weights": SWITCH},
-    ("pt", "onnx_folder"): {"layout": (["optimum", "transformers.js"], ["genai", None, 3])} | ONNX | {"past": SWITCH},
+    ("pt", "onnx_folder"): {"layout": (["optimum", "single", "transformers.js", "genai"], ["banana", None, 3])}
+    | ONNX
+    | {"past": SWITCH},
     ("pt", "pt2"): TORCH | {"strict": SWITCH},
     ("tf", "saved_model"): {"static": STATIC, "buckets": BUCKETS},
     ("tf", "pb"): {"static": STATIC},

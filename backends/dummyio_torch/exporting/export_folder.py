@@ -1,4 +1,4 @@
-"""A folder of ONNX files, one for each part of a model: as the ``ORTModelFor...`` classes of Optimum load them, or Transformers.js."""
+"""A folder of ONNX files, one for each part of a model, as one runtime needs them: Optimum, Transformers.js or ONNX Runtime GenAI."""
 
 from collections.abc import Container
 from pathlib import Path
@@ -11,13 +11,14 @@ from dummyio.exporting.artifact import ExportResult
 from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE
 from dummyio.exporting.folder_content import PARTS
 from dummyio.exporting.onnx_precision import OnnxDtype, OnnxQuantization
+from dummyio.exporting.parts.genai_config import build_genai_config, write_genai_config
 from dummyio.exporting.parts.media_parts import has_placeholders
 from dummyio.generators.base.context import PAST
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_torch.exporting.export_onnx import export_onnx
-from dummyio_torch.exporting.media_components import check_joined_parts, split_into_media_components
-from dummyio_torch.exporting.optimum_components import (
+from dummyio_torch.exporting.parts.media_components import check_joined_parts, split_into_media_components
+from dummyio_torch.exporting.parts.optimum_components import (
     DECODER,
     DECODER_WITH_PAST,
     MODEL,
@@ -26,8 +27,9 @@ from dummyio_torch.exporting.optimum_components import (
     describe_task,
     split_into_components,
 )
+from dummyio_torch.exporting.parts.wired_components import check_wired_parts, split_into_wired_components
 
-Layout = Literal["optimum", "transformers.js"]
+Layout = Literal["optimum", "single", "transformers.js", "genai"]
 
 
 def export_folder(  # noqa: PLR0913 - each is an option of its own
@@ -61,7 +63,8 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     layout
         ``"transformers.js"`` writes into the sub-folder ``onnx``: the decoder of an encoder-decoder as one file for all steps; a model of
         text and images, or sounds, as three files, its encoder, the embeddings of its text, and its decoder. Together these are compared
-        with the whole model.
+        with the whole model. ``"genai"``: a decoder with its past, and the configuration by which ONNX Runtime GenAI runs it. ``"single"``:
+        the whole model as one file, as ``past=False``.
     opset, exporter, external_data, optimize, static, attention, experts, rewrite, dtype, quantize, calibration_samples
         As in `dummyio_torch.exporting.export_onnx.export_onnx`, for all files.
 
@@ -92,15 +95,17 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     notes = tuple(f"{file}: {note}" for file, result in written.items() for note in result.notes)
     specs = {file: result.spec for file, result in written.items()}
     references = {file: part for file, (part, _) in parts.items()}
-    if layout != "optimum":
+    if layout == "transformers.js":
         tolerance = None if quantize else COARSE_TOLERANCE if dtype else TOLERANCE
         notes += _join_steps(path, specs, references, external_data, tolerance)
         if whole is not None:
             names = {Path(file).stem: file for file in specs}
             files = {name: path / file for name, file in names.items()}
-            notes += check_joined_parts(
-                model, whole, files, {name: specs[file] for name, file in names.items()}, tolerance
-            )
+            check = check_joined_parts if has_placeholders(whole) else check_wired_parts
+            notes += check(model, whole, files, {name: specs[file] for name, file in names.items()}, tolerance)
+            spec = whole
+    if layout == "genai":
+        write_genai_config(specs[MODEL], MODEL, model, path)
     if list(specs) == [MODEL]:
         return ExportResult(specs[MODEL], notes)
     return ExportResult(spec, notes, specs, references)
@@ -114,7 +119,7 @@ def _join_steps(
     tolerance: float | None,
 ) -> tuple[str, ...]:
     """Replace the two files of a decoder by one, if there are two, and return notes."""
-    from dummyio_torch.exporting.merge_decoders import MERGED, merge_decoders  # noqa: PLC0415 - lazy: it needs onnx
+    from dummyio_torch.exporting.parts.merge_decoders import MERGED, merge_decoders  # noqa: PLC0415 - lazy: it needs onnx
 
     first, later, merged = (f"{PARTS}/{name}" for name in (DECODER, DECODER_WITH_PAST, MERGED))
     step = references.get(first)
@@ -136,14 +141,23 @@ def split_by_layout(
     ExportError
         for a model that a layout has no files for.
     """
-    if layout == "optimum":
-        return split_into_components(model, spec, past=past), None
+    if layout in ("optimum", "single"):
+        return split_into_components(model, spec, past=past and layout == "optimum"), None
+    if layout == "genai":
+        parts = split_into_components(model, spec, past=True)
+        build_genai_config(
+            next(iter(parts.values()))[1], MODEL, model.config
+        )  # before any work, it refuses what the runtime does not run
+        return parts, None
     task = (spec.task or "").removesuffix(PAST)
     if past and has_placeholders(spec):
         plain, with_past = describe_task(model, task, spec), describe_task(model, f"{task}{PAST}", spec)
         if plain is not None and with_past is not None:
             parts = split_into_media_components(model, plain, with_past)
             return {f"{PARTS}/{name}.onnx": part for name, part in parts.items()}, plain
+    wired = split_into_wired_components(model, spec)
+    if wired is not None:
+        return {f"{PARTS}/{name}.onnx": part for name, part in wired[0].items()}, wired[1]
     parts = split_into_components(model, spec, past=past)
     return {f"{PARTS}/{name}": part for name, part in parts.items()}, None
 

@@ -21,7 +21,7 @@ from dummyio_torch.calling.private_copy import copy_to_trace
 from dummyio_torch.calling.silence import hide_export, silence_exporters, use_plain_layers
 from dummyio_torch.description.describe_module import unwrap_module
 from dummyio_torch.exporting.implementation_fallback import Implementations, try_implementations
-from dummyio_torch.exporting.optimum_components import split_into_components
+from dummyio_torch.exporting.parts.optimum_components import split_into_components
 from dummyio_torch.exporting.tracing.trace_inputs import (
     FlatModule,
     find_output_names,

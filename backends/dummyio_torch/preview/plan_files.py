@@ -9,7 +9,7 @@ from torch import nn
 from dummyio.exporting.onnx_precision import LARGEST_FILE
 from dummyio.input_spec import InputSpec
 from dummyio_torch.exporting.export_onnx import check_packages
-from dummyio_torch.exporting.optimum_components import split_into_components
+from dummyio_torch.exporting.parts.optimum_components import split_into_components
 
 
 def plan_files(

@@ -1,16 +1,13 @@
 """The parts of a model of text and images, or sounds, run one after the other as the whole model runs."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from dummyio.backend.formats import FORMATS
 from dummyio.errors import OptionError, RunError
-from dummyio.exporting.artifact import find_spec_path, spec_path
-from dummyio.exporting.folder_content import PARTS
+from dummyio.exporting.artifact import spec_path
 from dummyio.exporting.parts.media_parts import (
     DECODER,
     EMBEDDING,
@@ -22,10 +19,10 @@ from dummyio.exporting.parts.media_parts import (
     has_placeholders,
     list_media_inputs,
 )
+from dummyio.exporting.parts.wired_parts import WiredParts, declare_input
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, Runner
 from dummyio.sources.input_names import present_name
-from dummyio.spec.dims import evaluate_size, is_static
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import TokenIds
 from dummyio.typing import Array
@@ -37,7 +34,7 @@ class JoinedParts:
     def __init__(self, spec: InputSpec, parts: Mapping[str, Runner], specs: Mapping[str, InputSpec]) -> None:
         """Keep the spec of the whole model without its past, and by its name the runner and the spec of each part."""
         self.engine = parts[DECODER].engine
-        self.inputs = tuple(_declare(path, leaf) for path, leaf in spec.leaves)
+        self.inputs = tuple(declare_input(path, leaf) for path, leaf in spec.leaves)
         self.outputs = (DeclaredTensor(LOGITS),)
         (encoder,) = (name for name in parts if name not in (EMBEDDING, DECODER))
         self._encode, self._embed, self._decode = parts[encoder], parts[EMBEDDING], parts[DECODER]
@@ -90,38 +87,21 @@ class JoinedParts:
         }
 
 
-def find_joined_files(place: Any) -> dict[str, Path]:
-    """Return part → file of a folder that has the parts of one model of text and another medium; none for anything else."""
-    if not isinstance(place, (str, os.PathLike)):
-        return {}
-    files = {
-        file.stem: file
-        for file in (Path(place) / PARTS).glob(f"*{FORMATS['onnx'].suffix}")
-        if find_spec_path(file) is not None
-    }
-    return files if {EMBEDDING, DECODER} < set(files) else {}
-
-
-def join_files(
-    files: Mapping[str, Path], spec: InputSpec, open_file: Callable[[Path, InputSpec], Runner]
-) -> JoinedParts:
-    """Return the files of `find_joined_files` as one runner of the whole model, whose inputs are `spec`.
+def join_files(files: Mapping[str, Path], spec: InputSpec, open_file: Callable[[Path, InputSpec], Runner]) -> Runner:
+    """Return the files of a folder of parts, by their names without suffix, as one runner of the whole model, whose inputs are `spec`.
 
     Raises
     ------
     OptionError
         if the inputs are those of a step with a past, or without placeholders: the parts are joined at the start of a text.
     """
+    specs = {name: InputSpec.load(spec_path(file)) for name, file in files.items()}
+    opened = {name: open_file(file, specs[name]) for name, file in files.items()}
+    if not {EMBEDDING, DECODER} < set(files):
+        return WiredParts(spec, opened, specs)
     if PAST in spec or not has_placeholders(spec):
         raise OptionError(
             f"the parts of a model are joined for its text with placeholders, without {PAST}: give the spec of such a task, or validate "
             "each file alone."
         )
-    specs = {name: InputSpec.load(spec_path(file)) for name, file in files.items()}
-    return JoinedParts(spec, {name: open_file(file, specs[name]) for name, file in files.items()}, specs)
-
-
-def _declare(path: str, leaf: TensorSpec) -> DeclaredTensor:
-    return DeclaredTensor(
-        path, tuple(evaluate_size(size) if is_static(size) else str(size) for size in leaf.shape), leaf.dtype
-    )
+    return JoinedParts(spec, opened, specs)

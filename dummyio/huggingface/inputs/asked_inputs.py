@@ -17,8 +17,8 @@ def pop_asked_inputs(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Take both options out of `options`; return the arguments to feed, and those not to feed.
 
-    Raises `OptionError` if a value is not a list of names, no argument (`offered`) has a name, the model does not run without (`required`) an
-    argument that is left out, or one is in both.
+    Raises `OptionError` if a value is not a list of names, no argument (`offered`) has a name, one is in both, or nothing is fed and the model
+    does not run without (`required`) an argument that is left out.
     """
     feed, leave_out = (_read_names(name, options.pop(name, ())) for name in (FEED, LEAVE_OUT))
     for option, names in ((FEED, feed), (LEAVE_OUT, leave_out)):
@@ -27,7 +27,8 @@ def pop_asked_inputs(
             raise OptionError(
                 f"{option}: the model has no argument {unknown[:60]!r}. {suggest_names(unknown[:60], offered)}"
             )
-    both = next((name for name in leave_out if name in feed or name in required), None)
+    # What is fed may take the place of a required argument: features, of the image that they are made from.
+    both = next((name for name in leave_out if name in feed or (name in required and not feed)), None)
     if both is not None:
         why = f"{FEED} asks for it" if both in feed else "the model does not run without it"
         raise OptionError(f"{LEAVE_OUT}: {both!r} cannot be left out, for {why}. Remove it from {LEAVE_OUT}.")

@@ -11,7 +11,7 @@ pytest.importorskip("onnxruntime")
 
 import dummyio
 from dummyio.errors import ExportError
-from dummyio_torch.exporting import merge_decoders
+from dummyio_torch.exporting.parts import merge_decoders
 
 pytestmark = pytest.mark.slow
 

@@ -1,11 +1,14 @@
-"""Resizing to the nearest element: ONNX Runtime divides by the rounded quotient of two sizes, and may take the element before."""
+"""More or fewer elements along an axis.
+
+Resizing to the nearest element, ONNX Runtime divides by the rounded quotient of two sizes, and may take the element before.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import onnx_ir as ir
 from onnxscript import opset18
-from onnxscript.function_libs.torch_lib.ops import nn
+from onnxscript.function_libs.torch_lib.ops import core, nn
 
 op: Any = opset18
 _SPACE = 2
@@ -36,3 +39,22 @@ def _find_places(values: Any, axis: int, size: int) -> Any:
     steps = op.Constant(value_floats=[float(step) for step in range(size)])
     places = op.Cast(op.Floor(op.Mul(steps, share)), to=int(ir.DataType.INT64))
     return op.Min(places, op.Sub(length, op.Constant(value_ints=[1])))
+
+
+def repeat_elements(values: Any, repeats: Any, dim: int | None = None, output_size: Any = None) -> Any:
+    """Translate ``aten.repeat_interleave.self_int``; a constant number is left to the translation of onnxscript."""
+    if isinstance(repeats, int):
+        return core.aten_repeat_interleave_self_int(values, repeats, dim, output_size)
+    if dim is None:
+        values, dim = op.Reshape(values, op.Constant(value_ints=[-1])), 0
+        rank = 1
+    else:
+        rank = len(values.shape)
+    axis = dim % rank
+    count = op.Reshape(repeats, op.Constant(value_ints=[-1]))
+    others = [1] * (rank - axis - 1)
+    shape = op.Concat(count, op.Constant(value_ints=others), axis=0) if others else count
+    repeated = op.Expand(op.Unsqueeze(values, op.Constant(value_ints=[axis + 1])), shape)
+    sizes = [op.Constant(value_ints=[-1]), op.Shape(values, start=axis + 1)][: 1 + bool(others)]
+    sizes = [op.Shape(values, start=0, end=axis), *sizes] if axis else sizes
+    return op.Reshape(repeated, op.Concat(*sizes, axis=0) if len(sizes) > 1 else sizes[0])

@@ -442,6 +442,17 @@ def test_a_resize_to_a_constant_size_takes_the_nearest_elements(tmp_path, operat
     assert validate(tmp_path / "right.onnx", reference=module, spec=spec).ok
 
 
+@pytest.mark.parametrize("axis", [0, 1, -1, None])
+def test_elements_are_repeated_as_often_as_a_size_says(tmp_path, axis):
+    spec = InputSpec({"x": TensorSpec("x", (ROWS, LONG, 4))})
+    module = Function(lambda x: x[:, :5].repeat_interleave(x.shape[1], dim=axis))
+    right = write(module, spec, tmp_path / "right.onnx")
+    feeds = spec.feeds()
+    np.testing.assert_array_equal(*(open_runner(each, spec)(feeds)["output"] for each in (module, right)))
+    with pytest.raises(RunError):
+        open_runner(write(module, spec, tmp_path / "wrong.onnx", "resizing.repeat_elements"), spec)(feeds)
+
+
 ABSENT = {
     "sort.stable": lambda x: torch.sort(x > 0.5, stable=True, dim=1, descending=True),
     "median.dim": lambda x: x.median(1),

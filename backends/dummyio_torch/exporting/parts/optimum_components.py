@@ -102,15 +102,15 @@ def split_into_components(model: nn.Module, spec: InputSpec, *, past: bool = Tru
     return dict(_split_encoder_decoder(model, plain, with_past))
 
 
-def describe_task(model: nn.Module, task: str, spec: InputSpec) -> InputSpec | None:
+def describe_task(model: nn.Module, task: str, spec: InputSpec, **options: Any) -> InputSpec | None:
     """Return the inputs of a task, at the sizes and dtypes of `spec`; None if the model does not support the task.
 
-    `spec` itself may have more inputs, which Optimum never feeds.
+    `spec` itself may have more inputs, which Optimum never feeds. `options` are those of `dummyio.describe`.
     """
     from dummyio.describing import describe  # noqa: PLC0415 - lazy: loads all readers
 
     try:
-        found = describe(model, task, **_choose_dtypes(model, spec))
+        found = describe(model, task, **_choose_dtypes(model, spec), **options)
     except SourceError:
         return None
     sizes = {

@@ -28,7 +28,7 @@ from dummyio.exporting.parts.media_parts import (
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import open_runner
 from dummyio.typing import Array
-from dummyio_torch.exporting.optimum_components import Components
+from dummyio_torch.exporting.parts.optimum_components import Components
 from dummyio_torch.running.module_runner import ModuleRunner
 
 _STEPS = 3

@@ -20,7 +20,7 @@ from dummyio.sources.input_names import present_name
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import Constant
-from dummyio_torch.exporting.optimum_components import DecoderStep
+from dummyio_torch.exporting.parts.optimum_components import DecoderStep
 from dummyio_torch.exporting.save_graph import save_graph
 from dummyio_torch.running.module_runner import ModuleRunner
 
