@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dummyio.running.runner import open_runner
     from dummyio.spec.dims import Dim, DimExpr
     from dummyio.spec.dtypes import DType
+    from dummyio.spec.model_parts import ModelParts
     from dummyio.spec.spec_data import OutputSpec
     from dummyio.spec.tensor_spec import Nest, TensorSpec
     from dummyio.validation import validate
@@ -32,6 +33,7 @@ __all__ = [
     "DimExpr",
     "DummyioError",
     "InputSpec",
+    "ModelParts",
     "Nest",
     "OutputSpec",
     "TensorSpec",
@@ -57,6 +59,7 @@ _LAZY = {
     "DimExpr": "dummyio.spec.dims",
     "DummyioError": "dummyio.errors",
     "InputSpec": "dummyio.input_spec",
+    "ModelParts": "dummyio.spec.model_parts",
     "Nest": "dummyio.spec.tensor_spec",
     "OutputSpec": "dummyio.spec.spec_data",
     "TensorSpec": "dummyio.spec.tensor_spec",

@@ -18,6 +18,7 @@ from dummyio.sources.read_file import read_beginning, shorten_path
 from dummyio.sources.wrapped_module import find_inner_module
 from dummyio.sources.written.settings import describe_as_set
 from dummyio.sources.written.spec_file import SUFFIXES, describe_file
+from dummyio.spec.default_sizes import is_size_keyword
 
 _MOST_ELEMENTS = 1 << 48
 """Elements of one input that no machine addresses."""
@@ -79,6 +80,16 @@ def describe(
       Dim('batch_size', 4)
       Dim('sequence_length', 16, max=512)
     """
+    spec = _describe(source, task, generators, prove, dims)
+    if isinstance(source, InputSpec) or "model" not in spec.provenance:
+        return spec
+    from dummyio.huggingface.parts.find_parts import make_finder  # noqa: PLC0415 - lazy: start-up time
+
+    others = {name: value for name, value in dims.items() if not is_size_keyword(name)}
+    return spec.with_parts(make_finder(lambda model, task: _describe(model, task, generators, prove, others), source))
+
+
+def _describe(source: Any, task: str | None, generators: Iterable[type], prove: str, dims: dict[str, Any]) -> InputSpec:
     check_keywords(task, dims)
     check_level(prove)
     if generators != ():

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, overload
 
+from dummyio.errors import SpecError
+from dummyio.spec.dims import Dim
+from dummyio.spec.model_parts import ModelParts
 from dummyio.spec.probe_plan import plan_probes
 from dummyio.spec.spec_data import SpecData
 from dummyio.typing import FilePath
+
+_FIND_PARTS = "find_parts"
 
 
 class InputSpec(SpecData):
@@ -142,6 +147,57 @@ class InputSpec(SpecData):
         [{'batch_size': 4}, {'batch_size': 5}, {'batch_size': 1}, {'batch_size': 8}]
         """
         return plan_probes(self)
+
+    def parts(self) -> ModelParts[InputSpec]:
+        """Return the parts by which the model runs, each with its spec, and which output of one is an input of another.
+
+        Known for a spec that `dummyio.describe` made of a model; what was read from a file does not know its model.
+
+        Raises
+        ------
+        SpecError
+            If the spec does not know its model.
+        SourceError
+            If the inputs of a part are not known.
+
+        Examples
+        --------
+        >>> dummyio.describe("examples/bert-base/config.json", task="fill-mask").parts()
+        ModelParts(model; 0 wires)
+        """
+        find = self._plans.get(_FIND_PARTS)
+        if find is None:
+            raise SpecError(
+                "this spec does not know its model, so its parts are not known: describe the model, dummyio.describe(model, task).parts()."
+            )
+        found: ModelParts[InputSpec] = find(self)
+        return found
+
+    def with_parts(self, find: Callable[[InputSpec], ModelParts[InputSpec]]) -> InputSpec:
+        """Return the same spec, whose `parts` are what a function returns for it.
+
+        Examples
+        --------
+        >>> spec = InputSpec({"x": TensorSpec("x", (2, 3))})
+        >>> spec.with_parts(lambda spec: dummyio.ModelParts({"model": spec})).parts()
+        ModelParts(model; 0 wires)
+        """
+        made = InputSpec(dict(self), task=self.task, outputs=self.outputs, provenance=self.provenance, proof=self.proof)
+        made._plans[_FIND_PARTS] = find
+        return made
+
+    def with_dims(self, /, **dims: int | Dim) -> InputSpec:
+        """Return a spec with other default sizes, or other definitions, of the dims named.
+
+        Examples
+        --------
+        >>> spec = InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2), Dim("length", 16)))})
+        >>> spec.with_dims(batch_size=4, length=Dim.static("length", 8)).dims["length"]
+        Dim('length', 8, min=8, max=8)
+        """
+        made = super().with_dims(**dims)
+        find = self._plans.get(_FIND_PARTS)
+        return made if find is None else made.with_parts(find)
 
     def to_json(self) -> bytes:
         """Return the canonical JSON form.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from dummyio.errors import escape_controls
 from dummyio.exporting.stages import Stage, listen_to_stages
-from dummyio.spec.rule_text import explain_rule
 from dummyio.spec.values import get_mask_path, get_padding_value
+from dummyio.spec.values.rule_text import explain_rule
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -50,3 +50,8 @@ def find_default_size(name: str) -> int | None:
     """
     known = max((key for key in DEFAULT_DUMMY_SHAPES if f"_{name}".endswith(f"_{key}")), key=len, default=None)
     return None if known is None else DEFAULT_DUMMY_SHAPES[known]
+
+
+def is_size_keyword(name: str) -> bool:
+    """Return whether a keyword of `describe` is a size, or the range of one."""
+    return name in DEFAULT_DUMMY_SHAPES or (name.startswith("random_") and name.endswith("_range"))

@@ -255,14 +255,7 @@ class SpecData(Mapping[str, Node]):
         return shapes
 
     def with_dims(self, /, **dims: int | Dim) -> Self:
-        """Return a spec with other default sizes, or other definitions, of the dims named.
-
-        Examples
-        --------
-        >>> spec = InputSpec({"x": TensorSpec("x", (Dim("batch_size", 2), Dim("length", 16)))})
-        >>> spec.with_dims(batch_size=4, length=Dim.static("length", 8)).dims["length"]
-        Dim('length', 8, min=8, max=8)
-        """
+        """Return a spec with other default sizes, or other definitions, of the dims named; see `InputSpec.with_dims`."""
         self._refuse_unknown(dims)
         new = {name: dim if isinstance(dim, Dim) else replace(self.dims[name], size=dim) for name, dim in dims.items()}
         outputs = tuple(

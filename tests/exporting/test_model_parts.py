@@ -1,9 +1,12 @@
 """The parts of a model: their names, inputs and sizes, from a configuration and from a live model."""
 
+import gc
+
 import pytest
 from tiny_configs import IDS, PAIR
 
-from dummyio.errors import OptionError, SourceError
+import dummyio
+from dummyio.errors import OptionError, SourceError, SpecError
 from dummyio.exporting.model_parts import describe_part, list_parts
 
 transformers = pytest.importorskip("transformers")
@@ -102,3 +105,54 @@ def test_an_unknown_part_is_an_error_with_the_known_ones():
         describe_part(transformers.BertConfig(), "fill-mask", "encoder", {})
     with pytest.raises(SourceError, match="no class of model type 'bert' does it"):
         describe_part(transformers.BertConfig(), "image-classification", "encoder", {})
+
+
+def test_a_spec_knows_its_parts_and_what_connects_them():
+    spec = dummyio.describe(pair(), "text2text-generation", batch_size=3)
+    parts = spec.with_dims(encoder_sequence_length=5).parts()
+    assert tuple(parts) == SEQ2SEQ
+    assert parts["decoder"].shapes()["encoder_hidden_states"] == (3, 5, 32)
+    wires = set(map(str, parts.wires))
+    assert {
+        "attention_mask -> encoder.attention_mask",
+        "decoder_input_ids -> decoder.input_ids",
+        "encoder.last_hidden_state -> decoder_with_past.encoder_hidden_states",
+        "decoder.present.0.encoder.key -> decoder_with_past.past_key_values.0.encoder.key",
+        "decoder_with_past.present.0.decoder.value -> decoder_with_past.past_key_values.0.decoder.value",
+    } <= wires
+    assert "decoder.present.0.decoder.key -> decoder.past_key_values.0.decoder.key" not in wires
+    assert {(wire.target, wire.input) for wire in parts.wires} == {
+        (name, path) for name, own in parts.items() for path, _ in own.leaves
+    }
+
+
+def test_towers_share_no_wire():
+    parts = dummyio.describe(transformers.CLIPConfig(), "feature-extraction").parts()
+    assert {wire.source for wire in parts.wires} == {""}
+    assert [str(wire) for wire in parts.wires if wire.target == "vision_model"] == [
+        "pixel_values -> vision_model.pixel_values"
+    ]
+
+
+def test_a_model_that_runs_whole_is_its_only_part():
+    spec = dummyio.describe(transformers.BertConfig(), "fill-mask")
+    assert dict(spec.parts()) == {"model": spec}
+
+
+def test_a_spec_that_was_read_does_not_know_its_model(tmp_path):
+    spec = dummyio.describe(pair(), "text2text-generation")
+    spec.save(tmp_path / "spec.json")
+    with pytest.raises(SpecError, match="does not know its model"):
+        dummyio.InputSpec.load(tmp_path / "spec.json").parts()
+
+
+def test_parts_do_not_keep_a_model_in_memory():
+    torch = pytest.importorskip("torch")
+    with torch.device("meta"):
+        model = transformers.BartForConditionalGeneration(pair())
+    spec = dummyio.describe(model, "text2text-generation", prove="off")
+    assert "encoder" in spec.parts()
+    del model
+    gc.collect()
+    with pytest.raises(SourceError, match="the model of this spec was deleted"):
+        spec.parts()

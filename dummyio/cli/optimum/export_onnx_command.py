@@ -56,7 +56,7 @@ def _check_past(model: str, task: str | None, *, monolith: bool) -> bool:
         return not monolith
     if not monolith:
         from dummyio.describing import describe  # noqa: PLC0415 - lazy: it imports the readers
-        from dummyio.exporting.model_parts import has_decoder  # noqa: PLC0415 - lazy: the same
+        from dummyio.huggingface.parts.encoder_decoder import has_decoder  # noqa: PLC0415 - lazy: the same
 
         if has_decoder(describe(model, task)):
             raise OptionError(

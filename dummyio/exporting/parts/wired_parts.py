@@ -1,32 +1,25 @@
-"""The parts of a model run one after the other as the whole model runs: what one part returns, another takes by its name."""
+"""The parts of a model run one after the other as the whole model runs, at the start of a text if it generates one."""
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from dummyio.errors import OptionError
+from dummyio.huggingface.parts.wiring import PAST, SWITCH, choose_first_steps, connect_parts
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, Runner
 from dummyio.sources.input_names import is_present
 from dummyio.spec.dims import evaluate_size, is_static
+from dummyio.spec.model_parts import Wire
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.typing import Array
 
-_PAST, _SWITCH = "past_key_values", "use_cache_branch"
-_STATES, _HIDDEN = "encoder_hidden_states", "last_hidden_state"
-"""What a decoder takes of an encoder, and what the encoder calls it."""
-
-
-class Source(NamedTuple):
-    """Where an input of a part comes from: an output of a part, or an input of the whole model if `part` is empty."""
-
-    part: str
-    name: str
+Source = tuple[str, str]
+"""A part and its output; an empty name and an input of the whole model."""
 
 
 class WiredParts:
-    """A runner of the whole model by its parts, at the start of a text if it generates one."""
+    """A runner of the whole model by its parts."""
 
     leaves_out_outputs = True
 
@@ -38,24 +31,28 @@ class WiredParts:
         OptionError
             if an input of a part is neither one of the whole model nor what another part returns.
         """
-        self._sources = connect_parts(spec, specs)
-        self._parts = {name: parts[name] for name in _order(self._sources)}
-        self._specs = specs
+        first = choose_first_steps(specs)
+        wires = [
+            wire for wire in connect_parts(spec, specs) if wire.target in first and not wire.input.startswith(PAST)
+        ]
+        self._wires = {name: [wire for wire in wires if wire.target == name] for name in _order(first, wires)}
+        self._parts, self._specs = parts, specs
         self.engine = next(iter(parts.values())).engine
-        taken = {source for sources in self._sources.values() for source in sources.values()}
+        taken = {(wire.source, wire.output) for wire in wires}
         self.inputs = tuple(
-            declare_input(path, leaf) for path, leaf in spec.leaves if Source("", path.partition(".")[0]) in taken
+            declare_input(path, leaf) for path, leaf in spec.leaves if ("", path.partition(".")[0]) in taken
         )
-        self._results = dict(_list_results(spec, {name: specs[name] for name in self._parts}, taken))
+        self._results = dict(_list_results(spec, {name: specs[name] for name in first}, taken))
         self.outputs = tuple(map(DeclaredTensor, self._results))
 
     def __call__(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs of the parts that none of them takes; see `dummyio.running.runner.Runner`."""
-        made: dict[Source, Array] = {Source("", name): values for name, values in feeds.items()}
+        made: dict[Source, Array] = {("", name): values for name, values in feeds.items()}
         batch = len(next(iter(feeds.values())))
-        for name, run in self._parts.items():
-            own = {path: made[source] for path, source in self._sources[name].items()}
-            made |= {Source(name, key): value for key, value in run({**own, **self._begin(name, batch)}).items()}
+        for name, wires in self._wires.items():
+            own = {wire.input: made[wire.source, wire.output] for wire in wires}
+            results = self._parts[name]({**own, **self._begin(name, batch)})
+            made |= {(name, key): value for key, value in results.items()}
         return {name: made[source] for name, source in self._results.items()}
 
     def _begin(self, name: str, batch: int) -> dict[str, Array]:
@@ -65,38 +62,8 @@ class WiredParts:
         return {
             path: np.zeros(leaf.sizes(sizes), leaf.dtype.numpy)
             for path, leaf in own.leaves
-            if path.partition(".")[0] in (_PAST, _SWITCH)
+            if path.partition(".")[0] in (PAST, SWITCH)
         }
-
-
-def connect_parts(spec: InputSpec, specs: Mapping[str, InputSpec]) -> dict[str, dict[str, Source]]:
-    """Return part → input → its source, for all parts that the start of a text needs; parameters and errors are those of `WiredParts`."""
-    makers = {output.name: name for name, own in specs.items() for output in own.outputs}
-    begun = {name for name, own in specs.items() if _PAST not in own or _SWITCH in own}
-    made = {output.name for name in begun for output in specs[name].outputs}
-    first = {name: own for name, own in specs.items() if name in begun or {each.name for each in own.outputs} - made}
-    return {name: dict(_find_sources(spec, name, own, makers)) for name, own in first.items()}
-
-
-def _find_sources(
-    spec: InputSpec, part: str, own: InputSpec, makers: Mapping[str, str]
-) -> Iterator[tuple[str, Source]]:
-    for name in own:
-        if name in (_PAST, _SWITCH):
-            continue
-        if makers.get(name, part) != part:
-            yield name, Source(makers[name], name)
-        elif name == _STATES and _HIDDEN in makers:
-            yield name, Source(makers[_HIDDEN], _HIDDEN)
-        else:
-            whole = (f"decoder_{name}", name.removeprefix("encoder_")) if _STATES in own else ()
-            found = next((each for each in (*whole, name) if each in spec), None)
-            if found is None:
-                raise OptionError(
-                    f"{part} takes {name}, which the whole model does not take ({', '.join(spec)}) and no other part returns "
-                    f"({', '.join(makers)}). Give the spec of the whole model without its past, or validate each file alone."
-                )
-            yield name, Source("", found)
 
 
 def _list_results(
@@ -106,23 +73,24 @@ def _list_results(
     wanted = {output.name for output in spec.outputs}
     for part, own in specs.items():
         for output in own.outputs:
-            source, renamed = Source(part, output.name), f"encoder_{output.name}"
+            source, renamed = (part, output.name), f"encoder_{output.name}"
             if source in taken and renamed in wanted:
                 yield renamed, source
             elif source not in taken and not is_present(output.name):
                 yield output.name, source
 
 
-def _order(sources: Mapping[str, Mapping[str, Source]]) -> list[str]:
+def _order(parts: Iterable[str], wires: Iterable[Wire]) -> list[str]:
     """Return the parts, each after those that it takes something from."""
-    waiting, done = dict(sources), [""]
-    while waiting:
-        ready = [name for name, own in waiting.items() if {source.part for source in own.values()} <= set(done)]
+    needs = {name: {wire.source for wire in wires if wire.target == name} - {""} for name in parts}
+    done: list[str] = []
+    while len(done) < len(needs):
+        ready = [name for name, others in needs.items() if name not in done and others <= set(done)]
         if not ready:
-            raise OptionError(f"{', '.join(waiting)} take from each other: such parts cannot be run in an order.")
+            waiting = ", ".join(name for name in needs if name not in done)
+            raise OptionError(f"{waiting} take from each other: such parts cannot be run in an order.")
         done += ready
-        waiting = {name: own for name, own in waiting.items() if name not in ready}
-    return done[1:]
+    return done
 
 
 def declare_input(path: str, leaf: TensorSpec) -> DeclaredTensor:

@@ -148,6 +148,6 @@ def test_a_decoder_that_treats_images_in_another_way_is_refused(tmp_path):
 
 
 def test_a_layout_that_is_unknown(tmp_path):
-    with pytest.raises(OptionError, match=r"layout='banana': give one of optimum, single, transformers.js, genai"):
+    with pytest.raises(OptionError, match=r"layout='banana': give 'optimum', 'single', 'transformers.js' or 'genai'"):
         dummyio.export(make_llava(), tmp_path / "out", TASK, layout="banana")
     assert list(tmp_path.iterdir()) == []

@@ -9,9 +9,9 @@ from dummyio.errors import DimError, SpecError
 from dummyio.input_spec import InputSpec
 from dummyio.materialize.generate import materialize_part
 from dummyio.spec.dims import Dim
-from dummyio.spec.rule_text import explain_rule
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import PaddingMask, Rows, Run, TokenIds
+from dummyio.spec.values.rule_text import explain_rule
 
 TEXT = {**tiny_configs.TEXT, "model_type": "llama"}
 LLAVA = {

@@ -17,8 +17,8 @@ from torch import nn
 
 from dummyio.backend.frameworks import qualified_name
 from dummyio.errors import ExportError, SourceError
-from dummyio.exporting.model_parts import STATES, find_states, split_encoder_decoder
 from dummyio.generators.base.context import PAST
+from dummyio.huggingface.parts.encoder_decoder import STATES, find_states, split_encoder_decoder
 from dummyio.input_spec import InputSpec
 from dummyio.spec.dtypes import DType
 from dummyio.spec.tensor_spec import Node, build_nested

@@ -18,9 +18,9 @@ from torch import nn
 
 from dummyio.errors import DummyioError, ExportError
 from dummyio.exporting.artifact_check import check_artifact
-from dummyio.exporting.model_parts import split_by_batch
 from dummyio.exporting.parts.media_parts import ENCODERS
 from dummyio.exporting.parts.wired_parts import WiredParts
+from dummyio.huggingface.parts.towers import split_by_batch
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import open_runner
 from dummyio.spec.spec_data import OutputSpec
