@@ -29,8 +29,17 @@ COPIED = (
     "sentencepiece.bpe.model",
 )
 """The names that Transformers' tokenizers, feature extractors and processors write and read."""
-WRITTEN = ("config.json", "generation_config.json", "ort_config.json", "genai_config.json")
-"""The names of configurations: of the model, of its generation, of Optimum's quantization, of ONNX Runtime GenAI."""
+INDEX = "model_index.json"
+"""The file in the folder of a pipeline that names its classes."""
+WRITTEN = (
+    "config.json",
+    "generation_config.json",
+    "ort_config.json",
+    "genai_config.json",
+    "scheduler_config.json",
+    INDEX,
+)
+"""The names of configurations: of the model, of its generation, of Optimum's quantization, of ONNX Runtime GenAI, of pipelines."""
 
 
 def write_companion_files(model: Any, folder: Path) -> list[Path]:
@@ -40,6 +49,9 @@ def write_companion_files(model: Any, folder: Path) -> list[Path]:
         save = getattr(getattr(model, part, None), "save_pretrained", None)
         if callable(save):
             save(folder)
+    save_own = getattr(model, "save_config", None)  # of Diffusers, whose configuration is a dict
+    if callable(save_own) and not (folder / "config.json").exists():
+        save_own(folder)
     for source in _tokenizer_files(model):
         if not (folder / source.name).exists():
             shutil.copyfile(source, folder / source.name)

@@ -20,6 +20,7 @@ from dummyio.errors import ExportError, OptionError, OutputError, suggest_names,
 from dummyio.exporting.artifact import SPEC_SUFFIX, Artifact, ExportResult, spec_path
 from dummyio.exporting.companion_files import find_home, withdraw_taken_files, write_companion_files
 from dummyio.exporting.folder_content import check_folder_content
+from dummyio.exporting.parts.pipeline_models import FILE, is_pipeline, list_pipeline_models
 from dummyio.exporting.stages import report_stage
 from dummyio.input_spec import InputSpec
 from dummyio.option_types import convert_option, convert_options, list_options
@@ -46,7 +47,7 @@ def export(
     Parameters
     ----------
     model
-        An ``nn.Module``, a Keras model, a ``tf.function`` or ``tf.Module``, a JAX function or module; or what the command line names:
+        An ``nn.Module``, a pipeline of Diffusers, a Keras model, a ``tf.function`` or ``tf.Module``, a JAX function or module; or what the command line names:
         the folder of a Hugging Face model, a ``.keras`` file, ``file.py:name``.
     path
         Where to write. The suffix chooses the format: ``.onnx``, ``.pt2``, ``.tflite``, ``.pb``, ``.stablehlo``; a path
@@ -88,6 +89,10 @@ def export(
     if isinstance(model, (str, os.PathLike)):
         check_target(path, format, force=force, weights=options.get("weights"))  # before the model is loaded
         model, _ = load_model(os.fspath(model), task)
+    if is_pipeline(model):
+        if task is not None or spec is not None:
+            raise OptionError("a pipeline is exported as it is: leave out task and spec, or export one of its models.")
+        return _export_pipeline(model, path, format, force=force, options=options)
     prepared = prepare_export(model, path, task, spec=spec, format=format, force=force, **options)
     place = _write_file if prepared.format.suffix else _write_folder
     write = partial(prepared.exporter, model, prepared.spec, **prepared.options)
@@ -96,6 +101,35 @@ def export(
     return Artifact(
         prepared.path, name, written.spec, tuple(files), written.notes, written.components, written.references
     )
+
+
+def _export_pipeline(
+    pipeline: Any, path: str | os.PathLike[str], format_: str | None, *, force: bool, options: Mapping[str, Any]
+) -> Artifact:
+    """Write a folder with a sub-folder for each model of a pipeline, and for its tokenizers and its scheduler."""
+    target = to_path(path)
+    kind = check_target(target, format_, force=convert_option("force", force, bool), framework="pt")
+    if kind.name != "onnx_folder":
+        raise OptionError(
+            f"format={kind.name!r}: a pipeline of several models becomes a folder of ONNX files. Give a path without a suffix, and "
+            "format='onnx_folder' or none."
+        )
+    models = list_pipeline_models(pipeline)
+    notes: list[str] = []
+    specs: dict[str, InputSpec] = {}
+    with atomic_folder(target, force=force, check=check_folder_content) as folder:
+        pipeline.save_config(folder)
+        for name, part in pipeline.components.items():
+            if not callable(getattr(part, "forward", None)) and callable(getattr(part, "save_pretrained", None)):
+                part.save_pretrained(folder / name)
+        for name, (model, spec) in models.items():
+            made = export(model, folder / name / FILE, spec=spec, **options)
+            specs[f"{name}/{FILE}"] = made.spec
+            notes += (f"{name}: {note}" for note in made.notes)
+        files = sorted(list_files(folder))
+    first = next((spec for spec in specs.values() if spec.task == "denoising"), next(iter(specs.values())))
+    references = {f"{name}/{FILE}": model for name, (model, _) in models.items()}
+    return Artifact(target, kind.name, first, tuple(target / file for file in files), tuple(notes), specs, references)
 
 
 @dataclass(frozen=True, slots=True)

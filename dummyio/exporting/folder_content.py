@@ -7,7 +7,7 @@ from pathlib import Path
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import DummyioError, OutputError, escape_controls
 from dummyio.exporting.artifact import SPEC_SUFFIX, spec_path
-from dummyio.exporting.companion_files import COPIED, WRITTEN
+from dummyio.exporting.companion_files import COPIED, INDEX, WRITTEN
 from dummyio.exporting.earlier_report import is_report
 from dummyio.input_spec import InputSpec
 from dummyio.temporaries import sweep_folder
@@ -39,7 +39,7 @@ def check_folder_content(folder: Path) -> None:
         raise OutputError(
             f"{folder}: cannot be read ({error.strerror}), so it is not replaced, not even by force. Choose another name."
         ) from error
-    if names and not other and not any(name in (_SAVED_MODEL, PARTS) or name.endswith(_ONNX) for name in names):
+    if names and not other and not any(name in (_SAVED_MODEL, PARTS, INDEX) or name.endswith(_ONNX) for name in names):
         other = names
     if other:
         more = f" and {len(other) - _MOST_NAMED} more" if len(other) > _MOST_NAMED else ""
@@ -56,7 +56,8 @@ def _is_written(path: Path, names: list[str]) -> bool:
         return False
     has_saved_model = _SAVED_MODEL in names
     if path.is_dir():
-        return (has_saved_model and _is_saved_model_part(path)) or (path.name == PARTS and _has_parts_alone(path))
+        is_part = path.name == PARTS or INDEX in names
+        return (has_saved_model and _is_saved_model_part(path)) or (is_part and _has_parts_alone(path, INDEX in names))
     if not path.is_file():
         return False
     name = path.name
@@ -73,11 +74,16 @@ def _is_written(path: Path, names: list[str]) -> bool:
     )
 
 
-def _has_parts_alone(folder: Path) -> bool:
-    """Return whether a folder within another has ONNX files and what is written next to them, and nothing else."""
+def _has_parts_alone(folder: Path, of_pipeline: bool) -> bool:
+    """Return whether a folder within another has ONNX files and what is written next to them, and nothing else.
+
+    A pipeline has folders without ONNX files, too: of its tokenizer and its scheduler.
+    """
     names = sorted(file.name for file in folder.iterdir())
     has_parts = any(name.endswith(_ONNX) and f"{name}{SPEC_SUFFIX}" in names for name in names)
-    return has_parts and all(_is_written(folder / name, names) and not (folder / name).is_dir() for name in names)
+    return (has_parts or of_pipeline) and all(
+        _is_written(folder / name, names) and not (folder / name).is_dir() for name in names
+    )
 
 
 def _is_saved_model_part(folder: Path) -> bool:

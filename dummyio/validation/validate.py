@@ -28,7 +28,7 @@ from dummyio.validation.comparing.model_pair import Match, Pair
 from dummyio.validation.comparing.thresholds import list_thresholds
 from dummyio.validation.comparing.tolerance import CALIBRATED, Tolerances
 from dummyio.validation.report.report import Report
-from dummyio.validation.validate_parts import list_parts, validate_parts
+from dummyio.validation.validate_parts import has_parts, list_parts, validate_parts
 from dummyio.validation.validation_run import Progress, ValidationRun
 
 
@@ -127,7 +127,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     progress = convert_option("progress", progress, Progress | None)
     tolerances = Tolerances(atol, rtol, tolerance)
     earlier = baseline if isinstance(baseline, Report) or baseline is None else Report.load(baseline)
-    if spec is None and list_parts(actual) and list_parts(reference):
+    if spec is None and list_parts(actual) and has_parts(reference):
         same: dict[str, Any] = {
             "task": task,
             "seed": seed,

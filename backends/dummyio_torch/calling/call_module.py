@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from dummyio.backend.result_names import name_outputs, separate_names
+from dummyio.huggingface.diffusion.describe import HALVES
 from dummyio.input_spec import InputSpec
 from dummyio.keras.calls import bind_keras, is_keras
 from dummyio.sources.input_names import present_name
@@ -43,10 +44,13 @@ class ModuleCall:
         besides (hidden states, an input) is left out. If it names as many as the module returns, all of them otherwise than
         the module, these are the names in order.
 
+    For a task of half an autoencoder, ``vae-encoder`` or ``vae-decoder``, its method is called in place of its forward.
+
     An output with the name of an input gets another one, as in a file (`dummyio.backend.result_names.separate_names`).
     """
 
     def __init__(self, module: nn.Module, spec: InputSpec) -> None:
+        module = choose_half(module, spec.task)
         self.module = module
         self.spec = spec
         self.paths = tuple(path for path, _ in spec.leaves)
@@ -81,6 +85,32 @@ class ModuleCall:
             made = self._keras(inputs) if self._keras else self.module(*first, **inputs, **self._constants)
         results = name_outputs(made, self._outputs, _expand_cache)
         return {name: value for name, value in results.items() if isinstance(value, torch.Tensor)}
+
+
+class AutoencoderHalf(nn.Module):
+    """A method of an autoencoder, with the names that Diffusers' pipelines and Optimum have for its input and its result."""
+
+    def __init__(self, model: nn.Module, method: str, name: str) -> None:
+        super().__init__()
+        self.whole = model
+        self._method = method
+        self._name = name
+
+    def forward(self, **inputs: torch.Tensor) -> dict[str, Any]:
+        """Return ``latent_parameters``, mean and logarithm of the variance, or ``latents``; of a decoder, ``sample``."""
+        made = getattr(self.whole, self._method)(inputs[self._name])
+        distribution = getattr(made, "latent_dist", None)
+        if distribution is not None:
+            return {"latent_parameters": distribution.parameters}
+        return dict(made)
+
+
+def choose_half(module: nn.Module, task: str | None) -> nn.Module:
+    """Return the half of an autoencoder that does a task; any other module as it is."""
+    method, name = HALVES.get(task or "", ("", ""))
+    if not method or isinstance(module, AutoencoderHalf):
+        return module
+    return AutoencoderHalf(module, method, name) if callable(getattr(module, method, None)) else module
 
 
 @contextmanager

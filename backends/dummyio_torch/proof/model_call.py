@@ -8,19 +8,18 @@ from typing import Any
 
 from torch import nn
 
-from dummyio.huggingface.diffusion.describe import HALVES
 from dummyio.input_spec import InputSpec
 from dummyio.keras.calls import bind_keras, is_keras
+from dummyio_torch.calling.call_module import choose_half
 from dummyio_torch.calling.meta_copy import MetaCopy
 from dummyio_torch.description.signature_arguments import read_signature
 
 
 @dataclass(frozen=True)
 class ModelCall:
-    """A method, and the arguments that are not inputs."""
+    """The task that decides what is called, and the arguments that are not inputs."""
 
-    method: str = "forward"
-    """The method; forward is called as the module itself."""
+    task: str | None = None
     positional: tuple[str, ...] = ()
     """Inputs that are passed by position, in this order."""
     constants: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -35,16 +34,15 @@ class ModelCall:
             return copy.enter(lambda: call(inputs), context)
         named = {**inputs, **self.constants}
         first = [named.pop(name) for name in self.positional if name in named]
-        target = copy.module if self.method == "forward" else getattr(copy.module, self.method)
+        target = choose_half(copy.module, self.task)
         return copy.enter(lambda: target(*first, **named), context)
 
 
 def find_call(module: nn.Module, spec: InputSpec, keywords: Mapping[str, Any]) -> ModelCall:
     """Return how a module is called for a spec; the keywords of a description that are arguments but not inputs are constants."""
     given = frozenset(keywords.keys() & spec.dims.keys())
-    if spec.task is not None and spec.task in HALVES:
-        method, name = HALVES[spec.task]
-        return ModelCall(method, (name,), given=given)
+    if choose_half(module, spec.task) is not module:
+        return ModelCall(spec.task, given=given)
     parameters = read_signature(module).parameters
     positional = tuple(name for name, each in parameters.items() if each.kind is each.POSITIONAL_ONLY)
     constants = {name: value for name, value in keywords.items() if name in parameters and name not in spec}

@@ -37,7 +37,7 @@ def search_other_layout(attempts: Attempts, attempt: Attempt) -> Iterator[InputS
 
 def search_anew(attempts: Attempts, attempt: Attempt) -> Iterator[InputSpec]:
     """Yield the spec that a search without a guess finds, if it has all inputs of the guess."""
-    if attempts.call.method != "forward":
+    if attempts.call.task is not None:
         return
     with suppress(SourceError):  # it finds none: the refusal of the guess is the better message
         found = describe(attempts.module, dims=dict(attempts.call.constants))
@@ -73,7 +73,7 @@ def _list_arguments(attempts: Attempts) -> list[Argument]:
 def _search(attempts: Attempts, spec: InputSpec, added: Sequence[Argument]) -> Iterator[InputSpec]:
     """Yield the spec as a search changes it: so that the module runs, or gets farther."""
     module = attempts.module
-    if attempts.call.method != "forward":
+    if attempts.call.task is not None:
         return
     taken = frozenset(size for tensor in iterate_weights(module) for size in tensor.shape)
     # Sizes that differ show which axis a size inside of the module comes from.
