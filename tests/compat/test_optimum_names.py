@@ -196,3 +196,43 @@ def test_without_optimum_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "optimum.exporters.onnx.base", None)
     with pytest.raises(NotInstalledError, match="pip install optimum-onnx"):
         optimum.install()
+
+
+NORMALIZED = {
+    "GPT2LikeNormalizedTextConfig": ({"n_head": 3, "n_embd": 12}, {"num_attention_heads": 3, "hidden_size": 12}),
+    "T5LikeNormalizedTextConfig": ({"num_heads": 3, "d_model": 12}, {"num_attention_heads": 3, "hidden_size": 12}),
+    "DistilBertNormalizedTextConfig": ({"n_heads": 3, "dim": 12}, {"num_attention_heads": 3, "hidden_size": 12}),
+    "NormalizedSegformerConfig": ({"hidden_sizes": [4, 8], "image_size": 64}, {"hidden_size": 0, "image_size": 64}),
+    "Pix2StructNormalizedConfig": (
+        {
+            "text_config": SimpleNamespace(num_layers=2, num_heads=3),
+            "vision_config": SimpleNamespace(num_hidden_layers=5),
+        },
+        {"decoder_num_layers": 2, "decoder_num_attention_heads": 3, "encoder_num_layers": 5},
+    ),
+    "SpeechToTextLikeNormalizedTextConfig": (
+        {"input_feat_per_channel": 80, "decoder_layers": 2},
+        {"input_features_per_channel": 80, "decoder_num_layers": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NORMALIZED)
+def test_a_normalized_configuration_reads_the_attributes_of_its_name(name):
+    attributes, values = NORMALIZED[name]
+    config = getattr(optimum, name)(SimpleNamespace(**attributes))
+    assert {key: getattr(config, key) for key in values} == values
+
+
+def test_a_configuration_of_two_asks_the_encoder_first():
+    class Pair(optimum.NormalizedEncoderDecoderConfig):
+        ENCODER_NORMALIZED_CONFIG_CLASS = optimum.NormalizedVisionConfig(SimpleNamespace(image_size=20))
+        DECODER_NORMALIZED_CONFIG_CLASS = optimum.NormalizedTextConfig(SimpleNamespace(vocab_size=50))
+
+    config = Pair(SimpleNamespace())
+    assert (config.image_size, config.vocab_size) == (20, 50)
+
+
+def test_any_model_type_has_a_normalized_configuration():
+    kind = optimum.NormalizedConfigManager.get_normalized_config_class("a-type-of-tomorrow")
+    assert kind(SimpleNamespace(n_embd=12)).hidden_size == 12

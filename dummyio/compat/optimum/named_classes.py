@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from dummyio.compat.optimum.normalized_names import NAMES
 from dummyio.generators import registry
 from dummyio.generators.optimum_names import OPTIMUM_NAMES
 from dummyio.model_config import normalized_classes
@@ -20,6 +21,7 @@ def _list_classes() -> Iterator[tuple[str, Any]]:
     for name in vars(normalized_classes):
         if name.startswith("Normalized") and name not in _BASES:
             yield name, getattr(normalized_classes, name)
+    yield from NAMES.items()
     for name in registry.__all__:
         if name.startswith("Dummy") or name.endswith("Generator"):
             yield name, getattr(registry, name)
