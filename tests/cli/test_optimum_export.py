@@ -135,6 +135,8 @@ def test_an_option_reaches_the_export(name, value, folders, tmp_path, received):
     result = run("-m", folders["BertForMaskedLM"], *as_arguments(name, value), tmp_path / "out")
     assert result.exit_code == 0, result.output
     expected = {"task": None, "out": str(tmp_path / "out"), "format_": "onnx_folder"} | EFFECTS[name, value]
+    if expected.get("past") is not False and name != "--no-post-process":
+        expected["merge"] = True
     assert received == expected
 
 
@@ -210,7 +212,12 @@ def test_an_encoder_decoder_has_files_by_the_same_names(folders, tmp_path):
         "encoder_model.onnx",
         "decoder_model.onnx",
         "decoder_with_past_model.onnx",
+        "decoder_model_merged.onnx",
     }
+    assert "use_cache_branch" in inputs_of(tmp_path / "parts" / "decoder_model_merged.onnx")
+    result = run("-m", model, "--no-post-process", tmp_path / "two")
+    assert result.exit_code == 0, result.output
+    assert not (tmp_path / "two" / "decoder_model_merged.onnx").exists()
     result = run("-m", model, "--task", "text2text-generation", "--monolith", tmp_path / "whole")
     assert result.exit_code == 0, result.output
     assert [file.name for file in (tmp_path / "whole").glob("*.onnx")] == ["model.onnx"]

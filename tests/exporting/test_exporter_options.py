@@ -37,7 +37,7 @@ OPTIONS = {
     ("pt", "onnx"): ONNX | {"weights": SWITCH},
     ("pt", "onnx_folder"): {"layout": (["optimum", "single", "transformers.js", "genai"], ["banana", None, 3])}
     | ONNX
-    | {"past": SWITCH},
+    | {"past": SWITCH, "merge": SWITCH},
     ("pt", "pt2"): TORCH | {"strict": SWITCH},
     ("tf", "saved_model"): {"static": STATIC, "buckets": BUCKETS},
     ("tf", "pb"): {"static": STATIC},

@@ -38,6 +38,7 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     path: Path,
     *,
     past: bool = True,
+    merge: bool = False,
     layout: Layout = "optimum",
     opset: Annotated[int, Meta(ge=7)] | None = None,
     exporter: Literal["dynamo", "torchscript"] = "dynamo",
@@ -60,6 +61,8 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     past
         Whether a model that generates text takes its past; without it, each token costs a run over all tokens before it.
         ``False`` writes the whole model as one file, with the inputs of `spec`.
+    merge
+        Whether an encoder-decoder in Optimum's layout gets ``decoder_model_merged.onnx`` too, for all steps.
     layout
         ``"transformers.js"`` writes into the sub-folder ``onnx``: the decoder of an encoder-decoder as one file for all steps; a model of
         text and images, or sounds, as three files, its encoder, the embeddings of its text, and its decoder. Together these are compared
@@ -95,9 +98,11 @@ def export_folder(  # noqa: PLR0913 - each is an option of its own
     notes = tuple(f"{file}: {note}" for file, result in written.items() for note in result.notes)
     specs = {file: result.spec for file, result in written.items()}
     references = {file: part for file, (part, _) in parts.items()}
+    tolerance = None if quantize else COARSE_TOLERANCE if dtype else TOLERANCE
+    if merge and layout == "optimum":
+        notes += _join_steps(path, specs, references, external_data, tolerance, "")
     if layout == "transformers.js":
-        tolerance = None if quantize else COARSE_TOLERANCE if dtype else TOLERANCE
-        notes += _join_steps(path, specs, references, external_data, tolerance)
+        notes += _join_steps(path, specs, references, external_data, tolerance, f"{PARTS}/")
         if whole is not None:
             names = {Path(file).stem: file for file in specs}
             files = {name: path / file for name, file in names.items()}
@@ -117,17 +122,21 @@ def _join_steps(
     references: dict[str, nn.Module],
     external_data: bool | None,
     tolerance: float | None,
+    folder: str,
 ) -> tuple[str, ...]:
-    """Replace the two files of a decoder by one, if there are two, and return notes."""
+    """Write one file for the two steps of a decoder, if there are two, and return notes; in a sub-folder in place of the two."""
     from dummyio_torch.exporting.parts.merge_decoders import MERGED, merge_decoders  # noqa: PLC0415 - lazy: it needs onnx
 
-    first, later, merged = (f"{PARTS}/{name}" for name in (DECODER, DECODER_WITH_PAST, MERGED))
+    first, later, merged = (f"{folder}{name}" for name in (DECODER, DECODER_WITH_PAST, MERGED))
     step = references.get(first)
     if not isinstance(step, DecoderStep):
         return ()
-    one, other = ((path / name, specs.pop(name)) for name in (first, later))
-    del references[first], references[later]
+    one, other = ((path / name, specs[name]) for name in (first, later))
     references[merged], specs[merged], notes = merge_decoders(step, one, other, external_data, tolerance)
+    for name in (first, later) if folder else ():
+        del specs[name], references[name]
+        for each in (path / name, path / f"{name}.data"):
+            each.unlink(missing_ok=True)
     return notes
 
 

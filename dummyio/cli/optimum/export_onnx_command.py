@@ -35,6 +35,7 @@ def _export_onnx(output: str, **given: Any) -> int:
     settings |= {
         "dtype": None if given["dtype"] == _FULL else given["dtype"],
         "past": None if past else False,
+        "merge": None if given["no_post_process"] or not past else True,
         "static": "all" if given["no_dynamic_axes"] else None,
         "optimize": False if given["no_constant_folding"] else None,
     }

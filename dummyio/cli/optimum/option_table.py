@@ -93,8 +93,7 @@ OPTIONS = (
     OptimumOption(
         ("--no-post-process",),
         SAME,
-        "No decoder_model_merged.onnx, which this command never writes: Optimum loads decoder_model.onnx and decoder_with_past_model.onnx "
-        "instead. `dummyio export --layout transformers.js` writes it.",
+        "No decoder_model_merged.onnx beside the files of the two steps of a decoder.",
         flag=True,
     ),
     OptimumOption(

@@ -48,7 +48,7 @@ def merge_decoders(
     external_data: bool | None,
     tolerance: float | None,
 ) -> tuple[nn.Module, InputSpec, tuple[str, ...]]:
-    """Replace the files of the first and of the later steps by one; return its module, its spec and notes.
+    """Write one file beside those of the first and of the later steps; return its module, its spec and notes.
 
     Parameters
     ----------
@@ -66,14 +66,10 @@ def merge_decoders(
     ExportError
         if the merged file does not compute what the decoder does, in one of the two ways.
     """
-    files = (first[0], later[0])
     spec = _describe(first[1], later[1])
     merged = ir.from_proto(_merge(onnx.load(first[0]), onnx.load(later[0]), spec))
     target = first[0].with_name(MERGED)
     save_graph(merged, target, external_data=external_data, weights=True)
-    for file in files:
-        for each in (file, file.with_name(f"{file.name}.data")):
-            each.unlink(missing_ok=True)
     module = MergedDecoder(step).eval()
     outputs = [output.name for output in spec.outputs]
     notes: tuple[str, ...] = ()
