@@ -134,6 +134,25 @@ def test_towers_share_no_wire():
     ]
 
 
+def test_the_features_of_images_and_the_embeddings_of_text_become_one_input():
+    text = {"vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4}
+    vision = {"hidden_size": 32, "image_size": 20, "patch_size": 10, "num_hidden_layers": 1, "num_attention_heads": 4}
+    config = transformers.LlavaConfig(
+        text_config=transformers.LlamaConfig(**text),
+        vision_config=transformers.CLIPVisionConfig(**vision),
+        image_token_index=97,
+        image_seq_length=4,
+    )
+    parts = dummyio.describe(config, "image-text-to-text").parts()
+    assert list(parts) == ["vision_encoder", "embed_tokens", "decoder_model_merged"]
+    assert parts["decoder_model_merged"].shapes()["inputs_embeds"] == (2, 16, 32)
+    into = [str(wire) for wire in parts.wires if wire.input == "inputs_embeds"]
+    assert into == [
+        "embed_tokens.inputs_embeds -> decoder_model_merged.inputs_embeds",
+        "vision_encoder.image_features -> decoder_model_merged.inputs_embeds",
+    ]
+
+
 def test_a_model_that_runs_whole_is_its_only_part():
     spec = dummyio.describe(transformers.BertConfig(), "fill-mask")
     assert dict(spec.parts()) == {"model": spec}

@@ -12,12 +12,16 @@ from dummyio.exporting.artifact_check import COARSE_TOLERANCE, TOLERANCE
 from dummyio.exporting.folder_content import PARTS
 from dummyio.exporting.onnx_precision import OnnxDtype, OnnxQuantization
 from dummyio.exporting.parts.genai_config import build_genai_config, write_genai_config
-from dummyio.exporting.parts.media_parts import has_placeholders
 from dummyio.generators.base.context import PAST
+from dummyio.huggingface.parts.media_parts import has_placeholders
 from dummyio.input_spec import InputSpec
 from dummyio.typing import StaticDims
 from dummyio_torch.exporting.export_onnx import export_onnx
-from dummyio_torch.exporting.parts.media_components import check_joined_parts, split_into_media_components
+from dummyio_torch.exporting.parts.media_components import (
+    check_joined_parts,
+    list_fed_inputs,
+    split_into_media_components,
+)
 from dummyio_torch.exporting.parts.optimum_components import (
     DECODER,
     DECODER_WITH_PAST,
@@ -160,7 +164,9 @@ def split_by_layout(
         return parts, None
     task = (spec.task or "").removesuffix(PAST)
     if past and has_placeholders(spec):
-        plain, with_past = describe_task(model, task, spec), describe_task(model, f"{task}{PAST}", spec)
+        fed = list_fed_inputs(model, spec)
+        feed = {"feed": fed} if fed else {}
+        plain, with_past = (describe_task(model, each, spec, **feed) for each in (task, f"{task}{PAST}"))
         if plain is not None and with_past is not None:
             parts = split_into_media_components(model, plain, with_past)
             return {f"{PARTS}/{name}.onnx": part for name, part in parts.items()}, plain

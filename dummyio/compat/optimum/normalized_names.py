@@ -79,7 +79,7 @@ _TEXT: Mapping[str, Mapping[str, Any]] = {
 }
 """Optimum's name → canonical name → attribute."""
 
-_PIX2STRUCT: Mapping[str, Any] = {
+_OF_TWO_PARTS: Mapping[str, Any] = {
     "encoder_num_layers": "vision_config.num_hidden_layers",
     "decoder_num_layers": "text_config.num_layers",
     "encoder_num_attention_heads": "vision_config.num_attention_heads",
@@ -97,7 +97,7 @@ NAMES: Mapping[str, Callable[..., Any]] = {
     "CLIPNormalizedConfig": NormalizedTextAndVisionConfig,
     "SiglipNormalizedConfig": NormalizedTextAndVisionConfig,
     "Pix2StructNormalizedTextConfig": NormalizedTextAndVisionConfig,
-    "Pix2StructNormalizedConfig": NormalizedSeq2SeqConfig.with_args(**_PIX2STRUCT),
+    "Pix2StructNormalizedConfig": NormalizedSeq2SeqConfig.with_args(**_OF_TWO_PARTS),
     "SpeechToTextLikeNormalizedTextConfig": NormalizedSeq2SeqConfig.with_args(
         allow_new=True,
         input_features_per_channel="input_feat_per_channel",

@@ -8,7 +8,8 @@ import numpy as np
 
 from dummyio.errors import OptionError, RunError
 from dummyio.exporting.artifact import spec_path
-from dummyio.exporting.parts.media_parts import (
+from dummyio.exporting.parts.wired_parts import WiredParts, declare_input
+from dummyio.huggingface.parts.media_parts import (
     DECODER,
     EMBEDDING,
     EMBEDS,
@@ -16,13 +17,15 @@ from dummyio.exporting.parts.media_parts import (
     LOGITS,
     MASK,
     PAST,
+    POSITIONS,
     has_placeholders,
+    list_fixed_inputs,
     list_media_inputs,
 )
-from dummyio.exporting.parts.wired_parts import WiredParts, declare_input
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import DeclaredTensor, Runner
 from dummyio.sources.input_names import present_name
+from dummyio.spec.dims import evaluate_size
 from dummyio.spec.tensor_spec import TensorSpec
 from dummyio.spec.values import TokenIds
 from dummyio.typing import Array
@@ -38,7 +41,12 @@ class JoinedParts:
         self.outputs = (DeclaredTensor(LOGITS),)
         (encoder,) = (name for name in parts if name not in (EMBEDDING, DECODER))
         self._encode, self._embed, self._decode = parts[encoder], parts[EMBEDDING], parts[DECODER]
-        self._media = list_media_inputs(spec)
+        self._media = [name for name in list_media_inputs(spec) if name in specs[encoder]]
+        fixed = list_fixed_inputs(spec)
+        self._counted_by = next(iter(fixed), None)
+        """The input with a row for each image, if the encoder takes one at a time."""
+
+        self._positions = specs[DECODER].get(POSITIONS)
         ids = spec[IDS]
         assert isinstance(ids, TensorSpec)
         assert isinstance(ids.values, TokenIds)
@@ -57,9 +65,8 @@ class JoinedParts:
         RunError
             if a part does not run, or the number of features is that of no placeholder in the text.
         """
-        (features,) = self._encode({name: feeds[name] for name in self._media}).values()
         embeds = self._embed({IDS: feeds[IDS]})[EMBEDS]
-        rows = features.reshape(-1, features.shape[-1])
+        rows = self._encode_all(feeds)
         counts = {each: int(np.sum(feeds[IDS] == each)) for each in sorted(self._placeholders)}
         fitting = [each for each, count in counts.items() if count == len(rows)]
         if not fitting:
@@ -69,14 +76,33 @@ class JoinedParts:
             )
         embeds = embeds.copy()
         embeds[feeds[IDS] == fitting[0]] = rows
-        return self._run_decoder(embeds, feeds[MASK], self._make_empty_past(len(embeds)))
+        return self._run_decoder(embeds, feeds[MASK], feeds.get(POSITIONS), self._make_empty_past(len(embeds)))
 
-    def step(self, ids: Array, mask: Array, past: Mapping[str, Array]) -> dict[str, Array]:
-        """Return the logits of some more tokens, and the longer cache; `mask` covers past and new tokens."""
-        return self._run_decoder(self._embed({IDS: ids})[EMBEDS], mask, past)
+    def step(
+        self, ids: Array, mask: Array, past: Mapping[str, Array], positions: Array | None = None
+    ) -> dict[str, Array]:
+        """Return the logits of some more tokens, and the longer cache; `mask` covers past and new tokens, `positions` the new ones."""
+        return self._run_decoder(self._embed({IDS: ids})[EMBEDS], mask, positions, past)
 
-    def _run_decoder(self, embeds: Array, mask: Array, past: Mapping[str, Array]) -> dict[str, Array]:
-        made = self._decode({EMBEDS: embeds, MASK: mask, **past})
+    def _encode_all(self, feeds: Mapping[str, Array]) -> Array:
+        """Return the features of all images, one after the other, [places, width]."""
+        if self._counted_by is None:
+            calls = [{name: feeds[name] for name in self._media}]
+        else:
+            count = len(feeds[self._counted_by])
+            parts = {name: np.split(feeds[name], count) for name in self._media}
+            calls = [{name: parts[name][place] for name in self._media} for place in range(count)]
+        found = [next(iter(self._encode(call).values())) for call in calls]
+        return np.concatenate([each.reshape(-1, each.shape[-1]) for each in found])
+
+    def _run_decoder(
+        self, embeds: Array, mask: Array, positions: Array | None, past: Mapping[str, Array]
+    ) -> dict[str, Array]:
+        more: dict[str, Array] = {}
+        if isinstance(self._positions, TensorSpec) and positions is not None:
+            shape = (evaluate_size(self._positions.shape[0]), *positions.shape[-2:])
+            more[POSITIONS] = np.ascontiguousarray(np.broadcast_to(positions, shape))
+        made = self._decode({EMBEDS: embeds, MASK: mask, **more, **past})
         presents: dict[str, Any] = {path: made[str(present_name(path))] for path in self._past}
         return {LOGITS: made[LOGITS], **presents}
 

@@ -18,6 +18,7 @@ from dummyio.huggingface.parts.encoder_decoder import (
     split_encoder,
     split_encoder_decoder,
 )
+from dummyio.huggingface.parts.media_parts import connect_media_parts, find_medium, has_placeholders, split_media
 from dummyio.huggingface.parts.towers import split_by_batch
 from dummyio.huggingface.parts.wiring import connect_parts
 from dummyio.input_spec import InputSpec
@@ -51,7 +52,7 @@ class TaskSpecs:
             return (ENCODER, DECODER, *(() if self.with_past is None else (DECODER_WITH_PAST,)))
         if has_decoder(self.plain):
             return (ENCODER, *((DECODER, DECODER_WITH_PAST) if self.can_step else ()))
-        return tuple(split_by_batch(self.plain))
+        return () if has_placeholders(self.plain) else tuple(split_by_batch(self.plain))
 
 
 def describe_tasks(describe: DescribeTask, task: str) -> TaskSpecs:
@@ -92,7 +93,7 @@ def find_parts(describe: DescribeTask, spec: InputSpec) -> ModelParts[InputSpec]
         return ModelParts({"model": spec})
     found = {name: take_sizes(own, spec) for name, own in specs.items()}
     plain = describe(str(spec.task).removesuffix(PAST))
-    return ModelParts(found, connect_parts(plain, found))
+    return ModelParts(found, connect_media_parts(plain, found) or connect_parts(plain, found))
 
 
 def take_sizes(spec: InputSpec, other: InputSpec) -> InputSpec:
@@ -111,7 +112,20 @@ def _split_model(describe: DescribeTask, task: str) -> Mapping[str, InputSpec]:
         if found.with_past is None or not found.can_step:
             return {ENCODER: split_encoder(found.plain)}
         return split_encoder_decoder(found.plain, found.with_past)
+    if has_placeholders(found.plain) and found.with_past is not None:
+        return split_media(found.plain, found.with_past, find_medium(found.plain), _find_width(describe))
     return split_by_batch(found.plain)
+
+
+def _find_width(describe: DescribeTask) -> int:
+    """Return the size of an embedding: that of the hidden states."""
+    outputs = {output.name: output.shape for output in describe(WHOLE_TASK).outputs}
+    width = (outputs.get("last_hidden_state") or (None,))[-1]
+    if not isinstance(width, int):
+        raise SourceError(
+            "the size of the hidden states is not known, so that of the embeddings is not: give a live model."
+        )
+    return width
 
 
 def _describe_if_able(describe: DescribeTask, task: str) -> InputSpec | None:

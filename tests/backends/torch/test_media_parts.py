@@ -40,29 +40,95 @@ IMAGES = {
 PARTS = ("vision_encoder", "embed_tokens", "decoder_model_merged")
 
 
-def make_llava():
-    torch.manual_seed(0)
+SIGLIP = {"model_type": "siglip_vision_model", **IMAGES}
+
+
+def make_llava(kind=None):
     vision, text = hf.CLIPVisionConfig(projection_dim=32, **IMAGES), hf.LlamaConfig(**TEXT)
     config = hf.LlavaConfig(vision_config=vision, text_config=text, image_token_index=97, image_seq_length=4)
-    return hf.LlavaForConditionalGeneration(config).eval()
+    return (kind or hf.LlavaForConditionalGeneration)(config)
+
+
+def make_gemma():
+    text = {"model_type": "gemma3_text", "head_dim": 8, "sliding_window": 16, **TEXT}
+    kinds = {"layer_types": ["sliding_attention", "full_attention"]}
+    config = hf.Gemma3Config(
+        text_config={**text, **kinds}, vision_config=SIGLIP, mm_tokens_per_image=4, image_token_index=97
+    )
+    return hf.Gemma3ForConditionalGeneration(config)
+
+
+def make_smolvlm():
+    config = hf.SmolVLMConfig(
+        text_config={"model_type": "llama", **TEXT},
+        vision_config={"model_type": "smolvlm_vision", **IMAGES},
+        scale_factor=2,
+        image_token_id=97,
+    )
+    return hf.SmolVLMForConditionalGeneration(config)
 
 
 def make_paligemma():
-    torch.manual_seed(0)
     config = hf.PaliGemmaConfig(
-        vision_config={"model_type": "siglip_vision_model", "projection_dim": 32, **IMAGES},
+        vision_config={"projection_dim": 32, **SIGLIP},
         text_config={"model_type": "gemma", "head_dim": 8, **TEXT},
         projection_dim=32,
         image_token_index=97,
         hidden_size=32,
     )
-    return hf.PaliGemmaForConditionalGeneration(config).eval()
+    return hf.PaliGemmaForConditionalGeneration(config)
+
+
+def make_onevision():
+    config = hf.LlavaOnevisionConfig(
+        vision_config=SIGLIP,
+        text_config={"model_type": "qwen2", **TEXT},
+        image_token_id=97,
+        video_token_id=98,
+        image_grid_pinpoints=[[20, 20], [20, 40], [40, 20]],
+        vision_feature_layer=-1,
+    )
+    return hf.LlavaOnevisionForConditionalGeneration(config)
+
+
+def make_qwen():
+    rope = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}
+    vision = {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 4, "out_hidden_size": 32}
+    vision |= {"patch_size": 4, "temporal_patch_size": 2, "window_size": 16, "fullatt_block_indexes": [1]}
+    config = hf.Qwen2_5_VLConfig(
+        text_config={"model_type": "qwen2_5_vl_text", "rope_parameters": rope, **TEXT},
+        vision_config=vision,
+        image_token_id=97,
+        video_token_id=98,
+        vision_start_token_id=95,
+        vision_end_token_id=96,
+    )
+    return hf.Qwen2_5_VLForConditionalGeneration(config)
+
+
+MODELS = {
+    "features": make_llava,
+    "windows": make_gemma,
+    "tiles": make_smolvlm,
+    "prompts seen in both directions": make_paligemma,
+    "sizes that decide shapes": make_onevision,
+    "positions on a grid": make_qwen,
+}
+
+
+def make(kind):
+    torch.manual_seed(0)
+    return MODELS[kind]().eval()
+
+
+def export(model, path, **options):
+    return dummyio.export(model, path, TASK, layout="transformers.js", **options)
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    model = make_llava()
-    return model, dummyio.export(model, tmp_path_factory.mktemp("parts") / "out", TASK, layout="transformers.js")
+    model = make("features")
+    return model, export(model, tmp_path_factory.mktemp("parts") / "out")
 
 
 def join(artifact):
@@ -96,24 +162,35 @@ def test_the_folder_is_the_whole_model_at_all_sizes(written):
     assert {made.output for outcome in report.outcomes for made in outcome.comparisons} == {"logits"}
 
 
-def test_the_tokens_are_those_of_generate(written):
-    model, artifact = written
-    plain = dummyio.describe(model, TASK)
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_tokens_are_those_of_generate(tmp_path, kind):
+    model = make(kind)
+    artifact = export(model, tmp_path / "out")
+    report = dummyio.validate(artifact.path, model)
+    assert report.ok, [finding.message for finding in report.errors]
+    whole = artifact.spec
     runners, specs = join(artifact)
-    joined = JoinedParts(plain, runners, specs)
-    for batch, length in ((1, 6), (2, 9), (3, 17)):
-        feeds = dict(plain.feeds(batch_size=batch, sequence_length=length))
+    joined = JoinedParts(whole, runners, specs)
+    banned = [95, 96, 97, 98]
+    for images, more in ((1, 0), (2, 3), (3, 9)):
+        length = whole.dims["sequence_length"].min + more
+        feeds = dict(whole.feeds(batch_size=images, sequence_length=length))
         feeds["attention_mask"] = np.ones_like(feeds["attention_mask"])
-        inputs = {name: torch.tensor(values) for name, values in feeds.items()}
-        expected = model.generate(**inputs, max_new_tokens=8, min_new_tokens=8, do_sample=False)[:, length:]
+        inputs = {name: torch.tensor(values) for name, values in feeds.items() if name != "position_ids"}
+        options = {"max_new_tokens": 8, "min_new_tokens": 8, "do_sample": False, "suppress_tokens": banned}
+        expected = model.generate(**inputs, **options)[:, length:]
+        later = None
+        if "position_ids" in feeds:
+            found, deltas = model.model.get_rope_index(**{k: v for k, v in inputs.items() if k != "pixel_values"})
+            feeds["position_ids"], later = found.numpy(), deltas.numpy() + length
         made, mask, tokens = joined.begin(feeds), feeds["attention_mask"], []
-        for _ in range(8):
+        for step in range(8):
             logits = made["logits"][:, -1].copy()
-            logits[:, TEXT["eos_token_id"]] = -np.inf  # as `min_new_tokens` does
+            logits[:, [*banned, TEXT["eos_token_id"]]] = -np.inf  # as the options say
             tokens.append(logits.argmax(-1)[:, None])
-            mask = np.concatenate([mask, np.ones((batch, 1), mask.dtype)], axis=1)
+            mask = np.concatenate([mask, np.ones((images, 1), mask.dtype)], axis=1)
             past = {name: values for name, values in made.items() if name.startswith("past_")}
-            made = joined.step(tokens[-1], mask, past)
+            made = joined.step(tokens[-1], mask, past, None if later is None else later + step)
         np.testing.assert_array_equal(np.concatenate(tokens, axis=1), expected.numpy())
 
 
@@ -133,21 +210,30 @@ def test_a_folder_of_parts_is_right_against_itself_and_replaced_by_force(written
     assert report.ok
     compared = {made.output.partition(":")[0] for outcome in report.outcomes for made in outcome.comparisons}
     assert compared == set(artifact.components)
-    dummyio.export(model, artifact.path, TASK, layout="transformers.js", force=True)
+    export(model, artifact.path, force=True)
     (artifact.path / "onnx" / "notes.txt").write_text("mine")
     with pytest.raises(dummyio.errors.OutputError, match="contains the folder onnx"):
-        dummyio.export(model, artifact.path, TASK, layout="transformers.js", force=True)
+        export(model, artifact.path, force=True)
     (artifact.path / "onnx" / "notes.txt").unlink()
 
 
+class _Other(hf.LlavaForConditionalGeneration):
+    """A model whose text knows of the images in a way of its own."""
+
+    def forward(self, input_ids=None, pixel_values=None, **others):
+        made = super().forward(input_ids=input_ids, pixel_values=pixel_values, **others)
+        made.logits = made.logits if pixel_values is None else made.logits + pixel_values.abs().mean()
+        return made
+
+
 def test_a_decoder_that_treats_images_in_another_way_is_refused(tmp_path):
-    """Its text looks at the whole prompt where an image is there: the decoder alone does not know that."""
+    torch.manual_seed(0)
     with pytest.raises(ExportError, match=r"are not the whole model: .* export it whole, with layout='optimum'"):
-        dummyio.export(make_paligemma(), tmp_path / "out", TASK, layout="transformers.js")
+        export(make_llava(_Other).eval(), tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_layout_that_is_unknown(tmp_path):
     with pytest.raises(OptionError, match=r"layout='banana': give 'optimum', 'single', 'transformers.js' or 'genai'"):
-        dummyio.export(make_llava(), tmp_path / "out", TASK, layout="banana")
+        dummyio.export(make_llava().eval(), tmp_path / "out", TASK, layout="banana")
     assert list(tmp_path.iterdir()) == []

@@ -18,8 +18,8 @@ import torch
 from torch import nn
 
 from dummyio.errors import DummyioError
-from dummyio.exporting.parts.media_parts import DECODER, ENCODERS
 from dummyio.generators.base.context import PAST
+from dummyio.huggingface.parts.media_parts import DECODER, ENCODERS
 from dummyio.input_spec import InputSpec
 from dummyio.spec.spec_data import OutputSpec
 from dummyio.spec.tensor_spec import TensorSpec

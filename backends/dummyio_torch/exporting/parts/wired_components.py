@@ -18,8 +18,8 @@ from torch import nn
 
 from dummyio.errors import DummyioError, ExportError
 from dummyio.exporting.artifact_check import check_artifact
-from dummyio.exporting.parts.media_parts import ENCODERS
 from dummyio.exporting.parts.wired_parts import WiredParts
+from dummyio.huggingface.parts.media_parts import ENCODERS
 from dummyio.huggingface.parts.towers import split_by_batch
 from dummyio.input_spec import InputSpec
 from dummyio.running.runner import open_runner
