@@ -220,8 +220,25 @@ def test_a_folder_of_parts_is_right_against_itself_and_replaced_by_force(written
 class _Other(hf.LlavaForConditionalGeneration):
     """A model whose text knows of the images in a way of its own."""
 
-    def forward(self, input_ids=None, pixel_values=None, **others):
-        made = super().forward(input_ids=input_ids, pixel_values=pixel_values, **others)
+    def forward(
+        self,
+        input_ids=None,
+        pixel_values=None,
+        attention_mask=None,
+        past_key_values=None,
+        inputs_embeds=None,
+        use_cache=None,
+        **others,
+    ):
+        made = super().forward(
+            input_ids=input_ids,
+            pixel_values=pixel_values,
+            attention_mask=attention_mask,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            **others,
+        )
         made.logits = made.logits if pixel_values is None else made.logits + pixel_values.abs().mean()
         return made
 
