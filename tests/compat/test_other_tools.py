@@ -14,7 +14,9 @@ from transformers_cases import build_model
 import dummyio
 
 PAGE = Path(__file__).parents[2] / "docs" / "how" / "give-inputs-to-other-tools.md"
-EXPORT, FUNCTIONS, TABLE = re.findall(r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+EXPORT, FUNCTIONS, TABLE, EXPORTERS, KERAS = re.findall(
+    r"```text\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL
+)
 NAMES = {"input_ids", "attention_mask", "token_type_ids"}
 
 
@@ -47,3 +49,26 @@ def test_a_table_has_numbers(model):
     place = {"dummyio": dummyio}
     exec(TABLE, place)
     assert place["get_input_spec"](batch_size=1) == dict.fromkeys(NAMES, ((1, 16), "int64"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of an experimental part of Transformers
+def test_the_exporters_of_transformers_take_the_inputs(model):
+    pytest.importorskip("transformers.exporters")
+    place = {"dummyio": dummyio, "torch": torch, "model": model}
+    exec(EXPORTERS, place)
+    feeds = place["spec"].generate("pt", batch_size=3, sequence_length=7)
+    torch.testing.assert_close(place["exported"](**feeds).logits, model(**feeds).logits)
+
+
+@pytest.mark.slow
+def test_keras_takes_the_signature(tmp_path, monkeypatch):
+    pytest.importorskip("tensorflow")
+    keras = pytest.importorskip("keras")
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("Keras runs on another framework here")
+    monkeypatch.chdir(tmp_path)
+    model = keras.Sequential([keras.Input((16,)), keras.layers.Embedding(50, 8), keras.layers.GRU(4)])
+    place = {"dummyio": dummyio, "model": model}
+    exec(KERAS, place)
+    assert place["report"].ok, [finding.message for finding in place["report"].errors]
