@@ -12,9 +12,19 @@ from dummyio_onnx.models.folder.folder_checks import (
     guess_class_name,
     read_folder_configuration,
 )
-from dummyio_onnx.models.folder.model_folder import DECODER, ENCODER, MERGED, MODEL, WITH_PAST, ModelFolder
+from dummyio_onnx.models.folder.model_folder import (
+    DECODER,
+    EMBEDDING,
+    ENCODER,
+    MEDIA,
+    MERGED,
+    MODEL,
+    WITH_PAST,
+    ModelFolder,
+)
 from dummyio_onnx.models.folder.output_checks import check_labels
 from dummyio_onnx.models.libraries import PlainConfig, import_library, load_config
+from dummyio_onnx.models.media_model import MediaModel
 from dummyio_onnx.models.model_part import ModelPart, SessionChoice
 
 
@@ -51,6 +61,13 @@ def _open_flow(folder: ModelFolder, choice: SessionChoice, left_out: LeftOut) ->
     order = tuple(folder.spec) if folder.spec is not None else ()
     if MODEL in parts:
         return WholeModel(parts[MODEL], order, left_out)
+    if EMBEDDING in parts:
+        if folder.spec is None:
+            raise SourceError(
+                f"{folder.path}: the spec of the whole model, dummyio.json, is not here, and it says which tokens are placeholders. Export "
+                "the model again."
+            )
+        return MediaModel(parts[MEDIA], parts[EMBEDDING], parts[MERGED], folder.spec, left_out)
     first = parts[MERGED] if MERGED in parts else parts[DECODER]
     return EncoderDecoder(parts[ENCODER], first, parts.get(WITH_PAST), order, left_out)
 

@@ -1,6 +1,7 @@
 """Models of text and images as three files: together they are the whole model, in one run and step by step."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
 import dummyio
-from dummyio.errors import ExportError, OptionError, RunError
+from dummyio.errors import ExportError, OptionError, RunError, SourceError
 from dummyio.exporting.parts.joined_parts import JoinedParts
+from dummyio.onnx import AutoModelForONNX
 
 pytestmark = pytest.mark.slow
 
@@ -172,6 +174,7 @@ def test_the_tokens_are_those_of_generate(tmp_path, kind):
     runners, specs = join(artifact)
     joined = JoinedParts(whole, runners, specs)
     banned = [95, 96, 97, 98]
+    loaded = AutoModelForONNX.from_pretrained(artifact.path)
     for images, more in ((1, 0), (2, 3), (3, 9)):
         length = whole.dims["sequence_length"].min + more
         feeds = dict(whole.feeds(batch_size=images, sequence_length=length))
@@ -179,6 +182,7 @@ def test_the_tokens_are_those_of_generate(tmp_path, kind):
         inputs = {name: torch.tensor(values) for name, values in feeds.items() if name != "position_ids"}
         options = {"max_new_tokens": 8, "min_new_tokens": 8, "do_sample": False, "suppress_tokens": banned}
         expected = model.generate(**inputs, **options)[:, length:]
+        np.testing.assert_array_equal(loaded.generate(**inputs, **options)[:, length:], expected)
         later = None
         if "position_ids" in feeds:
             found, deltas = model.model.get_rope_index(**{k: v for k, v in inputs.items() if k != "pixel_values"})
@@ -192,6 +196,37 @@ def test_the_tokens_are_those_of_generate(tmp_path, kind):
             past = {name: values for name, values in made.items() if name.startswith("past_")}
             made = joined.step(tokens[-1], mask, past, None if later is None else later + step)
         np.testing.assert_array_equal(np.concatenate(tokens, axis=1), expected.numpy())
+
+
+def test_beams_keep_the_patches_of_an_image_together(tmp_path):
+    model = make("positions on a grid")
+    artifact = export(model, tmp_path / "out")
+    feeds = artifact.spec.feeds(batch_size=2)
+    inputs = {name: torch.tensor(values) for name, values in feeds.items() if name != "position_ids"}
+    inputs["attention_mask"][:] = 1
+    options = {"num_beams": 2, "max_new_tokens": 5, "min_new_tokens": 5, "suppress_tokens": [95, 96, 97, 98]}
+    loaded = AutoModelForONNX.from_pretrained(artifact.path)
+    assert torch.equal(loaded.generate(**inputs, **options), model.generate(**inputs, **options))
+
+
+def test_a_loaded_model_says_what_does_not_fit(written):
+    _, artifact = written
+    loaded = AutoModelForONNX.from_pretrained(artifact.path)
+    feeds = dict(artifact.spec.feeds())
+    with pytest.raises(OptionError, match=r"the text has placeholders \{97: 8\}, and no other input makes 0 features"):
+        loaded(input_ids=feeds["input_ids"], attention_mask=feeds["attention_mask"])
+    feeds["input_ids"] = np.where(feeds["input_ids"] == 97, 5, feeds["input_ids"])
+    with pytest.raises(OptionError, match=r"placeholders \{97: 0\}, and pixel_values makes 8 features"):
+        loaded(**feeds)
+    assert loaded(input_ids=feeds["input_ids"]).logits.shape == (*feeds["input_ids"].shape, 99)
+
+
+def test_a_folder_without_the_spec_of_the_whole_model_is_refused(written, tmp_path):
+    _, artifact = written
+    shutil.copytree(artifact.path, tmp_path / "out")
+    (tmp_path / "out" / "dummyio.json").unlink()
+    with pytest.raises(SourceError, match="it says which tokens are placeholders"):
+        AutoModelForONNX.from_pretrained(tmp_path / "out")
 
 
 def test_features_that_no_placeholder_takes_are_refused(written):

@@ -19,11 +19,13 @@ from typing import Any
 from dummyio.backend.formats import FORMATS
 from dummyio.errors import OptionError, SourceError, SpecError, suggest_names
 from dummyio.exporting.artifact import spec_path
+from dummyio.exporting.folder_content import PARTS
 from dummyio.input_spec import InputSpec
 from dummyio.sources.read_file import is_inside, read_beginning, read_bounded_file, shorten_path
 
 _MAX_BYTES = 16 << 20
 MODEL, ENCODER, DECODER, WITH_PAST, MERGED = "model", "encoder", "decoder", "decoder_with_past", "decoder_merged"
+EMBEDDING, MEDIA = "embedding", "media"
 PART_OPTIONS = {f"{part}_file_name": part for part in (ENCODER, DECODER, WITH_PAST)}
 """Option → the part whose file it names."""
 _STEMS = {
@@ -32,6 +34,8 @@ _STEMS = {
     DECODER: ("decoder_model",),
     WITH_PAST: ("decoder_with_past_model",),
     MERGED: ("decoder_model_merged",),
+    EMBEDDING: ("embed_tokens",),
+    MEDIA: ("vision_encoder", "audio_encoder"),
 }
 _SUFFIXES = ("", "_quantized", "_optimized")
 """Behind the stem of a file, where Optimum's quantizer or optimizer wrote it."""
@@ -79,7 +83,7 @@ def read_model_folder(
     file_name
         The file of the model, if the folder has several.
     subfolder
-        The part of the folder with the ONNX files; the configuration may be in either.
+        The part of the folder with the ONNX files; the configuration may be in either. By default ``onnx`` if it alone has such files.
     names
         Part → the name of its file, where it is not the usual one.
 
@@ -97,6 +101,9 @@ def read_model_folder(
         raise SourceError(
             f"{shorten_path(place)}: no such folder. Give the folder of an exported model; nothing is downloaded."
         )
+    pattern = FORMATS["onnx_folder"].contains
+    if not subfolder and not any(place.glob(pattern)) and any((place / PARTS).glob(pattern)):
+        subfolder = PARTS
     inner = place / subfolder if subfolder else place
     if subfolder and (not is_inside(subfolder, place / "model") or not inner.is_dir()):
         raise OptionError(f"subfolder={subfolder!r}: {shorten_path(place)} has no such folder.")
@@ -110,7 +117,7 @@ def read_model_folder(
         files,
         config,
         _read_json(place, inner, "generation_config.json"),
-        _read_spec(inner, files),
+        _read_spec(place, inner, files),
         {part: found for part, file in files.items() if (found := _load_spec(spec_path(file))) is not None},
         ort_config,
     )
@@ -160,7 +167,7 @@ def _find_parts(folder: Path, present: Mapping[str, Path]) -> dict[str, Path]:
 
 def _rename_single_decoder(files: dict[str, Path]) -> dict[str, Path]:
     """Return the parts of a decoder without an encoder as what they are: a whole model."""
-    if ENCODER in files or MODEL in files:
+    if ENCODER in files or MODEL in files or EMBEDDING in files:
         return files
     if set(files) == {DECODER} or set(files) == {MERGED} or set(files) == {DECODER, MERGED}:
         return {MODEL: files.get(MERGED, files.get(DECODER, Path()))}
@@ -180,7 +187,9 @@ def _check_parts(folder: Path, files: dict[str, Path]) -> dict[str, Path]:
     if MODEL in files:
         return files
     missing = None
-    if ENCODER in files and not decoders:
+    if EMBEDDING in files and not {MEDIA, MERGED} <= set(files):
+        missing = f"{names[EMBEDDING]} needs vision_encoder.onnx or audio_encoder.onnx, and decoder_model_merged.onnx, and one"
+    elif ENCODER in files and not decoders:
         missing = f"{names[ENCODER]} has no decoder: decoder_model.onnx or decoder_model_merged.onnx"
     elif WITH_PAST in files and MERGED not in files and DECODER not in files:
         missing = f"{names[WITH_PAST]} has no first step: decoder_model.onnx"
@@ -194,10 +203,10 @@ def _check_parts(folder: Path, files: dict[str, Path]) -> dict[str, Path]:
     return files
 
 
-def _read_spec(folder: Path, files: Mapping[str, Path]) -> InputSpec | None:
-    """Return the spec of the whole model: next to its file, or the folder's."""
+def _read_spec(folder: Path, inner: Path, files: Mapping[str, Path]) -> InputSpec | None:
+    """Return the spec of the whole model: next to its file, or that of the folder, or of the part of it with the files."""
     places = [spec_path(files[MODEL])] if MODEL in files else []
-    for place in (*places, folder / "dummyio.json"):
+    for place in (*places, inner / "dummyio.json", folder / "dummyio.json"):
         found = _load_spec(place)
         if found is not None:
             return found

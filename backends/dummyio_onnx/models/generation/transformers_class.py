@@ -75,6 +75,22 @@ class GenerationFace:
             made["position_ids"] = made["position_ids"] + rule.first
         return made
 
+    def _expand_inputs_for_generation(
+        self, *, expand_size: int = 1, is_encoder_decoder: bool = False, input_ids: Any = None, **inputs: Any
+    ) -> Any:
+        """Return the inputs once for each text that is written; of an image that is a list of patches, all patches together."""
+        names = [name for name in getattr(self._flow, "packed", ()) if inputs.get(name) is not None]
+        packed = {name: inputs.pop(name) for name in names}
+        rows = 1 if input_ids is None else len(input_ids)
+        for name, value in packed.items():
+            apart = value.reshape(rows, -1, *value.shape[1:]).repeat_interleave(expand_size, dim=0)
+            packed[name] = apart.reshape(-1, *value.shape[1:])
+        expand = cast("Any", super())._expand_inputs_for_generation  # noqa: SLF001 - Transformers asks this of a model
+        ids, inputs = expand(
+            expand_size=expand_size, is_encoder_decoder=is_encoder_decoder, input_ids=input_ids, **inputs
+        )
+        return ids, {**inputs, **packed}
+
     def _prepare_cache_for_generation(self, generation_config: Any, model_kwargs: dict[str, Any], *_: Any) -> None:
         """Leave the first step without a past: the graph makes the cache."""
         if generation_config.cache_implementation is not None:
