@@ -164,7 +164,7 @@ def validate(  # noqa: PLR0913 - keywords, each a choice of its own
     matched = match_inputs(
         spec,
         lambda spec: _open(actual, spec, engine=engine, trust=trust, **own),
-        None if reference is None else lambda spec: open_runner(reference, spec, trust=trust, **others),
+        None if reference is None else lambda spec: _open(reference, spec, trust=trust, **others),
         lambda: describe(actual, prove="off", **own),
         None if past_task is None else lambda: describe(reference, past_task, **dims, **others),
         is_derived=is_derived and reference is not None,

@@ -12,8 +12,9 @@ pytest.importorskip("onnxscript")
 pytest.importorskip("onnxruntime")
 
 import dummyio
-from dummyio.errors import OptionError
-from dummyio.exporting.parts.wired_parts import Source, connect_parts
+from dummyio.errors import OptionError, SourceError
+from dummyio.huggingface.parts.wiring import connect_parts
+from dummyio.onnx import AutoModelForONNX
 
 pytestmark = pytest.mark.slow
 
@@ -156,6 +157,15 @@ def test_a_folder_of_an_encoder_decoder_is_compared_with_its_model(tmp_path, lay
     assert report.ok, [finding.message for finding in report.errors]
     compared = {made.output for outcome in report.outcomes for made in outcome.comparisons}
     assert compared == {"logits", "encoder_last_hidden_state"}
+    turned = dummyio.validate(model, artifact.path, spec=dummyio.describe(model, "text2text-generation"))
+    assert turned.ok, [finding.message for finding in turned.errors]
+
+
+@pytest.mark.parametrize("kind", ["prompts", "inner_decoder"])
+def test_parts_that_do_not_generate_by_themselves_are_not_one_model(written, kind):
+    _, artifact = written(kind)
+    with pytest.raises(SourceError, match=r"config.json has is_encoder_decoder=False|none has a usual name"):
+        AutoModelForONNX.from_pretrained(artifact.path)
 
 
 def test_parts_that_do_not_fit_together_are_named():
@@ -165,10 +175,8 @@ def test_parts_that_do_not_fit_together_are_named():
     first = dummyio.InputSpec({"ids": ids}, outputs=made)
     states = dummyio.TensorSpec("states", (dummyio.Dim("batch_size", 2), 4))
     later = dummyio.InputSpec({"states": states})
-    assert connect_parts(whole, {"later": later, "first": first}) == {
-        "later": {"states": Source("first", "states")},
-        "first": {"ids": Source("", "ids")},
-    }
+    wires = connect_parts(whole, {"later": later, "first": first})
+    assert list(map(str, wires)) == ["first.states -> later.states", "ids -> first.ids"]
     with pytest.raises(
         OptionError, match=r"later takes states, which the whole model does not take \(ids\) and no other part returns"
     ):

@@ -155,6 +155,8 @@ def _find_parts(folder: Path, present: Mapping[str, Path]) -> dict[str, Path]:
             )
         if here:
             found[part] = present[here[0]]
+    if EMBEDDING not in found:  # an encoder of images alone is a part of models that are not run here
+        found.pop(MEDIA, None)
     if found:
         return found
     if len(present) > 1:
